@@ -1,0 +1,39 @@
+# Everything a fresh machine with Python 3.12 needs: `make demo` shows the product, `make test` checks it.
+PYTHON ?= python3.12
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := build/run1_mass
+SEED ?= 1
+
+.PHONY: demo test lint quick bench install clean
+
+install: $(VENV)/.installed
+
+# The constraints pin every version, so that two fresh installs are the same.
+$(VENV)/.installed: pyproject.toml .constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt --group dev --editable .
+	touch $@
+
+demo: install
+	mkdir -p $(OUT)
+	$(BIN)/bayescomb check models/run1_mass
+	$(BIN)/bayescomb sample models/run1_mass --seed $(SEED) --output $(OUT)/posterior.nc
+	$(BIN)/bayescomb report models/run1_mass $(OUT)/posterior.nc --output $(OUT)/report
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+quick: install
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: install
+	$(BIN)/python tests/benchmarks/sampling.py
+
+clean:
+	rm -rf build $(VENV)

@@ -1,0 +1,73 @@
+"""Errors of bayescomb: one class per kind of failure.
+
+Every message says where the fault is (``file:line`` or a name), what was found, what is allowed and what to do, so that
+bad input ends in a sentence and never in a number.
+
+Examples:
+    >>> from bayescomb.errors import BayescombError, UnknownNameError
+    >>> issubclass(UnknownNameError, BayescombError)
+    True
+"""
+
+__all__ = [
+    "BayescombError",
+    "DuplicateNameError",
+    "FileFormatError",
+    "InfeasibleCorrelationError",
+    "InvalidMatrixError",
+    "InvalidNumberError",
+    "OptionError",
+    "OutputError",
+    "PosteriorError",
+    "RangeError",
+    "UnderdeterminedError",
+    "UnknownNameError",
+]
+
+
+class BayescombError(Exception):
+    """Base of all errors that bayescomb raises on purpose."""
+
+
+class FileFormatError(BayescombError):
+    """A file is absent, unreadable or not in the form that is asked for (missing column, missing key, broken TOML)."""
+
+
+class InvalidNumberError(BayescombError):
+    """A number is not finite, has the wrong sign or is no number at all."""
+
+
+class InvalidMatrixError(BayescombError):
+    """A matrix has the wrong shape, is not symmetric, has a wrong diagonal or an entry outside [-1, 1]."""
+
+
+class UnknownNameError(BayescombError):
+    """A name is used that nothing in the model carries."""
+
+
+class DuplicateNameError(BayescombError):
+    """A name is given twice where it must be unique, or a correlation is stated twice."""
+
+
+class RangeError(BayescombError):
+    """A coefficient's nominal value, range and prior contradict each other."""
+
+
+class InfeasibleCorrelationError(BayescombError):
+    """A set of correlation coefficients leaves the set on which the model is defined."""
+
+
+class UnderdeterminedError(BayescombError):
+    """The inputs do not determine every observable."""
+
+
+class OptionError(BayescombError):
+    """An option has a value that is not offered, or options contradict each other."""
+
+
+class OutputError(BayescombError):
+    """An output cannot be written."""
+
+
+class PosteriorError(BayescombError):
+    """A stored posterior cannot be read, or belongs to another model or assumption set."""

@@ -1,0 +1,288 @@
+r"""The linear-Gaussian algebra; profile, impacts, scans, marginal sampling and recovery of nuisances all come here.
+
+The data information of all inputs is kept as a factor: with p the parameters (observables and free nuisances) and lambda
+the nuisances, the data say
+
+.. math::  -2 \log L = w^T J w, \qquad w = K p + F \lambda - w_0,
+
+with J a diagonal of signs.  An externalised input with statistical covariance S and responses G has
+:math:`w = S^{-1/2} (x + G \lambda - x_\mathrm{measured})`.  A fitted input with information H and pulls has its unit
+priors removed, A = H - diag(0, 1), which is factored by its eigenvectors; constraints above 1 give A negative
+eigenvalues, which is what J is for.  The prior lambda ~ N(0, C) is added once, and integrating lambda out gives
+
+.. math::  V = J + F C F^T, \qquad -2 \log L_\mathrm{marginal} = (K p - w_0)^T V^{-1} (K p - w_0) + \log |\det V|,
+
+the determinant being that of 1 + J F C F^T, so C is never inverted and may be singular.  The total precision is positive
+definite exactly when V has as many negative eigenvalues as J (Sylvester's law of inertia applied to the joint precision
+of w and lambda).  Under the covariance treatment C may even be indefinite as long as that holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.errors import InfeasibleCorrelationError
+from bayescomb.inputs import Combination, FittedInput, Measurement
+
+__all__ = ["LinearModel", "Solution", "check_definite", "integrate_out", "linear_model", "marginal_covariance", "solve"]
+
+FloatArray = NDArray[np.float64]
+
+# Eigenvalues of a matrix scaled to unit diagonal below this are rounding.
+RANK_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearModel:
+    """Factored data information; R rows, P parameters, N nuisances, E estimates.
+
+    Attributes:
+        parameters: P names, the observables first.
+        nuisances: N names.
+        design: K, shape (R, P).
+        loading: F, shape (R, N).
+        estimate_loading: dw_0/d(measured values), shape (R, E).
+        offset: w_0, shape (R,).
+        signs: diagonal of J, shape (R,).
+        constant: part of chi2 that no parameter or nuisance can change.
+    """
+
+    parameters: tuple[str, ...]
+    nuisances: tuple[str, ...]
+    design: FloatArray
+    loading: FloatArray
+    estimate_loading: FloatArray
+    offset: FloatArray
+    signs: FloatArray
+    constant: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """Maximum of the likelihood at fixed correlation, and everything linear that follows from it.
+
+    Attributes:
+        model: the linear model.
+        values: fitted parameters, shape (P,).
+        covariance: of the parameters, shape (P, P).
+        influence: d(values)/d(w_0), shape (P, R).
+        chi2: minimum of chi2, prior terms included.
+        pulls: fitted nuisances in units of the prior width, shape (N,).
+        nuisance_variance: post-fit variance of each nuisance, shape (N,); it is negative where C is indefinite and the
+            covariance treatment therefore has no posterior for that nuisance.
+        cross_covariance: between parameters and nuisances, shape (P, N).
+    """
+
+    model: LinearModel
+    values: FloatArray
+    covariance: FloatArray
+    influence: FloatArray
+    chi2: float
+    pulls: FloatArray
+    nuisance_variance: FloatArray
+    cross_covariance: FloatArray
+
+    @property
+    def weights(self) -> FloatArray:
+        """d(values)/d(measured values), shape (P, E): the weights of the best linear unbiased estimate."""
+        return self.influence @ self.model.estimate_loading
+
+
+def linear_model(combination: Combination) -> LinearModel:
+    """Factored data information of all measurements of a combination."""
+    nuisances = combination.nuisances
+    bound = [n.name for n in nuisances if not n.free]
+    free = [n.name for n in nuisances if n.free]
+    column = {name: i for i, name in enumerate(bound)}
+    observables = [o.name for o in combination.observables]
+    parameters = observables + free
+    design_rows, loading_rows, offsets, signs, estimate_rows = [], [], [], [], []
+    start = 0
+    n_estimates = len(combination.estimates)
+    for measurement in combination.measurements:
+        rows, offset, sign, value_derivative = _measurement_factor(measurement)
+        n = len(measurement.estimates)
+        own = slice(start, start + n)
+        design = np.zeros((len(rows), len(parameters)))
+        design[:, : len(observables)] = rows[:, :n] @ combination.design[own]
+        loading = np.zeros((len(rows), len(bound)))
+        for nuisance, values in zip(measurement.all_nuisances, rows[:, n:].T, strict=True):
+            if nuisance.free:
+                design[:, parameters.index(nuisance.name)] = values
+            else:
+                loading[:, column[nuisance.name]] = values
+        estimates = np.zeros((len(rows), n_estimates))
+        estimates[:, own] = value_derivative
+        design_rows.append(design)
+        loading_rows.append(loading)
+        estimate_rows.append(estimates)
+        offsets.append(offset)
+        signs.append(sign)
+        start += n
+    return LinearModel(
+        parameters=tuple(parameters),
+        nuisances=tuple(bound),
+        design=np.concatenate(design_rows),
+        loading=np.concatenate(loading_rows),
+        estimate_loading=np.concatenate(estimate_rows),
+        offset=np.concatenate(offsets),
+        signs=np.concatenate(signs),
+    )
+
+
+def _measurement_factor(measurement: Measurement) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Rows over (estimates, fit nuisances, externalised nuisances), offset, signs and d(offset)/d(measured values)."""
+    measured = np.array([e.value for e in measurement.estimates], dtype=float)
+    if measurement.fit is None:
+        assert measurement.statistical_covariance is not None  # guaranteed by Measurement
+        factor = np.linalg.cholesky(measurement.statistical_covariance)
+        rows = np.linalg.solve(factor, np.eye(len(measured)))
+        signs = np.ones(len(measured))
+        offset, derivative = rows @ measured, rows
+    else:
+        rows, offset, signs, derivative = _fit_factor(measurement.fit, measured)
+    # The fit was made at externalised nuisances zero: they shift what it measures.
+    externalised = rows[:, : len(measured)] @ measurement.responses
+    return np.hstack([rows, externalised]), offset, signs, derivative
+
+
+def _fit_factor(fit: FittedInput, measured: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Factor of A = H - diag(0, P); its centre solves A z_d = H z_hat because the removed prior pulled towards 0."""
+    n = len(measured)
+    prior = np.array([0.0] * n + [0.0 if nuisance.free else 1.0 for nuisance in fit.nuisances])
+    scale = np.sqrt(np.diag(fit.information))
+    eigenvalues, vectors = np.linalg.eigh((fit.information - np.diag(prior)) / np.outer(scale, scale))
+    keep = np.abs(eigenvalues) > RANK_TOLERANCE * np.abs(eigenvalues).max()
+    eigenvalues, vectors = eigenvalues[keep], vectors[:, keep]
+    signs = np.sign(eigenvalues)
+    root = np.sqrt(np.abs(eigenvalues))
+    rows = (vectors * root).T * scale
+    projection = (vectors * (signs / root)).T / scale @ fit.information
+    offset = projection @ np.concatenate([measured, fit.pulls])
+    return rows, offset, signs, projection[:, :n]
+
+
+def marginal_covariance(model: LinearModel, correlation: FloatArray) -> FloatArray:
+    """V = J + F C F^T, shape (R, R), for C of shape (N, N)."""
+    return np.diag(model.signs) + model.loading @ correlation @ model.loading.T
+
+
+def solve(model: LinearModel, correlation: FloatArray) -> Solution:
+    """Maximise the likelihood over parameters and nuisances at a fixed correlation of the nuisances.
+
+    Args:
+        model: R rows, P parameters, N nuisances.
+        correlation: C, shape (N, N); singular is fine.
+
+    Raises:
+        InfeasibleCorrelationError: the total precision is not positive definite.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bayescomb.linear_gaussian import LinearModel, solve
+        >>> model = LinearModel(parameters=("x",), nuisances=(), design=np.ones((2, 1)), loading=np.zeros((2, 0)),
+        ...     estimate_loading=np.eye(2), offset=np.array([1.0, 3.0]), signs=np.ones(2))
+        >>> solution = solve(model, np.zeros((0, 0)))
+        >>> solution.values.item(), solution.covariance.item(), solution.chi2
+        (2.0, 0.5, 2.0)
+    """
+    covariance = marginal_covariance(model, correlation)
+    check_definite(covariance, model.signs)
+    # One factorisation serves all right-hand sides: V is symmetric but indefinite where J has a -1.
+    right = np.column_stack([model.design, model.loading, model.offset])
+    solved = np.linalg.solve(covariance, right)
+    n_parameters = model.design.shape[1]
+    inverse_design = solved[:, :n_parameters]
+    inverse_loading = solved[:, n_parameters:-1]
+    parameter_covariance = np.linalg.inv(model.design.T @ inverse_design)
+    parameter_covariance = (parameter_covariance + parameter_covariance.T) / 2
+    influence = parameter_covariance @ inverse_design.T
+    values = influence @ model.offset
+    inverse_residual = solved[:, -1] - inverse_design @ values
+    residual = model.offset - model.design @ values
+    pulls = correlation @ (model.loading.T @ inverse_residual)
+    cross = -(influence @ model.loading) @ correlation
+    # diag of C - C F^T V^-1 F C + C F^T V^-1 K cov K^T V^-1 F C
+    reach = model.loading @ correlation
+    reduction = np.einsum("rn,rn->n", reach, inverse_loading @ correlation)
+    spread = np.einsum("pn,pq,qn->n", cross, np.linalg.inv(parameter_covariance), cross)
+    return Solution(
+        model=model,
+        values=values,
+        covariance=parameter_covariance,
+        influence=influence,
+        chi2=float(residual @ inverse_residual) + model.constant,
+        pulls=pulls,
+        nuisance_variance=np.diag(correlation) - reduction + spread,
+        cross_covariance=cross,
+    )
+
+
+def check_definite(covariance: FloatArray, signs: FloatArray) -> None:
+    """Raise unless V belongs to a positive definite total precision.
+
+    Raises:
+        InfeasibleCorrelationError: V has more negative eigenvalues than J.
+    """
+    eigenvalues = np.linalg.eigvalsh(covariance)
+    negative, expected = int((eigenvalues <= 0).sum()), int((signs < 0).sum())
+    if negative != expected:
+        msg = (
+            f"total covariance: {negative - expected} eigenvalue(s) too many are not positive (smallest "
+            f"{eigenvalues.min():.3g} in units of the statistical variance); the coefficients leave the feasible set, "
+            "move them towards their nominal values"
+        )
+        raise InfeasibleCorrelationError(msg)
+
+
+def integrate_out(model: LinearModel, kept: NDArray[np.intp], correlation: FloatArray) -> LinearModel:
+    """Integrate over all nuisances but ``kept``, whose prior is uncorrelated with the rest.
+
+    Args:
+        model: R rows.
+        kept: positions of the nuisances that stay.
+        correlation: C of all nuisances, shape (N, N); only the part of the others is used.
+
+    Returns:
+        A model with the kept nuisances and at most min(R, P + len(kept)) rows.
+
+    Raises:
+        InfeasibleCorrelationError: the precision of what is integrated is not positive definite.
+    """
+    others = np.setdiff1d(np.arange(len(model.nuisances)), kept)
+    loading = model.loading[:, others]
+    covariance = np.diag(model.signs) + loading @ correlation[np.ix_(others, others)] @ loading.T
+    check_definite(covariance, model.signs)
+    names = tuple(model.nuisances[i] for i in kept)
+    stacked = np.column_stack([model.design, model.loading[:, kept]])
+    n_parameters = model.design.shape[1]
+    if (model.signs > 0).all() and len(covariance) <= stacked.shape[1]:
+        right = np.column_stack([stacked, model.estimate_loading, model.offset])
+        white = np.linalg.solve(np.linalg.cholesky(covariance), right)
+        rows, derivative, offset = white[:, : stacked.shape[1]], white[:, stacked.shape[1] : -1], white[:, -1]
+        signs, constant = np.ones(len(white)), model.constant
+    else:
+        solved = np.linalg.solve(covariance, np.column_stack([stacked, model.estimate_loading, model.offset]))
+        information = stacked.T @ solved[:, : stacked.shape[1]]
+        scale = np.sqrt(np.abs(np.diag(information)))
+        scale[scale == 0] = 1.0
+        eigenvalues, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+        keep = np.abs(eigenvalues) > RANK_TOLERANCE * np.abs(eigenvalues).max()
+        signs, root = np.sign(eigenvalues[keep]), np.sqrt(np.abs(eigenvalues[keep]))
+        rows = (vectors[:, keep] * root).T * scale
+        projection = (vectors[:, keep] * (signs / root)).T / scale @ stacked.T
+        derivative, offset = projection @ solved[:, stacked.shape[1] : -1], projection @ solved[:, -1]
+        constant = model.constant + float(model.offset @ solved[:, -1] - offset @ (signs * offset))
+    return LinearModel(
+        parameters=model.parameters,
+        nuisances=names,
+        design=rows[:, :n_parameters],
+        loading=rows[:, n_parameters:],
+        estimate_loading=derivative,
+        offset=offset,
+        signs=signs,
+        constant=constant,
+    )

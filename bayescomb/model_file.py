@@ -1,0 +1,262 @@
+"""Reader of ``model.toml``: observables, the budget, and the assumption sets, each in its own table.
+
+The budget is a CSV table with the columns ``estimate, experiment, observable, value, stat`` and one column per source; each
+row is a measurement of its own unless a column ``measurement`` says otherwise.  The nuisance of source S and estimate e is
+called ``S[e]``.  Correlations inside an experiment are a second CSV table (``source, estimate`` and one column per estimate;
+a cell is empty where an assumption set speaks, or nobody does).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayescomb.assumptions import AssumptionSet, CorrelationBlock
+from bayescomb.checks import known_name
+from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
+from bayescomb.inputs import Combination, Estimate, Measurement, Nuisance, Observable, Provenance, Source
+from bayescomb.model_file_sets import read_assumption_sets
+from bayescomb.tables import Row, number, read_table, read_text
+from bayescomb.toml_values import check_keys, entries, text
+
+__all__ = ["load", "nuisance_name"]
+
+TOP_KEYS = (
+    "format", "name", "title", "treatment", "assumptions", "observables", "sources", "budget", "within", "assumption_sets",
+    "provenance",
+)  # fmt: skip
+FORMAT = 1
+
+
+def load(path: str | Path) -> Combination:
+    """Read a combination from a ``model.toml`` or from a folder that holds one.
+
+    Raises:
+        FileFormatError: a file or key is missing or malformed; the other bayescomb errors for wrong content, each with
+            the file and line or the key it was found at.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> combination = bc.load("models/run1_mass")
+        >>> len(combination.estimates), len(combination.sources), combination.assumptions
+        (15, 25, 'nominal')
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.toml"
+    if path.suffix != ".toml":
+        msg = f"{path}: not a model; give a model.toml or a folder that holds one"
+        raise FileFormatError(msg)
+    try:
+        document = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path}: broken TOML, {error}"
+        raise FileFormatError(msg) from error
+    where = str(path)
+    check_keys(document, TOP_KEYS, required=("format", "name", "observables", "budget", "assumption_sets"), where=where)
+    if document["format"] != FORMAT:
+        msg = f"{where}: format = {document['format']!r} found, this version reads format {FORMAT}"
+        raise FileFormatError(msg)
+    observables = _read_observables(document, where)
+    sources = _read_sources(document, where)
+    budget = _read_budget(document, path, observables, sources)
+    blocks = _read_within(document, path, budget) if "within" in document else []
+    sets = read_assumption_sets(document, where=where, budget=budget.experiments, sources=[s.name for s in sources])
+    complete = {
+        name: AssumptionSet(name=name, description=s.description, coefficients=s.coefficients, blocks=tuple(blocks))
+        for name, s in sets.items()
+    }
+    return Combination(
+        name=text(document, "name", where=where),
+        title=text(document, "title", where=where, default=""),
+        measurements=budget.measurements,
+        observables=tuple(observables),
+        sources=tuple(sources),
+        assumption_sets=complete,
+        assumptions=text(document, "assumptions", where=where, default=next(iter(complete))),
+        treatment=text(document, "treatment", where=where, default="nuisance"),
+        provenance=tuple(_read_provenance(document, where)),
+    )
+
+
+def nuisance_name(source: str, estimate: str) -> str:
+    """Name of the nuisance of one source in one estimate."""
+    return f"{source}[{estimate}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Budget:
+    measurements: tuple[Measurement, ...]
+    experiments: Mapping[str, list[str]]  # experiment -> its estimates
+    sources: list[str]
+
+
+def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
+    observables = []
+    for place, entry in entries(document, "observables", where=where):
+        check_keys(entry, ("name", "unit", "title"), required=("name",), where=place)
+        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
+        observables.append(Observable(**values))
+    return observables
+
+
+def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
+    sources = []
+    for place, entry in entries(document, "sources", where=where) if "sources" in document else []:
+        check_keys(entry, ("name", "title", "group"), required=("name",), where=place)
+        values = {key: text(entry, key, where=place, default="") for key in ("name", "title", "group")}
+        sources.append(Source(**values))
+    return sources
+
+
+def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance]:
+    found = []
+    for place, entry in entries(document, "provenance", where=where) if "provenance" in document else []:
+        check_keys(entry, ("table", "kind", "origin", "note"), required=("table", "kind", "origin"), where=place)
+        values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
+        found.append(Provenance(**values))
+    return found
+
+
+def _read_budget(
+    document: Mapping[str, Any], path: Path, observables: list[Observable], sources: list[Source]
+) -> _Budget:
+    place = f"{path}: budget"
+    table = _table_path(document["budget"], path, place)
+    source_names = [s.name for s in sources]
+    fixed = ["estimate", "experiment", "observable", "value", "stat"]
+    header, rows = read_table(table, required=[*fixed, *source_names])
+    for name in header:
+        known_name(name, [*fixed, "title", "measurement", *source_names], kind="column", where=f"{table}")
+    if not rows:
+        msg = f"{table}: no estimate; add at least one row"
+        raise FileFormatError(msg)
+    groups: dict[str, list[Row]] = {}
+    seen: set[str] = set()
+    experiments: dict[str, list[str]] = {}
+    for row in rows:
+        name = row.cells["estimate"]
+        if name in seen:
+            msg = f"{row.where}: estimate {name!r} stands twice; every estimate needs its own name"
+            raise DuplicateNameError(msg)
+        seen.add(name)
+        known_name(row.cells["observable"], [o.name for o in observables], kind="observable", where=row.where)
+        experiments.setdefault(row.cells["experiment"], []).append(name)
+        groups.setdefault(row.cells.get("measurement") or name, []).append(row)
+    measurements = tuple(_measurement(name, group, source_names) for name, group in groups.items())
+    return _Budget(measurements=measurements, experiments=experiments, sources=source_names)
+
+
+def _measurement(name: str, rows: list[Row], sources: list[str]) -> Measurement:
+    """A measurement from its rows: uncorrelated statistics, one nuisance per estimate and source."""
+    estimates, nuisances = [], []
+    responses = np.zeros((len(rows), len(rows) * len(sources)))
+    stat = np.zeros(len(rows))
+    for i, row in enumerate(rows):
+        label = row.cells["estimate"]
+        if row.cells["experiment"] != rows[0].cells["experiment"]:
+            msg = f"{row.where}: measurement {name!r} has estimates of two experiments; give each its own measurement"
+            raise FileFormatError(msg)
+        observable = {row.cells["observable"]: 1.0}
+        title = row.cells.get("title", "")
+        estimates.append(Estimate(name=label, value=row.number("value"), observables=observable, title=title))
+        stat[i] = row.number("stat")
+        if stat[i] <= 0:
+            msg = f"{row.where}, column 'stat': {stat[i]:g} found, a statistical uncertainty is above 0; correct it"
+            raise InvalidNumberError(msg)
+        for j, source in enumerate(sources):
+            size = row.number(source)
+            if size < 0:
+                msg = (
+                    f"{row.where}, column {source!r}: {size:g} found, an uncertainty is not negative; give its size "
+                    "here and its sign in the correlations"
+                )
+                raise InvalidNumberError(msg)
+            responses[i, i * len(sources) + j] = size
+            nuisances.append(Nuisance(name=nuisance_name(source, label), source=source))
+    return Measurement(
+        name=name,
+        experiment=rows[0].cells["experiment"],
+        estimates=tuple(estimates),
+        statistical_covariance=np.diag(stat**2),
+        nuisances=tuple(nuisances),
+        responses=responses,
+    )
+
+
+def _table_path(entry: Any, path: Path, place: str) -> Path:
+    if not isinstance(entry, dict):
+        msg = f"{place}: a table with the key 'table' is needed"
+        raise FileFormatError(msg)
+    check_keys(entry, ("table", "symmetrise"), required=("table",), where=place)
+    return path.parent / text(entry, "table", where=place)
+
+
+def _read_within(document: Mapping[str, Any], path: Path, budget: _Budget) -> list[CorrelationBlock]:
+    """One block per source and experiment."""
+    place = f"{path}: within"
+    table = _table_path(document["within"], path, place)
+    symmetrise = document["within"].get("symmetrise", [])
+    estimates = [name for names in budget.experiments.values() for name in names]
+    header, rows = read_table(table, required=["source", "estimate", *estimates])
+    for name in header:
+        known_name(name, ["source", "estimate", *estimates], kind="estimate", where=f"{table}, column")
+    cells: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        source = known_name(row.cells["source"], budget.sources, kind="source", where=row.where)
+        estimate = known_name(row.cells["estimate"], estimates, kind="estimate", where=row.where)
+        if (source, estimate) in cells:
+            msg = f"{row.where}: source {source!r}, estimate {estimate!r} stands twice; keep one row"
+            raise DuplicateNameError(msg)
+        cells[source, estimate] = row
+    for name in symmetrise:
+        known_name(name, budget.sources, kind="source", where=f"{place}.symmetrise")
+    blocks = []
+    for source in dict.fromkeys(key[0] for key in cells):
+        for experiment, members in budget.experiments.items():
+            matrix = _within_matrix(source, members, estimates, cells, table)
+            if matrix is None:
+                continue
+            where = f"{table}: source {source!r}, {experiment}"
+            if source in symmetrise:
+                matrix = (matrix + matrix.T) / 2
+            names = tuple(nuisance_name(source, e) for e in members)
+            try:
+                blocks.append(CorrelationBlock(name=f"{source}, {experiment}", nuisances=names, correlation=matrix))
+            except InvalidMatrixError as error:
+                msg = f"{where}: {error}"
+                raise InvalidMatrixError(msg) from error
+    return blocks
+
+
+def _within_matrix(
+    source: str, members: list[str], estimates: list[str], cells: Mapping[tuple[str, str], Row], table: Path
+) -> np.ndarray | None:
+    """Matrix of one source in one experiment; ``None`` if the table has no row for it."""
+    rows = [cells.get((source, e)) for e in members]
+    if not any(rows):
+        return None
+    matrix = np.eye(len(members))
+    for i, row in enumerate(rows):
+        if row is None:
+            msg = f"{table}: source {source!r} has no row for estimate {members[i]!r}; add it"
+            raise FileFormatError(msg)
+        for other in estimates:
+            if other not in members and row.cells[other]:
+                msg = (
+                    f"{row.where}, column {other!r}: {row.cells[other]!r} found between experiments; leave the cell "
+                    "empty and state it in an assumption set"
+                )
+                raise FileFormatError(msg)
+        for j, other in enumerate(members):
+            value = number(row.cells[other], where=f"{row.where}, column {other!r}")
+            if not -1 <= value <= 1:
+                msg = f"{row.where}, column {other!r}: {value:g} found, a correlation lies in [-1, 1]; correct it"
+                raise InvalidMatrixError(msg)
+            matrix[i, j] = value
+    return matrix

@@ -1,0 +1,143 @@
+"""Reader of the assumption sets of ``model.toml``: coefficients per pair and per category, and sets that extend others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from bayescomb.assumptions import AssumptionSet, CorrelationCoefficient, CorrelationPair
+from bayescomb.checks import known_name
+from bayescomb.errors import DuplicateNameError, FileFormatError, RangeError
+from bayescomb.tables import number
+from bayescomb.toml_values import check_keys, entries, text, texts
+
+__all__ = ["read_assumption_sets"]
+
+COEFFICIENT_KEYS = (
+    "name", "title", "source", "between", "blocks", "negative", "pairs", "opposite_pairs", "nominal", "low", "high", "prior",
+)  # fmt: skip
+
+
+def read_assumption_sets(
+    document: Mapping[str, Any], *, where: str, budget: Mapping[str, list[str]], sources: Collection[str]
+) -> dict[str, AssumptionSet]:
+    """The named sets, in order; one that ``extends`` another replaces its coefficients by name and adds the rest.
+
+    Args:
+        document: the TOML document.
+        where: its file, for messages.
+        budget: experiment -> names of its estimates.
+        sources: known sources.
+
+    Raises:
+        FileFormatError, UnknownNameError, DuplicateNameError, RangeError: as the content demands.
+    """
+    sets: dict[str, AssumptionSet] = {}
+    for place, entry in entries(document, "assumption_sets", where=where):
+        check_keys(entry, ("name", "description", "extends", "coefficients"), required=("name",), where=place)
+        name = text(entry, "name", where=place)
+        if name in sets:
+            msg = f"{place}: assumption set {name!r} stands twice; every set needs its own name"
+            raise DuplicateNameError(msg)
+        inherited: dict[str, CorrelationCoefficient] = {}
+        if "extends" in entry:
+            base = known_name(text(entry, "extends", where=place), sets, kind="assumption set", where=place)
+            inherited = {c.name: c for c in sets[base].coefficients}
+        own: dict[str, CorrelationCoefficient] = {}
+        for at, table in entries(entry, "coefficients", where=place) if "coefficients" in entry else []:
+            coefficient = _read_coefficient(table, at, budget=budget, sources=sources, inherited=inherited)
+            if coefficient.name in own:
+                msg = f"{at}: coefficient {coefficient.name!r} stands twice in this set; keep one"
+                raise DuplicateNameError(msg)
+            own[coefficient.name] = coefficient
+        coefficients = tuple((inherited | own).values())
+        description = text(entry, "description", where=place, default="")
+        sets[name] = AssumptionSet(name=name, description=description, coefficients=coefficients)
+    if not sets:
+        msg = f"{where}: no assumption set; give at least one [[assumption_sets]] with a name"
+        raise FileFormatError(msg)
+    return sets
+
+
+def _read_coefficient(
+    table: Mapping[str, Any],
+    where: str,
+    *,
+    budget: Mapping[str, list[str]],
+    sources: Collection[str],
+    inherited: Mapping[str, CorrelationCoefficient],
+) -> CorrelationCoefficient:
+    check_keys(table, COEFFICIENT_KEYS, required=("name", "nominal"), where=where)
+    name = text(table, "name", where=where)
+    source = text(table, "source", where=where, default="")
+    if source:
+        known_name(source, sources, kind="source", where=where)
+    ways = [key for key in ("between", "blocks", "pairs") if key in table]
+    if len(ways) > 1 or (not ways and name not in inherited):
+        msg = f"{where}: {ways or 'nothing'} found; say what it correlates by one of 'between', 'blocks' or 'pairs'"
+        raise FileFormatError(msg)
+    if not ways:  # an inherited coefficient with other values
+        pairs, source = inherited[name].pairs, inherited[name].source
+    elif ways == ["pairs"]:
+        pairs = (*_read_pairs(table, "pairs", 1, where), *_read_pairs(table, "opposite_pairs", -1, where))
+    else:
+        pairs = _category_pairs(table, source, where, budget)
+    low, high = (number(table[key], where=f"{where}.{key}") if key in table else None for key in ("low", "high"))
+    try:
+        return CorrelationCoefficient(
+            name=name,
+            title=text(table, "title", where=where, default=inherited[name].title if name in inherited else ""),
+            source=source,
+            pairs=pairs,
+            nominal=number(table["nominal"], where=f"{where}.nominal"),
+            low=low,
+            high=high,
+            prior=text(table, "prior", where=where, default="uniform"),
+        )
+    except RangeError as error:
+        msg = f"{where}: {error}"
+        raise RangeError(msg) from error
+
+
+def _read_pairs(table: Mapping[str, Any], key: str, sign: int, where: str) -> list[CorrelationPair]:
+    pairs = []
+    for pair in table.get(key, []):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(p, str) for p in pair):
+            msg = f"{where}.{key}: {pair!r} found, a list of two nuisance names is needed"
+            raise FileFormatError(msg)
+        pairs.append(CorrelationPair(first=pair[0], second=pair[1], sign=sign))
+    return pairs
+
+
+def _category_pairs(
+    table: Mapping[str, Any], source: str, where: str, budget: Mapping[str, list[str]]
+) -> tuple[CorrelationPair, ...]:
+    """Pairs of a category: every left with every right estimate, sign = product of the estimates' signs."""
+    if not source:
+        msg = f"{where}: 'between' and 'blocks' speak of estimates; name the 'source' whose nuisances are meant"
+        raise FileFormatError(msg)
+    if "between" in table:
+        ends = texts(table, "between", where=where)
+        if len(ends) != 2:
+            msg = f"{where}.between: {ends!r} found, the names of two experiments are needed"
+            raise FileFormatError(msg)
+        for end in ends:
+            known_name(end, budget, kind="experiment", where=f"{where}.between")
+        blocks = [(budget[ends[0]], budget[ends[1]])]
+    else:
+        blocks = []
+        for place, block in entries(table, "blocks", where=where):
+            check_keys(block, ("left", "right"), required=("left", "right"), where=place)
+            blocks.append((texts(block, "left", where=place), texts(block, "right", where=place)))
+    estimates = [name for names in budget.values() for name in names]
+    negative = texts(table, "negative", where=where, default=[])
+    for name in [*negative, *(e for block in blocks for side in block for e in side)]:
+        known_name(name, estimates, kind="estimate", where=where)
+    return tuple(
+        CorrelationPair(
+            first=f"{source}[{a}]", second=f"{source}[{b}]", sign=-1 if (a in negative) != (b in negative) else 1
+        )
+        for left, right in blocks
+        for a in left
+        for b in right
+    )

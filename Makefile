@@ -12,7 +12,7 @@ install: $(VENV)/.installed
 # The constraints pin every version, so that two fresh installs are the same.
 $(VENV)/.installed: pyproject.toml .constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt --group dev --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt --editable '.[dev]'
 	touch $@
 
 demo: install

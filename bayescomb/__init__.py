@@ -1,4 +1,85 @@
-"""bayescomb."""
+"""bayescomb: published measurements with correlated systematic uncertainties, combined as one hierarchical Bayesian model.
+
+The workflow::
+
+    import bayescomb as bc
+
+    combination = bc.load("models/run1_mass")
+    fit = bc.profile(combination)  # profile likelihood, closed form
+    posterior = bc.sample(combination, seed=1)  # xarray DataTree, ready for ArviZ
+    bc.compare(posterior, fit)
+    bc.report(posterior, fit, "out")
+"""
+
+import importlib
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
+
+from bayescomb.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+from bayescomb.check import check
+from bayescomb.errors import BayescombError
+from bayescomb.impacts import impacts
+from bayescomb.inputs import Combination, Estimate, FittedInput, Measurement, Nuisance, Observable, Provenance, Source
 from bayescomb.model_file import load
 from bayescomb.profile import profile
-__all__=["load","profile"]
+from bayescomb.scan import scan
+
+if TYPE_CHECKING:
+    from bayescomb.compare import compare
+    from bayescomb.convergence import verdict
+    from bayescomb.model import build_model
+    from bayescomb.posterior import sample
+    from bayescomb.report import report
+    from bayescomb.storage import load_posterior, save_posterior
+
+__version__ = importlib.metadata.version("bayescomb")
+
+__all__ = [
+    "AssumptionSet",
+    "BayescombError",
+    "Combination",
+    "CorrelationBlock",
+    "CorrelationCoefficient",
+    "CorrelationPair",
+    "Estimate",
+    "FittedInput",
+    "Measurement",
+    "Nuisance",
+    "Observable",
+    "Provenance",
+    "Source",
+    "build_model",
+    "check",
+    "compare",
+    "impacts",
+    "load",
+    "load_posterior",
+    "profile",
+    "report",
+    "sample",
+    "save_posterior",
+    "scan",
+    "verdict",
+]
+
+# What needs PyMC, ArviZ or matplotlib is imported when it is first used: they take seconds, a profile takes none of them.
+_LAZY = {
+    "build_model": "bayescomb.model",
+    "compare": "bayescomb.compare",
+    "load_posterior": "bayescomb.storage",
+    "report": "bayescomb.report",
+    "sample": "bayescomb.posterior",
+    "save_posterior": "bayescomb.storage",
+    "verdict": "bayescomb.convergence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    msg = f"module 'bayescomb' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -48,6 +48,8 @@ class CorrelationCoefficient:
             around it with a quarter of the range as width, or ``fixed``.
         title: text for tables and figures.
         source: source it belongs to, if it is a category coefficient.
+        published_half_shift, published_half_error_shift: what a publication quotes for its scan, with unit, as text because
+            "<1 MeV" is quoted too; printed beside our scan.
     """
 
     name: str
@@ -58,6 +60,8 @@ class CorrelationCoefficient:
     prior: str = "uniform"
     title: str = ""
     source: str = ""
+    published_half_shift: str = ""
+    published_half_error_shift: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pairs", tuple(self.pairs))

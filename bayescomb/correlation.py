@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bayescomb.assumptions import CorrelationCoefficient
-from bayescomb.inputs import Combination
+from bayescomb.inputs import Combination, Nuisance
 
 __all__ = ["CorrelationFamily", "NuisanceBlock", "correlation_family"]
 
@@ -107,7 +107,7 @@ def correlation_family(combination: Combination) -> CorrelationFamily:
         first = np.array([position[p.first] for p in coefficient.pairs], dtype=np.intp)
         second = np.array([position[p.second] for p in coefficient.pairs], dtype=np.intp)
         pairs.append((first, second, np.array([p.sign for p in coefficient.pairs], dtype=float)))
-    blocks = _connected_blocks(base, pairs, [n.source or n.name for n in nuisances])
+    blocks = _connected_blocks(base, pairs, nuisances)
     return CorrelationFamily(
         nuisances=tuple(names),
         coefficients=assumption_set.coefficients,
@@ -118,7 +118,7 @@ def correlation_family(combination: Combination) -> CorrelationFamily:
 
 
 def _connected_blocks(
-    base: FloatArray, pairs: list[tuple[IntArray, IntArray, FloatArray]], sources: list[str]
+    base: FloatArray, pairs: list[tuple[IntArray, IntArray, FloatArray]], nuisances: tuple[Nuisance, ...]
 ) -> tuple[NuisanceBlock, ...]:
     """Connected components of the pair graph; a pair counts whatever its coefficient's value is."""
     rows, columns = np.nonzero(base)
@@ -133,15 +133,25 @@ def _connected_blocks(
     blocks = []
     # A coefficient shared by several components ties their feasible sets together, so they form one block.
     for members, coefficients in _merge_by_coefficient(component, acting):
-        label = " + ".join(dict.fromkeys(sources[i] for i in members))
         blocks.append(
             NuisanceBlock(
-                label=label if len(label) < 60 else f"{label[:57]}...",
+                label=_label(members, nuisances),
                 nuisances=np.array(members, dtype=np.intp),
                 coefficients=np.array(sorted(coefficients), dtype=np.intp),
             )
         )
     return tuple(blocks)
+
+
+def _label(members: list[int], nuisances: tuple[Nuisance, ...]) -> str:
+    """The sources of a block; its ends too where a source falls into several blocks."""
+    sources = list(dict.fromkeys(nuisances[i].source for i in members))
+    if not all(sources):
+        names = [nuisances[i].name for i in members]
+        return names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
+    label = " + ".join(sources) if len(sources) < 4 else f"{sources[0]} + {len(sources) - 1} more"
+    whole = sum(n.source in sources for n in nuisances) == len(members)
+    return label if whole else f"{label} ({nuisances[members[0]].name} ... {nuisances[members[-1]].name})"
 
 
 def _merge_by_coefficient(component: IntArray, acting: list[set[int]]) -> list[tuple[list[int], set[int]]]:

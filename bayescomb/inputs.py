@@ -334,4 +334,3 @@ def _check_assumptions(assumption_set: AssumptionSet, nuisances: Iterable[Nuisan
             known_name(first, free, kind="nuisance", where=f"assumption set {assumption_set.name!r}, {block.name!r}")
             for j in np.flatnonzero(block.correlation[i, :i]):
                 state(first, block.nuisances[j], f"block {block.name!r}")
-

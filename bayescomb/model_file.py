@@ -123,9 +123,7 @@ def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance
     return found
 
 
-def _read_budget(
-    document: Mapping[str, Any], path: Path, observables: list[Observable], sources: list[Source]
-) -> _Budget:
+def _read_budget(document: Mapping[str, Any], path: Path, observables: list[Observable], sources: list[Source]) -> _Budget:
     place = f"{path}: budget"
     table = _table_path(document["budget"], path, place)
     source_names = [s.name for s in sources]

@@ -15,6 +15,7 @@ __all__ = ["read_assumption_sets"]
 
 COEFFICIENT_KEYS = (
     "name", "title", "source", "between", "blocks", "negative", "pairs", "opposite_pairs", "nominal", "low", "high", "prior",
+    "published_half_shift", "published_half_error_shift",
 )  # fmt: skip
 
 
@@ -93,6 +94,8 @@ def _read_coefficient(
             low=low,
             high=high,
             prior=text(table, "prior", where=where, default="uniform"),
+            published_half_shift=text(table, "published_half_shift", where=where, default=""),
+            published_half_error_shift=text(table, "published_half_error_shift", where=where, default=""),
         )
     except RangeError as error:
         msg = f"{where}: {error}"

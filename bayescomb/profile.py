@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2 as chi2_distribution
+from scipy.special import chdtrc
 
 from bayescomb.correlation import correlation_family
+from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import Solution, linear_model, solve
 from bayescomb.repair import Repair, feasible_correlation
@@ -97,7 +98,9 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None) 
     def by_parameter(values: NDArray[np.float64], name: str) -> xr.DataArray:
         units = {o.name: o.unit for o in combination.observables}
         unit = [units.get(p, "") for p in parameters]
-        return xr.DataArray(values, dims="parameter", coords={"parameter": parameters, "unit": ("parameter", unit)}, name=name)
+        return xr.DataArray(
+            values, dims="parameter", coords={"parameter": parameters, "unit": ("parameter", unit)}, name=name
+        )
 
     n_estimates = len(combination.estimates)
     ndf = n_estimates - len(parameters)
@@ -133,12 +136,8 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None) 
     )
 
 
-def _has_posterior(
-    combination: Combination, solution: Solution, correlation: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _has_posterior(combination: Combination, solution: Solution, correlation: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
-    from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
-
     proper = np.ones(len(solution.pulls), dtype=bool)
     for block in correlation_family(combination).blocks:
         if smallest_eigenvalue(correlation[np.ix_(block.nuisances, block.nuisances)]) < -EIGENVALUE_TOLERANCE:
@@ -148,4 +147,4 @@ def _has_posterior(
 
 def goodness_of_fit(chi2: float, ndf: int) -> float | None:
     """p-value of a chi2, ``None`` where it is undefined because nothing is left to test."""
-    return float(chi2_distribution.sf(chi2, ndf)) if ndf > 0 else None
+    return float(chdtrc(ndf, chi2)) if ndf > 0 else None

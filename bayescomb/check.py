@@ -1,0 +1,87 @@
+"""What ``bayescomb check`` says about a model: sizes, blocks, indefinite matrices, feasibility."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayescomb.correlation import correlation_family
+from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.inputs import Combination
+from bayescomb.statements import Statement, feasibility_statements
+
+__all__ = ["CheckResult", "IndefiniteBlock", "check"]
+
+# Published correlations carry two digits.
+ROUNDING = 0.005
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndefiniteBlock:
+    """A block that is no correlation matrix at nominal coefficients.
+
+    Attributes:
+        label: the block.
+        smallest: its smallest eigenvalue.
+        negative: number of negative eigenvalues.
+        rounding: whether rounding its entries to two digits can explain it: an eigenvalue moves by at most the spectral
+            norm of the change, which for entries of at most 0.005 is below 0.005 (n - 1).
+    """
+
+    label: str
+    smallest: float
+    negative: int
+    rounding: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """Findings about a valid model.
+
+    Attributes:
+        combination: the model.
+        sizes: counts of its parts.
+        indefinite: blocks that are no correlation matrices at nominal coefficients.
+        statements: feasibility of the quoted ranges, the total covariance first.
+    """
+
+    combination: Combination
+    sizes: dict[str, int]
+    indefinite: tuple[IndefiniteBlock, ...]
+    statements: tuple[Statement, ...]
+
+
+def check(combination: Combination) -> CheckResult:
+    """Sizes, indefinite matrices and feasibility of a combination.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> [block.label for block in bc.check(bc.load("models/run1_mass")).indefinite if not block.rounding]
+        ['btag', 'LHCrad', 'PDF', 'bkgMC']
+    """
+    family = correlation_family(combination)
+    correlation = family.correlation(family.nominal)
+    indefinite = []
+    for block in family.blocks:
+        matrix = correlation[np.ix_(block.nuisances, block.nuisances)]
+        smallest = smallest_eigenvalue(matrix)
+        if smallest < -EIGENVALUE_TOLERANCE:
+            negative = int((np.linalg.eigvalsh(matrix) < -EIGENVALUE_TOLERANCE).sum())
+            rounding = smallest > -ROUNDING * (len(matrix) - 1)
+            indefinite.append(IndefiniteBlock(label=block.label, smallest=smallest, negative=negative, rounding=rounding))
+    return CheckResult(
+        combination=combination,
+        sizes={
+            "measurements": len(combination.measurements),
+            "estimates": len(combination.estimates),
+            "observables": len(combination.observables),
+            "sources": len(combination.sources),
+            "nuisances": len(combination.nuisances),
+            "coefficients": len(family.coefficients),
+            "coefficients with a range": sum(c.varied for c in family.coefficients),
+            "blocks": sum(len(b.nuisances) > 1 for b in family.blocks),
+        },
+        indefinite=tuple(indefinite),
+        statements=feasibility_statements(combination),
+    )

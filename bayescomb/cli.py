@@ -1,0 +1,234 @@
+"""Command line: parse, call the library, print, say what was written."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bayescomb.errors import BayescombError, OptionError, OutputError
+from bayescomb.inputs import REPAIRS, TREATMENTS, Combination
+
+__all__ = ["main"]
+
+EXIT_ERROR = 2
+EXIT_NOT_CONVERGED = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after ``bayescomb``; those of the process by default.
+
+    Returns:
+        0, or 2 after an error, or 3 if a posterior was written that must not be used.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        return int(options.command(options))
+    except BayescombError as error:
+        sys.stderr.write(f"bayescomb: {type(error).__name__}: {error}\n")
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("bayescomb: interrupted; nothing was written\n")
+        return 130
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bayescomb", description="Combine published measurements with correlated systematic uncertainties."
+    )
+    parser.add_argument("--verbose", action="store_true", help="say what happens")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, function: object) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("model", metavar="MODEL", help="model.toml or a folder that holds one")
+        sub.set_defaults(command=function)
+        return sub
+
+    def settings(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--assumptions", metavar="SET", help="assumption set (default: the one the model names)")
+        sub.add_argument("--treatment", choices=TREATMENTS, help="treatment of the sources (default: the model's)")
+        sub.add_argument(
+            "--repair", choices=REPAIRS, default="none", help="repair of infeasible blocks (treatment nuisance)"
+        )
+
+    def json_output(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--json", metavar="F", type=Path, help="write the result as JSON")
+
+    sub = command("check", "Validate a model; print sizes, blocks and feasibility.", _check)
+    settings(sub)
+    sub = command("profile", "Profile-likelihood combination at fixed coefficients.", _profile)
+    settings(sub)
+    json_output(sub)
+    sub.add_argument("--chi2", choices=("neyman", "pearson"), default="neyman", help="form of chi2 (default: neyman)")
+    sub.add_argument("--minos", action="store_true", help="errors from Delta chi2 = 1 (the same: chi2 is quadratic here)")
+    sub = command("scan", "Profile at both ends of every coefficient's range.", _scan)
+    settings(sub)
+    json_output(sub)
+    sub = command("impacts", "Uncertainty components of the profile.", _impacts)
+    settings(sub)
+    json_output(sub)
+    sub = command("sample", "Sample the posterior and store it as netCDF.", _sample)
+    settings(sub)
+    json_output(sub)
+    sub.add_argument("--output", metavar="F.nc", type=Path, required=True, help="where the posterior goes")
+    sub.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help="sample or hold the coefficients")
+    sub.add_argument("--engine", choices=("marginal", "full"), default="marginal", help="integrate or sample the nuisances")
+    sub.add_argument("--backend", choices=("vm", "numba"), default="vm", help="start at once, or compile for long runs")
+    for name, default, text in (
+        ("draws", 1500, "draws per chain"),
+        ("tune", 500, "tuning steps per chain"),
+        ("chains", 4, "chains"),
+    ):
+        sub.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: {default})")
+    sub.add_argument("--seed", type=int, metavar="N", help="of everything random (default: drawn and stored)")
+    sub = command("compare", "Posterior beside profile.", _compare)
+    sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path)
+    json_output(sub)
+    sub = command("report", "One folder with a page, figures and tables.", _report)
+    sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
+    settings(sub)
+    sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the report")
+    return parser
+
+
+def _load(options: argparse.Namespace) -> Combination:
+    from bayescomb.model_file import load
+
+    combination = load(options.model)
+    if getattr(options, "assumptions", None):
+        combination = combination.with_assumptions(options.assumptions)
+    treatment = getattr(options, "treatment", None) or combination.treatment
+    repair = getattr(options, "repair", "none")
+    if repair != "none" and treatment != "nuisance":
+        msg = (
+            f"--repair {repair}: the treatment {treatment!r} needs no repair; give --treatment nuisance too, or leave it out"
+        )
+        raise OptionError(msg)
+    return combination.with_treatment(treatment, repair=repair)
+
+
+def _write(data: dict[str, object], path: Path | None) -> None:
+    if path is not None:
+        from bayescomb.storage import write_json
+
+        _print(str(write_json(data, path)))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from bayescomb.check import check
+    from bayescomb.text import check_text
+
+    _print(check_text(check(_load(options))))
+    return 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from bayescomb.export import profile_data
+    from bayescomb.profile import profile
+    from bayescomb.text import profile_text
+
+    if options.chi2 == "pearson":
+        msg = (
+            "--chi2 pearson: the statistical covariance of a model.toml does not depend on the prediction, so there is no "
+            "Pearson form of its chi2; use --chi2 neyman"
+        )
+        raise OptionError(msg)
+    fit = profile(_load(options))
+    _print(profile_text(fit))
+    _write(profile_data(fit), options.json)
+    return 0
+
+
+def _scan(options: argparse.Namespace) -> int:
+    from bayescomb.export import scan_data
+    from bayescomb.scan import scan
+    from bayescomb.text import scan_text
+
+    result = scan(_load(options))
+    _print(scan_text(result))
+    _write(scan_data(result), options.json)
+    return 0
+
+
+def _impacts(options: argparse.Namespace) -> int:
+    from bayescomb.export import impact_data
+    from bayescomb.impacts import impacts
+    from bayescomb.text import impact_text
+
+    result = impacts(_load(options))
+    _print(impact_text(result))
+    _write(impact_data(result), options.json)
+    return 0
+
+
+def _sample(options: argparse.Namespace) -> int:
+    combination = _load(options)
+    _require_folder(options.output)
+    from bayescomb.convergence import verdict
+    from bayescomb.export import posterior_data
+    from bayescomb.posterior import sample
+    from bayescomb.storage import save_posterior
+    from bayescomb.text import posterior_text
+
+    posterior = sample(
+        combination,
+        seed=options.seed,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        correlations=options.correlations,
+        engine=options.engine,
+        backend=options.backend,
+    )
+    judged = verdict(posterior)
+    _print(posterior_text(posterior, combination, judged))
+    _print(str(save_posterior(posterior, options.output)))
+    _write(posterior_data(posterior, judged), options.json)
+    return 0 if judged.passed else EXIT_NOT_CONVERGED
+
+
+def _require_folder(path: Path) -> None:
+    """Minutes of sampling must not end in a typing error of the output."""
+    if not path.parent.is_dir():
+        msg = f"{path}: the folder {path.parent} does not exist; make it first"
+        raise OutputError(msg)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from bayescomb.compare import compare
+    from bayescomb.export import comparison_data
+    from bayescomb.profile import profile
+    from bayescomb.storage import load_posterior, require_same_model
+    from bayescomb.text import comparison_text
+
+    posterior = load_posterior(options.posterior)
+    result = compare(posterior, profile(require_same_model(posterior, _load(options))))
+    _print(comparison_text(result))
+    _write(comparison_data(result), options.json)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from bayescomb.profile import profile
+    from bayescomb.report import report
+    from bayescomb.storage import load_posterior, require_same_model
+
+    combination = _load(options)
+    posterior = None
+    if options.posterior is not None:
+        posterior = load_posterior(options.posterior)
+        combination = require_same_model(posterior, combination)
+    _print(str(report(posterior, profile(combination), options.output)))
+    return 0

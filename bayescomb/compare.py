@@ -1,0 +1,90 @@
+"""Posterior beside profile, and how much of the uncertainty comes from not knowing the correlations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from scipy.stats import norm
+
+from bayescomb.inputs import Combination
+from bayescomb.profile import ProfileResult
+from bayescomb.storage import require_same_model
+
+__all__ = ["INTERVAL", "Comparison", "compare"]
+
+INTERVAL = 0.68
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Per parameter, in the unit of the parameter (coord ``unit``).
+
+    Attributes:
+        combination: what was combined.
+        table: dim ``parameter``, with the variables ``profile_value``, ``profile_error``; ``mean``, ``sd``, ``median``,
+            ``hdi_low``, ``hdi_high`` (68 % highest-density interval), ``mcse_mean`` of the posterior; ``nominal_mean``,
+            ``nominal_sd``, ``nominal_median``, ``nominal_hdi_low``, ``nominal_hdi_high`` of the posterior with all
+            coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =
+            Var(E[x | r]) and ``coefficient_share`` = Var(E[x | r]) / (their sum), the share of the variance that comes
+            from not knowing the coefficients r, each from exact conditional moments; ``coefficient_share_mcse`` its Monte
+            Carlo error.
+    """
+
+    combination: Combination
+    table: xr.Dataset
+
+
+def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
+    """Lay a posterior beside the profile at nominal coefficients.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        fit: the profile of the same combination under the same assumption set and treatment.
+
+    Raises:
+        PosteriorError: the posterior was made from other inputs.
+    """
+    combination = require_same_model(posterior, fit.combination)
+    names = [str(p) for p in fit.values["parameter"].to_numpy()]
+    draws = posterior["posterior"].to_dataset()
+    conditional = posterior["conditional"].to_dataset()
+    half = float(norm.ppf(0.5 + INTERVAL / 2))
+    rows = []
+    for name in names:
+        values = draws[name]
+        hdi = np.ravel(az.hdi(values.to_numpy().ravel(), prob=INTERVAL))
+        value, error = float(fit.values.sel(parameter=name)), float(fit.errors.sel(parameter=name))
+        mean, variance = conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name) ** 2
+        of_mean, of_variance = float(mean.var()), float(variance.mean())
+        share = of_mean / (of_mean + of_variance)
+        # Delta method on the two Monte Carlo averages; the mean's own error is of second order.
+        error_of_mean = float(az.mcse(((mean - mean.mean()) ** 2).to_numpy(), method="mean")) if of_mean else 0.0
+        error_of_variance = float(az.mcse(variance.to_numpy(), method="mean")) if of_mean else 0.0
+        rows.append(
+            {
+                "profile_value": value,
+                "profile_error": error,
+                "mean": float(values.mean()),
+                "sd": float(values.std(ddof=1)),
+                "median": float(values.median()),
+                "hdi_low": float(hdi[0]),
+                "hdi_high": float(hdi[1]),
+                "mcse_mean": float(az.mcse(values.to_numpy(), method="mean")),
+                "nominal_mean": value,
+                "nominal_sd": error,
+                "nominal_median": value,
+                "nominal_hdi_low": value - half * error,
+                "nominal_hdi_high": value + half * error,
+                "mean_of_variance": of_variance,
+                "variance_of_mean": of_mean,
+                "coefficient_share": share,
+                "coefficient_share_mcse": np.hypot((1 - share) * error_of_mean, share * error_of_variance)
+                / (of_mean + of_variance),
+            }
+        )
+    table = xr.Dataset({key: ("parameter", [row[key] for row in rows]) for key in rows[0]}, {"parameter": names})
+    units = fit.values["unit"].to_numpy()
+    return Comparison(combination=combination, table=table.assign_coords(unit=("parameter", units)))

@@ -1,0 +1,195 @@
+"""The PyMC model of a combination, to sample as it is or to extend.
+
+Two engines give the same posterior.  ``marginal`` has the coefficients ``rho`` and one variable per observable; all
+nuisances are integrated out exactly (:mod:`bayescomb.linear_gaussian`).  ``full`` has every nuisance as a variable and the
+estimates as data: slower, and the form to extend when a nuisance itself is to be used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pymc.distributions.transforms import Transform
+
+from bayescomb.checks import check_choice
+from bayescomb.errors import OptionError
+from bayescomb.feasibility import face_basis
+from bayescomb.inputs import Combination
+from bayescomb.linear_gaussian import solve
+from bayescomb.operators import largest_eigenvalue, marginal_log_density
+from bayescomb.plan import RadialBlock, SamplingPlan, sampling_plan
+from bayescomb.priors import log_density, prior_draws
+
+__all__ = ["ENGINES", "FeasibleTransform", "build_model"]
+
+FloatArray = NDArray[np.float64]
+
+ENGINES = ("marginal", "full")
+
+
+def build_model(
+    combination: Combination,
+    *,
+    engine: str = "marginal",
+    correlations: str = "prior",
+    plan: SamplingPlan | None = None,
+) -> pm.Model:
+    """The ``pm.Model`` of a combination.
+
+    Args:
+        combination: what to sample.
+        engine: ``"marginal"`` or ``"full"``.
+        correlations: ``"prior"`` or ``"nominal"`` (all coefficients fixed).
+        plan: a plan made before, to save making it again.
+
+    Returns:
+        A model with one scalar variable per observable (flat), ``rho`` over the sampled coefficients, and for ``full``
+        ``pull`` over all nuisances.
+
+    Raises:
+        OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not
+            be correlation matrices.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> model = bc.build_model(bc.load("models/run1_mass"))
+        >>> [variable.name for variable in model.free_RVs]
+        ['rho', 'm_t']
+    """
+    check_choice(engine, ENGINES, where="engine")
+    plan = plan if plan is not None else sampling_plan(combination, correlations=correlations)
+    if engine == "full" and combination.treatment == "covariance":
+        msg = (
+            "engine 'full' samples every nuisance, which the treatment 'covariance' does not define; use the engine "
+            "'marginal', or the treatment 'nuisance'"
+        )
+        raise OptionError(msg)
+    start = solve(plan.model, plan.correlation(plan.initial[None])[0])
+    with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
+        rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
+        parameters = pt.stack(
+            [pm.Flat(name, initval=value) for name, value in zip(plan.model.parameters, start.values, strict=True)]
+        )
+        if engine == "marginal":
+            density = marginal_log_density(rho, parameters, model=plan.reduced, base=plan.base, patterns=plan.patterns)
+            pm.Potential("data", density)
+        else:
+            _explicit_nuisances(model, plan, rho, parameters)
+    return model
+
+
+def coefficient_variable(plan: SamplingPlan) -> Any:
+    """The variable ``rho``: the stated priors restricted to the feasible set, with a transform that stays inside it."""
+    coefficients = plan.coefficients
+    feasible = plan.feasible()
+
+    def random(
+        low: FloatArray, high: FloatArray, rng: np.random.Generator | None = None, size: tuple[int, ...] | None = None
+    ) -> FloatArray:
+        shape = (*(size or ()), len(coefficients))
+        draws = int(np.prod(size or ()))
+        rng = rng or np.random.default_rng()
+        return prior_draws(coefficients, low=low, high=high, draws=draws, rng=rng, feasible=feasible).reshape(shape)
+
+    def logp(value: Any, low: Any, high: Any) -> Any:
+        del low, high  # the transform keeps the value inside
+        return log_density(coefficients, value, xp=pt)
+
+    return pm.CustomDist(
+        "rho",
+        plan.low,
+        plan.high,
+        logp=logp,
+        random=random,
+        signature="(n),(n)->(n)",
+        dims="coefficient",
+        initval=plan.initial,
+        default_transform=FeasibleTransform(plan.low, plan.high, plan.radial),
+    )
+
+
+class FeasibleTransform(Transform):
+    """Unconstrained coordinates of the feasible set: logit on the box, then a radial map of the box onto the set.
+
+    A point y of the box is moved along the ray from the centre c to c + s (y - c) with s = g_box / max(g_box, g_psd), where
+    g is the gauge of each set seen from the centre (1 at its boundary).  s does not change along a ray, so the Jacobian
+    determinant of the map is s^k.
+    """
+
+    name = "feasible"
+    ndim_supp = 1
+
+    def __init__(self, low: FloatArray, high: FloatArray, radial: tuple[RadialBlock, ...]) -> None:
+        self.low, self.high, self.radial = low, high, radial
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        """Coefficients from unconstrained coordinates."""
+        del inputs
+        point = self.low + (self.high - self.low) * pt.sigmoid(value)
+        for block in self.radial:
+            offset = point[block.index] - block.centre
+            point = pt.set_subtensor(point[block.index], block.centre + self._shrink(block, offset) * offset)
+        return point
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        """Unconstrained coordinates from coefficients."""
+        del inputs
+        for block in self.radial:
+            offset = value[block.index] - block.centre
+            value = pt.set_subtensor(value[block.index], block.centre + offset / self._shrink(block, offset))
+        unit = (value - self.low) / (self.high - self.low)
+        return pt.log(unit) - pt.log1p(-unit)
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Log of the Jacobian determinant of ``backward``."""
+        del inputs
+        total = pt.sum(pt.log(self.high - self.low) - pt.softplus(value) - pt.softplus(-value))
+        point = self.low + (self.high - self.low) * pt.sigmoid(value)
+        for block in self.radial:
+            offset = point[block.index] - block.centre
+            total = total + len(block.index) * pt.log(self._shrink(block, offset))
+        return total
+
+    def _shrink(self, block: RadialBlock, offset: Any) -> Any:
+        """S of a direction; 1 at the centre itself, where every direction is as good."""
+        low, high = self.low[block.index], self.high[block.index]
+        gauge_box = pt.max(pt.maximum(offset / (high - block.centre), -offset / (block.centre - low)))
+        gauge_feasible = largest_eigenvalue(offset, patterns=block.patterns)
+        return pt.switch(pt.gt(gauge_box, 0), gauge_box / pt.maximum(gauge_box, gauge_feasible), 1.0)
+
+
+def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, parameters: Any) -> None:
+    """Lambda = Q chol(Q^T C(r) Q) z per block, z ~ N(0, 1): a factor that serves a singular C, whose range Q is fixed."""
+    linear, family = plan.model, plan.family
+    model.add_coord("nuisance", list(linear.nuisances))
+    initial = plan.correlation(plan.initial[None])[0]
+    sampled = {int(c): i for i, c in enumerate(plan.sampled)}
+    pieces, order, ranks = [], [], []
+    for block in family.blocks:
+        basis = face_basis(initial[np.ix_(block.nuisances, block.nuisances)])
+        order.append(block.nuisances)
+        ranks.append(basis.shape[1])
+        pieces.append((block, basis))
+    white = pm.Normal("white_nuisance", shape=sum(ranks))
+    parts, start = [], 0
+    for (block, basis), rank in zip(pieces, ranks, strict=True):
+        inner = basis.T @ plan.fixed_correlation[np.ix_(block.nuisances, block.nuisances)] @ basis
+        active = [c for c in block.coefficients if int(c) in sampled]
+        own = white[start : start + rank]
+        start += rank
+        if not active:
+            parts.append(pt.dot(basis @ np.linalg.cholesky(inner), own))
+            continue
+        matrix: Any = pt.as_tensor(inner)
+        for c in active:
+            pattern = family.pattern(int(c))[np.ix_(block.nuisances, block.nuisances)]
+            matrix = matrix + rho[sampled[int(c)]] * (basis.T @ pattern @ basis)
+        parts.append(pt.dot(basis, pt.dot(pt.linalg.cholesky(matrix), own)))
+    inverse_order = np.argsort(np.concatenate(order))
+    nuisance = pm.Deterministic("pull", pt.concatenate(parts)[inverse_order], dims="nuisance")
+    residual = pt.dot(linear.design, parameters) + pt.dot(linear.loading, nuisance) - linear.offset
+    pm.Potential("data", -0.5 * pt.sum(linear.signs * residual**2))

@@ -1,0 +1,198 @@
+"""Posterior of a combination: NUTS over what is not Gaussian, exact draws of the rest, one tree with everything inside."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescomb.checks import check_choice
+from bayescomb.errors import OptionError
+from bayescomb.inputs import Combination
+from bayescomb.linear_gaussian import solve
+from bayescomb.model import ENGINES, build_model
+from bayescomb.nuts import compile_model, run_nuts
+from bayescomb.plan import SamplingPlan, sampling_plan
+from bayescomb.priors import prior_draws
+from bayescomb.recovery import conditional_moments, recover_nuisances, recoverable_nuisances
+from bayescomb.serialise import combination_to_json
+
+__all__ = ["sample"]
+
+log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept")
+PACKAGES = ("bayescomb", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "scipy", "numba")
+
+
+def sample(
+    combination: Combination,
+    *,
+    seed: int | None = None,
+    draws: int = 1500,
+    tune: int = 500,
+    chains: int = 4,
+    correlations: str = "prior",
+    engine: str = "marginal",
+    backend: str = "vm",
+    model: pm.Model | None = None,
+    progress: bool | None = None,
+) -> xr.DataTree:
+    """Sample the posterior of a combination.
+
+    Args:
+        combination: what to combine.
+        seed: of everything random; drawn and stored if it is ``None``.
+        draws: kept steps per chain.
+        tune: tuning steps per chain.
+        chains: number of chains.
+        correlations: ``"prior"`` samples the coefficients that have a range, ``"nominal"`` holds them.
+        engine: ``"marginal"`` or ``"full"``, see :func:`bayescomb.build_model`.
+        backend: ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then draws several times faster.
+        model: an extension of ``build_model(combination)`` with the same names; built here by default.
+        progress: show a progress bar; by default only in a terminal.
+
+    Returns:
+        A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
+        ``pull`` over ``nuisance`` in prior widths), ``sample_stats``, ``prior``, ``conditional`` (exact mean and sd of
+        each parameter given each draw's coefficients), ``observed_data``; and in its attributes the model, the assumption
+        set, the treatment, the seed and all versions.
+
+    Raises:
+        OptionError: an option is not offered or out of range.
+        InfeasibleCorrelationError: the treatment has no feasible coefficients.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
+        >>> dict(posterior["posterior"].sizes) == {"chain": 2, "draw": 200, "coefficient": 19, "nuisance": 204}
+        True
+    """
+    check_choice(engine, ENGINES, where="engine")
+    for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
+        if value < 1:
+            msg = f"{name} = {value} found, at least 1 is needed"
+            raise OptionError(msg)
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    plan = sampling_plan(combination, correlations=correlations)
+    model = model if model is not None else build_model(combination, engine=engine, plan=plan)
+    start = solve(plan.model, plan.correlation(plan.initial[None])[0])
+    spread = dict(zip(plan.model.parameters, np.sqrt(np.diag(start.covariance)), strict=True))
+    clock = time.perf_counter()
+    compiled = compile_model(model, backend=backend, spread=spread)
+    compile_time = time.perf_counter() - clock
+    show = sys.stderr.isatty() if progress is None else progress
+    draws_of, statistics = run_nuts(compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show)
+    sampling_time = time.perf_counter() - clock - compile_time
+    log.info(f"compiled in {compile_time:.1f} s, sampled in {sampling_time:.1f} s")
+    posterior = draws_of.drop_vars("white_nuisance", errors="ignore")
+    not_recovered: dict[str, str] = {}
+    if engine == "marginal":
+        posterior, not_recovered = _with_nuisances(plan, posterior, seed)
+    tree = {
+        "posterior": _labelled(combination, posterior),
+        "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
+        "conditional": _conditional(plan, posterior),
+        "observed_data": _observed(combination),
+    }
+    if len(plan.sampled):
+        tree["prior"] = _prior(plan, draws=draws, chains=chains, seed=seed)
+    result = xr.DataTree.from_dict(tree)
+    result.attrs = {
+        "name": combination.name,
+        "title": combination.title,
+        "model": combination_to_json(combination),
+        "assumptions": combination.assumptions,
+        "treatment": combination.treatment,
+        "repair": combination.repair,
+        "repairs": json.dumps([[r.block, r.how, r.smallest, r.change] for r in plan.repairs]),
+        "correlations": correlations,
+        "engine": engine,
+        "backend": backend,
+        "chi2_form": "neyman",
+        "seed": seed,
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "compile_seconds": compile_time,
+        "sampling_seconds": sampling_time,
+        "not_recovered": json.dumps(not_recovered),
+        "held_coefficients": json.dumps(_held(plan, correlations)),
+        "versions": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }
+    return result
+
+
+def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, FloatArray]:
+    """Coefficients (n, K) and parameters (n, P) of all chains one after the other."""
+    n = posterior.sizes["chain"] * posterior.sizes["draw"]
+    coefficients = posterior["rho"].to_numpy().reshape(n, -1) if "rho" in posterior else np.zeros((n, 0))
+    parameters = np.column_stack([posterior[p].to_numpy().reshape(n) for p in plan.model.parameters])
+    return coefficients, parameters
+
+
+def _with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tuple[xr.Dataset, dict[str, str]]:
+    """The posterior with exact draws of its nuisances."""
+    recoverable = recoverable_nuisances(plan)
+    rng = np.random.default_rng([seed, 1])
+    nuisances = recover_nuisances(plan, recoverable, *_stacked(plan, posterior), rng=rng)
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], nuisances.shape[1])
+    names = [plan.model.nuisances[i] for i in recoverable.index]
+    array = xr.DataArray(nuisances.reshape(shape), dims=("chain", "draw", "nuisance"), coords={"nuisance": names})
+    return (posterior.assign(pull=array) if names else posterior), recoverable.reasons
+
+
+def _labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
+    """Units and titles as attributes."""
+    for observable in combination.observables:
+        posterior[observable.name].attrs = {"unit": observable.unit, "title": observable.title}
+    if "pull" in posterior:
+        posterior["pull"].attrs = {"unit": "prior width", "title": "values of the nuisance parameters"}
+    if "rho" in posterior:
+        posterior["rho"].attrs = {"unit": "1", "title": "correlation coefficients"}
+    return posterior
+
+
+def _conditional(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
+    mean, sd = conditional_moments(plan, _stacked(plan, posterior)[0])
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], mean.shape[1])
+    dims = ("chain", "draw", "parameter")
+    coords = {"parameter": list(plan.model.parameters), "chain": posterior["chain"], "draw": posterior["draw"]}
+    return xr.Dataset({"mean": (dims, mean.reshape(shape)), "sd": (dims, sd.reshape(shape))}, coords)
+
+
+def _observed(combination: Combination) -> xr.Dataset:
+    estimates = combination.estimates
+    values = np.array([e.value for e in estimates])
+    return xr.Dataset({"estimate_value": ("estimate", values)}, {"estimate": [e.name for e in estimates]})
+
+
+def _prior(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr.Dataset:
+    """Draws of the priors that the coefficients really have, i.e. restricted to the feasible set."""
+    rng = np.random.default_rng([seed, 2])
+    values = prior_draws(
+        plan.coefficients, low=plan.low, high=plan.high, draws=draws * chains, rng=rng, feasible=plan.feasible()
+    )
+    shape = (chains, draws, len(plan.sampled))
+    coords: dict[str, Any] = {"coefficient": [c.name for c in plan.coefficients]}
+    return xr.Dataset({"rho": (("chain", "draw", "coefficient"), values.reshape(shape))}, coords)
+
+
+def _held(plan: SamplingPlan, correlations: str) -> list[str]:
+    """Coefficients with a prior that are held although priors were asked for: their blocks leave them no room."""
+    if correlations == "nominal":
+        return []
+    return [c.name for i, c in enumerate(plan.family.coefficients) if c.sampled and i not in plan.sampled]

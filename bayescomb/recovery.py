@@ -1,0 +1,146 @@
+"""Nuisances given coefficients and parameters: exact draws, vectorised over the draws of the sampler.
+
+With d = w_0 - K p the data say d = F lambda + e, e ~ N(0, J), and lambda ~ N(0, C(r)).  For the recovered nuisances a and
+the rest b (whose covariance stays in the noise) Matheron's rule draws from the conditional exactly: take a_0 ~ N(0, C_aa)
+and e_0 ~ N(0, V - F_a C_aa F_a^T), then a = a_0 + C_aa F_a^T V^-1 (d - F_a a_0 - e_0).  Nothing inverts C.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.correlation import NuisanceBlock
+from bayescomb.feasibility import EIGENVALUE_TOLERANCE, feasible_region
+from bayescomb.plan import SamplingPlan
+from bayescomb.statements import block_family
+
+__all__ = ["Recoverable", "conditional_moments", "recover_nuisances", "recoverable_nuisances"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+CHUNK = 500  # draws at a time, so that memory does not grow with the run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recoverable:
+    """Which nuisances have a posterior.
+
+    Attributes:
+        blocks: blocks whose matrix is a correlation matrix for every sampled coefficient.
+        index: positions of their nuisances, ascending.
+        reasons: block label -> why its nuisances have none.
+    """
+
+    blocks: tuple[NuisanceBlock, ...]
+    index: IntArray
+    reasons: dict[str, str]
+
+
+def recoverable_nuisances(plan: SamplingPlan) -> Recoverable:
+    """Nuisances with a posterior: all under ``nuisance``, those of sources that are correlation matrices otherwise."""
+    blocks, reasons = [], {}
+    for block in plan.family.blocks:
+        if plan.combination.treatment == "covariance":
+            region = feasible_region(block_family(plan.family, block, varied=plan.sampled))
+            if region.status != "box":
+                reasons[block.label] = (
+                    f"its matrix is not a correlation matrix for {100 * (1 - region.share):.0f} % of the sampled range"
+                    if region.low.size
+                    else f"its matrix is indefinite (smallest eigenvalue {region.nominal_smallest:.3g})"
+                )
+                continue
+        blocks.append(block)
+    members = [b.nuisances for b in blocks]
+    index = np.sort(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)
+    return Recoverable(blocks=tuple(blocks), index=index, reasons=reasons)
+
+
+def recover_nuisances(
+    plan: SamplingPlan,
+    recoverable: Recoverable,
+    coefficients: FloatArray,
+    parameters: FloatArray,
+    *,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Draw the recoverable nuisances given each draw of coefficients and parameters.
+
+    Args:
+        plan: K sampled coefficients, P parameters.
+        recoverable: m nuisances.
+        coefficients: shape (n, K).
+        parameters: shape (n, P).
+        rng: source of randomness.
+
+    Returns:
+        Nuisances in prior widths, shape (n, m).
+    """
+    pieces = [
+        _recover_chunk(plan, recoverable, coefficients[i : i + CHUNK], parameters[i : i + CHUNK], rng)
+        for i in range(0, len(coefficients), CHUNK)
+    ]
+    return np.concatenate(pieces) if pieces else np.zeros((0, len(recoverable.index)))
+
+
+def _recover_chunk(
+    plan: SamplingPlan, recoverable: Recoverable, coefficients: FloatArray, parameters: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    model, index = plan.model, recoverable.index
+    n, rows = len(coefficients), len(model.offset)
+    prior = np.zeros((n, len(index)))
+    reach = np.zeros((n, rows, len(index)))  # F_a C_aa
+    for block in recoverable.blocks:
+        column = np.searchsorted(index, block.nuisances)
+        correlation = plan.correlation(coefficients, block.nuisances)
+        reach[:, :, column] = model.loading[:, block.nuisances] @ correlation
+        prior[:, column] = _draw_gaussian(correlation, rng)
+    loading = model.loading[:, index]
+    total = total_covariance(plan, coefficients)
+    noise = _draw_gaussian(total - reach @ loading.T, rng)
+    residual = model.offset - parameters @ model.design.T - prior @ loading.T - noise
+    solved = np.linalg.solve(total, residual[..., None])[..., 0]
+    return prior + np.einsum("nrm,nr->nm", reach, solved)
+
+
+def total_covariance(plan: SamplingPlan, coefficients: FloatArray) -> FloatArray:
+    """V(r) of the full model for draws of the sampled coefficients, shape (n, R, R)."""
+    model, family = plan.model, plan.family
+    base = np.diag(model.signs) + model.loading @ plan.fixed_correlation @ model.loading.T
+    patterns = np.array([family.projected_pattern(int(c), model.loading) for c in plan.sampled])
+    return base + np.tensordot(coefficients, patterns.reshape(len(plan.sampled), *base.shape), axes=1)
+
+
+def _draw_gaussian(covariance: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """One draw of N(0, M_i) for each positive semidefinite M_i, by a factor that serves singular ones."""
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    scale = np.maximum(np.abs(eigenvalues[:, -1:]), 1.0)
+    if (eigenvalues < -1e3 * EIGENVALUE_TOLERANCE * scale).any():
+        msg = "a covariance to draw from is indefinite although its block was found feasible"
+        raise ArithmeticError(msg)
+    white = rng.standard_normal(eigenvalues.shape) * np.sqrt(np.maximum(eigenvalues, 0.0))
+    return np.einsum("nij,nj->ni", vectors, white)
+
+
+def conditional_moments(plan: SamplingPlan, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Exact mean and standard deviation of every parameter given each draw of the coefficients.
+
+    Args:
+        plan: P parameters.
+        coefficients: shape (n, K).
+
+    Returns:
+        Means and standard deviations, shape (n, P) each.
+    """
+    model = plan.reduced
+    covariance = plan.base + np.tensordot(coefficients, plan.patterns, axes=1)
+    right = np.column_stack([model.design, model.offset])
+    solved = np.linalg.solve(covariance, np.broadcast_to(right, (len(covariance), *right.shape)))
+    n_parameters = model.design.shape[1]
+    precision = model.design.T @ solved[:, :, :n_parameters]
+    posterior = np.linalg.inv(precision)
+    means = np.einsum("npq,nq->np", posterior, np.einsum("rp,nr->np", model.design, solved[:, :, -1]))
+    return means, np.sqrt(np.diagonal(posterior, axis1=1, axis2=2))

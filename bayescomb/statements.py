@@ -1,0 +1,136 @@
+"""What the user is told about feasibility: per block, which part of the quoted ranges a correlation matrix allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.correlation import CorrelationFamily, NuisanceBlock, correlation_family
+from bayescomb.feasibility import AffineFamily, FeasibleRegion, feasible_region
+from bayescomb.inputs import Combination
+from bayescomb.linear_gaussian import linear_model, marginal_covariance
+
+__all__ = ["Statement", "block_family", "feasibility_statements", "make_statement", "total_family"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """Feasibility of one block (or of the total covariance).
+
+    Attributes:
+        label: the block.
+        coefficients: names of the coefficients that vary in it.
+        low, high: their quoted ranges, shape (k,).
+        feasible_low, feasible_high: their feasible intervals, shape (k,).
+        share: feasible share of the volume of the quoted box; ``share_error`` is 0 where it is exact.
+        share_error: standard error of the share.
+        status: ``box``, ``partial``, ``point`` or ``empty``.
+        nominal_smallest: smallest eigenvalue at the nominal coefficients (of a unit-diagonal matrix for a block, in
+            statistical variances for the total).
+        text: the sentence for people.
+    """
+
+    label: str
+    coefficients: tuple[str, ...]
+    low: FloatArray
+    high: FloatArray
+    feasible_low: FloatArray
+    feasible_high: FloatArray
+    share: float
+    share_error: float
+    status: str
+    nominal_smallest: float
+    text: str
+
+
+def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: NDArray[np.intp]) -> AffineFamily:
+    """C(r) of one block as a function of the coefficients ``varied``, the others of the block at nominal."""
+    base, patterns = family.block_matrices(block)
+    varying = np.isin(block.coefficients, varied)
+    nominal = family.nominal[block.coefficients]
+    base = base + np.tensordot(nominal[~varying], patterns[~varying], axes=1)
+    return _affine(family, block.label, base, patterns[varying], block.coefficients[varying])
+
+
+def total_family(combination: Combination, family: CorrelationFamily, *, varied: NDArray[np.intp]) -> AffineFamily:
+    """V(r) of all data as a function of the coefficients ``varied``, in units of the statistical variance."""
+    model = linear_model(combination)
+    at_zero = family.nominal
+    at_zero[varied] = 0.0
+    base = marginal_covariance(model, family.correlation(at_zero))
+    patterns = np.array([family.projected_pattern(int(c), model.loading) for c in varied])
+    return _affine(family, "total covariance", base, patterns.reshape(len(varied), *base.shape), varied)
+
+
+def _affine(
+    family: CorrelationFamily, label: str, base: FloatArray, patterns: FloatArray, index: NDArray[np.intp]
+) -> AffineFamily:
+    ranges = np.array([family.coefficients[c].range for c in index], dtype=float).reshape(-1, 2)
+    return AffineFamily(
+        label=label,
+        base=base,
+        patterns=patterns,
+        low=ranges[:, 0],
+        nominal=family.nominal[index],
+        high=ranges[:, 1],
+    )
+
+
+def feasibility_statements(combination: Combination) -> tuple[Statement, ...]:
+    """One statement for the total covariance and one per block of more than one nuisance.
+
+    The blocks are looked at under both treatments: under ``covariance`` an infeasible block is allowed, but its nuisances
+    have no posterior of their own.
+    """
+    family = correlation_family(combination)
+    varied = np.array([i for i, c in enumerate(family.coefficients) if c.varied], dtype=np.intp)
+    total = total_family(combination, family, varied=varied)
+    statements = [make_statement(total, feasible_region(total, strict=True), [family.coefficients[i].name for i in varied])]
+    for block in family.blocks:
+        if len(block.nuisances) < 2:
+            continue
+        affine = block_family(family, block, varied=varied)
+        names = [family.coefficients[c].name for c in block.coefficients if c in varied]
+        statements.append(make_statement(affine, feasible_region(affine), names))
+    return tuple(statements)
+
+
+def make_statement(affine: AffineFamily, region: FeasibleRegion, names: list[str]) -> Statement:
+    """The statement of a family and its feasible region."""
+    return Statement(
+        label=affine.label,
+        coefficients=tuple(names),
+        low=affine.low,
+        high=affine.high,
+        feasible_low=region.low,
+        feasible_high=region.high,
+        share=region.share,
+        share_error=region.share_error,
+        status=region.status,
+        nominal_smallest=region.nominal_smallest,
+        text=_sentence(affine, region, names),
+    )
+
+
+def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) -> str:
+    nominal = f"smallest eigenvalue at nominal {region.nominal_smallest:.3g}"
+    if region.status == "box":
+        return f"{affine.label}: feasible" + (" over the whole range of every coefficient" if names else "")
+    if region.status == "empty":
+        found = (
+            "positive semidefinite for no value in the range of its coefficients" if names else "not positive semidefinite"
+        )
+        return f"{affine.label}: {found} ({nominal})"
+    if region.status == "point":
+        points = ", ".join(f"{n} = {round(float(v), 6) + 0.0:g}" for n, v in zip(names, region.centre, strict=True))
+        return f"{affine.label}: feasible only at {points} ({nominal})"
+    intervals = ", ".join(
+        f"{n} in [{a:.3f}, {b:.3f}] of [{c:g}, {d:g}]"
+        for n, a, b, c, d in zip(names, region.low, region.high, affine.low, affine.high, strict=True)
+    )
+    error = f" +- {100 * region.share_error:.1f}" if region.share_error else ""
+    return f"{affine.label}: feasible for {intervals}, {100 * region.share:.1f}{error} % of the quoted box ({nominal})"

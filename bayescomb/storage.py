@@ -1,0 +1,118 @@
+"""Files that are complete or absent: everything is written beside its place and renamed, and posteriors are netCDF."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from bayescomb.errors import OutputError, PosteriorError
+from bayescomb.inputs import Combination
+from bayescomb.serialise import combination_from_json, fingerprint
+
+__all__ = ["combination_of", "load_posterior", "require_same_model", "save_posterior", "write_json", "written_beside"]
+
+
+@contextlib.contextmanager
+def written_beside(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the same folder that replaces ``path`` when the block ends without an error.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        msg = f"{path}: cannot be written ({error.strerror or error}); choose a writable place with enough room"
+        raise OutputError(msg) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The permissions a plain open() would give; a temporary file is private."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(data: Any, path: str | Path) -> Path:
+    """Write plain data as JSON in full precision; NaN is refused.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)
+    with written_beside(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
+    """Write a posterior as netCDF; an existing file stays whole until the new one is complete.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with written_beside(path) as temporary:
+        posterior.to_netcdf(temporary, engine="h5netcdf")
+    return Path(path)
+
+
+def load_posterior(path: str | Path) -> xr.DataTree:
+    """Read a posterior that :func:`save_posterior` wrote.
+
+    Raises:
+        PosteriorError: the file is absent, damaged or not one of ours.
+    """
+    path = Path(path)
+    if not path.is_file():
+        msg = f"{path}: no such file; make one with 'bayescomb sample MODEL --output {path.name}'"
+        raise PosteriorError(msg)
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            posterior = tree.load()
+    except Exception as error:  # the netCDF stack raises many classes on damaged files, none of them documented
+        msg = f"{path}: not a readable netCDF file ({type(error).__name__}: {error}); sample again"
+        raise PosteriorError(msg) from error
+    if "posterior" not in posterior.children or "model" not in posterior.attrs:
+        msg = f"{path}: no posterior of bayescomb (group 'posterior' and attribute 'model' are needed); sample again"
+        raise PosteriorError(msg)
+    return posterior
+
+
+def combination_of(posterior: xr.DataTree) -> Combination:
+    """The combination a posterior was made from, with its assumption set, treatment and repair in force."""
+    return combination_from_json(posterior.attrs["model"])
+
+
+def require_same_model(posterior: xr.DataTree, combination: Combination) -> Combination:
+    """The given combination under the posterior's assumption set and treatment.
+
+    Raises:
+        PosteriorError: the posterior was made from other inputs.
+    """
+    own = combination_of(posterior)
+    if fingerprint(own) != fingerprint(combination):
+        msg = (
+            f"posterior of {own.name!r} (inputs {fingerprint(own)}) was not made from {combination.name!r} "
+            f"(inputs {fingerprint(combination)}); sample again from this model"
+        )
+        raise PosteriorError(msg)
+    return own

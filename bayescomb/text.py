@@ -1,0 +1,178 @@
+"""Results as text for a terminal; every block starts with the assumption set and the treatment it rests on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import xarray as xr
+
+from bayescomb.check import CheckResult
+from bayescomb.compare import Comparison
+from bayescomb.convergence import Verdict
+from bayescomb.impacts import ImpactResult
+from bayescomb.inputs import Combination
+from bayescomb.profile import ProfileResult
+from bayescomb.scan import ScanResult
+
+__all__ = ["check_text", "comparison_text", "header", "impact_text", "posterior_text", "profile_text", "scan_text"]
+
+# Shifts are small against the parameter: shown in a thousandth of its unit, by its own name where it has one.
+THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
+
+
+def header(combination: Combination) -> str:
+    """Name, assumption set and treatment in one line."""
+    repair = f", repair {combination.repair}" if combination.repair != "none" else ""
+    return f"{combination.name}: assumption set {combination.assumptions!r}, treatment {combination.treatment}{repair}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned, the first to the left, the others to the right; the first row is the heading."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in [lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def check_text(result: CheckResult) -> str:
+    """Sizes, indefinite matrices and what of the quoted ranges is feasible."""
+    lines = [header(result.combination)]
+    lines.append(", ".join(f"{value} {key}" for key, value in result.sizes.items()))
+    for provenance in result.combination.provenance:
+        note = f" ({provenance.note})" if provenance.note else ""
+        lines.append(f"{provenance.table}: {provenance.kind}, {provenance.origin}{note}")
+    lines.append("")
+    lines.append(f"{len(result.indefinite)} source matrices are indefinite at the nominal coefficients:")
+    for block in result.indefinite:
+        rounding = ", which rounding to two digits can explain" if block.rounding else ""
+        lines.append(f"  {block.label}: smallest eigenvalue {block.smallest:.3g}, {block.negative} negative{rounding}")
+    lines.append("")
+    lines.append("feasibility of the quoted ranges:")
+    lines += [f"  {statement.text}" for statement in result.statements]
+    if result.combination.treatment == "covariance":
+        lines.append("treatment covariance: only the total covariance has to be positive definite")
+    return "\n".join(lines)
+
+
+def profile_text(fit: ProfileResult) -> str:
+    """Values, goodness of fit and weights."""
+    lines = [f"{header(fit.combination)}, chi2 {fit.chi2_form}"]
+    for name in fit.values["parameter"].to_numpy():
+        at = {"parameter": name}
+        unit = str(fit.values.sel(at)["unit"].item())
+        lines.append(
+            f"{name} = {float(fit.values.sel(at)):.4f} +- {float(fit.errors.sel(at)):.4f} {unit} "
+            f"({float(fit.statistical_errors.sel(at)):.4f} stat, {float(fit.systematic_errors.sel(at)):.4f} syst)"
+        )
+    p_value = f"p-value {fit.p_value:.3f}" if fit.p_value is not None else "p-value undefined: no degree of freedom"
+    lines.append(f"chi2 = {fit.chi2:.3f} for {fit.ndf} degrees of freedom, {p_value}")
+    for repair in fit.repairs:
+        lines.append(
+            f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {repair.smallest:.3g}, "
+            f"largest change of a correlation {repair.change:.3g}"
+        )
+    lines += ["", "weights:"]
+    names = [str(p) for p in fit.values["parameter"].to_numpy()]
+    rows = [["estimate", "", *names]]
+    for estimate in fit.combination.estimates:
+        values = [f"{float(fit.weights.sel(parameter=p, estimate=estimate.name)):+.4f}" for p in names]
+        rows.append([f"{estimate.name}  {estimate.title}".rstrip(), "", *values])
+    lines.append(table(rows))
+    return "\n".join(lines)
+
+
+def scan_text(result: ScanResult) -> str:
+    """Half shifts beside the published ones."""
+    lines = [header(result.combination), "half of value(high) - value(low), and of error(high) - error(low)"]
+    for observable in result.combination.observables:
+        unit = THOUSANDTH.get(observable.unit, f"1e-3 {observable.unit}".strip())
+        rows = [["coefficient", "range", "nominal", f"shift of {observable.name} [{unit}]", "published",
+                 f"shift of error [{unit}]", "published"]]  # fmt: skip
+        for row in result.rows:
+            shifts = ["infeasible", "infeasible"]
+            if row.half_shift is not None and row.half_error_shift is not None:
+                at = {"parameter": observable.name}
+                shifts = [f"{1000 * float(s.sel(at)):+.2f}" for s in (row.half_shift, row.half_error_shift)]
+            quoted = [row.published_half_shift or "-", row.published_half_error_shift or "-"]
+            span = f"{row.low:+.2f} to {row.high:+.2f}"
+            rows.append([row.title or row.name, span, f"{row.nominal:.2f}", shifts[0], quoted[0], shifts[1], quoted[1]])
+        lines.append(table(rows))
+    return "\n".join(lines)
+
+
+def impact_text(result: ImpactResult) -> str:
+    """Impacts, the largest first."""
+    names = [str(p) for p in result.total["parameter"].to_numpy()]
+    units = {o.name: o.unit for o in result.combination.observables}
+    heading = ["source", *[f"{name} [{units.get(name, '')}]" for name in names]]
+
+    def cells(label: str, values: xr.DataArray) -> list[str]:
+        return [label, *[f"{float(values.sel(parameter=p)):.3f}" for p in names]]
+
+    order = abs(result.sources).sum("parameter").to_numpy().argsort()[::-1]
+    titles = {s.name: s.title or s.name for s in result.combination.sources}
+    rows = [heading]
+    for i in order:
+        source = str(result.sources["source"].to_numpy()[i])
+        rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
+    for group in result.groups["group"].to_numpy():
+        rows.append(cells(f"group {group}", result.groups.sel(group=group)))
+    rows += [cells("all systematics", result.systematics), cells("statistics", result.statistics)]
+    rows.append(cells("total", result.total))
+    return "\n".join([header(result.combination), result.definition, table(rows)])
+
+
+def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Verdict) -> str:
+    """The verdict first; the numbers only if they may be used."""
+    attrs = posterior.attrs
+    lines = [verdict.sentence]
+    lines.append(
+        f"{header(combination)}, correlations {attrs['correlations']}, engine {attrs['engine']}, chi2 {attrs['chi2_form']}, "
+        f"seed {attrs['seed']}, {attrs['chains']} x {attrs['draws']} draws"
+    )
+    lines.append(f"compiled in {attrs['compile_seconds']:.1f} s, sampled in {attrs['sampling_seconds']:.1f} s")
+    for block, how, smallest, change in json.loads(attrs["repairs"]):
+        lines.append(
+            f"repaired ({how}) and held at nominal: {block}, eigenvalue {smallest:.3g}, largest change {change:.3g}"
+        )
+    held = json.loads(attrs["held_coefficients"])
+    if held:
+        lines.append(f"coefficients held, their blocks leave them no room: {', '.join(held)}")
+    not_recovered = json.loads(attrs["not_recovered"])
+    if not_recovered:
+        lines.append(f"no posterior of the nuisances of {len(not_recovered)} sources:")
+        lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
+    if verdict.passed:
+        for observable in combination.observables:
+            values = posterior["posterior"][observable.name]
+            lines.append(
+                f"{observable.name} = {float(values.mean()):.4f} +- {float(values.std(ddof=1)):.4f} {observable.unit}"
+            )
+    return "\n".join(lines)
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Profile, posterior and posterior at nominal coefficients, and what not knowing the coefficients costs."""
+    t = comparison.table
+    lines = [header(comparison.combination)]
+    rows = [["parameter", "", "value", "uncertainty", "median", "68 % interval"]]
+    shares = []
+    for name in t["parameter"].to_numpy():
+        row = {str(key): float(t[key].sel(parameter=name)) for key in t.data_vars}
+        unit = str(t["unit"].sel(parameter=name).item())
+        value, error = row["profile_value"], row["profile_error"]
+        rows.append([f"{name} [{unit}]", "profile, Delta chi2 = 1", f"{value:.4f}", f"{error:.4f}", "",
+                     f"{value - error:.4f} to {value + error:.4f}"])  # fmt: skip
+        for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI")):
+            mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))
+            rows.append(["", label, f"{mean:.4f}", f"{sd:.4f}", f"{median:.4f}", f"{low:.4f} to {high:.4f}"])
+        shares.append(
+            f"{name}: sd^2 = E[Var|r] + Var(E|r) = {row['mean_of_variance']:.5f} + {row['variance_of_mean']:.5f} {unit}^2; "
+            f"not knowing the coefficients makes {100 * row['coefficient_share']:.2f} +- "
+            f"{100 * row['coefficient_share_mcse']:.2f} % of the variance ({row['variance_of_mean'] ** 0.5:.4f} {unit})"
+        )
+    return "\n".join([*lines, table(rows), *shares])

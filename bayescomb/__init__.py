@@ -25,7 +25,7 @@ from bayescomb.profile import profile
 from bayescomb.scan import scan
 
 if TYPE_CHECKING:
-    from bayescomb.compare import compare
+    from bayescomb.comparison import compare
     from bayescomb.convergence import verdict
     from bayescomb.model import build_model
     from bayescomb.posterior import sample
@@ -65,7 +65,7 @@ __all__ = [
 # What needs PyMC, ArviZ or matplotlib is imported when it is first used: they take seconds, a profile takes none of them.
 _LAZY = {
     "build_model": "bayescomb.model",
-    "compare": "bayescomb.compare",
+    "compare": "bayescomb.comparison",
     "load_posterior": "bayescomb.storage",
     "report": "bayescomb.report",
     "sample": "bayescomb.posterior",

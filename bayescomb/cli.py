@@ -207,7 +207,7 @@ def _require_folder(path: Path) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from bayescomb.compare import compare
+    from bayescomb.comparison import compare
     from bayescomb.export import comparison_data
     from bayescomb.profile import profile
     from bayescomb.storage import load_posterior, require_same_model

@@ -8,7 +8,7 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
-from bayescomb.compare import INTERVAL, Comparison
+from bayescomb.comparison import INTERVAL, Comparison
 from bayescomb.convergence import Verdict
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.impacts import ImpactResult

@@ -16,8 +16,8 @@ __all__ = ["DEFINITION", "ImpactResult", "impacts"]
 DEFINITION = (
     "impact of a source: sqrt(w^T V_s w), its part of the variance of the combined value, with w the weights of the "
     "estimates and V_s the covariance of the source; statistics, sources and what couples different sources add up to the "
-    "total variance. A negative impact is minus the root of a negative part, which an anticorrelation (or an indefinite source "
-    "matrix) can give."
+    "total variance. A negative impact is minus the root of a negative part, which an anticorrelation (or an indefinite "
+    "source matrix) can give."
 )
 
 

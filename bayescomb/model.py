@@ -20,7 +20,7 @@ from bayescomb.errors import OptionError
 from bayescomb.feasibility import face_basis
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
-from bayescomb.operators import largest_eigenvalue, marginal_log_density
+from bayescomb.operators import gauge_excess, marginal_log_density
 from bayescomb.plan import RadialBlock, SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 
@@ -99,6 +99,8 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
         del low, high  # the transform keeps the value inside
         return log_density(coefficients, value, xp=pt)
 
+    if not plan.radial and all(c.prior == "uniform" for c in coefficients):
+        return pm.Uniform("rho", plan.low, plan.high, dims="coefficient", initval=plan.initial)
     return pm.CustomDist(
         "rho",
         plan.low,
@@ -115,9 +117,10 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
 class FeasibleTransform(Transform):
     """Unconstrained coordinates of the feasible set: logit on the box, then a radial map of the box onto the set.
 
-    A point y of the box is moved along the ray from the centre c to c + s (y - c) with s = g_box / max(g_box, g_psd), where
-    g is the gauge of each set seen from the centre (1 at its boundary).  s does not change along a ray, so the Jacobian
-    determinant of the map is s^k.
+    With g the gauge of each set seen from the centre c (1 at its boundary, linear along rays) and d = y - c, a point y of
+    the box goes to c + s d with s = 1 / (1 + max(0, g_feasible(d) - g_box(d))): the identity near the centre, and a side of
+    the box goes to the boundary of the set.  Along a ray the excess is linear, so d . grad s = -s^2 (g_feasible - g_box)
+    and the Jacobian determinant of the map, s^(k-1) (s + d . grad s), is s^(k+1).
     """
 
     name = "feasible"
@@ -125,22 +128,31 @@ class FeasibleTransform(Transform):
 
     def __init__(self, low: FloatArray, high: FloatArray, radial: tuple[RadialBlock, ...]) -> None:
         self.low, self.high, self.radial = low, high, radial
+        # One operation per block, made once: PyTensor then evaluates it once for the value and the Jacobian.
+        self.excess = [
+            gauge_excess(
+                room_below=block.centre - low[block.index],
+                room_above=high[block.index] - block.centre,
+                patterns=block.patterns,
+            )
+            for block in radial
+        ]
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         """Coefficients from unconstrained coordinates."""
         del inputs
         point = self.low + (self.high - self.low) * pt.sigmoid(value)
-        for block in self.radial:
+        for block, excess in zip(self.radial, self.excess, strict=True):
             offset = point[block.index] - block.centre
-            point = pt.set_subtensor(point[block.index], block.centre + self._shrink(block, offset) * offset)
+            point = pt.set_subtensor(point[block.index], block.centre + offset / (1 + excess(offset)[0]))
         return point
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         """Unconstrained coordinates from coefficients."""
         del inputs
-        for block in self.radial:
+        for block, excess in zip(self.radial, self.excess, strict=True):
             offset = value[block.index] - block.centre
-            value = pt.set_subtensor(value[block.index], block.centre + offset / self._shrink(block, offset))
+            value = pt.set_subtensor(value[block.index], block.centre + offset / (1 - excess(offset)[0]))
         unit = (value - self.low) / (self.high - self.low)
         return pt.log(unit) - pt.log1p(-unit)
 
@@ -149,17 +161,10 @@ class FeasibleTransform(Transform):
         del inputs
         total = pt.sum(pt.log(self.high - self.low) - pt.softplus(value) - pt.softplus(-value))
         point = self.low + (self.high - self.low) * pt.sigmoid(value)
-        for block in self.radial:
+        for block, excess in zip(self.radial, self.excess, strict=True):
             offset = point[block.index] - block.centre
-            total = total + len(block.index) * pt.log(self._shrink(block, offset))
+            total = total - (len(block.index) + 1) * pt.log1p(excess(offset)[0])
         return total
-
-    def _shrink(self, block: RadialBlock, offset: Any) -> Any:
-        """S of a direction; 1 at the centre itself, where every direction is as good."""
-        low, high = self.low[block.index], self.high[block.index]
-        gauge_box = pt.max(pt.maximum(offset / (high - block.centre), -offset / (block.centre - low)))
-        gauge_feasible = largest_eigenvalue(offset, patterns=block.patterns)
-        return pt.switch(pt.gt(gauge_box, 0), gauge_box / pt.maximum(gauge_box, gauge_feasible), 1.0)
 
 
 def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, parameters: Any) -> None:

@@ -1,4 +1,4 @@
-"""Two PyTensor operations with hand-written gradients: the marginal density and the largest eigenvalue.
+"""Two PyTensor operations with hand-written gradients: the marginal density and the radial map.
 
 Each is one node of the graph whatever the size of the problem, because compile time is what a user waits for: the same
 density written out in PyTensor's linear algebra takes 20 to 240 s to compile with numba and 0.7 s in this form (figures:
@@ -20,7 +20,7 @@ from pytensor.link.numba.dispatch import basic as numba_dispatch
 
 from bayescomb.linear_gaussian import LinearModel
 
-__all__ = ["ScalarWithGradient", "largest_eigenvalue", "marginal_log_density"]
+__all__ = ["ScalarWithGradient", "gauge_excess", "marginal_log_density"]
 
 FloatArray = NDArray[np.float64]
 
@@ -101,14 +101,14 @@ def invert(covariance, signs):  # type: ignore[no-untyped-def]
             return False, covariance, logdet
         for i in range(len(signs)):
             logdet += 2 * np.log(factor[i, i])
-        return True, np.linalg.inv(covariance), logdet
+        return True, np.ascontiguousarray(np.linalg.inv(covariance)), logdet
     eigenvalues, vectors = np.linalg.eigh(covariance)
     negative, expected = 0, 0
     for i in range(len(signs)):
         negative += eigenvalues[i] <= 0
         expected += signs[i] < 0
         logdet += np.log(abs(eigenvalues[i]))
-    return negative == expected, (vectors / eigenvalues) @ vectors.T, logdet
+    return negative == expected, np.ascontiguousarray((vectors / eigenvalues) @ vectors.T), logdet
 
 
 @numba.njit(cache=True)
@@ -161,22 +161,43 @@ def marginal_kernel(coefficients, parameters, base, patterns, design, offset, si
 
 
 @numba.njit(cache=True)
-def eigenvalue_kernel(direction, patterns):  # type: ignore[no-untyped-def]
-    """Largest eigenvalue of sum_c d_c patterns_c and its gradient, d of shape (k,), patterns of shape (k, n * n)."""
-    size = int(np.round(np.sqrt(patterns.shape[1])))
+def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-untyped-def]
+    """By how much the gauge of the feasible set exceeds that of the box, max(0, g_feasible - g_box), and its gradient.
+
+    A gauge is 1 at the boundary of its set and grows linearly along rays from the centre.  g_box is the largest share of
+    the way to a side, g_feasible the largest eigenvalue of sum_c d_c patterns_c, 1 where the matrix becomes singular.
+
+    Args:
+        offset: d, point minus centre, shape (k,).
+        room_below: centre minus lower end, shape (k,).
+        room_above: upper end minus centre, shape (k,).
+        patterns: shape (k, n * n).
+
+    Returns:
+        The excess and its gradient, shape (k,).
+    """
+    count, size = len(offset), int(np.round(np.sqrt(patterns.shape[1])))
+    gradient = np.zeros(count)
+    side, gauge_box, slope = 0, 0.0, 0.0
+    for c in range(count):
+        room = room_above[c] if offset[c] > 0 else -room_below[c]
+        if offset[c] / room > gauge_box:
+            side, gauge_box, slope = c, offset[c] / room, 1 / room
     matrix = np.zeros((size, size))
-    for c in range(len(direction)):
+    for c in range(count):
         for i in range(size):
             for j in range(size):
-                matrix[i, j] += direction[c] * patterns[c, i * size + j]
+                matrix[i, j] += offset[c] * patterns[c, i * size + j]
     eigenvalues, vectors = np.linalg.eigh(matrix)
-    top = vectors[:, size - 1]
-    gradient = np.zeros(len(direction))
-    for c in range(len(direction)):
+    excess = eigenvalues[size - 1] - gauge_box
+    if excess <= 0.0:
+        return 0.0, gradient
+    gradient[side] = -slope
+    for c in range(count):
         for i in range(size):
             for j in range(size):
-                gradient[c] += patterns[c, i * size + j] * top[i] * top[j]
-    return eigenvalues[size - 1], gradient
+                gradient[c] += patterns[c, i * size + j] * vectors[i, size - 1] * vectors[j, size - 1]
+    return excess, gradient
 
 
 def marginal_log_density(
@@ -196,7 +217,7 @@ def marginal_log_density(
     return ScalarWithGradient(marginal_kernel, constants, n_inputs=2)(coefficients, parameters)[0]
 
 
-def largest_eigenvalue(direction: Any, *, patterns: FloatArray) -> Any:
-    """Symbolic largest eigenvalue of sum_c d_c patterns_c, for patterns of shape (k, n, n)."""
+def gauge_excess(*, room_below: FloatArray, room_above: FloatArray, patterns: FloatArray) -> ScalarWithGradient:
+    """The operation of one block, see :func:`excess_kernel`; patterns of shape (k, n, n)."""
     flat = patterns.reshape(len(patterns), patterns.shape[1] ** 2)
-    return ScalarWithGradient(eigenvalue_kernel, (flat,), n_inputs=1)(direction)[0]
+    return ScalarWithGradient(excess_kernel, (room_below, room_above, flat), n_inputs=1)

@@ -9,7 +9,7 @@ from typing import Final
 import xarray as xr
 
 from bayescomb.check import CheckResult
-from bayescomb.compare import Comparison
+from bayescomb.comparison import Comparison
 from bayescomb.convergence import Verdict
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination

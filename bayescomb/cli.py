@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--output", metavar="F.nc", type=Path, required=True, help="where the posterior goes")
     sub.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help="sample or hold the coefficients")
     sub.add_argument("--engine", choices=("marginal", "full"), default="marginal", help="integrate or sample the nuisances")
-    sub.add_argument("--backend", choices=("vm", "numba"), default="vm", help="start at once, or compile for long runs")
+    sub.add_argument(
+        "--backend", choices=("auto", "vm", "numba"), default="auto", help="start at once, or compile for long runs"
+    )
     for name, default, text in (
         ("draws", 1500, "draws per chain"),
         ("tune", 500, "tuning steps per chain"),

@@ -1,8 +1,9 @@
 """NUTS for a ``pm.Model``: nutpie around the model's own log density and gradient.
 
-Backend ``vm`` evaluates the graph in PyTensor's virtual machine: nothing but our kernels is compiled, so the first draw
-comes after a second.  Backend ``numba`` compiles the whole graph: tens of seconds first, then several times faster draws,
-which pays for long runs and for models with many variables.
+Backend ``vm`` evaluates the graph in PyTensor's virtual machine, node by node in C that is compiled once and cached on
+disk: the first draw comes after a second.  Backend ``numba`` compiles the whole graph for every model: tens of seconds
+first, then several times faster draws, which pays for long runs.  Without a C++ compiler the virtual machine falls back to
+Python and is fifty times slower, so ``auto`` takes ``numba`` there.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 
-BACKENDS = ("vm", "numba")
+BACKENDS = ("auto", "vm", "numba")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +51,12 @@ class CompiledModel:
     coords: dict[str, list[Any]]
 
 
-def compile_model(model: pm.Model, *, backend: str = "vm", spread: dict[str, float] | None = None) -> CompiledModel:
+def compile_model(model: pm.Model, *, backend: str = "auto", spread: dict[str, float] | None = None) -> CompiledModel:
     """Compile a model once.
 
     Args:
         model: any ``pm.Model`` of continuous variables.
-        backend: ``vm`` or ``numba``.
+        backend: ``vm``, ``numba``, or ``auto`` (``vm`` where there is a C++ compiler).
         spread: half-width of the starting points around the model's initial point, per variable, in its unconstrained
             units; 1 where it is not given.
 
@@ -63,6 +64,8 @@ def compile_model(model: pm.Model, *, backend: str = "vm", spread: dict[str, flo
         OptionError: the backend is unknown.
     """
     check_choice(backend, BACKENDS, where="backend")
+    if backend == "auto":
+        backend = "vm" if pytensor.config.cxx else "numba"
     names = [v.name for v in [*model.free_RVs, *model.deterministics]]
     dims = {name: tuple(model.named_vars_to_dims.get(name, ())) for name in names}
     coords = {name: list(values) for name, values in model.coords.items() if values is not None}

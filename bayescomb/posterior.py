@@ -45,7 +45,7 @@ def sample(
     chains: int = 4,
     correlations: str = "prior",
     engine: str = "marginal",
-    backend: str = "vm",
+    backend: str = "auto",
     model: pm.Model | None = None,
     progress: bool | None = None,
 ) -> xr.DataTree:
@@ -59,7 +59,8 @@ def sample(
         chains: number of chains.
         correlations: ``"prior"`` samples the coefficients that have a range, ``"nominal"`` holds them.
         engine: ``"marginal"`` or ``"full"``, see :func:`bayescomb.build_model`.
-        backend: ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then draws several times faster.
+        backend: ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then draws several times faster;
+            ``"auto"`` is ``"vm"`` where there is a C++ compiler.
         model: an extension of ``build_model(combination)`` with the same names; built here by default.
         progress: show a progress bar; by default only in a terminal.
 
@@ -120,7 +121,7 @@ def sample(
         "repairs": json.dumps([[r.block, r.how, r.smallest, r.change] for r in plan.repairs]),
         "correlations": correlations,
         "engine": engine,
-        "backend": backend,
+        "backend": compiled.backend,
         "chi2_form": "neyman",
         "seed": seed,
         "draws": draws,

@@ -183,7 +183,9 @@ def test_same_seed_gives_the_same_draws(combination):
     np.testing.assert_array_equal(first["posterior"]["pull"], second["posterior"]["pull"])
 
 
-@pytest.mark.parametrize("option", [{"draws": 0}, {"chains": 0}, {"engine": "fast"}, {"backend": "gpu"}, {"correlations": "all"}])
+@pytest.mark.parametrize(
+    "option", [{"draws": 0}, {"chains": 0}, {"engine": "fast"}, {"backend": "gpu"}, {"correlations": "all"}]
+)
 def test_option_outside_its_range_is_an_error(combination, option):
     with pytest.raises(bc.BayescombError, match=str(next(iter(option.values())))):
         bc.sample(combination, seed=1, **option)

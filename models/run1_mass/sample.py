@@ -1,0 +1,19 @@
+"""The Run 1 top-mass combination in Python: profile, posterior, both side by side."""
+
+from pathlib import Path
+
+import bayescomb as bc
+from bayescomb.text import comparison_text, profile_text
+
+combination = bc.load(Path(__file__).parent)
+
+fit = bc.profile(combination)
+print(profile_text(fit))
+
+posterior = bc.sample(combination, seed=1)
+print(bc.verdict(posterior).sentence)
+print(comparison_text(bc.compare(posterior, fit)))
+
+# The posterior is an xarray DataTree with named dimensions, as ArviZ uses it.
+rho = posterior["posterior"]["rho"].sel(coefficient="LHCbJES")
+print(f"b-JES coefficient: {rho.mean().item():.2f} +- {rho.std().item():.2f} (prior 0.75 +- 0.14)")

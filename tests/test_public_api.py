@@ -1,0 +1,63 @@
+"""What `import bayescomb` offers."""
+
+import ast
+import importlib
+import pkgutil
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bayescomb as bc
+
+
+def test_every_public_name_exists_and_is_documented():
+    assert dir(bc) == sorted(bc.__all__)
+    for name in bc.__all__:
+        assert getattr(bc, name).__doc__, name
+
+
+@pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(bc.__path__)])
+def test_every_module_lists_its_public_names(name):
+    module = importlib.import_module(f"bayescomb.{name}")
+    assert module.__doc__
+    assert all(hasattr(module, item) for item in module.__all__)
+
+
+def test_public_functions_are_not_hidden_by_their_modules():
+    code = "import bayescomb as bc, bayescomb.cli, bayescomb.text; assert all(callable(getattr(bc, n)) for n in bc.__all__)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_presentation_is_not_imported_by_inference():
+    code = "import bayescomb.posterior, bayescomb.export, sys; print([m for m in sys.modules if m.startswith('bayescomb.')])"
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"bayescomb.report", "bayescomb.figures", "bayescomb.text", "bayescomb.cli"} & set(
+        ast.literal_eval(result.stdout)
+    )
+
+
+def test_model_script_runs(capsys):
+    runpy.run_path("models/run1_mass/sample.py")
+    out = capsys.readouterr().out
+    assert "converged" in out
+    assert "not knowing the coefficients" in out
+
+
+def test_notebook_runs(capsys):
+    runpy.run_path("notebooks/run1_mass.py")
+    assert "converged" in capsys.readouterr().out
+
+
+def test_readme_example_prints_what_the_readme_says(capsys):
+    blocks = re.findall(r"```(?:python)?\n(.*?)```", Path("README.md").read_text(), flags=re.DOTALL)
+    exec(compile(blocks[0], "README.md", "exec"), {})
+    assert capsys.readouterr().out == blocks[1]
+
+
+def test_model_scripts_are_short():
+    for script in Path("models").glob("*/sample.py"):
+        assert len(script.read_text().splitlines()) < 40, script

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     settings(sub)
     json_output(sub)
     sub.add_argument("--chi2", choices=("neyman", "pearson"), default="neyman", help="form of chi2 (default: neyman)")
-    sub.add_argument("--minos", action="store_true", help="errors from Delta chi2 = 1 (the same: chi2 is quadratic here)")
+    sub.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
     sub = command("scan", "Profile at both ends of every coefficient's range.", _scan)
     settings(sub)
     json_output(sub)
@@ -149,6 +149,8 @@ def _profile(options: argparse.Namespace) -> int:
         raise OptionError(msg)
     fit = profile(_load(options))
     _print(profile_text(fit))
+    if options.minos:
+        _print("Delta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model")
     _write(profile_data(fit), options.json)
     return 0
 

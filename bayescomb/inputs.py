@@ -26,6 +26,7 @@ from bayescomb.checks import (
     known_name,
 )
 from bayescomb.errors import DuplicateNameError, InvalidNumberError, UnderdeterminedError
+from bayescomb.frozen import FrozenMapping
 
 __all__ = [
     "REPAIRS",
@@ -112,7 +113,7 @@ class Estimate:
         if not any(self.observables.values()):
             msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
             raise InvalidNumberError(msg)
-        object.__setattr__(self, "observables", dict(self.observables))
+        object.__setattr__(self, "observables", FrozenMapping(self.observables))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +229,7 @@ class Combination:
     def __post_init__(self) -> None:
         for key in ("measurements", "observables", "sources", "provenance"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
-        object.__setattr__(self, "assumption_sets", dict(self.assumption_sets))
+        object.__setattr__(self, "assumption_sets", FrozenMapping(self.assumption_sets))
         where = f"combination {self.name!r}"
         check_choice(self.treatment, TREATMENTS, where=f"treatment of {where}")
         check_choice(self.repair, REPAIRS, where=f"repair of {where}")

@@ -153,7 +153,7 @@ def run_nuts(
     """
     # The virtual machine holds the interpreter lock, so a second thread only costs.
     cores = 1 if compiled.backend == "vm" else min(chains, 2)
-    tree = nutpie.sample(
+    sampler = nutpie.sample(
         compiled.sampler,
         draws=draws,
         tune=tune,
@@ -163,7 +163,14 @@ def run_nuts(
         save_warmup=False,
         progress_bar=progress,
         target_accept=target_accept,
+        blocking=False,
     )
+    try:
+        tree = sampler.wait()
+    except BaseException:
+        # nutpie's own handling of Ctrl-C returns shortened chains as if they were the result.
+        sampler.abort()
+        raise
     statistics = tree["sample_stats"].to_dataset()
     if compiled.constrain is None:
         posterior = tree["posterior"].to_dataset()[list(compiled.dims)]

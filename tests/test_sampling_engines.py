@@ -88,12 +88,12 @@ def test_prior_predictive_draws_of_the_model_are_the_restricted_prior():
     assert stats.ks_2samp(draws[:, 0], direct[:, 0]).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("shared", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_marginal_and_full_engines_agree(shared):
     """One observable, so that the data speak about the coefficients too."""
     combination = star(2, shared=shared, separate_observables=False, nuisance_size=2.0)
-    marginal = bc.sample(combination, seed=7, draws=1000)
-    full = bc.sample(combination, seed=8, draws=500, engine="full")
+    marginal = bc.sample(combination, seed=7, draws=600)
+    full = bc.sample(combination, seed=8, draws=600, chains=2, engine="full")
     assert bc.verdict(full).divergences == 0
     close(marginal["posterior"]["x"], full["posterior"]["x"])
     for group, dim in (("rho", "coefficient"), ("pull", "nuisance")):

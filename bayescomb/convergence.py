@@ -74,12 +74,14 @@ def verdict(posterior: xr.DataTree) -> Verdict:
 
 def _diagnostics(draws: xr.Dataset) -> xr.Dataset:
     """Diagnostics of every scalar quantity, named ``variable`` or ``variable[coordinate]``."""
-    measures = {
-        "r_hat": az.rhat(draws),
-        "ess_bulk": az.ess(draws, method="bulk"),
-        "ess_tail": az.ess(draws, method="tail"),
-        "mcse_mean": az.mcse(draws, method="mean"),
-    }
+    # A quantity that never moves has R-hat 0/0: the gate fails it as NaN, the division need not be heard of.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        measures = {
+            "r_hat": az.rhat(draws),
+            "ess_bulk": az.ess(draws, method="bulk"),
+            "ess_tail": az.ess(draws, method="tail"),
+            "mcse_mean": az.mcse(draws, method="mean"),
+        }
     names, columns = [], {key: [] for key in measures}  # type: ignore[var-annotated]  # filled below
     for variable, values in draws.data_vars.items():
         inner = [d for d in values.dims if d not in ("chain", "draw")]

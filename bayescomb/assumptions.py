@@ -125,7 +125,7 @@ class CorrelationBlock:
     def __post_init__(self) -> None:
         object.__setattr__(self, "nuisances", tuple(self.nuisances))
         check_names(self.nuisances, where=f"correlation block {self.name!r}")
-        matrix = check_correlation(self.correlation, size=len(self.nuisances), where=f"correlation block {self.name!r}")
+        matrix = check_correlation(self.correlation, names=self.nuisances, where=f"correlation block {self.name!r}")
         object.__setattr__(self, "correlation", matrix)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.errors import (
+    BayescombError,
     DuplicateNameError,
     InvalidMatrixError,
     InvalidNumberError,
@@ -26,6 +28,7 @@ __all__ = [
     "check_shape",
     "frozen_array",
     "known_name",
+    "located",
 ]
 
 # Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
@@ -46,10 +49,14 @@ def check_finite(values: ArrayLike, *, where: str) -> NDArray[np.float64]:
         InvalidNumberError: an entry is NaN or infinite, or no number.
     """
     try:
+        holds_text = np.asarray(values).dtype.kind == "U"  # numpy would read numbers out of it
         array = frozen_array(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         msg = f"{where}: {values!r} is no array of numbers ({error}); give finite numbers"
         raise InvalidNumberError(msg) from error
+    if holds_text:
+        msg = f"{where}: {values!r} holds text; give finite numbers"
+        raise InvalidNumberError(msg)
     if not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         msg = f"{where}: {array[place]} found at position {place}, a finite number is needed; correct the input"
@@ -69,8 +76,7 @@ def check_shape(array: NDArray[np.float64], shape: tuple[int, ...], *, where: st
     return array
 
 
-def _check_symmetric(values: ArrayLike, *, where: str) -> NDArray[np.float64]:
-    matrix = check_finite(values, where=where)
+def _check_symmetric(matrix: NDArray[np.float64], *, where: str, names: Sequence[str] = ()) -> NDArray[np.float64]:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         msg = f"{where}: shape {matrix.shape} found, a square matrix is needed"
         raise InvalidMatrixError(msg)
@@ -79,29 +85,35 @@ def _check_symmetric(values: ArrayLike, *, where: str) -> NDArray[np.float64]:
     if difference.max(initial=0.0) > SYMMETRY_TOLERANCE * scale:
         i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
         msg = (
-            f"{where}: not symmetric, entry ({i}, {j}) is {matrix[i, j]:g} and ({j}, {i}) is {matrix[j, i]:g}; "
-            "correct the typing error or symmetrise on purpose"
+            f"{where}: not symmetric, {_entry(i, j, names)} is {matrix[i, j]:g} and {_entry(j, i, names)} is "
+            f"{matrix[j, i]:g}; correct the typing error or symmetrise on purpose"
         )
         raise InvalidMatrixError(msg)
     return frozen_array((matrix + matrix.T) / 2)
 
 
-def check_correlation(values: ArrayLike, *, size: int, where: str) -> NDArray[np.float64]:
+def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) -> NDArray[np.float64]:
     """A symmetric matrix of unit diagonal and entries within [-1, 1]; it may be singular or indefinite.
+
+    Args:
+        values: shape (n, n).
+        names: the n names that its rows and columns belong to.
+        where: what it is, for messages.
 
     Raises:
         InvalidMatrixError: shape, symmetry, diagonal or an entry is wrong.
         InvalidNumberError: an entry is not finite.
     """
-    matrix = check_shape(_check_symmetric(values, where=where), (size, size), where=where)
+    matrix = check_shape(check_finite(values, where=where), (len(names),) * 2, where=where)
+    matrix = _check_symmetric(matrix, where=where, names=names)
     wrong = np.flatnonzero(np.abs(np.diag(matrix) - 1) > SYMMETRY_TOLERANCE)
     if wrong.size:
         i = int(wrong[0])
-        msg = f"{where}: diagonal entry {i} is {matrix[i, i]:g}, a correlation matrix has 1; correct it"
+        msg = f"{where}: diagonal {_entry(i, i, names)} is {matrix[i, i]:g}, a correlation matrix has 1; correct it"
         raise InvalidMatrixError(msg)
     if np.abs(matrix).max(initial=0.0) > 1:
         i, j = (int(k) for k in np.unravel_index(np.abs(matrix).argmax(), matrix.shape))
-        msg = f"{where}: entry ({i}, {j}) is {matrix[i, j]:g}, a correlation lies in [-1, 1]; correct it"
+        msg = f"{where}: {_entry(i, j, names)} is {matrix[i, j]:g}, a correlation lies in [-1, 1]; correct it"
         raise InvalidMatrixError(msg)
     return matrix
 
@@ -113,7 +125,7 @@ def check_covariance(values: ArrayLike, *, where: str, definite: bool) -> NDArra
         InvalidMatrixError: it is not square, not symmetric or not positive definite.
         InvalidNumberError: an entry is not finite.
     """
-    matrix = _check_symmetric(values, where=where)
+    matrix = _check_symmetric(check_finite(values, where=where), where=where)
     if definite:
         scale = np.sqrt(np.abs(np.diag(matrix)))
         if (scale == 0).any() or np.linalg.eigvalsh(matrix / np.outer(scale, scale)).min() <= 0:
@@ -153,7 +165,7 @@ def known_name(name: str, known: Collection[str], *, kind: str, where: str) -> s
         UnknownNameError: it is not; the message offers the closest names.
     """
     if name not in known:
-        close = difflib.get_close_matches(str(name), list(known), n=3)
+        close = difflib.get_close_matches(str(name), list(dict.fromkeys(known)), n=3)
         hint = f"did you mean {', '.join(map(repr, close))}?" if close else f"known: {_some(known)}"
         msg = f"{where}: unknown {kind} {name!r}; {hint}"
         raise UnknownNameError(msg)
@@ -171,6 +183,28 @@ def check_choice(value: str, choices: Iterable[str], *, where: str) -> str:
         msg = f"{where}: {value!r} found, allowed: {', '.join(choices)}"
         raise OptionError(msg)
     return value
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Put the place in front of the message of every bayescomb error that is raised inside.
+
+    Examples:
+        >>> with located("budget.csv:7"):
+        ...     known_name("x", ["y"], kind="source", where="row")
+        Traceback (most recent call last):
+        bayescomb.errors.UnknownNameError: budget.csv:7: row: unknown source 'x'; known: 'y'
+    """
+    try:
+        yield
+    except BayescombError as error:
+        msg = f"{where}: {error}"
+        raise type(error)(msg) from error
+
+
+def _entry(i: int, j: int, names: Sequence[str]) -> str:
+    """An entry of a matrix, by name where its rows have names."""
+    return f"entry ({names[i]!r}, {names[j]!r})" if names else f"entry ({i}, {j})"
 
 
 def _some(names: Collection[str], limit: int = 8) -> str:

@@ -3,7 +3,8 @@
 The budget is a CSV table with the columns ``estimate, experiment, observable, value, stat`` and one column per source; each
 row is a measurement of its own unless a column ``measurement`` says otherwise.  The nuisance of source S and estimate e is
 called ``S[e]``.  Correlations inside an experiment are a second CSV table (``source, estimate`` and one column per estimate;
-a cell is empty where an assumption set speaks, or nobody does).
+a cell is empty where an assumption set speaks, or nobody does); a source that several estimates of an experiment have needs
+its rows there, so that a table that was cut off does not read as "uncorrelated".
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from bayescomb.assumptions import AssumptionSet, CorrelationBlock
-from bayescomb.checks import known_name
+from bayescomb.checks import check_names, known_name, located
 from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
 from bayescomb.inputs import Combination, Estimate, Measurement, Nuisance, Observable, Provenance, Source
 from bayescomb.model_file_sets import read_assumption_sets
 from bayescomb.tables import Row, number, read_table, read_text
-from bayescomb.toml_values import check_keys, entries, text
+from bayescomb.toml_values import check_keys, entries, text, texts
 
 __all__ = ["load", "nuisance_name"]
 
@@ -31,6 +32,8 @@ TOP_KEYS = (
     "provenance",
 )  # fmt: skip
 FORMAT = 1
+BUDGET_COLUMNS = ("estimate", "experiment", "observable", "value", "stat")
+OPTIONAL_BUDGET_COLUMNS = ("title", "measurement")
 
 
 def load(path: str | Path) -> Combination:
@@ -47,21 +50,22 @@ def load(path: str | Path) -> Combination:
         (15, 25, 'nominal')
     """
     path = Path(path)
-    if path.is_dir():
+    if _is_folder(path):
         path = path / "model.toml"
     if path.suffix != ".toml":
         msg = f"{path}: not a model; give a model.toml or a folder that holds one"
         raise FileFormatError(msg)
     try:
         document = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
         msg = f"{path}: broken TOML, {error}"
         raise FileFormatError(msg) from error
     where = str(path)
-    check_keys(document, TOP_KEYS, required=("format", "name", "observables", "budget", "assumption_sets"), where=where)
-    if document["format"] != FORMAT:
-        msg = f"{where}: format = {document['format']!r} found, this version reads format {FORMAT}"
+    version = document.get("format", FORMAT)  # first, as another format may have other keys
+    if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
+        msg = f"{where}: format = {version!r} found, this version reads format {FORMAT}; convert the file"
         raise FileFormatError(msg)
+    check_keys(document, TOP_KEYS, required=("format", "name", "observables", "budget", "assumption_sets"), where=where)
     observables = _read_observables(document, where)
     sources = _read_sources(document, where)
     budget = _read_budget(document, path, observables, sources)
@@ -71,22 +75,35 @@ def load(path: str | Path) -> Combination:
         name: AssumptionSet(name=name, description=s.description, coefficients=s.coefficients, blocks=tuple(blocks))
         for name, s in sets.items()
     }
-    return Combination(
-        name=text(document, "name", where=where),
-        title=text(document, "title", where=where, default=""),
-        measurements=budget.measurements,
-        observables=tuple(observables),
-        sources=tuple(sources),
-        assumption_sets=complete,
-        assumptions=text(document, "assumptions", where=where, default=next(iter(complete))),
-        treatment=text(document, "treatment", where=where, default="nuisance"),
-        provenance=tuple(_read_provenance(document, where)),
-    )
+    name = text(document, "name", where=where)
+    title = text(document, "title", where=where, default="")
+    assumptions = text(document, "assumptions", where=where, default=next(iter(complete)))
+    treatment = text(document, "treatment", where=where, default="nuisance")
+    provenance = tuple(_read_provenance(document, where))
+    with located(where):
+        return Combination(
+            name=name,
+            title=title,
+            measurements=budget.measurements,
+            observables=tuple(observables),
+            sources=tuple(sources),
+            assumption_sets=complete,
+            assumptions=assumptions,
+            treatment=treatment,
+            provenance=provenance,
+        )
 
 
 def nuisance_name(source: str, estimate: str) -> str:
     """Name of the nuisance of one source in one estimate."""
     return f"{source}[{estimate}]"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, or no permission to look: reading the file says so
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +112,11 @@ class _Budget:
     experiments: Mapping[str, list[str]]  # experiment -> its estimates
     sources: list[str]
 
+    def affected(self, source: str, experiment: str) -> list[str]:
+        """Estimates of an experiment that a source shifts."""
+        shifting = {n.name for m in self.measurements for n, r in zip(m.nuisances, m.responses.T, strict=True) if r.any()}
+        return [name for name in self.experiments[experiment] if nuisance_name(source, name) in shifting]
+
 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
     observables = []
@@ -102,6 +124,7 @@ def _read_observables(document: Mapping[str, Any], where: str) -> list[Observabl
         check_keys(entry, ("name", "unit", "title"), required=("name",), where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
         observables.append(Observable(**values))
+    check_names([o.name for o in observables], where=f"{where}: observables")
     return observables
 
 
@@ -111,6 +134,7 @@ def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
         check_keys(entry, ("name", "title", "group"), required=("name",), where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("name", "title", "group")}
         sources.append(Source(**values))
+    check_names([s.name for s in sources], where=f"{where}: sources", allow_empty=True)
     return sources
 
 
@@ -119,18 +143,23 @@ def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance
     for place, entry in entries(document, "provenance", where=where) if "provenance" in document else []:
         check_keys(entry, ("table", "kind", "origin", "note"), required=("table", "kind", "origin"), where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
-        found.append(Provenance(**values))
+        with located(place):
+            found.append(Provenance(**values))
     return found
 
 
 def _read_budget(document: Mapping[str, Any], path: Path, observables: list[Observable], sources: list[Source]) -> _Budget:
     place = f"{path}: budget"
-    table = _table_path(document["budget"], path, place)
+    table = _table_path(document["budget"], path, place, keys=["table"])
     source_names = [s.name for s in sources]
-    fixed = ["estimate", "experiment", "observable", "value", "stat"]
-    header, rows = read_table(table, required=[*fixed, *source_names])
+    for name in source_names:
+        if name in (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS):
+            msg = f"{path}: source {name!r} found, a column of the budget has that name already; rename the source"
+            raise DuplicateNameError(msg)
+    header, rows = read_table(table, required=[*BUDGET_COLUMNS, *source_names])
     for name in header:
-        known_name(name, [*fixed, "title", "measurement", *source_names], kind="column", where=f"{table}")
+        known = [*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS, *source_names]
+        known_name(name, known, kind="column", where=f"{table}")
     if not rows:
         msg = f"{table}: no estimate; add at least one row"
         raise FileFormatError(msg)
@@ -143,6 +172,9 @@ def _read_budget(document: Mapping[str, Any], path: Path, observables: list[Obse
             msg = f"{row.where}: estimate {name!r} stands twice; every estimate needs its own name"
             raise DuplicateNameError(msg)
         seen.add(name)
+        if not row.cells["experiment"]:
+            msg = f"{row.where}, column 'experiment': empty; name the experiment, correlations are stated by it"
+            raise FileFormatError(msg)
         known_name(row.cells["observable"], [o.name for o in observables], kind="observable", where=row.where)
         experiments.setdefault(row.cells["experiment"], []).append(name)
         groups.setdefault(row.cells.get("measurement") or name, []).append(row)
@@ -177,29 +209,30 @@ def _measurement(name: str, rows: list[Row], sources: list[str]) -> Measurement:
                 raise InvalidNumberError(msg)
             responses[i, i * len(sources) + j] = size
             nuisances.append(Nuisance(name=nuisance_name(source, label), source=source))
-    return Measurement(
-        name=name,
-        experiment=rows[0].cells["experiment"],
-        estimates=tuple(estimates),
-        statistical_covariance=np.diag(stat**2),
-        nuisances=tuple(nuisances),
-        responses=responses,
-    )
+    with located(rows[0].where):
+        return Measurement(
+            name=name,
+            experiment=rows[0].cells["experiment"],
+            estimates=tuple(estimates),
+            statistical_covariance=np.diag(stat**2),
+            nuisances=tuple(nuisances),
+            responses=responses,
+        )
 
 
-def _table_path(entry: Any, path: Path, place: str) -> Path:
+def _table_path(entry: Any, path: Path, place: str, *, keys: list[str]) -> Path:
     if not isinstance(entry, dict):
         msg = f"{place}: a table with the key 'table' is needed"
         raise FileFormatError(msg)
-    check_keys(entry, ("table", "symmetrise"), required=("table",), where=place)
+    check_keys(entry, keys, required=("table",), where=place)
     return path.parent / text(entry, "table", where=place)
 
 
 def _read_within(document: Mapping[str, Any], path: Path, budget: _Budget) -> list[CorrelationBlock]:
     """One block per source and experiment."""
     place = f"{path}: within"
-    table = _table_path(document["within"], path, place)
-    symmetrise = document["within"].get("symmetrise", [])
+    table = _table_path(document["within"], path, place, keys=["table", "symmetrise"])
+    symmetrise = texts(document["within"], "symmetrise", where=place, default=[])
     estimates = [name for names in budget.experiments.values() for name in names]
     header, rows = read_table(table, required=["source", "estimate", *estimates])
     for name in header:
@@ -215,20 +248,21 @@ def _read_within(document: Mapping[str, Any], path: Path, budget: _Budget) -> li
     for name in symmetrise:
         known_name(name, budget.sources, kind="source", where=f"{place}.symmetrise")
     blocks = []
-    for source in dict.fromkeys(key[0] for key in cells):
+    for source in budget.sources:
         for experiment, members in budget.experiments.items():
+            where = f"{table}: source {source!r}, {experiment}"
             matrix = _within_matrix(source, members, estimates, cells, table)
             if matrix is None:
+                affected = budget.affected(source, experiment)
+                if len(affected) > 1:
+                    msg = f"{where}: no row, but {', '.join(affected)} have the source; add the rows, with 0 if uncorrelated"
+                    raise FileFormatError(msg)
                 continue
-            where = f"{table}: source {source!r}, {experiment}"
             if source in symmetrise:
                 matrix = (matrix + matrix.T) / 2
             names = tuple(nuisance_name(source, e) for e in members)
-            try:
+            with located(str(table)):
                 blocks.append(CorrelationBlock(name=f"{source}, {experiment}", nuisances=names, correlation=matrix))
-            except InvalidMatrixError as error:
-                msg = f"{where}: {error}"
-                raise InvalidMatrixError(msg) from error
     return blocks
 
 

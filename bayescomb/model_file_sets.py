@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bayescomb.assumptions import AssumptionSet, CorrelationCoefficient, CorrelationPair
-from bayescomb.checks import known_name
-from bayescomb.errors import DuplicateNameError, FileFormatError, RangeError
+from bayescomb.checks import check_names, known_name, located
+from bayescomb.errors import DuplicateNameError, FileFormatError
 from bayescomb.tables import number
 from bayescomb.toml_values import check_keys, entries, text, texts
 
@@ -73,9 +73,13 @@ def _read_coefficient(
     source = text(table, "source", where=where, default="")
     if source:
         known_name(source, sources, kind="source", where=where)
-    ways = [key for key in ("between", "blocks", "pairs") if key in table]
+    stated = {"between": ("between",), "blocks": ("blocks",), "pairs": ("pairs", "opposite_pairs")}
+    ways = [way for way, keys in stated.items() if any(key in table for key in keys)]
     if len(ways) > 1 or (not ways and name not in inherited):
         msg = f"{where}: {ways or 'nothing'} found; say what it correlates by one of 'between', 'blocks' or 'pairs'"
+        raise FileFormatError(msg)
+    if "negative" in table and ways not in (["between"], ["blocks"]):
+        msg = f"{where}: 'negative' found without 'between' or 'blocks'; give the signs of pairs by 'opposite_pairs'"
         raise FileFormatError(msg)
     if not ways:  # an inherited coefficient with other values
         pairs, source = inherited[name].pairs, inherited[name].source
@@ -83,32 +87,44 @@ def _read_coefficient(
         pairs = (*_read_pairs(table, "pairs", 1, where), *_read_pairs(table, "opposite_pairs", -1, where))
     else:
         pairs = _category_pairs(table, source, where, budget)
-    low, high = (number(table[key], where=f"{where}.{key}") if key in table else None for key in ("low", "high"))
-    try:
+    if not pairs:
+        msg = f"{where}: it correlates nothing; name at least one pair, or remove the coefficient"
+        raise FileFormatError(msg)
+    numbers = {key: number(table[key], where=f"{where}.{key}") for key in ("nominal", "low", "high") if key in table}
+    defaults = {
+        "title": inherited[name].title if name in inherited else "",
+        "prior": "uniform",
+        "published_half_shift": "",
+        "published_half_error_shift": "",
+    }
+    values = {key: text(table, key, where=where, default=default) for key, default in defaults.items()}
+    with located(where):
         return CorrelationCoefficient(
             name=name,
-            title=text(table, "title", where=where, default=inherited[name].title if name in inherited else ""),
             source=source,
             pairs=pairs,
-            nominal=number(table["nominal"], where=f"{where}.nominal"),
-            low=low,
-            high=high,
-            prior=text(table, "prior", where=where, default="uniform"),
-            published_half_shift=text(table, "published_half_shift", where=where, default=""),
-            published_half_error_shift=text(table, "published_half_error_shift", where=where, default=""),
+            nominal=numbers["nominal"],
+            low=numbers.get("low"),
+            high=numbers.get("high"),
+            title=values["title"],
+            prior=values["prior"],
+            published_half_shift=values["published_half_shift"],
+            published_half_error_shift=values["published_half_error_shift"],
         )
-    except RangeError as error:
-        msg = f"{where}: {error}"
-        raise RangeError(msg) from error
 
 
 def _read_pairs(table: Mapping[str, Any], key: str, sign: int, where: str) -> list[CorrelationPair]:
     pairs = []
-    for pair in table.get(key, []):
+    listed = table.get(key, [])
+    if not isinstance(listed, list):
+        msg = f"{where}.{key}: {listed!r} found, a list of pairs of nuisance names is needed"
+        raise FileFormatError(msg)
+    for pair in listed:
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(p, str) for p in pair):
             msg = f"{where}.{key}: {pair!r} found, a list of two nuisance names is needed"
             raise FileFormatError(msg)
-        pairs.append(CorrelationPair(first=pair[0], second=pair[1], sign=sign))
+        with located(f"{where}.{key}"):
+            pairs.append(CorrelationPair(first=pair[0], second=pair[1], sign=sign))
     return pairs
 
 
@@ -134,13 +150,18 @@ def _category_pairs(
             blocks.append((texts(block, "left", where=place), texts(block, "right", where=place)))
     estimates = [name for names in budget.values() for name in names]
     negative = texts(table, "negative", where=where, default=[])
-    for name in [*negative, *(e for block in blocks for side in block for e in side)]:
+    involved = [e for block in blocks for side in block for e in side]
+    for name in involved:
         known_name(name, estimates, kind="estimate", where=where)
-    return tuple(
-        CorrelationPair(
-            first=f"{source}[{a}]", second=f"{source}[{b}]", sign=-1 if (a in negative) != (b in negative) else 1
+    check_names(negative, where=f"{where}.negative", allow_empty=True)
+    for name in negative:
+        known_name(name, involved, kind="estimate of this coefficient", where=f"{where}.negative")
+    with located(where):
+        return tuple(
+            CorrelationPair(
+                first=f"{source}[{a}]", second=f"{source}[{b}]", sign=-1 if (a in negative) != (b in negative) else 1
+            )
+            for left, right in blocks
+            for a in left
+            for b in right
         )
-        for left, right in blocks
-        for a in left
-        for b in right
-    )

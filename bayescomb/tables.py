@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 
 __all__ = ["Row", "number", "read_table", "read_text"]
+
+# float() would take 173_79 for 17379, and digits of other scripts.
+NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# Squares of numbers and their ratios have to stay doubles.
+LARGEST: Final = 1e60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +46,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        msg = f"{path}: no such file; correct the path in the model file"
+        msg = f"{path}: no such file; correct the path"
         raise FileFormatError(msg) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that no file can have
         msg = f"{path}: cannot be read as UTF-8 text ({error})"
         raise FileFormatError(msg) from error
 
@@ -61,11 +68,7 @@ def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[
     if not lines:
         msg = f"{path}: empty; a header line and at least one row are needed"
         raise FileFormatError(msg)
-    try:
-        parsed = [[cell.strip() for cell in next(csv.reader([line], strict=True))] for _, line in lines]
-    except csv.Error as error:
-        msg = f"{path}: not a CSV table ({error})"
-        raise FileFormatError(msg) from error
+    parsed = [_cells(line, where=f"{path}:{i}") for i, line in lines]
     header = parsed[0]
     where = f"{path}:{lines[0][0]}"
     for i, name in enumerate(header):
@@ -85,17 +88,29 @@ def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[
     return header, rows
 
 
+def _cells(line: str, *, where: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], strict=True))]
+    except csv.Error as error:
+        msg = f"{where}: not a row of a CSV table ({error}); correct it"
+        raise FileFormatError(msg) from error
+
+
 def number(text: object, *, where: str) -> float:
     """A finite number from a cell or a TOML value.
 
     Raises:
-        InvalidNumberError: it is no finite number.
+        InvalidNumberError: it is no finite number, or too large or small to be squared.
     """
+    readable = NUMBER.fullmatch(text) if isinstance(text, str) else isinstance(text, (int, float))
     try:
-        value = float(text) if isinstance(text, (str, int, float)) and not isinstance(text, bool) else np.nan
-    except ValueError:
-        value = np.nan
+        value = float(text) if readable and not isinstance(text, bool) else np.nan  # type: ignore[arg-type]
+    except OverflowError:
+        value = np.inf
     if not np.isfinite(value):
         msg = f"{where}: {text!r} found, a finite number is needed; correct it"
+        raise InvalidNumberError(msg)
+    if value != 0 and not 1 / LARGEST <= abs(value) <= LARGEST:
+        msg = f"{where}: {text!r} found, allowed are 0 and sizes from {1 / LARGEST:g} to {LARGEST:g}; use other units"
         raise InvalidNumberError(msg)
     return value

@@ -121,7 +121,10 @@ def test_ctrl_c_while_sampling_ends_cleanly_and_writes_nothing(tmp_path):
     words = ("sample", RUN1, "--output", tmp_path / "p.nc", "--seed", "1", "--draws", "100000")
     code = "import sys; from bayescomb.cli import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "--verbose", *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, "--verbose", *map(str, words)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     time.sleep(20)  # import and compilation are over, sampling takes minutes
     process.send_signal(signal.SIGINT)

@@ -55,9 +55,10 @@ class FeasibleRegion:
     """What of the box of a family is feasible.
 
     Attributes:
-        status: ``"box"`` (all of it), ``"partial"``, ``"point"`` (only one point, ``centre``) or ``"empty"``.
+        status: ``"box"`` (all of it), ``"partial"``, ``"point"`` (no volume; ``centre`` is feasible) or ``"empty"``.
         low, high: interval of each coefficient that is feasible with the others free, shape (k,); the box itself for
-            ``"box"``, the centre for ``"point"`` and ``"empty"``.
+            ``"box"``, the centre for ``"point"`` and ``"empty"``.  For several coefficients the extremes of the feasible
+            ones among the points tried, which fall a little short.
         centre: a point inside, shape (k,); for ``"empty"`` the point that comes nearest.
         smallest: smallest eigenvalue at the centre.
         nominal_smallest: smallest eigenvalue at the nominal coefficients.
@@ -144,7 +145,6 @@ def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> Fe
     if low < 0 < high:
         candidates.append(0.0)  # where fully correlated blocks with other signs allow nothing else
     best = max(candidates, key=excess)
-    smallest = excess(best) + floor
     if excess(best) < 0:
         status, ends = "empty", (best, best)
     else:
@@ -158,7 +158,7 @@ def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> Fe
         low=np.array(ends[:1]),
         high=np.array(ends[1:]),
         centre=np.array([sum(ends) / 2]),
-        smallest=smallest,
+        smallest=excess(sum(ends) / 2) + floor,
         nominal_smallest=nominal_smallest,
         share=(ends[1] - ends[0]) / (high - low),
         share_error=0.0,
@@ -170,8 +170,15 @@ def _several(family: AffineFamily, floor: float, nominal_smallest: float) -> Fea
     centre = _barrier_centre(family)
     smallest = smallest_eigenvalue(family.matrix(centre))
     if smallest < floor:
+        # A set without volume has no interior to find; it is known by the points at which nothing or the nominal is asked.
+        candidates = [family.nominal, np.clip(np.zeros_like(centre), family.low, family.high)]
+        best = max(candidates, key=lambda r: smallest_eigenvalue(family.matrix(r)))
+        if smallest_eigenvalue(family.matrix(best)) >= floor:
+            status, centre, smallest = "point", best, smallest_eigenvalue(family.matrix(best))
+        else:
+            status = "empty"
         return FeasibleRegion(
-            status="empty", low=centre, high=centre, centre=centre, smallest=smallest,
+            status=status, low=centre, high=centre, centre=centre, smallest=smallest,
             nominal_smallest=nominal_smallest, share=0.0, share_error=0.0,
         )  # fmt: skip
     points = box_points(family.low, family.high)

@@ -227,13 +227,16 @@ def check_definite(covariance: FloatArray, signs: FloatArray) -> None:
     Raises:
         InfeasibleCorrelationError: V has more negative eigenvalues than J.
     """
-    eigenvalues = np.linalg.eigvalsh(covariance)
+    # Scaled to unit diagonal, which leaves the signs of the eigenvalues and takes out the size of the uncertainties.
+    scale = np.sqrt(np.abs(np.diag(covariance)))
+    scale[scale == 0] = 1.0
+    eigenvalues = np.linalg.eigvalsh(covariance / np.outer(scale, scale))
     negative, expected = int((eigenvalues <= 0).sum()), int((signs < 0).sum())
     if negative != expected:
         msg = (
-            f"total covariance: {negative - expected} eigenvalue(s) too many are not positive (smallest "
-            f"{eigenvalues.min():.3g} in units of the statistical variance); the coefficients leave the feasible set, "
-            "move them towards their nominal values"
+            f"total covariance: {negative} eigenvalue(s) are not positive where the inputs have {expected} (smallest "
+            f"{eigenvalues.min():.3g} after scaling to unit diagonal); the coefficients leave the feasible set, move them "
+            "towards their nominal values"
         )
         raise InfeasibleCorrelationError(msg)
 

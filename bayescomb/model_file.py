@@ -232,7 +232,6 @@ def _read_within(document: Mapping[str, Any], path: Path, budget: _Budget) -> li
     """One block per source and experiment."""
     place = f"{path}: within"
     table = _table_path(document["within"], path, place, keys=["table", "symmetrise"])
-    symmetrise = texts(document["within"], "symmetrise", where=place, default=[])
     estimates = [name for names in budget.experiments.values() for name in names]
     header, rows = read_table(table, required=["source", "estimate", *estimates])
     for name in header:
@@ -245,8 +244,7 @@ def _read_within(document: Mapping[str, Any], path: Path, budget: _Budget) -> li
             msg = f"{row.where}: source {source!r}, estimate {estimate!r} stands twice; keep one row"
             raise DuplicateNameError(msg)
         cells[source, estimate] = row
-    for name in symmetrise:
-        known_name(name, budget.sources, kind="source", where=f"{place}.symmetrise")
+    averaged = _read_averaged_pairs(document["within"], place, budget.sources, estimates)
     blocks = []
     for source in budget.sources:
         for experiment, members in budget.experiments.items():
@@ -258,12 +256,32 @@ def _read_within(document: Mapping[str, Any], path: Path, budget: _Budget) -> li
                     msg = f"{where}: no row, but {', '.join(affected)} have the source; add the rows, with 0 if uncorrelated"
                     raise FileFormatError(msg)
                 continue
-            if source in symmetrise:
-                matrix = (matrix + matrix.T) / 2
+            for first, second in averaged.get(source, []):
+                if first in members and second in members:
+                    i, j = members.index(first), members.index(second)
+                    matrix[i, j] = matrix[j, i] = (matrix[i, j] + matrix[j, i]) / 2
             names = tuple(nuisance_name(source, e) for e in members)
             with located(str(table)):
                 blocks.append(CorrelationBlock(name=f"{source}, {experiment}", nuisances=names, correlation=matrix))
     return blocks
+
+
+def _read_averaged_pairs(
+    within: Mapping[str, Any], place: str, sources: list[str], estimates: list[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Pairs that are published with two values and averaged on purpose, by source; no other asymmetry is let through."""
+    averaged: dict[str, list[tuple[str, str]]] = {}
+    for at, entry in entries(within, "symmetrise", where=place) if "symmetrise" in within else []:
+        check_keys(entry, ("source", "pair"), required=("source", "pair"), where=at)
+        source = known_name(text(entry, "source", where=at), sources, kind="source", where=at)
+        pair = texts(entry, "pair", where=at)
+        for name in pair:
+            known_name(name, estimates, kind="estimate", where=at)
+        if len(pair) != 2:
+            msg = f"{at}.pair: {pair!r} found, two estimates are needed"
+            raise FileFormatError(msg)
+        averaged.setdefault(source, []).append((pair[0], pair[1]))
+    return averaged
 
 
 def _within_matrix(

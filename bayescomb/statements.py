@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.correlation import CorrelationFamily, NuisanceBlock, correlation_family
-from bayescomb.feasibility import AffineFamily, FeasibleRegion, feasible_region
+from bayescomb.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, feasible_region
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import linear_model, marginal_covariance
 
@@ -117,7 +117,9 @@ def make_statement(affine: AffineFamily, region: FeasibleRegion, names: list[str
 
 
 def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) -> str:
-    nominal = f"smallest eigenvalue at nominal {region.nominal_smallest:.3g}"
+    # An exact zero comes out as rounding of the size of the tolerance or below.
+    smallest = region.nominal_smallest if abs(region.nominal_smallest) > EIGENVALUE_TOLERANCE else 0.0
+    nominal = f"smallest eigenvalue at nominal {smallest:.3g}"
     if region.status == "box":
         return f"{affine.label}: feasible" + (" over the whole range of every coefficient" if names else "")
     if region.status == "empty":

@@ -48,9 +48,6 @@ def test_negative_end_of_one_coefficient():
     assert (region.low.item(), region.high.item()) == pytest.approx((-0.5, 0.3), abs=1e-7)
 
 
-@pytest.mark.xfail(
-    reason="_interval reports the smallest eigenvalue at its best point, which is not the centre", strict=True
-)
 def test_smallest_eigenvalue_is_that_of_the_centre():
     box = star(8, low=0.0, high=0.5, shared=True)
     region = feasible_region(box)
@@ -129,7 +126,6 @@ def test_fully_correlated_blocks_with_contradictory_signs_allow_nothing_away_fro
     assert (region.status, region.share) == ("empty", 0)
 
 
-@pytest.mark.xfail(reason="a region of several coefficients without volume is reported as empty", strict=True)
 def test_several_coefficients_that_only_a_point_allows_are_not_called_empty():
     base = np.kron(np.eye(2), TWO_PAIRS)
     region = feasible_region(family(8, [(0, 2), (1, 3, -1)], [(4, 6), (5, 7, -1)], low=-0.2, high=0.3, base=base))

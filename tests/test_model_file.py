@@ -16,6 +16,7 @@ from bayescomb.errors import (
 )
 
 FINITE = "a finite number is needed"
+AVERAGED = 'symmetrise = [{ source = "ptmiss", pair = ["e", "f"] }]'
 OBSERVABLES = 'observables = [{ name = "m_t", unit = "GeV", title = "top-quark mass" }]'
 UNIT = 'unit = "GeV"'
 JER = '{ name = "JER", title = "JER", group = "detector" }'
@@ -144,7 +145,7 @@ def test_correlations_cut_off_between_two_blocks_do_not_read_as_uncorrelated(edi
 
 
 def test_asymmetric_matrix_is_an_error_unless_symmetrised_on_purpose(edited_model, run1):
-    model = edited_model("model.toml", replace=('symmetrise = ["ptmiss"]', "symmetrise = []"))
+    model = edited_model("model.toml", replace=(AVERAGED, "symmetrise = []"))
     with refused(
         InvalidMatrixError, "correlations.csv", "('ptmiss[e]', 'ptmiss[f]') is 0.36", "is 0.86", "symmetrise on purpose"
     ):
@@ -166,8 +167,9 @@ def test_asymmetric_matrix_is_an_error_unless_symmetrised_on_purpose(edited_mode
         (('treatment = "covar', 'treatment = "kovar'), OptionError, ["'kovariance' found", "covariance, nuisance"]),
         (('tions = "nominal"', 'tions = "nominl"'), UnknownNameError, ["'nominl'", "did you mean 'nominal'?"]),
         (('[budget]\ntable = "budget.csv"', 'budget = "x"'), FileFormatError, ["budget", "the key 'table' is needed"]),
-        (('trise = ["ptmiss"]', 'trise = ["ptmis"]'), UnknownNameError, ["within.symmetrise", "did you mean 'ptmiss'?"]),
-        (('trise = ["ptmiss"]', 'trise = "ptmiss"'), FileFormatError, ["symmetrise = 'ptmiss' found", "list of texts"]),
+        ((AVERAGED, AVERAGED.replace("ptmiss", "ptmis")), UnknownNameError, ["symmetrise[0]", "did you mean 'ptmiss'?"]),
+        ((AVERAGED, 'symmetrise = "ptmiss"'), FileFormatError, ["symmetrise = 'ptmiss' found", "an array of tables"]),
+        ((AVERAGED, AVERAGED.replace('"e", ', "")), FileFormatError, ["['f'] found", "two estimates are needed"]),
         (('"budget.csv"', '"budget.csv"\nsymmetrise = []'), UnknownNameError, ["budget", "unknown key 'symmetrise'"]),
         ((JER, JER.replace('"JER"', '"stat"', 1)), DuplicateNameError, ["source 'stat'", "rename the source"]),
         ((JER, f"{JER}, {JER}"), DuplicateNameError, ["sources", "'JER' stands twice", "must be unique"]),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bayescomb.convergence import verdict
     from bayescomb.model import build_model
     from bayescomb.posterior import sample
-    from bayescomb.report import report
+    from bayescomb.reporting import report
     from bayescomb.storage import load_posterior, save_posterior
 
 __version__ = importlib.metadata.version("bayescomb")
@@ -67,7 +67,7 @@ _LAZY = {
     "build_model": "bayescomb.model",
     "compare": "bayescomb.comparison",
     "load_posterior": "bayescomb.storage",
-    "report": "bayescomb.report",
+    "report": "bayescomb.reporting",
     "sample": "bayescomb.posterior",
     "save_posterior": "bayescomb.storage",
     "verdict": "bayescomb.convergence",

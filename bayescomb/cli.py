@@ -226,7 +226,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from bayescomb.profile import profile
-    from bayescomb.report import report
+    from bayescomb.reporting import report
     from bayescomb.storage import load_posterior, require_same_model
 
     combination = _load(options)

@@ -35,7 +35,7 @@ def test_public_functions_are_not_hidden_by_their_modules():
 def test_presentation_is_not_imported_by_inference():
     code = "import bayescomb.posterior, bayescomb.export, sys; print([m for m in sys.modules if m.startswith('bayescomb.')])"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert not {"bayescomb.report", "bayescomb.figures", "bayescomb.text", "bayescomb.cli"} & set(
+    assert not {"bayescomb.reporting", "bayescomb.figures", "bayescomb.text", "bayescomb.cli"} & set(
         ast.literal_eval(result.stdout)
     )
 

@@ -1,0 +1,30 @@
+"""All figures of bayescomb: ``draw_x(arrays, *, options, ax=None) -> Axes``, in the unit of the arrays they are given.
+
+They draw on the axes of any figure, know nothing of combinations or posteriors, show nothing and leave the global style
+alone; :func:`bayescomb.figures_style.figure_style` is the style that the report uses around them.
+
+Examples:
+    >>> from matplotlib.figure import Figure
+    >>> from bayescomb.figures import draw_impacts
+    >>> from bayescomb.figures_style import figure_style
+    >>> with figure_style():
+    ...     ax = draw_impacts(["jet energy", "method"], [0.22, 0.07], unit="GeV", ax=Figure().subplots())
+    >>> len(ax.patches)
+    2
+"""
+
+from bayescomb.figures_coefficients import draw_coefficients, draw_scan_curves, draw_scan_shifts
+from bayescomb.figures_components import draw_correlation_matrix, draw_impacts, draw_pulls, draw_ranks
+from bayescomb.figures_result import draw_inputs, draw_posterior
+
+__all__ = [
+    "draw_coefficients",
+    "draw_correlation_matrix",
+    "draw_impacts",
+    "draw_inputs",
+    "draw_posterior",
+    "draw_pulls",
+    "draw_ranks",
+    "draw_scan_curves",
+    "draw_scan_shifts",
+]

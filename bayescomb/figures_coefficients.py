@@ -1,0 +1,170 @@
+"""Figures of the correlation coefficients: what is assumed, what the data say, what a coefficient does to the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
+
+from bayescomb.figures_style import COLOURS, axes_or_new, axis_label, plain, set_rows
+
+__all__ = ["draw_coefficients", "draw_scan_curves", "draw_scan_shifts"]
+
+# One line style per half dozen colours, so that many curves stay apart.
+LINES = ("-", "--", ":")
+
+
+def draw_coefficients(
+    names: Sequence[str],
+    low: ArrayLike,
+    high: ArrayLike,
+    *,
+    nominal: ArrayLike,
+    feasible: tuple[ArrayLike, ArrayLike] | None = None,
+    feasible_label: str = "feasible range",
+    median: ArrayLike | None = None,
+    interval: tuple[ArrayLike, ArrayLike] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Prior range, feasible range, nominal value and posterior of each coefficient, one row each.
+
+    Args:
+        names: k names, the first at the top.
+        low: lower ends of the quoted ranges, shape (k,).
+        high: upper ends, shape (k,).
+        nominal: nominal values, shape (k,).
+        feasible: lower and upper ends of what is feasible, shape (k,) each, NaN where nothing is; a single point is drawn as
+            a short line.
+        feasible_label: what it is the range of, for the legend.
+        median: posterior medians, shape (k,), NaN where there is none.
+        interval: lower and upper ends of the central 68 % posterior intervals, shape (k,) each.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> ax = draw_coefficients(["JES"], [0.0], [0.5], nominal=[0.25], ax=Figure().subplots())
+        >>> ax.get_xlabel()
+        'correlation coefficient'
+    """
+    ax = axes_or_new(ax)
+    low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+    rows = np.arange(len(names))
+    ax.barh(rows, high - low, left=low, height=0.62, color=COLOURS["prior"], alpha=0.6)
+    handles: list[Line2D | Patch] = [Patch(color=COLOURS["prior"], alpha=0.6, label="quoted range")]
+    if feasible is not None:
+        start, stop = (np.asarray(end, dtype=float) for end in feasible)
+        width = np.maximum(stop - start, 0.012)
+        ax.barh(rows + 0.22, width, left=(start + stop - width) / 2, height=0.18, color=COLOURS["feasible"])
+        handles.append(Patch(color=COLOURS["feasible"], label=feasible_label))
+    ax.plot(np.asarray(nominal, dtype=float), rows, linestyle="none", marker="|", markersize=13, markeredgewidth=1.4,
+            color=COLOURS["nominal"])  # fmt: skip
+    handles.append(Line2D([], [], linestyle="none", marker="|", markersize=11, color=COLOURS["nominal"], label="nominal"))
+    if median is not None and interval is not None:
+        middle, below, above = (np.asarray(v, dtype=float) for v in (median, *interval))
+        ax.errorbar(
+            middle, rows - 0.12, xerr=[middle - below, above - middle], fmt="o", color=COLOURS["posterior"],
+            markersize=4, capsize=2.5, elinewidth=1.2,
+        )  # fmt: skip
+        label = "posterior median, central 68 %"
+        handles.append(Line2D([], [], marker="o", markersize=4, color=COLOURS["posterior"], label=label))
+    set_rows(ax, names)
+    ax.axvline(0.0, color=COLOURS["prior"], linewidth=0.8, linestyle=":", zorder=0)
+    reach = max(0.05, float(np.nanmax(np.abs([*low, *high, 0.0]))))
+    ax.set_xlim(min(float(low.min(initial=0.0)), 0.0) - 0.08 * reach, float(high.max(initial=0.0)) + 0.08 * reach)
+    ax.set_xlabel("correlation coefficient")
+    ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return ax
+
+
+def draw_scan_shifts(
+    names: Sequence[str],
+    shifts: ArrayLike,
+    *,
+    label: str = "half shift",
+    unit: str = "",
+    colour: str = COLOURS["posterior"],
+    ax: Axes | None = None,
+) -> Axes:
+    """Half shift of a parameter (or of its error) over the range of each coefficient, one bar each.
+
+    Args:
+        names: k names, the first at the top.
+        shifts: signed half shifts, shape (k,), NaN where an end of the range is infeasible.
+        label: what is shown, for the axis.
+        unit: unit of the shifts.
+        colour: of the bars.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> len(draw_scan_shifts(["b-JES", "JER"], [-26.0, 3.5], unit="MeV", ax=Figure().subplots()).patches)
+        2
+    """
+    ax = axes_or_new(ax)
+    shifts = np.asarray(shifts, dtype=float)
+    rows = np.arange(len(names))
+    ax.barh(rows, shifts, height=0.66, color=colour)
+    ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
+    for row in rows[np.isnan(shifts)]:
+        ax.text(0.0, row, " infeasible", va="center", fontsize="small")
+    set_rows(ax, names)
+    size = 1.12 * float(np.nanmax(np.abs(shifts), initial=1e-9))
+    ax.set_xlim(-size, size)
+    ax.set_xlabel(axis_label(label, unit))
+    return ax
+
+
+def draw_scan_curves(
+    points: Sequence[ArrayLike],
+    shifts: Sequence[ArrayLike],
+    names: Sequence[str],
+    *,
+    nominal: Sequence[float] = (),
+    label: str = "shift",
+    unit: str = "",
+    legend: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Shift of a parameter (or of its error) against each coefficient, the others at nominal.
+
+    Args:
+        points: values of each of k coefficients, shapes (n_1,), ..., (n_k,).
+        shifts: shift of the parameter at these points, the same shapes.
+        names: k names.
+        nominal: nominal values, marked at shift 0, shape (k,).
+        label: what is shown, for the axis.
+        unit: unit of the shifts.
+        legend: name the curves.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> ax = draw_scan_curves([[0, 1]], [[-1, 1]], ["JES"], label="shift of x", unit="pb", ax=Figure().subplots())
+        >>> ax.get_xlabel(), ax.get_ylabel()
+        ('correlation coefficient', 'shift of x [pb]')
+    """
+    ax = axes_or_new(ax)
+    ax.axhline(0.0, color=COLOURS["black"], linewidth=0.6)
+    for index, (x, y, name) in enumerate(zip(points, shifts, names, strict=True)):
+        line = LINES[index // 6 % len(LINES)]
+        drawn = ax.plot(np.asarray(x), np.asarray(y), linestyle=line, label=plain(name))[0]
+        if len(nominal):
+            ax.plot(nominal[index], 0.0, marker="o", markersize=4, color=drawn.get_color())
+    ax.set_xlabel("correlation coefficient")
+    ax.set_ylabel(axis_label(label, unit))
+    if legend and len(names):
+        ax.legend(loc="best")
+    return ax

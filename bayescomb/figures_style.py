@@ -1,0 +1,110 @@
+"""Colours, labels and the style context of the figures; nothing here changes matplotlib's global state."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import matplotlib as mpl
+from cycler import cycler
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+__all__ = ["COLOURS", "axes_or_new", "axis_label", "figure_style", "math_name", "plain", "set_rows"]
+
+# Okabe and Ito's palette, told apart with every common colour vision; each meaning keeps its colour in all figures.
+COLOURS: Final = {
+    "black": "#000000",
+    "posterior": "#0072B2",
+    "profile": "#D55E00",
+    "prior": "#BBBBBB",
+    "feasible": "#009E73",
+    "nominal": "#000000",
+    "group": "#E69F00",
+    "statistical": "#56B4E9",
+    "extra": "#CC79A7",
+}
+CYCLE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+STYLE: Final = {
+    "font.size": 10.0,
+    "axes.labelsize": 11.0,
+    "axes.titlesize": 11.0,
+    "axes.linewidth": 0.8,
+    "axes.unicode_minus": True,
+    "axes.autolimit_mode": "data",
+    "axes.xmargin": 0.05,
+    "axes.ymargin": 0.05,
+    "axes.labelpad": 4.0,
+    "axes.prop_cycle": cycler(color=CYCLE),
+    "axes.formatter.use_mathtext": False,  # mathematics in every tick label takes half of the drawing time
+    "axes.formatter.useoffset": False,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "xtick.major.size": 5.0,
+    "xtick.minor.size": 2.5,
+    "ytick.major.size": 5.0,
+    "ytick.minor.size": 2.5,
+    "legend.fontsize": 9.5,
+    "legend.borderpad": 0.4,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5.0,
+    "hatch.linewidth": 0.6,
+}
+
+
+@contextlib.contextmanager
+def figure_style() -> Iterator[None]:
+    """The style of the figures inside a ``with`` block: mplhep's, with smaller type, and a font that has every sign.
+
+    Examples:
+        >>> import matplotlib as mpl
+        >>> before = mpl.rcParams["font.size"]
+        >>> with figure_style():
+        ...     inside = mpl.rcParams["xtick.direction"]
+        >>> inside, mpl.rcParams["font.size"] == before
+        ('in', True)
+    """
+    import mplhep  # brings its fonts, so it is imported only where a figure is made
+
+    settings: Any = {**mplhep.style.ATLAS, **STYLE}
+    settings["font.sans-serif"] = [*settings["font.sans-serif"], "DejaVu Sans"]
+    with mpl.rc_context(settings):
+        yield
+
+
+def axes_or_new(ax: Axes | None) -> Axes:
+    """The given axes, or those of a new figure."""
+    return plt.subplots(layout="constrained")[1] if ax is None else ax
+
+
+def plain(text: str) -> str:
+    """Text of a user with the sign that matplotlib takes for mathematics escaped."""
+    return text.replace("$", r"\$")
+
+
+def math_name(name: str) -> str:
+    """A name as mathematics where it reads like a symbol with an index, else as it stands.
+
+    Examples:
+        >>> math_name("m_t"), math_name("sigma_tt_13TeV")
+        ('$m_{t}$', 'sigma_tt_13TeV')
+    """
+    found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
+    return f"${found[1]}_{{{found[2]}}}$" if found else plain(name)
+
+
+def axis_label(text: str, unit: str = "") -> str:
+    """Text with its unit in brackets, where there is one."""
+    return f"{text} [{unit}]" if unit else text
+
+
+def set_rows(ax: Axes, names: Sequence[str]) -> None:
+    """One labelled row per name, the first at the top, at y = 0, 1, 2, ..."""
+    ax.set_yticks(range(len(names)), [plain(name) for name in names])
+    ax.set_ylim(max(len(names), 1) - 0.4, -0.6)
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.tick_params(axis="y", which="major", length=0)

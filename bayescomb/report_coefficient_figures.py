@@ -1,0 +1,118 @@
+"""Figures of the report about the correlation coefficients: scan and posterior."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from bayescomb.figures import draw_coefficients, draw_scan_curves, draw_scan_shifts
+from bayescomb.figures_style import COLOURS, math_name
+from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, not_drawn, panels, small_unit
+from bayescomb.report_results import Results
+
+__all__ = ["coefficient_figure", "scan_curve_figure", "scan_shift_figure"]
+
+
+def scan_shift_figure(results: Results) -> ReportFigure:
+    """Two panels for each of the first parameters: shift of the value and shift of the error."""
+    rows = list(results.scan.rows)
+    scale = results.fit.errors
+
+    def size(index: int) -> float:
+        shift = rows[index].half_shift
+        return -1.0 if shift is None else float(abs(shift / scale).max())
+
+    order = sorted(range(len(rows)), key=size, reverse=True)[:MAX_ROWS]
+    shown = results.parameters[:2]
+    figure = Figure(figsize=(WIDTH, len(shown) * (1.0 + 0.23 * len(order))), layout="constrained")
+    axes = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
+    names = [rows[i].title or rows[i].name for i in order]
+    for pair, parameter in zip(axes, shown, strict=True):
+        symbol, unit = math_name(parameter.name), small_unit(parameter.unit)
+        series = [
+            (f"half shift of {symbol}", [rows[i].half_shift for i in order], COLOURS["posterior"]),
+            (f"half shift of the error of {symbol}", [rows[i].half_error_shift for i in order], COLOURS["group"]),
+        ]
+        for ax, (label, shifts, colour) in zip(pair, series, strict=True):
+            values = [math.nan if s is None else 1000 * float(s.sel(parameter=parameter.name)) for s in shifts]
+            draw_scan_shifts(names, values, label=label, unit=unit, colour=colour, ax=ax)
+    caption = (
+        "Scan of the coefficients over their quoted ranges, one at a time, the others at nominal: half of the difference "
+        "between the upper and the lower end, for the value (left) and for its uncertainty (right)."
+    )
+    return ReportFigure(name="scan_shifts", kind="scan", caption=caption + not_drawn(results, 2), figure=figure)
+
+
+def scan_curve_figure(results: Results) -> ReportFigure:
+    """Curves of the coefficients that matter most, value and error."""
+    shown = results.parameters[:2]
+    figure, axes = panels(2 * len(shown), columns=2, height=3.1)
+    for index, parameter in enumerate(shown):
+        symbol, unit = math_name(parameter.name), small_unit(parameter.unit)
+        at = {"parameter": parameter.name}
+        for ax, label, shifts in (
+            (axes[2 * index], f"shift of {symbol}", [c.values for c in results.curves]),
+            (axes[2 * index + 1], f"shift of the error of {symbol}", [c.errors for c in results.curves]),
+        ):
+            draw_scan_curves(
+                [c.points for c in results.curves],
+                [1000 * s.sel(at).to_numpy() for s in shifts],
+                [c.title for c in results.curves],
+                nominal=[c.nominal for c in results.curves],
+                label=label,
+                unit=unit,
+                legend=False,
+                ax=ax,
+            )
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    caption = (
+        f"The {len(results.curves)} coefficients that move the result most, along their quoted ranges, relative to the "
+        "profile at nominal coefficients (dots)."
+    )
+    return ReportFigure(name="scan_curves", kind="scan", caption=caption + not_drawn(results, 2), figure=figure)
+
+
+def _feasible_ends(results: Results) -> dict[str, tuple[float, float]]:
+    """Feasible interval of each coefficient by its block; the total covariance counts where there is no block."""
+    ends: dict[str, tuple[float, float]] = {}
+    for statement in results.check.statements[1:]:
+        for name, low, high in zip(statement.coefficients, statement.feasible_low, statement.feasible_high, strict=True):
+            ends[name] = (math.nan, math.nan) if statement.status == "empty" else (float(low), float(high))
+    return ends
+
+
+def coefficient_figure(results: Results) -> ReportFigure:
+    """Prior range, nominal value, posterior and feasible part of the range."""
+    coefficients = results.combination.assumption_set.coefficients[:MAX_ROWS]
+    summary = results.coefficients.isel(coefficient=slice(MAX_ROWS))
+    ends = [_feasible_ends(results).get(c.name, (math.nan, math.nan)) for c in coefficients]
+    sampled = bool(np.isfinite(summary["posterior_median"]).any())
+    feasible: NDArray[np.float64] = np.array(ends, dtype=float).T
+    figure = Figure(figsize=(WIDTH, 1.4 + 0.25 * len(coefficients)), layout="constrained")
+    draw_coefficients(
+        [c.title or c.name for c in coefficients],
+        [c.range[0] for c in coefficients],
+        [c.range[1] for c in coefficients],
+        nominal=[c.nominal for c in coefficients],
+        feasible=(feasible[0], feasible[1]),
+        feasible_label="source matrix positive semidefinite",
+        median=summary["posterior_median"].to_numpy() if sampled else None,
+        interval=(summary["posterior_low"].to_numpy(), summary["posterior_high"].to_numpy()) if sampled else None,
+        ax=figure.subplots(),
+    )
+    covariance = results.combination.treatment == "covariance"
+    caption = "Correlation coefficients: quoted range (support of the prior), nominal value" + (
+        ", posterior median with its central 68 % interval" if sampled else ""
+    )
+    caption += ", and the part of the range in which the matrix of the source is a correlation matrix" + (
+        "; the treatment 'covariance' does not ask for that, only the total covariance has to be positive definite."
+        if covariance
+        else "."
+    )
+    hidden = len(results.combination.assumption_set.coefficients) - len(coefficients)
+    caption += f" {hidden} more are only in the table." if hidden else ""
+    return ReportFigure(name="coefficients", kind="coefficients", caption=caption, figure=figure)

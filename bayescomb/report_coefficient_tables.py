@@ -1,0 +1,109 @@
+"""Tables of the report about the correlation coefficients: scan, prior and posterior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayescomb.report_figure import small_unit
+from bayescomb.report_results import Results
+from bayescomb.report_tables import Column, Row, Table, number_column, text_column
+from bayescomb.rounding import fixed
+
+__all__ = ["coefficient_table", "scan_table"]
+
+
+def scan_table(results: Results) -> Table:
+    """Half shifts beside the published ones."""
+    rows: list[dict[str, Any]] = []
+    for row in results.scan.rows:
+        entry: dict[str, Any] = {
+            "coefficient": row.name,
+            "title": row.title or row.name,
+            "low": row.low,
+            "nominal": row.nominal,
+            "high": row.high,
+        }
+        for parameter in results.parameters:
+            for key, shift in (("half_shift", row.half_shift), ("half_error_shift", row.half_error_shift)):
+                entry[f"{key}[{parameter.name}]"] = None if shift is None else float(shift.sel(parameter=parameter.name))
+        entry["published_half_shift"] = row.published_half_shift
+        entry["published_half_error_shift"] = row.published_half_error_shift
+        entry["problem"] = row.problem
+        rows.append(entry)
+    columns = [
+        text_column("coefficient", "title"),
+        Column(title="range", show=lambda row: f"{fixed(row['low'], 2)} to {fixed(row['high'], 2)}"),
+        number_column("nominal", "nominal", lambda value: fixed(value, 2)),
+    ]
+    quoted = any(row["published_half_shift"] or row["published_half_error_shift"] for row in rows)
+    for parameter in results.parameters:
+        unit = small_unit(parameter.unit)
+        for key, text in (("half_shift", f"{parameter.name}"), ("half_error_shift", f"error of {parameter.name}")):
+            title = f"half shift of {text} [{unit}]"
+            columns.append(number_column(title, f"{key}[{parameter.name}]", lambda v: fixed(v, 2, sign=True), scale=1000.0))
+            if quoted:
+                columns.append(
+                    Column(title="published (size)", show=lambda row, k=f"published_{key}": row[k] or "\N{EN DASH}")  # type: ignore[misc]
+                )
+    if any(row["problem"] for row in rows):
+        columns.append(text_column("problem", "problem"))
+    title = (
+        "Scan of the coefficients, one at a time, the others at nominal: half of the value at the upper end minus the value "
+        "at the lower end, and the same for the uncertainty."
+    )
+    return Table(name="scan", title=title, rows=rows, columns=columns)
+
+
+def coefficient_table(results: Results) -> Table:
+    """Each coefficient before and after the data."""
+    coefficients, summary = results.combination.assumption_set.coefficients, results.coefficients
+    parameter = results.parameters[0]
+    shifts = {row.name: row.half_shift for row in results.scan.rows}
+    rows = []
+    for coefficient in coefficients:
+        own, shift = summary.sel(coefficient=coefficient.name), shifts.get(coefficient.name)
+        row: dict[str, Any] = {
+            "coefficient": coefficient.name,
+            "title": coefficient.title or coefficient.name,
+            "pairs": len(coefficient.pairs),
+            "nominal": coefficient.nominal,
+            "low": coefficient.low,
+            "high": coefficient.high,
+            "prior": coefficient.prior if coefficient.varied else "fixed",
+        }
+        row |= {str(key): None if np.isnan(own[key]) else float(own[key]) for key in summary.data_vars}
+        row[f"half_shift[{parameter.name}]"] = None if shift is None else float(shift.sel(parameter=parameter.name))
+        rows.append(row)
+
+    def pair(kind: str) -> Any:
+        def show(row: Row) -> str:
+            if row[f"{kind}_mean"] is None:
+                return "\N{EN DASH}"
+            return f"{fixed(row[f'{kind}_mean'], 2)} ± {fixed(row[f'{kind}_sd'], 2)}"
+
+        return show
+
+    def interval(low: str, high: str) -> Any:
+        return lambda row: "\N{EN DASH}" if row[low] is None else f"{fixed(row[low], 2)} to {fixed(row[high], 2)}"
+
+    columns = [
+        text_column("coefficient", "title"),
+        number_column("nominal", "nominal", lambda value: fixed(value, 2)),
+        Column(title="range", show=interval("low", "high")),
+        text_column("prior", "prior"),
+    ]
+    if results.tree is not None and "prior" in results.tree.children:
+        columns.append(Column(title="prior mean ± sd", show=pair("prior")))
+        columns.append(Column(title="prior 68 %", show=interval("prior_low", "prior_high")))
+    if results.draws is not None and "rho" in results.draws:
+        columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
+        columns.append(Column(title="posterior 68 %", show=interval("posterior_low", "posterior_high")))
+    title = f"half shift of {parameter.name} [{small_unit(parameter.unit)}]"
+    columns.append(number_column(title, f"half_shift[{parameter.name}]", lambda v: fixed(v, 1, sign=True), scale=1000.0))
+    caption = (
+        "Correlation coefficients: prior restricted to the feasible set, posterior, central 68 % intervals, and the half "
+        "shift of the scan."
+    )
+    return Table(name="coefficients", title=caption, rows=rows, columns=columns)

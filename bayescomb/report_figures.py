@@ -1,0 +1,233 @@
+"""Which figures a report has: from results to matplotlib figures with a name and a caption."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from bayescomb.comparison import Comparison
+from bayescomb.figures import draw_correlation_matrix, draw_impacts, draw_inputs, draw_posterior, draw_pulls, draw_ranks
+from bayescomb.figures_style import figure_style, math_name
+from bayescomb.inputs import Observable
+from bayescomb.report_coefficient_figures import coefficient_figure, scan_curve_figure, scan_shift_figure
+from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels, symbol_of
+from bayescomb.report_results import Results
+from bayescomb.report_summaries import NuisanceRow, leading_pulls, posterior_density, rank_counts
+from bayescomb.rounding import decimals, fixed
+
+__all__ = ["ReportFigure", "report_figures"]
+
+MAX_PANELS: Final = 12  # parameters in one figure of small panels
+MAX_FORESTS: Final = 6  # parameters with a forest and an impact figure of their own
+MAX_RANKS: Final = 4
+
+
+def report_figures(results: Results) -> Iterator[ReportFigure]:
+    """All figures of a report, one after the other, so that only one is held in memory."""
+    with figure_style():
+        if results.comparison is not None and results.tree is not None:
+            yield _posterior(results, results.comparison)
+        for parameter in results.parameters[:MAX_FORESTS]:
+            yield from _inputs(results, parameter)
+        if len(results.combination.estimates) > 1:
+            yield _estimate_correlation(results)
+        if results.scan.rows:
+            yield scan_shift_figure(results)
+        if results.curves:
+            yield scan_curve_figure(results)
+        for parameter in results.parameters[:MAX_FORESTS]:
+            yield _impacts(results, parameter)
+        if results.combination.assumption_set.coefficients:
+            yield coefficient_figure(results)
+        if leading_pulls(results.nuisances):
+            yield _pulls(results)
+        if results.tree is not None and results.verdict is not None:
+            yield _ranks(results)
+
+
+def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
+    assert results.tree is not None  # the caller has a converged posterior
+    shown = results.parameters[:MAX_PANELS]
+    figure, axes = panels(len(shown), columns=1 if len(shown) == 1 else 2, height=4.0 if len(shown) == 1 else 3.6)
+    conditional = results.tree["conditional"].to_dataset()
+    for ax, parameter in zip(axes, shown, strict=False):
+        row = comparison.table.sel(parameter=parameter.name)
+        at = {"parameter": parameter.name}
+        draw_posterior(
+            results.tree["posterior"][parameter.name].to_numpy().ravel(),
+            interval=(float(row["hdi_low"]), float(row["hdi_high"])),
+            profile=(float(row["profile_value"]), float(row["profile_error"])),
+            density=posterior_density(
+                conditional["mean"].sel(at).to_numpy().ravel(), conditional["sd"].sel(at).to_numpy().ravel()
+            ),
+            label=symbol_of(parameter) if len(shown) == 1 else math_name(parameter.name),
+            unit=parameter.unit,
+            ax=ax,
+        )
+        legend = ax.get_legend()
+        if legend is not None and ax is not axes[0]:
+            legend.remove()
+    caption = (
+        "Posterior density (line: average of the exact conditional Gaussians; histogram: draws) with its 68 % "
+        "highest-density interval, and the profile likelihood at nominal coefficients with its Δχ² = 1 interval."
+    )
+    return ReportFigure(name="posterior", kind="posterior", caption=caption + not_drawn(results, MAX_PANELS), figure=figure)
+
+
+def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
+    """Forest of the estimates that measure this parameter directly; nothing if there is no second one."""
+    combination, unit = results.combination, parameter.unit
+    own = results.estimates
+    names, values, errors, statistical, kinds = [], [], [], [], []
+    for index, estimate in enumerate(combination.estimates):
+        if {k: v for k, v in estimate.observables.items() if v} == {parameter.name: 1.0}:
+            names.append(estimate.title or estimate.name)
+            values.append(estimate.value)
+            errors.append([float(own.errors[index])] * 2)
+            statistical.append(float(own.statistical_errors[index]))
+            kinds.append("input")
+    if len(names) < 2:
+        return
+    at = {"parameter": parameter.name}
+    combined = [(f"{name} combined", "experiment", fit) for name, fit in results.experiments.items()]
+    for name, kind, fit in [*combined, ("All, profile", "profile", results.fit)]:
+        names.append(name)
+        values.append(float(fit.values.sel(at)))
+        errors.append([float(fit.errors.sel(at))] * 2)
+        statistical.append(float(fit.statistical_errors.sel(at)))
+        kinds.append(kind)
+    places = max(decimals(float(results.fit.errors.sel(at))), 0)
+    texts = [f"{fixed(v, places)} ± {fixed(e[0], places)}" for v, e in zip(values, errors, strict=True)]
+    if results.comparison is not None:
+        row = results.comparison.table.sel(parameter=parameter.name)
+        median, low, high = (float(row[key]) for key in ("median", "hdi_low", "hdi_high"))
+        names.append("All, posterior")
+        values.append(median)
+        errors.append([median - low, high - median])
+        statistical.append(math.nan)
+        kinds.append("posterior")
+        texts.append(f"{fixed(float(row['mean']), places)} ± {fixed(float(row['sd']), places)}")
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(names)), layout="constrained")
+    draw_inputs(
+        names,
+        values,
+        np.transpose(errors),
+        statistical=statistical,
+        kinds=kinds,
+        texts=texts,
+        band=(float(results.fit.values.sel(at)), float(results.fit.errors.sel(at))),
+        label=symbol_of(parameter),
+        unit=unit,
+        ax=figure.subplots(),
+    )
+    caption = (
+        f"Estimates of {parameter.name} with total (line) and statistical (thick) uncertainty, combinations of each "
+        "experiment alone, and the combination of all: profile at nominal coefficients (band)"
+        + (", posterior median with its 68 % interval; the number is mean and sd." if results.comparison else ".")
+    )
+    name = file_name("inputs", parameter, results)
+    yield ReportFigure(name=name, kind="inputs", caption=caption, figure=figure)
+
+
+def _estimate_correlation(results: Results) -> ReportFigure:
+    count = len(results.combination.estimates)
+    covariance = results.estimates.covariance.to_numpy()[:count, :count]
+    scale = np.sqrt(np.diag(covariance))
+    size = min(WIDTH, 3.2 + 0.26 * count)
+    figure = Figure(figsize=(size, 0.88 * size), layout="constrained")
+    names = [e.name for e in results.combination.estimates]
+    draw_correlation_matrix(covariance / np.outer(scale, scale), names, ax=figure.subplots())
+    caption = (
+        "Total correlation of the estimates, statistics and all sources, at nominal coefficients. The names are those of "
+        "the table of the inputs."
+    )
+    return ReportFigure(name="estimate_correlation", kind="inputs", caption=caption, figure=figure)
+
+
+def _impacts(results: Results, parameter: Observable) -> ReportFigure:
+    impacts, at = results.impacts, {"parameter": parameter.name}
+    titles = {s.name: s.title or s.name for s in results.combination.sources}
+    sources = impacts.sources.sel(at)
+    order = np.argsort(-np.abs(sources.to_numpy()))[:MAX_ROWS]
+    rows = [(str(sources["source"].to_numpy()[i]), float(sources[int(i)]), "source") for i in order]
+    rows = [(titles.get(name, name), value, kind) for name, value, kind in rows]
+    groups = impacts.groups.sel(at)
+    rows += [
+        (str(groups["group"].to_numpy()[i]), float(groups[int(i)]), "group") for i in np.argsort(-np.abs(groups.to_numpy()))
+    ]
+    coupling = float(impacts.coupling.sel(at))
+    rows += [("between sources", coupling, "total")] if coupling else []
+    rows += [
+        ("statistics", float(impacts.statistics.sel(at)), "total"),
+        ("all systematics", float(impacts.systematics.sel(at)), "total"),
+        ("total", float(impacts.total.sel(at)), "total"),
+    ]
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained")
+    draw_impacts(
+        [name for name, _, _ in rows],
+        [value for _, value, _ in rows],
+        kinds=[kind for _, _, kind in rows],
+        label=f"impact on {math_name(parameter.name)}",
+        unit=parameter.unit,
+        places=max(decimals(rows[-1][1]) + 1, 0),
+        ax=figure.subplots(),
+    )
+    dropped = sources.size - len(order)
+    caption = (
+        f"Uncertainty components of {parameter.name} at nominal coefficients: sources, groups of sources, and their sums."
+        + (f" The {dropped} smallest sources are only in the table." if dropped else "")
+    )
+    return ReportFigure(name=file_name("impacts", parameter, results), kind="impacts", caption=caption, figure=figure)
+
+
+def _pulls(results: Results) -> ReportFigure:
+    rows = leading_pulls(results.nuisances)
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.27 * len(rows)), layout="constrained")
+
+    def column(key: Callable[[NuisanceRow], float | None]) -> list[float]:
+        return [math.nan if key(row) is None else float(key(row) or 0.0) for row in rows]
+
+    draw_pulls(
+        [f"{row.name} (+{row.followers})" if row.followers else row.name for row in rows],
+        column(lambda row: row.pull),
+        column(lambda row: row.constraint),
+        profile_pulls=column(lambda row: row.profile_pull),
+        profile_constraints=column(lambda row: row.profile_constraint),
+        ax=figure.subplots(),
+    )
+    caption = (
+        f"The {len(rows)} largest pulls; the bar is the constraint, the post-fit width in prior widths. Fully correlated "
+        "nuisances are one row, with the number of the others in brackets."
+    )
+    return ReportFigure(name="pulls", kind="pulls", caption=caption, figure=figure)
+
+
+def _ranks(results: Results) -> ReportFigure:
+    """Parameters first, then the sampled coefficients with the smallest effective sample size."""
+    assert results.tree is not None
+    assert results.verdict is not None
+    draws = results.tree["posterior"].to_dataset()
+    table = results.verdict.table
+    quantities = [p.name for p in results.parameters][:MAX_RANKS]
+    if "rho" in draws:
+        names = [f"rho[{name}]" for name in draws["coefficient"].to_numpy()]
+        ess = table["ess_bulk"].sel(quantity=names).to_numpy()
+        quantities += [names[i] for i in np.argsort(ess)[: max(MAX_RANKS - len(quantities), 0)]]
+    figure, axes = panels(len(quantities), columns=2, height=2.5)
+    for index, (ax, quantity) in enumerate(zip(axes, quantities, strict=False)):
+        values = draws[quantity] if quantity in draws else draws["rho"].sel(coefficient=quantity[4:-1])
+        counts = rank_counts(values.transpose("chain", "draw").to_numpy())
+        chains, bins = counts.shape
+        expected = values.sizes["draw"] / bins
+        independent = min(float(table["ess_bulk"].sel(quantity=quantity)) / values.size, 1.0)
+        spread = math.sqrt(expected * (1 - 1 / bins) * max(1 - 1 / chains, 0.0) / max(independent, 1e-3))
+        draw_ranks(counts, expected=expected, spread=spread, label=quantity, legend=index == 0, ax=ax)
+    caption = (
+        "Ranks of the draws of each chain among all draws: flat if the chains explore the same distribution. Bands: 1 and 2 "
+        "standard deviations of a flat histogram, given the effective sample size."
+    )
+    return ReportFigure(name="ranks", kind="diagnostics", caption=caption, figure=figure)

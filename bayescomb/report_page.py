@@ -1,0 +1,139 @@
+"""The words of the page: banner, headlines and the numbers inside sentences."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from bayescomb.report_figure import small_unit
+from bayescomb.report_results import Results, mean_shift
+from bayescomb.rounding import fixed, interval_text, significant, with_error
+
+__all__ = ["page_context", "symbol"]
+
+
+def symbol(name: str) -> Markup:
+    """A name as HTML, in italics with an index where it reads like one.
+
+    Examples:
+        >>> str(symbol("m_t")), str(symbol("<x>"))
+        ('<i>m</i><sub>t</sub>', '&lt;x&gt;')
+    """
+    found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
+    if found is None:
+        return escape(name)
+    return Markup("<i>{}</i><sub>{}</sub>").format(found[1], found[2])
+
+
+def page_context(results: Results) -> dict[str, Any]:
+    """Everything of the page that is neither a table nor a figure."""
+    combination, fit, judged = results.combination, results.fit, results.verdict
+    varied = [c for c in combination.assumption_set.coefficients if c.varied]
+    return {
+        "combination": combination,
+        "assumption_set": combination.assumption_set,
+        "banner": _banner(results),
+        "has_posterior": results.tree is not None,
+        "usable": results.draws is not None,
+        "verdict": judged,
+        "sampled": int(results.draws.sizes.get("coefficient", 0)) if results.draws is not None else 0,
+        "correlations": str(results.attrs.get("correlations", "nominal")),
+        "held": json.loads(results.attrs.get("held_coefficients", "[]")),
+        "posterior_repairs": json.loads(results.attrs.get("repairs", "[]")),
+        "priors": sorted({c.prior for c in varied}),
+        "headlines": _headlines(results),
+        "costs": _costs(results),
+        "feasible_blocks": sum(s.status == "box" for s in results.check.statements[1:]),
+        "blocks": len(results.check.statements) - 1,
+        "definition": results.impacts.definition,
+        "chi2": {
+            "form": fit.chi2_form,
+            "value": significant(fit.chi2),
+            "ndf": fit.ndf,
+            "p_value": None if fit.p_value is None else significant(fit.p_value, 2),
+        },
+    }
+
+
+def _banner(results: Results) -> dict[str, Any]:
+    """The facts of the first line; ``state`` is ``passed``, ``failed`` or ``profile``."""
+    combination, attrs, judged = results.combination, results.attrs, results.verdict
+    kinds: dict[str, list[str]] = {}
+    for provenance in combination.provenance:
+        kinds.setdefault(provenance.kind, []).append(provenance.table)
+    inputs = "; ".join(f"{kind}: {', '.join(tables)}" for kind, tables in kinds.items()) or "provenance not stated"
+    versions = json.loads(attrs.get("versions", "{}"))
+    packages = ["bayescomb", *(["pymc", "arviz"] if attrs else [])]
+    found = [f"{name} {versions.get(name) or importlib.metadata.version(name)}" for name in packages]
+    treatment = combination.treatment
+    if combination.repair != "none":
+        treatment += f", repair {combination.repair}"
+    if judged is None:
+        state, verdict = "profile", "profile likelihood only, nothing was sampled"
+    else:
+        state, verdict = ("passed" if judged.passed else "failed"), judged.sentence
+    return {
+        "state": state,
+        "verdict": verdict,
+        "facts": [
+            ("assumption set", combination.assumptions),
+            ("treatment", treatment),
+            ("correlations", attrs.get("correlations", "nominal")),
+            ("inputs", inputs),
+            ("versions", ", ".join(found)),
+            ("seed", attrs.get("seed", "none")),
+        ],
+    }
+
+
+def _headlines(results: Results) -> list[dict[str, str]]:
+    """The result of each parameter in one line."""
+    lines = []
+    for parameter in results.parameters:
+        at = {"parameter": parameter.name}
+        fit = results.fit
+        value, error, statistical, systematic = (
+            float(a.sel(at)) for a in (fit.values, fit.errors, fit.statistical_errors, fit.systematic_errors)
+        )
+        line = {
+            "name": parameter.name,
+            "title": parameter.title,
+            "profile": with_error(value, error, unit=parameter.unit),
+            "parts": with_error(value, error, statistical, systematic, labels=("", "stat", "syst")).split(" ± ", 2)[2],
+            "posterior": "",
+            "interval": "",
+        }
+        if results.comparison is not None:
+            row = {str(k): float(v.sel(at)) for k, v in results.comparison.table.data_vars.items()}
+            line["posterior"] = with_error(row["mean"], row["sd"], unit=parameter.unit)
+            line["interval"] = interval_text(row["hdi_low"], row["hdi_high"], error=row["sd"], unit=parameter.unit)
+        lines.append(line)
+    return lines
+
+
+def _costs(results: Results) -> list[dict[str, str]]:
+    """What not knowing the coefficients costs each parameter."""
+    if results.comparison is None:
+        return []
+    costs = []
+    for parameter in results.parameters:
+        row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in results.comparison.table.data_vars.items()}
+        unit = small_unit(parameter.unit)
+        shift, shift_error = mean_shift(results, parameter.name)
+        costs.append(
+            {
+                "name": parameter.name,
+                "share": fixed(100 * row["coefficient_share"], 2),
+                "share_error": fixed(100 * row["coefficient_share_mcse"], 2),
+                "sd": f"{fixed(1000 * row['sd'], 1)} {unit}",
+                "given": f"{fixed(1000 * row['mean_of_variance'] ** 0.5, 1)} {unit}",
+                "coefficients": f"{fixed(1000 * row['variance_of_mean'] ** 0.5, 1)} {unit}",
+                "shift": f"{fixed(1000 * shift, 1, sign=True)} {unit}",
+                "shift_error": f"{fixed(1000 * shift_error, 1)} {unit}",
+            }
+        )
+    return costs

@@ -1,0 +1,285 @@
+"""Tables of what came out: summary, impacts, pulls, diagnostics, settings."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from typing import Any, Final
+
+import numpy as np
+
+from bayescomb.report_coefficient_tables import coefficient_table, scan_table
+from bayescomb.report_figure import small_unit
+from bayescomb.report_results import Results, mean_shift
+from bayescomb.report_summaries import leading_pulls
+from bayescomb.report_tables import Column, Table, number_column, text_column
+from bayescomb.rounding import decimals, fixed, significant
+
+__all__ = ["result_tables"]
+
+# Nuisances whose diagnostics are on the page: the worst ones.
+WORST: Final = 10
+
+
+def result_tables(results: Results) -> dict[str, Table]:
+    """Tables of the results by name."""
+    tables = [
+        _summary(results),
+        _variance(results),
+        scan_table(results),
+        _impacts(results),
+        coefficient_table(results),
+        _pulls(results),
+        _not_recovered(results),
+        _diagnostics(results),
+        _settings(results),
+    ]
+    return {table.name: table for table in tables}
+
+
+def _summary(results: Results) -> Table:
+    rows: list[dict[str, Any]] = []
+    for parameter in results.parameters:
+        at = {"parameter": parameter.name}
+        fit = results.fit
+        value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
+        first: dict[str, Any] = {"parameter": parameter.name, "unit": parameter.unit}
+        rows.append(
+            {
+                **first,
+                "answer": "profile at nominal coefficients",
+                "interval": "Δχ² = 1",
+                "value": value,
+                "error": error,
+                "statistical_error": float(fit.statistical_errors.sel(at)),
+                "systematic_error": float(fit.systematic_errors.sel(at)),
+                "median": None,
+                "low": value - error,
+                "high": value + error,
+                "mcse_mean": None,
+            }
+        )
+        if results.comparison is None:
+            continue
+        row = results.comparison.table.sel(at)
+        for prefix, answer in (("", "posterior"), ("nominal_", "posterior at nominal coefficients")):
+            rows.append(
+                {
+                    **first,
+                    "answer": answer,
+                    "interval": "68 % highest density",
+                    "value": float(row[f"{prefix}mean"]),
+                    "error": float(row[f"{prefix}sd"]),
+                    "statistical_error": None,
+                    "systematic_error": None,
+                    "median": float(row[f"{prefix}median"]),
+                    "low": float(row[f"{prefix}hdi_low"]),
+                    "high": float(row[f"{prefix}hdi_high"]),
+                    "mcse_mean": None if prefix else float(row["mcse_mean"]),
+                }
+            )
+
+    def like_error(key: str) -> Any:
+        return lambda row: fixed(row[key], decimals(row["error"]))
+
+    columns = [
+        Column(title="parameter", show=lambda row: f"{row['parameter']} [{row['unit'] or 1}]", text=True),
+        text_column("answer", "answer"),
+        Column(title="value", show=like_error("value")),
+        Column(title="uncertainty", show=like_error("error")),
+        Column(title="stat.", show=like_error("statistical_error")),
+        Column(title="syst.", show=like_error("systematic_error")),
+        Column(title="median", show=like_error("median")),
+        Column(title="68 % interval", show=lambda row: f"{like_error('low')(row)} to {like_error('high')(row)}"),
+        text_column("kind of interval", "interval"),
+    ]
+    title = (
+        "Result. Value and uncertainty: best fit and Δχ² = 1 of the profile; mean and standard deviation of the "
+        "posteriors. The posterior at nominal coefficients is exact."
+        if results.comparison is not None
+        else "Result: best fit and Δχ² = 1 of the profile."
+    )
+    return Table(name="summary", title=title, rows=rows, columns=columns)
+
+
+def _variance(results: Results) -> Table:
+    rows: list[dict[str, Any]] = []
+    if results.comparison is not None:
+        table = results.comparison.table
+        for parameter in results.parameters:
+            row = table.sel(parameter=parameter.name)
+            values = {
+                key: float(row[key])
+                for key in ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse", "sd")
+            }
+            shift, shift_mcse = mean_shift(results, parameter.name)
+            of_mean, share = values["variance_of_mean"], values["coefficient_share"]
+            rows.append(
+                {
+                    "parameter": parameter.name,
+                    "unit": parameter.unit,
+                    **values,
+                    "sd_given_coefficients": values["mean_of_variance"] ** 0.5,
+                    "sd_from_coefficients": of_mean**0.5,
+                    "sd_from_coefficients_mcse": (
+                        0.5 * of_mean**0.5 * values["coefficient_share_mcse"] / share if share > 0 else 0.0
+                    ),
+                    "shift_of_mean": shift,
+                    "shift_of_mean_mcse": shift_mcse,
+                }
+            )
+
+    def scaled(key: str) -> Any:
+        return lambda row: f"{fixed(1000 * row[key], 1)} {small_unit(row['unit'])}"
+
+    columns = [
+        text_column("parameter", "parameter"),
+        Column(title="sd", show=scaled("sd")),
+        Column(title="given the coefficients", show=scaled("sd_given_coefficients")),
+        Column(title="from not knowing them", show=scaled("sd_from_coefficients")),
+        Column(
+            title="share of the variance [%]",
+            show=lambda row: f"{fixed(100 * row['coefficient_share'], 2)} ± {fixed(100 * row['coefficient_share_mcse'], 2)}",
+        ),
+        Column(
+            title="shift of the mean",
+            show=lambda row: (
+                f"{fixed(1000 * row['shift_of_mean'], 1, sign=True)} ± {fixed(1000 * row['shift_of_mean_mcse'], 1)} "
+                f"{small_unit(row['unit'])}"
+            ),
+        ),
+    ]
+    title = (
+        "What not knowing the correlation coefficients costs. The two parts of the standard deviation add in quadrature; "
+        "the errors of the share and of the shift (posterior mean minus profile, by the exact conditional means) are those "
+        "of the Monte Carlo."
+    )
+    return Table(name="coefficient_share", title=title, rows=rows, columns=columns)
+
+
+def _impacts(results: Results) -> Table:
+    impacts, names = results.impacts, [o.name for o in results.parameters]
+    titles = {s.name: s.title or s.name for s in results.combination.sources}
+
+    def entry(name: str, title: str, kind: str, values: Any) -> dict[str, Any]:
+        return {"name": name, "title": title, "kind": kind} | {f"impact[{p}]": float(values.sel(parameter=p)) for p in names}
+
+    def ranked(values: Any, dim: str) -> list[str]:
+        order = np.argsort(-np.abs(values / results.fit.errors).max("parameter").to_numpy())
+        return [str(values[dim].to_numpy()[i]) for i in order]
+
+    rows = [entry(s, titles.get(s, s), "source", impacts.sources.sel(source=s)) for s in ranked(impacts.sources, "source")]
+    if impacts.groups.size:
+        rows += [entry(g, g, "group", impacts.groups.sel(group=g)) for g in ranked(impacts.groups, "group")]
+    if bool((impacts.coupling != 0).any()):
+        rows.append(entry("coupling", "between different sources", "coupling", impacts.coupling))
+    rows += [
+        entry("stat", "statistics", "sum", impacts.statistics),
+        entry("syst", "all systematics", "sum", impacts.systematics),
+        entry("total", "total", "sum", impacts.total),
+    ]
+    units = {o.name: f" [{o.unit}]" if o.unit else "" for o in results.parameters}
+    places = {p: decimals(float(impacts.total.sel(parameter=p))) + 1 for p in names}
+    columns = [text_column("source", "title"), text_column("", "kind")]
+    columns += [
+        Column(
+            title=f"impact on {p}{units[p]}",
+            show=lambda row, p=p: fixed(row[f"impact[{p}]"], places[p]),  # type: ignore[misc]
+        )
+        for p in names
+    ]
+    return Table(name="impacts", title="Impacts at nominal coefficients.", rows=rows, columns=columns)
+
+
+def _pulls(results: Results) -> Table:
+    position = {row.name: i for i, row in enumerate(results.nuisances)}
+    rows = [
+        {
+            "nuisance": row.name,
+            "source": row.source,
+            "pull": row.pull,
+            "constraint": row.constraint,
+            "profile_pull": row.profile_pull,
+            "profile_constraint": row.profile_constraint,
+            "leader": row.leader,
+            "followers": row.followers,
+        }
+        for row in results.nuisances
+    ]
+    shown = [position[row.name] for row in leading_pulls(results.nuisances)]
+
+    def two(value: float | None) -> str:
+        return fixed(value, 2)
+
+    columns = [
+        text_column("nuisance", "nuisance"),
+        Column(title="fully correlated with it", show=lambda row: str(row["followers"] or "\N{EN DASH}")),
+        number_column("pull (profile)", "profile_pull", lambda v: fixed(v, 2, sign=True)),
+        number_column("constraint (profile)", "profile_constraint", two),
+    ]
+    if results.draws is not None:
+        columns.insert(2, number_column("pull (posterior)", "pull", lambda v: fixed(v, 2, sign=True)))
+        columns.insert(3, number_column("constraint (posterior)", "constraint", two))
+    title = (
+        "The largest pulls, in prior widths, one nuisance of every fully correlated set. Constraint: post-fit over prior "
+        "width."
+    )
+    return Table(name="pulls", title=title, rows=rows, columns=columns, on_page=shown)
+
+
+def _not_recovered(results: Results) -> Table:
+    rows = [{"block": block, "reason": reason} for block, reason in results.not_recovered.items()]
+    if results.tree is None:
+        without = {row.source or row.name for row in results.nuisances if row.profile_constraint is None}
+        rows = [
+            {"block": block.label, "reason": f"its matrix is indefinite (smallest eigenvalue {significant(block.smallest)})"}
+            for block in results.check.indefinite
+            if without
+        ]
+    columns = [text_column("source", "block"), text_column("reason", "reason")]
+    return Table(name="without_posterior", title="Nuisances without a posterior.", rows=rows, columns=columns)
+
+
+def _diagnostics(results: Results) -> Table:
+    keys = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
+    rows: list[dict[str, Any]] = []
+    shown: list[int] = []
+    if results.verdict is not None:
+        table = results.verdict.table
+        names = [str(q) for q in table["quantity"].to_numpy()]
+        rows = [{"quantity": n} | {key: float(table[key][i]) for key in keys} for i, n in enumerate(names)]
+        least = np.minimum(table["ess_bulk"].to_numpy(), table["ess_tail"].to_numpy())
+        nuisances = [i for i, n in enumerate(names) if n.startswith("pull[")]
+        worst = sorted(nuisances, key=lambda i: least[i])[:WORST]
+        shown = [i for i, n in enumerate(names) if not n.startswith("pull[")] + worst
+        parameters = {o.name for o in results.parameters}
+        shown.sort(key=lambda i: (names[i] not in parameters, i in worst))
+    columns = [
+        text_column("quantity", "quantity"),
+        number_column("R-hat", "r_hat", lambda value: fixed(value, 4)),
+        number_column("ESS bulk", "ess_bulk", lambda value: fixed(value, 0)),
+        number_column("ESS tail", "ess_tail", lambda value: fixed(value, 0)),
+        number_column("MCSE of the mean", "mcse_mean", lambda value: significant(value, 2)),
+    ]
+    title = f"Convergence: parameters, coefficients and the {WORST} nuisances with the smallest effective sample size."
+    return Table(name="diagnostics", title=title, rows=rows, columns=columns, on_page=shown)
+
+
+def _settings(results: Results) -> Table:
+    combination, attrs = results.combination, results.attrs
+    rows: list[dict[str, Any]] = [
+        {"key": "model", "value": combination.name},
+        {"key": "assumption set", "value": combination.assumptions},
+        {"key": "treatment", "value": combination.treatment},
+        {"key": "repair", "value": combination.repair},
+        {"key": "chi2", "value": results.fit.chi2_form},
+    ]
+    rows += [{"key": key, "value": value} for key, value in results.check.sizes.items()]
+    for key in ("correlations", "engine", "backend", "seed", "chains", "tune", "draws", "created"):
+        if key in attrs:
+            rows.append({"key": key, "value": attrs[key]})
+    versions = json.loads(attrs.get("versions", "{}"))
+    for name in versions or ("bayescomb", "numpy", "scipy"):
+        rows.append({"key": f"version of {name}", "value": versions.get(name) or importlib.metadata.version(name)})
+    columns = [text_column("", "key"), text_column("", "value")]
+    return Table(name="settings", title="Settings and versions.", rows=rows, columns=columns)

@@ -1,0 +1,201 @@
+"""Everything a report shows, computed before anything is drawn or written; no matplotlib here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescomb.check import CheckResult, check
+from bayescomb.comparison import Comparison, compare
+from bayescomb.convergence import Verdict, verdict
+from bayescomb.errors import BayescombError, InfeasibleCorrelationError, PosteriorError, UnderdeterminedError
+from bayescomb.impacts import ImpactResult, impacts
+from bayescomb.inputs import Combination, Measurement, Observable
+from bayescomb.profile import ProfileResult, profile
+from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisance_rows
+from bayescomb.scan import ScanResult, scan, scan_curve
+
+__all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift"]
+
+# Coefficients whose scan is drawn as a curve: the ones that move the result most.
+MAX_CURVES: Final = 6
+CURVE_POINTS: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanCurve:
+    """Values and errors of all parameters along one coefficient, dims ``parameter``, ``point``; minus those at nominal."""
+
+    title: str
+    nominal: float
+    points: NDArray[np.float64]
+    values: xr.DataArray
+    errors: xr.DataArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What a report shows.
+
+    Attributes:
+        combination, fit: what was combined, and its profile.
+        tree: the posterior as it was given, ``None`` for a report of the profile alone.
+        verdict: of the posterior.
+        draws: group ``posterior`` of a converged posterior; ``None`` if there is no posterior or it must not be used, so
+            that nothing but the diagnostics can show its numbers.
+        comparison: of a converged posterior with the profile.
+        check, scan, impacts: of the combination.
+        curves: scans of the coefficients that matter most.
+        estimates: profile in which every estimate is its own observable: its covariance is the total covariance of the
+            estimates, in the order of the combination's estimates.
+        experiments: combinations of each experiment alone, where its estimates determine all observables.
+        coefficients: see :func:`bayescomb.report_summaries.coefficient_summary`.
+        nuisances: see :func:`bayescomb.report_summaries.nuisance_rows`.
+        not_recovered: block -> why its nuisances have no posterior.
+    """
+
+    combination: Combination
+    fit: ProfileResult
+    tree: xr.DataTree | None
+    verdict: Verdict | None
+    draws: xr.Dataset | None
+    comparison: Comparison | None
+    check: CheckResult
+    scan: ScanResult
+    impacts: ImpactResult
+    curves: tuple[ScanCurve, ...]
+    estimates: ProfileResult
+    experiments: dict[str, ProfileResult]
+    coefficients: xr.Dataset
+    nuisances: tuple[NuisanceRow, ...]
+    not_recovered: dict[str, str]
+
+    @property
+    def parameters(self) -> tuple[Observable, ...]:
+        """The combined quantities."""
+        return self.combination.observables
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Attributes of the posterior, empty without one."""
+        return {str(key): value for key, value in self.tree.attrs.items()} if self.tree is not None else {}
+
+
+def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
+    """Compute everything a report shows.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`, or ``None``.
+        fit: the profile of the same combination.
+
+    Raises:
+        PosteriorError: posterior and profile have other inputs, or another assumption set or treatment.
+    """
+    combination = fit.combination
+    judged = comparison = draws = None
+    if posterior is not None:
+        _require_same_settings(posterior, combination)
+        judged = verdict(posterior)
+        if judged.passed:
+            comparison = compare(posterior, fit)
+            draws = posterior["posterior"].to_dataset()
+    scanned = scan(combination)
+    prior = posterior["prior"].to_dataset() if posterior is not None and "prior" in posterior.children else None
+    reasons = json.loads(posterior.attrs.get("not_recovered", "{}")) if posterior is not None else {}
+    return Results(
+        combination=combination,
+        fit=fit,
+        tree=posterior,
+        verdict=judged,
+        draws=draws,
+        comparison=comparison,
+        check=check(combination),
+        scan=scanned,
+        impacts=impacts(combination),
+        curves=_curves(scanned, fit),
+        estimates=estimate_profile(combination),
+        experiments=_experiments(combination),
+        coefficients=coefficient_summary(combination, prior, draws),
+        nuisances=nuisance_rows(fit, draws),
+        not_recovered=reasons,
+    )
+
+
+def mean_shift(results: Results, parameter: str) -> tuple[float, float]:
+    """Posterior mean minus profile by the exact conditional means, and its Monte Carlo error, in the parameter's unit."""
+    assert results.tree is not None  # asked for only where there is a comparison
+    at = {"parameter": parameter}
+    mean = results.tree["conditional"]["mean"].sel(at)
+    error = float(az.mcse(mean.to_numpy(), method="mean")) if float(mean.std()) > 0 else 0.0
+    return float(mean.mean()) - float(results.fit.values.sel(at)), error
+
+
+def _require_same_settings(posterior: xr.DataTree, combination: Combination) -> None:
+    for key in ("assumptions", "treatment", "repair"):
+        found, wanted = posterior.attrs[key], getattr(combination, key)
+        if found != wanted:
+            msg = f"the posterior has the {key} {found!r}, the profile {wanted!r}; make both with the same {key}"
+            raise PosteriorError(msg)
+
+
+def estimate_profile(combination: Combination) -> ProfileResult:
+    """Profile with every estimate as its own observable, so that nothing is combined.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> own = estimate_profile(bc.load("models/run1_mass"))
+        >>> f"{own.values[0].item():.2f} +- {own.errors[0].item():.2f}"
+        '173.79 +- 1.42'
+    """
+    observables: list[Observable] = []
+    measurements: list[Measurement] = []
+    for measurement in combination.measurements:
+        estimates = []
+        for estimate in measurement.estimates:
+            observables.append(Observable(name=f"estimate {estimate.name}"))
+            estimates.append(dataclasses.replace(estimate, observables={observables[-1].name: 1.0}))
+        measurements.append(dataclasses.replace(measurement, estimates=tuple(estimates)))
+    return profile(dataclasses.replace(combination, observables=tuple(observables), measurements=tuple(measurements)))
+
+
+def _experiments(combination: Combination) -> dict[str, ProfileResult]:
+    names = list(dict.fromkeys(m.experiment for m in combination.measurements))
+    results: dict[str, ProfileResult] = {}
+    if len(names) < 2 or not all(names):
+        return results
+    for name in names:
+        try:
+            results[name] = profile(combination.only([name]))
+        except (UnderdeterminedError, InfeasibleCorrelationError):
+            continue  # its estimates alone do not determine every observable, or alone they are no valid input
+    return results
+
+
+def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
+    """Curves of the coefficients with the largest half shift in units of the error."""
+    names = [c.name for c in scanned.combination.assumption_set.coefficients]
+    sized = [(float(abs(row.half_shift / fit.errors).max()), row) for row in scanned.rows if row.half_shift is not None]
+    curves = []
+    for _, row in sorted(sized, key=lambda item: -item[0])[:MAX_CURVES]:
+        points = np.linspace(row.low, row.high, CURVE_POINTS)
+        try:
+            values, errors = scan_curve(scanned.combination, index=names.index(row.name), points=points)
+        except BayescombError:
+            continue  # feasible at both ends only: a repair changed the family in between
+        curves.append(
+            ScanCurve(
+                title=row.title or row.name,
+                nominal=row.nominal,
+                points=points,
+                values=values - fit.values,
+                errors=errors - fit.errors,
+            )
+        )
+    return tuple(curves)

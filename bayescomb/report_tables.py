@@ -1,0 +1,131 @@
+"""Tables of the report: rows in full precision for the files, and how each column reads on the page."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayescomb.inputs import Combination
+from bayescomb.text import header
+
+__all__ = ["Column", "Table", "number_column", "text_column", "write_table"]
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of the page.
+
+    Attributes:
+        title: its heading, with the unit.
+        show: text of a row's cell.
+        text: whether it holds words, which stand to the left.
+    """
+
+    title: str
+    show: Callable[[Row], str]
+    text: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of the page and of the files.
+
+    Attributes:
+        name: file name without its ending.
+        title: caption.
+        rows: cells by key, in full precision: numbers, texts, ``None`` where there is nothing.
+        columns: what the page shows.
+        on_page: positions of the rows that the page shows; all by default.
+        fields: keys of the files; those of the first row by default.
+    """
+
+    name: str
+    title: str
+    rows: Sequence[Row]
+    columns: Sequence[Column]
+    on_page: Sequence[int] | None = None
+    fields: Sequence[str] = field(default=())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the files."""
+        return tuple(self.fields) or (tuple(self.rows[0]) if self.rows else ())
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """Texts of the rows on the page."""
+        shown = range(len(self.rows)) if self.on_page is None else self.on_page
+        return [[column.show(self.rows[i]) for column in self.columns] for i in shown]
+
+    @property
+    def hidden(self) -> int:
+        """Number of rows that only the files hold."""
+        return 0 if self.on_page is None else len(self.rows) - len(self.on_page)
+
+
+def text_column(title: str, key: str) -> Column:
+    """A column of words."""
+    return Column(title=title, show=lambda row: "" if row[key] is None else str(row[key]), text=True)
+
+
+def number_column(title: str, key: str, form: Callable[[float | None], str], *, scale: float = 1.0) -> Column:
+    """A column of numbers.
+
+    Args:
+        title: heading with the unit.
+        key: of the row.
+        form: text of the number; it is given ``None`` where there is none.
+        scale: factor on the number, e.g. 1000 to show MeV instead of GeV.
+    """
+
+    def show(row: Row) -> str:
+        value = row[key]
+        return form(None if value is None else scale * float(value))
+
+    return Column(title=title, show=show)
+
+
+def write_table(table: Table, folder: Path, combination: Combination) -> None:
+    """Write ``name.csv`` and ``name.json`` in full precision, both with the assumption set and the units.
+
+    Args:
+        table: what to write.
+        folder: an existing folder.
+        combination: what the figures belong to; named in comment lines that start with ``#``.
+    """
+    units = {o.name: o.unit for o in combination.observables}
+    rows = [{key: _plain(row.get(key)) for key in table.keys} for row in table.rows]
+    document = {
+        "name": table.name,
+        "title": table.title,
+        "model": combination.name,
+        "assumptions": combination.assumptions,
+        "treatment": combination.treatment,
+        "repair": combination.repair,
+        "units": units,
+        "rows": rows,
+    }
+    text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    (folder / f"{table.name}.json").write_text(text + "\n", encoding="utf-8")
+    with (folder / f"{table.name}.csv").open("w", encoding="utf-8", newline="") as stream:
+        stream.write(f"# {header(combination)}\n")
+        stream.write(f"# units: {', '.join(f'{name} in {unit or 1}' for name, unit in units.items())}\n")
+        writer = csv.DictWriter(stream, fieldnames=table.keys, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON and CSV take it: NaN and infinity, which mean "none" here, become nothing."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

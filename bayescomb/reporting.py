@@ -1,0 +1,176 @@
+"""One folder per result: a page that can be read and printed anywhere, its figures and its tables in full precision."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+import xarray as xr
+
+from bayescomb.errors import OutputError
+from bayescomb.export import comparison_data, impact_data, profile_data, scan_data
+from bayescomb.figures_style import figure_style
+from bayescomb.profile import ProfileResult
+from bayescomb.report_figures import report_figures
+from bayescomb.report_input_tables import input_tables
+from bayescomb.report_page import page_context, symbol
+from bayescomb.report_result_tables import result_tables
+from bayescomb.report_results import Results, collect
+from bayescomb.report_tables import write_table
+
+__all__ = ["report"]
+
+PAGE: Final = "report.html"
+SUFFIXES: Final = {"figures": {".png", ".pdf"}, "tables": {".csv", ".json"}}
+PNG_DPI: Final = 120
+
+
+def report(posterior: xr.DataTree | None, fit: ProfileResult, directory: str | Path) -> Path:
+    """Write the report of a combination.
+
+    The folder holds ``report.html`` (self-contained), ``figures/*.png`` and ``*.pdf`` and ``tables/*.csv`` and ``*.json`` in
+    full precision.  It is written beside its place and renamed, so an existing report stays whole until the new one is
+    complete.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`, or ``None`` for the profile alone.  If it has not converged the page
+            says so in red and shows none of its numbers but the diagnostics.
+        fit: the profile of the same combination under the same assumption set and treatment.
+        directory: the folder; absent, empty, or an earlier report, which is replaced.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        PosteriorError: posterior and profile do not belong together.
+        OutputError: the folder holds something else or cannot be written.
+    """
+    target = Path(directory).absolute()
+    _check_target(target)
+    results = collect(posterior, fit)
+    temporary: Path | None = None
+    try:
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+        _write(results, temporary)
+        temporary.chmod(0o777 & ~_umask())
+        _replace(temporary, target)
+    except OSError as error:
+        msg = f"{directory}: the report cannot be written ({error.strerror or error}); choose a writable place with room"
+        raise OutputError(msg) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return Path(directory) / PAGE
+
+
+def _check_target(target: Path) -> None:
+    """Raise unless the target is absent, empty or a report of ours.
+
+    Raises:
+        OutputError: it is something else, or the folder above it does not exist.
+    """
+    if not target.parent.is_dir():
+        msg = f"{target}: the folder {target.parent} does not exist; make it first"
+        raise OutputError(msg)
+    if not (target.exists() or target.is_symlink()):
+        return
+    if target.is_symlink() or not target.is_dir():
+        msg = f"{target}: exists and is no folder; name a folder that is new, empty or an earlier report"
+        raise OutputError(msg)
+    try:
+        entries = sorted(p for p in target.rglob("*") if not p.is_dir() or p.relative_to(target).parts[0] not in SUFFIXES)
+    except OSError as error:
+        msg = f"{target}: cannot be read ({error.strerror or error}); choose another folder"
+        raise OutputError(msg) from error
+    foreign = [p for p in entries if not _ours(p.relative_to(target))]
+    if (entries and not (target / PAGE).is_file()) or foreign:
+        shown = ", ".join(str(p.relative_to(target)) for p in foreign[:3]) or "no report.html"
+        msg = (
+            f"{target}: holds what is no part of a report ({shown}{', ...' if len(foreign) > 3 else ''}); name a folder "
+            "that is new, empty or an earlier report, or move these files away"
+        )
+        raise OutputError(msg)
+
+
+def _ours(path: Path) -> bool:
+    """Whether a path inside a folder is what a report writes there."""
+    if path == Path(PAGE):
+        return True
+    return len(path.parts) == 2 and path.suffix in SUFFIXES.get(path.parts[0], set())
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    """Put the new folder in the place of the old one, which comes back if that fails."""
+    if not target.exists():
+        temporary.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".old"))
+    target.rename(old / target.name)
+    try:
+        temporary.rename(target)
+    except OSError:
+        (old / target.name).rename(target)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write(results: Results, folder: Path) -> None:
+    for name in SUFFIXES:
+        (folder / name).mkdir()
+    figures: dict[str, list[dict[str, str]]] = {}
+    with figure_style():
+        for item in report_figures(results):
+            path = folder / "figures" / f"{item.name}.png"
+            item.figure.savefig(path, dpi=PNG_DPI)
+            item.figure.set_layout_engine("none")  # the layout is worked out once and kept for both files
+            item.figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+            data = base64.b64encode(path.read_bytes()).decode("ascii")
+            entry = {"name": item.name, "caption": item.caption, "data": data}
+            figures.setdefault(item.kind, []).append(entry)
+    tables = input_tables(results) | result_tables(results)
+    for table in tables.values():
+        if table.rows:
+            write_table(table, folder / "tables", results.combination)
+    for name, document in _documents(results).items():
+        text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+        (folder / "tables" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    page = _template().render(**page_context(results), tables=tables, figures=figures)
+    (folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def _documents(results: Results) -> dict[str, dict[str, Any]]:
+    """The complete results, as the command line writes them with ``--json``."""
+    documents = {
+        "result_profile": profile_data(results.fit),
+        "result_scan": scan_data(results.scan),
+        "result_impacts": impact_data(results.impacts),
+    }
+    if results.comparison is not None:
+        documents["result_compare"] = comparison_data(results.comparison)
+    return documents
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["symbol"] = symbol
+    return environment.get_template(PAGE)

@@ -20,6 +20,7 @@ of w and lambda).  Under the covariance treatment C may even be indefinite as lo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,31 +65,54 @@ class LinearModel:
 class Solution:
     """Maximum of the likelihood at fixed correlation, and everything linear that follows from it.
 
+    What concerns the nuisances is worked out when it is asked for: a scan needs none of it.
+
     Attributes:
         model: the linear model.
+        correlation: C, shape (N, N).
+        marginal_covariance: V, shape (R, R).
         values: fitted parameters, shape (P,).
         covariance: of the parameters, shape (P, P).
         influence: d(values)/d(w_0), shape (P, R).
         chi2: minimum of chi2, prior terms included.
-        pulls: fitted nuisances in units of the prior width, shape (N,).
-        nuisance_variance: post-fit variance of each nuisance, shape (N,); it is negative where C is indefinite and the
-            covariance treatment therefore has no posterior for that nuisance.
-        cross_covariance: between parameters and nuisances, shape (P, N).
     """
 
     model: LinearModel
+    correlation: FloatArray
+    marginal_covariance: FloatArray
     values: FloatArray
     covariance: FloatArray
     influence: FloatArray
     chi2: float
-    pulls: FloatArray
-    nuisance_variance: FloatArray
-    cross_covariance: FloatArray
 
     @property
     def weights(self) -> FloatArray:
         """d(values)/d(measured values), shape (P, E): the weights of the best linear unbiased estimate."""
         return self.influence @ self.model.estimate_loading
+
+    @cached_property
+    def pulls(self) -> FloatArray:
+        """Fitted nuisances in units of the prior width, C F^T V^-1 (w_0 - K p), shape (N,)."""
+        residual = self.model.offset - self.model.design @ self.values
+        return self.correlation @ (self.model.loading.T @ np.linalg.solve(self.marginal_covariance, residual))
+
+    @cached_property
+    def cross_covariance(self) -> FloatArray:
+        """Covariance between parameters and nuisances, shape (P, N)."""
+        return -(self.influence @ self.model.loading) @ self.correlation
+
+    @cached_property
+    def nuisance_variance(self) -> FloatArray:
+        """Post-fit variance of each nuisance, shape (N,).
+
+        It is negative where C is indefinite and the covariance treatment therefore has no posterior for that nuisance.
+        """
+        # diag of C - C F^T V^-1 F C + C F^T V^-1 K cov K^T V^-1 F C
+        reach = self.model.loading @ self.correlation
+        reduction = np.einsum("rn,rn->n", reach, np.linalg.solve(self.marginal_covariance, reach))
+        cross = self.cross_covariance
+        spread = np.einsum("pn,pn->n", cross, np.linalg.solve(self.covariance, cross))
+        return np.diag(self.correlation) - reduction + spread
 
 
 def linear_model(combination: Combination) -> LinearModel:
@@ -191,33 +215,20 @@ def solve(model: LinearModel, correlation: FloatArray) -> Solution:
     """
     covariance = marginal_covariance(model, correlation)
     check_definite(covariance, model.signs)
-    # One factorisation serves all right-hand sides: V is symmetric but indefinite where J has a -1.
-    right = np.column_stack([model.design, model.loading, model.offset])
-    solved = np.linalg.solve(covariance, right)
-    n_parameters = model.design.shape[1]
-    inverse_design = solved[:, :n_parameters]
-    inverse_loading = solved[:, n_parameters:-1]
+    inverse_design = np.linalg.solve(covariance, model.design)
     parameter_covariance = np.linalg.inv(model.design.T @ inverse_design)
     parameter_covariance = (parameter_covariance + parameter_covariance.T) / 2
     influence = parameter_covariance @ inverse_design.T
     values = influence @ model.offset
-    inverse_residual = solved[:, -1] - inverse_design @ values
     residual = model.offset - model.design @ values
-    pulls = correlation @ (model.loading.T @ inverse_residual)
-    cross = -(influence @ model.loading) @ correlation
-    # diag of C - C F^T V^-1 F C + C F^T V^-1 K cov K^T V^-1 F C
-    reach = model.loading @ correlation
-    reduction = np.einsum("rn,rn->n", reach, inverse_loading @ correlation)
-    spread = np.einsum("pn,pq,qn->n", cross, np.linalg.inv(parameter_covariance), cross)
     return Solution(
         model=model,
+        correlation=correlation,
+        marginal_covariance=covariance,
         values=values,
         covariance=parameter_covariance,
         influence=influence,
-        chi2=float(residual @ inverse_residual) + model.constant,
-        pulls=pulls,
-        nuisance_variance=np.diag(correlation) - reduction + spread,
-        cross_covariance=cross,
+        chi2=float(residual @ np.linalg.solve(covariance, residual)) + model.constant,
     )
 
 

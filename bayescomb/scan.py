@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from bayescomb.correlation import correlation_family
+from bayescomb.correlation import CorrelationFamily, correlation_family
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import linear_model, solve
+from bayescomb.linear_gaussian import LinearModel, linear_model, solve
 from bayescomb.repair import feasible_correlation
 
 __all__ = ["ScanResult", "ScanRow", "scan", "scan_curve"]
@@ -59,7 +59,7 @@ def scan(combination: Combination) -> ScanResult:
         >>> f"{1000 * rows['LHCbJES'].half_shift.item():.1f} MeV"
         '-26.0 MeV'
     """
-    family = correlation_family(combination)
+    family, model = correlation_family(combination), linear_model(combination)
     rows = []
     for index, coefficient in enumerate(family.coefficients):
         if not coefficient.varied:
@@ -68,7 +68,7 @@ def scan(combination: Combination) -> ScanResult:
         shifts: tuple[xr.DataArray | None, xr.DataArray | None] = (None, None)
         problem = ""
         try:
-            values, errors = scan_curve(combination, index=index, points=np.array([low, high]))
+            values, errors = _curve(combination, family, model, index, np.array([low, high]))
             shifts = (
                 (values.isel(point=1) - values.isel(point=0)) / 2,
                 (errors.isel(point=1) - errors.isel(point=0)) / 2,
@@ -106,7 +106,12 @@ def scan_curve(combination: Combination, *, index: int, points: np.ndarray) -> t
     Raises:
         InfeasibleCorrelationError: a point leaves the feasible set.
     """
-    family, model = correlation_family(combination), linear_model(combination)
+    return _curve(combination, correlation_family(combination), linear_model(combination), index, points)
+
+
+def _curve(
+    combination: Combination, family: CorrelationFamily, model: LinearModel, index: int, points: np.ndarray
+) -> tuple[xr.DataArray, xr.DataArray]:
     values, errors = [], []
     for point in points:
         coefficients = family.nominal

@@ -118,8 +118,8 @@ def draw_scan_shifts(
     for row in rows[np.isnan(shifts)]:
         ax.text(0.0, row, " infeasible", va="center", fontsize="small")
     set_rows(ax, names)
-    size = 1.12 * float(np.nanmax(np.abs(shifts), initial=1e-9))
-    ax.set_xlim(-size, size)
+    size = 1.12 * float(np.nanmax(np.abs(shifts), initial=0.0))
+    ax.set_xlim(-size or -1.0, size or 1.0)
     ax.set_xlabel(axis_label(label, unit))
     return ax
 

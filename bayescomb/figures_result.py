@@ -30,7 +30,8 @@ def draw_posterior(
     density: tuple[ArrayLike, ArrayLike] | None = None,
     label: str = "",
     unit: str = "",
-    bins: int = 50,
+    bins: int = 40,
+    legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Posterior density of a parameter with the profile likelihood and both intervals.
@@ -45,6 +46,7 @@ def draw_posterior(
         label: symbol or name of the parameter, for the axis.
         unit: its unit.
         bins: number of bins of the histogram.
+        legend: explain the marks above the curves.
         ax: where to draw; a new figure by default.
 
     Returns:
@@ -84,12 +86,13 @@ def draw_posterior(
             fmt="o" if kind == "posterior" else "s", color=COLOURS[kind], capsize=3, label=text,
         )  # fmt: skip
     ax.axhline(0.0, color=COLOURS["black"], linewidth=0.6)
-    ax.set_ylim(-(0.07 + 0.09 * len(rows)) * peak, 1.45 * peak)
+    ax.set_ylim(-(0.07 + 0.09 * len(rows)) * peak, (1.45 if legend else 1.1) * peak)
     ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= 1.1 * peak])
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_xlabel(axis_label(label or "parameter", unit))
     ax.set_ylabel(axis_label("probability density", f"1/{unit}" if unit else ""))
-    ax.legend(loc="upper center", ncols=2)
+    if legend:
+        ax.legend(loc="upper center", ncols=2)
     return ax
 
 

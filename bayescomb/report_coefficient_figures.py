@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayescomb.figures import draw_coefficients, draw_scan_curves, draw_scan_shifts
 from bayescomb.figures_style import COLOURS, math_name
-from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, not_drawn, panels, small_unit
+from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, fine_unit, not_drawn, panels
 from bayescomb.report_results import Results
 
 __all__ = ["coefficient_figure", "scan_curve_figure", "scan_shift_figure"]
@@ -31,13 +31,14 @@ def scan_shift_figure(results: Results) -> ReportFigure:
     axes = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
     names = [rows[i].title or rows[i].name for i in order]
     for pair, parameter in zip(axes, shown, strict=True):
-        symbol, unit = math_name(parameter.name), small_unit(parameter.unit)
+        symbol = math_name(parameter.name)
+        factor, unit, _ = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
         series = [
             (f"half shift of {symbol}", [rows[i].half_shift for i in order], COLOURS["posterior"]),
             (f"half shift of the error of {symbol}", [rows[i].half_error_shift for i in order], COLOURS["group"]),
         ]
         for ax, (label, shifts, colour) in zip(pair, series, strict=True):
-            values = [math.nan if s is None else 1000 * float(s.sel(parameter=parameter.name)) for s in shifts]
+            values = [math.nan if s is None else factor * float(s.sel(parameter=parameter.name)) for s in shifts]
             draw_scan_shifts(names, values, label=label, unit=unit, colour=colour, ax=ax)
     caption = (
         "Scan of the coefficients over their quoted ranges, one at a time, the others at nominal: half of the difference "
@@ -51,15 +52,15 @@ def scan_curve_figure(results: Results) -> ReportFigure:
     shown = results.parameters[:2]
     figure, axes = panels(2 * len(shown), columns=2, height=3.1)
     for index, parameter in enumerate(shown):
-        symbol, unit = math_name(parameter.name), small_unit(parameter.unit)
-        at = {"parameter": parameter.name}
+        symbol, at = math_name(parameter.name), {"parameter": parameter.name}
+        factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)
         for ax, label, shifts in (
             (axes[2 * index], f"shift of {symbol}", [c.values for c in results.curves]),
             (axes[2 * index + 1], f"shift of the error of {symbol}", [c.errors for c in results.curves]),
         ):
             draw_scan_curves(
                 [c.points for c in results.curves],
-                [1000 * s.sel(at).to_numpy() for s in shifts],
+                [factor * s.sel(at).to_numpy() for s in shifts],
                 [c.title for c in results.curves],
                 nominal=[c.nominal for c in results.curves],
                 label=label,

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bayescomb.report_figure import small_unit
+from bayescomb.report_figure import fine_unit
 from bayescomb.report_results import Results
-from bayescomb.report_tables import Column, Row, Table, number_column, text_column
+from bayescomb.report_tables import Column, Row, Table, fixed_column, text_column
 from bayescomb.rounding import fixed
 
 __all__ = ["coefficient_table", "scan_table"]
@@ -35,18 +35,22 @@ def scan_table(results: Results) -> Table:
     columns = [
         text_column("coefficient", "title"),
         Column(title="range", show=lambda row: f"{fixed(row['low'], 2)} to {fixed(row['high'], 2)}"),
-        number_column("nominal", "nominal", lambda value: fixed(value, 2)),
+        fixed_column("nominal", "nominal", 2),
     ]
     quoted = any(row["published_half_shift"] or row["published_half_error_shift"] for row in rows)
+    published = {
+        "half_shift": Column(title="published (size)", show=lambda row: row["published_half_shift"] or "\N{EN DASH}"),
+        "half_error_shift": Column(
+            title="published (size)", show=lambda row: row["published_half_error_shift"] or "\N{EN DASH}"
+        ),
+    }
     for parameter in results.parameters:
-        unit = small_unit(parameter.unit)
+        factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
         for key, text in (("half_shift", f"{parameter.name}"), ("half_error_shift", f"error of {parameter.name}")):
             title = f"half shift of {text} [{unit}]"
-            columns.append(number_column(title, f"{key}[{parameter.name}]", lambda v: fixed(v, 2, sign=True), scale=1000.0))
+            columns.append(fixed_column(title, f"{key}[{parameter.name}]", places + 1, sign=True, scale=factor))
             if quoted:
-                columns.append(
-                    Column(title="published (size)", show=lambda row, k=f"published_{key}": row[k] or "\N{EN DASH}")  # type: ignore[misc]
-                )
+                columns.append(published[key])
     if any(row["problem"] for row in rows):
         columns.append(text_column("problem", "problem"))
     title = (
@@ -90,7 +94,7 @@ def coefficient_table(results: Results) -> Table:
 
     columns = [
         text_column("coefficient", "title"),
-        number_column("nominal", "nominal", lambda value: fixed(value, 2)),
+        fixed_column("nominal", "nominal", 2),
         Column(title="range", show=interval("low", "high")),
         text_column("prior", "prior"),
     ]
@@ -100,8 +104,9 @@ def coefficient_table(results: Results) -> Table:
     if results.draws is not None and "rho" in results.draws:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
         columns.append(Column(title="posterior 68 %", show=interval("posterior_low", "posterior_high")))
-    title = f"half shift of {parameter.name} [{small_unit(parameter.unit)}]"
-    columns.append(number_column(title, f"half_shift[{parameter.name}]", lambda v: fixed(v, 1, sign=True), scale=1000.0))
+    factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
+    title = f"half shift of {parameter.name} [{unit}]"
+    columns.append(fixed_column(title, f"half_shift[{parameter.name}]", places, sign=True, scale=factor))
     caption = (
         "Correlation coefficients: prior restricted to the feasible set, posterior, central 68 % intervals, and the half "
         "shift of the scan."

@@ -15,7 +15,7 @@ from bayescomb.figures_style import figure_style, math_name
 from bayescomb.inputs import Observable
 from bayescomb.report_coefficient_figures import coefficient_figure, scan_curve_figure, scan_shift_figure
 from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels, symbol_of
-from bayescomb.report_results import Results
+from bayescomb.report_results import Results, moves, parameter_covariance
 from bayescomb.report_summaries import NuisanceRow, leading_pulls, posterior_density, rank_counts
 from bayescomb.rounding import decimals, fixed
 
@@ -35,7 +35,9 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
             yield from _inputs(results, parameter)
         if len(results.combination.estimates) > 1:
             yield _estimate_correlation(results)
-        if results.scan.rows:
+        if 1 < len(results.parameters) <= MAX_ROWS:
+            yield _parameter_correlation(results)
+        if any(moves(row.half_shift, row.half_error_shift, results.fit) for row in results.scan.rows):
             yield scan_shift_figure(results)
         if results.curves:
             yield scan_curve_figure(results)
@@ -66,11 +68,11 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
             ),
             label=symbol_of(parameter) if len(shown) == 1 else math_name(parameter.name),
             unit=parameter.unit,
+            legend=len(shown) == 1,
             ax=ax,
         )
-        legend = ax.get_legend()
-        if legend is not None and ax is not axes[0]:
-            legend.remove()
+    if len(shown) > 1:
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     caption = (
         "Posterior density (line: average of the exact conditional Gaussians; histogram: draws) with its 68 % "
         "highest-density interval, and the profile likelihood at nominal coefficients with its Δχ² = 1 interval."
@@ -148,6 +150,18 @@ def _estimate_correlation(results: Results) -> ReportFigure:
     return ReportFigure(name="estimate_correlation", kind="inputs", caption=caption, figure=figure)
 
 
+def _parameter_correlation(results: Results) -> ReportFigure:
+    """Correlation of the combined quantities: posterior where it may be used, else profile."""
+    covariance, kind = parameter_covariance(results)
+    scale = np.sqrt(np.diag(covariance))
+    size = min(WIDTH, 3.2 + 0.26 * len(scale))
+    figure = Figure(figsize=(size, 0.88 * size), layout="constrained")
+    names = [math_name(o.name) for o in results.parameters]
+    draw_correlation_matrix(covariance / np.outer(scale, scale), names, ax=figure.subplots())
+    caption = f"Correlation of the combined quantities, {kind}."
+    return ReportFigure(name="parameter_correlation", kind="result", caption=caption, figure=figure)
+
+
 def _impacts(results: Results, parameter: Observable) -> ReportFigure:
     impacts, at = results.impacts, {"parameter": parameter.name}
     titles = {s.name: s.title or s.name for s in results.combination.sources}
@@ -178,8 +192,9 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
     )
     dropped = sources.size - len(order)
     caption = (
-        f"Uncertainty components of {parameter.name} at nominal coefficients: sources, groups of sources, and their sums."
-        + (f" The {dropped} smallest sources are only in the table." if dropped else "")
+        f"Uncertainty components of {parameter.name} at nominal coefficients: sources"
+        f"{', groups of sources' if groups.size else ''} and their sums."
+        f"{f' The {dropped} smallest sources are only in the table.' if dropped else ''}"
     )
     return ReportFigure(name=file_name("impacts", parameter, results), kind="impacts", caption=caption, figure=figure)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import Any
 
 import numpy as np
 
 from bayescomb.report_results import Results
-from bayescomb.report_tables import Column, Row, Table, number_column, text_column
+from bayescomb.report_tables import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.rounding import fixed, significant
 from bayescomb.statements import Statement
 
@@ -58,14 +59,13 @@ def _estimates(results: Results) -> Table:
             )
             index += 1
 
-    def places(row: Row) -> int:
-        """Two digits of the smaller part of the uncertainty, as publications quote them, at most three of the total."""
+    # Two digits of the smaller part of the uncertainty, as publications quote them; one number for estimates of one unit.
+    found: dict[str, list[int]] = {}
+    for row in rows:
         parts = [row[key] for key in ("statistical_error", "systematic_error") if row[key] > 0]
-        smallest = max([min(parts), 0.1 * row["total_error"]])
-        return max(1 - math.floor(math.log10(smallest)), 0)
-
-    # One number of digits for all estimates of a unit, so that no published digit of any is lost.
-    digits = {unit: max(places(row) for row in rows if row["unit"] == unit) for unit in {row["unit"] for row in rows}}
+        smallest = max(min(parts), 0.1 * row["total_error"])
+        found.setdefault(row["unit"], []).append(max(1 - math.floor(math.log10(smallest)), 0))
+    digits = {key: statistics.median_high(values) for key, values in found.items()}
 
     def column(title: str, key: str) -> Column:
         return Column(title=title, show=lambda row: fixed(row[key], digits[row["unit"]]))
@@ -110,10 +110,8 @@ def _weights(results: Results) -> Table:
         rows.append(row)
     columns = [text_column("estimate", "estimate")]
     columns += [text_column("", "title")] if any(row["title"] for row in rows) else []
-    columns += [
-        number_column(f"weight in {name}", f"weight[{name}]", lambda value: fixed(value, 4, sign=True)) for name in names
-    ]
-    columns.append(number_column("pull", "pull", lambda value: fixed(value, 2, sign=True)))
+    columns += [fixed_column(f"weight in {name}", f"weight[{name}]", 4, sign=True) for name in names]
+    columns.append(fixed_column("pull", "pull", 2, sign=True))
     title = (
         "Weights of the estimates in the profile at nominal coefficients: derivative of the combined value by the measured "
         "one. Pull: (measured - fitted) / uncertainty of this difference, where the fit leaves it free."
@@ -151,7 +149,7 @@ def _indefinite(results: Results) -> Table:
     columns = [
         text_column("source matrix", "block"),
         number_column("smallest eigenvalue", "smallest_eigenvalue", significant),
-        number_column("negative eigenvalues", "negative_eigenvalues", lambda value: fixed(value, 0)),
+        fixed_column("negative eigenvalues", "negative_eigenvalues", 0),
         Column(
             title="explained by rounding to two digits",
             show=lambda row: "possibly" if row["within_rounding"] else "no",
@@ -181,7 +179,9 @@ def _feasibility(results: Results) -> Table:
         for index, s in enumerate(results.check.statements)
     ]
     # The page names what is restricted; that everything else is feasible is one sentence.
-    restricted = [i for i, s in enumerate(results.check.statements) if s.status != "box" or i == 0]
+    # The total covariance counts under the covariance treatment only; the blocks imply it under the other one.
+    covariance = results.combination.treatment == "covariance"
+    restricted = [i for i, s in enumerate(results.check.statements) if (covariance if i == 0 else s.status != "box")]
     statements = dict(enumerate(results.check.statements))
     columns = [
         text_column("block", "block"),
@@ -191,8 +191,8 @@ def _feasibility(results: Results) -> Table:
         Column(title="feasible values", show=lambda row: _intervals(statements[row["index"]]), text=True),
     ]
     title = (
-        "Feasibility of the quoted ranges: the total covariance, and every block of which a part of the range leaves "
-        "the set of correlation matrices."
+        f"Feasibility of the quoted ranges: {'the total covariance, and ' if covariance else ''}every block of which a part "
+        "of the range leaves the set of correlation matrices."
     )
     return Table(
         name="feasibility",

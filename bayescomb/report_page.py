@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from bayescomb.report_figure import small_unit
+from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift
 from bayescomb.rounding import fixed, interval_text, significant, with_error
 
 __all__ = ["page_context", "symbol"]
+
+# More parameters than this are in tables only.
+MAX_SENTENCES: Final = 3
 
 
 def symbol(name: str) -> Markup:
@@ -47,6 +50,7 @@ def page_context(results: Results) -> dict[str, Any]:
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
         "costs": _costs(results),
+        "few": len(results.parameters) <= MAX_SENTENCES,
         "feasible_blocks": sum(s.status == "box" for s in results.check.statements[1:]),
         "blocks": len(results.check.statements) - 1,
         "definition": results.impacts.definition,
@@ -122,18 +126,18 @@ def _costs(results: Results) -> list[dict[str, str]]:
     costs = []
     for parameter in results.parameters:
         row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in results.comparison.table.data_vars.items()}
-        unit = small_unit(parameter.unit)
+        fine = fine_unit(row["sd"], parameter.unit)
         shift, shift_error = mean_shift(results, parameter.name)
         costs.append(
             {
                 "name": parameter.name,
                 "share": fixed(100 * row["coefficient_share"], 2),
                 "share_error": fixed(100 * row["coefficient_share_mcse"], 2),
-                "sd": f"{fixed(1000 * row['sd'], 1)} {unit}",
-                "given": f"{fixed(1000 * row['mean_of_variance'] ** 0.5, 1)} {unit}",
-                "coefficients": f"{fixed(1000 * row['variance_of_mean'] ** 0.5, 1)} {unit}",
-                "shift": f"{fixed(1000 * shift, 1, sign=True)} {unit}",
-                "shift_error": f"{fixed(1000 * shift_error, 1)} {unit}",
+                "sd": fine_text(row["sd"], fine),
+                "given": fine_text(row["mean_of_variance"] ** 0.5, fine),
+                "coefficients": fine_text(row["variance_of_mean"] ** 0.5, fine),
+                "shift": fine_text(shift, fine, sign=True),
+                "shift_error": fine_text(shift_error, fine),
             }
         )
     return costs

@@ -1,4 +1,4 @@
-"""Tables of what came out: summary, impacts, pulls, diagnostics, settings."""
+"""Tables of what came out: impacts, pulls, diagnostics, settings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.report_coefficient_tables import coefficient_table, scan_table
-from bayescomb.report_figure import small_unit
-from bayescomb.report_results import Results, mean_shift
+from bayescomb.report_results import Results
 from bayescomb.report_summaries import leading_pulls
-from bayescomb.report_tables import Column, Table, number_column, text_column
+from bayescomb.report_summary_tables import covariance_table, summary_table, variance_table
+from bayescomb.report_tables import Column, Table, fixed_column, number_column, text_column
 from bayescomb.rounding import decimals, fixed, significant
 
 __all__ = ["result_tables"]
@@ -24,8 +24,9 @@ WORST: Final = 10
 def result_tables(results: Results) -> dict[str, Table]:
     """Tables of the results by name."""
     tables = [
-        _summary(results),
-        _variance(results),
+        summary_table(results),
+        variance_table(results),
+        covariance_table(results),
         scan_table(results),
         _impacts(results),
         coefficient_table(results),
@@ -35,126 +36,6 @@ def result_tables(results: Results) -> dict[str, Table]:
         _settings(results),
     ]
     return {table.name: table for table in tables}
-
-
-def _summary(results: Results) -> Table:
-    rows: list[dict[str, Any]] = []
-    for parameter in results.parameters:
-        at = {"parameter": parameter.name}
-        fit = results.fit
-        value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
-        first: dict[str, Any] = {"parameter": parameter.name, "unit": parameter.unit}
-        rows.append(
-            {
-                **first,
-                "answer": "profile at nominal coefficients",
-                "interval": "Δχ² = 1",
-                "value": value,
-                "error": error,
-                "statistical_error": float(fit.statistical_errors.sel(at)),
-                "systematic_error": float(fit.systematic_errors.sel(at)),
-                "median": None,
-                "low": value - error,
-                "high": value + error,
-                "mcse_mean": None,
-            }
-        )
-        if results.comparison is None:
-            continue
-        row = results.comparison.table.sel(at)
-        for prefix, answer in (("", "posterior"), ("nominal_", "posterior at nominal coefficients")):
-            rows.append(
-                {
-                    **first,
-                    "answer": answer,
-                    "interval": "68 % highest density",
-                    "value": float(row[f"{prefix}mean"]),
-                    "error": float(row[f"{prefix}sd"]),
-                    "statistical_error": None,
-                    "systematic_error": None,
-                    "median": float(row[f"{prefix}median"]),
-                    "low": float(row[f"{prefix}hdi_low"]),
-                    "high": float(row[f"{prefix}hdi_high"]),
-                    "mcse_mean": None if prefix else float(row["mcse_mean"]),
-                }
-            )
-
-    def like_error(key: str) -> Any:
-        return lambda row: fixed(row[key], decimals(row["error"]))
-
-    columns = [
-        Column(title="parameter", show=lambda row: f"{row['parameter']} [{row['unit'] or 1}]", text=True),
-        text_column("answer", "answer"),
-        Column(title="value", show=like_error("value")),
-        Column(title="uncertainty", show=like_error("error")),
-        Column(title="stat.", show=like_error("statistical_error")),
-        Column(title="syst.", show=like_error("systematic_error")),
-        Column(title="median", show=like_error("median")),
-        Column(title="68 % interval", show=lambda row: f"{like_error('low')(row)} to {like_error('high')(row)}"),
-        text_column("kind of interval", "interval"),
-    ]
-    title = (
-        "Result. Value and uncertainty: best fit and Δχ² = 1 of the profile; mean and standard deviation of the "
-        "posteriors. The posterior at nominal coefficients is exact."
-        if results.comparison is not None
-        else "Result: best fit and Δχ² = 1 of the profile."
-    )
-    return Table(name="summary", title=title, rows=rows, columns=columns)
-
-
-def _variance(results: Results) -> Table:
-    rows: list[dict[str, Any]] = []
-    if results.comparison is not None:
-        table = results.comparison.table
-        for parameter in results.parameters:
-            row = table.sel(parameter=parameter.name)
-            values = {
-                key: float(row[key])
-                for key in ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse", "sd")
-            }
-            shift, shift_mcse = mean_shift(results, parameter.name)
-            of_mean, share = values["variance_of_mean"], values["coefficient_share"]
-            rows.append(
-                {
-                    "parameter": parameter.name,
-                    "unit": parameter.unit,
-                    **values,
-                    "sd_given_coefficients": values["mean_of_variance"] ** 0.5,
-                    "sd_from_coefficients": of_mean**0.5,
-                    "sd_from_coefficients_mcse": (
-                        0.5 * of_mean**0.5 * values["coefficient_share_mcse"] / share if share > 0 else 0.0
-                    ),
-                    "shift_of_mean": shift,
-                    "shift_of_mean_mcse": shift_mcse,
-                }
-            )
-
-    def scaled(key: str) -> Any:
-        return lambda row: f"{fixed(1000 * row[key], 1)} {small_unit(row['unit'])}"
-
-    columns = [
-        text_column("parameter", "parameter"),
-        Column(title="sd", show=scaled("sd")),
-        Column(title="given the coefficients", show=scaled("sd_given_coefficients")),
-        Column(title="from not knowing them", show=scaled("sd_from_coefficients")),
-        Column(
-            title="share of the variance [%]",
-            show=lambda row: f"{fixed(100 * row['coefficient_share'], 2)} ± {fixed(100 * row['coefficient_share_mcse'], 2)}",
-        ),
-        Column(
-            title="shift of the mean",
-            show=lambda row: (
-                f"{fixed(1000 * row['shift_of_mean'], 1, sign=True)} ± {fixed(1000 * row['shift_of_mean_mcse'], 1)} "
-                f"{small_unit(row['unit'])}"
-            ),
-        ),
-    ]
-    title = (
-        "What not knowing the correlation coefficients costs. The two parts of the standard deviation add in quadrature; "
-        "the errors of the share and of the shift (posterior mean minus profile, by the exact conditional means) are those "
-        "of the Monte Carlo."
-    )
-    return Table(name="coefficient_share", title=title, rows=rows, columns=columns)
 
 
 def _impacts(results: Results) -> Table:
@@ -208,18 +89,15 @@ def _pulls(results: Results) -> Table:
     ]
     shown = [position[row.name] for row in leading_pulls(results.nuisances)]
 
-    def two(value: float | None) -> str:
-        return fixed(value, 2)
-
     columns = [
         text_column("nuisance", "nuisance"),
         Column(title="fully correlated with it", show=lambda row: str(row["followers"] or "\N{EN DASH}")),
-        number_column("pull (profile)", "profile_pull", lambda v: fixed(v, 2, sign=True)),
-        number_column("constraint (profile)", "profile_constraint", two),
+        fixed_column("pull (profile)", "profile_pull", 2, sign=True),
+        fixed_column("constraint (profile)", "profile_constraint", 2),
     ]
     if results.draws is not None:
-        columns.insert(2, number_column("pull (posterior)", "pull", lambda v: fixed(v, 2, sign=True)))
-        columns.insert(3, number_column("constraint (posterior)", "constraint", two))
+        columns.insert(2, fixed_column("pull (posterior)", "pull", 2, sign=True))
+        columns.insert(3, fixed_column("constraint (posterior)", "constraint", 2))
     title = (
         "The largest pulls, in prior widths, one nuisance of every fully correlated set. Constraint: post-fit over prior "
         "width."
@@ -256,9 +134,9 @@ def _diagnostics(results: Results) -> Table:
         shown.sort(key=lambda i: (names[i] not in parameters, i in worst))
     columns = [
         text_column("quantity", "quantity"),
-        number_column("R-hat", "r_hat", lambda value: fixed(value, 4)),
-        number_column("ESS bulk", "ess_bulk", lambda value: fixed(value, 0)),
-        number_column("ESS tail", "ess_tail", lambda value: fixed(value, 0)),
+        fixed_column("R-hat", "r_hat", 4),
+        fixed_column("ESS bulk", "ess_bulk", 0),
+        fixed_column("ESS tail", "ess_tail", 0),
         number_column("MCSE of the mean", "mcse_mean", lambda value: significant(value, 2)),
     ]
     title = f"Convergence: parameters, coefficients and the {WORST} nuisances with the smallest effective sample size."

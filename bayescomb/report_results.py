@@ -22,11 +22,13 @@ from bayescomb.profile import ProfileResult, profile
 from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisance_rows
 from bayescomb.scan import ScanResult, scan, scan_curve
 
-__all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift"]
+__all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift", "moves", "parameter_covariance"]
 
 # Coefficients whose scan is drawn as a curve: the ones that move the result most.
 MAX_CURVES: Final = 6
 CURVE_POINTS: Final = 5
+# A shift below this fraction of the error is rounding of the fit.
+ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +139,25 @@ def mean_shift(results: Results, parameter: str) -> tuple[float, float]:
     return float(mean.mean()) - float(results.fit.values.sel(at)), error
 
 
+def moves(shift: xr.DataArray | None, error_shift: xr.DataArray | None, fit: ProfileResult) -> float:
+    """Largest half shift of a value or an error, in units of the error; 0 if there is none or if it is rounding."""
+    if shift is None or error_shift is None:
+        return 0.0
+    errors = fit.errors.sel(parameter=shift["parameter"])
+    size = float(np.maximum(abs(shift / errors), abs(error_shift / errors)).max())
+    return size if size > ROUNDING else 0.0
+
+
+def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
+    """Covariance of the combined quantities, shape (P, P), of the posterior where it may be used, and what it is of."""
+    names = [o.name for o in results.parameters]
+    if results.draws is None:
+        covariance = results.fit.covariance.sel(parameter=names, parameter_b=names)
+        return covariance.to_numpy(), "profile at nominal coefficients"
+    flat = np.array([results.draws[name].to_numpy().ravel() for name in names])
+    return np.atleast_2d(np.cov(flat)), "posterior"
+
+
 def _require_same_settings(posterior: xr.DataTree, combination: Combination) -> None:
     for key in ("assumptions", "treatment", "repair"):
         found, wanted = posterior.attrs[key], getattr(combination, key)
@@ -152,7 +173,7 @@ def estimate_profile(combination: Combination) -> ProfileResult:
         >>> import bayescomb as bc
         >>> own = estimate_profile(bc.load("models/run1_mass"))
         >>> f"{own.values[0].item():.2f} +- {own.errors[0].item():.2f}"
-        '173.79 +- 1.42'
+        '173.79 +- 1.41'
     """
     observables: list[Observable] = []
     measurements: list[Measurement] = []
@@ -181,9 +202,9 @@ def _experiments(combination: Combination) -> dict[str, ProfileResult]:
 def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
     """Curves of the coefficients with the largest half shift in units of the error."""
     names = [c.name for c in scanned.combination.assumption_set.coefficients]
-    sized = [(float(abs(row.half_shift / fit.errors).max()), row) for row in scanned.rows if row.half_shift is not None]
+    sized = [(moves(row.half_shift, row.half_error_shift, fit), row) for row in scanned.rows]
     curves = []
-    for _, row in sorted(sized, key=lambda item: -item[0])[:MAX_CURVES]:
+    for _, row in sorted((pair for pair in sized if pair[0] > 0), key=lambda item: -item[0])[:MAX_CURVES]:
         points = np.linspace(row.low, row.high, CURVE_POINTS)
         try:
             values, errors = scan_curve(scanned.combination, index=names.index(row.name), points=points)

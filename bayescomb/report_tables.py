@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from bayescomb.inputs import Combination
+from bayescomb.rounding import fixed
 from bayescomb.text import header
 
-__all__ = ["Column", "Table", "number_column", "text_column", "write_table"]
+__all__ = ["Column", "Table", "fixed_column", "number_column", "text_column", "write_table"]
 
 Row = Mapping[str, Any]
 
@@ -92,6 +93,19 @@ def number_column(title: str, key: str, form: Callable[[float | None], str], *, 
         return form(None if value is None else scale * float(value))
 
     return Column(title=title, show=show)
+
+
+def fixed_column(title: str, key: str, places: int, *, sign: bool = False, scale: float = 1.0) -> Column:
+    """A column of numbers with a fixed number of decimals.
+
+    Args:
+        title: heading with the unit.
+        key: of the row.
+        places: decimals.
+        sign: write the plus of positive numbers too.
+        scale: factor on the number.
+    """
+    return number_column(title, key, lambda value: fixed(value, places, sign=sign), scale=scale)
 
 
 def write_table(table: Table, folder: Path, combination: Combination) -> None:

@@ -17,8 +17,7 @@ $(VENV)/.installed: pyproject.toml .constraints.txt
 
 demo: install
 	mkdir -p $(OUT)
-	$(BIN)/bayescomb check models/run1_mass
-	$(BIN)/bayescomb sample models/run1_mass --seed $(SEED) --output $(OUT)/posterior.nc
+	$(BIN)/bayescomb sample models/run1_mass --draws 1000 --seed $(SEED) --output $(OUT)/posterior.nc
 	$(BIN)/bayescomb report models/run1_mass $(OUT)/posterior.nc --output $(OUT)/report
 
 lint: install

@@ -199,7 +199,8 @@ def _sample(options: argparse.Namespace) -> int:
     judged = verdict(posterior)
     _print(posterior_text(posterior, combination, judged))
     _print(str(save_posterior(posterior, options.output)))
-    _write(posterior_data(posterior, judged), options.json)
+    if options.json is not None:
+        _write(posterior_data(posterior, judged), options.json)
     return 0 if judged.passed else EXIT_NOT_CONVERGED
 
 

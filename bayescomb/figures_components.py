@@ -198,7 +198,7 @@ def draw_ranks(
     for width, alpha in ((2.0, 0.2), (1.0, 0.35)):
         ax.axhspan(expected - width * spread, expected + width * spread, color=COLOURS["prior"], alpha=alpha, linewidth=0)
     for chain, heights in enumerate(counts):
-        ax.stairs(heights, edges, linewidth=1.2, label=f"chain {chain + 1}")
+        ax.stairs(heights, edges, baseline=None, linewidth=1.2, label=f"chain {chain + 1}")
     reach = max(float(np.abs(counts - expected).max()), 2.0 * spread)
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(max(expected - 1.3 * reach, 0.0), expected + 1.6 * reach)

@@ -44,10 +44,10 @@ STYLE: Final = {
     "axes.formatter.useoffset": False,
     "xtick.labelsize": 9.5,
     "ytick.labelsize": 9.5,
+    "xtick.minor.visible": False,  # they take a quarter of the drawing time
+    "ytick.minor.visible": False,
     "xtick.major.size": 5.0,
-    "xtick.minor.size": 2.5,
     "ytick.major.size": 5.0,
-    "ytick.minor.size": 2.5,
     "legend.fontsize": 9.5,
     "legend.borderpad": 0.4,
     "lines.linewidth": 1.6,

@@ -127,7 +127,9 @@ def _diagnostics(results: Results) -> Table:
         names = [str(q) for q in table["quantity"].to_numpy()]
         rows = [{"quantity": n} | {key: float(table[key][i]) for key in keys} for i, n in enumerate(names)]
         least = np.minimum(table["ess_bulk"].to_numpy(), table["ess_tail"].to_numpy())
-        nuisances = [i for i, n in enumerate(names) if n.startswith("pull[")]
+        # One nuisance of every fully correlated set: the others have the same draws.
+        leaders = {f"pull[{row.name}]" for row in results.nuisances if row.leader == row.name}
+        nuisances = [i for i, n in enumerate(names) if n in leaders]
         worst = sorted(nuisances, key=lambda i: least[i])[:WORST]
         shown = [i for i, n in enumerate(names) if not n.startswith("pull[")] + worst
         parameters = {o.name for o in results.parameters}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,6 +22,7 @@ from bayescomb.report_page import page_context, symbol
 from bayescomb.report_result_tables import result_tables
 from bayescomb.report_results import Results, collect
 from bayescomb.report_tables import write_table
+from bayescomb.storage import umask
 
 __all__ = ["report"]
 
@@ -58,7 +58,7 @@ def report(posterior: xr.DataTree | None, fit: ProfileResult, directory: str | P
     try:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
         _write(results, temporary)
-        temporary.chmod(0o777 & ~_umask())
+        temporary.chmod(0o777 & ~umask())
         _replace(temporary, target)
     except OSError as error:
         msg = f"{directory}: the report cannot be written ({error.strerror or error}); choose a writable place with room"
@@ -119,12 +119,6 @@ def _replace(temporary: Path, target: Path) -> None:
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write(results: Results, folder: Path) -> None:

@@ -16,7 +16,15 @@ from bayescomb.errors import OutputError, PosteriorError
 from bayescomb.inputs import Combination
 from bayescomb.serialise import combination_from_json, fingerprint
 
-__all__ = ["combination_of", "load_posterior", "require_same_model", "save_posterior", "write_json", "written_beside"]
+__all__ = [
+    "combination_of",
+    "load_posterior",
+    "require_same_model",
+    "save_posterior",
+    "umask",
+    "write_json",
+    "written_beside",
+]
 
 
 @contextlib.contextmanager
@@ -35,7 +43,7 @@ def written_beside(path: str | Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
     except OSError as error:
         msg = f"{path}: cannot be written ({error.strerror or error}); choose a writable place with enough room"
@@ -45,7 +53,7 @@ def written_beside(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
+def umask() -> int:
     """The permissions a plain open() would give; a temporary file is private."""
     mask = os.umask(0)
     os.umask(mask)

@@ -19,7 +19,8 @@ from bayescomb.assumptions import AssumptionSet, CorrelationBlock, CorrelationCo
 from bayescomb.check import check
 from bayescomb.errors import BayescombError
 from bayescomb.impacts import impacts
-from bayescomb.inputs import Combination, Estimate, FittedInput, Measurement, Nuisance, Observable, Provenance, Source
+from bayescomb.inputs import Combination, Observable, Provenance, Source
+from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.model_file import load
 from bayescomb.profile import profile
 from bayescomb.scan import scan

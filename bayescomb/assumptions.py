@@ -48,6 +48,8 @@ class CorrelationCoefficient:
             around it with a quarter of the range as width, or ``fixed``.
         title: text for tables and figures.
         source: source it belongs to, if it is a category coefficient.
+        scan_group: coefficients of the same group are scanned together; empty for one that is scanned alone.
+        descending: the scan goes from high to low.
         published_half_shift, published_half_error_shift: what a publication quotes for its scan, with unit, as text because
             "<1 MeV" is quoted too; printed beside our scan.
     """
@@ -60,6 +62,8 @@ class CorrelationCoefficient:
     prior: str = "uniform"
     title: str = ""
     source: str = ""
+    scan_group: str = ""
+    descending: bool = False
     published_half_shift: str = ""
     published_half_error_shift: str = ""
 
@@ -82,10 +86,11 @@ class CorrelationCoefficient:
             if not self.low < self.high:
                 msg = f"{where}: range {self.low} to {self.high} is empty; low must lie below high"
                 raise RangeError(msg)
-            if not self.low <= self.nominal <= self.high:
+            # A uniform prior has no use for the nominal value: the profile uses it, the prior and the scan use the range.
+            if self.prior not in {"uniform", "fixed"} and not self.low <= self.nominal <= self.high:
                 msg = (
-                    f"{where}: nominal value {self.nominal} lies outside its range {self.low} to {self.high}; "
-                    "widen the range or change the nominal value"
+                    f"{where}: nominal value {self.nominal} lies outside the range {self.low} to {self.high} of its "
+                    f"{self.prior} prior; widen the range or change the nominal value"
                 )
                 raise RangeError(msg)
 

@@ -14,7 +14,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bayescomb.assumptions import CorrelationCoefficient
-from bayescomb.inputs import Combination, Nuisance
+from bayescomb.inputs import Combination
+from bayescomb.measurements import Nuisance
 
 __all__ = ["CorrelationFamily", "NuisanceBlock", "correlation_family"]
 

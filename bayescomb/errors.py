@@ -14,6 +14,7 @@ __all__ = [
     "DuplicateNameError",
     "FileFormatError",
     "InfeasibleCorrelationError",
+    "InputWarning",
     "InvalidMatrixError",
     "InvalidNumberError",
     "OptionError",
@@ -27,6 +28,10 @@ __all__ = [
 
 class BayescombError(Exception):
     """Base of all errors that bayescomb raises on purpose."""
+
+
+class InputWarning(UserWarning):
+    """A file holds something that is read as it was surely meant, but that its author should know of."""
 
 
 class FileFormatError(BayescombError):

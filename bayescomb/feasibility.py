@@ -141,7 +141,7 @@ def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> Fe
         return smallest_eigenvalue(family.matrix(np.array([r]))) - floor
 
     found = minimize_scalar(lambda r: -excess(r), bounds=(low, high), method="bounded", options={"xatol": 1e-10})
-    candidates = [low, high, float(family.nominal[0]), float(found.x)]
+    candidates = [low, high, float(np.clip(family.nominal[0], low, high)), float(found.x)]
     if low < 0 < high:
         candidates.append(0.0)  # where fully correlated blocks with other signs allow nothing else
     best = max(candidates, key=excess)
@@ -171,7 +171,7 @@ def _several(family: AffineFamily, floor: float, nominal_smallest: float) -> Fea
     smallest = smallest_eigenvalue(family.matrix(centre))
     if smallest < floor:
         # A set without volume has no interior to find; it is known by the points at which nothing or the nominal is asked.
-        candidates = [family.nominal, np.clip(np.zeros_like(centre), family.low, family.high)]
+        candidates = [np.clip(r, family.low, family.high) for r in (family.nominal, np.zeros_like(centre))]
         best = max(candidates, key=lambda r: smallest_eigenvalue(family.matrix(r)))
         if smallest_eigenvalue(family.matrix(best)) >= floor:
             status, centre, smallest = "point", best, smallest_eigenvalue(family.matrix(best))

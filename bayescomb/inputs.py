@@ -1,8 +1,7 @@
 """What goes into a combination: the budget (who measured what) and the assumptions (what is correlated).
 
-All classes are frozen, hold read-only arrays and are checked when they are built; the two tables meet only in
-:class:`Combination`.  Vocabulary: a *measurement* publishes *estimates* (measured numbers); a *nuisance* has a unit-width
-Gaussian prior; a *response* is the shift of an estimate per +1 sigma of a nuisance; an *observable* is a combined quantity.
+All classes are frozen and checked when they are built; the two tables meet only in :class:`Combination`.  An *observable*
+is a combined quantity; :mod:`bayescomb.measurements` has the rest of the vocabulary.
 """
 
 from __future__ import annotations
@@ -16,26 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import AssumptionSet
-from bayescomb.checks import (
-    check_choice,
-    check_covariance,
-    check_finite,
-    check_names,
-    check_shape,
-    frozen_array,
-    known_name,
+from bayescomb.checks import check_choice, check_names, known_name
+from bayescomb.errors import (
+    DuplicateNameError,
+    InvalidNumberError,
+    OptionError,
+    UnderdeterminedError,
+    UnknownNameError,
 )
-from bayescomb.errors import DuplicateNameError, InvalidNumberError, UnderdeterminedError
 from bayescomb.frozen import FrozenMapping
+from bayescomb.measurements import Estimate, Measurement, Nuisance
 
 __all__ = [
+    "CHI2_FORMS",
     "REPAIRS",
     "TREATMENTS",
     "Combination",
-    "Estimate",
-    "FittedInput",
-    "Measurement",
-    "Nuisance",
     "Observable",
     "Provenance",
     "Source",
@@ -43,6 +38,9 @@ __all__ = [
 
 TREATMENTS: Final = ("covariance", "nuisance")
 REPAIRS: Final = ("none", "shift", "clip", "nearest")
+CHI2_FORMS: Final = ("neyman", "pearson")
+NUISANCE_VALUES: Final = ("used", "ignored")
+STATISTICS_GROUP: Final = "stat"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,124 +74,16 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Observable:
-    """A combined quantity, flat a priori unless a prediction says otherwise."""
+    """A combined quantity, flat a priori unless a prediction says otherwise.
+
+    A ``spectator`` carries a single estimate that nothing else measures: it takes part in the fit through the nuisances
+    it shares and is left out of a normalisation.
+    """
 
     name: str
     unit: str = ""
     title: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Nuisance:
-    """A nuisance parameter with a N(0, 1) prior; ``free`` ones (of a fitted input) have no prior."""
-
-    name: str
-    source: str = ""
-    free: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A measured number.
-
-    Attributes:
-        name: unique name.
-        value: measured value in the unit of the measurement.
-        observables: linear map to the observables, name -> coefficient (``{"m_t": 1.0}`` for a direct measurement).
-        title: text for tables and figures.
-    """
-
-    name: str
-    value: float
-    observables: Mapping[str, float]
-    title: str = ""
-
-    def __post_init__(self) -> None:
-        check_finite([self.value, *self.observables.values()], where=f"estimate {self.name!r}")
-        if not any(self.observables.values()):
-            msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
-            raise InvalidNumberError(msg)
-        object.__setattr__(self, "observables", FrozenMapping(self.observables))
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedInput:
-    """Result of an input's own fit of (estimates, nuisances), its nuisance priors included.
-
-    Attributes:
-        nuisances: the fitted nuisances, in the order of the rows after the estimates.
-        information: inverse of the post-fit covariance, shape (n_estimates + n_nuisances,) * 2, estimates first.
-        pulls: post-fit nuisance values in units of the prior width, shape (n_nuisances,).
-    """
-
-    nuisances: tuple[Nuisance, ...]
-    information: NDArray[np.float64]
-    pulls: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        where = "fitted input"
-        object.__setattr__(self, "nuisances", tuple(self.nuisances))
-        information = check_covariance(self.information, where=f"information of the {where}", definite=True)
-        object.__setattr__(self, "information", information)
-        pulls = check_finite(self.pulls, where=f"pulls of the {where}")
-        object.__setattr__(self, "pulls", check_shape(pulls, (len(self.nuisances),), where=f"pulls of the {where}"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One publication's estimates with their uncertainties.
-
-    Attributes:
-        name: unique name.
-        experiment: collaboration, used by category coefficients.
-        estimates: the measured numbers, n of them.
-        statistical_covariance: shape (n, n), positive definite, in the unit of the estimates squared; ``None`` if ``fit``
-            carries the statistical information.
-        nuisances: externalised nuisances, m of them.
-        responses: shape (n, m), shift of each estimate per +1 sigma of each nuisance, in the unit of the estimates.
-        fit: profiled input, if there is one; the externalised nuisances then come on top of it.
-    """
-
-    name: str
-    estimates: tuple[Estimate, ...]
-    experiment: str = ""
-    statistical_covariance: NDArray[np.float64] | None = None
-    nuisances: tuple[Nuisance, ...] = ()
-    responses: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
-    fit: FittedInput | None = None
-
-    def __post_init__(self) -> None:
-        where = f"measurement {self.name!r}"
-        for key in ("estimates", "nuisances"):
-            object.__setattr__(self, key, tuple(getattr(self, key)))
-        n_estimates, n_nuisances = len(self.estimates), len(self.nuisances)
-        check_names([e.name for e in self.estimates], where=f"estimates of {where}")
-        responses = check_finite(self.responses, where=f"responses of {where}")
-        if n_nuisances == 0:
-            responses = np.zeros((n_estimates, 0))
-        responses = check_shape(responses, (n_estimates, n_nuisances), where=f"responses of {where}")
-        object.__setattr__(self, "responses", frozen_array(responses))
-        if (self.statistical_covariance is None) == (self.fit is None):
-            msg = f"{where}: give either a statistical covariance or a fitted input, not both and not neither"
-            raise UnderdeterminedError(msg)
-        if self.statistical_covariance is not None:
-            covariance = check_covariance(
-                self.statistical_covariance, where=f"statistical covariance of {where}", definite=True
-            )
-            covariance = check_shape(covariance, (n_estimates,) * 2, where=f"statistical covariance of {where}")
-            object.__setattr__(self, "statistical_covariance", covariance)
-        if self.fit is not None:
-            size = n_estimates + len(self.fit.nuisances)
-            check_shape(self.fit.information, (size, size), where=f"information of {where}")
-        free = [n.name for n in self.nuisances if n.free]
-        if free:
-            msg = f"{where}: externalised nuisances {free} are free; only nuisances of a fitted input can be"
-            raise UnderdeterminedError(msg)
-
-    @property
-    def all_nuisances(self) -> tuple[Nuisance, ...]:
-        """Nuisances of the fit first, then the externalised ones."""
-        return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)
+    spectator: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +103,11 @@ class Combination:
         sources: titles and groups of the sources.
         provenance: where the figures come from.
         title: one line for people.
+        chi2: ``"neyman"`` (the statistical covariance as given) or ``"pearson"`` (it grows with the prediction).
+        nuisance_values: ``"used"`` or ``"ignored"``: whether the post-fit nuisance values of fitted inputs count, or 0 is
+            put in their place, as Convino does.
+        normalise: the results are the observables divided by their sum.
+        impact_groups: name of a group -> its nuisances, or ``("stat",)`` for the statistical part; groups may overlap.
     """
 
     name: str
@@ -225,6 +120,10 @@ class Combination:
     sources: tuple[Source, ...] = ()
     provenance: tuple[Provenance, ...] = ()
     title: str = ""
+    chi2: str = "neyman"
+    nuisance_values: str = "used"
+    normalise: bool = False
+    impact_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for key in ("measurements", "observables", "sources", "provenance"):
@@ -236,15 +135,19 @@ class Combination:
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
         check_names([s.name for s in self.sources], where=f"sources of {where}", allow_empty=True)
-        # One namespace: results are addressed by the names of observables, estimates and nuisances alike.
-        names = [o.name for o in self.observables] + [e.name for e in self.estimates]
+        # One namespace: results are addressed by the names of observables, estimates and nuisances alike.  A spectator is
+        # its estimate.
+        check_names([o.name for o in self.observables], where=f"observables of {where}")
+        names = [o.name for o in self.observables if not o.spectator] + [e.name for e in self.estimates]
         check_names(names + [n.name for n in self.nuisances], where=f"observables, estimates and nuisances of {where}")
+        self._check_spectators(where)
         observables = [o.name for o in self.observables]
         for estimate in self.estimates:
             for name in estimate.observables:
                 known_name(name, observables, kind="observable", where=f"estimate {estimate.name!r}")
         for assumption_set in self.assumption_sets.values():
             _check_assumptions(assumption_set, self.nuisances)
+        self._check_settings(where)
         design = self.design
         if np.linalg.matrix_rank(design) < len(self.observables):
             idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
@@ -253,6 +156,45 @@ class Combination:
                 f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
             )
             raise UnderdeterminedError(msg)
+
+    def _check_spectators(self, where: str) -> None:
+        maps = {e.name: dict(e.observables) for e in self.estimates}
+        for observable in self.observables:
+            owners = [name for name, mapping in maps.items() if observable.name in mapping]
+            if observable.spectator and (owners != [observable.name] or maps[observable.name] != {observable.name: 1.0}):
+                msg = f"{where}: spectator {observable.name!r} belongs to {owners}; it carries the name of its only estimate"
+                raise UnknownNameError(msg)
+
+    def _check_settings(self, where: str) -> None:
+        check_choice(self.chi2, CHI2_FORMS, where=f"chi2 of {where}")
+        check_choice(self.nuisance_values, NUISANCE_VALUES, where=f"nuisance values of {where}")
+        groups = {key: tuple(members) for key, members in self.impact_groups.items()}
+        object.__setattr__(self, "impact_groups", FrozenMapping(groups))
+        check_names(list(groups), where=f"impact groups of {where}", allow_empty=True)
+        known = [n.name for n in self.nuisances]
+        for group, members in groups.items():
+            if members != (STATISTICS_GROUP,):
+                check_names(members, where=f"{where}, impact group {group!r}")
+                for name in members:
+                    known_name(name, known, kind="nuisance", where=f"{where}, impact group {group!r}")
+        if not self.quadratic and self.treatment == "covariance":
+            msg = (
+                f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
+                "asymmetric responses do not allow; use the treatment 'nuisance'"
+            )
+            raise OptionError(msg)
+        if self.chi2 == "pearson":
+            zero = [e.name for e in self.estimates if e.value == 0]
+            if zero:
+                msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
+                raise InvalidNumberError(msg)
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
+        curved = any(n.response != "absolute" for n in self.nuisances)
+        kinked = any(m.down_responses is not None for m in self.measurements)
+        return self.chi2 == "neyman" and not curved and not kinked
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
@@ -291,6 +233,22 @@ class Combination:
         """
         return dataclasses.replace(self, treatment=treatment, repair=repair)
 
+    def with_chi2(self, chi2: str) -> Combination:
+        """The same combination with another form of chi2.
+
+        Raises:
+            OptionError: the form is not offered, or not with the treatment in force.
+        """
+        return dataclasses.replace(self, chi2=chi2)
+
+    def with_nuisance_values(self, nuisance_values: str) -> Combination:
+        """The same combination with the post-fit nuisance values of its inputs ``"used"`` or ``"ignored"``.
+
+        Raises:
+            OptionError: it is neither.
+        """
+        return dataclasses.replace(self, nuisance_values=nuisance_values)
+
     def only(self, experiments: Iterable[str]) -> Combination:
         """The combination of the measurements of some experiments alone.
 
@@ -302,10 +260,30 @@ class Combination:
         experiments = list(experiments)
         for name in experiments:
             known_name(name, [m.experiment for m in self.measurements], kind="experiment", where=f"{self.name!r}")
-        kept = tuple(m for m in self.measurements if m.experiment in experiments)
-        names = {n.name for m in kept for n in m.all_nuisances}
-        sets = {key: value.restricted_to(names) for key, value in self.assumption_sets.items()}
-        changes: dict[str, Any] = {"measurements": kept, "assumption_sets": sets}
+        return self._keeping([m for m in self.measurements if m.experiment in experiments])
+
+    def without(self, measurement: str) -> Combination:
+        """The combination of all measurements but one; an observable that only it determines is dropped.
+
+        Raises:
+            UnknownNameError: there is no measurement of that name, or no other one.
+            UnderdeterminedError: the rest does not determine its observables.
+        """
+        known_name(measurement, [m.name for m in self.measurements], kind="measurement", where=f"{self.name!r}")
+        return self._keeping([m for m in self.measurements if m.name != measurement])
+
+    def _keeping(self, measurements: list[Measurement]) -> Combination:
+        """Some of the measurements, without what names a nuisance or observable of the others."""
+        names = {n.name for m in measurements for n in m.all_nuisances}
+        used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
+        groups = {key: tuple(n for n in group if n in names) for key, group in self.impact_groups.items()}
+        statistics = {key: group for key, group in self.impact_groups.items() if group == (STATISTICS_GROUP,)}
+        changes: dict[str, Any] = {
+            "measurements": tuple(measurements),
+            "observables": tuple(o for o in self.observables if o.name in used),
+            "assumption_sets": {key: value.restricted_to(names) for key, value in self.assumption_sets.items()},
+            "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
+        }
         return dataclasses.replace(self, **changes)
 
 

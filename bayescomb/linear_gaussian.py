@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.errors import InfeasibleCorrelationError
-from bayescomb.inputs import Combination, FittedInput, Measurement
+from bayescomb.inputs import Combination
+from bayescomb.measurements import FittedInput, Measurement
 
 __all__ = ["LinearModel", "Solution", "check_definite", "integrate_out", "linear_model", "marginal_covariance", "solve"]
 

@@ -20,10 +20,11 @@ import numpy as np
 from bayescomb.assumptions import AssumptionSet, CorrelationBlock
 from bayescomb.checks import check_names, known_name, located
 from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
-from bayescomb.inputs import Combination, Estimate, Measurement, Nuisance, Observable, Provenance, Source
+from bayescomb.inputs import Combination, Observable, Provenance, Source
+from bayescomb.measurements import Estimate, Measurement, Nuisance
 from bayescomb.model_file_sets import read_assumption_sets
 from bayescomb.tables import Row, number, read_table, read_text
-from bayescomb.toml_values import check_keys, entries, text, texts
+from bayescomb.toml_values import check_keys, entries, flag, text, texts
 
 __all__ = ["load", "nuisance_name"]
 
@@ -121,9 +122,10 @@ class _Budget:
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
     observables = []
     for place, entry in entries(document, "observables", where=where):
-        check_keys(entry, ("name", "unit", "title"), required=("name",), where=place)
+        check_keys(entry, ("name", "unit", "title", "spectator"), required=("name",), where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
-        observables.append(Observable(**values))
+        spectator = flag(entry, "spectator", where=place)
+        observables.append(Observable(name=values["name"], unit=values["unit"], title=values["title"], spectator=spectator))
     check_names([o.name for o in observables], where=f"{where}: observables")
     return observables
 

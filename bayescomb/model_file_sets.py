@@ -7,14 +7,15 @@ from typing import Any
 
 from bayescomb.assumptions import AssumptionSet, CorrelationCoefficient, CorrelationPair
 from bayescomb.checks import check_names, known_name, located
-from bayescomb.errors import DuplicateNameError, FileFormatError
+from bayescomb.errors import DuplicateNameError, FileFormatError, RangeError
 from bayescomb.tables import number
-from bayescomb.toml_values import check_keys, entries, text, texts
+from bayescomb.toml_values import check_keys, entries, flag, text, texts
 
 __all__ = ["read_assumption_sets"]
 
 COEFFICIENT_KEYS = (
     "name", "title", "source", "between", "blocks", "negative", "pairs", "opposite_pairs", "nominal", "low", "high", "prior",
+    "nominal_outside_range", "scan_group", "descending",
     "published_half_shift", "published_half_error_shift",
 )  # fmt: skip
 
@@ -96,16 +97,29 @@ def _read_coefficient(
         "prior": "uniform",
         "published_half_shift": "",
         "published_half_error_shift": "",
+        "scan_group": inherited[name].scan_group if name in inherited else "",
     }
     values = {key: text(table, key, where=where, default=default) for key, default in defaults.items()}
+    descending = flag(table, "descending", where=where)
+    low, high = numbers.get("low"), numbers.get("high")
+    if low is not None and high is not None and not flag(table, "nominal_outside_range", where=where):
+        nominal = numbers["nominal"]
+        if low < high and not low <= nominal <= high:
+            msg = (
+                f"{where}: nominal value {nominal} lies outside its range {low} to {high}; correct it, or say "
+                "'nominal_outside_range = true' if the profile is meant to use another value than the prior allows"
+            )
+            raise RangeError(msg)
     with located(where):
         return CorrelationCoefficient(
             name=name,
             source=source,
             pairs=pairs,
             nominal=numbers["nominal"],
-            low=numbers.get("low"),
-            high=numbers.get("high"),
+            low=low,
+            high=high,
+            scan_group=values["scan_group"],
+            descending=descending,
             title=values["title"],
             prior=values["prior"],
             published_half_shift=values["published_half_shift"],

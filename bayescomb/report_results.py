@@ -17,7 +17,8 @@ from bayescomb.comparison import Comparison, compare
 from bayescomb.convergence import Verdict, verdict
 from bayescomb.errors import BayescombError, InfeasibleCorrelationError, PosteriorError, UnderdeterminedError
 from bayescomb.impacts import ImpactResult, impacts
-from bayescomb.inputs import Combination, Measurement, Observable
+from bayescomb.inputs import Combination, Observable
+from bayescomb.measurements import Measurement
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisance_rows
 from bayescomb.scan import ScanResult, scan, scan_curve

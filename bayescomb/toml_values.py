@@ -8,7 +8,7 @@ from typing import Any
 from bayescomb.checks import known_name
 from bayescomb.errors import FileFormatError
 
-__all__ = ["check_keys", "entries", "text", "texts"]
+__all__ = ["check_keys", "entries", "flag", "text", "texts"]
 
 
 def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: Collection[str], where: str) -> None:
@@ -65,3 +65,16 @@ def texts(table: Mapping[str, Any], key: str, *, where: str, default: list[str] 
         msg = f"{where}: {key} = {value!r} found, a list of texts is needed"
         raise FileFormatError(msg)
     return list(value)
+
+
+def flag(table: Mapping[str, Any], key: str, *, where: str) -> bool:
+    """A switch, off where it is not given.
+
+    Raises:
+        FileFormatError: it is neither ``true`` nor ``false``.
+    """
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        msg = f"{where}: {key} = {value!r} found, true or false is needed"
+        raise FileFormatError(msg)
+    return value

@@ -27,8 +27,16 @@ def coefficient(**changes):
         ({"nominal": 1.01}, RangeError, ["nominal = 1.01 found", "[-1, 1]", "correct it"]),
         ({"low": -1.01}, RangeError, ["low = -1.01 found", "[-1, 1]"]),
         ({"high": 1.01}, RangeError, ["high = 1.01 found", "[-1, 1]"]),
-        ({"nominal": 0.2}, RangeError, ["nominal value 0.2 lies outside its range 0.25 to 0.75", "widen the range"]),
-        ({"nominal": 0.8}, RangeError, ["nominal value 0.8 lies outside its range", "change the nominal value"]),
+        (
+            {"nominal": 0.2, "prior": "beta"},
+            RangeError,
+            ["nominal value 0.2 lies outside the range 0.25 to 0.75 of its beta prior", "widen the range"],
+        ),
+        (
+            {"nominal": 0.8, "prior": "triangular"},
+            RangeError,
+            ["nominal value 0.8 lies outside the range", "change the nominal value"],
+        ),
         ({"low": 0.75}, RangeError, ["range 0.75 to 0.75 is empty", "low must lie below high"]),
         ({"low": 0.8, "high": 0.2}, RangeError, ["range 0.8 to 0.2 is empty"]),
         ({"low": None}, RangeError, ["low = None, high = 0.75", "both ends of the range or neither"]),
@@ -42,6 +50,10 @@ def coefficient(**changes):
 def test_wrong_coefficient(changes, error, said):
     with refused(error, "coefficient 'jes'", *said):
         coefficient(**changes)
+
+
+def test_a_uniform_prior_does_not_need_the_nominal_value():
+    assert coefficient(nominal=0.1).range == (0.25, 0.75)
 
 
 def test_ends_of_the_allowed_interval_are_allowed():

@@ -95,7 +95,6 @@ def test_wrong_fitted_input(changes, error, said):
         ({"fit": fit()}, UnderdeterminedError, ["measurement 'm'", "not both and not neither"]),
         ({"estimates": (estimate(), estimate())}, DuplicateNameError, ["estimates of measurement 'm'", "'e' stands twice"]),
         ({"estimates": ()}, UnknownNameError, ["estimates of measurement 'm'", "none given"]),
-        ({"nuisances": (bc.Nuisance(name="jes", free=True),)}, UnderdeterminedError, ["['jes'] are free", "fitted input"]),
     ],
 )
 def test_wrong_measurement(changes, error, said):

@@ -35,7 +35,7 @@ def with_first(edited_model):
         ("nominal = 1.5\n", RangeError, ["nominal = 1.5 found", "lies in [-1, 1]"]),
         ("nominal = 0\nlow = -1.25\nhigh = 0.25\n", RangeError, ["low = -1.25 found", "lies in [-1, 1]"]),
         ("nominal = 0\nlow = -0.25\nhigh = 1.25\n", RangeError, ["high = 1.25 found", "lies in [-1, 1]"]),
-        ("nominal = 0.3\nlow = -0.25\nhigh = 0.25\n", RangeError, ["0.3 lies outside its range", "widen the range"]),
+        ("nominal = 0.3\nlow = -0.25\nhigh = 0.25\n", RangeError, ["0.3 lies outside its range", "nominal_outside_range"]),
         ("nominal = 0\nlow = 0.25\nhigh = -0.25\n", RangeError, ["range 0.25 to -0.25 is empty", "low must lie below"]),
         ("nominal = 0\nlow = 0\nhigh = 0\n", RangeError, ["range 0.0 to 0.0 is empty", "low must lie below high"]),
         ("nominal = 0\nlow = -0.25\n", RangeError, ["low = -0.25, high = None", "give both ends"]),

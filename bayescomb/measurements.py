@@ -1,0 +1,196 @@
+"""Measurements: who measured what, with which uncertainties.
+
+All classes are frozen, hold read-only arrays and are checked when they are built.  Vocabulary: a *measurement* publishes
+*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of an estimate per
++1 sigma of a nuisance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.checks import check_choice, check_covariance, check_finite, check_names, check_shape, frozen_array
+from bayescomb.errors import InvalidNumberError, UnderdeterminedError
+from bayescomb.frozen import FrozenMapping
+
+__all__ = ["RESPONSE_FORMS", "Estimate", "FittedInput", "Measurement", "Nuisance"]
+
+RESPONSE_FORMS: Final = ("absolute", "relative", "lognormal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nuisance:
+    """A nuisance parameter with a N(0, 1) prior.
+
+    Attributes:
+        name: unique name.
+        source: source it belongs to, empty if none is named.
+        free: it has no prior.
+        response: how it shifts an estimate of measured value x, g being the response and lambda the nuisance:
+            ``"absolute"`` adds g lambda; ``"relative"`` multiplies the prediction by 1 + g lambda / x; ``"lognormal"``
+            multiplies it by (1 + g / x)^lambda.
+    """
+
+    name: str
+    source: str = ""
+    free: bool = False
+    response: str = "absolute"
+
+    def __post_init__(self) -> None:
+        check_choice(self.response, RESPONSE_FORMS, where=f"response of nuisance {self.name!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A measured number.
+
+    Attributes:
+        name: unique name.
+        value: measured value in the unit of the measurement.
+        observables: linear map to the observables, name -> coefficient (``{"m_t": 1.0}`` for a direct measurement).
+        title: text for tables and figures.
+    """
+
+    name: str
+    value: float
+    observables: Mapping[str, float]
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        check_finite([self.value, *self.observables.values()], where=f"estimate {self.name!r}")
+        if not any(self.observables.values()):
+            msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
+            raise InvalidNumberError(msg)
+        object.__setattr__(self, "observables", FrozenMapping(self.observables))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedInput:
+    """Result of an input's own fit of (estimates, nuisances), its nuisance priors included.
+
+    Attributes:
+        nuisances: the fitted nuisances, in the order of the rows after the estimates.
+        information: inverse of the post-fit covariance, shape (n_estimates + n_nuisances,) * 2, estimates first.
+        pulls: post-fit nuisance values in units of the prior width, shape (n_nuisances,).
+    """
+
+    nuisances: tuple[Nuisance, ...]
+    information: NDArray[np.float64]
+    pulls: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        where = "fitted input"
+        object.__setattr__(self, "nuisances", tuple(self.nuisances))
+        information = check_covariance(self.information, where=f"information of the {where}", definite=True)
+        object.__setattr__(self, "information", information)
+        pulls = check_finite(self.pulls, where=f"pulls of the {where}")
+        object.__setattr__(self, "pulls", check_shape(pulls, (len(self.nuisances),), where=f"pulls of the {where}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One publication's estimates with their uncertainties.
+
+    Attributes:
+        name: unique name.
+        experiment: collaboration, used by category coefficients.
+        estimates: the measured numbers, n of them.
+        statistical_covariance: shape (n, n), positive definite, in the unit of the estimates squared; ``None`` if ``fit``
+            carries the statistical information.
+        nuisances: externalised nuisances, m of them.
+        responses: shape (n, m), shift of each estimate per +1 sigma of each nuisance, in the unit of the estimates.
+        down_responses: shape (n, m), shift of each estimate at -1 sigma of each nuisance; ``None`` if all are the opposite
+            of ``responses``.  Between and beyond, the shift is linear on either side, with a kink at 0.
+        fit: profiled input, if there is one; the externalised nuisances then come on top of it.
+    """
+
+    name: str
+    estimates: tuple[Estimate, ...]
+    experiment: str = ""
+    statistical_covariance: NDArray[np.float64] | None = None
+    nuisances: tuple[Nuisance, ...] = ()
+    responses: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    down_responses: NDArray[np.float64] | None = None
+    fit: FittedInput | None = None
+
+    def __post_init__(self) -> None:
+        where = f"measurement {self.name!r}"
+        for key in ("estimates", "nuisances"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))
+        n_estimates, n_nuisances = len(self.estimates), len(self.nuisances)
+        check_names([e.name for e in self.estimates], where=f"estimates of {where}")
+        responses = check_finite(self.responses, where=f"responses of {where}")
+        if n_nuisances == 0:
+            responses = np.zeros((n_estimates, 0))
+        responses = check_shape(responses, (n_estimates, n_nuisances), where=f"responses of {where}")
+        object.__setattr__(self, "responses", frozen_array(responses))
+        self._check_down_responses(where)
+        if (self.statistical_covariance is None) == (self.fit is None):
+            msg = f"{where}: give either a statistical covariance or a fitted input, not both and not neither"
+            raise UnderdeterminedError(msg)
+        if self.statistical_covariance is not None:
+            covariance = check_covariance(
+                self.statistical_covariance, where=f"statistical covariance of {where}", definite=True
+            )
+            covariance = check_shape(covariance, (n_estimates,) * 2, where=f"statistical covariance of {where}")
+            object.__setattr__(self, "statistical_covariance", covariance)
+        if self.fit is not None:
+            size = n_estimates + len(self.fit.nuisances)
+            check_shape(self.fit.information, (size, size), where=f"information of {where}")
+        self._check_response_forms(where)
+
+    def _check_down_responses(self, where: str) -> None:
+        """Read-only and of the right shape; ``None`` where they say nothing new."""
+        if self.down_responses is None:
+            return
+        down = check_finite(self.down_responses, where=f"down responses of {where}")
+        down = check_shape(down, self.responses.shape, where=f"down responses of {where}")
+        object.__setattr__(self, "down_responses", None if (down == -self.responses).all() else down)
+
+    def _check_response_forms(self, where: str) -> None:
+        """Relative and lognormal responses are stated at the measured value, so that must allow them.
+
+        Raises:
+            InvalidNumberError: the measured value is 0, or a lognormal factor is not above 0.
+        """
+        up, down = self.all_responses
+        for column, nuisance in enumerate(self.all_nuisances):
+            if nuisance.response == "absolute":
+                continue
+            for row, estimate in enumerate(self.estimates):
+                shifts = (up[row, column], down[row, column])
+                at = f"{where}, estimate {estimate.name!r}, {nuisance.response} nuisance {nuisance.name!r}"
+                if any(shifts) and estimate.value == 0:
+                    msg = f"{at}: the measured value is 0, to which nothing is relative; make the nuisance absolute"
+                    raise InvalidNumberError(msg)
+                if nuisance.response == "lognormal" and any(1 + g / (estimate.value or 1) <= 0 for g in shifts):
+                    msg = f"{at}: a shift by {min(shifts):g} takes {estimate.value:g} to 0 or below; make it absolute"
+                    raise InvalidNumberError(msg)
+
+    @property
+    def fit_responses(self) -> NDArray[np.float64]:
+        """Shift of each estimate per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
+
+        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is M^-1 kappa (Kieseler, EPJC 77 (2017) 792).
+        """
+        if self.fit is None:
+            return np.zeros((len(self.estimates), 0))
+        n = len(self.estimates)
+        return np.linalg.solve(self.fit.information[:n, :n], self.fit.information[:n, n:])
+
+    @property
+    def all_responses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shifts at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
+        fitted = self.fit_responses
+        down = -self.responses if self.down_responses is None else self.down_responses
+        return np.hstack([fitted, self.responses]), np.hstack([-fitted, down])
+
+    @property
+    def all_nuisances(self) -> tuple[Nuisance, ...]:
+        """Nuisances of the fit first, then the externalised ones."""
+        return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)

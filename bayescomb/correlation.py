@@ -94,8 +94,9 @@ class CorrelationFamily:
 
 
 def correlation_family(combination: Combination) -> CorrelationFamily:
-    """C(r) of a combination under its assumption set."""
-    nuisances = combination.nuisances
+    """C(r) of the nuisances with a prior, under the assumption set in force."""
+    # A free nuisance has no prior to correlate; it is a parameter.
+    nuisances = tuple(n for n in combination.nuisances if not n.free)
     names = [n.name for n in nuisances]
     position = {name: i for i, name in enumerate(names)}
     assumption_set = combination.assumption_set

@@ -13,6 +13,7 @@ __all__ = [
     "BayescombError",
     "DuplicateNameError",
     "FileFormatError",
+    "FitError",
     "InfeasibleCorrelationError",
     "InputWarning",
     "InvalidMatrixError",
@@ -64,6 +65,10 @@ class InfeasibleCorrelationError(BayescombError):
 
 class UnderdeterminedError(BayescombError):
     """The inputs do not determine every observable."""
+
+
+class FitError(BayescombError):
+    """A numerical minimisation found no minimum, or no point at which chi2 has grown by 1."""
 
 
 class OptionError(BayescombError):

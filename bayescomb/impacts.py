@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescomb.inputs import Combination
-from bayescomb.profile import solve_at
+from bayescomb.checks import check_choice
+from bayescomb.errors import OptionError
+from bayescomb.fit import Fit, Fitter
+from bayescomb.inputs import STATISTICS_GROUP, Combination
+from bayescomb.normalisation import normalised_fit
 
-__all__ = ["DEFINITION", "ImpactResult", "impacts"]
+__all__ = ["DEFINITIONS", "ImpactResult", "impacts"]
 
-DEFINITION = (
-    "impact of a source: sqrt(w^T V_s w), its part of the variance of the combined value, with w the weights of the "
-    "estimates and V_s the covariance of the source; statistics, sources and what couples different sources add up to the "
-    "total variance. A negative impact is minus the root of a negative part, which an anticorrelation (or an indefinite "
-    "source matrix) can give."
-)
+DEFINITIONS: Final = {
+    "components": (
+        "impact of a source: sqrt(w^T V_s w), its part of the variance of the combined value, with w the weights of the "
+        "estimates and V_s the covariance of the source; statistics, sources and what couples different sources add up to "
+        "the total variance. A negative impact is minus the root of a negative part, which an anticorrelation (or an "
+        "indefinite source matrix) can give."
+    ),
+    "postfit": (
+        "impact of a nuisance: its post-fit correlation with the parameter times the larger Delta chi2 = 1 error; impact of "
+        "a group: sqrt(|up^2 - up_held^2|) with the group's nuisances held at their fitted values, 'stat' holding all of "
+        "them (the definitions of Convino). They overlap and do not add up in quadrature."
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,28 +38,42 @@ class ImpactResult:
 
     Attributes:
         combination: what was combined.
-        sources: dims ``source``, ``parameter``: impact of each source, in the unit of the parameter.
-        groups: dims ``group``, ``parameter``: the same for groups of sources.
+        kind: ``"components"`` or ``"postfit"``.
+        sources: dims ``source``, ``parameter``: impact of each source, or of each nuisance (``postfit``), in the unit of
+            the parameter.
+        groups: dims ``group``, ``parameter``: the same for groups of sources, or the combination's impact groups.
+        shifts: dims ``source``, ``parameter``: signed shift of the parameter per +1 post-fit sigma of each nuisance;
+            ``None`` for components.
         statistics, systematics, coupling, total: dim ``parameter``; ``coupling`` is what correlations between different
-            sources contribute.
-        definition: the sentence to quote.
+            sources contribute to the components.
     """
 
     combination: Combination
+    kind: str
     sources: xr.DataArray
     groups: xr.DataArray
+    shifts: xr.DataArray | None
     statistics: xr.DataArray
     systematics: xr.DataArray
     coupling: xr.DataArray
     total: xr.DataArray
-    definition: str = DEFINITION
+
+    @property
+    def definition(self) -> str:
+        """The sentence to quote."""
+        return DEFINITIONS[self.kind]
 
 
-def impacts(combination: Combination) -> ImpactResult:
+def impacts(combination: Combination, *, definition: str | None = None) -> ImpactResult:
     """Uncertainty components of the profile at nominal coefficients.
 
-    The variance of the fitted values is W J W^T + W F C F^T W^T with the influence W of the data; the second term is split
-    by the source of the nuisances.
+    Args:
+        combination: what to combine.
+        definition: ``"components"``, which needs a quadratic chi2, or ``"postfit"``; by default components where all
+            nuisances belong to sources.
+
+    Raises:
+        OptionError: the definition is unknown, or components are asked for where there are none.
 
     Examples:
         >>> import bayescomb as bc
@@ -56,7 +81,77 @@ def impacts(combination: Combination) -> ImpactResult:
         >>> f"{components.statistics.item():.2f} (stat) {components.systematics.item():.2f} (syst)"
         '0.14 (stat) 0.30 (syst)'
     """
-    solution, correlation, _ = solve_at(combination)
+    divisible = combination.quadratic and not combination.normalise
+    if definition is None:
+        definition = "components" if divisible and all(n.source for n in combination.nuisances) else "postfit"
+    check_choice(definition, DEFINITIONS, where="definition of impacts")
+    if definition == "postfit":
+        return _postfit(combination)
+    if not divisible:
+        msg = "definition 'components' divides the variance of a linear estimate, which this fit is not; use 'postfit'"
+        raise OptionError(msg)
+    return _components(combination)
+
+
+def _postfit(combination: Combination) -> ImpactResult:
+    """Convino's definitions; a group is held at its fitted values and the rest fitted again."""
+    fitter = Fitter(combination)
+    correlation, _ = fitter.correlation()
+    raw = fitter.fit(correlation)
+
+    def shown(fit: Fit) -> Fit:
+        return normalised_fit(combination, fit)[0] if combination.normalise else fit
+
+    fit = shown(raw)
+    names = [o.name for o in combination.observables]
+    size = len(names)
+    deviation = np.sqrt(np.maximum(fit.nuisance_variance, 0.0))
+    # A nuisance that the fit leaves no freedom cannot shift anything.
+    shift = np.divide(
+        fit.cross_covariance[:size], deviation, out=np.zeros_like(fit.cross_covariance[:size]), where=deviation > 0
+    )
+    largest = np.maximum(fit.up, -fit.down)[:size]
+    simple = np.abs(shift) / fit.errors[:size, None] * largest[:, None]
+    everything = [n.name for n in combination.nuisances]
+
+    def held_up(members: list[str]) -> NDArray[np.float64]:
+        held = fitter.hold(raw, correlation, members)
+        return shown(fitter.fit(correlation, held=held, near=raw, of=names)).up[:size]
+
+    statistics = held_up(everything)
+    groups = {
+        name: statistics
+        if members == (STATISTICS_GROUP,)
+        else np.sqrt(np.abs(fit.up[:size] ** 2 - held_up(list(members)) ** 2))
+        for name, members in combination.impact_groups.items()
+    }
+
+    def row(values: NDArray[np.float64]) -> xr.DataArray:
+        return xr.DataArray(values, dims="parameter", coords={"parameter": names}, name="impact")
+
+    def table(values: NDArray[np.float64], dim: str, labels: list[str]) -> xr.DataArray:
+        return xr.DataArray(values, dims=(dim, "parameter"), coords={dim: labels, "parameter": names}, name="impact")
+
+    return ImpactResult(
+        combination=combination,
+        kind="postfit",
+        sources=table(simple.T, "source", list(fit.nuisances)),
+        groups=table(np.array(list(groups.values())).reshape(len(groups), size), "group", list(groups)),
+        shifts=table(shift.T, "source", list(fit.nuisances)),
+        statistics=row(statistics),
+        systematics=row(np.sqrt(np.maximum(fit.up[:size] ** 2 - statistics**2, 0.0))),
+        coupling=row(np.zeros(size)),
+        total=row(fit.up[:size]),
+    )
+
+
+def _components(combination: Combination) -> ImpactResult:
+    """The variance of the fitted values, W J W^T + W F C F^T W^T with the influence W of the data, split by source."""
+    fitter = Fitter(combination)
+    correlation, _ = fitter.correlation()
+    fit = fitter.fit(correlation)
+    solution = fit.solution
+    assert solution is not None  # a quadratic chi2 has one
     model = solution.model
     parameters = list(model.parameters)
     reach = solution.influence @ model.loading
@@ -87,8 +182,10 @@ def impacts(combination: Combination) -> ImpactResult:
 
     return ImpactResult(
         combination=combination,
+        kind="components",
         sources=table(parts, "source", names),
         groups=table(group_parts, "group", groups),
+        shifts=None,
         statistics=row(statistics),
         systematics=row(everything),
         coupling=row(_clean(everything - parts.sum(axis=0), everything)),

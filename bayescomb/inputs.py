@@ -249,6 +249,49 @@ class Combination:
         """
         return dataclasses.replace(self, nuisance_values=nuisance_values)
 
+    def with_values(self, values: Mapping[str, float]) -> Combination:
+        """The same combination with other measured values of some estimates, e.g. of simulated data.
+
+        Raises:
+            UnknownNameError: there is no estimate of that name.
+        """
+        for name in values:
+            known_name(name, [e.name for e in self.estimates], kind="estimate", where=f"{self.name!r}")
+        measurements = tuple(
+            dataclasses.replace(
+                m,
+                estimates=tuple(dataclasses.replace(e, value=float(values.get(e.name, e.value))) for e in m.estimates),
+            )
+            for m in self.measurements
+        )
+        return dataclasses.replace(self, measurements=measurements)
+
+    def saturated(self) -> Combination:
+        """The combination in which every estimate has an observable of its own: what the inputs say before combining.
+
+        Its minimum of chi2 is what the inputs' own pulls cost.  Free nuisances outside the fits, which nothing would
+        determine then, are left out.
+        """
+        measurements = []
+        for m in self.measurements:
+            keep = [i for i, n in enumerate(m.nuisances) if not n.free]
+            measurements.append(
+                dataclasses.replace(
+                    m,
+                    estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
+                    nuisances=tuple(m.nuisances[i] for i in keep),
+                    responses=m.responses[:, keep],
+                    down_responses=None if m.down_responses is None else m.down_responses[:, keep],
+                )
+            )
+        changes: dict[str, Any] = {
+            "measurements": tuple(measurements),
+            "observables": tuple(Observable(name=e.name, spectator=True) for e in self.estimates),
+            "impact_groups": {},
+            "normalise": False,
+        }
+        return dataclasses.replace(self, **changes)
+
     def only(self, experiments: Iterable[str]) -> Combination:
         """The combination of the measurements of some experiments alone.
 

@@ -6,9 +6,9 @@ the nuisances, the data say
 .. math::  -2 \log L = w^T J w, \qquad w = K p + F \lambda - w_0,
 
 with J a diagonal of signs.  An externalised input with statistical covariance S and responses G has
-:math:`w = S^{-1/2} (x + G \lambda - x_\mathrm{measured})`.  A fitted input with information H and pulls has its unit
-priors removed, A = H - diag(0, 1), which is factored by its eigenvectors; constraints above 1 give A negative
-eigenvalues, which is what J is for.  The prior lambda ~ N(0, C) is added once, and integrating lambda out gives
+:math:`w = S^{-1/2} (x + G \lambda - x_\mathrm{measured})`; a fitted input has its unit priors removed first
+(:mod:`bayescomb.data_information`), which is what the signs J are for.  The prior
+lambda ~ N(0, C) is added once, and integrating lambda out gives
 
 .. math::  V = J + F C F^T, \qquad -2 \log L_\mathrm{marginal} = (K p - w_0)^T V^{-1} (K p - w_0) + \log |\det V|,
 
@@ -25,16 +25,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.errors import InfeasibleCorrelationError
+from bayescomb.data_information import RANK_TOLERANCE, measurement_factor, signed_factor
+from bayescomb.errors import InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.inputs import Combination
-from bayescomb.measurements import FittedInput, Measurement
 
 __all__ = ["LinearModel", "Solution", "check_definite", "integrate_out", "linear_model", "marginal_covariance", "solve"]
 
 FloatArray = NDArray[np.float64]
-
-# Eigenvalues of a matrix scaled to unit diagonal below this are rounding.
-RANK_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +114,10 @@ class Solution:
 
 
 def linear_model(combination: Combination) -> LinearModel:
-    """Factored data information of all measurements of a combination."""
+    """Factored data information of all measurements of a combination.
+
+    Responses that are not linear enter with their tangent at the measured values.
+    """
     nuisances = combination.nuisances
     bound = [n.name for n in nuisances if not n.free]
     free = [n.name for n in nuisances if n.free]
@@ -128,8 +128,8 @@ def linear_model(combination: Combination) -> LinearModel:
     start = 0
     n_estimates = len(combination.estimates)
     for measurement in combination.measurements:
-        rows, offset, sign, value_derivative = _measurement_factor(measurement)
-        n = len(measurement.estimates)
+        factor = measurement_factor(measurement, nuisance_values=combination.nuisance_values)
+        rows, n = factor.rows, len(measurement.estimates)
         own = slice(start, start + n)
         design = np.zeros((len(rows), len(parameters)))
         design[:, : len(observables)] = rows[:, :n] @ combination.design[own]
@@ -140,12 +140,12 @@ def linear_model(combination: Combination) -> LinearModel:
             else:
                 loading[:, column[nuisance.name]] = values
         estimates = np.zeros((len(rows), n_estimates))
-        estimates[:, own] = value_derivative
+        estimates[:, own] = factor.derivative
         design_rows.append(design)
         loading_rows.append(loading)
         estimate_rows.append(estimates)
-        offsets.append(offset)
-        signs.append(sign)
+        offsets.append(factor.offset)
+        signs.append(factor.signs)
         start += n
     return LinearModel(
         parameters=tuple(parameters),
@@ -156,38 +156,6 @@ def linear_model(combination: Combination) -> LinearModel:
         offset=np.concatenate(offsets),
         signs=np.concatenate(signs),
     )
-
-
-def _measurement_factor(measurement: Measurement) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Rows over (estimates, fit nuisances, externalised nuisances), offset, signs and d(offset)/d(measured values)."""
-    measured = np.array([e.value for e in measurement.estimates], dtype=float)
-    if measurement.fit is None:
-        assert measurement.statistical_covariance is not None  # guaranteed by Measurement
-        factor = np.linalg.cholesky(measurement.statistical_covariance)
-        rows = np.linalg.solve(factor, np.eye(len(measured)))
-        signs = np.ones(len(measured))
-        offset, derivative = rows @ measured, rows
-    else:
-        rows, offset, signs, derivative = _fit_factor(measurement.fit, measured)
-    # The fit was made at externalised nuisances zero: they shift what it measures.
-    externalised = rows[:, : len(measured)] @ measurement.responses
-    return np.hstack([rows, externalised]), offset, signs, derivative
-
-
-def _fit_factor(fit: FittedInput, measured: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Factor of A = H - diag(0, P); its centre solves A z_d = H z_hat because the removed prior pulled towards 0."""
-    n = len(measured)
-    prior = np.array([0.0] * n + [0.0 if nuisance.free else 1.0 for nuisance in fit.nuisances])
-    scale = np.sqrt(np.diag(fit.information))
-    eigenvalues, vectors = np.linalg.eigh((fit.information - np.diag(prior)) / np.outer(scale, scale))
-    keep = np.abs(eigenvalues) > RANK_TOLERANCE * np.abs(eigenvalues).max()
-    eigenvalues, vectors = eigenvalues[keep], vectors[:, keep]
-    signs = np.sign(eigenvalues)
-    root = np.sqrt(np.abs(eigenvalues))
-    rows = (vectors * root).T * scale
-    projection = (vectors * (signs / root)).T / scale @ fit.information
-    offset = projection @ np.concatenate([measured, fit.pulls])
-    return rows, offset, signs, projection[:, :n]
 
 
 def marginal_covariance(model: LinearModel, correlation: FloatArray) -> FloatArray:
@@ -204,6 +172,7 @@ def solve(model: LinearModel, correlation: FloatArray) -> Solution:
 
     Raises:
         InfeasibleCorrelationError: the total precision is not positive definite.
+        UnderdeterminedError: a parameter is not determined.
 
     Examples:
         >>> import numpy as np
@@ -217,7 +186,9 @@ def solve(model: LinearModel, correlation: FloatArray) -> Solution:
     covariance = marginal_covariance(model, correlation)
     check_definite(covariance, model.signs)
     inverse_design = np.linalg.solve(covariance, model.design)
-    parameter_covariance = np.linalg.inv(model.design.T @ inverse_design)
+    information = model.design.T @ inverse_design
+    _check_determined(information, model.parameters)
+    parameter_covariance = np.linalg.inv(information)
     parameter_covariance = (parameter_covariance + parameter_covariance.T) / 2
     influence = parameter_covariance @ inverse_design.T
     values = influence @ model.offset
@@ -231,6 +202,20 @@ def solve(model: LinearModel, correlation: FloatArray) -> Solution:
         influence=influence,
         chi2=float(residual @ np.linalg.solve(covariance, residual)) + model.constant,
     )
+
+
+def _check_determined(information: FloatArray, parameters: tuple[str, ...]) -> None:
+    """Raise if the data leave a direction of the parameters open, which free nuisances can."""
+    scale = np.sqrt(np.maximum(np.diag(information), 0.0))
+    scale[scale == 0] = 1.0
+    eigenvalues, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    if eigenvalues[0] < RANK_TOLERANCE:
+        name = parameters[int(np.abs(vectors[:, 0]).argmax())]
+        msg = (
+            f"parameter {name!r} is not determined by the data (smallest eigenvalue of the scaled information "
+            f"{eigenvalues[0]:.3g}); give a free nuisance a prior, or add an estimate"
+        )
+        raise UnderdeterminedError(msg)
 
 
 def check_definite(covariance: FloatArray, signs: FloatArray) -> None:
@@ -284,12 +269,8 @@ def integrate_out(model: LinearModel, kept: NDArray[np.intp], correlation: Float
         information = stacked.T @ solved[:, : stacked.shape[1]]
         scale = np.sqrt(np.abs(np.diag(information)))
         scale[scale == 0] = 1.0
-        eigenvalues, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-        keep = np.abs(eigenvalues) > RANK_TOLERANCE * np.abs(eigenvalues).max()
-        signs, root = np.sign(eigenvalues[keep]), np.sqrt(np.abs(eigenvalues[keep]))
-        rows = (vectors[:, keep] * root).T * scale
-        projection = (vectors[:, keep] * (signs / root)).T / scale @ stacked.T
-        derivative, offset = projection @ solved[:, stacked.shape[1] : -1], projection @ solved[:, -1]
+        rows, signs, projected = signed_factor(information, stacked.T @ solved[:, stacked.shape[1] :], scale=scale)
+        derivative, offset = projected[:, :-1], projected[:, -1]
         constant = model.constant + float(model.offset @ solved[:, -1] - offset @ (signs * offset))
     return LinearModel(
         parameters=model.parameters,

@@ -33,7 +33,8 @@ class Nuisance:
         free: it has no prior.
         response: how it shifts an estimate of measured value x, g being the response and lambda the nuisance:
             ``"absolute"`` adds g lambda; ``"relative"`` multiplies the prediction by 1 + g lambda / x; ``"lognormal"``
-            multiplies it by (1 + g / x)^lambda.
+            multiplies it by (1 + g / x)^lambda
+            (where the shift at -1 sigma is stated separately, by the like power of it for negative lambda).
     """
 
     name: str
@@ -163,7 +164,8 @@ class Measurement:
             if nuisance.response == "absolute":
                 continue
             for row, estimate in enumerate(self.estimates):
-                shifts = (up[row, column], down[row, column])
+                # A single number is the factor of +1 sigma, and its inverse that of -1 sigma.
+                shifts = {up[row, column], down[row, column]} - {-up[row, column]}
                 at = f"{where}, estimate {estimate.name!r}, {nuisance.response} nuisance {nuisance.name!r}"
                 if any(shifts) and estimate.value == 0:
                     msg = f"{at}: the measured value is 0, to which nothing is relative; make the nuisance absolute"

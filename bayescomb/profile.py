@@ -1,7 +1,8 @@
-"""The profile-likelihood answer at fixed correlation coefficients, in closed form."""
+"""The profile-likelihood answer at fixed correlation coefficients."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +10,16 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
-from bayescomb.correlation import correlation_family
+from bayescomb.correlation import CorrelationFamily
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import Solution, linear_model, solve
-from bayescomb.repair import Repair, feasible_correlation
+from bayescomb.normalisation import normalised_fit
+from bayescomb.repair import Repair
 
-__all__ = ["ProfileResult", "goodness_of_fit", "profile", "solve_at"]
+__all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile"]
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,54 +27,63 @@ class ProfileResult:
     """Maximum-likelihood answer of a combination.
 
     Attributes:
-        combination: what was combined, with the assumption set and the treatment in force.
-        values: fitted parameters, dim ``parameter``, in the units of the observables.
-        errors: their standard deviations, dim ``parameter``; the likelihood is Gaussian, so these are also the
-            Delta chi2 = 1 intervals.
+        combination: what was combined, with the assumption set, the treatment and the form of chi2 in force.
+        values: fitted parameters, dim ``parameter``, in the units of the observables; divided by their sum if the
+            combination asks for that.
+        errors: from the second derivatives of chi2 at its minimum, dim ``parameter``.
+        up_errors, down_errors: signed Delta chi2 = 1 errors, dim ``parameter``; the same as ``errors`` where chi2 is
+            quadratic or the parameters are normalised.
         covariance: dims ``parameter``, ``parameter_b``.
         weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value.
-        pulls: fitted nuisances in prior widths, dim ``nuisance``.
+        pulls: fitted nuisances in prior widths, dim ``nuisance``; free nuisances are parameters.
         constraints: post-fit over prior width, dim ``nuisance``; NaN-free: a nuisance of an indefinite source has none
             and is left out of this array.
-        chi2, ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
-        statistical_errors, systematic_errors: the part of each error that comes from the statistical covariance and from
-            all nuisances, dim ``parameter``; they add in quadrature to ``errors``.
+        cross_covariance: of parameters and nuisances, dims ``parameter``, ``nuisance``.
+        chi2: minimum of chi2 less what the inputs' own pulls cost before combining (``own_chi2``).
+        ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
+        own_chi2: minimum with an observable for each estimate; 0 without post-fit nuisance values.
+        statistical_errors, systematic_errors: parts of each error, dim ``parameter``, that add in quadrature to
+            ``errors``: what comes from the statistical covariance and from all nuisances where chi2 is quadratic, else
+            the error with all nuisances held at their fitted values, and the rest.
         repairs: source matrices that were repaired on request.
-        chi2_form: the chi2 that was minimised.
+        on_kink: nuisances that sit on the kink of an asymmetric response, which have no parabolic error.
+        unnormalised: the result before normalisation, ``None`` if nothing was normalised.
     """
 
     combination: Combination
     values: xr.DataArray
     errors: xr.DataArray
+    up_errors: xr.DataArray
+    down_errors: xr.DataArray
     covariance: xr.DataArray
     weights: xr.DataArray
     pulls: xr.DataArray
     constraints: xr.DataArray
+    cross_covariance: xr.DataArray
     chi2: float
     ndf: int
     p_value: float | None
+    own_chi2: float
     statistical_errors: xr.DataArray
     systematic_errors: xr.DataArray
     repairs: tuple[Repair, ...] = ()
-    chi2_form: str = "neyman"
+    on_kink: tuple[str, ...] = ()
+    unnormalised: ProfileResult | None = None
 
-
-def solve_at(
-    combination: Combination, *, coefficients: ArrayLike | None = None
-) -> tuple[Solution, NDArray[np.float64], tuple[Repair, ...]]:
-    """Solution, C and repairs at fixed coefficients, the nominal ones if none are given."""
-    family = correlation_family(combination)
-    r = family.nominal if coefficients is None else np.asarray(coefficients, dtype=float)
-    correlation, repairs = feasible_correlation(combination, family, r)
-    return solve(linear_model(combination), correlation), correlation, repairs
+    @property
+    def chi2_form(self) -> str:
+        """The chi2 that was minimised."""
+        return self.combination.chi2
 
 
 def profile(combination: Combination, *, coefficients: ArrayLike | None = None) -> ProfileResult:
     r"""Maximise the likelihood over observables and nuisances at fixed correlation coefficients.
 
-    With V the covariance of the estimates, statistical and systematic, and B the map from observables to estimates, the
-    values are :math:`(B^T V^{-1} B)^{-1} B^T V^{-1} x` with covariance :math:`(B^T V^{-1} B)^{-1}`
-    (Valassi, NIM A 500 (2003) 391).
+    Where chi2 is quadratic it is closed form: with V the covariance of the estimates, statistical and systematic, and B
+    the map from observables to estimates, the values are :math:`(B^T V^{-1} B)^{-1} B^T V^{-1} x` with covariance
+    :math:`(B^T V^{-1} B)^{-1}` (Valassi, NIM A 500 (2003) 391).  Otherwise the nuisances in which chi2 is quadratic are
+    profiled exactly and the rest is minimised by Migrad with errors by MINOS.  The determinant of a covariance that
+    follows the prediction is left out, as Convino does; a posterior includes it.
 
     Args:
         combination: what to combine.
@@ -78,6 +91,8 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None) 
 
     Raises:
         InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
+        UnderdeterminedError: a free nuisance is not determined.
+        FitError: a minimisation failed.
 
     Examples:
         >>> import bayescomb as bc
@@ -85,66 +100,130 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None) 
         >>> f"{fit.values.item():.2f} +- {fit.errors.item():.2f} GeV, chi2 {fit.chi2:.1f} for {fit.ndf}"
         '172.51 +- 0.33 GeV, chi2 7.6 for 14'
     """
-    solution, correlation, repairs = solve_at(combination, coefficients=coefficients)
-    model = solution.model
-    parameters = list(model.parameters)
-    statistical = np.einsum("pr,r,pr->p", solution.influence, model.signs, solution.influence)
-    variance = np.diag(solution.covariance)
-    reach = solution.influence @ model.loading
-    systematic = np.einsum("pn,nm,pm->p", reach, correlation, reach)
-    has_posterior = _has_posterior(combination, solution, correlation)
-    nuisances = np.array(model.nuisances, dtype=object)
-
-    def by_parameter(values: NDArray[np.float64], name: str) -> xr.DataArray:
-        units = {o.name: o.unit for o in combination.observables}
-        unit = [units.get(p, "") for p in parameters]
-        return xr.DataArray(
-            values, dims="parameter", coords={"parameter": parameters, "unit": ("parameter", unit)}, name=name
-        )
-
-    n_estimates = len(combination.estimates)
-    ndf = n_estimates - len(parameters)
-    return ProfileResult(
-        combination=combination,
-        values=by_parameter(solution.values, "value"),
-        errors=by_parameter(np.sqrt(variance), "error"),
-        covariance=xr.DataArray(
-            solution.covariance,
-            dims=("parameter", "parameter_b"),
-            coords={"parameter": parameters, "parameter_b": parameters},
-            name="covariance",
-        ),
-        weights=xr.DataArray(
-            solution.weights,
-            dims=("parameter", "estimate"),
-            coords={"parameter": parameters, "estimate": [e.name for e in combination.estimates]},
-            name="weight",
-        ),
-        pulls=xr.DataArray(solution.pulls, dims="nuisance", coords={"nuisance": list(nuisances)}, name="pull"),
-        constraints=xr.DataArray(
-            np.sqrt(np.maximum(solution.nuisance_variance[has_posterior], 0.0)),
-            dims="nuisance",
-            coords={"nuisance": list(nuisances[has_posterior])},
-            name="constraint",
-        ),
-        chi2=solution.chi2,
-        ndf=ndf,
-        p_value=goodness_of_fit(solution.chi2, ndf),
-        statistical_errors=by_parameter(np.sqrt(statistical), "statistical error"),
-        systematic_errors=by_parameter(np.sqrt(np.maximum(systematic, 0.0)), "systematic error"),
-        repairs=repairs,
-    )
+    fitter = Fitter(combination)
+    correlation, repairs = fitter.correlation(coefficients)
+    fit = fitter.fit(correlation)
+    own = own_chi2(combination, correlation)
+    result = _result(fitter, fit, correlation, own, repairs)
+    if not combination.normalise:
+        return result
+    return dataclasses.replace(_normalised(fitter, fit, correlation, own, repairs), unnormalised=result)
 
 
-def _has_posterior(combination: Combination, solution: Solution, correlation: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
-    proper = np.ones(len(solution.pulls), dtype=bool)
-    for block in correlation_family(combination).blocks:
-        if smallest_eigenvalue(correlation[np.ix_(block.nuisances, block.nuisances)]) < -EIGENVALUE_TOLERANCE:
-            proper[block.nuisances] = False
-    return proper
+def _normalised(fitter: Fitter, fit: Fit, correlation: FloatArray, own: float, repairs: tuple[Repair, ...]) -> ProfileResult:
+    shown, jacobian = normalised_fit(fitter.combination, fit)
+    return _result(fitter, fit, correlation, own, repairs, shown=shown, jacobian=jacobian)
+
+
+def own_chi2(combination: Combination, correlation: FloatArray) -> float:
+    """Minimum of chi2 with an observable of its own for every estimate: the cost of the inputs' own pulls."""
+    fits = [m.fit for m in combination.measurements if m.fit is not None]
+    if combination.nuisance_values == "ignored" or not any(f.pulls.any() for f in fits):
+        return 0.0
+    return Fitter(combination.saturated()).fit(correlation, errors="hesse").chi2
+
+
+def degrees_of_freedom(combination: Combination) -> int:
+    """Estimates less what the observables, and free nuisances outside the fits, can adapt."""
+    free = np.concatenate([np.zeros((len(combination.estimates), 0)), *_free_responses(combination)], axis=1)
+    return len(combination.estimates) - int(np.linalg.matrix_rank(np.hstack([combination.design, free])))
+
+
+def _free_responses(combination: Combination) -> list[FloatArray]:
+    columns, start = [], 0
+    for m in combination.measurements:
+        free = [i for i, n in enumerate(m.nuisances) if n.free]
+        wide = np.zeros((len(combination.estimates), len(free)))
+        wide[start : start + len(m.estimates)] = m.responses[:, free]
+        columns.append(wide)
+        start += len(m.estimates)
+    return columns
 
 
 def goodness_of_fit(chi2: float, ndf: int) -> float | None:
     """p-value of a chi2, ``None`` where it is undefined because nothing is left to test."""
-    return float(chdtrc(ndf, chi2)) if ndf > 0 else None
+    return float(chdtrc(ndf, max(chi2, 0.0))) if ndf > 0 else None
+
+
+def _result(
+    fitter: Fitter,
+    fit: Fit,
+    correlation: FloatArray,
+    own: float,
+    repairs: tuple[Repair, ...],
+    *,
+    shown: Fit | None = None,
+    jacobian: FloatArray | None = None,
+) -> ProfileResult:
+    """Labelled result of a fit, or of what is shown of it with its derivative by the fitted parameters."""
+    combination = fitter.combination
+    units = {o.name: o.unit for o in combination.observables if shown is None or o.spectator}
+    shown = fit if shown is None else shown
+    jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
+    parameters, nuisances = list(fit.parameters), np.array(fit.nuisances, dtype=object)
+    has_posterior = _has_posterior(fitter.family, correlation)
+    by_parameter_coords = {"parameter": parameters, "unit": ("parameter", [units.get(p, "") for p in parameters])}
+
+    def by_parameter(values: FloatArray, name: str) -> xr.DataArray:
+        return xr.DataArray(values, dims="parameter", coords=by_parameter_coords, name=name)
+
+    def table(values: FloatArray, dim: str, labels: list[str], name: str) -> xr.DataArray:
+        coords = {"parameter": parameters, dim: labels}
+        return xr.DataArray(values, dims=("parameter", dim), coords=coords, name=name)
+
+    statistical, systematic = _error_parts(fitter, fit, jacobian, correlation)
+    chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
+    return ProfileResult(
+        combination=combination,
+        values=by_parameter(shown.values, "value"),
+        errors=by_parameter(shown.errors, "error"),
+        up_errors=by_parameter(shown.up, "up error"),
+        down_errors=by_parameter(shown.down, "down error"),
+        covariance=table(shown.covariance, "parameter_b", parameters, "covariance"),
+        weights=table(
+            jacobian @ fitter.weights(fit, correlation), "estimate", [e.name for e in combination.estimates], "weight"
+        ),
+        pulls=xr.DataArray(fit.pulls, dims="nuisance", coords={"nuisance": list(nuisances)}, name="pull"),
+        constraints=xr.DataArray(
+            np.sqrt(np.maximum(fit.nuisance_variance[has_posterior], 0.0)),
+            dims="nuisance",
+            coords={"nuisance": list(nuisances[has_posterior])},
+            name="constraint",
+        ),
+        cross_covariance=table(shown.cross_covariance, "nuisance", list(nuisances), "covariance"),
+        chi2=chi2,
+        ndf=ndf,
+        p_value=goodness_of_fit(chi2, ndf),
+        own_chi2=own,
+        statistical_errors=by_parameter(statistical, "statistical error"),
+        systematic_errors=by_parameter(systematic, "systematic error"),
+        repairs=repairs,
+        on_kink=fit.on_kink,
+    )
+
+
+def _error_parts(fitter: Fitter, fit: Fit, jacobian: FloatArray, correlation: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Statistical and systematic part of each error."""
+    if fit.solution is not None:
+        influence = jacobian @ fit.solution.influence
+        model = fit.solution.model
+        reach = influence @ model.loading
+        statistical = np.einsum("pr,r,pr->p", influence, model.signs, influence)
+        systematic = np.einsum("pn,nm,pm->p", reach, correlation, reach)
+        return np.sqrt(np.maximum(statistical, 0.0)), np.sqrt(np.maximum(systematic, 0.0))
+    held = fitter.hold(fit, correlation, [*fit.nuisances, *fitter.parts.free])
+    fixed = fitter.fit(correlation, held=held, errors="hesse", near=fit)
+    n = len(fixed.parameters)  # the free nuisances come last, and are held
+    statistical = np.zeros(len(fit.parameters))
+    statistical[:n] = np.diag(jacobian[:n, :n] @ fixed.covariance @ jacobian[:n, :n].T)
+    total = np.diag(jacobian @ fit.covariance @ jacobian.T)
+    return np.sqrt(statistical), np.sqrt(np.maximum(total - statistical, 0.0))
+
+
+def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:
+    """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
+    proper = np.ones(len(correlation), dtype=bool)
+    for block in family.blocks:
+        if smallest_eigenvalue(correlation[np.ix_(block.nuisances, block.nuisances)]) < -EIGENVALUE_TOLERANCE:
+            proper[block.nuisances] = False
+    return proper

@@ -1,0 +1,281 @@
+"""Maximum-likelihood fits at fixed coefficients: closed form where chi2 is quadratic, iminuit where it is not.
+
+Profile, impacts, scans and compatibility all fit through :class:`Fitter`, which prepares once what does not depend on the
+coefficients.  Holding nuisances at given values is conditioning their prior: N(m, C') with
+C' = C - C_g C_gg^+ C_g^T and m = C_g C_gg^+ lambda_g, which serves a singular C too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayescomb.correlation import CorrelationFamily, correlation_family
+from bayescomb.errors import UnderdeterminedError
+from bayescomb.inputs import Combination
+from bayescomb.linear_gaussian import LinearModel, Solution, linear_model, solve
+from bayescomb.minimise import Minimum, delta_chi2_errors, minimise
+from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model, nonlinear_parts
+from bayescomb.objective import Objective, objective
+from bayescomb.repair import Repair, feasible_correlation
+
+__all__ = ["Fit", "Fitter", "Held"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Nuisances held at values: the conditioned prior of the bound ones, and the values of the free ones.
+
+    Attributes:
+        mean: m, shape (N,).
+        correlation: C', shape (N, N).
+        free: name -> value.
+    """
+
+    mean: FloatArray
+    correlation: FloatArray
+    free: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Result of one fit; P parameters (observables, then free nuisances), N nuisances with a prior.
+
+    Attributes:
+        parameters, nuisances: names.
+        values: shape (P,).
+        covariance: inverse of half the second derivatives of chi2 at the minimum, shape (P, P).
+        up, down: signed Delta chi2 = 1 errors, shape (P,); ``errors="hesse"`` fits have +-sqrt(diag(covariance)).
+        chi2: minimum.
+        pulls: fitted nuisances in prior widths, shape (N,).
+        nuisance_variance: shape (N,).
+        cross_covariance: of parameters and nuisances, shape (P, N).
+        on_kink: nuisances that sit on the kink of an asymmetric response; they have no parabolic error.
+        theta, theta_covariance: all variables of a numerical fit; empty for closed forms.
+        solution: of the linear algebra, where chi2 is quadratic.
+    """
+
+    parameters: tuple[str, ...]
+    nuisances: tuple[str, ...]
+    values: FloatArray
+    covariance: FloatArray
+    up: FloatArray
+    down: FloatArray
+    chi2: float
+    pulls: FloatArray
+    nuisance_variance: FloatArray
+    cross_covariance: FloatArray
+    on_kink: tuple[str, ...] = ()
+    theta: FloatArray = field(default_factory=lambda: np.zeros(0))
+    theta_covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    solution: Solution | None = None
+
+    @property
+    def errors(self) -> FloatArray:
+        """Parabolic errors, shape (P,)."""
+        return np.sqrt(np.diag(self.covariance))
+
+
+class Fitter:
+    """Fits of one combination at any coefficients."""
+
+    def __init__(self, combination: Combination) -> None:
+        self.combination = combination
+
+    @cached_property
+    def family(self) -> CorrelationFamily:
+        """C(r)."""
+        return correlation_family(self.combination)
+
+    @cached_property
+    def linear(self) -> LinearModel:
+        """The linear model, or the tangent of one that is not linear."""
+        return linear_model(self.combination)
+
+    @cached_property
+    def parts(self) -> NonlinearParts:
+        """Parts of a model that is not quadratic."""
+        return nonlinear_parts(self.combination)
+
+    def correlation(self, coefficients: ArrayLike | None = None) -> tuple[FloatArray, tuple[Repair, ...]]:
+        """C at the coefficients, nominal by default, and what was repaired.
+
+        Raises:
+            InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
+        """
+        r = self.family.nominal if coefficients is None else np.asarray(coefficients, dtype=float)
+        return feasible_correlation(self.combination, self.family, r)
+
+    def hold(self, fit: Fit, correlation: FloatArray, names: Collection[str]) -> Held:
+        """The prior of a fit with some nuisances, free ones too, held at their fitted values."""
+        index = np.array([i for i, name in enumerate(fit.nuisances) if name in names], dtype=np.intp)
+        gain = correlation[:, index] @ np.linalg.pinv(correlation[np.ix_(index, index)], rcond=1e-12, hermitian=True)
+        rest = correlation - gain @ correlation[index]
+        rest[index] = rest[:, index] = 0.0
+        free = {p: float(v) for p, v in zip(fit.parameters, fit.values, strict=True) if p in names}
+        return Held(mean=gain @ fit.pulls[index], correlation=(rest + rest.T) / 2, free=free)
+
+    def fit(
+        self,
+        correlation: FloatArray,
+        *,
+        held: Held | None = None,
+        errors: str = "minos",
+        near: Fit | None = None,
+        of: Collection[str] | None = None,
+    ) -> Fit:
+        """Fit at a correlation of the nuisances.
+
+        Args:
+            correlation: C, shape (N, N).
+            held: the prior of :meth:`hold` in its place.
+            errors: ``"minos"`` or ``"hesse"``; the same where chi2 is quadratic.
+            near: a fit of the same combination to begin from.
+            of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
+
+        Raises:
+            InfeasibleCorrelationError: the total precision is not positive definite.
+            UnderdeterminedError: a parameter is not determined.
+            FitError: the minimisation failed.
+        """
+        held = held or Held(mean=np.zeros(len(correlation)), correlation=correlation)
+        if self.combination.quadratic:
+            return self._closed_form(held)
+        return self._numerical(held, errors=errors, near=near, of=of)
+
+    def _closed_form(self, held: Held) -> Fit:
+        model = self.linear
+        fixed = np.array([p in held.free for p in model.parameters], dtype=bool)
+        values = np.array([held.free.get(p, 0.0) for p in model.parameters])
+        if fixed.any() or held.mean.any():
+            model = dataclasses.replace(
+                model,
+                parameters=tuple(p for p in model.parameters if p not in held.free),
+                design=model.design[:, ~fixed],
+                offset=model.offset - model.loading @ held.mean - model.design[:, fixed] @ values[fixed],
+            )
+        solution = solve(model, held.correlation)
+        error = np.sqrt(np.diag(solution.covariance))
+        return Fit(
+            parameters=model.parameters,
+            nuisances=model.nuisances,
+            values=solution.values,
+            covariance=solution.covariance,
+            up=error,
+            down=-error,
+            chi2=solution.chi2,
+            pulls=held.mean + solution.pulls,
+            nuisance_variance=solution.nuisance_variance,
+            cross_covariance=solution.cross_covariance,
+            solution=solution,
+        )
+
+    def _numerical(self, held: Held, *, errors: str, near: Fit | None, of: Collection[str] | None) -> Fit:
+        model = nonlinear_model(self.parts, correlation=held.correlation, mean=held.mean)
+        chi2 = objective(model, held.correlation)
+        names = self.parts.observables + self.parts.free
+        fixed = {i: held.free[name] for i, name in enumerate(names) if name in held.free}
+        start = self._start(chi2)
+        if near is not None:
+            position = {name: i for i, name in enumerate(near.parameters)}
+            start[: len(names)] = [near.values[position[n]] if n in position else held.free[n] for n in names]
+            if len(near.theta) == len(start):
+                start[len(names) :] = near.theta[len(names) :]
+        minimum = minimise(chi2, start, fixed=fixed)
+        covariance = _theta_covariance(chi2, minimum, list(fixed))
+        shown = [i for i in range(len(names)) if i not in fixed]
+        error = np.sqrt(np.diag(covariance)[shown])
+        up, down = error.copy(), -error
+        if errors == "minos":
+            for k, i in enumerate(shown):
+                if of is None or names[i] in of:
+                    up[k], down[k] = delta_chi2_errors(chi2, minimum, i, error=float(error[k]), fixed=fixed)
+        pulls, by_theta, conditional = _nuisances(chi2, minimum.theta)
+        spread = covariance @ by_theta.T
+        return Fit(
+            parameters=tuple(names[i] for i in shown),
+            nuisances=self.parts.bound,
+            values=minimum.theta[shown],
+            covariance=covariance[np.ix_(shown, shown)],
+            up=up,
+            down=down,
+            chi2=minimum.chi2,
+            pulls=held.mean + pulls,
+            nuisance_variance=conditional + np.einsum("nt,tn->n", by_theta, spread),
+            cross_covariance=spread[shown],
+            on_kink=tuple(self._argument_names()[i] for i in minimum.on_kink),
+            theta=minimum.theta,
+            theta_covariance=covariance,
+        )
+
+    def weights(self, fit: Fit, correlation: FloatArray) -> FloatArray:
+        """d(values)/d(measured values), shape (P, E).
+
+        Without a closed form it is -(d2 chi2)^-1 d2 chi2 / d(theta) d(measured), the last factor by central differences of
+        the exact gradient.
+        """
+        if fit.solution is not None:
+            return fit.solution.weights
+        estimates = self.combination.estimates
+        inverse_factor = np.linalg.inv(self.parts.factor)
+        steps = 1e-3 * np.sqrt(np.diag(inverse_factor @ inverse_factor.T))
+        mixed = np.empty((len(fit.theta), len(estimates)))
+        for column, (estimate, step) in enumerate(zip(estimates, steps, strict=True)):
+            gradients = []
+            for sign in (1, -1):
+                moved = self.combination.with_values({estimate.name: estimate.value + sign * step})
+                model = nonlinear_model(nonlinear_parts(moved), correlation=correlation)
+                gradients.append(objective(model, correlation).gradient(fit.theta))
+            mixed[:, column] = (gradients[0] - gradients[1]) / (2 * step)
+        return np.asarray(-(fit.theta_covariance @ mixed / 2)[: len(fit.parameters)])
+
+    def _argument_names(self) -> list[str]:
+        return [self.parts.bound[i] for i in self.parts.explicit] + list(self.parts.free)
+
+    def _start(self, chi2: Objective) -> FloatArray:
+        """Least squares of the estimates alone, all nuisances at their prior means."""
+        white = np.linalg.lstsq(self.parts.factor @ self.parts.design, self.parts.factor @ self.parts.measured, rcond=None)
+        theta = np.zeros(chi2.size)
+        theta[: len(self.parts.observables)] = white[0]
+        return theta
+
+
+def _theta_covariance(chi2: Objective, minimum: Minimum, fixed: list[int]) -> FloatArray:
+    """2 (d2 chi2)^-1 over the directions that are neither held nor stuck on a kink.
+
+    Raises:
+        UnderdeterminedError: a direction is flat.
+    """
+    blocked = np.vstack([np.eye(chi2.size)[fixed], chi2.argument_map[list(minimum.on_kink)]])
+    _, singular, right = np.linalg.svd(blocked, full_matrices=True)
+    rank = int((singular > 1e-12 * singular.max(initial=1e-300)).sum()) if singular.size else 0
+    moving = right[rank:].T
+    hessian = moving.T @ chi2.hessian(minimum.theta) @ moving / 2
+    scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+    if eigenvalues.min(initial=1.0) < 1e-12:
+        direction = moving @ (vectors[:, 0] / scale)
+        names = chi2.model.curved.parts.observables + chi2.model.curved.parts.free
+        at = int(np.abs(direction[: len(names)]).argmax())
+        msg = f"parameter {names[at]!r} is not determined by the data; give a free nuisance a prior, or add an estimate"
+        raise UnderdeterminedError(msg)
+    root = moving @ (vectors / scale[:, None] / np.sqrt(eigenvalues))
+    return np.asarray(root @ root.T)
+
+
+def _nuisances(chi2: Objective, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Nuisances given theta: mean over prior mean, its derivative by theta, and conditional variance."""
+    linear, curved = chi2.model.linear, chi2.model.curved
+    q = curved.pseudo_parameters(theta, curved.prediction(theta))
+    reach = linear.loading @ chi2.correlation
+    gain = np.linalg.solve(chi2.marginal_covariance, reach).T
+    conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
+    by_theta = -gain @ linear.design @ chi2.pseudo_jacobian(theta)
+    return gain @ (linear.offset - linear.design @ q), by_theta, conditional

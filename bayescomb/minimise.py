@@ -1,0 +1,218 @@
+"""Minimum of a chi2 with kinks, and its Delta chi2 = 1 errors by iminuit.
+
+A response with different slopes up and down makes chi2 smooth only within each orthant of the kinked nuisances, and can
+give it several minima.  Each orthant that can hold one is minimised with its own smooth branch and the orthant as bounds;
+the lowest wins.  Migrad and MINOS then start there (James and Roos, Comput. Phys. Commun. 10 (1975) 343).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from iminuit import Minuit
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize
+
+from bayescomb.errors import FitError
+from bayescomb.objective import Objective
+
+__all__ = ["Minimum", "delta_chi2_errors", "minimise"]
+
+FloatArray = NDArray[np.float64]
+
+# Up to this many kinked nuisances every orthant is tried; with more, the start's and those one flip away.
+ALL_ORTHANTS = 6
+# A kinked nuisance this near to 0 sits on its kink.
+ON_KINK = 1e-7
+# Estimated distance to the minimum, in chi2, at which Migrad stops: errors are then good to 1e-5 of themselves and better.
+MIGRAD_TOLERANCE = 1e-5
+# Delta chi2 is met to this, so that an error is good to half of it.
+CROSSING_TOLERANCE = 1e-7
+CROSSING_STEPS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimum:
+    """A minimum of chi2.
+
+    Attributes:
+        theta: where it is.
+        chi2: its value.
+        on_kink: positions of arguments that sit on their kink, held there by opposite slopes.
+    """
+
+    theta: FloatArray
+    chi2: float
+    on_kink: tuple[int, ...] = ()
+
+
+def minimise(
+    chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | None = None, everywhere: bool = True
+) -> Minimum:
+    """The lowest minimum.
+
+    Args:
+        chi2: the objective.
+        start: where to begin, shape (size,).
+        fixed: components of theta that are held, at these values.
+        everywhere: try other orthants of the kinked nuisances, not only those next to the start.
+
+    Raises:
+        FitError: no minimum was found.
+    """
+    theta = start.copy()
+    for index, value in (fixed or {}).items():
+        theta[index] = value
+    if chi2.kinked.size:
+        theta = _lowest_orthant(chi2, theta, list(fixed or {}), everywhere=everywhere)
+        kinked = chi2.kinked
+        on_kink = tuple(int(i) for i in kinked[np.abs(chi2.arguments(theta)[kinked]) < ON_KINK])
+        if on_kink:
+            return Minimum(theta=theta, chi2=chi2.value(theta), on_kink=on_kink)
+    minuit = _minuit(chi2, theta, list(fixed or {}))
+    minuit.migrad()
+    found = np.array(minuit.values)
+    if chi2.value(found) > chi2.value(theta):
+        found = theta
+    # At a minimum that was found before, rounding can keep Migrad from its goal; what counts is the distance it estimates.
+    if not np.isfinite(chi2.value(found)) or not (minuit.valid or (minuit.fmin and minuit.fmin.edm < 1e-4)):
+        msg = f"chi2 has no minimum that Migrad finds (estimated distance {minuit.fmin.edm if minuit.fmin else np.nan:.3g})"
+        raise FitError(msg)
+    return Minimum(theta=found, chi2=chi2.value(found))
+
+
+def _minuit(chi2: Objective, theta: FloatArray, fixed: list[int]) -> Minuit:
+    minuit = Minuit(chi2.value, theta, grad=chi2.gradient)
+    minuit.errordef = Minuit.LEAST_SQUARES
+    minuit.tol = MIGRAD_TOLERANCE
+    minuit.strategy = 1
+    minuit.print_level = 0
+    curvature = np.diag(chi2.hessian(theta))
+    minuit.errors = np.sqrt(2 / np.maximum(curvature, 1e-12 * curvature.max()))
+    for index in fixed:
+        minuit.fixed[index] = True
+    return minuit
+
+
+def _lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, everywhere: bool) -> FloatArray:
+    """Minimum over the orthants: all of them if they are few, else a descent from the start through its neighbours."""
+    kinked = chi2.kinked
+    tried: dict[tuple[bool, ...], tuple[float, FloatArray]] = {}
+
+    def solve(pattern: tuple[bool, ...], near: FloatArray) -> tuple[float, FloatArray]:
+        if pattern not in tried:
+            tried[pattern] = _orthant_minimum(chi2, near, pattern, fixed)
+        return tried[pattern]
+
+    pattern = tuple(bool(v) for v in chi2.arguments(start)[kinked] >= 0)
+    best = solve(pattern, start)
+    if everywhere and len(kinked) <= ALL_ORTHANTS:
+        for other in itertools.product((True, False), repeat=len(kinked)):
+            best = min(best, solve(other, best[1]), key=lambda found: found[0])
+        return best[1]
+    while True:
+        values = chi2.arguments(best[1])[kinked]
+        # A minimum at the border of its orthant may go on beyond; elsewhere a flip can find another valley.
+        flips = range(len(kinked)) if everywhere else np.flatnonzero(np.abs(values) < ON_KINK)
+        neighbours = [tuple(not p if i == flip else p for i, p in enumerate(pattern)) for flip in flips]
+        lowest = min(neighbours, key=lambda other: solve(other, best[1])[0], default=pattern)
+        if lowest == pattern or tried[lowest][0] >= best[0] - 1e-12:
+            return best[1]
+        pattern, best = lowest, tried[lowest]
+
+
+def _orthant_minimum(
+    chi2: Objective, start: FloatArray, pattern: tuple[bool, ...], fixed: list[int]
+) -> tuple[float, FloatArray]:
+    """Bounded minimum of one smooth branch; in units of the local errors, which SLSQP needs."""
+    kinked = chi2.kinked
+    positive = chi2.arguments(start) >= 0
+    positive[kinked] = pattern
+    sign = np.where(positive[kinked], 1.0, -1.0)
+    movable = np.setdiff1d(np.arange(chi2.size), fixed)
+    curvature = np.diag(chi2.hessian(start, positive=positive))[movable]
+    scale = np.sqrt(2 / np.maximum(curvature, 1e-12 * curvature.max(initial=1e-300)))
+    columns = chi2.argument_map[np.ix_(kinked, movable)] * scale
+    origin = chi2.arguments(start)[kinked]
+
+    def at(step: FloatArray) -> FloatArray:
+        theta = start.copy()
+        theta[movable] += scale * step
+        return theta
+
+    bounds = {
+        "type": "ineq",
+        "fun": lambda step: sign * (origin + columns @ step),
+        "jac": lambda _: sign[:, None] * columns,
+    }
+    found = minimize(
+        lambda step: chi2.value(at(step), positive=positive),
+        np.zeros(len(movable)),
+        jac=lambda step: chi2.gradient(at(step), positive=positive)[movable] * scale,
+        constraints=[bounds],
+        method="SLSQP",
+        options={"ftol": 1e-13, "maxiter": 300},
+    )
+    theta = at(found.x)
+    # The true chi2: SLSQP may leave a bound by rounding.
+    return chi2.value(theta), theta
+
+
+def delta_chi2_errors(
+    chi2: Objective, minimum: Minimum, index: int, *, error: float, fixed: dict[int, float]
+) -> tuple[float, float]:
+    """Distances (up, down), signed, at which the profiled chi2 has grown by 1.
+
+    Args:
+        chi2: the objective.
+        minimum: its minimum.
+        index: component of theta.
+        error: its error from the second derivatives, where MINOS begins.
+        fixed: components of theta that are held.
+
+    Raises:
+        FitError: chi2 does not grow by 1.
+    """
+    starts: tuple[float, float] = (error, -error)
+    if not minimum.on_kink:
+        minuit = _minuit(chi2, minimum.theta, list(fixed))
+        minuit.migrad()
+        try:
+            minuit.minos(minuit.parameters[index])
+            merror = minuit.merrors[minuit.parameters[index]]
+            if merror.is_valid:
+                starts = (float(merror.upper), float(merror.lower))
+        except RuntimeError:  # MINOS has nothing to say where Migrad did not end in a minimum to its taste
+            pass
+    up, down = (_crossing(chi2, minimum, index, start, fixed) for start in starts)
+    return up, down
+
+
+def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed: dict[int, float]) -> float:
+    """MINOS stops at a per mille of chi2; this polishes its answer, or searches where it has none."""
+    best = minimum.theta
+
+    def growth(distance: float) -> float:
+        nonlocal best
+        held = fixed | {index: float(minimum.theta[index] + distance)}
+        found = minimise(chi2, best, fixed=held, everywhere=False)
+        best = found.theta
+        return found.chi2 - minimum.chi2 - 1.0
+
+    distance = start
+    for _ in range(CROSSING_STEPS):
+        excess = growth(distance)
+        if abs(excess) < CROSSING_TOLERANCE:
+            return distance
+        if excess + 1 <= 0:
+            break
+        distance /= np.sqrt(1 + excess)  # exact for a parabola
+    inner, outer = 1e-3 * start, start
+    for _ in range(20):
+        if growth(outer) > 0:
+            return float(brentq(growth, inner, outer, xtol=1e-9 * abs(start), rtol=1e-9))
+        inner, outer = outer, 2 * outer
+    msg = f"chi2 does not grow by 1 within {outer:g} of its minimum"
+    raise FitError(msg)

@@ -1,0 +1,63 @@
+r"""Normalised results: observables divided by their sum.
+
+With S the sum of the values x and y = x / S, the derivative of y is J = (1 - y 1^T) / S, so that the covariance of y is
+J V J^T exactly to first order, of rank one less than its size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.errors import FitError
+from bayescomb.fit import Fit
+from bayescomb.inputs import Combination
+
+__all__ = ["normalised_fit", "normalised_names"]
+
+FloatArray = NDArray[np.float64]
+
+
+def normalised_names(combination: Combination) -> list[str]:
+    """The observables that are divided by their sum: all but spectators."""
+    return [o.name for o in combination.observables if not o.spectator]
+
+
+def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]:
+    """The fit with its observables normalised, and the derivative by the original parameters, shape (P, P).
+
+    The errors are the roots of the diagonal of J V J^T, the same up and down.
+
+    Raises:
+        FitError: the sum is not above 0.
+
+    Examples:
+        >>> import numpy as np
+        >>> y = np.array([1.0, 3.0]) / 4
+        >>> ((np.eye(2) - np.outer(y, np.ones(2))) / 4).tolist()
+        [[0.1875, -0.0625], [-0.1875, 0.0625]]
+    """
+    index = [fit.parameters.index(name) for name in normalised_names(combination)]
+    total = float(fit.values[index].sum())
+    if not total > 0:
+        msg = f"combination {combination.name!r}: the observables sum to {total:g}, a normalisation needs a sum above 0"
+        raise FitError(msg)
+    values = fit.values.copy()
+    values[index] /= total
+    jacobian = np.eye(len(values))
+    jacobian[np.ix_(index, index)] = (np.eye(len(index)) - np.outer(values[index], np.ones(len(index)))) / total
+    covariance = jacobian @ fit.covariance @ jacobian.T
+    error = np.sqrt(np.diag(covariance))
+    up, down = fit.up.copy(), fit.down.copy()
+    up[index], down[index] = error[index], -error[index]
+    changed = dataclasses.replace(
+        fit,
+        values=values,
+        covariance=covariance,
+        up=up,
+        down=down,
+        cross_covariance=jacobian @ fit.cross_covariance,
+    )
+    return changed, jacobian

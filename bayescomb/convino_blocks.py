@@ -89,7 +89,7 @@ def read_blocks(path: Path, *, allowed: Sequence[str], required: Collection[str]
     reader.finish()
     for name in required:
         if name not in reader.found:
-            msg = f"{path}: block [{name}] is missing; add the lines [{name}] and [end {name}], between them nothing if it is empty"
+            msg = f"{path}: block [{name}] is missing; add [{name}] and [end {name}], with nothing between if it is empty"
             raise FileFormatError(msg)
     blocks = {}
     for name, (where, lines) in reader.found.items():
@@ -121,7 +121,7 @@ class _Reader:
             self._note_mentions(where, raw)
         if self.current:
             if raw.lstrip().startswith("["):
-                msg = f"{where}: {shown(raw.strip())} inside the block [{self.current}]; only [end {self.current}] may begin so"
+                msg = f"{where}: {shown(raw.strip())} inside [{self.current}]; only [end {self.current}] may begin so"
                 raise FileFormatError(msg)
             self.found[self.current][1].append((where, raw))
         elif INCLUDE.search(raw):
@@ -143,7 +143,9 @@ class _Reader:
             return self._is_unknown(compact.removeprefix("end"), rest, where)
         if name not in self.allowed:
             kind = "base file" if name in BASE_BLOCKS else "measurement file"
-            msg = f"{where}: block [{name}] belongs into a {kind}, here are allowed: {', '.join(self.allowed)}; move it there"
+            msg = (
+                f"{where}: block [{name}] belongs into a {kind}, here are allowed: {', '.join(self.allowed)}; move it there"
+            )
             raise FileFormatError(msg)
         if ends:
             self._end(name, where)
@@ -156,7 +158,9 @@ class _Reader:
     def _start(self, name: str, where: str) -> None:
         if self.current:
             begun, _ = self.found[self.current]
-            msg = f"{where}: block [{name}] begins inside [{self.current}] of {begun}; add a line [end {self.current}] before"
+            msg = (
+                f"{where}: block [{name}] begins inside [{self.current}] of {begun}; add a line [end {self.current}] before"
+            )
             raise FileFormatError(msg)
         if name in self.found:
             msg = f"{where}: block [{name}] stands twice, first at {self.found[name][0]}; make them one, only one is read"
@@ -185,7 +189,7 @@ class _Reader:
             return False
         if not rest or rest.startswith("#"):
             warn(where, f"unknown block [{shown(compact)[1:-1]}] is read as text; known: {', '.join(self.allowed)}")
-        return True
+        return False
 
     def _note_mentions(self, where: str, raw: str) -> None:
         compact = "".join(raw.split())
@@ -196,7 +200,9 @@ class _Reader:
             if f"[end{''.join(self.current.split())}]" in compact.partition("#")[0]:
                 msg = f"{where}: [end {self.current}] stands behind other text; give it a line of its own"
                 raise FileFormatError(msg)
-            warn(where, f"[end {self.current}] in a comment is read as a comment, but Convino ends the block here; reword it")
+            warn(
+                where, f"[end {self.current}] in a comment is read as a comment, but Convino ends the block here; reword it"
+            )
 
 
 @dataclass
@@ -240,7 +246,9 @@ def _include_of(where: str, raw: str) -> str:
     include = INCLUDE.search(raw)
     if include is None:
         if INCLUDE_MEANT.search(raw):
-            warn(where, "read as a comment; an include is written '#!FILE = path', in capitals and without blanks before FILE")
+            warn(
+                where, "read as a comment; an include is written '#!FILE = path', in capitals and without blanks before FILE"
+            )
         return ""
     target = include[2].strip()
     if not include[1] or not target or not target.isprintable():
@@ -263,6 +271,8 @@ def _included(where: str, path: Path, *, counter: _Counter, above: tuple[str, ..
         raw_lines = [(f"{path}:{number}", raw) for number, raw in enumerate(_lines(read_text(path)), 1)]
     for at, raw in raw_lines:
         if raw.lstrip().startswith("["):
-            msg = f"{at}: {shown(raw.strip())} in an included file, which holds lines of one block without markers; remove it"
+            msg = (
+                f"{at}: {shown(raw.strip())} in an included file, which holds lines of one block without markers; remove it"
+            )
             raise FileFormatError(msg)
     return _expand(path, raw_lines, counter=counter, above=(*above, _key(path)))

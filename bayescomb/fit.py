@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.correlation import CorrelationFamily, correlation_family
-from bayescomb.errors import UnderdeterminedError
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, Solution, linear_model, solve
-from bayescomb.minimise import Minimum, delta_chi2_errors, minimise
+from bayescomb.minimise import delta_chi2_errors, minimise, starting_point, theta_covariance
 from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model, nonlinear_parts
 from bayescomb.objective import Objective, objective
 from bayescomb.repair import Repair, feasible_correlation
@@ -182,14 +181,14 @@ class Fitter:
         chi2 = objective(model, held.correlation)
         names = self.parts.observables + self.parts.free
         fixed = {i: held.free[name] for i, name in enumerate(names) if name in held.free}
-        start = self._start(chi2)
+        start = starting_point(chi2)
         if near is not None:
             position = {name: i for i, name in enumerate(near.parameters)}
             start[: len(names)] = [near.values[position[n]] if n in position else held.free[n] for n in names]
             if len(near.theta) == len(start):
                 start[len(names) :] = near.theta[len(names) :]
         minimum = minimise(chi2, start, fixed=fixed)
-        covariance = _theta_covariance(chi2, minimum, list(fixed))
+        covariance = theta_covariance(chi2, minimum, list(fixed))
         shown = [i for i in range(len(names)) if i not in fixed]
         error = np.sqrt(np.diag(covariance)[shown])
         up, down = error.copy(), -error
@@ -238,36 +237,6 @@ class Fitter:
 
     def _argument_names(self) -> list[str]:
         return [self.parts.bound[i] for i in self.parts.explicit] + list(self.parts.free)
-
-    def _start(self, chi2: Objective) -> FloatArray:
-        """Least squares of the estimates alone, all nuisances at their prior means."""
-        white = np.linalg.lstsq(self.parts.factor @ self.parts.design, self.parts.factor @ self.parts.measured, rcond=None)
-        theta = np.zeros(chi2.size)
-        theta[: len(self.parts.observables)] = white[0]
-        return theta
-
-
-def _theta_covariance(chi2: Objective, minimum: Minimum, fixed: list[int]) -> FloatArray:
-    """2 (d2 chi2)^-1 over the directions that are neither held nor stuck on a kink.
-
-    Raises:
-        UnderdeterminedError: a direction is flat.
-    """
-    blocked = np.vstack([np.eye(chi2.size)[fixed], chi2.argument_map[list(minimum.on_kink)]])
-    _, singular, right = np.linalg.svd(blocked, full_matrices=True)
-    rank = int((singular > 1e-12 * singular.max(initial=1e-300)).sum()) if singular.size else 0
-    moving = right[rank:].T
-    hessian = moving.T @ chi2.hessian(minimum.theta) @ moving / 2
-    scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
-    eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
-    if eigenvalues.min(initial=1.0) < 1e-12:
-        direction = moving @ (vectors[:, 0] / scale)
-        names = chi2.model.curved.parts.observables + chi2.model.curved.parts.free
-        at = int(np.abs(direction[: len(names)]).argmax())
-        msg = f"parameter {names[at]!r} is not determined by the data; give a free nuisance a prior, or add an estimate"
-        raise UnderdeterminedError(msg)
-    root = moving @ (vectors / scale[:, None] / np.sqrt(eigenvalues))
-    return np.asarray(root @ root.T)
 
 
 def _nuisances(chi2: Objective, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

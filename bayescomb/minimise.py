@@ -15,10 +15,10 @@ from iminuit import Minuit
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 
-from bayescomb.errors import FitError
+from bayescomb.errors import FitError, UnderdeterminedError
 from bayescomb.objective import Objective
 
-__all__ = ["Minimum", "delta_chi2_errors", "minimise"]
+__all__ = ["Minimum", "delta_chi2_errors", "minimise", "starting_point", "theta_covariance"]
 
 FloatArray = NDArray[np.float64]
 
@@ -216,3 +216,35 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
         inner, outer = outer, 2 * outer
     msg = f"chi2 does not grow by 1 within {outer:g} of its minimum"
     raise FitError(msg)
+
+
+def theta_covariance(chi2: Objective, minimum: Minimum, fixed: list[int]) -> FloatArray:
+    """2 (d2 chi2)^-1 over the directions that are neither held nor stuck on a kink.
+
+    Raises:
+        UnderdeterminedError: a direction is flat.
+    """
+    blocked = np.vstack([np.eye(chi2.size)[fixed], chi2.argument_map[list(minimum.on_kink)]])
+    _, singular, right = np.linalg.svd(blocked, full_matrices=True)
+    rank = int((singular > 1e-12 * singular.max(initial=1e-300)).sum()) if singular.size else 0
+    moving = right[rank:].T
+    hessian = moving.T @ chi2.hessian(minimum.theta) @ moving / 2
+    scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+    if eigenvalues.min(initial=1.0) < 1e-12:
+        direction = moving @ (vectors[:, 0] / scale)
+        names = chi2.model.curved.parts.observables + chi2.model.curved.parts.free
+        at = int(np.abs(direction[: len(names)]).argmax())
+        msg = f"parameter {names[at]!r} is not determined by the data; give a free nuisance a prior, or add an estimate"
+        raise UnderdeterminedError(msg)
+    root = moving @ (vectors / scale[:, None] / np.sqrt(eigenvalues))
+    return np.asarray(root @ root.T)
+
+
+def starting_point(chi2: Objective) -> FloatArray:
+    """Theta at the least squares of the estimates alone, all nuisances at their prior means."""
+    parts = chi2.model.curved.parts
+    theta = np.zeros(chi2.size)
+    solution = np.linalg.lstsq(parts.factor @ parts.design, parts.factor @ parts.measured, rcond=None)
+    theta[: len(parts.observables)] = solution[0]
+    return theta

@@ -7,6 +7,7 @@ estimates as data: slower, and the form to extend when a nuisance itself is to b
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,17 @@ from numpy.typing import NDArray
 from pymc.distributions.transforms import Transform
 
 from bayescomb.checks import check_choice
+from bayescomb.curved_plan import CurvedPlan
 from bayescomb.errors import OptionError
 from bayescomb.feasibility import face_basis
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
+from bayescomb.nonlinear_model import nonlinear_parts
 from bayescomb.operators import gauge_excess, marginal_log_density
 from bayescomb.plan import RadialBlock, SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 
-__all__ = ["ENGINES", "FeasibleTransform", "build_model"]
+__all__ = ["ENGINES", "FeasibleTransform", "build_model", "starting_point"]
 
 FloatArray = NDArray[np.float64]
 
@@ -68,18 +71,74 @@ def build_model(
             "'marginal', or the treatment 'nuisance'"
         )
         raise OptionError(msg)
-    start = solve(plan.model, plan.correlation(plan.initial[None])[0])
+    start, _ = starting_point(plan)
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
-        parameters = pt.stack(
-            [pm.Flat(name, initval=value) for name, value in zip(plan.model.parameters, start.values, strict=True)]
-        )
-        if engine == "marginal":
+        parameters = pt.stack([pm.Flat(name, initval=value) for name, value in zip(plan.parameters, start, strict=True)])
+        if engine == "full":
+            pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho), parameters))
+        elif plan.curved is None:
             density = marginal_log_density(rho, parameters, model=plan.reduced, base=plan.base, patterns=plan.patterns)
             pm.Potential("data", density)
         else:
-            _explicit_nuisances(model, plan, rho, parameters)
+            pm.Potential("data", _curved_density(model, plan, plan.curved, rho, parameters))
     return model
+
+
+def starting_point(plan: SamplingPlan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values and errors of the parameters near the best fit at a feasible point, where chains begin."""
+    if plan.curved is not None:
+        return plan.curved.centre, np.sqrt(np.diag(plan.curved.covariance))
+    start = solve(plan.model, plan.correlation(plan.initial[None])[0])
+    return start.values, np.sqrt(np.diag(start.covariance))
+
+
+def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho: Any, parameters: Any) -> Any:
+    """All nuisances integrated but those in which chi2 is curved, which z stands for; Pearson's determinant included."""
+    size = len(curved.offset)
+    theta: Any = parameters
+    volume: Any = 0.0  # log of dz/d(zeta)
+    if size:
+        model.add_coord("white", list(range(size)))
+        white = pm.Flat("white_explicit", dims="white", initval=np.zeros(size))
+        base, patterns = plan.explicit_prior
+        covariance: Any = base
+        for c, pattern in enumerate(patterns):
+            covariance = covariance + rho[c] * pattern
+        varies = curved.n_kept > 0
+        root = pt.linalg.cholesky(covariance, on_error="nan") if varies else np.zeros((0, 0))
+        theta = curved.theta(parameters, white, root, xp=pt)
+        if varies:
+            volume = pt.sum(pt.log(pt.diagonal(root)))
+    prediction = curved.map.prediction(theta, xp=pt)
+    q = curved.map.pseudo_parameters(theta, prediction, xp=pt)
+    density = volume + marginal_log_density(rho, q, model=plan.reduced, base=plan.base, patterns=plan.patterns)
+    if curved.map.parts.pearson:
+        chi2, minus_logdet = curved.map.pearson_terms(prediction, xp=pt)
+        density = density - (chi2 + minus_logdet) / 2
+    return density
+
+
+def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any:
+    """Log density of the data given every nuisance."""
+    if plan.curved is None:
+        linear = plan.model
+        residual = pt.dot(linear.design, parameters) + pt.dot(linear.loading, nuisance) - linear.offset
+        return -0.5 * pt.sum(linear.signs * residual**2)
+    parts = nonlinear_parts(plan.combination, all_explicit=True)
+    n = len(parts.observables)
+    free = parameters[n:]
+    values = pt.concatenate([nuisance, free])
+    t = pt.dot(parts.design, parameters[:n])
+    prediction = parts.responses.predict(t, values, positive=values >= 0, xp=pt)
+    rows = pt.dot(parts.data_loading, nuisance) + pt.dot(parts.data_design, free) - parts.data_offset
+    chi2 = pt.sum(parts.data_signs * rows**2)
+    curved = dataclasses.replace(plan.curved.map, parts=parts)
+    if parts.pearson:
+        chi2 = chi2 + sum(curved.pearson_terms(prediction, xp=pt))
+    else:
+        chi2 = chi2 + pt.sum(pt.dot(parts.factor, prediction - parts.measured) ** 2)
+    return -chi2 / 2
 
 
 def coefficient_variable(plan: SamplingPlan) -> Any:
@@ -167,10 +226,10 @@ class FeasibleTransform(Transform):
         return total
 
 
-def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, parameters: Any) -> None:
+def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any) -> Any:
     """Lambda = Q chol(Q^T C(r) Q) z per block, z ~ N(0, 1): a factor that serves a singular C, whose range Q is fixed."""
-    linear, family = plan.model, plan.family
-    model.add_coord("nuisance", list(linear.nuisances))
+    family = plan.family
+    model.add_coord("nuisance", list(family.nuisances))
     initial = plan.correlation(plan.initial[None])[0]
     sampled = {int(c): i for i, c in enumerate(plan.sampled)}
     pieces, order, ranks = [], [], []
@@ -195,6 +254,4 @@ def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, parameter
             matrix = matrix + rho[sampled[int(c)]] * (basis.T @ pattern @ basis)
         parts.append(pt.dot(basis, pt.dot(pt.linalg.cholesky(matrix), own)))
     inverse_order = np.argsort(np.concatenate(order))
-    nuisance = pm.Deterministic("pull", pt.concatenate(parts)[inverse_order], dims="nuisance")
-    residual = pt.dot(linear.design, parameters) + pt.dot(linear.loading, nuisance) - linear.offset
-    pm.Potential("data", -0.5 * pt.sum(linear.signs * residual**2))
+    return pm.Deterministic("pull", pt.concatenate(parts)[inverse_order], dims="nuisance")

@@ -1,44 +1,43 @@
-"""Reader of ``model.toml``: observables, the budget, and the assumption sets, each in its own table.
+"""Reader of ``model.toml``: observables, who measured what, and the assumption sets, each in its own table.
 
-The budget is a CSV table with the columns ``estimate, experiment, observable, value, stat`` and one column per source; each
-row is a measurement of its own unless a column ``measurement`` says otherwise.  The nuisance of source S and estimate e is
-called ``S[e]``.  Correlations inside an experiment are a second CSV table (``source, estimate`` and one column per estimate;
-a cell is empty where an assumption set speaks, or nobody does); a source that several estimates of an experiment have needs
-its rows there, so that a table that was cut off does not read as "uncorrelated".
+What was measured is a ``[budget]`` (:mod:`bayescomb.model_file_budget`), a list of ``[[measurements]]``
+(:mod:`bayescomb.model_file_measurements`) or both; what is correlated is stated apart from it, in ``[within]``, ``[blocks]``
+and ``[[assumption_sets]]`` (:mod:`bayescomb.model_file_sets`).
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
-
-from bayescomb.assumptions import AssumptionSet, CorrelationBlock
 from bayescomb.checks import check_names, known_name, located
-from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
-from bayescomb.inputs import Combination, Observable, Provenance, Source
-from bayescomb.measurements import Estimate, Measurement, Nuisance
-from bayescomb.model_file_sets import read_assumption_sets
-from bayescomb.tables import Row, number, read_table, read_text
+from bayescomb.errors import FileFormatError
+from bayescomb.inputs import STATISTICS_GROUP, Combination, Observable, Provenance, Source
+from bayescomb.model_file_blocks import BlockTables
+from bayescomb.model_file_budget import Budget, read_budget, read_within
+from bayescomb.model_file_measurements import read_measurements
+from bayescomb.model_file_sets import category_scope, read_assumption_sets
+from bayescomb.tables import read_text
 from bayescomb.toml_values import check_keys, entries, flag, text, texts
 
-__all__ = ["load", "nuisance_name"]
+__all__ = ["FORMAT", "load", "load_model"]
 
-TOP_KEYS = (
-    "format", "name", "title", "treatment", "assumptions", "observables", "sources", "budget", "within", "assumption_sets",
-    "provenance",
+FORMAT: Final = 1
+# Settings of a combination that are texts, with what they are where they are not given.
+SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used"}
+VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise")
+TABLE_KEYS: Final = (
+    "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
 )  # fmt: skip
-FORMAT = 1
-BUDGET_COLUMNS = ("estimate", "experiment", "observable", "value", "stat")
-OPTIONAL_BUDGET_COLUMNS = ("title", "measurement")
 
 
 def load(path: str | Path) -> Combination:
-    """Read a combination from a ``model.toml`` or from a folder that holds one.
+    """Read a combination, whatever the form of its file.
+
+    Args:
+        path: a ``model.toml`` or a folder that holds one, see :func:`load_model`.
 
     Raises:
         FileFormatError: a file or key is missing or malformed; the other bayescomb errors for wrong content, each with
@@ -50,54 +49,65 @@ def load(path: str | Path) -> Combination:
         >>> len(combination.estimates), len(combination.sources), combination.assumptions
         (15, 25, 'nominal')
     """
+    return load_model(path)
+
+
+def load_model(path: str | Path) -> Combination:
+    """Read a combination from a ``model.toml`` (any name with that ending) or from a folder that holds one.
+
+    Raises:
+        FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
+            content, each with the file and line or the key it was found at.
+
+    Examples:
+        >>> from bayescomb.model_file import load_model
+        >>> load_model("models/run1_mass/model.toml").treatment
+        'covariance'
+    """
     path = Path(path)
     if _is_folder(path):
         path = path / "model.toml"
     if path.suffix != ".toml":
         msg = f"{path}: not a model; give a model.toml or a folder that holds one"
         raise FileFormatError(msg)
-    try:
-        document = tomllib.loads(read_text(path))
-    except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
-        msg = f"{path}: broken TOML, {error}"
-        raise FileFormatError(msg) from error
+    document = _document(path)
     where = str(path)
-    version = document.get("format", FORMAT)  # first, as another format may have other keys
-    if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
-        msg = f"{where}: format = {version!r} found, this version reads format {FORMAT}; convert the file"
-        raise FileFormatError(msg)
-    check_keys(document, TOP_KEYS, required=("format", "name", "observables", "budget", "assumption_sets"), where=where)
-    observables = _read_observables(document, where)
-    sources = _read_sources(document, where)
-    budget = _read_budget(document, path, observables, sources)
-    blocks = _read_within(document, path, budget) if "within" in document else []
-    sets = read_assumption_sets(document, where=where, budget=budget.experiments, sources=[s.name for s in sources])
-    complete = {
-        name: AssumptionSet(name=name, description=s.description, coefficients=s.coefficients, blocks=tuple(blocks))
-        for name, s in sets.items()
-    }
+    observables, sources = _read_observables(document, where), _read_sources(document, where)
+    observable_names, source_names = [o.name for o in observables], [s.name for s in sources]
+    budget, within = Budget(), []
+    if "budget" in document:
+        budget = read_budget(document, path, observables=observable_names, sources=source_names)
+        within = read_within(document, path, budget) if "within" in document else []
+    measurements = read_measurements(document, path, observables=observable_names, sources=source_names)
+    _check_measured(document, where, found=bool(budget.measurements or measurements))
+    tables = BlockTables(path.parent)
+    common = [*within, *tables.named(document, where=where)]
+    scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
+    sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
+    tables.check_all_used()
     name = text(document, "name", where=where)
     title = text(document, "title", where=where, default="")
-    assumptions = text(document, "assumptions", where=where, default=next(iter(complete)))
-    treatment = text(document, "treatment", where=where, default="nuisance")
+    assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))
+    settings = {key: text(document, key, where=where, default=default) for key, default in SETTINGS.items()}
+    normalise = flag(document, "normalise", where=where)
     provenance = tuple(_read_provenance(document, where))
+    all_measurements = (*budget.measurements, *measurements)
+    nuisances = [n.name for m in all_measurements for n in m.all_nuisances]
+    groups = _read_impact_groups(document, where, nuisances)
     with located(where):
         return Combination(
             name=name,
             title=title,
-            measurements=budget.measurements,
+            measurements=all_measurements,
             observables=tuple(observables),
             sources=tuple(sources),
-            assumption_sets=complete,
+            assumption_sets=sets,
             assumptions=assumptions,
-            treatment=treatment,
+            normalise=normalise,
+            impact_groups=groups,
             provenance=provenance,
+            **settings,
         )
-
-
-def nuisance_name(source: str, estimate: str) -> str:
-    """Name of the nuisance of one source in one estimate."""
-    return f"{source}[{estimate}]"
 
 
 def _is_folder(path: Path) -> bool:
@@ -107,16 +117,33 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Budget:
-    measurements: tuple[Measurement, ...]
-    experiments: Mapping[str, list[str]]  # experiment -> its estimates
-    sources: list[str]
+def _document(path: Path) -> dict[str, Any]:
+    """The TOML document, with the keys it must have and no others."""
+    try:
+        document = tomllib.loads(read_text(path))
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
+        msg = f"{path}: broken TOML, {error}"
+        raise FileFormatError(msg) from error
+    version = document.get("format", FORMAT)  # first, as another format may have other keys
+    if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
+        msg = f"{path}: format = {version!r} found, this version reads format {FORMAT}; convert the file"
+        raise FileFormatError(msg)
+    for key, value in document.items():  # so that only keys of its kind are offered for an unknown one
+        if key not in (*VALUE_KEYS, *TABLE_KEYS):
+            known_name(key, TABLE_KEYS if isinstance(value, (dict, list)) else VALUE_KEYS, kind="key", where=str(path))
+    check_keys(
+        document, (*VALUE_KEYS, *TABLE_KEYS), required=("format", "name", "observables", "assumption_sets"), where=str(path)
+    )
+    return document
 
-    def affected(self, source: str, experiment: str) -> list[str]:
-        """Estimates of an experiment that a source shifts."""
-        shifting = {n.name for m in self.measurements for n, r in zip(m.nuisances, m.responses.T, strict=True) if r.any()}
-        return [name for name in self.experiments[experiment] if nuisance_name(source, name) in shifting]
+
+def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> None:
+    if not found:
+        msg = f"{where}: no measurements; give a [budget], [[measurements]] or both"
+        raise FileFormatError(msg)
+    if "within" in document and "budget" not in document:
+        msg = f"{where}: [within] found without a [budget], of whose estimates it speaks; state the correlations in [blocks]"
+        raise FileFormatError(msg)
 
 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
@@ -124,8 +151,7 @@ def _read_observables(document: Mapping[str, Any], where: str) -> list[Observabl
     for place, entry in entries(document, "observables", where=where):
         check_keys(entry, ("name", "unit", "title", "spectator"), required=("name",), where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
-        spectator = flag(entry, "spectator", where=place)
-        observables.append(Observable(name=values["name"], unit=values["unit"], title=values["title"], spectator=spectator))
+        observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
     check_names([o.name for o in observables], where=f"{where}: observables")
     return observables
 
@@ -150,165 +176,20 @@ def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance
     return found
 
 
-def _read_budget(document: Mapping[str, Any], path: Path, observables: list[Observable], sources: list[Source]) -> _Budget:
-    place = f"{path}: budget"
-    table = _table_path(document["budget"], path, place, keys=["table"])
-    source_names = [s.name for s in sources]
-    for name in source_names:
-        if name in (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS):
-            msg = f"{path}: source {name!r} found, a column of the budget has that name already; rename the source"
-            raise DuplicateNameError(msg)
-    header, rows = read_table(table, required=[*BUDGET_COLUMNS, *source_names])
-    for name in header:
-        known = [*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS, *source_names]
-        known_name(name, known, kind="column", where=f"{table}")
-    if not rows:
-        msg = f"{table}: no estimate; add at least one row"
-        raise FileFormatError(msg)
-    groups: dict[str, list[Row]] = {}
-    seen: set[str] = set()
-    experiments: dict[str, list[str]] = {}
-    for row in rows:
-        name = row.cells["estimate"]
-        if name in seen:
-            msg = f"{row.where}: estimate {name!r} stands twice; every estimate needs its own name"
-            raise DuplicateNameError(msg)
-        seen.add(name)
-        if not row.cells["experiment"]:
-            msg = f"{row.where}, column 'experiment': empty; name the experiment, correlations are stated by it"
-            raise FileFormatError(msg)
-        known_name(row.cells["observable"], [o.name for o in observables], kind="observable", where=row.where)
-        experiments.setdefault(row.cells["experiment"], []).append(name)
-        groups.setdefault(row.cells.get("measurement") or name, []).append(row)
-    measurements = tuple(_measurement(name, group, source_names) for name, group in groups.items())
-    return _Budget(measurements=measurements, experiments=experiments, sources=source_names)
-
-
-def _measurement(name: str, rows: list[Row], sources: list[str]) -> Measurement:
-    """A measurement from its rows: uncorrelated statistics, one nuisance per estimate and source."""
-    estimates, nuisances = [], []
-    responses = np.zeros((len(rows), len(rows) * len(sources)))
-    stat = np.zeros(len(rows))
-    for i, row in enumerate(rows):
-        label = row.cells["estimate"]
-        if row.cells["experiment"] != rows[0].cells["experiment"]:
-            msg = f"{row.where}: measurement {name!r} has estimates of two experiments; give each its own measurement"
-            raise FileFormatError(msg)
-        observable = {row.cells["observable"]: 1.0}
-        title = row.cells.get("title", "")
-        estimates.append(Estimate(name=label, value=row.number("value"), observables=observable, title=title))
-        stat[i] = row.number("stat")
-        if stat[i] <= 0:
-            msg = f"{row.where}, column 'stat': {stat[i]:g} found, a statistical uncertainty is above 0; correct it"
-            raise InvalidNumberError(msg)
-        for j, source in enumerate(sources):
-            size = row.number(source)
-            if size < 0:
-                msg = (
-                    f"{row.where}, column {source!r}: {size:g} found, an uncertainty is not negative; give its size "
-                    "here and its sign in the correlations"
-                )
-                raise InvalidNumberError(msg)
-            responses[i, i * len(sources) + j] = size
-            nuisances.append(Nuisance(name=nuisance_name(source, label), source=source))
-    with located(rows[0].where):
-        return Measurement(
-            name=name,
-            experiment=rows[0].cells["experiment"],
-            estimates=tuple(estimates),
-            statistical_covariance=np.diag(stat**2),
-            nuisances=tuple(nuisances),
-            responses=responses,
-        )
-
-
-def _table_path(entry: Any, path: Path, place: str, *, keys: list[str]) -> Path:
-    if not isinstance(entry, dict):
-        msg = f"{place}: a table with the key 'table' is needed"
-        raise FileFormatError(msg)
-    check_keys(entry, keys, required=("table",), where=place)
-    return path.parent / text(entry, "table", where=place)
-
-
-def _read_within(document: Mapping[str, Any], path: Path, budget: _Budget) -> list[CorrelationBlock]:
-    """One block per source and experiment."""
-    place = f"{path}: within"
-    table = _table_path(document["within"], path, place, keys=["table", "symmetrise"])
-    estimates = [name for names in budget.experiments.values() for name in names]
-    header, rows = read_table(table, required=["source", "estimate", *estimates])
-    for name in header:
-        known_name(name, ["source", "estimate", *estimates], kind="estimate", where=f"{table}, column")
-    cells: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        source = known_name(row.cells["source"], budget.sources, kind="source", where=row.where)
-        estimate = known_name(row.cells["estimate"], estimates, kind="estimate", where=row.where)
-        if (source, estimate) in cells:
-            msg = f"{row.where}: source {source!r}, estimate {estimate!r} stands twice; keep one row"
-            raise DuplicateNameError(msg)
-        cells[source, estimate] = row
-    averaged = _read_averaged_pairs(document["within"], place, budget.sources, estimates)
-    blocks = []
-    for source in budget.sources:
-        for experiment, members in budget.experiments.items():
-            where = f"{table}: source {source!r}, {experiment}"
-            matrix = _within_matrix(source, members, estimates, cells, table)
-            if matrix is None:
-                affected = budget.affected(source, experiment)
-                if len(affected) > 1:
-                    msg = f"{where}: no row, but {', '.join(affected)} have the source; add the rows, with 0 if uncorrelated"
-                    raise FileFormatError(msg)
-                continue
-            for first, second in averaged.get(source, []):
-                if first in members and second in members:
-                    i, j = members.index(first), members.index(second)
-                    matrix[i, j] = matrix[j, i] = (matrix[i, j] + matrix[j, i]) / 2
-            names = tuple(nuisance_name(source, e) for e in members)
-            with located(str(table)):
-                blocks.append(CorrelationBlock(name=f"{source}, {experiment}", nuisances=names, correlation=matrix))
-    return blocks
-
-
-def _read_averaged_pairs(
-    within: Mapping[str, Any], place: str, sources: list[str], estimates: list[str]
-) -> dict[str, list[tuple[str, str]]]:
-    """Pairs that are published with two values and averaged on purpose, by source; no other asymmetry is let through."""
-    averaged: dict[str, list[tuple[str, str]]] = {}
-    for at, entry in entries(within, "symmetrise", where=place) if "symmetrise" in within else []:
-        check_keys(entry, ("source", "pair"), required=("source", "pair"), where=at)
-        source = known_name(text(entry, "source", where=at), sources, kind="source", where=at)
-        pair = texts(entry, "pair", where=at)
-        for name in pair:
-            known_name(name, estimates, kind="estimate", where=at)
-        if len(pair) != 2:
-            msg = f"{at}.pair: {pair!r} found, two estimates are needed"
-            raise FileFormatError(msg)
-        averaged.setdefault(source, []).append((pair[0], pair[1]))
-    return averaged
-
-
-def _within_matrix(
-    source: str, members: list[str], estimates: list[str], cells: Mapping[tuple[str, str], Row], table: Path
-) -> np.ndarray | None:
-    """Matrix of one source in one experiment; ``None`` if the table has no row for it."""
-    rows = [cells.get((source, e)) for e in members]
-    if not any(rows):
-        return None
-    matrix = np.eye(len(members))
-    for i, row in enumerate(rows):
-        if row is None:
-            msg = f"{table}: source {source!r} has no row for estimate {members[i]!r}; add it"
-            raise FileFormatError(msg)
-        for other in estimates:
-            if other not in members and row.cells[other]:
-                msg = (
-                    f"{row.where}, column {other!r}: {row.cells[other]!r} found between experiments; leave the cell "
-                    "empty and state it in an assumption set"
-                )
-                raise FileFormatError(msg)
-        for j, other in enumerate(members):
-            value = number(row.cells[other], where=f"{row.where}, column {other!r}")
-            if not -1 <= value <= 1:
-                msg = f"{row.where}, column {other!r}: {value:g} found, a correlation lies in [-1, 1]; correct it"
-                raise InvalidMatrixError(msg)
-            matrix[i, j] = value
-    return matrix
+def _read_impact_groups(document: Mapping[str, Any], where: str, nuisances: list[str]) -> dict[str, tuple[str, ...]]:
+    """Name of a group -> its nuisances; the only member ``stat`` means the statistical part."""
+    found: dict[str, tuple[str, ...]] = {}
+    listed = entries(document, "impact_groups", where=where) if "impact_groups" in document else []
+    places = []
+    for place, entry in listed:
+        check_keys(entry, ("name", "nuisances"), required=("name", "nuisances"), where=place)
+        members = tuple(texts(entry, "nuisances", where=place))
+        if members != (STATISTICS_GROUP,):
+            check_names(members, where=f"{place}.nuisances")
+            for member in members:
+                known_name(member, nuisances, kind="nuisance", where=f"{place}.nuisances")
+        name = text(entry, "name", where=place)
+        places.append(name)
+        check_names(places, where=f"{where}: impact_groups")
+        found[name] = members
+    return found

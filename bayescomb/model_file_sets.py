@@ -1,17 +1,25 @@
-"""Reader of the assumption sets of ``model.toml``: coefficients per pair and per category, and sets that extend others."""
+"""Reader of the assumption sets of ``model.toml``: coefficients per pair and per category, blocks, sets that extend others.
+
+A category coefficient speaks of all nuisances of a source, of which those of the budget go by their estimates and those of
+``[[measurements]]`` by their own names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bayescomb.assumptions import AssumptionSet, CorrelationCoefficient, CorrelationPair
+from bayescomb.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.checks import check_names, known_name, located
 from bayescomb.errors import DuplicateNameError, FileFormatError, RangeError
+from bayescomb.measurements import Measurement
+from bayescomb.model_file_blocks import BlockTables
+from bayescomb.model_file_budget import nuisance_name
 from bayescomb.tables import number
 from bayescomb.toml_values import check_keys, entries, flag, text, texts
 
-__all__ = ["read_assumption_sets"]
+__all__ = ["Scope", "category_scope", "read_assumption_sets"]
 
 COEFFICIENT_KEYS = (
     "name", "title", "source", "between", "blocks", "negative", "pairs", "opposite_pairs", "nominal", "low", "high", "prior",
@@ -20,41 +28,98 @@ COEFFICIENT_KEYS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What category coefficients may speak of.
+
+    Attributes:
+        sources: known sources.
+        experiments: experiment -> its estimates in the budget.
+        members: source -> experiment -> label -> nuisance; the label is the estimate of a nuisance of the budget, and the
+            nuisance itself otherwise.
+    """
+
+    sources: Collection[str]
+    experiments: Mapping[str, Sequence[str]]
+    members: Mapping[str, Mapping[str, Mapping[str, str]]]
+
+    def labels(self, source: str) -> dict[str, str]:
+        """Label -> nuisance of a source, of all experiments."""
+        return {label: name for found in self.members.get(source, {}).values() for label, name in found.items()}
+
+
+def category_scope(
+    budget: Mapping[str, Sequence[str]],
+    budget_sources: Sequence[str],
+    measurements: Sequence[Measurement],
+    *,
+    sources: Collection[str],
+) -> Scope:
+    """The scope of a budget (experiment -> its estimates) and of other measurements."""
+    experiments: dict[str, Sequence[str]] = dict(budget)
+    members: dict[str, dict[str, dict[str, str]]] = {}
+    for source in budget_sources:
+        members[source] = {key: {e: nuisance_name(source, e) for e in names} for key, names in budget.items()}
+    for measurement in measurements:
+        experiments.setdefault(measurement.experiment, ())
+        for nuisance in measurement.all_nuisances:
+            found = members.setdefault(nuisance.source, {}).setdefault(measurement.experiment, {})
+            found[nuisance.name] = nuisance.name
+    return Scope(sources=sources, experiments=experiments, members=members)
+
+
 def read_assumption_sets(
-    document: Mapping[str, Any], *, where: str, budget: Mapping[str, list[str]], sources: Collection[str]
+    document: Mapping[str, Any],
+    *,
+    where: str,
+    scope: Scope,
+    common: Sequence[CorrelationBlock],
+    tables: BlockTables,
 ) -> dict[str, AssumptionSet]:
-    """The named sets, in order; one that ``extends`` another replaces its coefficients by name and adds the rest.
+    """The named sets, in order; one that ``extends`` another replaces its coefficients and blocks by name and adds the rest.
 
     Args:
         document: the TOML document.
         where: its file, for messages.
-        budget: experiment -> names of its estimates.
-        sources: known sources.
+        scope: what category coefficients may speak of.
+        common: blocks that every set begins with.
+        tables: tables of the sets' own blocks.
 
     Raises:
-        FileFormatError, UnknownNameError, DuplicateNameError, RangeError: as the content demands.
+        FileFormatError, UnknownNameError, DuplicateNameError, RangeError, InvalidNumberError, InvalidMatrixError: as the
+            content demands.
     """
+    own_blocks: dict[str, dict[str, CorrelationBlock]] = {}
     sets: dict[str, AssumptionSet] = {}
     for place, entry in entries(document, "assumption_sets", where=where):
-        check_keys(entry, ("name", "description", "extends", "coefficients"), required=("name",), where=place)
+        check_keys(entry, ("name", "description", "extends", "coefficients", "blocks"), required=("name",), where=place)
         name = text(entry, "name", where=place)
         if name in sets:
             msg = f"{place}: assumption set {name!r} stands twice; every set needs its own name"
             raise DuplicateNameError(msg)
         inherited: dict[str, CorrelationCoefficient] = {}
+        blocks: dict[str, CorrelationBlock] = {}
         if "extends" in entry:
             base = known_name(text(entry, "extends", where=place), sets, kind="assumption set", where=place)
             inherited = {c.name: c for c in sets[base].coefficients}
+            blocks = own_blocks[base]
         own: dict[str, CorrelationCoefficient] = {}
         for at, table in entries(entry, "coefficients", where=place) if "coefficients" in entry else []:
-            coefficient = _read_coefficient(table, at, budget=budget, sources=sources, inherited=inherited)
+            coefficient = _read_coefficient(table, at, scope=scope, inherited=inherited)
             if coefficient.name in own:
                 msg = f"{at}: coefficient {coefficient.name!r} stands twice in this set; keep one"
                 raise DuplicateNameError(msg)
             own[coefficient.name] = coefficient
         coefficients = tuple((inherited | own).values())
         description = text(entry, "description", where=place, default="")
-        sets[name] = AssumptionSet(name=name, description=description, coefficients=coefficients)
+        own_blocks[name] = blocks | {b.name: b for b in tables.named(entry, where=place)}
+        with located(place):
+            sets[name] = AssumptionSet(
+                name=name,
+                description=description,
+                coefficients=coefficients,
+                blocks=(*common, *own_blocks[name].values()),
+            )
     if not sets:
         msg = f"{where}: no assumption set; give at least one [[assumption_sets]] with a name"
         raise FileFormatError(msg)
@@ -65,15 +130,14 @@ def _read_coefficient(
     table: Mapping[str, Any],
     where: str,
     *,
-    budget: Mapping[str, list[str]],
-    sources: Collection[str],
+    scope: Scope,
     inherited: Mapping[str, CorrelationCoefficient],
 ) -> CorrelationCoefficient:
     check_keys(table, COEFFICIENT_KEYS, required=("name", "nominal"), where=where)
     name = text(table, "name", where=where)
     source = text(table, "source", where=where, default="")
     if source:
-        known_name(source, sources, kind="source", where=where)
+        known_name(source, scope.sources, kind="source", where=where)
     stated = {"between": ("between",), "blocks": ("blocks",), "pairs": ("pairs", "opposite_pairs")}
     ways = [way for way, keys in stated.items() if any(key in table for key in keys)]
     if len(ways) > 1 or (not ways and name not in inherited):
@@ -87,7 +151,7 @@ def _read_coefficient(
     elif ways == ["pairs"]:
         pairs = (*_read_pairs(table, "pairs", 1, where), *_read_pairs(table, "opposite_pairs", -1, where))
     else:
-        pairs = _category_pairs(table, source, where, budget)
+        pairs = _category_pairs(table, source, where, scope)
     if not pairs:
         msg = f"{where}: it correlates nothing; name at least one pair, or remove the coefficient"
         raise FileFormatError(msg)
@@ -134,18 +198,23 @@ def _read_pairs(table: Mapping[str, Any], key: str, sign: int, where: str) -> li
         msg = f"{where}.{key}: {listed!r} found, a list of pairs of nuisance names is needed"
         raise FileFormatError(msg)
     for pair in listed:
-        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(p, str) for p in pair):
-            msg = f"{where}.{key}: {pair!r} found, a list of two nuisance names is needed"
+        names, own = (pair[:2], pair[2:]) if isinstance(pair, list) else ([], [])
+        if len(names) != 2 or not all(isinstance(p, str) for p in names) or not _is_sign(own, allowed=key == "pairs"):
+            extra = ", with -1 behind them where the sign is opposite" if key == "pairs" else ""
+            msg = f"{where}.{key}: {pair!r} found, a list of two nuisance names is needed{extra}"
             raise FileFormatError(msg)
         with located(f"{where}.{key}"):
-            pairs.append(CorrelationPair(first=pair[0], second=pair[1], sign=sign))
+            pairs.append(CorrelationPair(first=names[0], second=names[1], sign=own[0] if own else sign))
     return pairs
 
 
-def _category_pairs(
-    table: Mapping[str, Any], source: str, where: str, budget: Mapping[str, list[str]]
-) -> tuple[CorrelationPair, ...]:
-    """Pairs of a category: every left with every right estimate, sign = product of the estimates' signs."""
+def _is_sign(found: list[Any], *, allowed: bool) -> bool:
+    """Whether what stands behind two names is nothing, or a sign where that is allowed."""
+    return not found or (allowed and len(found) == 1 and type(found[0]) is int and found[0] in (-1, 1))
+
+
+def _category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Scope) -> tuple[CorrelationPair, ...]:
+    """Pairs of a category: every left with every right member, sign = product of the members' signs."""
     if not source:
         msg = f"{where}: 'between' and 'blocks' speak of estimates; name the 'source' whose nuisances are meant"
         raise FileFormatError(msg)
@@ -155,26 +224,26 @@ def _category_pairs(
             msg = f"{where}.between: {ends!r} found, the names of two experiments are needed"
             raise FileFormatError(msg)
         for end in ends:
-            known_name(end, budget, kind="experiment", where=f"{where}.between")
-        blocks = [(budget[ends[0]], budget[ends[1]])]
+            known_name(end, scope.experiments, kind="experiment", where=f"{where}.between")
+        left, right = ([*scope.members.get(source, {}).get(end, {})] for end in ends)
+        blocks = [(left, right)]
     else:
         blocks = []
         for place, block in entries(table, "blocks", where=where):
             check_keys(block, ("left", "right"), required=("left", "right"), where=place)
             blocks.append((texts(block, "left", where=place), texts(block, "right", where=place)))
-    estimates = [name for names in budget.values() for name in names]
+    nuisances = scope.labels(source)
+    kind = "estimate" if all(label != name for label, name in nuisances.items()) else "estimate or nuisance"
     negative = texts(table, "negative", where=where, default=[])
     involved = [e for block in blocks for side in block for e in side]
     for name in involved:
-        known_name(name, estimates, kind="estimate", where=where)
+        known_name(name, nuisances, kind=kind, where=where)
     check_names(negative, where=f"{where}.negative", allow_empty=True)
     for name in negative:
-        known_name(name, involved, kind="estimate of this coefficient", where=f"{where}.negative")
+        known_name(name, involved, kind=f"{kind} of this coefficient", where=f"{where}.negative")
     with located(where):
         return tuple(
-            CorrelationPair(
-                first=f"{source}[{a}]", second=f"{source}[{b}]", sign=-1 if (a in negative) != (b in negative) else 1
-            )
+            CorrelationPair(first=nuisances[a], second=nuisances[b], sign=-1 if (a in negative) != (b in negative) else 1)
             for left, right in blocks
             for a in left
             for b in right

@@ -10,6 +10,7 @@ free nuisances and z.  Its algebra integrates or profiles the nuisances at given
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,7 +162,7 @@ class Curved:
     def arguments(self, theta: Any, *, xp: Any = np) -> tuple[Any, Any]:
         """Values of the (explicit, free) nuisances, and shifts of the estimates by the others (0 but for Pearson)."""
         _, free, z = self.split(theta)
-        y = self.mean + xp.dot(self.basis, z)
+        y = self.mean + _apply(self.basis, z, xp)
         n = len(self.parts.explicit)
         shifts = y[n:] - self.parts.shifts @ self.parts.centre if self.parts.pearson else np.zeros(len(self.parts.measured))
         return xp.concatenate([y[:n], free]), shifts
@@ -169,7 +170,7 @@ class Curved:
     def prediction(self, theta: Any, *, positive: Any = None, xp: Any = np) -> Any:
         """X of the estimates, without the shifts of nuisances that are integrated; for symbols with ``pytensor.tensor``."""
         nuisances, shifts = self.arguments(theta, xp=xp)
-        t = xp.dot(self.parts.design, self.split(theta)[0])
+        t = _apply(self.parts.design, self.split(theta)[0], xp)
         side = nuisances >= 0 if positive is None else positive
         return self.parts.responses.predict(t, nuisances, positive=side, xp=xp) + shifts
 
@@ -182,7 +183,7 @@ class Curved:
         """Pearson's part of chi2, and -log det of its weights relative to Neyman's."""
         measured = self.parts.measured
         ratio = xp.abs(prediction / measured)
-        white = xp.dot(self.parts.factor, (measured - prediction) / xp.sqrt(ratio))
+        white = _apply(self.parts.factor, (measured - prediction) / xp.sqrt(ratio), xp)
         return xp.sum(white**2), xp.sum(xp.log(ratio))
 
 
@@ -192,26 +193,41 @@ class NonlinearModel:
 
     Attributes:
         curved: theta -> predictions and q.
-        linear: rows over q and the N nuisances, whose prior mean is 0 here (``mean`` is moved to the offset).
-        mean: m, prior mean of the N nuisances.
+        linear: rows over q and the N nuisances, whose prior mean is 0 here (it is moved to the offset).
+        white_sizes: number of z of each group, in the order of the last rows.
     """
 
     curved: Curved
     linear: LinearModel
-    mean: FloatArray
+    white_sizes: tuple[int, ...]
 
 
-def nonlinear_model(parts: NonlinearParts, *, correlation: FloatArray, mean: FloatArray | None = None) -> NonlinearModel:
+def nonlinear_model(
+    parts: NonlinearParts,
+    *,
+    correlation: FloatArray,
+    mean: FloatArray | None = None,
+    groups: Sequence[IntArray] | None = None,
+) -> NonlinearModel:
     """The model at a prior N(m, C) of the nuisances.
 
     Args:
         parts: N nuisances.
         correlation: C, shape (N, N); singular is fine.
         mean: m, shape (N,); 0 by default.
+        groups: positions of nuisances that no prior correlation joins; each gets z of its own, the last one's rows come
+            last, so that its nuisances can be kept where the others are integrated.  One group of all by default.
     """
     mean = np.zeros(len(parts.bound)) if mean is None else mean
     functionals = parts.functionals
-    basis, inverse = _range_basis(functionals @ correlation @ functionals.T)
+    bases, white_loading = [], [np.zeros((0, len(parts.bound)))]
+    for group in [np.arange(len(parts.bound))] if groups is None else groups:
+        inside = np.zeros_like(functionals)
+        inside[:, group] = functionals[:, group]
+        basis, inverse = _range_basis(inside @ correlation @ inside.T)
+        bases.append(basis)
+        white_loading.append(inverse @ inside)
+    basis, white = np.hstack(bases), np.vstack(white_loading)
     n_estimates = 0 if parts.pearson else len(parts.measured)
     n_free, n_white = len(parts.free), basis.shape[1]
     n_data = len(parts.data_signs)
@@ -220,7 +236,7 @@ def nonlinear_model(parts: NonlinearParts, *, correlation: FloatArray, mean: Flo
     design[n_estimates : n_estimates + n_data, n_estimates : n_estimates + n_free] = parts.data_design
     design[n_estimates + n_data :, n_estimates + n_free :] = -np.eye(n_white)
     shifts = (parts.factor @ parts.shifts)[:n_estimates]
-    loading = np.vstack([shifts, parts.data_loading, inverse @ functionals])
+    loading = np.vstack([shifts, parts.data_loading, white])
     offset = np.concatenate(
         [shifts @ (parts.centre - mean), parts.data_offset - parts.data_loading @ mean, np.zeros(n_white)]
     )
@@ -234,7 +250,16 @@ def nonlinear_model(parts: NonlinearParts, *, correlation: FloatArray, mean: Flo
         offset=offset,
         signs=np.concatenate([np.ones(n_estimates), parts.data_signs, np.zeros(n_white)]),
     )
-    return NonlinearModel(curved=Curved(parts=parts, mean=functionals @ mean, basis=basis), linear=linear, mean=mean)
+    return NonlinearModel(
+        curved=Curved(parts=parts, mean=functionals @ mean, basis=basis),
+        linear=linear,
+        white_sizes=tuple(b.shape[1] for b in bases),
+    )
+
+
+def _apply(matrix: FloatArray, vector: Any, xp: Any) -> Any:
+    """Matrix times vector; for symbols as a sum, because PyTensor's dot asks for a BLAS library that few machines have."""
+    return matrix @ vector if xp is np else xp.sum(matrix * vector, axis=1)
 
 
 def _range_basis(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:

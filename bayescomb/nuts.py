@@ -75,13 +75,16 @@ def compile_model(model: pm.Model, *, backend: str = "auto", spread: dict[str, f
         )
     mode = pytensor.compile.mode.Mode(linker="vm", optimizer="fast_run")
     point = model.initial_point()
-    density = model.logp_dlogp_function(ravel_inputs=True, mode=mode, initial_point=point)
+    # The matrices that PyTensor itself multiplies are a few rows in size: it need not look, and warn, for a BLAS library.
+    with pytensor.config.change_flags(blas__ldflags=""):
+        density = model.logp_dlogp_function(ravel_inputs=True, mode=mode, initial_point=point)
     density.set_extra_values({})
     function = density._pytensor_function  # raw function: nutpie checks its own inputs
     start = np.concatenate([np.ravel(v) for v in point.values()])
     width = np.concatenate([np.full(np.size(v), _width(model, name, spread or {})) for name, v in point.items()])
     outputs = [v for v in model.unobserved_value_vars if v.name in names]
-    transform = model.compile_fn(outputs, inputs=model.value_vars, mode=mode, point_fn=False)
+    with pytensor.config.change_flags(blas__ldflags=""):
+        transform = model.compile_fn(outputs, inputs=model.value_vars, mode=mode, point_fn=False)
     shapes = {name: np.shape(value) for name, value in point.items()}
 
     def constrain(draws: FloatArray) -> dict[str, FloatArray]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayescomb.assumptions import CorrelationCoefficient
 from bayescomb.checks import check_choice
 from bayescomb.correlation import CorrelationFamily, NuisanceBlock, correlation_family
+from bayescomb.curved_plan import CurvedPlan, curved_plan
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, face_basis, feasible_region
 from bayescomb.inputs import Combination
@@ -47,7 +48,8 @@ class SamplingPlan:
     Attributes:
         combination: what is sampled.
         family: C(r) over all coefficients.
-        model: the full linear model.
+        model: the full linear model; where chi2 is not quadratic its parameters are those of ``curved``.
+        curved: what is not linear, ``None`` where chi2 is quadratic.
         fixed_correlation: C with the coefficients that are not sampled at their fixed values, repairs applied, and the
             sampled ones at 0, shape (N, N).
         sampled: positions of the sampled coefficients in the family, shape (K,).
@@ -64,6 +66,7 @@ class SamplingPlan:
     combination: Combination
     family: CorrelationFamily
     model: LinearModel
+    curved: CurvedPlan | None
     fixed_correlation: FloatArray
     sampled: IntArray
     low: FloatArray
@@ -76,6 +79,13 @@ class SamplingPlan:
     patterns: FloatArray
     repairs: tuple[Repair, ...]
     statements: tuple[Statement, ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Observables and free nuisances, the variables of the posterior besides the coefficients and the nuisances."""
+        if self.curved is None:
+            return self.model.parameters
+        return self.curved.map.parts.observables + self.curved.map.parts.free
 
     @property
     def coefficients(self) -> tuple[CorrelationCoefficient, ...]:
@@ -104,6 +114,15 @@ class SamplingPlan:
             matrix[:, a[both], b[both]] = entries
             matrix[:, b[both], a[both]] = entries
         return matrix
+
+    @property
+    def explicit_prior(self) -> tuple[FloatArray, FloatArray]:
+        """S(r) = base + sum_c r_c patterns_c of the explicit directions whose prior the coefficients change.
+
+        They are the last rows of the reduced model; shapes (k, k) and (K, k, k).
+        """
+        cut = len(self.base) - (self.curved.n_kept if self.curved is not None else 0)
+        return self.base[cut:, cut:], self.patterns[:, cut:, cut:]
 
     def feasible(self) -> Callable[[FloatArray], NDArray[np.bool_]] | None:
         """Test of points of shape (m, K) for the blocks that the box alone does not keep feasible."""
@@ -145,7 +164,7 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         InfeasibleCorrelationError: a block has no feasible value in its range and no repair was asked for.
     """
     check_choice(correlations, ("prior", "nominal"), where="correlations")
-    family, model = correlation_family(combination), linear_model(combination)
+    family = correlation_family(combination)
     wanted = [i for i, c in enumerate(family.coefficients) if c.sampled] if correlations == "prior" else []
     draft = _Draft(
         fixed=family.correlation(family.nominal),
@@ -175,7 +194,14 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
     for radial_block in radial:
         initial[radial_block.index] = radial_block.centre
     kept = _kept_nuisances(family, sampled)
-    reduced = integrate_out(model, kept, draft.fixed)
+    curved: CurvedPlan | None = None
+    if combination.quadratic:
+        model = linear_model(combination)
+        reduced = integrate_out(model, kept, draft.fixed)
+    else:
+        at_start = _with_coefficients(family, draft.fixed, sampled, initial)
+        curved = curved_plan(combination, at_start, kept)
+        model, reduced = curved.model, curved.reduced
     loading = np.zeros((len(reduced.offset), len(family.nuisances)))
     loading[:, kept] = reduced.loading
     patterns = np.array([family.projected_pattern(int(c), loading) for c in sampled])
@@ -183,6 +209,7 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         combination=combination,
         family=family,
         model=model,
+        curved=curved,
         fixed_correlation=draft.fixed,
         sampled=sampled,
         low=low,
@@ -196,6 +223,16 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         repairs=tuple(draft.repairs),
         statements=tuple(draft.statements) if correlations == "prior" else feasibility_statements(combination),
     )
+
+
+def _with_coefficients(
+    family: CorrelationFamily, fixed: FloatArray, sampled: IntArray, coefficients: FloatArray
+) -> FloatArray:
+    matrix = fixed.copy()
+    for value, c in zip(coefficients, sampled, strict=True):
+        first, second, sign = family.pairs[c]
+        matrix[first, second] = matrix[second, first] = value * sign
+    return matrix
 
 
 def _kept_nuisances(family: CorrelationFamily, sampled: IntArray) -> IntArray:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from bayescomb.checks import check_choice
 from bayescomb.errors import OptionError
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import solve
-from bayescomb.model import ENGINES, build_model
+from bayescomb.model import ENGINES, build_model, starting_point
+from bayescomb.normalisation import normalised_names
 from bayescomb.nuts import compile_model, run_nuts
 from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import prior_draws
@@ -89,25 +89,32 @@ def sample(
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     plan = sampling_plan(combination, correlations=correlations)
     model = model if model is not None else build_model(combination, engine=engine, plan=plan)
-    start = solve(plan.model, plan.correlation(plan.initial[None])[0])
-    spread = dict(zip(plan.model.parameters, np.sqrt(np.diag(start.covariance)), strict=True))
+    spread = dict(zip(plan.parameters, starting_point(plan)[1], strict=True))
     clock = time.perf_counter()
     compiled = compile_model(model, backend=backend, spread=spread)
     compile_time = time.perf_counter() - clock
     show = sys.stderr.isatty() if progress is None else progress
-    draws_of, statistics = run_nuts(compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show)
+    # Curvature at the edge of a feasible set asks for shorter steps where the set's own map is not the whole of it.
+    accept = 0.9 if plan.curved is None else 0.97
+    draws_of, statistics = run_nuts(
+        compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show, target_accept=accept
+    )
     sampling_time = time.perf_counter() - clock - compile_time
     log.info(f"compiled in {compile_time:.1f} s, sampled in {sampling_time:.1f} s")
-    posterior = draws_of.drop_vars("white_nuisance", errors="ignore")
     not_recovered: dict[str, str] = {}
+    posterior = draws_of
     if engine == "marginal":
-        posterior, not_recovered = _with_nuisances(plan, posterior, seed)
+        posterior, not_recovered = _with_nuisances(plan, draws_of, seed)
+    posterior = posterior.drop_vars("white_nuisance", errors="ignore").drop_dims("white", errors="ignore")
     tree = {
         "posterior": _labelled(combination, posterior),
         "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
-        "conditional": _conditional(plan, posterior),
         "observed_data": _observed(combination),
     }
+    if combination.normalise:
+        tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
+    elif plan.curved is None:
+        tree["conditional"] = _conditional(plan, posterior)
     if len(plan.sampled):
         tree["prior"] = _prior(plan, draws=draws, chains=chains, seed=seed)
     result = xr.DataTree.from_dict(tree)
@@ -122,7 +129,8 @@ def sample(
         "correlations": correlations,
         "engine": engine,
         "backend": compiled.backend,
-        "chi2_form": "neyman",
+        "chi2_form": combination.chi2,
+        "nuisance_values": combination.nuisance_values,
         "seed": seed,
         "draws": draws,
         "tune": tune,
@@ -141,15 +149,42 @@ def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, Flo
     """Coefficients (n, K) and parameters (n, P) of all chains one after the other."""
     n = posterior.sizes["chain"] * posterior.sizes["draw"]
     coefficients = posterior["rho"].to_numpy().reshape(n, -1) if "rho" in posterior else np.zeros((n, 0))
-    parameters = np.column_stack([posterior[p].to_numpy().reshape(n) for p in plan.model.parameters])
+    parameters = np.column_stack([posterior[p].to_numpy().reshape(n) for p in plan.parameters])
     return coefficients, parameters
+
+
+def _linear_parameters(
+    plan: SamplingPlan, posterior: xr.Dataset, coefficients: FloatArray, parameters: FloatArray
+) -> FloatArray:
+    """Parameters of the linear model for every draw: those of the posterior, or the q that they and z determine."""
+    curved = plan.curved
+    if curved is None:
+        return parameters
+    size = len(curved.offset)
+    white = posterior["white_explicit"].to_numpy().reshape(-1, size) if size else np.zeros((len(parameters), 0))
+    base, patterns = plan.explicit_prior
+    roots = np.linalg.cholesky(base + np.tensordot(coefficients, patterns, axes=1))
+    return curved.pseudo_parameters(parameters, white, roots)
+
+
+def _normalised(combination: Combination, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """The posterior with its observables divided by their sum, draw by draw, and the observables as they were sampled."""
+    names = normalised_names(combination)
+    total = sum(posterior[name] for name in names)
+    divided = posterior.copy()
+    for name in names:
+        divided[name] = posterior[name] / total
+        divided[name].attrs = {"unit": "", "title": posterior[name].attrs["title"]}
+    return divided, posterior[names]
 
 
 def _with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tuple[xr.Dataset, dict[str, str]]:
     """The posterior with exact draws of its nuisances."""
     recoverable = recoverable_nuisances(plan)
     rng = np.random.default_rng([seed, 1])
-    nuisances = recover_nuisances(plan, recoverable, *_stacked(plan, posterior), rng=rng)
+    coefficients, parameters = _stacked(plan, posterior)
+    linear = _linear_parameters(plan, posterior, coefficients, parameters)
+    nuisances = recover_nuisances(plan, recoverable, coefficients, linear, rng=rng)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], nuisances.shape[1])
     names = [plan.model.nuisances[i] for i in recoverable.index]
     array = xr.DataArray(nuisances.reshape(shape), dims=("chain", "draw", "nuisance"), coords={"nuisance": names})
@@ -171,7 +206,7 @@ def _conditional(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
     mean, sd = conditional_moments(plan, _stacked(plan, posterior)[0])
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], mean.shape[1])
     dims = ("chain", "draw", "parameter")
-    coords = {"parameter": list(plan.model.parameters), "chain": posterior["chain"], "draw": posterior["draw"]}
+    coords = {"parameter": list(plan.parameters), "chain": posterior["chain"], "draw": posterior["draw"]}
     return xr.Dataset({"mean": (dims, mean.reshape(shape)), "sd": (dims, sd.reshape(shape))}, coords)
 
 

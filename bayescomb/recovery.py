@@ -3,6 +3,9 @@
 With d = w_0 - K p the data say d = F lambda + e, e ~ N(0, J), and lambda ~ N(0, C(r)).  For the recovered nuisances a and
 the rest b (whose covariance stays in the noise) Matheron's rule draws from the conditional exactly: take a_0 ~ N(0, C_aa)
 and e_0 ~ N(0, V - F_a C_aa F_a^T), then a = a_0 + C_aa F_a^T V^-1 (d - F_a a_0 - e_0).  Nothing inverts C.
+
+Rows of sign -1, which constraints above 1 give, widen the prior instead of adding noise: with M = -V_--^-1 (the part of V
+in those rows) a_0 ~ N(0, C + C F_-^T M F_- C), and F_a a_0 + e_0 is left out of those rows.
 """
 
 from __future__ import annotations
@@ -98,12 +101,40 @@ def _recover_chunk(
         correlation = plan.correlation(coefficients, block.nuisances)
         reach[:, :, column] = model.loading[:, block.nuisances] @ correlation
         prior[:, column] = _draw_gaussian(correlation, rng)
-    loading = model.loading[:, index]
     total = total_covariance(plan, coefficients)
-    noise = _draw_gaussian(total - reach @ loading.T, rng)
-    residual = model.offset - parameters @ model.design.T - prior @ loading.T - noise
-    solved = np.linalg.solve(total, residual[..., None])[..., 0]
+    loading = model.loading[:, index]
+    residual = model.offset - parameters @ model.design.T
+    everything = len(index) == len(model.nuisances)
+    negative = model.signs < 0
+    if negative.any():
+        eigenvalues, vectors = np.linalg.eigh(-total[:, negative][:, :, negative])
+        if not everything or eigenvalues.min() <= 0:
+            return _draw_directly(plan, recoverable, coefficients, total, reach, residual, rng)
+        white = rng.standard_normal(eigenvalues.shape) / np.sqrt(eigenvalues)
+        prior += np.einsum("nkm,nk->nm", reach[:, negative], np.einsum("nij,nj->ni", vectors, white))
+    if everything:
+        noise = rng.standard_normal((n, rows)) * np.sqrt(np.maximum(model.signs, 0.0))
+    else:
+        noise = _draw_gaussian(total - reach @ loading.T, rng)
+    simulated = prior @ loading.T + noise
+    simulated[:, negative] = 0.0
+    solved = np.linalg.solve(total, (residual - simulated)[..., None])[..., 0]
     return prior + np.einsum("nrm,nr->nm", reach, solved)
+
+
+def _draw_directly(
+    plan: SamplingPlan,
+    recoverable: Recoverable,
+    coefficients: FloatArray,
+    total: FloatArray,
+    reach: FloatArray,
+    residual: FloatArray,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Draws from the conditional covariance itself, a matrix over the nuisances for every draw: slow, and always right."""
+    gain = np.swapaxes(np.linalg.solve(total, reach), 1, 2)
+    mean = np.einsum("nmr,nr->nm", gain, residual)
+    return mean + _draw_gaussian(plan.correlation(coefficients, recoverable.index) - gain @ reach, rng)
 
 
 def total_covariance(plan: SamplingPlan, coefficients: FloatArray) -> FloatArray:

@@ -151,7 +151,7 @@ def test_two_fits_that_share_nuisances_equal_the_joint_fit_of_their_data():
     np.testing.assert_allclose(fit.pulls, best[[2, 3, 4, 2, 3, 5]], rtol=1e-10)
     np.testing.assert_allclose(fit.constraints, np.sqrt(np.diag(covariance))[[2, 3, 4, 2, 3, 5]], rtol=1e-10)
     chi2 = np.sum((data.ravel() - joint @ best) ** 2) + np.sum(best[2:] ** 2)
-    np.testing.assert_allclose(fit.chi2 + data_chi2_of_own_fits(designs, data), chi2, rtol=1e-10)
+    np.testing.assert_allclose(fit.chi2 + fit.own_chi2 + data_chi2_of_own_fits(designs, data), chi2, rtol=1e-10)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.6, -0.95])
@@ -171,7 +171,7 @@ def test_two_fits_with_correlated_nuisances_equal_the_joint_fit_of_their_data(rh
     np.testing.assert_allclose(fit.pulls, best[2:], rtol=1e-9)
     np.testing.assert_allclose(fit.constraints, np.sqrt(np.diag(covariance))[2:], rtol=1e-9)
     chi2 = np.sum((data.ravel() - joint @ best) ** 2) + best[2:] @ np.linalg.solve(correlation, best[2:])
-    np.testing.assert_allclose(fit.chi2 + data_chi2_of_own_fits(designs, data), chi2, rtol=1e-10)
+    np.testing.assert_allclose(fit.chi2 + fit.own_chi2 + data_chi2_of_own_fits(designs, data), chi2, rtol=1e-10)
 
 
 def overconstrained_fit(rng):

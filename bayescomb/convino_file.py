@@ -1,0 +1,254 @@
+"""Reader of Convino base files (Kieseler, EPJC 77 (2017) 792), so that existing configurations run as they are.
+
+What is read differently from the original program, because it would drop or misread something there without a word, is
+warned of with file and line; what would change a number that way is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bayescomb.assumptions import AssumptionSet
+from bayescomb.checks import known_name, located
+from bayescomb.convino_blocks import BASE_BLOCKS, Block, Line, read_blocks, shown, starts_block, warn
+from bayescomb.convino_correlations import read_correlations
+from bayescomb.convino_entries import Entry, check_stray, entries, known_key, summands, unique, without_semicolon
+from bayescomb.convino_measurement import MeasurementFile, read_measurement
+from bayescomb.convino_values import STATISTICS, check_name, count, flag
+from bayescomb.errors import DuplicateNameError, FileFormatError, OptionError, UnknownNameError
+from bayescomb.inputs import Combination, Observable
+from bayescomb.measurements import Nuisance
+from bayescomb.tables import read_text
+
+__all__ = ["ASSUMPTIONS", "load_convino", "looks_like_convino"]
+
+ASSUMPTIONS: Final = "nominal"
+GLOBAL_KEYS: Final = ("isDifferential", "normalise", "normalisedInput")
+REQUIRED: Final = ("global", "inputs", "observables", "correlations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Names:
+    """All names of the measurement files.
+
+    Attributes:
+        estimates: estimate -> where it is introduced.
+        nuisances: name -> nuisance.
+    """
+
+    estimates: Mapping[str, str]
+    nuisances: Mapping[str, Nuisance]
+
+
+def looks_like_convino(path: Path) -> bool:
+    """Whether a file is a Convino base file: not TOML by its name, and with an ``[inputs]`` block."""
+    if path.suffix == ".toml":
+        return False
+    try:
+        return starts_block(read_text(path), "inputs")
+    except FileFormatError:
+        return False
+
+
+def load_convino(path: str | Path) -> Combination:
+    """Read a combination from a Convino base file and the measurement files it names.
+
+    Nuisances keep their names; the assumption set is called ``"nominal"``, its ranges are uniform priors.  An estimate in
+    no observable is a spectator, an observable with the name of the estimate, after all others.
+
+    Args:
+        path: the base file.
+
+    Raises:
+        FileFormatError: a file has the wrong form; the other bayescomb errors for wrong content, each with file and line.
+    """
+    path = Path(path)
+    blocks = read_blocks(path, allowed=BASE_BLOCKS, required=REQUIRED)
+    settings = _read_global(blocks["global"])
+    inputs = _read_inputs(blocks["inputs"])
+    files = []
+    for entry in inputs:
+        with located(entry.where):
+            files.append(read_measurement(path.parent / entry.value))
+    names = _names(files)
+    observables = _read_observables(blocks["observables"], names)
+    if settings.get("isDifferential") and not observables:
+        observables = _by_position(files, names, blocks["inputs"].where)
+    observable_of = {e: name for name, members in observables.items() for e in members}
+    spectators = [e for e in names.estimates if e not in observable_of]
+    observable_of |= {e: e for e in spectators}
+    coefficients = read_correlations(blocks["correlations"], names.nuisances, names.estimates)
+    groups = _read_impacts(blocks["uncertainty impacts"], names) if "uncertainty impacts" in blocks else {}
+    measurements = [
+        file.measurement(name, observable_of) for file, name in zip(files, _measurement_names(files), strict=True)
+    ]
+    with located(str(path)):
+        return Combination(
+            name=path.stem.strip() or "combination",
+            measurements=tuple(measurements),
+            observables=(
+                *(Observable(name=name) for name in observables),
+                *(Observable(name=name, spectator=True) for name in spectators),
+            ),
+            assumption_sets={ASSUMPTIONS: AssumptionSet(name=ASSUMPTIONS, coefficients=coefficients)},
+            assumptions=ASSUMPTIONS,
+            treatment="nuisance",
+            normalise=settings.get("normalise", False),
+            impact_groups=groups,
+        )
+
+
+def _read_global(block: Block) -> dict[str, bool]:
+    pieces = [
+        Line(where=line.where, text=piece.strip()) for line in block.lines for piece in line.text.split(",") if piece.strip()
+    ]
+    found, stray = entries(Block(name=block.name, where=block.where, lines=tuple(pieces)))
+    check_stray(stray, GLOBAL_KEYS, block=block.name)
+    settings = {}
+    for key, entry in unique(found, block=block.name).items():
+        if known_key(entry, GLOBAL_KEYS, block=block.name):
+            settings[key] = flag(without_semicolon(entry), where=f"{entry.where}: {key}")
+            if key == "normalisedInput" and settings[key]:
+                msg = f"{entry.where}: normalisedInput = true is not offered; leave out one bin of a normalised input"
+                raise OptionError(msg)
+    return settings
+
+
+def _read_inputs(block: Block) -> list[Entry]:
+    """The entries that name the measurement files."""
+    found, stray = entries(block)
+    check_stray(stray, (), block=block.name, keys=r"nFiles|file\d+")
+    by_key = unique(found, block=block.name)
+    if "nFiles" not in by_key:
+        msg = f"{block.where}: no nFiles in [inputs]; add 'nFiles = N'"
+        raise FileFormatError(msg)
+    size = by_key["nFiles"]
+    n = count(without_semicolon(size), where=f"{size.where}: nFiles")
+    inputs: list[Entry] = []
+    for i in range(n):
+        if f"file{i}" not in by_key:
+            msg = f"{size.where}: nFiles = {n} but no file{i} in [inputs]; add it or correct nFiles"
+            raise FileFormatError(msg)
+        entry = by_key[f"file{i}"]
+        for other in inputs:
+            if other.value == entry.value:
+                msg = f"{entry.where}: the file {entry.value} is already listed at {other.where}; list every file once"
+                raise DuplicateNameError(msg)
+        inputs.append(entry)
+    allowed = ["nFiles", *(f"file{i}" for i in range(n))]
+    for entry in found:
+        if re.fullmatch(r"file(0|[1-9]\d*)", entry.key, re.ASCII) and entry.key not in allowed:
+            warn(entry.where, f"{entry.key} = {shown(entry.value)} lies beyond nFiles and is not read; remove it")
+        else:
+            known_key(entry, allowed, block=block.name)
+    return inputs
+
+
+def _names(files: Sequence[MeasurementFile]) -> _Names:
+    """All estimates and nuisances.
+
+    Raises:
+        DuplicateNameError: two files use the same name.
+    """
+    places: dict[str, str] = {}
+    for file in files:
+        for name, where in file.places.items():
+            if name in places:
+                msg = (
+                    f"{where}: {name!r} is already used at {places[name]}; every estimate and nuisance has its own name, a "
+                    "source common to two files is two nuisances with a correlation of 1"
+                )
+                raise DuplicateNameError(msg)
+            places[name] = where
+    return _Names(
+        estimates={e: places[e] for file in files for e in file.values},
+        nuisances={name: nuisance for file in files for name, nuisance in file.nuisances.items()},
+    )
+
+
+def _read_observables(block: Block, names: _Names) -> dict[str, list[str]]:
+    """Observable -> its estimates."""
+    found, stray = entries(block, continued=True)
+    check_stray(stray, {*names.estimates, *names.nuisances}, block=block.name)
+    observables: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for entry in found:
+        name = _observable(entry.key, names, where=entry.where)
+        if name in observables:
+            warn(entry.where, f"observable {name!r} is continued from {places[name]}; write its estimates on one line")
+        places.setdefault(name, entry.where)
+        members = observables.setdefault(name, [])
+        for estimate in summands(entry, block=block.name):
+            if estimate in names.nuisances:
+                msg = f"{entry.where}: {estimate!r} in [observables] is a nuisance; list estimates only"
+                raise UnknownNameError(msg)
+            known_name(estimate, names.estimates, kind="estimate", where=f"{entry.where}: [observables]")
+            if estimate in members:
+                warn(entry.where, f"estimate {estimate!r} stands twice in observable {name!r} and counts once; remove one")
+                continue
+            if estimate in owner:
+                msg = f"{entry.where}: estimate {estimate!r} is already in an observable at {owner[estimate]}; keep one"
+                raise DuplicateNameError(msg)
+            owner[estimate] = entry.where
+            members.append(estimate)
+    return observables
+
+
+def _by_position(files: Sequence[MeasurementFile], names: _Names, where: str) -> dict[str, list[str]]:
+    """The estimates of all files, combined bin by bin."""
+    sizes = [len(file.values) for file in files]
+    if len(set(sizes)) > 1:
+        found = ", ".join(f"{file.path.name}: {size}" for file, size in zip(files, sizes, strict=True))
+        msg = (
+            f"{where}: isDifferential without [observables] combines estimates by position, so every file needs the same "
+            f"number; found {found}; list them in [observables]"
+        )
+        raise FileFormatError(msg)
+    bins = zip(*(file.values for file in files), strict=True)
+    return {_observable(f"comb_{i}", names, where=where): list(members) for i, members in enumerate(bins)}
+
+
+def _observable(name: str, names: _Names, *, where: str) -> str:
+    """The name itself if an observable can have it."""
+    check_name(name, kind="an observable", where=where)
+    if name in names.estimates or name in names.nuisances:
+        msg = f"{where}: observable {name!r} has the name of an estimate or nuisance; rename one of them"
+        raise DuplicateNameError(msg)
+    return name
+
+
+def _read_impacts(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:
+    """Label -> nuisances, or the statistical part alone."""
+    found, stray = entries(block, continued=True)
+    check_stray(stray, {*names.nuisances, *names.estimates}, block=block.name)
+    groups: dict[str, tuple[str, ...]] = {}
+    for label, entry in unique(found, block=block.name).items():
+        members = list(dict.fromkeys(summands(entry, block=block.name)))
+        if len(members) == 1 and members[0].lower() == STATISTICS:
+            groups[label] = (STATISTICS,)
+            continue
+        for name in members:
+            if name.lower() == STATISTICS:
+                msg = f"{entry.where}: {name!r} among others in [uncertainty impacts]; it is a group alone"
+                raise OptionError(msg)
+            known_name(name, names.nuisances, kind="nuisance", where=f"{entry.where}: [uncertainty impacts]")
+        groups[label] = tuple(members)
+    return groups
+
+
+def _measurement_names(files: Sequence[MeasurementFile]) -> list[str]:
+    """Stems of the files, with a number where that is taken."""
+    names: list[str] = []
+    for file in files:
+        stem = file.path.stem.strip() or "measurement"
+        name, number = stem, 1
+        while name in names:
+            number += 1
+            name = f"{stem}_{number}"
+        names.append(name)
+    return names

@@ -1,0 +1,203 @@
+"""Writer of Convino files, whose result :func:`bayescomb.convino_file.load_convino` reads as an equal combination.
+
+Titles, units, experiments, sources and provenance have no place in these files and are left out, and so are the names of
+coefficients; everything else that they cannot hold is refused.  A non-diagonal statistical covariance becomes a matrix of
+the estimates alone, which means the same.  Only the assumption set in force is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bayescomb.convino_blocks import shown
+from bayescomb.convino_values import STATISTICS, check_name
+from bayescomb.convino_writer_correlations import correlation_lines
+from bayescomb.convino_writer_values import number_text, shift_text
+from bayescomb.errors import OptionError, OutputError, UnknownNameError
+from bayescomb.inputs import Combination
+from bayescomb.measurements import Measurement, Nuisance
+from bayescomb.storage import written_beside
+
+__all__ = ["write_convino"]
+
+SUFFIX: Final = ".txt"
+# Settings that the files have no word for -> the value that reading them gives.
+SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used"}
+
+
+def write_convino(combination: Combination, folder: str | Path, *, name: str = "") -> Path:
+    """Write a base file and one file per measurement; files of those names are replaced, all or none.
+
+    Args:
+        combination: what to write.
+        folder: where to; it is made if it does not exist.
+        name: of the base file without suffix, that of the combination by default.
+
+    Returns:
+        The base file.
+
+    Raises:
+        OptionError: the files cannot hold something that changes a number, or a name.
+        OutputError: a file cannot be written.
+    """
+    folder = Path(folder)
+    base = _file_name(name or combination.name, kind="the combination")
+    _check_expressible(combination)
+    texts = {base: _base_text(combination)}
+    for measurement in combination.measurements:
+        file = _file_name(measurement.name, kind="a measurement")
+        if file.casefold() in {other.casefold() for other in texts}:
+            msg = f"measurement {measurement.name!r}: the file {file} is already taken; give the base file another name"
+            raise OptionError(msg)
+        texts[file] = _measurement_text(measurement)
+    _write(folder, texts)
+    return folder / base
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    """All files are complete before the first takes its place, the base file last."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder}: cannot be made ({error.strerror or error}); choose a writable place"
+        raise OutputError(msg) from error
+    for file in texts:
+        if (folder / file).is_dir():
+            msg = f"{folder / file}: is a folder and stands in the way; remove it or choose another folder"
+            raise OutputError(msg)
+    with contextlib.ExitStack() as stack:
+        for file, text in texts.items():
+            stack.enter_context(written_beside(folder / file)).write_text(text, encoding="utf-8")
+
+
+def _check_expressible(combination: Combination) -> None:
+    for key, allowed in SETTINGS.items():
+        found = getattr(combination, key)
+        if found != allowed:
+            msg = f"{key} {found!r} cannot be written to Convino files, only {allowed!r}; change it first"
+            raise OptionError(msg)
+    for observable in combination.observables:
+        if not observable.spectator:
+            _name(observable.name, kind="an observable")
+    for estimate in combination.estimates:
+        _name(estimate.name, kind="an estimate")
+        factors = {o: factor for o, factor in estimate.observables.items() if factor}
+        if list(factors.values()) != [1.0]:
+            msg = (
+                f"estimate {estimate.name!r}: the map {factors} to the observables cannot be written to Convino files, only "
+                "one observable with the factor 1; use a model.toml"
+            )
+            raise OptionError(msg)
+    for nuisance in combination.nuisances:
+        _name(nuisance.name, kind="a nuisance")
+    for label in combination.impact_groups:
+        if any(c in label for c in "=#[]"):
+            msg = f"impact group {label!r} cannot be written to Convino files, it holds one of '= # [ ]'; rename it"
+            raise OptionError(msg)
+
+
+def _name(name: str, *, kind: str) -> str:
+    try:
+        return check_name(name, kind=kind, where="Convino files")
+    except UnknownNameError as error:
+        raise OptionError(str(error)) from error
+
+
+def _file_name(name: str, *, kind: str) -> str:
+    """The name of a file whose stem is that of the combination or measurement."""
+    _name(name, kind=kind)
+    if any(c in name for c in "/\\") or name.startswith(".") or Path(f"{name}{SUFFIX}").stem != name:
+        msg = f"{shown(name)} is no name of {kind} that a file can have; use letters, digits, '_', '-' and '.'"
+        raise OptionError(msg)
+    return f"{name}{SUFFIX}"
+
+
+def _block(name: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"[{name}]", *(f"  {line}" for line in lines), f"[end {name}]", ""])
+
+
+def _base_text(combination: Combination) -> str:
+    members: dict[str, list[str]] = {o.name: [] for o in combination.observables if not o.spectator}
+    for estimate in combination.estimates:
+        observable = next(o for o, factor in estimate.observables.items() if factor)
+        if observable in members:
+            members[observable].append(estimate.name)
+    measurements = combination.measurements
+    blocks = {
+        "global": [f"normalise = {str(combination.normalise).lower()}"],
+        "inputs": [
+            f"nFiles = {len(measurements)}",
+            *(f"file{i} = {_file_name(m.name, kind='a measurement')}" for i, m in enumerate(measurements)),
+        ],
+        "observables": [f"{name} = {' + '.join(estimates)}" for name, estimates in members.items()],
+        "correlations": correlation_lines(combination.assumption_set),
+    }
+    if combination.impact_groups:
+        blocks["uncertainty impacts"] = [f"{label} = {' + '.join(g)}" for label, g in combination.impact_groups.items()]
+    head = "Base file of a combination for Convino and bayescomb.\n"
+    return "\n".join([head, *(_block(name, lines) for name, lines in blocks.items())])
+
+
+def _measurement_text(measurement: Measurement) -> str:
+    estimates = [e.name for e in measurement.estimates]
+    covariance = measurement.statistical_covariance
+    diagonal = covariance is not None and (covariance == np.diag(np.diag(covariance))).all()
+    blocks: dict[str, list[str]] = {}
+    if measurement.fit is not None:
+        names = [*estimates, *(n.name for n in measurement.fit.nuisances)]
+        blocks["hessian"] = _triangle(names, measurement.fit.information)
+    elif covariance is not None and not diagonal:
+        information = np.linalg.inv(covariance)
+        blocks["hessian"] = _triangle(estimates, (information + information.T) / 2)
+    if measurement.nuisances or diagonal:
+        blocks["not fitted"] = _table(
+            measurement, np.sqrt(np.diag(covariance)) if diagonal and covariance is not None else None
+        )
+    nuisances = measurement.all_nuisances
+    blocks["systematics"] = [f"{n.name} = {_type(n)}" for n in nuisances if n.free or n.response != "absolute"]
+    blocks["estimates"] = [f"n_estimates = {len(estimates)}"]
+    for i, estimate in enumerate(measurement.estimates):
+        blocks["estimates"] += [
+            f"name_{i} = {estimate.name}",
+            f"value_{i} = {number_text(estimate.value, where=f'value of {estimate.name!r}')}",
+        ]
+    if measurement.fit is not None and measurement.fit.pulls.any():
+        fitted = zip(measurement.fit.nuisances, measurement.fit.pulls, strict=True)
+        blocks["nuisance values"] = [
+            f"{n.name} = {number_text(pull, where=f'post-fit value of {n.name!r}')}" for n, pull in fitted
+        ]
+    head = "Measurement file for Convino and bayescomb.\n"
+    return "\n".join([head, *(_block(name, lines) for name, lines in blocks.items())])
+
+
+def _triangle(names: list[str], matrix: Any) -> list[str]:
+    return [
+        " ".join([name, *(number_text(x, where=f"information of {name!r}") for x in row[: i + 1])])
+        for i, (name, row) in enumerate(zip(names, matrix, strict=True))
+    ]
+
+
+def _table(measurement: Measurement, statistical: Any) -> list[str]:
+    """Header and rows; the files state the opposite of our responses."""
+    down = -measurement.responses if measurement.down_responses is None else measurement.down_responses
+    names = [n.name for n in measurement.nuisances]
+    lines = [" ".join(["", *names, *([STATISTICS] if statistical is not None else [])]).strip()]
+    for i, estimate in enumerate(measurement.estimates):
+        row = [
+            shift_text(up, opposite, where=f"response of {estimate.name!r} to {name!r}")
+            for name, up, opposite in zip(names, measurement.responses[i], down[i], strict=True)
+        ]
+        if statistical is not None:
+            row.append(number_text(statistical[i], where=f"statistical uncertainty of {estimate.name!r}"))
+        lines.append(" ".join([estimate.name, *row]))
+    return lines
+
+
+def _type(nuisance: Nuisance) -> str:
+    words = [nuisance.response] if nuisance.response != "absolute" else []
+    return " ".join([*words, *(["free"] if nuisance.free else [])])

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from bayescomb.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.check import check
-from bayescomb.errors import BayescombError
+from bayescomb.compatibility import compatibility
+from bayescomb.conversion import convert
+from bayescomb.errors import BayescombError, InputWarning
 from bayescomb.impacts import impacts
 from bayescomb.inputs import Combination, Observable, Provenance, Source
+from bayescomb.loading import load
 from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
-from bayescomb.model_file import load
 from bayescomb.profile import profile
 from bayescomb.scan import scan
 
@@ -44,6 +46,7 @@ __all__ = [
     "CorrelationPair",
     "Estimate",
     "FittedInput",
+    "InputWarning",
     "Measurement",
     "Nuisance",
     "Observable",
@@ -52,6 +55,8 @@ __all__ = [
     "build_model",
     "check",
     "compare",
+    "compatibility",
+    "convert",
     "impacts",
     "load",
     "load_posterior",

@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from bayescomb.errors import BayescombError, OptionError, OutputError
-from bayescomb.inputs import REPAIRS, TREATMENTS, Combination
+from bayescomb.errors import BayescombError, InputWarning, OptionError, OutputError
+from bayescomb.impacts import DEFINITIONS
+from bayescomb.inputs import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS, Combination
+from bayescomb.scan import POINTS
 
 __all__ = ["main"]
 
 EXIT_ERROR = 2
 EXIT_NOT_CONVERGED = 3
+
+_show_warning = warnings.showwarning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(name)s: %(message)s")
     try:
-        return int(options.command(options))
+        with warnings.catch_warnings():
+            warnings.showwarning = _say_warning
+            return int(options.command(options))
     except BayescombError as error:
         sys.stderr.write(f"bayescomb: {type(error).__name__}: {error}\n")
         return EXIT_ERROR
@@ -52,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, text: str, function: object) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("model", metavar="MODEL", help="model.toml or a folder that holds one")
+        sub.add_argument("model", metavar="MODEL", help="model.toml, a folder that holds one, or a Convino base file")
         sub.set_defaults(command=function)
         return sub
 
@@ -61,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--treatment", choices=TREATMENTS, help="treatment of the sources (default: the model's)")
         sub.add_argument(
             "--repair", choices=REPAIRS, default="none", help="repair of infeasible blocks (treatment nuisance)"
+        )
+        sub.add_argument(
+            "--chi2", choices=CHI2_FORMS, help="form of chi2 (default: the model's, which is neyman if it says none)"
+        )
+        sub.add_argument(
+            "--nuisance-values", choices=NUISANCE_VALUES, help="post-fit nuisance values of the inputs (default: used)"
         )
 
     def json_output(sub: argparse.ArgumentParser) -> None:
@@ -71,14 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("profile", "Profile-likelihood combination at fixed coefficients.", _profile)
     settings(sub)
     json_output(sub)
-    sub.add_argument("--chi2", choices=("neyman", "pearson"), default="neyman", help="form of chi2 (default: neyman)")
     sub.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
     sub = command("scan", "Profile at both ends of every coefficient's range.", _scan)
     settings(sub)
     json_output(sub)
+    sub.add_argument("--points", type=int, default=POINTS, metavar="N", help=f"points of each scan (default: {POINTS})")
     sub = command("impacts", "Uncertainty components of the profile.", _impacts)
     settings(sub)
     json_output(sub)
+    sub.add_argument("--definition", choices=DEFINITIONS, help="of an impact (default: components where sources are named)")
     sub = command("sample", "Sample the posterior and store it as netCDF.", _sample)
     settings(sub)
     json_output(sub)
@@ -102,11 +116,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
     sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the report")
+    sub = command("convert", "Write a model in another form.", _convert)
+    sub.add_argument("target", metavar="OUT", type=Path, help="a folder or NAME.toml (model.toml), or NAME.txt (Convino)")
+    sub.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     return parser
 
 
 def _load(options: argparse.Namespace) -> Combination:
-    from bayescomb.model_file import load
+    from bayescomb.loading import load
 
     combination = load(options.model)
     if getattr(options, "assumptions", None):
@@ -118,7 +135,12 @@ def _load(options: argparse.Namespace) -> Combination:
             f"--repair {repair}: the treatment {treatment!r} needs no repair; give --treatment nuisance too, or leave it out"
         )
         raise OptionError(msg)
-    return combination.with_treatment(treatment, repair=repair)
+    combination = combination.with_treatment(treatment, repair=repair)
+    if getattr(options, "chi2", None):
+        combination = combination.with_chi2(options.chi2)
+    if getattr(options, "nuisance_values", None):
+        combination = combination.with_nuisance_values(options.nuisance_values)
+    return combination
 
 
 def _write(data: dict[str, object], path: Path | None) -> None:
@@ -137,21 +159,19 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _profile(options: argparse.Namespace) -> int:
+    from bayescomb.compatibility import compatibility
     from bayescomb.export import profile_data
     from bayescomb.profile import profile
-    from bayescomb.text import profile_text
+    from bayescomb.text import compatibility_text, profile_text
 
-    if options.chi2 == "pearson":
-        msg = (
-            "--chi2 pearson: the statistical covariance of a model.toml does not depend on the prediction, so there is no "
-            "Pearson form of its chi2; use --chi2 neyman"
-        )
-        raise OptionError(msg)
-    fit = profile(_load(options))
+    combination = _load(options)
+    fit, compatible = profile(combination), compatibility(combination)
     _print(profile_text(fit))
-    if options.minos:
+    if compatible:
+        _print("\n" + compatibility_text(compatible))
+    if options.minos and combination.quadratic:
         _print("Delta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model")
-    _write(profile_data(fit), options.json)
+    _write(profile_data(fit, compatible), options.json)
     return 0
 
 
@@ -160,7 +180,7 @@ def _scan(options: argparse.Namespace) -> int:
     from bayescomb.scan import scan
     from bayescomb.text import scan_text
 
-    result = scan(_load(options))
+    result = scan(_load(options), points=options.points)
     _print(scan_text(result))
     _write(scan_data(result), options.json)
     return 0
@@ -171,7 +191,7 @@ def _impacts(options: argparse.Namespace) -> int:
     from bayescomb.impacts import impacts
     from bayescomb.text import impact_text
 
-    result = impacts(_load(options))
+    result = impacts(_load(options), definition=options.definition)
     _print(impact_text(result))
     _write(impact_data(result), options.json)
     return 0
@@ -237,3 +257,18 @@ def _report(options: argparse.Namespace) -> int:
         combination = require_same_model(posterior, combination)
     _print(str(report(posterior, profile(combination), options.output)))
     return 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from bayescomb.conversion import convert
+
+    _print(str(convert(options.model, options.target, overwrite=options.overwrite)))
+    return 0
+
+
+def _say_warning(message: Warning | str, category: type[Warning], *details: object, **named: object) -> None:
+    """What an input holds is said like an error; other warnings look as they always do."""
+    if issubclass(category, InputWarning):
+        sys.stderr.write(f"bayescomb: warning: {message}\n")
+    else:
+        _show_warning(message, category, *details, **named)  # type: ignore[arg-type]

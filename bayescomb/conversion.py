@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bayescomb.errors import OptionError, OutputError
-from bayescomb.model_file import load
+from bayescomb.loading import load
 from bayescomb.model_writer import write_model
 
 __all__ = ["convert"]

@@ -83,7 +83,7 @@ def read_blocks(path: Path, *, allowed: Sequence[str], required: Collection[str]
             an include fails.
         DuplicateNameError: a block stands twice.
     """
-    reader = _Reader(path, allowed)
+    reader = _Reader(allowed)
     for number, raw in enumerate(_lines(read_text(path)), 1):
         reader.take(f"{path}:{number}", raw)
     reader.finish()
@@ -91,11 +91,11 @@ def read_blocks(path: Path, *, allowed: Sequence[str], required: Collection[str]
         if name not in reader.found:
             msg = f"{path}: block [{name}] is missing; add [{name}] and [end {name}], with nothing between if it is empty"
             raise FileFormatError(msg)
-    blocks = {}
-    for name, (where, lines) in reader.found.items():
-        counter = _Counter()
-        blocks[name] = Block(name=name, where=where, lines=tuple(_expand(path, lines, counter=counter, above=(_key(path),))))
-    return blocks
+    above = (_key(path),)
+    return {
+        name: Block(name=name, where=where, lines=tuple(_expand(path, lines, counter=_Counter(), above=above)))
+        for name, (where, lines) in reader.found.items()
+    }
 
 
 def _lines(text: str) -> list[str]:
@@ -106,8 +106,7 @@ def _lines(text: str) -> list[str]:
 class _Reader:
     """Takes a file line by line and keeps the raw lines of its blocks."""
 
-    def __init__(self, path: Path, allowed: Sequence[str]) -> None:
-        self.path = path
+    def __init__(self, allowed: Sequence[str]) -> None:
         self.allowed = allowed
         self.found: dict[str, tuple[str, list[tuple[str, str]]]] = {}
         self.current = ""
@@ -140,12 +139,11 @@ class _Reader:
         ends = compact.startswith("end")
         name = COMPACT.get(compact.removeprefix("end"))
         if name is None:
-            return self._is_unknown(compact.removeprefix("end"), rest, where)
+            self._judge_unknown(compact, rest, where)
+            return False
         if name not in self.allowed:
             kind = "base file" if name in BASE_BLOCKS else "measurement file"
-            msg = (
-                f"{where}: block [{name}] belongs into a {kind}, here are allowed: {', '.join(self.allowed)}; move it there"
-            )
+            msg = f"{where}: block [{name}] belongs in a {kind}, here are allowed: {', '.join(self.allowed)}; move it there"
             raise FileFormatError(msg)
         if ends:
             self._end(name, where)
@@ -179,17 +177,17 @@ class _Reader:
             raise FileFormatError(msg)
         self.current = ""
 
-    def _is_unknown(self, compact: str, rest: str, where: str) -> bool:
+    def _judge_unknown(self, compact: str, rest: str, where: str) -> None:
+        """Text in brackets that is like a marker would lose a block."""
         lower = {"".join(name.split()).lower(): name for name in self.allowed}
-        close = difflib.get_close_matches(compact.lower(), list(lower), n=1) if len(compact) < 60 else []
+        text, found = compact.removeprefix("end"), shown(f"[{compact}]")
+        close = difflib.get_close_matches(text.lower(), list(lower), n=1) if len(text) < 60 else []
         if close:
-            msg = f"{where}: unknown block [{shown(compact)[1:-1]}]; did you mean [{lower[close[0]]}]?"
+            end = "end " if text != compact else ""
+            msg = f"{where}: unknown marker {found}; did you mean [{end}{lower[close[0]]}]?"
             raise FileFormatError(msg)
-        if self.current:
-            return False
-        if not rest or rest.startswith("#"):
-            warn(where, f"unknown block [{shown(compact)[1:-1]}] is read as text; known: {', '.join(self.allowed)}")
-        return False
+        if not self.current and (not rest or rest.startswith("#")):
+            warn(where, f"unknown marker {found} is read as text; known blocks: {', '.join(self.allowed)}")
 
     def _note_mentions(self, where: str, raw: str) -> None:
         compact = "".join(raw.split())
@@ -213,8 +211,8 @@ class _Counter:
 
 
 def _key(path: Path) -> str:
-    """What two spellings of the same path have in common."""
-    return os.path.normpath(os.path.abspath(path))  # noqa: PTH100 - resolve() would ask the disk, and fail on loops of links
+    """What two spellings of the same path have in common; resolve() would ask the disk, and fail on loops of links."""
+    return os.path.normpath(path)
 
 
 def _expand(path: Path, raw_lines: list[tuple[str, str]], *, counter: _Counter, above: tuple[str, ...]) -> list[Line]:

@@ -43,7 +43,7 @@ def entries(block: Block, *, continued: bool = False) -> tuple[list[Entry], list
     for line in block.lines:
         key, sign, text = (part.strip() for part in line.text.partition("="))
         if sign:
-            found.append(Entry(where=line.where, key=key, value=text))
+            found.append(Entry(where=line.where, key=" ".join(key.split()), value=text))
             open_entry = True
         elif continued and open_entry and (unfinished(found[-1].value) or key.startswith("+")):
             warn(line.where, "read as the continuation of the line before, but Convino drops it; write both on one line")

@@ -128,24 +128,24 @@ def _read_inputs(block: Block) -> list[Entry]:
         raise FileFormatError(msg)
     size = by_key["nFiles"]
     n = count(without_semicolon(size), where=f"{size.where}: nFiles")
-    inputs: list[Entry] = []
+    inputs: dict[str, Entry] = {}
     for i in range(n):
         if f"file{i}" not in by_key:
             msg = f"{size.where}: nFiles = {n} but no file{i} in [inputs]; add it or correct nFiles"
             raise FileFormatError(msg)
         entry = by_key[f"file{i}"]
-        for other in inputs:
-            if other.value == entry.value:
-                msg = f"{entry.where}: the file {entry.value} is already listed at {other.where}; list every file once"
-                raise DuplicateNameError(msg)
-        inputs.append(entry)
-    allowed = ["nFiles", *(f"file{i}" for i in range(n))]
+        if entry.value in inputs:
+            first = inputs[entry.value].where
+            msg = f"{entry.where}: the file {entry.value} is already listed at {first}; list every file once"
+            raise DuplicateNameError(msg)
+        inputs[entry.value] = entry
+    allowed = dict.fromkeys(["nFiles", *(f"file{i}" for i in range(n))])
     for entry in found:
         if re.fullmatch(r"file(0|[1-9]\d*)", entry.key, re.ASCII) and entry.key not in allowed:
             warn(entry.where, f"{entry.key} = {shown(entry.value)} lies beyond nFiles and is not read; remove it")
         else:
             known_key(entry, allowed, block=block.name)
-    return inputs
+    return list(inputs.values())
 
 
 def _names(files: Sequence[MeasurementFile]) -> _Names:
@@ -170,11 +170,11 @@ def _names(files: Sequence[MeasurementFile]) -> _Names:
     )
 
 
-def _read_observables(block: Block, names: _Names) -> dict[str, list[str]]:
+def _read_observables(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:
     """Observable -> its estimates."""
     found, stray = entries(block, continued=True)
     check_stray(stray, {*names.estimates, *names.nuisances}, block=block.name)
-    observables: dict[str, list[str]] = {}
+    observables: dict[str, dict[str, str]] = {}  # observable -> its estimates, as an ordered set
     places: dict[str, str] = {}
     owner: dict[str, str] = {}
     for entry in found:
@@ -182,7 +182,7 @@ def _read_observables(block: Block, names: _Names) -> dict[str, list[str]]:
         if name in observables:
             warn(entry.where, f"observable {name!r} is continued from {places[name]}; write its estimates on one line")
         places.setdefault(name, entry.where)
-        members = observables.setdefault(name, [])
+        members = observables.setdefault(name, {})
         for estimate in summands(entry, block=block.name):
             if estimate in names.nuisances:
                 msg = f"{entry.where}: {estimate!r} in [observables] is a nuisance; list estimates only"
@@ -195,11 +195,11 @@ def _read_observables(block: Block, names: _Names) -> dict[str, list[str]]:
                 msg = f"{entry.where}: estimate {estimate!r} is already in an observable at {owner[estimate]}; keep one"
                 raise DuplicateNameError(msg)
             owner[estimate] = entry.where
-            members.append(estimate)
-    return observables
+            members[estimate] = entry.where
+    return {name: tuple(members) for name, members in observables.items()}
 
 
-def _by_position(files: Sequence[MeasurementFile], names: _Names, where: str) -> dict[str, list[str]]:
+def _by_position(files: Sequence[MeasurementFile], names: _Names, where: str) -> dict[str, tuple[str, ...]]:
     """The estimates of all files, combined bin by bin."""
     sizes = [len(file.values) for file in files]
     if len(set(sizes)) > 1:
@@ -210,7 +210,7 @@ def _by_position(files: Sequence[MeasurementFile], names: _Names, where: str) ->
         )
         raise FileFormatError(msg)
     bins = zip(*(file.values for file in files), strict=True)
-    return {_observable(f"comb_{i}", names, where=where): list(members) for i, members in enumerate(bins)}
+    return {_observable(f"comb_{i}", names, where=where): members for i, members in enumerate(bins)}
 
 
 def _observable(name: str, names: _Names, *, where: str) -> str:
@@ -243,12 +243,12 @@ def _read_impacts(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:
 
 def _measurement_names(files: Sequence[MeasurementFile]) -> list[str]:
     """Stems of the files, with a number where that is taken."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for file in files:
         stem = file.path.stem.strip() or "measurement"
         name, number = stem, 1
         while name in names:
             number += 1
             name = f"{stem}_{number}"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -72,8 +72,8 @@ class MeasurementFile:
         both = np.array(shifts, dtype=float).reshape(len(self.values), len(external), 2)
         fit, covariance = None, None
         if self.matrix is not None:
-            rows = list(self.matrix.rows)
-            order = [rows.index(row) for row in (*self.values, *fitted)]
+            position = {row: i for i, row in enumerate(self.matrix.rows)}
+            order = [position[row] for row in (*self.values, *fitted)]
             with located(f"{self.matrix.where}: block [{self.matrix.block}]"):
                 fit = FittedInput(
                     nuisances=tuple(self.nuisances[n] for n in fitted),
@@ -108,7 +108,7 @@ def read_measurement(path: Path) -> MeasurementFile:
     if matrix is None and table is None:
         msg = f"{path}: no uncertainties found; fill one of [hessian], [correlation matrix] and [not fitted]"
         raise UnderdeterminedError(msg)
-    candidates = [*(matrix.rows if matrix else ()), *(table.rows if table else ())]
+    candidates = {*(matrix.rows if matrix else ()), *(table.rows if table else ())}
     values, places = _read_estimates(blocks["estimates"], candidates)
     _check_rows(values, places, matrix, table)
     fitted = {n: where for n, where in (matrix.rows if matrix else {}).items() if n not in values}
@@ -120,12 +120,12 @@ def read_measurement(path: Path) -> MeasurementFile:
                 f"{where}: column {name!r} of [not fitted] has the name of another nuisance or estimate, {first}; rename one"
             )
             raise DuplicateNameError(msg)
-    types = _read_systematics(blocks["systematics"], [*fitted, *external])
+    types = _read_systematics(blocks["systematics"], fitted | external)
     nuisances = {
         name: Nuisance(name=name, free=types.get(name, (False, ""))[0], response=types.get(name, (False, "absolute"))[1])
         for name in (*fitted, *external)
     }
-    pulls = _read_pulls(blocks["nuisance values"], list(fitted)) if "nuisance values" in blocks else {}
+    pulls = _read_pulls(blocks["nuisance values"], fitted) if "nuisance values" in blocks else {}
     return MeasurementFile(
         path=path,
         values=values,
@@ -138,7 +138,7 @@ def read_measurement(path: Path) -> MeasurementFile:
     )
 
 
-def _read_estimates(block: Block, candidates: list[str]) -> tuple[dict[str, float], dict[str, str]]:
+def _read_estimates(block: Block, candidates: Set[str]) -> tuple[dict[str, float], dict[str, str]]:
     """Value and place of every estimate."""
     found, stray = entries(block)
     check_stray(stray, candidates, block=block.name, keys=ESTIMATE_KEYS)
@@ -164,13 +164,13 @@ def _read_estimates(block: Block, candidates: list[str]) -> tuple[dict[str, floa
             raise DuplicateNameError(msg)
         places[name] = name_entry.where
         values[name] = value(without_semicolon(value_entry), where=f"{value_entry.where}: {value_entry.key}")
-    allowed = ["n_estimates", *(f"{key}_{i}" for i in range(n) for key in ("name", "value"))]
+    allowed = dict.fromkeys(["n_estimates", *(f"{key}_{i}" for i in range(n) for key in ("name", "value"))])
     for entry in found:
         _check_extra(entry, allowed, candidates, values)
     return values, places
 
 
-def _check_extra(entry: Entry, allowed: list[str], candidates: list[str], values: Mapping[str, float]) -> None:
+def _check_extra(entry: Entry, allowed: Collection[str], candidates: Set[str], values: Mapping[str, float]) -> None:
     """An entry beyond the number of estimates is not read, which must not change what its name is."""
     extra = re.fullmatch(r"(name|value)_(0|[1-9]\d*)", entry.key, re.ASCII)
     if extra is None or entry.key in allowed:
@@ -194,7 +194,7 @@ def _check_rows(
     if table is not None:
         blocks.append(("not fitted", table.rows))
         for name, where in table.rows.items():
-            known_name(name, list(values), kind="estimate", where=f"{where}: row of [not fitted]")
+            known_name(name, values, kind="estimate", where=f"{where}: row of [not fitted]")
     for block, rows in blocks:
         for name in values:
             if name not in rows:
@@ -215,7 +215,7 @@ def _check_rows(
             raise InvalidNumberError(msg)
 
 
-def _read_systematics(block: Block, nuisances: list[str]) -> dict[str, tuple[bool, str]]:
+def _read_systematics(block: Block, nuisances: Collection[str]) -> dict[str, tuple[bool, str]]:
     """Whether it is free, and its response, for every nuisance that is listed."""
     found, stray = entries(block)
     check_stray(stray, nuisances, block=block.name)
@@ -234,7 +234,7 @@ def _read_systematics(block: Block, nuisances: list[str]) -> dict[str, tuple[boo
     return types
 
 
-def _read_pulls(block: Block, fitted: list[str]) -> dict[str, float]:
+def _read_pulls(block: Block, fitted: Collection[str]) -> dict[str, float]:
     """Post-fit values of nuisances of the matrix, in prior widths."""
     found, stray = entries(block)
     check_stray(stray, fitted, block=block.name)

@@ -72,10 +72,12 @@ def read_not_fitted(block: Block) -> NotFitted:
 
 
 def _check_columns(columns: list[str], header: Line) -> None:
-    for i, column in enumerate(columns):
-        if column in columns[:i]:
+    seen: set[str] = set()
+    for column in columns:
+        if column in seen:
             msg = f"{header.where}: column {column!r} stands twice in [not fitted]; every nuisance is one column"
             raise DuplicateNameError(msg)
+        seen.add(column)
         if column == STATISTICS:
             continue
         if column.lower() == STATISTICS:

@@ -96,8 +96,8 @@ def _check_expressible(combination: Combination) -> None:
     for nuisance in combination.nuisances:
         _name(nuisance.name, kind="a nuisance")
     for label in combination.impact_groups:
-        if any(c in label for c in "=#[]"):
-            msg = f"impact group {label!r} cannot be written to Convino files, it holds one of '= # [ ]'; rename it"
+        if any(c in label for c in "=#[]") or label != " ".join(label.split()):
+            msg = f"impact group {label!r} cannot be written to Convino files, it holds '=', '#', brackets or two blanks"
             raise OptionError(msg)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import arviz as az
@@ -9,12 +10,13 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.comparison import INTERVAL, Comparison
+from bayescomb.compatibility import Compatibility
 from bayescomb.convergence import Verdict
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.impacts import ImpactResult
-from bayescomb.inputs import Combination
+from bayescomb.inputs import Combination, Observable
 from bayescomb.profile import ProfileResult, profile
-from bayescomb.scan import ScanResult
+from bayescomb.scan import ScanPoint, ScanResult
 from bayescomb.storage import combination_of
 
 __all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data"]
@@ -26,46 +28,69 @@ def _header(combination: Combination) -> dict[str, Any]:
         "assumptions": combination.assumptions,
         "treatment": combination.treatment,
         "repair": combination.repair,
+        "chi2_form": combination.chi2,
+        "nuisance_values": combination.nuisance_values,
+        "normalised": combination.normalise,
     }
 
 
-def profile_data(fit: ProfileResult) -> dict[str, Any]:
-    """Profile result; ``up`` and ``down`` are signed, the constraint of a nuisance without posterior is null."""
+def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -> dict[str, Any]:
+    """Profile result; ``up`` and ``down`` are signed, the constraint of a nuisance without posterior is null.
+
+    Free nuisances stand among the nuisances, with their fitted value as pull and its error as constraint.
+    """
+    observables = {o.name: o for o in fit.combination.observables}
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
+    shown = [name for name in names if name in observables]
     constraints = dict(zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True))
     pulls = zip(fit.pulls["nuisance"].to_numpy(), fit.pulls.to_numpy(), strict=True)
-    return {
+    nuisances: dict[str, Any] = {
+        str(name): {"pull": float(pull), "constraint": float(constraints[name]) if name in constraints else None}
+        for name, pull in pulls
+    }
+    for name in (name for name in names if name not in observables):
+        at = {"parameter": name}
+        nuisances[name] = {"pull": float(fit.values.sel(at)), "constraint": float(fit.errors.sel(at)), "free": True}
+    data = {
         **_header(fit.combination),
-        "chi2_form": fit.chi2_form,
         "chi2": fit.chi2,
         "ndf": fit.ndf,
         "p_value": fit.p_value,
-        "parameters": {
-            name: {
-                "value": float(value),
-                "error": float(error),
-                "up": float(error),
-                "down": -float(error),
-                "statistical_error": float(statistical),
-                "systematic_error": float(systematic),
-            }
-            for name, value, error, statistical, systematic in zip(
-                names, fit.values, fit.errors, fit.statistical_errors, fit.systematic_errors, strict=True
-            )
-        },
-        "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in names},
-        "nuisances": {
-            str(name): {
-                "pull": float(pull),
-                "constraint": float(constraints[name]) if name in constraints else None,
-            }
-            for name, pull in pulls
-        },
-        "covariance": {"names": names, "matrix": fit.covariance.to_numpy().tolist()},
+        "own_chi2": fit.own_chi2,
+        "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
+        "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
+        "nuisances": nuisances,
+        "covariance": {"names": shown, "matrix": fit.covariance.sel(parameter=shown, parameter_b=shown).to_numpy().tolist()},
+        "on_kink": list(fit.on_kink),
+        "compatibility": [
+            {"measurement": c.measurement, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value}
+            | ({"problem": c.problem} if c.problem else {})
+            for c in compatible
+        ],
         "repairs": [
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
         ],
     }
+    if fit.unnormalised is not None:
+        data["unnormalised"] = {name: _parameter(fit.unnormalised, name) for name in shown}
+    return data
+
+
+def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
+    at = {"parameter": name}
+    return {
+        "value": float(fit.values.sel(at)),
+        "error": float(fit.errors.sel(at)),
+        "up": float(fit.up_errors.sel(at)),
+        "down": float(fit.down_errors.sel(at)),
+        "statistical_error": float(fit.statistical_errors.sel(at)),
+        "systematic_error": float(fit.systematic_errors.sel(at)),
+        "unit": str(fit.values.sel(at)["unit"].item()),
+    }
+
+
+def _spectator(observable: Observable) -> dict[str, Any]:
+    return {"spectator": True} if observable.spectator else {}
 
 
 def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
@@ -96,7 +121,6 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
     flat = np.array([draws[name].to_numpy().ravel() for name in names])
     return {
         **_header(combination),
-        "chi2_form": posterior.attrs["chi2_form"],
         **_goodness(combination),
         "correlations": posterior.attrs["correlations"],
         "engine": posterior.attrs["engine"],
@@ -131,7 +155,7 @@ def _goodness(combination: Combination) -> dict[str, Any]:
 
 
 def scan_data(result: ScanResult) -> dict[str, Any]:
-    """Scan rows; a row whose ends are infeasible has no parameters and says why."""
+    """Scan rows with their points; a row whose ends are infeasible has no parameters and says why."""
     rows = []
     for row in result.rows:
         entry: dict[str, Any] = {
@@ -143,6 +167,7 @@ def scan_data(result: ScanResult) -> dict[str, Any]:
             "published_half_shift": row.published_half_shift or None,
             "published_half_error_shift": row.published_half_error_shift or None,
             "parameters": {},
+            "points": [_scan_point(point) for point in row.points],
         }
         if row.half_shift is None or row.half_error_shift is None:
             entry["problem"] = row.problem
@@ -158,8 +183,21 @@ def scan_data(result: ScanResult) -> dict[str, Any]:
     return {**_header(result.combination), "scan": rows}
 
 
+def _scan_point(point: ScanPoint) -> dict[str, Any]:
+    if point.values is None or point.errors is None:
+        return {"coefficients": dict(point.coefficients), "problem": point.problem}
+    return {
+        "coefficients": dict(point.coefficients),
+        "chi2": point.chi2,
+        "parameters": {
+            str(p): {"value": float(point.values.sel(parameter=p)), "error": float(point.errors.sel(parameter=p))}
+            for p in point.values["parameter"].to_numpy()
+        },
+    }
+
+
 def impact_data(result: ImpactResult) -> dict[str, Any]:
-    """Impacts of each source, of statistics and of all systematics, and of each group."""
+    """Impacts of each source or nuisance, of each group, of statistics and of all systematics."""
     sources = {str(s): _mapping(result.sources.sel(source=s), "parameter") for s in result.sources["source"].to_numpy()}
     whole = {
         "stat": _mapping(result.statistics, "parameter"),
@@ -168,7 +206,16 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
         "total": _mapping(result.total, "parameter"),
     }
     groups = {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()}
-    return {**_header(result.combination), "definition": result.definition, "impacts": sources | whole, "groups": groups}
+    data = {
+        **_header(result.combination),
+        "definition": result.definition,
+        "impacts": groups | sources | whole,
+        "groups": groups,
+    }
+    if result.shifts is not None:
+        names = result.shifts["source"].to_numpy()
+        data["shifts"] = {str(s): _mapping(result.shifts.sel(source=s), "parameter") for s in names}
+    return data
 
 
 def comparison_data(comparison: Comparison) -> dict[str, Any]:

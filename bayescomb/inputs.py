@@ -28,6 +28,7 @@ from bayescomb.measurements import Estimate, Measurement, Nuisance
 
 __all__ = [
     "CHI2_FORMS",
+    "NUISANCE_VALUES",
     "REPAIRS",
     "TREATMENTS",
     "Combination",

@@ -89,13 +89,12 @@ def read_matrix(path: Path, *, extra: Sequence[str] = ()) -> NamedMatrix:
     names = [name for name in header[1:] if name not in extra]
     check_names(names, where=f"{path}: columns of the matrix")
     rows = _by_name(table, header[0], names, kind="row", path=path)
-    values = np.zeros((len(names),) * 2)
+    values = np.full((len(names),) * 2, np.nan)
     for i, first in enumerate(names):
         for j, second in enumerate(names):
-            cell, at, column = rows[i].cells[second], rows[i].where, second
-            if not cell and rows[j].cells[first]:
-                cell, at, column = rows[j].cells[first], rows[j].where, first
-            values[i, j] = number(cell, where=f"{at}, column {column!r}")
+            if rows[i].cells[second] or not rows[j].cells[first]:
+                values[i, j] = rows[i].number(second)
+    values = np.where(np.isnan(values), values.T, values)
     difference = np.abs(values - values.T)
     i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
     if difference[i, j] > SYMMETRY_TOLERANCE * np.abs(values).max():

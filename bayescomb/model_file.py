@@ -22,7 +22,7 @@ from bayescomb.model_file_sets import category_scope, read_assumption_sets
 from bayescomb.tables import read_text
 from bayescomb.toml_values import check_keys, entries, flag, text, texts
 
-__all__ = ["FORMAT", "load", "load_model"]
+__all__ = ["FORMAT", "load_model"]
 
 FORMAT: Final = 1
 # Settings of a combination that are texts, with what they are where they are not given.
@@ -31,25 +31,6 @@ VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "norma
 TABLE_KEYS: Final = (
     "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
 )  # fmt: skip
-
-
-def load(path: str | Path) -> Combination:
-    """Read a combination, whatever the form of its file.
-
-    Args:
-        path: a ``model.toml`` or a folder that holds one, see :func:`load_model`.
-
-    Raises:
-        FileFormatError: a file or key is missing or malformed; the other bayescomb errors for wrong content, each with
-            the file and line or the key it was found at.
-
-    Examples:
-        >>> import bayescomb as bc
-        >>> combination = bc.load("models/run1_mass")
-        >>> len(combination.estimates), len(combination.sources), combination.assumptions
-        (15, 25, 'nominal')
-    """
-    return load_model(path)
 
 
 def load_model(path: str | Path) -> Combination:

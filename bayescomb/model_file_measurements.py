@@ -3,7 +3,25 @@
 The data information is given in one of four ways: ``statistical`` (uncorrelated uncertainties), ``statistical_covariance``,
 or the measurement's own fit of estimates and nuisances as ``hessian`` (inverse of the post-fit covariance) or as
 ``correlation`` (matrix with a column ``uncertainty``: total uncertainty of an estimate, constraint of a nuisance).  Matrices
-and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what they do not say.
+and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what they do not say, as a list or a CSV table::
+
+    [[measurements]]
+    name = "CMS 13 TeV"
+    experiment = "CMS"
+    estimates = [
+      { name = "cms_1", value = 10.0, observable = "bin1" },
+      { name = "cms_23", value = 24.0, observables = { bin2 = 1.0, bin3 = 1.0 } },
+    ]
+    hessian = "cms_hessian.csv"  # name,cms_1,cms_23,jes,norm and a row for each, or the lower triangle of it
+    responses = "cms_responses.csv"  # estimate,lumi,model and a row for each estimate: 0.2,+0.5/-0.3
+    nuisances = [
+      { name = "jes", source = "JES", pull = 0.3 },
+      { name = "norm", free = true },
+      { name = "lumi", response = "relative" },
+    ]
+
+A response is the shift of the prediction of an estimate at +1 sigma of a nuisance, in the unit of the estimate; of two
+numbers the second is the shift at -1 sigma, its sign included.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ import pytensor
 import xarray as xr
 from numpy.typing import NDArray
 from nutpie.compiled_pyfunc import from_pyfunc
+from threadpoolctl import threadpool_limits
 
 from bayescomb.checks import check_choice
 
@@ -73,18 +74,16 @@ def compile_model(model: pm.Model, *, backend: str = "auto", spread: dict[str, f
         return CompiledModel(
             sampler=nutpie.compile_pymc_model(model), backend=backend, constrain=None, dims=dims, coords=coords
         )
-    mode = pytensor.compile.mode.Mode(linker="vm", optimizer="fast_run")
-    point = model.initial_point()
     # The matrices that PyTensor itself multiplies are a few rows in size: it need not look, and warn, for a BLAS library.
-    with pytensor.config.change_flags(blas__ldflags=""):
-        density = model.logp_dlogp_function(ravel_inputs=True, mode=mode, initial_point=point)
+    mode = pytensor.compile.mode.Mode(linker="vm", optimizer="fast_run").excluding("BlasOpt", "c_blas")
+    point = model.initial_point()
+    density = model.logp_dlogp_function(ravel_inputs=True, mode=mode, initial_point=point)
     density.set_extra_values({})
     function = density._pytensor_function  # raw function: nutpie checks its own inputs
     start = np.concatenate([np.ravel(v) for v in point.values()])
     width = np.concatenate([np.full(np.size(v), _width(model, name, spread or {})) for name, v in point.items()])
     outputs = [v for v in model.unobserved_value_vars if v.name in names]
-    with pytensor.config.change_flags(blas__ldflags=""):
-        transform = model.compile_fn(outputs, inputs=model.value_vars, mode=mode, point_fn=False)
+    transform = model.compile_fn(outputs, inputs=model.value_vars, mode=mode, point_fn=False)
     shapes = {name: np.shape(value) for name, value in point.items()}
 
     def constrain(draws: FloatArray) -> dict[str, FloatArray]:
@@ -156,24 +155,26 @@ def run_nuts(
     """
     # The virtual machine holds the interpreter lock, so a second thread only costs.
     cores = 1 if compiled.backend == "vm" else min(chains, 2)
-    sampler = nutpie.sample(
-        compiled.sampler,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        cores=cores,
-        seed=seed,
-        save_warmup=False,
-        progress_bar=progress,
-        target_accept=target_accept,
-        blocking=False,
-    )
-    try:
-        tree = sampler.wait()
-    except BaseException:
-        # nutpie's own handling of Ctrl-C returns shortened chains as if they were the result.
-        sampler.abort()
-        raise
+    # Matrices of a few dozen rows are faster on one thread, and do not wait for each other on a busy machine.
+    with threadpool_limits(limits=1, user_api="blas"):
+        sampler = nutpie.sample(
+            compiled.sampler,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            seed=seed,
+            save_warmup=False,
+            progress_bar=progress,
+            target_accept=target_accept,
+            blocking=False,
+        )
+        try:
+            tree = sampler.wait()
+        except BaseException:
+            # nutpie's own handling of Ctrl-C returns shortened chains as if they were the result.
+            sampler.abort()
+            raise
     statistics = tree["sample_stats"].to_dataset()
     if compiled.constrain is None:
         posterior = tree["posterior"].to_dataset()[list(compiled.dims)]

@@ -6,26 +6,42 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import xarray as xr
 
 from bayescomb.check import CheckResult
 from bayescomb.comparison import Comparison
+from bayescomb.compatibility import Compatibility
 from bayescomb.convergence import Verdict
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.scan import ScanResult
 
-__all__ = ["check_text", "comparison_text", "header", "impact_text", "posterior_text", "profile_text", "scan_text"]
+__all__ = [
+    "check_text",
+    "comparison_text",
+    "compatibility_text",
+    "header",
+    "impact_text",
+    "posterior_text",
+    "profile_text",
+    "scan_text",
+]
 
 # Shifts are small against the parameter: shown in a thousandth of its unit, by its own name where it has one.
 THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
 
 
 def header(combination: Combination) -> str:
-    """Name, assumption set and treatment in one line."""
+    """Name, assumption set, treatment and form of chi2 in one line, and what is not as usual."""
     repair = f", repair {combination.repair}" if combination.repair != "none" else ""
-    return f"{combination.name}: assumption set {combination.assumptions!r}, treatment {combination.treatment}{repair}"
+    pulls = ", post-fit nuisance values ignored" if combination.nuisance_values == "ignored" else ""
+    normalised = ", normalised to the sum of the observables" if combination.normalise else ""
+    return (
+        f"{combination.name}: assumption set {combination.assumptions!r}, treatment {combination.treatment}{repair}, "
+        f"chi2 {combination.chi2}{pulls}{normalised}"
+    )
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -60,16 +76,30 @@ def check_text(result: CheckResult) -> str:
 
 def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
-    lines = [f"{header(fit.combination)}, chi2 {fit.chi2_form}"]
+    lines = [header(fit.combination)]
+    spectators = {o.name for o in fit.combination.observables if o.spectator}
     for name in fit.values["parameter"].to_numpy():
         at = {"parameter": name}
+        value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
+        up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
         unit = str(fit.values.sel(at)["unit"].item())
+        asymmetric = "" if (up, down) == (error, -error) else f" (+{up:.4f} {down:.4f} for Delta chi2 = 1)"
+        # 4 decimals for a mass in GeV; more where the uncertainty is small
+        places = max(4, 2 - int(np.floor(np.log10(error)))) if error > 0 else 4
         lines.append(
-            f"{name} = {float(fit.values.sel(at)):.4f} +- {float(fit.errors.sel(at)):.4f} {unit} "
-            f"({float(fit.statistical_errors.sel(at)):.4f} stat, {float(fit.systematic_errors.sel(at)):.4f} syst)"
+            f"{name} = {value:.{places}f} +- {error:.{places}f}{asymmetric} {unit} "
+            f"({float(fit.statistical_errors.sel(at)):.{places}f} stat, "
+            f"{float(fit.systematic_errors.sel(at)):.{places}f} syst)".replace("  ", " ")
+            + (", in no observable" if name in spectators else "")
         )
+    if fit.combination.chi2 == "pearson":
+        lines.append("Pearson's weights follow the prediction; their determinant is left out here, a posterior includes it")
     p_value = f"p-value {fit.p_value:.3f}" if fit.p_value is not None else "p-value undefined: no degree of freedom"
     lines.append(f"chi2 = {fit.chi2:.3f} for {fit.ndf} degrees of freedom, {p_value}")
+    if fit.own_chi2:
+        lines.append(f"  (the inputs' own post-fit nuisance values cost another {fit.own_chi2:.3f} before combining)")
+    if fit.on_kink:
+        lines.append(f"on the kink of an asymmetric response, without a parabolic error: {', '.join(fit.on_kink)}")
     for repair in fit.repairs:
         lines.append(
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {repair.smallest:.3g}, "
@@ -83,6 +113,18 @@ def profile_text(fit: ProfileResult) -> str:
         rows.append([f"{estimate.name}  {estimate.title}".rstrip(), "", *values])
     lines.append(table(rows))
     return "\n".join(lines)
+
+
+def compatibility_text(rows: Sequence[Compatibility]) -> str:
+    """Each input against the rest."""
+    if not rows:
+        return ""
+    cells = [["input", "chi2 of all - chi2 of the rest", "ndf", "p-value"]]
+    for row in rows:
+        chi2 = "-" if row.chi2 is None else f"{row.chi2:.3f}"
+        p_value = "undefined" if row.p_value is None else f"{row.p_value:.3f}"
+        cells.append([row.measurement, chi2, str(row.ndf), p_value])
+    return "compatibility of each input with the rest:\n" + table(cells)
 
 
 def scan_text(result: ScanResult) -> str:
@@ -131,9 +173,11 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
     attrs = posterior.attrs
     lines = [verdict.sentence]
     lines.append(
-        f"{header(combination)}, correlations {attrs['correlations']}, engine {attrs['engine']}, chi2 {attrs['chi2_form']}, "
+        f"{header(combination)}, correlations {attrs['correlations']}, engine {attrs['engine']}, "
         f"seed {attrs['seed']}, {attrs['chains']} x {attrs['draws']} draws"
     )
+    if combination.chi2 == "pearson":
+        lines.append("the density includes the determinant of Pearson's weights, which the profile leaves out")
     lines.append(f"compiled in {attrs['compile_seconds']:.1f} s, sampled in {attrs['sampling_seconds']:.1f} s")
     for block, how, smallest, change in json.loads(attrs["repairs"]):
         lines.append(

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 import bayescomb as bc
 from bayescomb.serialise import combination_to_json
 
-LABELS = ("name", "title", "unit", "experiment", "source", "sources", "provenance", "description")
-
 
 def content(combination):
     """Plain data of a combination without what Convino files have no place for."""

@@ -134,10 +134,10 @@ MUTATIONS = (
 )  # fmt: skip
 
 
-def mutated(seed):
+def mutated(seed, original=FILES):
     """The files after one to three mutations; a file that is gone is ``None``."""
     rng = random.Random(seed)
-    files = dict(FILES)
+    files = dict(original)
     for _ in range(rng.choice((1, 1, 2, 3))):
         name = rng.choice(NAMES)
         if files[name] is None or rng.random() < 0.01:

@@ -1,4 +1,4 @@
-"""A model file with `[[measurements]]` of every kind, for the tests: its files, edited copies of them, and smaller models."""
+"""A model file with `[[measurements]]` of every kind, for the tests: its files, edited copies, and smaller models."""
 
 MODEL = """
 format = 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from convino_files import BASE, LEFT, RIGHT, Files, load_quietly
+from refusals import refused
 
 import bayescomb as bc
 from bayescomb.convino_file import load_convino
@@ -52,6 +53,12 @@ def test_paths_are_relative_to_the_base_file_and_may_be_absolute(tmp_path, monke
     assert [m.name for m in load_convino("model/base.txt").measurements] == ["left", "right"]
     monkeypatch.chdir(tmp_path / "model")
     assert [m.name for m in load_convino(Path("base.txt")).measurements] == ["left", "right"]
+
+
+@pytest.mark.parametrize("name", ["absent.txt", "", "a\x00b", "x" * 300])
+def test_base_file_that_cannot_be_read_is_named(tmp_path, name):
+    with refused(FileFormatError, str(tmp_path / name)):
+        load_convino(str(tmp_path / name))
 
 
 def test_measurements_of_equal_file_names_get_different_names(tmp_path):
@@ -110,7 +117,7 @@ def test_without_observables_everything_is_a_spectator(tmp_path):
         ("file1 = right.txt", "file1 = right.txt\n file2 a", FileFormatError, ["base.txt:10", "no entry"]),
         ("file1 = right.txt", "file1 = absent.txt", FileFormatError, ["base.txt:9", "absent.txt: no such file"]),
         ("file1 = right.txt", "file1 = left.txt", DuplicateNameError, ["base.txt:9", "left.txt", "base.txt:8"]),
-        ("file1 = right.txt", "file1 = base.txt", FileFormatError, ["base.txt:9: ", "base.txt:2", "into a base file"]),
+        ("file1 = right.txt", "file1 = base.txt", FileFormatError, ["base.txt:9: ", "base.txt:2", "in a base file"]),
     ],
 )  # fmt: skip
 def test_wrong_inputs_are_refused(tmp_path, old, new, error, said):
@@ -198,6 +205,11 @@ def test_impact_groups_read_what_is_meant(tmp_path):
     assert groups == {"scale": ("l_scale", "r_scale"), "no syst": ("stat",), "both of it": ("l_scale", "r_model")}
     files = Files(tmp_path).edit("base.txt", "= stat", "= stat = absolute")
     assert files.load_warned(["base.txt:25", "'= absolute'"]).impact_groups["statistics"] == ("stat",)
+
+
+def test_blanks_of_any_kind_in_a_label_are_one_blank(tmp_path):
+    files = Files(tmp_path).edit("base.txt", "  statistics =", "\tno \u00a0systematics\u2028at  all =")
+    assert files.load().impact_groups["no systematics at all"] == ("stat",)
 
 
 def test_base_file_without_impacts_has_no_groups(tmp_path):

@@ -78,6 +78,7 @@ def test_text_behind_a_marker_is_not_read(tmp_path):
         ("right.txt", "[end not fitted]", "[end]", "[end]", ["inside [not fitted]"]),
         ("right.txt", "[nuisance values]", "[Nuisance values]", "[Nuisance", ["did you mean [nuisance values]"]),
         ("base.txt", "[correlations]", "[correlaions]", "[correlaions]", ["did you mean [correlations]"]),
+        ("base.txt", "[end correlations]", "[end corelations]", "[end corel", ["did you mean [end correlations]"]),
         ("base.txt", "[global]", "[hessian]\n[end hessian]\n[global]", "[hessian]", ["measurement file", "move it"]),
         ("base.txt", "  width =", "  [1] prose\n  width =", "[1]", ["inside [observables]"]),
     ],
@@ -108,7 +109,7 @@ def test_required_block_is_asked_for(tmp_path, name, block):
 
 def test_unlike_unknown_block_is_text_with_a_warning(tmp_path):
     files = Files(tmp_path, base=BASE + "[ plots ]\n colour = red\n[end plots]\n[1] A reference.\n")
-    files.load_warned(["base.txt:27", "unknown block [plots]"], ["base.txt:29", "unknown block"])
+    files.load_warned(["base.txt:27", "unknown marker '[plots]'"], ["base.txt:29", "[endplots]"])
 
 
 def test_included_lines_come_last_and_belong_to_their_block_only(tmp_path):
@@ -230,3 +231,17 @@ def test_detection_goes_by_the_inputs_block(tmp_path):
     assert looks_like_convino(path)
     for other in ("left.txt", "model.toml", "binary", "absent.txt", "."):
         assert not looks_like_convino(tmp_path / other)
+
+
+@pytest.mark.parametrize("n", [20_000])
+def test_many_entries_are_read_without_delay(tmp_path, n):
+    """Nothing takes a time that grows with the square of the entries; the faults come after everything was read."""
+    many = " ".join(f"n{i}" for i in range(n))
+    table = f"[not fitted]\n{many} stat\nl_mass {'1 ' * n} 3\nl_rate {'0 ' * n} 3\n[end not fitted]\n"
+    types = "".join(f"n{i} = absolute\n" for i in range(n))
+    estimates = "n_estimates = 1\nname_0 = l_mass\nvalue_0 = 1\n" + "".join(f"name_{i} = x{i}\n" for i in range(2, n))
+    text = f"{table}[systematics]\n{types}[end systematics]\n[estimates]\n{estimates}[end estimates]\n"
+    Files(tmp_path, left=text).refused(UnknownNameError, "left.txt:4", "'l_rate'")
+    impacts = "".join(f"g{i} = {many}\n" for i in range(2))
+    files = Files(tmp_path).edit("base.txt", "  scale = l_scale + r_scale\n", impacts)
+    files.refused(UnknownNameError, "base.txt:24")

@@ -32,6 +32,7 @@ def variants(tmp_path):
     for line in ("  l_model = (-0.3) r_model\n", "#!FILE = more.txt", " + (0.2 & 0.4 : -0.4) r_tagging"):
         correlated.edit("base.txt", line, "")
     free = Files(tmp_path / "c").edit("right.txt", "[systematics]\n", "[systematics]\nr_tagging = relative free\n")
+    free.edit("left.txt", "l_model = relative", "l_model = lognormal")
     free.edit("base.txt", " + (0.2 & 0.4 : -0.4) r_tagging", "").edit("base.txt", "= false", "= true")
     return [Files(tmp_path / "a"), correlated, free]
 

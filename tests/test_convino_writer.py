@@ -146,6 +146,7 @@ def test_base_file_can_have_another_name(tmp_path, combination):
         (lambda c: changed(c, name=".hidden"), ["'.hidden'"]),
         (lambda c: changed(c, name="left"), ["'left'", "already taken"]),
         (lambda c: changed(c, impact_groups={"a=b": ("stat",)}), ["impact group 'a=b'"]),
+        (lambda c: changed(c, impact_groups={"a  b": ("stat",)}), ["impact group 'a  b'", "two blanks"]),
         (lambda c: changed(c, measurements=[changed(m, name=m.name + " 1") for m in c.measurements]), ["'left 1'", "' '"]),
     ],
 )  # fmt: skip

@@ -220,8 +220,8 @@ def test_statistical_covariance_is_of_the_estimates_and_no_others(tmp_path, text
         (
             "",
             (
-                '[[measurements]]\nname = "m"\nestimates = [{ name = "e", value = 1, observable = "x" }]\nstatistical = [1]\n'
-                '[within]\ntable = "x.csv"'
+                '[[measurements]]\nname = "m"\nestimates = [{ name = "e", value = 1, observable = "x" }]\n'
+                'statistical = [1]\n[within]\ntable = "x.csv"'
             ),
             ["[within] found without a [budget]"],
         ),
@@ -230,6 +230,13 @@ def test_statistical_covariance_is_of_the_estimates_and_no_others(tmp_path, text
 def test_model_without_measurements_or_with_correlations_of_no_budget(tmp_path, head, measurements, said):
     with refused(FileFormatError, "model.toml", *said):
         bc.load(small_model(tmp_path, measurements, head=head))
+
+
+def test_first_column_holds_the_names(tmp_path):
+    (tmp_path / "c.csv").write_text("uncertainty,e,n\n1,1,0\n1,0,1\n")
+    entry = '[[measurements]]\nname = "m"\nestimates = [{ name = "e", value = 1, observable = "x" }]\ncorrelation = "c.csv"'
+    with refused(FileFormatError, "c.csv", "the first column is 'uncertainty'", "put them first"):
+        bc.load(small_model(tmp_path, entry))
 
 
 def test_nearly_singular_correlations_ask_for_digits(tmp_path):

@@ -1,0 +1,68 @@
+"""Compatibility of each input with the rest: how much worse the rest fits when it joins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayescomb.errors import BayescombError
+from bayescomb.fit import Fitter
+from bayescomb.inputs import Combination
+from bayescomb.profile import degrees_of_freedom, goodness_of_fit, own_chi2
+
+__all__ = ["Compatibility", "compatibility"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compatibility:
+    """One measurement against all others.
+
+    Attributes:
+        measurement: its name.
+        chi2: chi2 of all less chi2 of the rest; for linear responses distributed as chi2 with ``ndf`` degrees of freedom,
+            whatever the correlations.  Tension inside the measurement counts too.
+        ndf: degrees of freedom of all less those of the rest.
+        p_value: ``None`` if ``ndf`` is 0, as nothing tests the measurement then.
+        problem: why there is no number, empty if there is one.
+    """
+
+    measurement: str
+    chi2: float | None
+    ndf: int
+    p_value: float | None
+    problem: str = ""
+
+
+def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
+    """One entry per measurement, at nominal coefficients; none for a single measurement.
+
+    Raises:
+        InfeasibleCorrelationError: the nominal coefficients leave the feasible set.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> rows = bc.compatibility(bc.load("models/run1_mass"))
+        >>> worst = min(rows, key=lambda row: row.p_value)
+        >>> worst.ndf, worst.p_value > 0.01
+        (1, True)
+    """
+    if len(combination.measurements) < 2:
+        return ()
+    whole, ndf = _chi2(combination), degrees_of_freedom(combination)
+    rows = []
+    for measurement in combination.measurements:
+        try:
+            rest = combination.without(measurement.name)
+            change, added = whole - _chi2(rest), ndf - degrees_of_freedom(rest)
+        except BayescombError as error:
+            rows.append(Compatibility(measurement=measurement.name, chi2=None, ndf=0, p_value=None, problem=str(error)))
+            continue
+        rows.append(
+            Compatibility(measurement=measurement.name, chi2=change, ndf=added, p_value=goodness_of_fit(change, added))
+        )
+    return tuple(rows)
+
+
+def _chi2(combination: Combination) -> float:
+    fitter = Fitter(combination)
+    correlation, _ = fitter.correlation()
+    return fitter.fit(correlation, errors="hesse").chi2 - own_chi2(combination, correlation)

@@ -1,0 +1,45 @@
+"""One door for every form a model can have on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bayescomb.convino_file import load_convino, looks_like_convino
+from bayescomb.errors import FileFormatError
+from bayescomb.inputs import Combination
+from bayescomb.model_file import load_model
+from bayescomb.tables import read_text
+
+__all__ = ["load"]
+
+
+def load(path: str | Path) -> Combination:
+    """Read a combination, whatever the form of its file.
+
+    Args:
+        path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
+            :func:`bayescomb.model_file.load_model`; or a Convino base file, see
+            :func:`bayescomb.convino_file.load_convino`.
+
+    Raises:
+        FileFormatError: a file or key is missing or malformed; the other bayescomb errors for wrong content, each with
+            the file and line or the key it was found at.
+
+    Warns:
+        InputWarning: a Convino file holds something that is read as it was surely meant.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> combination = bc.load("models/run1_mass")
+        >>> len(combination.estimates), len(combination.sources), combination.assumptions
+        (15, 25, 'nominal')
+    """
+    path = Path(path)
+    if path.suffix == ".toml" or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+        return load_model(path)
+    if looks_like_convino(path):
+        return load_convino(path)
+    read_text(path)  # says so if it is absent or no text
+    msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
+    raise FileFormatError(msg)

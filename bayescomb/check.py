@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from bayescomb.correlation import correlation_family
+from bayescomb.data_information import measurement_factor
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.inputs import Combination
 from bayescomb.statements import Statement, feasibility_statements
 
-__all__ = ["CheckResult", "IndefiniteBlock", "check"]
+__all__ = ["CheckResult", "IndefiniteBlock", "WidenedInput", "check"]
 
+# Rounding of an inverted matrix.
+WIDTH_TOLERANCE = 1e-9
 # Published correlations carry two digits.
 ROUNDING = 0.005
 
@@ -36,6 +40,21 @@ class IndefiniteBlock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WidenedInput:
+    """A fitted input with constraints above 1, which are kept as they are.
+
+    Attributes:
+        measurement: its name.
+        constraints: nuisance -> post-fit over prior width, those above 1.
+        negative: number of negative eigenvalues of its information without the priors.
+    """
+
+    measurement: str
+    constraints: dict[str, float]
+    negative: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """Findings about a valid model.
 
@@ -44,12 +63,14 @@ class CheckResult:
         sizes: counts of its parts.
         indefinite: blocks that are no correlation matrices at nominal coefficients.
         statements: feasibility of the quoted ranges, the total covariance first.
+        widened: fitted inputs with nuisances that their fit left wider than the prior.
     """
 
     combination: Combination
     sizes: dict[str, int]
     indefinite: tuple[IndefiniteBlock, ...]
     statements: tuple[Statement, ...]
+    widened: tuple[WidenedInput, ...] = ()
 
 
 def check(combination: Combination) -> CheckResult:
@@ -84,4 +105,21 @@ def check(combination: Combination) -> CheckResult:
         },
         indefinite=tuple(indefinite),
         statements=feasibility_statements(combination),
+        widened=tuple(_widened(combination)),
     )
+
+
+def _widened(combination: Combination) -> Iterator[WidenedInput]:
+    for measurement in combination.measurements:
+        if measurement.fit is None:
+            continue
+        factor = measurement_factor(measurement, nuisance_values=combination.nuisance_values)
+        widths = np.sqrt(np.diag(np.linalg.inv(measurement.fit.information)))[len(measurement.estimates) :]
+        above = {
+            n.name: float(width)
+            for n, width in zip(measurement.fit.nuisances, widths, strict=True)
+            if not n.free and width > 1 + WIDTH_TOLERANCE
+        }
+        negative = int((factor.signs < 0).sum())
+        if above or negative:
+            yield WidenedInput(measurement=measurement.name, constraints=above, negative=negative)

@@ -30,7 +30,7 @@ class Comparison:
             coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =
             Var(E[x | r]) and ``coefficient_share`` = Var(E[x | r]) / (their sum), the share of the variance that comes
             from not knowing the coefficients r, each from exact conditional moments; ``coefficient_share_mcse`` its Monte
-            Carlo error.
+            Carlo error.  What rests on the model being linear is absent where it is not, or is normalised.
     """
 
     combination: Combination
@@ -50,41 +50,55 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     combination = require_same_model(posterior, fit.combination)
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     draws = posterior["posterior"].to_dataset()
-    conditional = posterior["conditional"].to_dataset()
-    half = float(norm.ppf(0.5 + INTERVAL / 2))
+    # Only a linear model has exact conditional moments.
+    conditional = posterior["conditional"].to_dataset() if "conditional" in posterior.children else None
     rows = []
     for name in names:
         values = draws[name]
         hdi = np.ravel(az.hdi(values.to_numpy().ravel(), prob=INTERVAL))
         value, error = float(fit.values.sel(parameter=name)), float(fit.errors.sel(parameter=name))
-        mean, variance = conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name) ** 2
-        of_mean, of_variance = float(mean.var()), float(variance.mean())
-        share = of_mean / (of_mean + of_variance)
-        # Delta method on the two Monte Carlo averages; the mean's own error is of second order.
-        error_of_mean = float(az.mcse(((mean - mean.mean()) ** 2).to_numpy(), method="mean")) if of_mean else 0.0
-        error_of_variance = float(az.mcse(variance.to_numpy(), method="mean")) if of_mean else 0.0
-        rows.append(
-            {
-                "profile_value": value,
-                "profile_error": error,
-                "mean": float(values.mean()),
-                "sd": float(values.std(ddof=1)),
-                "median": float(values.median()),
-                "hdi_low": float(hdi[0]),
-                "hdi_high": float(hdi[1]),
-                "mcse_mean": float(az.mcse(values.to_numpy(), method="mean")),
-                "nominal_mean": value,
-                "nominal_sd": error,
-                "nominal_median": value,
-                "nominal_hdi_low": value - half * error,
-                "nominal_hdi_high": value + half * error,
-                "mean_of_variance": of_variance,
-                "variance_of_mean": of_mean,
-                "coefficient_share": share,
-                "coefficient_share_mcse": np.hypot((1 - share) * error_of_mean, share * error_of_variance)
-                / (of_mean + of_variance),
-            }
-        )
+        row = {
+            "profile_value": value,
+            "profile_error": error,
+            "profile_up": float(fit.up_errors.sel(parameter=name)),
+            "profile_down": float(fit.down_errors.sel(parameter=name)),
+            "mean": float(values.mean()),
+            "sd": float(values.std(ddof=1)),
+            "median": float(values.median()),
+            "hdi_low": float(hdi[0]),
+            "hdi_high": float(hdi[1]),
+            "mcse_mean": float(az.mcse(values.to_numpy(), method="mean")),
+        }
+        rows.append(row if conditional is None else row | _gaussian_at_nominal(value, error) | _shares(conditional, name))
     table = xr.Dataset({key: ("parameter", [row[key] for row in rows]) for key in rows[0]}, {"parameter": names})
     units = fit.values["unit"].to_numpy()
     return Comparison(combination=combination, table=table.assign_coords(unit=("parameter", units)))
+
+
+def _gaussian_at_nominal(value: float, error: float) -> dict[str, float]:
+    """The posterior at nominal coefficients of a linear model is the profile's Gaussian."""
+    half = float(norm.ppf(0.5 + INTERVAL / 2))
+    return {
+        "nominal_mean": value,
+        "nominal_sd": error,
+        "nominal_median": value,
+        "nominal_hdi_low": value - half * error,
+        "nominal_hdi_high": value + half * error,
+    }
+
+
+def _shares(conditional: xr.Dataset, name: str) -> dict[str, float]:
+    """What the coefficients contribute to the variance, from exact conditional moments."""
+    mean, variance = conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name) ** 2
+    of_mean, of_variance = float(mean.var()), float(variance.mean())
+    share = of_mean / (of_mean + of_variance)
+    # Delta method on the two Monte Carlo averages; the mean's own error is of second order.
+    error_of_mean = float(az.mcse(((mean - mean.mean()) ** 2).to_numpy(), method="mean")) if of_mean else 0.0
+    error_of_variance = float(az.mcse(variance.to_numpy(), method="mean")) if of_mean else 0.0
+    combined = float(np.hypot((1 - share) * error_of_mean, share * error_of_variance))
+    return {
+        "mean_of_variance": of_variance,
+        "variance_of_mean": of_mean,
+        "coefficient_share": share,
+        "coefficient_share_mcse": combined / (of_mean + of_variance),
+    }

@@ -1,7 +1,8 @@
 r"""Normalised results: observables divided by their sum.
 
 With S the sum of the values x and y = x / S, the derivative of y is J = (1 - y 1^T) / S, so that the covariance of y is
-J V J^T exactly to first order, of rank one less than its size.
+J V J^T, of rank one less than its size.  V has the correlations of the second derivatives and, where the Delta chi2 = 1
+errors are asymmetric, the larger of them as errors, the choice of Convino, whose toys this replaces.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]
         raise FitError(msg)
     values = fit.values.copy()
     values[index] /= total
+    widening = np.maximum(fit.up, -fit.down) / fit.errors
     jacobian = np.eye(len(values))
     jacobian[np.ix_(index, index)] = (np.eye(len(index)) - np.outer(values[index], np.ones(len(index)))) / total
-    covariance = jacobian @ fit.covariance @ jacobian.T
+    covariance = jacobian @ (fit.covariance * np.outer(widening, widening)) @ jacobian.T
     error = np.sqrt(np.diag(covariance))
     up, down = fit.up.copy(), fit.down.copy()
     up[index], down[index] = error[index], -error[index]
@@ -58,6 +60,6 @@ def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]
         covariance=covariance,
         up=up,
         down=down,
-        cross_covariance=jacobian @ fit.cross_covariance,
+        cross_covariance=jacobian @ (fit.cross_covariance * widening[:, None]),
     )
     return changed, jacobian

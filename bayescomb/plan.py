@@ -12,12 +12,19 @@ from bayescomb.assumptions import CorrelationCoefficient
 from bayescomb.checks import check_choice
 from bayescomb.correlation import CorrelationFamily, NuisanceBlock, correlation_family
 from bayescomb.curved_plan import CurvedPlan, curved_plan
-from bayescomb.errors import InfeasibleCorrelationError
+from bayescomb.errors import InfeasibleCorrelationError, OptionError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, face_basis, feasible_region
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, integrate_out, linear_model, marginal_covariance
 from bayescomb.repair import Repair, infeasible_message, repaired_correlation
-from bayescomb.statements import Statement, block_family, feasibility_statements, make_statement, total_family
+from bayescomb.statements import (
+    Statement,
+    block_family,
+    feasibility_statements,
+    has_negative_information,
+    make_statement,
+    total_family,
+)
 
 __all__ = ["RadialBlock", "SamplingPlan", "sampling_plan"]
 
@@ -241,7 +248,19 @@ def _kept_nuisances(family: CorrelationFamily, sampled: IntArray) -> IntArray:
 
 
 def _restrict_total(combination: Combination, family: CorrelationFamily, draft: _Draft) -> None:
-    """Covariance treatment: the total covariance must stay positive definite."""
+    """Covariance treatment: the total covariance must stay positive definite.
+
+    Raises:
+        OptionError: its feasible set is not convex because an input has negative information.
+    """
+    if has_negative_information(combination):
+        if not draft.sampled:
+            return  # the one point there is is checked where it is solved
+        msg = (
+            f"combination {combination.name!r}: an input has constraints above 1, for which the treatment 'covariance' has "
+            "no convex feasible set to sample; use the treatment 'nuisance', or correlations 'nominal'"
+        )
+        raise OptionError(msg)
     index = np.array(draft.sampled, dtype=np.intp)
     affine = total_family(combination, family, varied=index)
     region = feasible_region(affine, strict=True)

@@ -171,7 +171,7 @@ def _result(
         coords = {"parameter": parameters, dim: labels}
         return xr.DataArray(values, dims=("parameter", dim), coords=coords, name=name)
 
-    statistical, systematic = _error_parts(fitter, fit, jacobian, correlation)
+    statistical, systematic = _error_parts(fitter, fit, shown, jacobian, correlation)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     return ProfileResult(
         combination=combination,
@@ -202,7 +202,9 @@ def _result(
     )
 
 
-def _error_parts(fitter: Fitter, fit: Fit, jacobian: FloatArray, correlation: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _error_parts(
+    fitter: Fitter, fit: Fit, shown: Fit, jacobian: FloatArray, correlation: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Statistical and systematic part of each error."""
     if fit.solution is not None:
         influence = jacobian @ fit.solution.influence
@@ -216,8 +218,7 @@ def _error_parts(fitter: Fitter, fit: Fit, jacobian: FloatArray, correlation: Fl
     n = len(fixed.parameters)  # the free nuisances come last, and are held
     statistical = np.zeros(len(fit.parameters))
     statistical[:n] = np.diag(jacobian[:n, :n] @ fixed.covariance @ jacobian[:n, :n].T)
-    total = np.diag(jacobian @ fit.covariance @ jacobian.T)
-    return np.sqrt(statistical), np.sqrt(np.maximum(total - statistical, 0.0))
+    return np.sqrt(statistical), np.sqrt(np.maximum(shown.errors**2 - statistical, 0.0))
 
 
 def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:

@@ -12,7 +12,14 @@ from bayescomb.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRe
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import linear_model, marginal_covariance
 
-__all__ = ["Statement", "block_family", "feasibility_statements", "make_statement", "total_family"]
+__all__ = [
+    "Statement",
+    "block_family",
+    "feasibility_statements",
+    "has_negative_information",
+    "make_statement",
+    "total_family",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -83,13 +90,18 @@ def _affine(
 def feasibility_statements(combination: Combination) -> tuple[Statement, ...]:
     """One statement for the total covariance and one per block of more than one nuisance.
 
-    The blocks are looked at under both treatments: under ``covariance`` an infeasible block is allowed, but its nuisances
-    have no posterior of their own.
+    There is none for the total where constraints above 1 give the data negative information: V is indefinite then, as it
+    has to be, and the count of its negative eigenvalues is checked at every point that is solved.  The blocks are looked at
+    under both treatments: under ``covariance`` an infeasible block is allowed, but its nuisances have no posterior of their
+    own.
     """
     family = correlation_family(combination)
     varied = np.array([i for i, c in enumerate(family.coefficients) if c.varied], dtype=np.intp)
-    total = total_family(combination, family, varied=varied)
-    statements = [make_statement(total, feasible_region(total, strict=True), [family.coefficients[i].name for i in varied])]
+    statements = []
+    if not has_negative_information(combination):
+        total = total_family(combination, family, varied=varied)
+        names = [family.coefficients[i].name for i in varied]
+        statements.append(make_statement(total, feasible_region(total, strict=True), names))
     for block in family.blocks:
         if len(block.nuisances) < 2:
             continue
@@ -97,6 +109,11 @@ def feasibility_statements(combination: Combination) -> tuple[Statement, ...]:
         names = [family.coefficients[c].name for c in block.coefficients if c in varied]
         statements.append(make_statement(affine, feasible_region(affine), names))
     return tuple(statements)
+
+
+def has_negative_information(combination: Combination) -> bool:
+    """Whether an input constrains some direction of its nuisances less than their prior."""
+    return bool((linear_model(combination).signs < 0).any())
 
 
 def make_statement(affine: AffineFamily, region: FeasibleRegion, names: list[str]) -> Statement:

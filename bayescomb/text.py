@@ -16,7 +16,7 @@ from bayescomb.convergence import Verdict
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
-from bayescomb.scan import ScanResult
+from bayescomb.scan import ScanResult, ScanRow
 
 __all__ = [
     "check_text",
@@ -62,10 +62,18 @@ def check_text(result: CheckResult) -> str:
         note = f" ({provenance.note})" if provenance.note else ""
         lines.append(f"{provenance.table}: {provenance.kind}, {provenance.origin}{note}")
     lines.append("")
-    lines.append(f"{len(result.indefinite)} source matrices are indefinite at the nominal coefficients:")
+    count = len(result.indefinite)
+    lines.append(f"{count or 'no'} source matrices are indefinite at the nominal coefficients" + (":" if count else ""))
     for block in result.indefinite:
         rounding = ", which rounding to two digits can explain" if block.rounding else ""
         lines.append(f"  {block.label}: smallest eigenvalue {block.smallest:.3g}, {block.negative} negative{rounding}")
+    for widened in result.widened:
+        names = [f"{name} ({width:.4g})" for name, width in sorted(widened.constraints.items(), key=lambda c: -c[1])]
+        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        lines.append(
+            f"  {widened.measurement}: {len(names)} constraints above 1{': ' if names else ''}{listed}; "
+            f"{widened.negative} negative eigenvalues of its information without the priors, kept as they are"
+        )
     lines.append("")
     lines.append("feasibility of the quoted ranges:")
     lines += [f"  {statement.text}" for statement in result.statements]
@@ -143,7 +151,26 @@ def scan_text(result: ScanResult) -> str:
             span = f"{row.low:+.2f} to {row.high:+.2f}"
             rows.append([row.title or row.name, span, f"{row.nominal:.2f}", shifts[0], quoted[0], shifts[1], quoted[1]])
         lines.append(table(rows))
+    for row in result.rows:
+        if row.problem or len(row.points[0].coefficients) > 1:
+            lines += ["", f"{row.name}:", _points_table(result.combination, row)]
     return "\n".join(lines)
+
+
+def _points_table(combination: Combination, row: ScanRow) -> str:
+    """The points of one scan, where its two ends do not say all."""
+    names = [o.name for o in combination.observables]
+    cells = [[*row.points[0].coefficients, "chi2", *names]]
+    for point in row.points:
+        at = [f"{value:+.4g}" for value in point.coefficients.values()]
+        if point.values is None or point.errors is None:
+            cells.append([*at, "infeasible", *["-" for _ in names]])
+            continue
+        results = [
+            f"{float(point.values.sel(parameter=n)):.6g} +- {float(point.errors.sel(parameter=n)):.3g}" for n in names
+        ]
+        cells.append([*at, f"{point.chi2:.5f}", *results])
+    return table(cells)
 
 
 def impact_text(result: ImpactResult) -> str:
@@ -209,11 +236,15 @@ def comparison_text(comparison: Comparison) -> str:
         row = {str(key): float(t[key].sel(parameter=name)) for key in t.data_vars}
         unit = str(t["unit"].sel(parameter=name).item())
         value, error = row["profile_value"], row["profile_error"]
+        low, high = value + row["profile_down"], value + row["profile_up"]
         rows.append([f"{name} [{unit}]", "profile, Delta chi2 = 1", f"{value:.4f}", f"{error:.4f}", "",
-                     f"{value - error:.4f} to {value + error:.4f}"])  # fmt: skip
-        for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI")):
+                     f"{low:.4f} to {high:.4f}"])  # fmt: skip
+        exact = "nominal_mean" in row
+        for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
             mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))
             rows.append(["", label, f"{mean:.4f}", f"{sd:.4f}", f"{median:.4f}", f"{low:.4f} to {high:.4f}"])
+        if not exact:
+            continue
         shares.append(
             f"{name}: sd^2 = E[Var|r] + Var(E|r) = {row['mean_of_variance']:.5f} + {row['variance_of_mean']:.5f} {unit}^2; "
             f"not knowing the coefficients makes {100 * row['coefficient_share']:.2f} +- "

@@ -113,10 +113,13 @@ def _postfit(combination: Combination) -> ImpactResult:
     largest = np.maximum(fit.up, -fit.down)[:size]
     simple = np.abs(shift) / fit.errors[:size, None] * largest[:, None]
     everything = [n.name for n in combination.nuisances]
+    free = {n.name for n in combination.nuisances if n.free}
 
     def held_up(members: list[str]) -> NDArray[np.float64]:
+        if raw.solution is not None and not free.intersection(members) and not combination.normalise:
+            return raw.solution.errors_given([n in members for n in raw.nuisances])[:size]
         held = fitter.hold(raw, correlation, members)
-        return shown(fitter.fit(correlation, held=held, near=raw, of=names)).up[:size]
+        return shown(fitter.fit(correlation, held=held, near=raw, of=names, errors="crossing")).up[:size]
 
     statistics = held_up(everything)
     groups = {

@@ -19,6 +19,7 @@ of w and lambda).  Under the covariance treatment C may even be indefinite as lo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -111,6 +112,27 @@ class Solution:
         cross = self.cross_covariance
         spread = np.einsum("pn,pn->n", cross, np.linalg.solve(self.covariance, cross))
         return np.diag(self.correlation) - reduction + spread
+
+    @cached_property
+    def nuisance_covariance(self) -> FloatArray:
+        """Post-fit covariance of the nuisances, shape (N, N)."""
+        reach = self.model.loading @ self.correlation
+        cross = self.cross_covariance
+        spread = cross.T @ np.linalg.solve(self.covariance, cross)
+        return self.correlation - reach.T @ np.linalg.solve(self.marginal_covariance, reach) + spread
+
+    def errors_given(self, held: Sequence[bool]) -> FloatArray:
+        """Errors of the parameters with some nuisances held at their fitted values, shape (P,).
+
+        It is the conditional covariance V_pp - V_pg V_gg^+ V_gp of the post-fit covariance.
+        """
+        index = np.flatnonzero(held)
+        inner = self.nuisance_covariance[np.ix_(index, index)]
+        scale = np.sqrt(np.maximum(np.diag(inner), 0.0))
+        scale[scale == 0] = 1.0
+        white = self.cross_covariance[:, index] / scale
+        gain = white @ np.linalg.pinv(inner / np.outer(scale, scale), rcond=RANK_TOLERANCE, hermitian=True)
+        return np.sqrt(np.maximum(np.diag(self.covariance) - np.einsum("pg,pg->p", gain, white), 0.0))
 
 
 def linear_model(combination: Combination) -> LinearModel:

@@ -28,6 +28,9 @@ ALL_ORTHANTS = 6
 ON_KINK = 1e-7
 # Estimated distance to the minimum, in chi2, at which Migrad stops: errors are then good to 1e-5 of themselves and better.
 MIGRAD_TOLERANCE = 1e-5
+# Newton steps end at this estimated distance to the minimum, in chi2.
+NEWTON_TOLERANCE = 1e-14
+NEWTON_STEPS = 50
 # Delta chi2 is met to this, so that an error is good to half of it.
 CROSSING_TOLERANCE = 1e-7
 CROSSING_STEPS = 12
@@ -57,21 +60,58 @@ def minimise(
         chi2: the objective.
         start: where to begin, shape (size,).
         fixed: components of theta that are held, at these values.
-        everywhere: try other orthants of the kinked nuisances, not only those next to the start.
+        everywhere: try other orthants of the kinked nuisances too and confirm the result by Migrad; otherwise follow the
+            minimum next to the start, as profiling does.
 
     Raises:
         FitError: no minimum was found.
     """
+    fixed = fixed or {}
     theta = start.copy()
-    for index, value in (fixed or {}).items():
-        theta[index] = value
-    if chi2.kinked.size:
-        theta = _lowest_orthant(chi2, theta, list(fixed or {}), everywhere=everywhere)
-        kinked = chi2.kinked
-        on_kink = tuple(int(i) for i in kinked[np.abs(chi2.arguments(theta)[kinked]) < ON_KINK])
-        if on_kink:
-            return Minimum(theta=theta, chi2=chi2.value(theta), on_kink=on_kink)
-    minuit = _minuit(chi2, theta, list(fixed or {}))
+    theta[list(fixed)] = list(fixed.values())
+    kinked = chi2.kinked
+    found = None if everywhere and kinked.size else _newton(chi2, theta, list(fixed), chi2.arguments(theta) >= 0)
+    if found is not None and ((chi2.arguments(found) >= 0) == (chi2.arguments(theta) >= 0))[kinked].all():
+        theta = found
+    elif kinked.size:
+        theta = _lowest_orthant(chi2, theta, list(fixed), everywhere=everywhere)
+    on_kink = tuple(int(i) for i in kinked[np.abs(chi2.arguments(theta)[kinked]) < ON_KINK])
+    if (found is None or everywhere) and not on_kink:
+        theta = _migrad(chi2, theta, list(fixed))
+    return Minimum(theta=theta, chi2=chi2.value(theta), on_kink=on_kink)
+
+
+def _newton(chi2: Objective, start: FloatArray, fixed: list[int], positive: NDArray[np.bool_]) -> FloatArray | None:
+    """Minimum of one smooth branch by damped Newton steps; ``None`` where the second derivatives are not definite."""
+    movable = np.setdiff1d(np.arange(chi2.size), fixed)
+    theta, value = start, chi2.value(start, positive=positive)
+    for _ in range(NEWTON_STEPS):
+        gradient = chi2.gradient(theta, positive=positive)[movable]
+        try:
+            factor = np.linalg.cholesky(chi2.hessian(theta, positive=positive)[np.ix_(movable, movable)])
+        except np.linalg.LinAlgError:
+            return None
+        white = np.linalg.solve(factor, gradient)
+        step = -np.linalg.solve(factor.T, white)
+        decrease = float(white @ white) / 2  # of a parabola
+        if not np.isfinite(decrease):
+            return None
+        for damping in 0.5 ** np.arange(12):
+            trial = theta.copy()
+            trial[movable] += damping * step
+            reached = chi2.value(trial, positive=positive)
+            if reached <= value + 1e-13 * max(1.0, abs(value)):
+                break
+        else:
+            return None
+        theta, value = trial, reached
+        if decrease < NEWTON_TOLERANCE:
+            return theta
+    return None
+
+
+def _migrad(chi2: Objective, theta: FloatArray, fixed: list[int]) -> FloatArray:
+    minuit = _minuit(chi2, theta, fixed)
     minuit.migrad()
     found = np.array(minuit.values)
     if chi2.value(found) > chi2.value(theta):
@@ -80,7 +120,7 @@ def minimise(
     if not np.isfinite(chi2.value(found)) or not (minuit.valid or (minuit.fmin and minuit.fmin.edm < 1e-4)):
         msg = f"chi2 has no minimum that Migrad finds (estimated distance {minuit.fmin.edm if minuit.fmin else np.nan:.3g})"
         raise FitError(msg)
-    return Minimum(theta=found, chi2=chi2.value(found))
+    return found
 
 
 def _minuit(chi2: Objective, theta: FloatArray, fixed: list[int]) -> Minuit:
@@ -131,6 +171,9 @@ def _orthant_minimum(
     positive = chi2.arguments(start) >= 0
     positive[kinked] = pattern
     sign = np.where(positive[kinked], 1.0, -1.0)
+    inside = _newton(chi2, start, fixed, positive)
+    if inside is not None and (sign * chi2.arguments(inside)[kinked] >= 0).all():
+        return chi2.value(inside), inside
     movable = np.setdiff1d(np.arange(chi2.size), fixed)
     curvature = np.diag(chi2.hessian(start, positive=positive))[movable]
     scale = np.sqrt(2 / np.maximum(curvature, 1e-12 * curvature.max(initial=1e-300)))
@@ -161,7 +204,7 @@ def _orthant_minimum(
 
 
 def delta_chi2_errors(
-    chi2: Objective, minimum: Minimum, index: int, *, error: float, fixed: dict[int, float]
+    chi2: Objective, minimum: Minimum, index: int, *, error: float, fixed: dict[int, float], minos: bool = True
 ) -> tuple[float, float]:
     """Distances (up, down), signed, at which the profiled chi2 has grown by 1.
 
@@ -171,12 +214,13 @@ def delta_chi2_errors(
         index: component of theta.
         error: its error from the second derivatives, where MINOS begins.
         fixed: components of theta that are held.
+        minos: begin from the answer of MINOS instead of from the error.
 
     Raises:
         FitError: chi2 does not grow by 1.
     """
     starts: tuple[float, float] = (error, -error)
-    if not minimum.on_kink:
+    if minos and not minimum.on_kink:
         minuit = _minuit(chi2, minimum.theta, list(fixed))
         minuit.migrad()
         try:

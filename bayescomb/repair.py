@@ -56,6 +56,8 @@ def feasible_correlation(
         return correlation, ()
     repairs, infeasible = [], []
     for block in family.blocks:
+        if len(block.nuisances) == 1:
+            continue  # uncorrelated: most of the nuisances of a real input
         grid = np.ix_(block.nuisances, block.nuisances)
         smallest = smallest_eigenvalue(correlation[grid])
         if smallest >= -EIGENVALUE_TOLERANCE:

@@ -103,7 +103,7 @@ def test_check_names_the_indefinite_sources(capsys):
         (("profile", "nowhere.toml"), "no such file"),
         (("profile", RUN1, "--treatment", "nuisance"), "btag"),
         (("profile", RUN1, "--repair", "nearest"), "needs no repair"),
-        (("profile", RUN1, "--chi2", "pearson"), "use --chi2 neyman"),
+        (("profile", RUN1, "--chi2", "pearson"), "use the treatment 'nuisance'"),
         (("compare", RUN1, "nowhere.nc"), "no such file"),
         (("sample", RUN1, "--output", "nowhere/p.nc"), "does not exist"),
         (("profile", RUN1, "--json", "nowhere/p.json"), "cannot be written"),

@@ -1,36 +1,28 @@
 """Minimum of a chi2 with kinks, and its Delta chi2 = 1 errors by iminuit.
 
-A response with different slopes up and down makes chi2 smooth only within each orthant of the kinked nuisances, and can
-give it several minima.  Each orthant that can hold one is minimised with its own smooth branch and the orthant as bounds;
-the lowest wins.  Migrad and MINOS then start there (James and Roos, Comput. Phys. Commun. 10 (1975) 343).
+The lowest minimum over the orthants of kinked nuisances (:mod:`bayescomb.orthants`) is where Migrad and MINOS start (James
+and Roos, Comput. Phys. Commun. 10 (1975) 343).
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from iminuit import Minuit
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize
+from scipy.optimize import brentq
 
 from bayescomb.errors import FitError, UnderdeterminedError
 from bayescomb.objective import Objective
+from bayescomb.orthants import ALL_ORTHANTS, ON_KINK, lowest_orthant, newton
 
 __all__ = ["Minimum", "delta_chi2_errors", "minimise", "starting_point", "theta_covariance"]
 
 FloatArray = NDArray[np.float64]
 
-# Up to this many kinked nuisances every orthant is tried; with more, the start's and those one flip away.
-ALL_ORTHANTS = 6
-# A kinked nuisance this near to 0 sits on its kink.
-ON_KINK = 1e-7
 # Estimated distance to the minimum, in chi2, at which Migrad stops: errors are then good to 1e-5 of themselves and better.
 MIGRAD_TOLERANCE = 1e-5
-# Newton steps end at this estimated distance to the minimum, in chi2.
-NEWTON_TOLERANCE = 1e-14
-NEWTON_STEPS = 50
 # Delta chi2 is met to this, so that an error is good to half of it.
 CROSSING_TOLERANCE = 1e-7
 CROSSING_STEPS = 12
@@ -51,17 +43,15 @@ class Minimum:
     on_kink: tuple[int, ...] = ()
 
 
-def minimise(
-    chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | None = None, everywhere: bool = True
-) -> Minimum:
+def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | None = None, confirm: bool = True) -> Minimum:
     """The lowest minimum.
 
     Args:
         chi2: the objective.
         start: where to begin, shape (size,).
         fixed: components of theta that are held, at these values.
-        everywhere: try other orthants of the kinked nuisances too and confirm the result by Migrad; otherwise follow the
-            minimum next to the start, as profiling does.
+        confirm: let Migrad go on from the result of the Newton steps; without it they are trusted, as in profiling, where
+            the start is near and orthants far from it are tried only if they are few.
 
     Raises:
         FitError: no minimum was found.
@@ -70,44 +60,16 @@ def minimise(
     theta = start.copy()
     theta[list(fixed)] = list(fixed.values())
     kinked = chi2.kinked
-    found = None if everywhere and kinked.size else _newton(chi2, theta, list(fixed), chi2.arguments(theta) >= 0)
-    if found is not None and ((chi2.arguments(found) >= 0) == (chi2.arguments(theta) >= 0))[kinked].all():
-        theta = found
-    elif kinked.size:
-        theta = _lowest_orthant(chi2, theta, list(fixed), everywhere=everywhere)
-    on_kink = tuple(int(i) for i in kinked[np.abs(chi2.arguments(theta)[kinked]) < ON_KINK])
-    if (found is None or everywhere) and not on_kink:
-        theta = _migrad(chi2, theta, list(fixed))
-    return Minimum(theta=theta, chi2=chi2.value(theta), on_kink=on_kink)
-
-
-def _newton(chi2: Objective, start: FloatArray, fixed: list[int], positive: NDArray[np.bool_]) -> FloatArray | None:
-    """Minimum of one smooth branch by damped Newton steps; ``None`` where the second derivatives are not definite."""
-    movable = np.setdiff1d(np.arange(chi2.size), fixed)
-    theta, value = start, chi2.value(start, positive=positive)
-    for _ in range(NEWTON_STEPS):
-        gradient = chi2.gradient(theta, positive=positive)[movable]
-        try:
-            factor = np.linalg.cholesky(chi2.hessian(theta, positive=positive)[np.ix_(movable, movable)])
-        except np.linalg.LinAlgError:
-            return None
-        white = np.linalg.solve(factor, gradient)
-        step = -np.linalg.solve(factor.T, white)
-        decrease = float(white @ white) / 2  # of a parabola
-        if not np.isfinite(decrease):
-            return None
-        for damping in 0.5 ** np.arange(12):
-            trial = theta.copy()
-            trial[movable] += damping * step
-            reached = chi2.value(trial, positive=positive)
-            if reached <= value + 1e-13 * max(1.0, abs(value)):
-                break
-        else:
-            return None
-        theta, value = trial, reached
-        if decrease < NEWTON_TOLERANCE:
-            return theta
-    return None
+    everywhere = confirm or len(kinked) <= ALL_ORTHANTS
+    found: FloatArray | None
+    if kinked.size:
+        found = lowest_orthant(chi2, theta, list(fixed), everywhere=everywhere)
+        on_kink = tuple(int(i) for i in kinked[np.abs(chi2.arguments(found)[kinked]) < ON_KINK])
+    else:
+        found, on_kink = newton(chi2, theta, list(fixed), chi2.arguments(theta) >= 0), ()
+    if found is None or (confirm and not on_kink):
+        found = _migrad(chi2, theta if found is None else found, list(fixed))
+    return Minimum(theta=found, chi2=chi2.value(found), on_kink=on_kink)
 
 
 def _migrad(chi2: Objective, theta: FloatArray, fixed: list[int]) -> FloatArray:
@@ -134,73 +96,6 @@ def _minuit(chi2: Objective, theta: FloatArray, fixed: list[int]) -> Minuit:
     for index in fixed:
         minuit.fixed[index] = True
     return minuit
-
-
-def _lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, everywhere: bool) -> FloatArray:
-    """Minimum over the orthants: all of them if they are few, else a descent from the start through its neighbours."""
-    kinked = chi2.kinked
-    tried: dict[tuple[bool, ...], tuple[float, FloatArray]] = {}
-
-    def solve(pattern: tuple[bool, ...], near: FloatArray) -> tuple[float, FloatArray]:
-        if pattern not in tried:
-            tried[pattern] = _orthant_minimum(chi2, near, pattern, fixed)
-        return tried[pattern]
-
-    pattern = tuple(bool(v) for v in chi2.arguments(start)[kinked] >= 0)
-    best = solve(pattern, start)
-    if everywhere and len(kinked) <= ALL_ORTHANTS:
-        for other in itertools.product((True, False), repeat=len(kinked)):
-            best = min(best, solve(other, best[1]), key=lambda found: found[0])
-        return best[1]
-    while True:
-        values = chi2.arguments(best[1])[kinked]
-        # A minimum at the border of its orthant may go on beyond; elsewhere a flip can find another valley.
-        flips = range(len(kinked)) if everywhere else np.flatnonzero(np.abs(values) < ON_KINK)
-        neighbours = [tuple(not p if i == flip else p for i, p in enumerate(pattern)) for flip in flips]
-        lowest = min(neighbours, key=lambda other: solve(other, best[1])[0], default=pattern)
-        if lowest == pattern or tried[lowest][0] >= best[0] - 1e-12:
-            return best[1]
-        pattern, best = lowest, tried[lowest]
-
-
-def _orthant_minimum(
-    chi2: Objective, start: FloatArray, pattern: tuple[bool, ...], fixed: list[int]
-) -> tuple[float, FloatArray]:
-    """Bounded minimum of one smooth branch; in units of the local errors, which SLSQP needs."""
-    kinked = chi2.kinked
-    positive = chi2.arguments(start) >= 0
-    positive[kinked] = pattern
-    sign = np.where(positive[kinked], 1.0, -1.0)
-    inside = _newton(chi2, start, fixed, positive)
-    if inside is not None and (sign * chi2.arguments(inside)[kinked] >= 0).all():
-        return chi2.value(inside), inside
-    movable = np.setdiff1d(np.arange(chi2.size), fixed)
-    curvature = np.diag(chi2.hessian(start, positive=positive))[movable]
-    scale = np.sqrt(2 / np.maximum(curvature, 1e-12 * curvature.max(initial=1e-300)))
-    columns = chi2.argument_map[np.ix_(kinked, movable)] * scale
-    origin = chi2.arguments(start)[kinked]
-
-    def at(step: FloatArray) -> FloatArray:
-        theta = start.copy()
-        theta[movable] += scale * step
-        return theta
-
-    bounds = {
-        "type": "ineq",
-        "fun": lambda step: sign * (origin + columns @ step),
-        "jac": lambda _: sign[:, None] * columns,
-    }
-    found = minimize(
-        lambda step: chi2.value(at(step), positive=positive),
-        np.zeros(len(movable)),
-        jac=lambda step: chi2.gradient(at(step), positive=positive)[movable] * scale,
-        constraints=[bounds],
-        method="SLSQP",
-        options={"ftol": 1e-13, "maxiter": 300},
-    )
-    theta = at(found.x)
-    # The true chi2: SLSQP may leave a bound by rounding.
-    return chi2.value(theta), theta
 
 
 def delta_chi2_errors(
@@ -241,7 +136,7 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
     def growth(distance: float) -> float:
         nonlocal best
         held = fixed | {index: float(minimum.theta[index] + distance)}
-        found = minimise(chi2, best, fixed=held, everywhere=False)
+        found = minimise(chi2, best, fixed=held, confirm=False)
         best = found.theta
         return found.chi2 - minimum.chi2 - 1.0
 

@@ -19,6 +19,8 @@ __all__ = ["ALL_ORTHANTS", "ON_KINK", "lowest_orthant", "newton"]
 
 FloatArray = NDArray[np.float64]
 
+# Orthants that one search follows at most; beyond, it takes what it has.
+MOST_ORTHANTS = 100
 # Up to this many kinked nuisances every orthant is tried; with more, the start's and those one flip away.
 ALL_ORTHANTS = 6
 # A kinked nuisance this near to 0 sits on its kink.
@@ -58,28 +60,25 @@ def newton(chi2: Objective, start: FloatArray, fixed: list[int], positive: NDArr
 
 
 def lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, everywhere: bool) -> FloatArray:
-    """Minimum over the orthants: all of them if they are few, else a descent from the start through its neighbours."""
+    """Minimum over the orthants: all of them if they are few, else those that a descent from the start passes.
+
+    Args:
+        chi2: the objective.
+        start: where to begin, shape (size,).
+        fixed: components of theta that are held.
+        everywhere: with many kinked nuisances, descend from the neighbours of the result too.
+    """
     search = _OrthantSearch(chi2, start, fixed)
-    pattern = search.pattern(start)
-    if everywhere and len(chi2.kinked) <= ALL_ORTHANTS:
-        patterns = [pattern, *itertools.product((True, False), repeat=len(chi2.kinked))]
-        return min((search.bounded(p) for p in patterns if not search.surely_worse(p)), key=lambda found: found[0])[1]
-    for _ in range(len(chi2.kinked) + 1):
-        inside = search.smooth(pattern)
-        if inside is None or search.pattern(inside) == pattern:
-            break
-        pattern = search.pattern(inside)
-    best = search.bounded(pattern)
-    while True:
-        values = chi2.arguments(best[1])[chi2.kinked]
-        # A minimum at the border of its orthant may go on beyond; elsewhere a flip can find another valley.
-        flips = range(len(values)) if everywhere else np.flatnonzero(np.abs(values) < ON_KINK)
-        neighbours = [_flipped(pattern, int(i)) for i in flips]
-        neighbours = [p for p in neighbours if not search.surely_worse(p)]
-        lowest = min(neighbours, key=lambda p: search.bounded(p)[0], default=pattern)
-        if lowest == pattern or search.bounded(lowest)[0] >= best[0] - 1e-12:
-            return best[1]
-        pattern, best = lowest, search.bounded(lowest)
+    count = len(chi2.kinked)
+    search.visit(search.settled(search.pattern(start)))
+    if count <= ALL_ORTHANTS:
+        for pattern in itertools.product((True, False), repeat=count):
+            search.visit(pattern)
+    elif everywhere:
+        found = search.pattern(search.lowest()[1])
+        for i in range(count):
+            search.visit(_flipped(found, i))
+    return search.lowest()[1]
 
 
 def _flipped(pattern: tuple[bool, ...], index: int) -> tuple[bool, ...]:
@@ -87,44 +86,61 @@ def _flipped(pattern: tuple[bool, ...], index: int) -> tuple[bool, ...]:
 
 
 class _OrthantSearch:
-    """Minima per orthant of the kinked arguments, each worked out once."""
+    """Minima of the orthants that can hold the lowest one.
+
+    If the minimum of an orthant's smooth branch lies outside, beyond the faces of some kinked arguments, the minimum within
+    the orthant lies on one of these faces, and so not below that of the neighbour behind it.  Following the neighbours
+    leads to orthants with their minimum inside, or in a circle, which is a minimum on a kink.
+    """
 
     def __init__(self, chi2: Objective, start: FloatArray, fixed: list[int]) -> None:
         self.chi2, self.start, self.fixed = chi2, start, fixed
-        self._smooth: dict[tuple[bool, ...], FloatArray | None] = {}
-        self._bounded: dict[tuple[bool, ...], tuple[float, FloatArray]] = {}
+        self.found: list[tuple[float, FloatArray]] = []
+        self.finished: dict[tuple[bool, ...], bool] = {}
+        self.branches: dict[tuple[bool, ...], FloatArray | None] = {}
 
     def pattern(self, theta: FloatArray) -> tuple[bool, ...]:
         return tuple(bool(v) for v in self.chi2.arguments(theta)[self.chi2.kinked] >= 0)
 
-    def smooth(self, pattern: tuple[bool, ...]) -> FloatArray | None:
+    def settled(self, pattern: tuple[bool, ...]) -> tuple[bool, ...]:
+        """The orthant that going from each branch's minimum to the next ends in, or where the patience ends."""
+        for _ in range(len(pattern) + 1):
+            smooth = self._smooth(pattern)
+            if smooth is None or self.pattern(smooth) == pattern:
+                break
+            pattern = self.pattern(smooth)
+        return pattern
+
+    def lowest(self) -> tuple[float, FloatArray]:
+        return min(self.found, key=lambda found: found[0])
+
+    def visit(self, pattern: tuple[bool, ...]) -> None:
+        """Add the minimum of an orthant, or of those that are lower."""
+        if pattern in self.finished:
+            if not self.finished[pattern]:
+                self._add(_bounded_minimum(self.chi2, self.start, pattern, self.fixed))
+            return
+        self.finished[pattern] = False
+        smooth = self._smooth(pattern)
+        if smooth is None or len(self.finished) > MOST_ORTHANTS:
+            self._add(_bounded_minimum(self.chi2, self.start, pattern, self.fixed))
+        elif self.pattern(smooth) == pattern:
+            self._add(smooth)
+        else:
+            for i, (own, other) in enumerate(zip(pattern, self.pattern(smooth), strict=True)):
+                if own != other:
+                    self.visit(_flipped(pattern, i))
+        self.finished[pattern] = True
+
+    def _smooth(self, pattern: tuple[bool, ...]) -> FloatArray | None:
         """Minimum of the orthant's branch, wherever it lies."""
-        if pattern not in self._smooth:
-            self._smooth[pattern] = newton(self.chi2, self.start, self.fixed, _branch(self.chi2, self.start, pattern))
-        return self._smooth[pattern]
+        if pattern not in self.branches:
+            self.branches[pattern] = newton(self.chi2, self.start, self.fixed, _branch(self.chi2, self.start, pattern))
+        return self.branches[pattern]
 
-    def inside(self, pattern: tuple[bool, ...]) -> bool:
-        """Whether the branch has its minimum in the orthant."""
-        found = self.smooth(pattern)
-        return found is not None and self.pattern(found) == pattern
-
-    def surely_worse(self, pattern: tuple[bool, ...]) -> bool:
-        """Whether a neighbour has its minimum inside and this orthant's lies on the face that they share."""
-        found = self.smooth(pattern)
-        if found is None:
-            return False
-        violated = [i for i, (a, b) in enumerate(zip(pattern, self.pattern(found), strict=True)) if a != b]
-        return len(violated) == 1 and self.inside(_flipped(pattern, violated[0]))
-
-    def bounded(self, pattern: tuple[bool, ...]) -> tuple[float, FloatArray]:
-        """Chi2 and place of the minimum within the orthant, its faces included."""
-        if pattern not in self._bounded:
-            found = self.smooth(pattern)
-            if found is None or self.pattern(found) != pattern:
-                found = _bounded_minimum(self.chi2, self.start, pattern, self.fixed)
-            # The true chi2: a bound may be left by rounding.
-            self._bounded[pattern] = (self.chi2.value(found), found)
-        return self._bounded[pattern]
+    def _add(self, theta: FloatArray) -> None:
+        # The true chi2: a bound may be left by rounding.
+        self.found.append((self.chi2.value(theta), theta))
 
 
 def _branch(chi2: Objective, theta: FloatArray, pattern: tuple[bool, ...]) -> NDArray[np.bool_]:

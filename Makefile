@@ -32,6 +32,7 @@ quick: install
 	$(BIN)/python -m pytest -m "not slow"
 
 bench: install
+	$(BIN)/python tests/benchmarks/profile.py
 	$(BIN)/python tests/benchmarks/sampling.py
 
 clean:

@@ -24,8 +24,9 @@ from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
 from bayescomb.nonlinear_model import nonlinear_parts
 from bayescomb.operators import gauge_excess, marginal_log_density
-from bayescomb.plan import RadialBlock, SamplingPlan, sampling_plan
+from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
+from bayescomb.restriction import RadialBlock
 
 __all__ = ["ENGINES", "FeasibleTransform", "build_model", "starting_point"]
 

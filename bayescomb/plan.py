@@ -10,42 +10,19 @@ from numpy.typing import NDArray
 
 from bayescomb.assumptions import CorrelationCoefficient
 from bayescomb.checks import check_choice
-from bayescomb.correlation import CorrelationFamily, NuisanceBlock, correlation_family
+from bayescomb.correlation import CorrelationFamily, correlation_family
 from bayescomb.curved_plan import CurvedPlan, curved_plan
-from bayescomb.errors import InfeasibleCorrelationError, OptionError
-from bayescomb.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, face_basis, feasible_region
+from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, integrate_out, linear_model, marginal_covariance
-from bayescomb.repair import Repair, infeasible_message, repaired_correlation
-from bayescomb.statements import (
-    Statement,
-    block_family,
-    feasibility_statements,
-    has_negative_information,
-    make_statement,
-    total_family,
-)
+from bayescomb.repair import Repair, infeasible_message
+from bayescomb.restriction import Draft, RadialBlock, radial_block_of, restrict_block, restrict_total
+from bayescomb.statements import Statement, feasibility_statements
 
-__all__ = ["RadialBlock", "SamplingPlan", "sampling_plan"]
+__all__ = ["SamplingPlan", "sampling_plan"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RadialBlock:
-    """Several coefficients whose box leaves their feasible set; sampled through a radial map of the box onto the set.
-
-    Attributes:
-        index: positions among the sampled coefficients, shape (k,).
-        centre: point inside, shape (k,).
-        patterns: -L^-1 Q^T E_c Q L^-T with Q a basis of the range of the matrix at the centre and L its Cholesky factor
-            there, shape (k, n, n): their combination by a direction has largest eigenvalue 1 at the boundary.
-    """
-
-    index: IntArray
-    centre: FloatArray
-    patterns: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,19 +123,6 @@ class SamplingPlan:
         return inside
 
 
-@dataclass(kw_only=True)
-class _Draft:
-    """Decisions about blocks, collected before anything is integrated."""
-
-    fixed: FloatArray
-    sampled: list[int]
-    bounds: dict[int, tuple[float, float]]
-    radial: list[tuple[IntArray, AffineFamily, FeasibleRegion]]
-    repairs: list[Repair]
-    statements: list[Statement]
-    infeasible: list[str]
-
-
 def sampling_plan(combination: Combination, *, correlations: str = "prior") -> SamplingPlan:
     """Decide what is sampled, restrict it to the feasible set and integrate the rest.
 
@@ -173,7 +137,7 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
     check_choice(correlations, ("prior", "nominal"), where="correlations")
     family = correlation_family(combination)
     wanted = [i for i, c in enumerate(family.coefficients) if c.sampled] if correlations == "prior" else []
-    draft = _Draft(
+    draft = Draft(
         fixed=family.correlation(family.nominal),
         sampled=wanted,
         bounds={i: family.coefficients[i].range for i in wanted},
@@ -183,10 +147,10 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         infeasible=[],
     )
     if combination.treatment == "covariance":
-        _restrict_total(combination, family, draft)
+        restrict_total(combination, family, draft)
     else:
         for block in family.blocks:
-            _restrict_block(combination, family, block, draft)
+            restrict_block(combination, family, block, draft)
     if draft.infeasible:
         raise InfeasibleCorrelationError(infeasible_message(combination, draft.infeasible))
     sampled = np.array(draft.sampled, dtype=np.intp)
@@ -197,7 +161,7 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
     nominal = np.array([family.coefficients[i].nominal for i in sampled])
     # Away from the ends, where the unconstrained coordinate is infinite.
     initial = np.clip(nominal, low + 0.05 * (high - low), high - 0.05 * (high - low))
-    radial = tuple(_radial_block(index, affine, region, draft.sampled) for index, affine, region in draft.radial)
+    radial = tuple(radial_block_of(index, affine, region, draft.sampled) for index, affine, region in draft.radial)
     for radial_block in radial:
         initial[radial_block.index] = radial_block.centre
     kept = _kept_nuisances(family, sampled)
@@ -245,92 +209,3 @@ def _with_coefficients(
 def _kept_nuisances(family: CorrelationFamily, sampled: IntArray) -> IntArray:
     members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, sampled).any()]
     return np.sort(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)
-
-
-def _restrict_total(combination: Combination, family: CorrelationFamily, draft: _Draft) -> None:
-    """Covariance treatment: the total covariance must stay positive definite.
-
-    Raises:
-        OptionError: its feasible set is not convex because an input has negative information.
-    """
-    if has_negative_information(combination):
-        if not draft.sampled:
-            return  # the one point there is is checked where it is solved
-        msg = (
-            f"combination {combination.name!r}: an input has constraints above 1, for which the treatment 'covariance' has "
-            "no convex feasible set to sample; use the treatment 'nuisance', or correlations 'nominal'"
-        )
-        raise OptionError(msg)
-    index = np.array(draft.sampled, dtype=np.intp)
-    affine = total_family(combination, family, varied=index)
-    region = feasible_region(affine, strict=True)
-    draft.statements.append(make_statement(affine, region, [family.coefficients[i].name for i in index]))
-    if region.status in {"empty", "point"}:
-        draft.infeasible.append(draft.statements[-1].text)
-    elif region.status == "partial":
-        _restrict(index, affine, region, draft)
-
-
-def _restrict_block(combination: Combination, family: CorrelationFamily, block: NuisanceBlock, draft: _Draft) -> None:
-    """Nuisance treatment: every block must be a correlation matrix."""
-    index = np.array([c for c in block.coefficients if c in draft.bounds], dtype=np.intp)
-    affine = block_family(family, block, varied=index)
-    region = feasible_region(affine)
-    statement = make_statement(affine, region, [family.coefficients[i].name for i in index])
-    if len(block.nuisances) > 1:
-        draft.statements.append(statement)
-    if region.status == "partial":
-        _restrict(index, affine, region, draft)
-    elif region.status == "point":
-        # Nothing to sample: the coefficients are held at the only value there is.
-        draft.sampled = [i for i in draft.sampled if i not in index]
-        _set_block(family, block, affine.matrix(region.centre), draft)
-    elif region.status == "empty":
-        if combination.repair == "none":
-            draft.infeasible.append(f"{block.label} (smallest eigenvalue {region.nominal_smallest:.3g} at nominal)")
-            return
-        nominal = affine.matrix(affine.nominal)
-        repaired = repaired_correlation(nominal, how=combination.repair)
-        change = float(np.abs(repaired - nominal).max())
-        smallest = region.nominal_smallest
-        draft.repairs.append(Repair(block=block.label, how=combination.repair, smallest=smallest, change=change))
-        draft.sampled = [i for i in draft.sampled if i not in index]
-        _set_block(family, block, repaired, draft)
-
-
-def _set_block(family: CorrelationFamily, block: NuisanceBlock, matrix: FloatArray, draft: _Draft) -> None:
-    del family
-    draft.fixed[np.ix_(block.nuisances, block.nuisances)] = matrix
-
-
-def _restrict(index: IntArray, affine: AffineFamily, region: FeasibleRegion, draft: _Draft) -> None:
-    if len(index) == 1:
-        draft.bounds[int(index[0])] = (float(region.low[0]), float(region.high[0]))
-    else:
-        draft.radial.append((index, affine, region))
-
-
-def _radial_block(index: IntArray, affine: AffineFamily, region: FeasibleRegion, sampled: list[int]) -> RadialBlock:
-    """Whitened patterns on the face of the centre.
-
-    Raises:
-        InfeasibleCorrelationError: a coefficient moves the matrix out of that face, so that it cannot vary at all.
-    """
-    centre = affine.matrix(region.centre)
-    basis = face_basis(centre)
-    outside = np.eye(len(centre)) - basis @ basis.T
-    leaving = [
-        c for c, pattern in enumerate(affine.patterns) if np.abs(outside @ pattern).max() > np.sqrt(EIGENVALUE_TOLERANCE)
-    ]
-    if leaving:
-        msg = (
-            f"{affine.label}: the fully correlated nuisances in it allow only one value for {len(leaving)} of "
-            f"{len(index)} coefficients; fix those ('prior = \"fixed\"') at a feasible value"
-        )
-        raise InfeasibleCorrelationError(msg)
-    factor = np.linalg.cholesky(basis.T @ centre @ basis)
-    whitener = np.linalg.solve(factor, basis.T)
-    patterns = -np.einsum("ia,cab,jb->cij", whitener, affine.patterns, whitener)
-    return RadialBlock(
-        index=np.array([sampled.index(int(i)) for i in index], dtype=np.intp), centre=region.centre, patterns=patterns
-    )

@@ -44,6 +44,11 @@ def header(combination: Combination) -> str:
     )
 
 
+def with_unit(name: str, unit: str) -> str:
+    """A name and its unit in brackets, if it has one."""
+    return f"{name} [{unit}]" if unit else name
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned, the first to the left, the others to the right; the first row is the heading."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -177,7 +182,7 @@ def impact_text(result: ImpactResult) -> str:
     """Impacts, the largest first."""
     names = [str(p) for p in result.total["parameter"].to_numpy()]
     units = {o.name: o.unit for o in result.combination.observables}
-    heading = ["source", *[f"{name} [{units.get(name, '')}]" for name in names]]
+    heading = ["source", *[with_unit(name, units.get(name, "")) for name in names]]
 
     def cells(label: str, values: xr.DataArray) -> list[str]:
         return [label, *[f"{float(values.sel(parameter=p)):.3f}" for p in names]]
@@ -220,9 +225,8 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
     if verdict.passed:
         for observable in combination.observables:
             values = posterior["posterior"][observable.name]
-            lines.append(
-                f"{observable.name} = {float(values.mean()):.4f} +- {float(values.std(ddof=1)):.4f} {observable.unit}"
-            )
+            result = f"{float(values.mean()):.4f} +- {float(values.std(ddof=1)):.4f} {observable.unit}"
+            lines.append(f"{observable.name} = {result}".rstrip())
     return "\n".join(lines)
 
 
@@ -237,7 +241,7 @@ def comparison_text(comparison: Comparison) -> str:
         unit = str(t["unit"].sel(parameter=name).item())
         value, error = row["profile_value"], row["profile_error"]
         low, high = value + row["profile_down"], value + row["profile_up"]
-        rows.append([f"{name} [{unit}]", "profile, Delta chi2 = 1", f"{value:.4f}", f"{error:.4f}", "",
+        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", f"{value:.4f}", f"{error:.4f}", "",
                      f"{low:.4f} to {high:.4f}"])  # fmt: skip
         exact = "nominal_mean" in row
         for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:

@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(name)s: %(message)s")
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("always", InputWarning)
             warnings.showwarning = _say_warning
             return int(options.command(options))
     except BayescombError as error:

@@ -15,7 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bayescomb.checks import located
 from bayescomb.correlation import CorrelationFamily, correlation_family
+from bayescomb.errors import FitError
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, Solution, linear_model, solve
 from bayescomb.minimise import delta_chi2_errors, minimise, starting_point, theta_covariance
@@ -146,9 +148,23 @@ class Fitter:
             FitError: the minimisation failed.
         """
         held = held or Held(mean=np.zeros(len(correlation)), correlation=correlation)
-        if self.combination.quadratic:
-            return self._closed_form(held)
-        return self._numerical(held, errors=errors, near=near, of=of)
+        where = f"combination {self.combination.name!r}"
+        # Sizes that doubles cannot square end in an error below, not in a warning on the way.
+        with located(where), np.errstate(all="ignore"):
+            try:
+                if self.combination.quadratic:
+                    fit = self._closed_form(held)
+                else:
+                    fit = self._numerical(held, errors=errors, near=near, of=of)
+            except (np.linalg.LinAlgError, ValueError) as error:
+                msg = f"the fit fails numerically ({error}); check the sizes of the inputs and their units"
+                raise FitError(msg) from error
+            if not all(
+                np.isfinite(part).all() for part in (fit.values, fit.covariance, fit.up, fit.down, fit.pulls, fit.chi2)
+            ):
+                msg = "the fit is not finite; check the sizes of the inputs and their units"
+                raise FitError(msg)
+        return fit
 
     def _closed_form(self, held: Held) -> Fit:
         model = self.linear

@@ -135,6 +135,8 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
 
     def growth(distance: float) -> float:
         nonlocal best
+        if distance == 0:
+            return -1.0
         held = fixed | {index: float(minimum.theta[index] + distance)}
         found = minimise(chi2, best, fixed=held, confirm=False)
         best = found.theta
@@ -148,7 +150,7 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
         if excess + 1 <= 0:
             break
         distance /= np.sqrt(1 + excess)  # exact for a parabola
-    inner, outer = 1e-3 * start, start
+    inner, outer = 0.0, start
     for _ in range(20):
         if growth(outer) > 0:
             return float(brentq(growth, inner, outer, xtol=1e-9 * abs(start), rtol=1e-9))

@@ -132,8 +132,10 @@ def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any
     values = pt.concatenate([nuisance, free])
     t = pt.dot(parts.design, parameters[:n])
     prediction = parts.responses.predict(t, values, positive=values >= 0, xp=pt)
-    rows = pt.dot(parts.data_loading, nuisance) + pt.dot(parts.data_design, free) - parts.data_offset
-    chi2 = pt.sum(parts.data_signs * rows**2)
+    chi2: Any = 0.0
+    if len(parts.data_offset):
+        rows = pt.dot(parts.data_loading, nuisance) + pt.dot(parts.data_design, free) - parts.data_offset
+        chi2 = pt.sum(parts.data_signs * rows**2)
     curved = dataclasses.replace(plan.curved.map, parts=parts)
     if parts.pearson:
         chi2 = chi2 + sum(curved.pearson_terms(prediction, xp=pt))

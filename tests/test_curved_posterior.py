@@ -14,7 +14,6 @@ import bayescomb as bc
 from bayescomb.errors import UnderdeterminedError
 from bayescomb.model import build_model
 from bayescomb.plan import sampling_plan
-from bayescomb.recovery import recover_nuisances, recoverable_nuisances
 
 SIGMAS = 5.0
 
@@ -174,7 +173,7 @@ SAMPLED += [pytest.param(chi2, True, "full", marks=pytest.mark.slow) for chi2 in
 
 @pytest.mark.parametrize(("chi2", "ranged", "engine"), SAMPLED)
 def test_posterior_is_the_quadrature_of_its_density(chi2, ranged, engine):
-    posterior = bc.sample(small(chi2, ranged=ranged), seed=3, engine=engine, draws=1000)
+    posterior = bc.sample(small(chi2, ranged=ranged), seed=3, engine=engine, draws=800, chains=2)
     exact = exact_moments(chi2, ranged=ranged)
     for name, draws in quantities(posterior):
         agree(draws, *exact[name.replace("rel x abs", "rho")])
@@ -226,12 +225,14 @@ def test_pearson_includes_the_determinant_and_the_profile_leaves_it_out():
     with_it, without = (moments(x, w.sum(axis=1, keepdims=True) / w.sum()) for w in (np.exp(shape), np.exp(left_out)))
     draws = bc.sample(combination, seed=1, draws=2000)["posterior"]["x"]
     agree(draws, *with_it)
-    assert abs(with_it[0] - without[0]) > 2 * SIGMAS * float(az.mcse(draws.to_numpy(), method="mean"))
+    error = float(az.mcse(draws.to_numpy(), method="mean"))
+    assert without[0] - with_it[0] > SIGMAS * error
+    assert without[0] - draws.mean().item() > 3 * error  # about half of the difference above
     fit = bc.profile(combination)
     assert fit.values.item() == pytest.approx(10, abs=1e-5)  # with the determinant the mode is below 10
     assert fit.chi2 == pytest.approx(0, abs=1e-9)
     densest = x[np.unravel_index(shape.argmax(), shape.shape)[0]].item()
-    assert densest < 9.8
+    assert densest == pytest.approx(np.sqrt(100.04) - 0.2, abs=0.013)  # half a step; X^2 - x^2 = -sigma^2 X / x there
 
 
 @pytest.mark.slow
@@ -253,27 +254,6 @@ def test_posterior_of_a_coefficient_that_the_data_say_nothing_about_is_its_prior
     agree(rho, uniform.mean(), uniform.std())
     step = int(np.ceil(rho.size / float(az.ess(rho.to_numpy()))))
     assert stats.kstest(rho.to_numpy()[:, ::step].ravel(), uniform.cdf).pvalue > 1e-4
-
-
-@pytest.mark.parametrize("chi2", ["neyman", "pearson"])
-@pytest.mark.parametrize("ranged", [False, True])
-def test_explicit_nuisances_are_recovered_exactly(chi2, ranged):
-    plan = sampling_plan(several(ranged=ranged, chi2=chi2))
-    rng, n, curved = np.random.default_rng(2), 50, plan.curved
-    rho = rng.uniform(plan.low, plan.high, (n, len(plan.sampled)))
-    base, patterns = plan.explicit_prior
-    roots = np.linalg.cholesky(base + np.tensordot(rho, patterns, axes=1))
-    parameters = curved.centre + rng.normal(size=(n, 2)) @ np.linalg.cholesky(curved.covariance).T
-    white = rng.normal(size=(n, len(curved.offset)))
-    q = curved.pseudo_parameters(parameters, white, roots)
-    draws = recover_nuisances(plan, recoverable_nuisances(plan), rho, q, rng=rng)
-    explicit = [plan.family.nuisances.index(name) for name in ("rel", "asy")]
-    for i in range(n):
-        values, shifts = curved.map.arguments(curved.theta(parameters[i], white[i], roots[i]))
-        np.testing.assert_allclose(draws[i, explicit], values, atol=1e-7)
-        if chi2 == "pearson":  # and so are the total shifts of the estimates
-            parts = curved.map.parts
-            np.testing.assert_allclose(parts.shifts @ (draws[i] - parts.centre), shifts, atol=1e-6)
 
 
 def with_free(chi2, *, determined=True):

@@ -62,6 +62,7 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         "nuisances": nuisances,
         "covariance": {"names": shown, "matrix": fit.covariance.sel(parameter=shown, parameter_b=shown).to_numpy().tolist()},
         "on_kink": list(fit.on_kink),
+        "determinant_of_weights": _determinant(fit.combination, included=False),
         "compatibility": [
             {"measurement": c.measurement, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value}
             | ({"problem": c.problem} if c.problem else {})
@@ -74,6 +75,13 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
     if fit.unnormalised is not None:
         data["unnormalised"] = {name: _parameter(fit.unnormalised, name) for name in shown}
     return data
+
+
+def _determinant(combination: Combination, *, included: bool) -> str | None:
+    """Whether Pearson's weights, which follow the prediction, are normalised; ``None`` where they are constant."""
+    if combination.chi2 != "pearson":
+        return None
+    return "included" if included else "left out"
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
@@ -122,6 +130,7 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
     return {
         **_header(combination),
         **_goodness(combination),
+        "determinant_of_weights": _determinant(combination, included=True),
         "correlations": posterior.attrs["correlations"],
         "engine": posterior.attrs["engine"],
         "seed": int(posterior.attrs["seed"]),

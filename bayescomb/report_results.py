@@ -22,6 +22,8 @@ from bayescomb.measurements import Measurement
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisance_rows
 from bayescomb.scan import ScanResult, scan, scan_curve
+from bayescomb.serialise import SETTINGS
+from bayescomb.storage import combination_of
 
 __all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift", "moves", "parameter_covariance"]
 
@@ -160,8 +162,9 @@ def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
 
 
 def _require_same_settings(posterior: xr.DataTree, combination: Combination) -> None:
-    for key in ("assumptions", "treatment", "repair"):
-        found, wanted = posterior.attrs[key], getattr(combination, key)
+    own = combination_of(posterior)
+    for key in SETTINGS:
+        found, wanted = getattr(own, key), getattr(combination, key)
         if found != wanted:
             msg = f"the posterior has the {key} {found!r}, the profile {wanted!r}; make both with the same {key}"
             raise PosteriorError(msg)

@@ -14,10 +14,10 @@ import numpy as np
 
 from bayescomb.inputs import Combination
 
-__all__ = ["combination_from_json", "combination_to_json", "fingerprint"]
+__all__ = ["SETTINGS", "combination_from_json", "combination_to_json", "fingerprint"]
 
 # What a user may change between sampling and comparing without changing the model itself.
-SETTINGS = ("assumptions", "treatment", "repair")
+SETTINGS = ("assumptions", "treatment", "repair", "chi2", "nuisance_values")
 
 
 def combination_to_json(combination: Combination) -> str:
@@ -41,7 +41,7 @@ def combination_from_json(text: str) -> Combination:
 
 
 def fingerprint(combination: Combination) -> str:
-    """Hash of budget and assumptions, whatever assumption set and treatment are in force."""
+    """Hash of budget and assumptions, whatever settings are in force."""
     data = {key: value for key, value in _plain(combination).items() if key not in SETTINGS}
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 

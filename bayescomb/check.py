@@ -11,7 +11,7 @@ from bayescomb.correlation import correlation_family
 from bayescomb.data_information import measurement_factor
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.inputs import Combination
-from bayescomb.statements import Statement, feasibility_statements
+from bayescomb.statements import TOTAL, Statement, feasibility_statements
 
 __all__ = ["CheckResult", "IndefiniteBlock", "WidenedInput", "check"]
 
@@ -71,6 +71,11 @@ class CheckResult:
     indefinite: tuple[IndefiniteBlock, ...]
     statements: tuple[Statement, ...]
     widened: tuple[WidenedInput, ...] = ()
+
+    @property
+    def block_statements(self) -> tuple[Statement, ...]:
+        """The statements about blocks, without the one about the total covariance."""
+        return tuple(s for s in self.statements if s.label != TOTAL)
 
 
 def check(combination: Combination) -> CheckResult:

@@ -36,6 +36,11 @@ class Comparison:
     combination: Combination
     table: xr.Dataset
 
+    @property
+    def exact(self) -> bool:
+        """Whether the model is linear, so that the posterior at nominal and the variance shares are in the table."""
+        return "coefficient_share" in self.table
+
 
 def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     """Lay a posterior beside the profile at nominal coefficients.

@@ -76,10 +76,13 @@ def feasible_correlation(
 
 def infeasible_message(combination: Combination, infeasible: list[str]) -> str:
     """Message that names the blocks and what a user can do."""
+    covariance = (
+        ", use the treatment 'covariance' (only the total must be positive definite)" if combination.quadratic else ""
+    )
     return (
         f"combination {combination.name!r}, assumption set {combination.assumptions!r}, treatment 'nuisance': not a "
-        f"correlation matrix: {'; '.join(infeasible)}. Change the coefficients, use the treatment 'covariance' (only the "
-        "total must be positive definite), or ask for a repair: shift, clip or nearest (its effect is reported)"
+        f"correlation matrix: {'; '.join(infeasible)}. Change the coefficients{covariance}, or ask for a repair: shift, clip "
+        "or nearest (its effect is reported)"
     )
 
 

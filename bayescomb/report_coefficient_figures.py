@@ -80,7 +80,7 @@ def scan_curve_figure(results: Results) -> ReportFigure:
 def _feasible_ends(results: Results) -> dict[str, tuple[float, float]]:
     """Feasible interval of each coefficient by its block; the total covariance counts where there is no block."""
     ends: dict[str, tuple[float, float]] = {}
-    for statement in results.check.statements[1:]:
+    for statement in results.check.block_statements:
         for name, low, high in zip(statement.coefficients, statement.feasible_low, statement.feasible_high, strict=True):
             ends[name] = (math.nan, math.nan) if statement.status == "empty" else (float(low), float(high))
     return ends

@@ -55,7 +55,7 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
     assert results.tree is not None  # the caller has a converged posterior
     shown = results.parameters[:MAX_PANELS]
     figure, axes = panels(len(shown), columns=1 if len(shown) == 1 else 2, height=4.0 if len(shown) == 1 else 3.6)
-    conditional = results.tree["conditional"].to_dataset()
+    conditional = results.tree["conditional"].to_dataset() if comparison.exact else None
     for ax, parameter in zip(axes, shown, strict=False):
         row = comparison.table.sel(parameter=parameter.name)
         at = {"parameter": parameter.name}
@@ -63,7 +63,9 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
             results.tree["posterior"][parameter.name].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
             profile=(float(row["profile_value"]), float(row["profile_error"])),
-            density=posterior_density(
+            density=None
+            if conditional is None
+            else posterior_density(
                 conditional["mean"].sel(at).to_numpy().ravel(), conditional["sd"].sel(at).to_numpy().ravel()
             ),
             label=symbol_of(parameter) if len(shown) == 1 else math_name(parameter.name),
@@ -73,9 +75,15 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         )
     if len(shown) > 1:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    shape = (
+        "line: average of the exact conditional Gaussians; histogram: draws"
+        if comparison.exact
+        else "histogram of the draws"
+    )
+    profile = "" if results.combination.quadratic else ", drawn as a Gaussian with the errors of its second derivatives"
     caption = (
-        "Posterior density (line: average of the exact conditional Gaussians; histogram: draws) with its 68 % "
-        "highest-density interval, and the profile likelihood at nominal coefficients with its Δχ² = 1 interval."
+        f"Posterior density ({shape}) with its 68 % highest-density interval, and the profile likelihood at nominal "
+        f"coefficients with its Δχ² = 1 interval{profile}."
     )
     return ReportFigure(name="posterior", kind="posterior", caption=caption + not_drawn(results, MAX_PANELS), figure=figure)
 

@@ -11,7 +11,7 @@ import numpy as np
 from bayescomb.report_results import Results
 from bayescomb.report_tables import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.rounding import fixed, significant
-from bayescomb.statements import Statement
+from bayescomb.statements import TOTAL, Statement
 
 __all__ = ["input_tables"]
 
@@ -181,7 +181,9 @@ def _feasibility(results: Results) -> Table:
     # The page names what is restricted; that everything else is feasible is one sentence.
     # The total covariance counts under the covariance treatment only; the blocks imply it under the other one.
     covariance = results.combination.treatment == "covariance"
-    restricted = [i for i, s in enumerate(results.check.statements) if (covariance if i == 0 else s.status != "box")]
+    restricted = [
+        i for i, s in enumerate(results.check.statements) if (covariance if s.label == TOTAL else s.status != "box")
+    ]
     statements = dict(enumerate(results.check.statements))
     columns = [
         text_column("block", "block"),

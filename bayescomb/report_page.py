@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift
-from bayescomb.rounding import fixed, interval_text, significant, with_error
+from bayescomb.rounding import fixed, interval_text, signed_errors, significant, with_error
 
 __all__ = ["page_context", "symbol"]
 
@@ -50,9 +50,22 @@ def page_context(results: Results) -> dict[str, Any]:
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
         "costs": _costs(results),
+        "linear": combination.quadratic and not combination.normalise,
+        "compatibility": [
+            {
+                "name": c.measurement,
+                "chi2": "not known" if c.chi2 is None else significant(c.chi2),
+                "ndf": c.ndf,
+                "p_value": "undefined" if c.p_value is None else significant(c.p_value, 2),
+            }
+            for c in results.compatibility
+        ],
+        "own_chi2": significant(fit.own_chi2) if fit.own_chi2 else "",
+        "curved": not combination.quadratic,
+        "normalised": combination.normalise,
         "few": len(results.parameters) <= MAX_SENTENCES,
-        "feasible_blocks": sum(s.status == "box" for s in results.check.statements[1:]),
-        "blocks": len(results.check.statements) - 1,
+        "feasible_blocks": sum(s.status == "box" for s in results.check.block_statements),
+        "blocks": len(results.check.block_statements),
         "definition": results.impacts.definition,
         "chi2": {
             "form": fit.chi2_form,
@@ -76,6 +89,11 @@ def _banner(results: Results) -> dict[str, Any]:
     treatment = combination.treatment
     if combination.repair != "none":
         treatment += f", repair {combination.repair}"
+    chi2 = combination.chi2
+    if combination.nuisance_values == "ignored":
+        chi2 += ", post-fit nuisance values ignored"
+    if combination.normalise:
+        chi2 += ", normalised to the sum of the observables"
     if judged is None:
         state, verdict = "profile", "profile likelihood only, nothing was sampled"
     else:
@@ -86,6 +104,7 @@ def _banner(results: Results) -> dict[str, Any]:
         "facts": [
             ("assumption set", combination.assumptions),
             ("treatment", treatment),
+            ("χ²", chi2),
             ("correlations", attrs.get("correlations", "nominal")),
             ("inputs", inputs),
             ("versions", ", ".join(found)),
@@ -107,6 +126,9 @@ def _headlines(results: Results) -> list[dict[str, str]]:
             "name": parameter.name,
             "title": parameter.title,
             "profile": with_error(value, error, unit=parameter.unit),
+            "asymmetric": ""
+            if results.combination.quadratic or results.combination.normalise
+            else signed_errors(float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at)), error=error),
             "parts": with_error(value, error, statistical, systematic, labels=("", "stat", "syst")).split(" ± ", 2)[2],
             "posterior": "",
             "interval": "",
@@ -121,7 +143,7 @@ def _headlines(results: Results) -> list[dict[str, str]]:
 
 def _costs(results: Results) -> list[dict[str, str]]:
     """What not knowing the coefficients costs each parameter."""
-    if results.comparison is None:
+    if results.comparison is None or not results.comparison.exact:
         return []
     costs = []
     for parameter in results.parameters:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayescomb.check import CheckResult, check
 from bayescomb.comparison import Comparison, compare
+from bayescomb.compatibility import Compatibility, compatibility
 from bayescomb.convergence import Verdict, verdict
 from bayescomb.errors import BayescombError, InfeasibleCorrelationError, PosteriorError, UnderdeterminedError
 from bayescomb.impacts import ImpactResult, impacts
@@ -56,7 +57,7 @@ class Results:
         draws: group ``posterior`` of a converged posterior; ``None`` if there is no posterior or it must not be used, so
             that nothing but the diagnostics can show its numbers.
         comparison: of a converged posterior with the profile.
-        check, scan, impacts: of the combination.
+        check, scan, impacts, compatibility: of the combination.
         curves: scans of the coefficients that matter most.
         estimates: profile in which every estimate is its own observable: its covariance is the total covariance of the
             estimates, in the order of the combination's estimates.
@@ -75,6 +76,7 @@ class Results:
     check: CheckResult
     scan: ScanResult
     impacts: ImpactResult
+    compatibility: tuple[Compatibility, ...]
     curves: tuple[ScanCurve, ...]
     estimates: ProfileResult
     experiments: dict[str, ProfileResult]
@@ -124,6 +126,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         check=check(combination),
         scan=scanned,
         impacts=impacts(combination),
+        compatibility=compatibility(combination),
         curves=_curves(scanned, fit),
         estimates=estimate_profile(combination),
         experiments=_experiments(combination),

@@ -30,15 +30,16 @@ def summary_table(results: Results) -> Table:
                 "statistical_error": float(fit.statistical_errors.sel(at)),
                 "systematic_error": float(fit.systematic_errors.sel(at)),
                 "median": None,
-                "low": value - error,
-                "high": value + error,
+                "low": value + float(fit.down_errors.sel(at)),
+                "high": value + float(fit.up_errors.sel(at)),
                 "mcse_mean": None,
             }
         )
         if results.comparison is None:
             continue
         row = results.comparison.table.sel(at)
-        for prefix, answer in (("", "posterior"), ("nominal_", "posterior at nominal coefficients")):
+        answers = (("", "posterior"), ("nominal_", "posterior at nominal coefficients"))
+        for prefix, answer in answers[: 1 + results.comparison.exact]:
             rows.append(
                 {
                     **first,
@@ -69,19 +70,17 @@ def summary_table(results: Results) -> Table:
         Column(title="68 % interval", show=lambda row: f"{like_error('low')(row)} to {like_error('high')(row)}"),
         text_column("kind of interval", "interval"),
     ]
-    title = (
-        "Result. Value and uncertainty: best fit and Δχ² = 1 of the profile; mean and standard deviation of the "
-        "posteriors. The posterior at nominal coefficients is exact."
-        if results.comparison is not None
-        else "Result: best fit and Δχ² = 1 of the profile."
-    )
+    title = "Result: best fit of the profile, with its error from the second derivatives and its Δχ² = 1 interval"
+    if results.comparison is not None:
+        title += "; mean and standard deviation of the posterior"
+    title += ". The posterior at nominal coefficients is exact." if results.comparison and results.comparison.exact else "."
     return Table(name="summary", title=title, rows=rows, columns=columns)
 
 
 def variance_table(results: Results) -> Table:
     """How much of the variance comes from not knowing the coefficients."""
     rows: list[dict[str, Any]] = []
-    if results.comparison is not None:
+    if results.comparison is not None and results.comparison.exact:
         table = results.comparison.table
         for parameter in results.parameters:
             row = table.sel(parameter=parameter.name)

@@ -11,7 +11,7 @@ from typing import Final
 
 from bayescomb.errors import InvalidNumberError
 
-__all__ = ["decimals", "fixed", "interval_text", "significant", "with_error"]
+__all__ = ["decimals", "fixed", "interval_text", "signed_errors", "significant", "with_error"]
 
 MINUS: Final = "\N{MINUS SIGN}"
 
@@ -101,6 +101,17 @@ def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, 
     if power:
         text = f"({text})E{power:+03d}".replace("-", MINUS)
     return f"{text} {unit}".strip()
+
+
+def signed_errors(up: float, down: float, *, error: float) -> str:
+    """Asymmetric uncertainties with the decimals of a symmetric one.
+
+    Examples:
+        >>> signed_errors(7.6262, -7.5809, error=7.6035)
+        '+7.6 −7.6'
+    """
+    places = decimals(error)
+    return f"+{fixed(up, places)} {fixed(down, places)}"
 
 
 def interval_text(low: float, high: float, *, error: float, unit: str = "") -> str:

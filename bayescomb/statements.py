@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import linear_model, marginal_covariance
 
 __all__ = [
+    "TOTAL",
     "Statement",
     "block_family",
     "feasibility_statements",
@@ -22,6 +24,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
+
+TOTAL: Final = "total covariance"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,7 @@ def total_family(combination: Combination, family: CorrelationFamily, *, varied:
     at_zero[varied] = 0.0
     base = marginal_covariance(model, family.correlation(at_zero))
     patterns = np.array([family.projected_pattern(int(c), model.loading) for c in varied])
-    return _affine(family, "total covariance", base, patterns.reshape(len(varied), *base.shape), varied)
+    return _affine(family, TOTAL, base, patterns.reshape(len(varied), *base.shape), varied)
 
 
 def _affine(

@@ -90,7 +90,7 @@ def closed_form(combination, factor):
 
 WIDE = responding(0.8, 0.7, 1.4**2)
 UNIT = responding(0.8, [0.7, -0.4], [[1, 0.5], [0.5, 1]])  # 1 - V^-1 has eigenvalues 1/3 and -1
-OPPOSITE = [responding(1.0, sign, 2.0**2) for sign in (0.5, -0.5)]
+OPPOSITE = [responding(1.5, sign, 3.0**2) for sign in (1.0, -1.0)]
 UNCORRELATED = np.diag([0.64, 1.0])
 HALF, FULL = np.array([[1.0, 0], [0.6, 0.8]]), np.array([[1.0], [1.0]])
 # measurements, correlation of the first nuisances of the first two, factor of C, whether the widened prior exists

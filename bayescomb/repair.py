@@ -81,8 +81,8 @@ def infeasible_message(combination: Combination, infeasible: list[str]) -> str:
     )
     return (
         f"combination {combination.name!r}, assumption set {combination.assumptions!r}, treatment 'nuisance': not a "
-        f"correlation matrix: {'; '.join(infeasible)}. Change the coefficients{covariance}, or ask for a repair: shift, clip "
-        "or nearest (its effect is reported)"
+        f"correlation matrix: {'; '.join(infeasible)}. Change the coefficients{covariance}, or ask for a repair: shift, "
+        "clip or nearest (its effect is reported)"
     )
 
 

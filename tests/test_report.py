@@ -29,7 +29,7 @@ from bayescomb.serialise import combination_to_json
 RUN1 = Path(__file__).parents[1] / "models" / "run1_mass"
 SECTIONS = [
     "result", "coefficient-share", "inputs", "weights", "scan", "impacts", "coefficients", "pulls", "diagnostics", "fit",
-    "methods", "provenance",
+    "compatibility", "methods", "provenance",
 ]  # fmt: skip
 
 

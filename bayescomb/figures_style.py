@@ -30,6 +30,8 @@ COLOURS: Final = {
 CYCLE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 STYLE: Final = {
+    # A common power of ten would stand where the label of the axis does.
+    "axes.formatter.limits": (-5, 6),
     "font.size": 10.0,
     "axes.labelsize": 11.0,
     "axes.titlesize": 11.0,

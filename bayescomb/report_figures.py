@@ -91,6 +91,8 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
 def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
     """Forest of the estimates that measure this parameter directly; nothing if there is no second one."""
     combination, unit = results.combination, parameter.unit
+    if combination.normalise:
+        return  # a single estimate has no share of a sum
     own = results.estimates
     names, values, errors, statistical, kinds = [], [], [], [], []
     for index, estimate in enumerate(combination.estimates):

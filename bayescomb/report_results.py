@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +18,6 @@ from bayescomb.convergence import Verdict, verdict
 from bayescomb.errors import BayescombError, InfeasibleCorrelationError, PosteriorError, UnderdeterminedError
 from bayescomb.impacts import ImpactResult, impacts
 from bayescomb.inputs import Combination, Observable
-from bayescomb.measurements import Measurement
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisance_rows
 from bayescomb.scan import ScanResult, scan, scan_curve
@@ -182,15 +180,7 @@ def estimate_profile(combination: Combination) -> ProfileResult:
         >>> f"{own.values[0].item():.2f} +- {own.errors[0].item():.2f}"
         '173.79 +- 1.41'
     """
-    observables: list[Observable] = []
-    measurements: list[Measurement] = []
-    for measurement in combination.measurements:
-        estimates = []
-        for estimate in measurement.estimates:
-            observables.append(Observable(name=f"estimate {estimate.name}"))
-            estimates.append(dataclasses.replace(estimate, observables={observables[-1].name: 1.0}))
-        measurements.append(dataclasses.replace(measurement, estimates=tuple(estimates)))
-    return profile(dataclasses.replace(combination, observables=tuple(observables), measurements=tuple(measurements)))
+    return profile(combination.saturated())
 
 
 def _experiments(combination: Combination) -> dict[str, ProfileResult]:

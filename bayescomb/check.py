@@ -13,8 +13,10 @@ from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.inputs import Combination
 from bayescomb.statements import TOTAL, Statement, feasibility_statements
 
-__all__ = ["CheckResult", "IndefiniteBlock", "WidenedInput", "check"]
+__all__ = ["WIDE_RESPONSE", "CheckResult", "IndefiniteBlock", "WidenedInput", "check"]
 
+# A factor 1 + g lambda / x of this size reaches 0 at four sigma, which a sampler visits.
+WIDE_RESPONSE = 0.25
 # Rounding of an inverted matrix.
 WIDTH_TOLERANCE = 1e-9
 # Published correlations carry two digits.
@@ -64,6 +66,7 @@ class CheckResult:
         indefinite: blocks that are no correlation matrices at nominal coefficients.
         statements: feasibility of the quoted ranges, the total covariance first.
         widened: fitted inputs with nuisances that their fit left wider than the prior.
+        wide: nuisances with relative responses so large that their factor can reach 0.
     """
 
     combination: Combination
@@ -71,6 +74,7 @@ class CheckResult:
     indefinite: tuple[IndefiniteBlock, ...]
     statements: tuple[Statement, ...]
     widened: tuple[WidenedInput, ...] = ()
+    wide: tuple[str, ...] = ()
 
     @property
     def block_statements(self) -> tuple[Statement, ...]:
@@ -111,7 +115,19 @@ def check(combination: Combination) -> CheckResult:
         indefinite=tuple(indefinite),
         statements=feasibility_statements(combination),
         widened=tuple(_widened(combination)),
+        wide=tuple(_wide(combination)),
     )
+
+
+def _wide(combination: Combination) -> Iterator[str]:
+    for measurement in combination.measurements:
+        values = np.array([e.value for e in measurement.estimates])[:, None]
+        sizes = np.max([np.abs(part) for part in measurement.all_responses], axis=0) / np.where(
+            values == 0, 1.0, np.abs(values)
+        )
+        for nuisance, size in zip(measurement.all_nuisances, sizes.T, strict=True):
+            if nuisance.response == "relative" and size.max() > WIDE_RESPONSE:
+                yield nuisance.name
 
 
 def _widened(combination: Combination) -> Iterator[WidenedInput]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from bayescomb.errors import BayescombError
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
@@ -21,7 +23,7 @@ class Compatibility:
         chi2: chi2 of all less chi2 of the rest; for linear responses distributed as chi2 with ``ndf`` degrees of freedom,
             whatever the correlations.  Tension inside the measurement counts too.
         ndf: degrees of freedom of all less those of the rest.
-        p_value: ``None`` if ``ndf`` is 0, as nothing tests the measurement then.
+        p_value: ``None`` if ``ndf`` is 0, as nothing tests the measurement then, or if there is a problem.
         problem: why there is no number, empty if there is one.
     """
 
@@ -56,9 +58,12 @@ def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
         except BayescombError as error:
             rows.append(Compatibility(measurement=measurement.name, chi2=None, ndf=0, p_value=None, problem=str(error)))
             continue
-        rows.append(
-            Compatibility(measurement=measurement.name, chi2=change, ndf=added, p_value=goodness_of_fit(change, added))
-        )
+        p_value = goodness_of_fit(change, added)
+        problem = ""
+        if added and p_value is None:
+            problem = "no chi2: constraints above 1 leave the inputs more freedom apart than their priors allow"
+        chi2 = change if np.isfinite(change) else None
+        rows.append(Compatibility(measurement=measurement.name, chi2=chi2, ndf=added, p_value=p_value, problem=problem))
     return tuple(rows)
 
 

@@ -53,10 +53,10 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         nuisances[name] = {"pull": float(fit.values.sel(at)), "constraint": float(fit.errors.sel(at)), "free": True}
     data = {
         **_header(fit.combination),
-        "chi2": fit.chi2,
+        "chi2": _finite(fit.chi2),
         "ndf": fit.ndf,
         "p_value": fit.p_value,
-        "own_chi2": fit.own_chi2,
+        "own_chi2": _finite(fit.own_chi2),
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
         "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
         "nuisances": nuisances,
@@ -82,6 +82,10 @@ def _determinant(combination: Combination, *, included: bool) -> str | None:
     if combination.chi2 != "pearson":
         return None
     return "included" if included else "left out"
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
@@ -160,7 +164,7 @@ def _goodness(combination: Combination) -> dict[str, Any]:
         fit = profile(combination)
     except InfeasibleCorrelationError:
         return {"chi2": None, "ndf": None, "p_value": None}
-    return {"chi2": fit.chi2, "ndf": fit.ndf, "p_value": fit.p_value}
+    return {"chi2": _finite(fit.chi2), "ndf": fit.ndf, "p_value": fit.p_value}
 
 
 def scan_data(result: ScanResult) -> dict[str, Any]:

@@ -106,7 +106,8 @@ def _postfit(combination: Combination) -> ImpactResult:
     names = [o.name for o in combination.observables]
     size = len(names)
     deviation = np.sqrt(np.maximum(fit.nuisance_variance, 0.0))
-    # A nuisance that the fit leaves no freedom cannot shift anything.
+    # A nuisance that the fit leaves no freedom, or that is stuck on a kink, cannot shift anything.
+    deviation[[name in fit.on_kink for name in fit.nuisances]] = 0.0
     shift = np.divide(
         fit.cross_covariance[:size], deviation, out=np.zeros_like(fit.cross_covariance[:size]), where=deviation > 0
     )

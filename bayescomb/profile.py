@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
 from bayescomb.correlation import CorrelationFamily
+from bayescomb.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
@@ -20,6 +21,9 @@ from bayescomb.repair import Repair
 __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile"]
 
 FloatArray = NDArray[np.float64]
+
+# A chi2 is known to this; less is a difference of equal numbers.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +40,13 @@ class ProfileResult:
         covariance: dims ``parameter``, ``parameter_b``.
         weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value.
         pulls: fitted nuisances in prior widths, dim ``nuisance``; free nuisances are parameters.
-        constraints: post-fit over prior width, dim ``nuisance``; NaN-free: a nuisance of an indefinite source has none
-            and is left out of this array.
+        constraints: post-fit over prior width, dim ``nuisance``; NaN-free: a nuisance of an indefinite source or on a
+            kink has none and is left out of this array.
         cross_covariance: of parameters and nuisances, dims ``parameter``, ``nuisance``.
-        chi2: minimum of chi2 less what the inputs' own pulls cost before combining (``own_chi2``).
+        chi2: minimum of chi2 less what the inputs' own pulls cost before combining (``own_chi2``); NaN with it.
         ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
-        own_chi2: minimum with an observable for each estimate; 0 without post-fit nuisance values.
+        own_chi2: minimum with an observable for each estimate; 0 without post-fit nuisance values, NaN where the inputs
+            do not determine their estimates one by one.
         statistical_errors, systematic_errors: parts of each error, dim ``parameter``, that add in quadrature to
             ``errors``: what comes from the statistical covariance and from all nuisances where chi2 is quadratic, else
             the error with all nuisances held at their fitted values, and the rest.
@@ -116,11 +121,18 @@ def _normalised(fitter: Fitter, fit: Fit, correlation: FloatArray, own: float, r
 
 
 def own_chi2(combination: Combination, correlation: FloatArray) -> float:
-    """Minimum of chi2 with an observable of its own for every estimate: the cost of the inputs' own pulls."""
+    """Minimum of chi2 with an observable of its own for every estimate: the cost of the inputs' own pulls.
+
+    NaN where the inputs with constraints above 1 do not determine their estimates one by one under this prior.
+    """
     fits = [m.fit for m in combination.measurements if m.fit is not None]
     if combination.nuisance_values == "ignored" or not any(f.pulls.any() for f in fits):
         return 0.0
-    return Fitter(combination.saturated()).fit(correlation, errors="hesse").chi2
+    try:
+        chi2 = Fitter(combination.saturated()).fit(correlation, errors="hesse").chi2
+    except (InfeasibleCorrelationError, UnderdeterminedError, FitError):
+        return float("nan")
+    return chi2 if abs(chi2) > ROUNDING else 0.0
 
 
 def degrees_of_freedom(combination: Combination) -> int:
@@ -141,8 +153,8 @@ def _free_responses(combination: Combination) -> list[FloatArray]:
 
 
 def goodness_of_fit(chi2: float, ndf: int) -> float | None:
-    """p-value of a chi2, ``None`` where it is undefined because nothing is left to test."""
-    return float(chdtrc(ndf, max(chi2, 0.0))) if ndf > 0 else None
+    """p-value of a chi2, ``None`` where it is undefined: nothing is left to test, or chi2 is none."""
+    return float(chdtrc(ndf, max(chi2, 0.0))) if ndf > 0 and chi2 > -ROUNDING else None
 
 
 def _result(
@@ -161,7 +173,7 @@ def _result(
     shown = fit if shown is None else shown
     jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
     parameters, nuisances = list(fit.parameters), np.array(fit.nuisances, dtype=object)
-    has_posterior = _has_posterior(fitter.family, correlation)
+    has_posterior = _has_posterior(fitter.family, correlation) & ~np.isin(nuisances, list(fit.on_kink))
     by_parameter_coords = {"parameter": parameters, "unit": ("parameter", [units.get(p, "") for p in parameters])}
 
     def by_parameter(values: FloatArray, name: str) -> xr.DataArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import re
 from typing import Any, Final
 
@@ -60,7 +61,7 @@ def page_context(results: Results) -> dict[str, Any]:
             }
             for c in results.compatibility
         ],
-        "own_chi2": significant(fit.own_chi2) if fit.own_chi2 else "",
+        "own_chi2": significant(fit.own_chi2) if fit.own_chi2 and math.isfinite(fit.own_chi2) else "",
         "curved": not combination.quadratic,
         "normalised": combination.normalise,
         "few": len(results.parameters) <= MAX_SENTENCES,
@@ -69,7 +70,7 @@ def page_context(results: Results) -> dict[str, Any]:
         "definition": results.impacts.definition,
         "chi2": {
             "form": fit.chi2_form,
-            "value": significant(fit.chi2),
+            "value": significant(fit.chi2) if math.isfinite(fit.chi2) else "undefined",
             "ndf": fit.ndf,
             "p_value": None if fit.p_value is None else significant(fit.p_value, 2),
         },

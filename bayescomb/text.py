@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.check import CheckResult
+from bayescomb.check import WIDE_RESPONSE, CheckResult
 from bayescomb.comparison import Comparison
 from bayescomb.compatibility import Compatibility
 from bayescomb.convergence import Verdict
@@ -79,6 +79,11 @@ def check_text(result: CheckResult) -> str:
             f"  {widened.measurement}: {len(names)} constraints above 1{': ' if names else ''}{listed}; "
             f"{widened.negative} negative eigenvalues of its information without the priors, kept as they are"
         )
+    if result.wide:
+        lines.append(
+            f"  relative responses above {100 * WIDE_RESPONSE:.0f} %: {', '.join(result.wide)}; the prediction reaches 0 "
+            "within a few sigma, where a flat observable has no posterior: lognormal responses do not"
+        )
     lines.append("")
     lines.append("feasibility of the quoted ranges:")
     lines += [f"  {statement.text}" for statement in result.statements]
@@ -107,9 +112,14 @@ def profile_text(fit: ProfileResult) -> str:
         )
     if fit.combination.chi2 == "pearson":
         lines.append("Pearson's weights follow the prediction; their determinant is left out here, a posterior includes it")
-    p_value = f"p-value {fit.p_value:.3f}" if fit.p_value is not None else "p-value undefined: no degree of freedom"
-    lines.append(f"chi2 = {fit.chi2:.3f} for {fit.ndf} degrees of freedom, {p_value}")
-    if fit.own_chi2:
+    p_value = "p-value undefined" + ("" if fit.ndf else ": no degree of freedom")
+    if fit.p_value is not None:
+        p_value = f"p-value {fit.p_value:.3f}"
+    if np.isfinite(fit.chi2):
+        lines.append(f"chi2 = {fit.chi2:.3f} for {fit.ndf} degrees of freedom, {p_value}")
+    else:
+        lines.append("chi2 undefined: with constraints above 1 the inputs do not determine their estimates one by one")
+    if fit.own_chi2 and np.isfinite(fit.own_chi2):
         lines.append(f"  (the inputs' own post-fit nuisance values cost another {fit.own_chi2:.3f} before combining)")
     if fit.on_kink:
         lines.append(f"on the kink of an asymmetric response, without a parabolic error: {', '.join(fit.on_kink)}")

@@ -21,7 +21,7 @@ originals = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the original examp
 @pytest.fixture
 def written(tmp_path):
     """The worked example as Convino files of our own."""
-    return write_convino(worked_example("neyman"), tmp_path, name="config.txt")
+    return write_convino(worked_example("neyman"), tmp_path, name="config")
 
 
 def run(*words, folder):

@@ -107,8 +107,8 @@ def signed_errors(up: float, down: float, *, error: float) -> str:
     """Asymmetric uncertainties with the decimals of a symmetric one.
 
     Examples:
-        >>> signed_errors(7.6262, -7.5809, error=7.6035)
-        '+7.6 −7.6'
+        >>> signed_errors(2.6262, -2.5809, error=2.6035)
+        '+2.6 −2.6'
     """
     places = decimals(error)
     return f"+{fixed(up, places)} {fixed(down, places)}"

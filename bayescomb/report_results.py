@@ -111,7 +111,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         if judged.passed:
             comparison = compare(posterior, fit)
             draws = posterior["posterior"].to_dataset()
-    scanned = scan(combination)
+    scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     prior = posterior["prior"].to_dataset() if posterior is not None and "prior" in posterior.children else None
     reasons = json.loads(posterior.attrs.get("not_recovered", "{}")) if posterior is not None else {}
     return Results(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,9 @@ def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
     """
     if len(combination.measurements) < 2:
         return ()
+    # The other assumption sets need not be cut down with every measurement that is left out.
+    in_force = {combination.assumptions: combination.assumption_set}
+    combination = dataclasses.replace(combination, assumption_sets=in_force)
     whole, ndf = _chi2(combination), degrees_of_freedom(combination)
     rows = []
     for measurement in combination.measurements:

@@ -7,6 +7,8 @@ from scipy import stats
 from scipy.linalg import block_diag
 
 import bayescomb as bc
+from bayescomb.export import profile_data
+from bayescomb.text import profile_text
 
 
 def correlated():
@@ -143,3 +145,62 @@ def test_relative_responses_change_the_prediction_of_the_rest():
     x, n = np.linspace(18, 27, 1801)[:, None], np.linspace(-3, 3, 2401)
     costs = [((v - x * (1 + n * 2 / v)) ** 2 + n**2).min(axis=1) for v in (20.0, 26.0)]
     assert rows[0].chi2 == pytest.approx((costs[0] + costs[1]).min(), abs=2e-5)
+
+
+def widened(name, covariance, pull, value):
+    """A fit whose nuisance came out three times as wide as its prior."""
+    information = np.linalg.inv(np.array([[11.25, covariance], [covariance, 9.0]]))
+    return bc.Measurement(
+        name=name,
+        estimates=(bc.Estimate(name=f"{name}.e", value=value, observables={"x": 1.0}),),
+        fit=bc.FittedInput(nuisances=(bc.Nuisance(name=f"{name}.n"),), information=information, pulls=np.array([pull])),
+    )
+
+
+def test_inputs_that_are_undetermined_apart_have_no_chi2_but_a_combination():
+    shared = bc.CorrelationPair(first="a.n", second="b.n")
+    combination = bc.Combination(
+        name="widened",
+        measurements=(widened("a", 9.0, 0.2, 10.0), widened("b", -9.0, -0.1, 10.5)),
+        observables=(bc.Observable(name="x"),),
+        assumption_sets={
+            "set": bc.AssumptionSet(
+                name="set", coefficients=(bc.CorrelationCoefficient(name="r", pairs=(shared,), nominal=1.0),)
+            )
+        },
+        assumptions="set",
+    )
+    fit = bc.profile(combination)
+    # each data precision, prior removed: A = H - diag(0, 1), centre by A z = H z_hat; one shared nuisance, prior once
+    precision, right = np.diag([0.0, 1.0]), np.zeros(2)
+    for m in combination.measurements:
+        precision = precision + m.fit.information - np.diag([0.0, 1.0])
+        right += m.fit.information @ [m.estimates[0].value, m.fit.pulls[0]]
+    covariance = np.linalg.inv(precision)
+    assert fit.values.item() == pytest.approx((covariance @ right)[0], rel=1e-10)
+    assert fit.errors.item() == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-10)
+    assert np.isnan(fit.chi2)
+    assert fit.p_value is None
+    assert all(row.p_value is None and row.problem for row in bc.compatibility(combination))
+    data = profile_data(fit, bc.compatibility(combination))
+    assert (data["chi2"], data["p_value"]) == (None, None)
+    assert "chi2 undefined" in profile_text(fit)
+
+
+def test_check_names_relative_responses_that_can_reach_zero():
+    nuisances = (bc.Nuisance(name="small", response="relative"), bc.Nuisance(name="wide", response="relative"))
+    measurement = bc.Measurement(
+        name="m",
+        estimates=(bc.Estimate(name="e", value=10.0, observables={"x": 1.0}),),
+        statistical_covariance=np.eye(1),
+        nuisances=nuisances,
+        responses=np.array([[1.0, -4.0]]),
+    )
+    combination = bc.Combination(
+        name="wide",
+        measurements=(measurement,),
+        observables=(bc.Observable(name="x"),),
+        assumption_sets={"set": bc.AssumptionSet(name="set")},
+        assumptions="set",
+    )
+    assert bc.check(combination).wide == ("wide",)

@@ -208,23 +208,23 @@ def test_lowest_of_several_minima_is_found():
     assert on_kink > 10  # so the hard case is among them
 
 
-def test_two_minima_of_one_kinked_response():
-    """A response that rises on both sides: x - 10 is pulled up by n > 0 and n < 0 alike."""
+def one_kink(*, variance, up, down):
+    """Estimates a = 12 and b = 10 of x; a nuisance shifts a by up at +1 and by down at -1."""
     measurement = bc.Measurement(
         name="m",
-        estimates=(
-            bc.Estimate(name="a", value=12.0, observables={"x": 1.0}),
-            bc.Estimate(name="b", value=10.0, observables={"x": 1.0}),
-        ),
-        statistical_covariance=np.diag([0.25, 0.25]),
+        estimates=tuple(bc.Estimate(name=k, value=v, observables={"x": 1.0}) for k, v in (("a", 12.0), ("b", 10.0))),
+        statistical_covariance=variance * np.eye(2),
         nuisances=(bc.Nuisance(name="n"),),
-        responses=np.array([[2.0], [0.0]]),
-        down_responses=np.array([[2.1], [0.0]]),
+        responses=np.array([[up], [0.0]]),
+        down_responses=np.array([[down], [0.0]]),
     )
-    combination = dataclasses.replace(
-        kinked(np.random.default_rng(0), estimates=1, nuisances=1, chi2="neyman"), measurements=(measurement,)
-    )
-    fit = bc.profile(combination)
+    template = kinked(np.random.default_rng(0), estimates=1, nuisances=1, chi2="neyman")
+    return dataclasses.replace(template, measurements=(measurement,))
+
+
+def test_two_minima_of_one_kinked_response():
+    """A response that rises on both sides: x - 10 is pulled up by n > 0 and n < 0 alike."""
+    fit = bc.profile(one_kink(variance=0.25, up=2.0, down=2.1))
     # for either sign: a = x + s |n|, b = x; profiling x leaves (2 - s |n|)^2 / 0.5 + n^2, lowest at 4 / (0.5 + s^2)
     branches = [4 / (0.5 + s**2) for s in (2.0, 2.1)]
     assert fit.chi2 == pytest.approx(min(branches), rel=1e-10)
@@ -233,21 +233,7 @@ def test_two_minima_of_one_kinked_response():
 
 def test_minimum_on_a_kink_is_named_and_has_errors():
     """n shifts the estimate down on both sides while the data want it up: it stays at 0."""
-    measurement = bc.Measurement(
-        name="m",
-        estimates=(
-            bc.Estimate(name="a", value=12.0, observables={"x": 1.0}),
-            bc.Estimate(name="b", value=10.0, observables={"x": 1.0}),
-        ),
-        statistical_covariance=np.diag([1.0, 1.0]),
-        nuisances=(bc.Nuisance(name="n"),),
-        responses=np.array([[-2.0], [0.0]]),
-        down_responses=np.array([[-1.0], [0.0]]),
-    )
-    combination = dataclasses.replace(
-        kinked(np.random.default_rng(0), estimates=1, nuisances=1, chi2="neyman"), measurements=(measurement,)
-    )
-    fit = bc.profile(combination)
+    fit = bc.profile(one_kink(variance=1.0, up=-2.0, down=-1.0))
     assert fit.on_kink == ("n",)
     assert fit.values.item() == pytest.approx(11.0, abs=1e-6)
     assert fit.chi2 == pytest.approx(2.0, abs=1e-8)
@@ -302,3 +288,14 @@ def test_the_iterated_fit_of_a_quadratic_model_is_the_closed_form():
     np.testing.assert_allclose(iterated.covariance, closed.covariance, rtol=1e-8)
     np.testing.assert_allclose(iterated.pulls, closed.pulls, rtol=1e-8, atol=1e-10)
     assert iterated.chi2 - closed.own_chi2 == pytest.approx(closed.chi2, rel=1e-8)
+
+
+@pytest.mark.parametrize("form", ["pearson", "neyman"])
+def test_weights_are_the_change_of_the_fit_with_the_measured_values(form):
+    combination = worked_example(form)
+    fit = bc.profile(combination)
+    for estimate in combination.estimates[:3]:
+        step = 0.05  # below a hundredth of the statistical error, above the rounding of the fit
+        moved = [bc.profile(combination.with_values({estimate.name: estimate.value + s})).values for s in (step, -step)]
+        found = fit.weights.sel(estimate=estimate.name)
+        np.testing.assert_allclose(found, (moved[0] - moved[1]) / (2 * step), atol=2e-5)

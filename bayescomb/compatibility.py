@@ -10,7 +10,7 @@ import numpy as np
 from bayescomb.errors import BayescombError
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
-from bayescomb.profile import degrees_of_freedom, goodness_of_fit, own_chi2
+from bayescomb.profile import degrees_of_freedom, goodness_of_fit, has_pulls
 
 __all__ = ["Compatibility", "compatibility"]
 
@@ -22,7 +22,8 @@ class Compatibility:
     Attributes:
         measurement: its name.
         chi2: chi2 of all less chi2 of the rest; for linear responses distributed as chi2 with ``ndf`` degrees of freedom,
-            whatever the correlations.  Tension inside the measurement counts too.
+            whatever the correlations.  Tension inside the measurement counts too.  Post-fit pulls of the measurement are
+            data of their own, which correlated nuisances of the rest feel: they stay, and only its estimates are left out.
         ndf: degrees of freedom of all less those of the rest.
         p_value: ``None`` if ``ndf`` is 0, as nothing tests the measurement then, or if there is a problem.
         problem: why there is no number, empty if there is one.
@@ -58,7 +59,10 @@ def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
     for measurement in combination.measurements:
         try:
             rest = combination.without(measurement.name)
-            change, added = whole - _chi2(rest), ndf - degrees_of_freedom(rest)
+            added = ndf - degrees_of_freedom(rest)
+            if has_pulls(combination, measurement):
+                rest = combination.saturated(measurement.name)
+            change = whole - _chi2(rest)
         except BayescombError as error:
             rows.append(Compatibility(measurement=measurement.name, chi2=None, ndf=0, p_value=None, problem=str(error)))
             continue
@@ -74,4 +78,4 @@ def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
 def _chi2(combination: Combination) -> float:
     fitter = Fitter(combination)
     correlation, _ = fitter.correlation()
-    return fitter.fit(correlation, errors="hesse").chi2 - own_chi2(combination, correlation)
+    return fitter.fit(correlation, errors="hesse").chi2

@@ -267,27 +267,37 @@ class Combination:
         )
         return dataclasses.replace(self, measurements=measurements)
 
-    def saturated(self) -> Combination:
-        """The combination in which every estimate has an observable of its own: what the inputs say before combining.
+    def saturated(self, measurement: str | None = None) -> Combination:
+        """The combination in which every estimate, or every one of a measurement, has an observable of its own.
 
-        Its minimum of chi2 is what the inputs' own pulls cost.  Free nuisances outside the fits, which nothing would
-        determine then, are left out.
+        It tells what the inputs say before combining: with all estimates so, the minimum of chi2 is what the inputs' own
+        pulls cost.  Free nuisances outside the fits, which nothing would determine then, are left out.
+
+        Raises:
+            UnknownNameError: there is no measurement of that name.
         """
-        measurements = []
+        names = [m.name for m in self.measurements]
+        if measurement is not None:
+            known_name(measurement, names, kind="measurement", where=f"{self.name!r}")
+            names = [measurement]
+        measurements, observables, used = [], [], set()
         for m in self.measurements:
-            keep = [i for i, n in enumerate(m.nuisances) if not n.free]
-            measurements.append(
-                dataclasses.replace(
+            if m.name in names:
+                keep = [i for i, n in enumerate(m.nuisances) if not n.free]
+                observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
+                m = dataclasses.replace(
                     m,
                     estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
                     nuisances=tuple(m.nuisances[i] for i in keep),
                     responses=m.responses[:, keep],
                     down_responses=None if m.down_responses is None else m.down_responses[:, keep],
                 )
-            )
+            else:
+                used |= {o for e in m.estimates for o, factor in e.observables.items() if factor}
+            measurements.append(m)
         changes: dict[str, Any] = {
             "measurements": tuple(measurements),
-            "observables": tuple(Observable(name=e.name, spectator=True) for e in self.estimates),
+            "observables": tuple(o for o in self.observables if o.name in used) + tuple(observables),
             "impact_groups": {},
             "normalise": False,
         }

@@ -15,6 +15,7 @@ from bayescomb.errors import FitError, InfeasibleCorrelationError, Underdetermin
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
+from bayescomb.measurements import Measurement
 from bayescomb.normalisation import normalised_fit
 from bayescomb.repair import Repair
 
@@ -125,14 +126,19 @@ def own_chi2(combination: Combination, correlation: FloatArray) -> float:
 
     NaN where the inputs with constraints above 1 do not determine their estimates one by one under this prior.
     """
-    fits = [m.fit for m in combination.measurements if m.fit is not None]
-    if combination.nuisance_values == "ignored" or not any(f.pulls.any() for f in fits):
+    if not any(has_pulls(combination, m) for m in combination.measurements):
         return 0.0
     try:
         chi2 = Fitter(combination.saturated()).fit(correlation, errors="hesse").chi2
     except (InfeasibleCorrelationError, UnderdeterminedError, FitError):
         return float("nan")
     return chi2 if abs(chi2) > ROUNDING else 0.0
+
+
+def has_pulls(combination: Combination, measurement: Measurement) -> bool:
+    """Whether post-fit values of its nuisances are part of the measurement's data."""
+    fit = measurement.fit
+    return fit is not None and combination.nuisance_values == "used" and bool(fit.pulls.any())
 
 
 def degrees_of_freedom(combination: Combination) -> int:

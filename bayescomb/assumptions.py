@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.checks import check_choice, check_correlation, check_finite, check_names
-from bayescomb.errors import InvalidNumberError, RangeError
+from bayescomb.checks import check_choice, check_correlation, check_finite, check_names, known_name
+from bayescomb.errors import DuplicateNameError, InvalidNumberError, RangeError, UnderdeterminedError
 
-__all__ = ["PRIOR_SHAPES", "AssumptionSet", "CorrelationBlock", "CorrelationCoefficient", "CorrelationPair"]
+__all__ = [
+    "PRIOR_SHAPES",
+    "AssumptionSet",
+    "CorrelationBlock",
+    "CorrelationCoefficient",
+    "CorrelationPair",
+    "check_assumptions",
+]
 
 PRIOR_SHAPES: Final = ("uniform", "triangular", "beta", "truncated_normal", "fixed")
 
@@ -165,3 +172,40 @@ class AssumptionSet:
                 correlation = block.correlation[np.ix_(keep, keep)]
                 blocks.append(dataclasses.replace(block, nuisances=names, correlation=correlation))
         return dataclasses.replace(self, coefficients=tuple(coefficients), blocks=tuple(blocks))
+
+
+def check_assumptions(assumption_set: AssumptionSet, *, free: Mapping[str, bool]) -> None:
+    """Every name must exist, no correlation may be stated twice, free nuisances have no prior to correlate.
+
+    Args:
+        assumption_set: what to check.
+        free: name of every nuisance -> whether it is free.
+
+    Raises:
+        UnknownNameError: a nuisance is not known.
+        UnderdeterminedError: a free one is correlated.
+        DuplicateNameError: the correlation of two is stated twice.
+    """
+    stated: dict[frozenset[str], str] = {}
+
+    def state(first: str, second: str, owner: str) -> None:
+        where = f"assumption set {assumption_set.name!r}, {owner}"
+        for name in (first, second):
+            known_name(name, free, kind="nuisance", where=where)
+            if free[name]:
+                msg = f"{where}: nuisance {name!r} is free, it has no prior that could be correlated; remove the pair"
+                raise UnderdeterminedError(msg)
+        key = frozenset((first, second))
+        if key in stated:
+            msg = f"{where}: the correlation of {first!r} and {second!r} is already stated by {stated[key]}; keep one"
+            raise DuplicateNameError(msg)
+        stated[key] = owner
+
+    for coefficient in assumption_set.coefficients:
+        for pair in coefficient.pairs:
+            state(pair.first, pair.second, f"coefficient {coefficient.name!r}")
+    for block in assumption_set.blocks:
+        for i, first in enumerate(block.nuisances):
+            known_name(first, free, kind="nuisance", where=f"assumption set {assumption_set.name!r}, {block.name!r}")
+            for j in np.flatnonzero(block.correlation[i, :i]):
+                state(first, block.nuisances[j], f"block {block.name!r}")

@@ -78,14 +78,12 @@ def load_convino(path: str | Path) -> Combination:
     observables = _read_observables(blocks["observables"], names)
     if settings.get("isDifferential") and not observables:
         observables = _by_position(files, names, blocks["inputs"].where)
-    observable_of = {e: name for name, members in observables.items() for e in members}
-    spectators = [e for e in names.estimates if e not in observable_of]
-    observable_of |= {e: e for e in spectators}
+    maps = {e: {name: 1.0} for name, members in observables.items() for e in members}
+    spectators = [e for e in names.estimates if e not in maps]
+    maps |= {e: {e: 1.0} for e in spectators}
     coefficients = read_correlations(blocks["correlations"], names.nuisances, names.estimates)
     groups = _read_impacts(blocks["uncertainty impacts"], names) if "uncertainty impacts" in blocks else {}
-    measurements = [
-        file.measurement(name, observable_of) for file, name in zip(files, _measurement_names(files), strict=True)
-    ]
+    measurements = [file.measurement(name, maps) for file, name in zip(files, _measurement_names(files), strict=True)]
     with located(str(path)):
         return Combination(
             name=path.stem.strip() or "combination",

@@ -56,15 +56,17 @@ class MeasurementFile:
     table: NotFitted | None
     pulls: Mapping[str, float]
 
-    def measurement(self, name: str, observable_of: Mapping[str, str]) -> Measurement:
+    def measurement(self, name: str, observables: Mapping[str, Mapping[str, float]], *, experiment: str = "") -> Measurement:
         """The measurement.
 
         Args:
             name: its name.
-            observable_of: estimate -> observable that it measures.
+            observables: estimate -> observable -> coefficient, for every estimate.
+            experiment: collaboration, of which these files say nothing.
 
         Raises:
-            InvalidNumberError: a relative or lognormal response does not fit the measured value.
+            InvalidNumberError: a relative or lognormal response does not fit the measured value, or an estimate has no
+                observable with a coefficient other than 0.
         """
         fitted = [n for n in (self.matrix.rows if self.matrix else ()) if n not in self.values]
         external = self.table.nuisances if self.table else ()
@@ -82,10 +84,11 @@ class MeasurementFile:
                 )
         elif self.table is not None:
             covariance = np.diag([self.table.statistical[e] ** 2 for e in self.values])
-        estimates = [Estimate(name=e, value=x, observables={observable_of[e]: 1.0}) for e, x in self.values.items()]
+        estimates = [Estimate(name=e, value=x, observables=observables[e]) for e, x in self.values.items()]
         with located(self.types_at):
             return Measurement(
                 name=name,
+                experiment=experiment,
                 estimates=tuple(estimates),
                 statistical_covariance=covariance,
                 nuisances=tuple(self.nuisances[n] for n in external),

@@ -14,16 +14,20 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import block_diag
 
 from bayescomb.checks import located
 from bayescomb.correlation import CorrelationFamily, correlation_family
+from bayescomb.derived import DerivedSolution
 from bayescomb.errors import FitError
+from bayescomb.extraction_fit import fit_extraction
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, Solution, linear_model, solve
 from bayescomb.minimise import delta_chi2_errors, minimise, starting_point, theta_covariance
 from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model, nonlinear_parts
 from bayescomb.objective import Objective, objective
 from bayescomb.repair import Repair, feasible_correlation
+from bayescomb.theory import Theory, theory
 
 __all__ = ["Fit", "Fitter", "Held"]
 
@@ -60,7 +64,7 @@ class Fit:
         cross_covariance: of parameters and nuisances, shape (P, N).
         on_kink: nuisances that sit on the kink of an asymmetric response; they have no parabolic error.
         theta, theta_covariance: all variables of a numerical fit; empty for closed forms.
-        solution: of the linear algebra, where chi2 is quadratic.
+        solution: of the linear algebra, where chi2 is quadratic; of its tangent for an extraction.
     """
 
     parameters: tuple[str, ...]
@@ -76,7 +80,7 @@ class Fit:
     on_kink: tuple[str, ...] = ()
     theta: FloatArray = field(default_factory=lambda: np.zeros(0))
     theta_covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
-    solution: Solution | None = None
+    solution: Solution | DerivedSolution | None = None
 
     @property
     def errors(self) -> FloatArray:
@@ -105,14 +109,26 @@ class Fitter:
         """Parts of a model that is not quadratic."""
         return nonlinear_parts(self.combination)
 
+    @cached_property
+    def theory(self) -> Theory | None:
+        """The prediction of the extraction in force."""
+        return theory(self.combination)
+
+    def with_theory(self, correlation: FloatArray) -> FloatArray:
+        """C with the prior of the theory nuisances and of normal scales after it, if a mass is extracted."""
+        if self.theory is None:
+            return correlation
+        return np.asarray(block_diag(correlation, np.eye(len(self.theory.nuisances)), self.theory.scale_correlation))
+
     def correlation(self, coefficients: ArrayLike | None = None) -> tuple[FloatArray, tuple[Repair, ...]]:
-        """C at the coefficients, nominal by default, and what was repaired.
+        """C at the coefficients, nominal by default, theory nuisances included, and what was repaired.
 
         Raises:
             InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
         """
         r = self.family.nominal if coefficients is None else np.asarray(coefficients, dtype=float)
-        return feasible_correlation(self.combination, self.family, r)
+        correlation, repairs = feasible_correlation(self.combination, self.family, r)
+        return self.with_theory(correlation), repairs
 
     def hold(self, fit: Fit, correlation: FloatArray, names: Collection[str]) -> Held:
         """The prior of a fit with some nuisances, free ones too, held at their fitted values."""
@@ -120,7 +136,8 @@ class Fitter:
         gain = correlation[:, index] @ np.linalg.pinv(correlation[np.ix_(index, index)], rcond=1e-12, hermitian=True)
         rest = correlation - gain @ correlation[index]
         rest[index] = rest[:, index] = 0.0
-        free = {p: float(v) for p, v in zip(fit.parameters, fit.values, strict=True) if p in names}
+        values = zip(fit.parameters, fit.values, strict=True)
+        free = {p: float(v) for p, v in values if p in names and p in self._free_names}
         return Held(mean=gain @ fit.pulls[index], correlation=(rest + rest.T) / 2, free=free)
 
     def fit(
@@ -152,7 +169,9 @@ class Fitter:
         # Sizes that doubles cannot square end in an error below, not in a warning on the way.
         with located(where), np.errstate(all="ignore"):
             try:
-                if self.combination.quadratic:
+                if self.theory is not None:
+                    fit = self._extraction(self.theory, held, errors=errors)
+                elif self.combination.quadratic:
                     fit = self._closed_form(held)
                 else:
                     fit = self._numerical(held, errors=errors, near=near, of=of)
@@ -167,16 +186,9 @@ class Fitter:
         return fit
 
     def _closed_form(self, held: Held) -> Fit:
-        model = self.linear
-        fixed = np.array([p in held.free for p in model.parameters], dtype=bool)
-        values = np.array([held.free.get(p, 0.0) for p in model.parameters])
-        if fixed.any() or held.mean.any():
-            model = dataclasses.replace(
-                model,
-                parameters=tuple(p for p in model.parameters if p not in held.free),
-                design=model.design[:, ~fixed],
-                offset=model.offset - model.loading @ held.mean - model.design[:, fixed] @ values[fixed],
-            )
+        model = _without(self.linear, held.free)
+        if held.mean.any():
+            model = dataclasses.replace(model, offset=model.offset - model.loading @ held.mean)
         solution = solve(model, held.correlation)
         error = np.sqrt(np.diag(solution.covariance))
         return Fit(
@@ -190,6 +202,31 @@ class Fitter:
             pulls=held.mean + solution.pulls,
             nuisance_variance=solution.nuisance_variance,
             cross_covariance=solution.cross_covariance,
+            solution=solution,
+        )
+
+    def _extraction(self, theory: Theory, held: Held, *, errors: str) -> Fit:
+        fitted = fit_extraction(
+            theory,
+            _without(self.linear, held.free),
+            mean=held.mean,
+            correlation=held.correlation,
+            errors=errors,
+        )
+        solution = fitted.solution
+        inner = solution.inner
+        return Fit(
+            parameters=solution.parameters,
+            nuisances=solution.model.nuisances,
+            values=solution.values,
+            covariance=solution.covariance,
+            up=fitted.up,
+            down=fitted.down,
+            chi2=fitted.chi2,
+            pulls=held.mean + inner.pulls,
+            nuisance_variance=inner.nuisance_variance,
+            cross_covariance=solution.cross_covariance,
+            theta=fitted.theta,
             solution=solution,
         )
 
@@ -253,8 +290,24 @@ class Fitter:
             mixed[:, column] = (gradients[0] - gradients[1]) / (2 * step)
         return np.asarray(-(fit.theta_covariance @ mixed / 2)[: len(fit.parameters)])
 
+    @cached_property
+    def _free_names(self) -> frozenset[str]:
+        return frozenset(n.name for n in self.combination.nuisances if n.free)
+
     def _argument_names(self) -> list[str]:
         return [self.parts.bound[i] for i in self.parts.explicit] + list(self.parts.free)
+
+
+def _without(model: LinearModel, free: dict[str, float]) -> LinearModel:
+    """The model with some of its free nuisances at given values."""
+    fixed = np.array([p in free for p in model.parameters], dtype=bool)
+    values = np.array([free.get(p, 0.0) for p in model.parameters])
+    return dataclasses.replace(
+        model,
+        parameters=tuple(p for p in model.parameters if p not in free),
+        design=model.design[:, ~fixed],
+        offset=model.offset - model.design[:, fixed] @ values[fixed],
+    )
 
 
 def _nuisances(chi2: Objective, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -17,6 +17,7 @@ from bayescomb.normalisation import normalised_fit
 
 __all__ = ["DEFINITIONS", "ImpactResult", "impacts"]
 
+THEORY_GROUP: Final = "theory"
 DEFINITIONS: Final = {
     "components": (
         "impact of a source: sqrt(w^T V_s w), its part of the variance of the combined value, with w the weights of the "
@@ -103,7 +104,7 @@ def _postfit(combination: Combination) -> ImpactResult:
         return normalised_fit(combination, fit)[0] if combination.normalise else fit
 
     fit = shown(raw)
-    names = [o.name for o in combination.observables]
+    names = [o.name for o in combination.results]
     size = len(names)
     deviation = np.sqrt(np.maximum(fit.nuisance_variance, 0.0))
     # A nuisance that the fit leaves no freedom, or that is stuck on a kink, cannot shift anything.
@@ -113,7 +114,7 @@ def _postfit(combination: Combination) -> ImpactResult:
     )
     largest = np.maximum(fit.up, -fit.down)[:size]
     simple = np.abs(shift) / fit.errors[:size, None] * largest[:, None]
-    everything = [n.name for n in combination.nuisances]
+    everything = [*fit.nuisances, *(n.name for n in combination.nuisances if n.free)]
     free = {n.name for n in combination.nuisances if n.free}
 
     def held_up(members: list[str]) -> NDArray[np.float64]:
@@ -156,14 +157,15 @@ def _components(combination: Combination) -> ImpactResult:
     fit = fitter.fit(correlation)
     solution = fit.solution
     assert solution is not None  # a quadratic chi2 has one
-    model = solution.model
-    parameters = list(model.parameters)
-    reach = solution.influence @ model.loading
+    model, reach = solution.model, solution.reach
+    parameters = list(solution.parameters)
     source_of = {n.name: n.source or n.name for n in combination.nuisances}
+    from_theory = fitter.theory.sources if fitter.theory is not None else {}
+    source_of |= from_theory
     labels = np.array([source_of[name] for name in model.nuisances], dtype=object)
     names = [s.name for s in combination.sources if s.name in set(labels)]
     names += [name for name in dict.fromkeys(labels) if name not in set(names)]
-    group_of = {s.name: s.group for s in combination.sources}
+    group_of = {s.name: s.group for s in combination.sources} | dict.fromkeys(from_theory.values(), THEORY_GROUP)
 
     def part(member: NDArray[np.bool_]) -> NDArray[np.float64]:
         inside = reach[:, member]

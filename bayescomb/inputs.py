@@ -7,24 +7,21 @@ is a combined quantity; :mod:`bayescomb.measurements` has the rest of the vocabu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.assumptions import AssumptionSet
+from bayescomb.assumptions import AssumptionSet, check_assumptions
 from bayescomb.checks import check_choice, check_names, known_name
-from bayescomb.errors import (
-    DuplicateNameError,
-    InvalidNumberError,
-    OptionError,
-    UnderdeterminedError,
-    UnknownNameError,
-)
+from bayescomb.descriptions import Observable, Provenance, Source
+from bayescomb.errors import InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
+from bayescomb.extractions import Extraction
 from bayescomb.frozen import FrozenMapping
 from bayescomb.measurements import Estimate, Measurement, Nuisance
+from bayescomb.predictions import Prediction
 
 __all__ = [
     "CHI2_FORMS",
@@ -42,49 +39,6 @@ REPAIRS: Final = ("none", "shift", "clip", "nearest")
 CHI2_FORMS: Final = ("neyman", "pearson")
 NUISANCE_VALUES: Final = ("used", "ignored")
 STATISTICS_GROUP: Final = "stat"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """Where a table of figures comes from.
-
-    Attributes:
-        table: name of the table, e.g. ``"budget"``.
-        kind: ``"published"``, ``"reconstructed"`` or ``"assumed"``.
-        origin: publication or argument that the figures rest on.
-        note: what was done to the figures on the way, empty if nothing.
-    """
-
-    table: str
-    kind: str
-    origin: str
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        check_choice(self.kind, ("published", "reconstructed", "assumed"), where=f"provenance of {self.table}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A source of systematic uncertainty, shared in name by the nuisances that belong to it."""
-
-    name: str
-    title: str = ""
-    group: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observable:
-    """A combined quantity, flat a priori unless a prediction says otherwise.
-
-    A ``spectator`` carries a single estimate that nothing else measures: it takes part in the fit through the nuisances
-    it shares and is left out of a normalisation.
-    """
-
-    name: str
-    unit: str = ""
-    title: str = ""
-    spectator: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +63,9 @@ class Combination:
             put in their place, as Convino does.
         normalise: the results are the observables divided by their sum.
         impact_groups: name of a group -> its nuisances, or ``("stat",)`` for the statistical part; groups may overlap.
+        predictions: theory predictions of the observables.
+        extractions: name -> :class:`Extraction`.
+        extraction: name of the one in force; empty if the observables are combined and no mass is extracted.
     """
 
     name: str
@@ -125,11 +82,15 @@ class Combination:
     nuisance_values: str = "used"
     normalise: bool = False
     impact_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    predictions: tuple[Prediction, ...] = ()
+    extractions: Mapping[str, Extraction] = field(default_factory=dict)
+    extraction: str = ""
 
     def __post_init__(self) -> None:
-        for key in ("measurements", "observables", "sources", "provenance"):
+        for key in ("measurements", "observables", "sources", "provenance", "predictions"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
-        object.__setattr__(self, "assumption_sets", FrozenMapping(self.assumption_sets))
+        for key in ("assumption_sets", "extractions"):
+            object.__setattr__(self, key, FrozenMapping(getattr(self, key)))
         where = f"combination {self.name!r}"
         check_choice(self.treatment, TREATMENTS, where=f"treatment of {where}")
         check_choice(self.repair, REPAIRS, where=f"repair of {where}")
@@ -147,8 +108,9 @@ class Combination:
             for name in estimate.observables:
                 known_name(name, observables, kind="observable", where=f"estimate {estimate.name!r}")
         for assumption_set in self.assumption_sets.values():
-            _check_assumptions(assumption_set, self.nuisances)
+            check_assumptions(assumption_set, free={n.name: n.free for n in self.nuisances})
         self._check_settings(where)
+        self._check_predictions(where)
         design = self.design
         if np.linalg.matrix_rank(design) < len(self.observables):
             idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
@@ -190,6 +152,32 @@ class Combination:
                 msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
                 raise InvalidNumberError(msg)
 
+    def _check_predictions(self, where: str) -> None:
+        """Every name that a prediction or an extraction uses exists, and what is in force can be extracted."""
+        check_names([p.name for p in self.predictions], where=f"predictions of {where}", allow_empty=True)
+        observables = [o.name for o in self.observables]
+        for prediction in self.predictions:
+            for name in prediction.observables:
+                known_name(name, observables, kind="observable", where=f"prediction {prediction.name!r} of {where}")
+        for key, extraction in self.extractions.items():
+            at = f"{where}, extraction {key!r}"
+            for name in extraction.distributions:
+                known_name(name, [p.name for p in self.predictions], kind="prediction", where=at)
+            for name in extraction.drop:
+                known_name(name, observables, kind="observable", where=at)
+            predicted = [name for p in self.predictions if p.name in extraction.distributions for name in p.observables]
+            check_names(predicted, where=f"predicted observables of {at}")
+            names = [o.name for o in self._extracted(extraction)]
+            check_names(names + observables + [n.name for n in self.nuisances], where=f"parameters of {at}")
+        if self.extraction:
+            known_name(self.extraction, self.extractions, kind="extraction", where=where)
+            if not self.quadratic or self.normalise:
+                msg = (
+                    f"{where}: extraction {self.extraction!r} needs a chi2 that is quadratic in the observables: 'neyman', "
+                    "absolute symmetric responses and no 'normalise' (a distribution is normalised by the extraction itself)"
+                )
+                raise OptionError(msg)
+
     @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
@@ -217,6 +205,55 @@ class Combination:
     def assumption_set(self) -> AssumptionSet:
         """The assumption set in force."""
         return self.assumption_sets[self.assumptions]
+
+    @property
+    def extraction_in_force(self) -> Extraction | None:
+        """The extraction in force, ``None`` in combination mode."""
+        return self.extractions[self.extraction] if self.extraction else None
+
+    @property
+    def results(self) -> tuple[Observable, ...]:
+        """What is reported: the observables; with an extraction its masses, their differences and scales before them."""
+        extraction = self.extraction_in_force
+        return (*(self._extracted(extraction) if extraction else ()), *self.observables)
+
+    @property
+    def headline(self) -> tuple[Observable, ...]:
+        """What a summary shows: masses and their differences if a mass is extracted, else the observables."""
+        extraction = self.extraction_in_force
+        if extraction is None:
+            return self.observables
+        return self._extracted(extraction)[: len(extraction.mass_parameters) + len(extraction.differences)]
+
+    def _extracted(self, extraction: Extraction) -> tuple[Observable, ...]:
+        schemes = {extraction.masses[p.name]: p.mass_scheme for p in self.predictions if p.name in extraction.masses}
+        masses = [Observable(name=m, unit="GeV", title=f"top-quark {schemes[m]} mass") for m in extraction.mass_parameters]
+        masses += [
+            Observable(name=f"{first} - {second}", unit="GeV", title="difference of the masses")
+            for first, second in extraction.differences
+        ]
+        scales = [Observable(name=name, title=f"{name}: factor on the scale") for name in extraction.scale_parameters]
+        return (*masses, *scales)
+
+    def with_extraction(self, extraction: str | Extraction) -> Combination:
+        """The same combination with a mass extracted, cut down to the measurements that the extraction uses.
+
+        Args:
+            extraction: name of one of the extractions, one to add, or ``""`` for none.
+
+        Raises:
+            UnknownNameError: there is no extraction of that name, or it uses what is not there.
+        """
+        if isinstance(extraction, str):
+            if not extraction:
+                return dataclasses.replace(self, extraction="")
+            known_name(extraction, self.extractions, kind="extraction", where=f"{self.name!r}")
+            extraction = self.extractions[extraction]
+        extractions = {**self.extractions, extraction.name: extraction}
+        result = dataclasses.replace(self, extractions=extractions, extraction=extraction.name)
+        used = {name for p in self.predictions if p.name in extraction.distributions for name in p.observables}
+        kept = [m for m in self.measurements if any(used.intersection(e.observables) for e in m.estimates)]
+        return result if len(kept) == len(self.measurements) else result._keeping(kept)
 
     def with_assumptions(self, name: str) -> Combination:
         """The same combination under another assumption set.
@@ -300,6 +337,9 @@ class Combination:
             "observables": tuple(o for o in self.observables if o.name in used) + tuple(observables),
             "impact_groups": {},
             "normalise": False,
+            "predictions": (),
+            "extractions": {},
+            "extraction": "",
         }
         return dataclasses.replace(self, **changes)
 
@@ -337,33 +377,19 @@ class Combination:
             "observables": tuple(o for o in self.observables if o.name in used),
             "assumption_sets": {key: value.restricted_to(names) for key, value in self.assumption_sets.items()},
             "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
+            **self._predicting(used),
         }
         return dataclasses.replace(self, **changes)
 
-
-def _check_assumptions(assumption_set: AssumptionSet, nuisances: Iterable[Nuisance]) -> None:
-    """Every name must exist, no correlation may be stated twice, free nuisances have no prior to correlate."""
-    free = {n.name: n.free for n in nuisances}
-    stated: dict[frozenset[str], str] = {}
-
-    def state(first: str, second: str, owner: str) -> None:
-        where = f"assumption set {assumption_set.name!r}, {owner}"
-        for name in (first, second):
-            known_name(name, free, kind="nuisance", where=where)
-            if free[name]:
-                msg = f"{where}: nuisance {name!r} is free, it has no prior that could be correlated; remove the pair"
-                raise UnderdeterminedError(msg)
-        key = frozenset((first, second))
-        if key in stated:
-            msg = f"{where}: the correlation of {first!r} and {second!r} is already stated by {stated[key]}; keep one"
-            raise DuplicateNameError(msg)
-        stated[key] = owner
-
-    for coefficient in assumption_set.coefficients:
-        for pair in coefficient.pairs:
-            state(pair.first, pair.second, f"coefficient {coefficient.name!r}")
-    for block in assumption_set.blocks:
-        for i, first in enumerate(block.nuisances):
-            known_name(first, free, kind="nuisance", where=f"assumption set {assumption_set.name!r}, {block.name!r}")
-            for j in np.flatnonzero(block.correlation[i, :i]):
-                state(first, block.nuisances[j], f"block {block.name!r}")
+    def _predicting(self, observables: Collection[str]) -> dict[str, Any]:
+        """Predictions and extractions that concern nothing but some observables."""
+        predictions = tuple(p for p in self.predictions if set(p.observables) <= set(observables))
+        names = [p.name for p in predictions]
+        parts = {key: extraction.restricted_to(names) for key, extraction in self.extractions.items()}
+        extractions = {
+            key: dataclasses.replace(part, drop=tuple(name for name in part.drop if name in observables))
+            for key, part in parts.items()
+            if part is not None
+        }
+        extraction = self.extraction if self.extraction in extractions else ""
+        return {"predictions": predictions, "extractions": extractions, "extraction": extraction}

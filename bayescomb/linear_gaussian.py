@@ -30,7 +30,16 @@ from bayescomb.data_information import RANK_TOLERANCE, measurement_factor, signe
 from bayescomb.errors import InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.inputs import Combination
 
-__all__ = ["LinearModel", "Solution", "check_definite", "integrate_out", "linear_model", "marginal_covariance", "solve"]
+__all__ = [
+    "LinearModel",
+    "Solution",
+    "check_definite",
+    "conditional_errors",
+    "integrate_out",
+    "linear_model",
+    "marginal_covariance",
+    "solve",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -85,6 +94,16 @@ class Solution:
     chi2: float
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the P parameters."""
+        return self.model.parameters
+
+    @property
+    def reach(self) -> FloatArray:
+        """Change of (values - true parameters) per unit of each nuisance, shape (P, N)."""
+        return self.influence @ self.model.loading
+
+    @property
     def weights(self) -> FloatArray:
         """d(values)/d(measured values), shape (P, E): the weights of the best linear unbiased estimate."""
         return self.influence @ self.model.estimate_loading
@@ -98,7 +117,7 @@ class Solution:
     @cached_property
     def cross_covariance(self) -> FloatArray:
         """Covariance between parameters and nuisances, shape (P, N)."""
-        return -(self.influence @ self.model.loading) @ self.correlation
+        return -self.reach @ self.correlation
 
     @cached_property
     def nuisance_variance(self) -> FloatArray:
@@ -122,17 +141,28 @@ class Solution:
         return self.correlation - reach.T @ np.linalg.solve(self.marginal_covariance, reach) + spread
 
     def errors_given(self, held: Sequence[bool]) -> FloatArray:
-        """Errors of the parameters with some nuisances held at their fitted values, shape (P,).
+        """Errors of the parameters with some nuisances held at their fitted values, shape (P,)."""
+        return conditional_errors(self.covariance, self.cross_covariance, self.nuisance_covariance, held)
 
-        It is the conditional covariance V_pp - V_pg V_gg^+ V_gp of the post-fit covariance.
-        """
-        index = np.flatnonzero(held)
-        inner = self.nuisance_covariance[np.ix_(index, index)]
-        scale = np.sqrt(np.maximum(np.diag(inner), 0.0))
-        scale[scale == 0] = 1.0
-        white = self.cross_covariance[:, index] / scale
-        gain = white @ np.linalg.pinv(inner / np.outer(scale, scale), rcond=RANK_TOLERANCE, hermitian=True)
-        return np.sqrt(np.maximum(np.diag(self.covariance) - np.einsum("pg,pg->p", gain, white), 0.0))
+
+def conditional_errors(
+    covariance: FloatArray, cross_covariance: FloatArray, nuisance_covariance: FloatArray, held: Sequence[bool]
+) -> FloatArray:
+    """Roots of the diagonal of the conditional covariance V_pp - V_pg V_gg^+ V_gp given nuisances g, shape (P,).
+
+    Args:
+        covariance: V_pp, shape (P, P).
+        cross_covariance: of parameters and nuisances, shape (P, N).
+        nuisance_covariance: shape (N, N).
+        held: which of the N are given.
+    """
+    index = np.flatnonzero(held)
+    inner = nuisance_covariance[np.ix_(index, index)]
+    scale = np.sqrt(np.maximum(np.diag(inner), 0.0))
+    scale[scale == 0] = 1.0
+    white = cross_covariance[:, index] / scale
+    gain = white @ np.linalg.pinv(inner / np.outer(scale, scale), rcond=RANK_TOLERANCE, hermitian=True)
+    return np.sqrt(np.maximum(np.diag(covariance) - np.einsum("pg,pg->p", gain, white), 0.0))
 
 
 def linear_model(combination: Combination) -> LinearModel:

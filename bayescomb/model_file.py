@@ -18,6 +18,7 @@ from bayescomb.inputs import STATISTICS_GROUP, Combination, Observable, Provenan
 from bayescomb.model_file_blocks import BlockTables
 from bayescomb.model_file_budget import Budget, read_budget, read_within
 from bayescomb.model_file_measurements import read_measurements
+from bayescomb.model_file_predictions import read_extractions, read_predictions
 from bayescomb.model_file_sets import category_scope, read_assumption_sets
 from bayescomb.tables import read_text
 from bayescomb.toml_values import check_keys, entries, flag, text, texts
@@ -26,10 +27,11 @@ __all__ = ["FORMAT", "load_model"]
 
 FORMAT: Final = 1
 # Settings of a combination that are texts, with what they are where they are not given.
-SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used"}
+SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used", "extraction": ""}
 VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise")
 TABLE_KEYS: Final = (
     "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
+    "predictions", "extractions",
 )  # fmt: skip
 
 
@@ -39,6 +41,9 @@ def load_model(path: str | Path) -> Combination:
     Raises:
         FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
             content, each with the file and line or the key it was found at.
+
+    Warns:
+        InputWarning: a Convino measurement file that it names holds something that is read as it was surely meant.
 
     Examples:
         >>> from bayescomb.model_file import load_model
@@ -69,14 +74,17 @@ def load_model(path: str | Path) -> Combination:
     name = text(document, "name", where=where)
     title = text(document, "title", where=where, default="")
     assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))
-    settings = {key: text(document, key, where=where, default=default) for key, default in SETTINGS.items()}
+    settings: dict[str, Any] = {key: text(document, key, where=where, default=default) for key, default in SETTINGS.items()}
     normalise = flag(document, "normalise", where=where)
     provenance = tuple(_read_provenance(document, where))
     all_measurements = (*budget.measurements, *measurements)
     nuisances = [n.name for m in all_measurements for n in m.all_nuisances]
     groups = _read_impact_groups(document, where, nuisances)
+    predictions = read_predictions(document, path)
+    extractions = read_extractions(document, where, predictions)
+    extraction = settings.pop("extraction")
     with located(where):
-        return Combination(
+        combination = Combination(
             name=name,
             title=title,
             measurements=all_measurements,
@@ -87,8 +95,11 @@ def load_model(path: str | Path) -> Combination:
             normalise=normalise,
             impact_groups=groups,
             provenance=provenance,
+            predictions=predictions,
+            extractions=extractions,
             **settings,
         )
+        return combination.with_extraction(extraction)
 
 
 def _is_folder(path: Path) -> bool:

@@ -18,7 +18,7 @@ from bayescomb.assumptions import CorrelationBlock
 from bayescomb.checks import check_names, known_name, located
 from bayescomb.errors import FileFormatError, InvalidMatrixError, UnknownNameError
 from bayescomb.tables import Row, number, read_table
-from bayescomb.toml_values import check_keys, text, texts
+from bayescomb.toml_values import check_keys, named_values, text, texts
 
 __all__ = ["BlockTables"]
 
@@ -40,10 +40,8 @@ class BlockTables:
         """
         if "blocks" not in owner:
             return []
-        entry, place = owner["blocks"], f"{where}: blocks"
-        if not isinstance(entry, dict):
-            msg = f'{place}: {entry!r} found, a table is needed, as in {{ table = "blocks.csv", names = ["JES"] }}'
-            raise FileFormatError(msg)
+        entry = named_values(owner, "blocks", where=where, example='{ table = "blocks.csv", names = ["JES"] }')
+        place = f"{where}: blocks"
         check_keys(entry, ("table", "names"), required=("table", "names"), where=place)
         path = self.folder / text(entry, "table", where=place)
         names = texts(entry, "names", where=place)

@@ -22,6 +22,9 @@ and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what 
 
 A response is the shift of the prediction of an estimate at +1 sigma of a nuisance, in the unit of the estimate; of two
 numbers the second is the shift at -1 sigma, its sign included.
+
+An entry may name a Convino measurement file instead (:mod:`bayescomb.model_file_convino`), and any entry may give sources to
+its nuisances by patterns (:mod:`bayescomb.model_file_maps`).
 """
 
 from __future__ import annotations
@@ -39,13 +42,16 @@ from bayescomb.checks import check_covariance, check_names, known_name, located
 from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.matrix_tables import Shifts, information_from_correlation, read_matrix, read_shifts
 from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.model_file_convino import CONVINO_KEYS, read_convino_entry
+from bayescomb.model_file_maps import assign_sources, read_factors
 from bayescomb.tables import number, read_table
 from bayescomb.toml_values import check_keys, entries, flag, text
 
 __all__ = ["read_measurements"]
 
 INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "hessian", "correlation")
-MEASUREMENT_KEYS: Final = ("name", "experiment", "estimates", *INFORMATION_KEYS, "responses", "nuisances")
+STATED_KEYS: Final = ("name", "experiment", "estimates", *INFORMATION_KEYS, "responses", "nuisances", "sources")
+MEASUREMENT_KEYS: Final = tuple(dict.fromkeys((*STATED_KEYS, *CONVINO_KEYS)))
 DETAIL_KEYS: Final = ("name", "source", "response", "free", "pull")
 UNCERTAINTY: Final = "uncertainty"
 
@@ -87,14 +93,22 @@ def read_measurements(
     """
     found: list[Measurement] = []
     for place, entry in entries(document, "measurements", where=str(path)) if "measurements" in document else []:
-        check_keys(entry, MEASUREMENT_KEYS, required=("name", "estimates"), where=place)
-        found.append(_read_measurement(entry, place, path.parent, observables=observables, sources=sources))
+        by_file = "convino" in entry
+        check_keys(entry, MEASUREMENT_KEYS, required=("name",) if by_file else ("name", "estimates"), where=place)
+        if by_file:
+            measurement = read_convino_entry(entry, place, path.parent, observables=observables)
+        else:
+            measurement = _read_measurement(entry, place, path.parent, observables=observables, sources=sources)
+        found.append(assign_sources(measurement, entry, place, sources=sources))
     return found
 
 
 def _read_measurement(
     entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str], sources: Collection[str]
 ) -> Measurement:
+    if "observables" in entry:
+        msg = f"{place}: 'observables' found without 'convino', whose estimates it is for; here every estimate names its own"
+        raise FileFormatError(msg)
     estimates = [_read_estimate(table, at, observables) for at, table in entries(entry, "estimates", where=place)]
     names = [e.name for e in estimates]
     check_names(names, where=f"{place}.estimates")
@@ -137,17 +151,10 @@ def _read_estimate(table: Mapping[str, Any], where: str, observables: Collection
         msg = f"{where}: give either observable = NAME or observables = {{ NAME = factor, ... }}"
         raise FileFormatError(msg)
     if "observable" in table:
-        mapping = {text(table, "observable", where=where): 1.0}
+        name = text(table, "observable", where=where)
+        mapping = {known_name(name, observables, kind="observable", where=where): 1.0}
     else:
-        factors = table["observables"]
-        if not isinstance(factors, dict):
-            msg = (
-                f"{where}: observables = {factors!r} found, a table of factors is needed, as in {{ bin1 = 1.0, bin2 = 1.0 }}"
-            )
-            raise FileFormatError(msg)
-        mapping = {name: number(factor, where=f"{where}.observables.{name}") for name, factor in factors.items()}
-    for name in mapping:
-        known_name(name, observables, kind="observable", where=where)
+        mapping = read_factors(table["observables"], where=f"{where}.observables", observables=observables)
     value = number(table["value"], where=f"{where}.value")
     name, title = text(table, "name", where=where), text(table, "title", where=where, default="")
     with located(where):

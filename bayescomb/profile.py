@@ -18,6 +18,7 @@ from bayescomb.inputs import Combination
 from bayescomb.measurements import Measurement
 from bayescomb.normalisation import normalised_fit
 from bayescomb.repair import Repair
+from bayescomb.theory import theory
 
 __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile"]
 
@@ -48,9 +49,10 @@ class ProfileResult:
         ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
         own_chi2: minimum with an observable for each estimate; 0 without post-fit nuisance values, NaN where the inputs
             do not determine their estimates one by one.
-        statistical_errors, systematic_errors: parts of each error, dim ``parameter``, that add in quadrature to
-            ``errors``: what comes from the statistical covariance and from all nuisances where chi2 is quadratic, else
-            the error with all nuisances held at their fitted values, and the rest.
+        statistical_errors, systematic_errors, theory_errors: parts of each error, dim ``parameter``, that add in
+            quadrature to ``errors``: what comes from the statistical covariance, from all nuisances and from the theory
+            nuisances of an extraction where chi2 is quadratic, else the error with all nuisances held at their fitted
+            values, the rest, and 0.
         repairs: source matrices that were repaired on request.
         on_kink: nuisances that sit on the kink of an asymmetric response, which have no parabolic error.
         unnormalised: the result before normalisation, ``None`` if nothing was normalised.
@@ -72,6 +74,7 @@ class ProfileResult:
     own_chi2: float
     statistical_errors: xr.DataArray
     systematic_errors: xr.DataArray
+    theory_errors: xr.DataArray
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
     unnormalised: ProfileResult | None = None
@@ -142,9 +145,11 @@ def has_pulls(combination: Combination, measurement: Measurement) -> bool:
 
 
 def degrees_of_freedom(combination: Combination) -> int:
-    """Estimates less what the observables, and free nuisances outside the fits, can adapt."""
+    """Estimates less what the observables, or masses and scales, and free nuisances outside the fits, can adapt."""
     free = np.concatenate([np.zeros((len(combination.estimates), 0)), *_free_responses(combination)], axis=1)
-    return len(combination.estimates) - int(np.linalg.matrix_rank(np.hstack([combination.design, free])))
+    prediction = theory(combination)
+    design = combination.design if prediction is None else combination.design @ prediction.design
+    return len(combination.estimates) - int(np.linalg.matrix_rank(np.hstack([design, free])))
 
 
 def _free_responses(combination: Combination) -> list[FloatArray]:
@@ -175,7 +180,7 @@ def _result(
 ) -> ProfileResult:
     """Labelled result of a fit, or of what is shown of it with its derivative by the fitted parameters."""
     combination = fitter.combination
-    units = {o.name: o.unit for o in combination.observables if shown is None or o.spectator}
+    units = {o.name: o.unit for o in combination.results if shown is None or o.spectator}
     shown = fit if shown is None else shown
     jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
     parameters, nuisances = list(fit.parameters), np.array(fit.nuisances, dtype=object)
@@ -189,7 +194,7 @@ def _result(
         coords = {"parameter": parameters, dim: labels}
         return xr.DataArray(values, dims=("parameter", dim), coords=coords, name=name)
 
-    statistical, systematic = _error_parts(fitter, fit, shown, jacobian, correlation)
+    statistical, systematic, from_theory = _error_parts(fitter, fit, shown, jacobian, correlation)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     return ProfileResult(
         combination=combination,
@@ -215,6 +220,7 @@ def _result(
         own_chi2=own,
         statistical_errors=by_parameter(statistical, "statistical error"),
         systematic_errors=by_parameter(systematic, "systematic error"),
+        theory_errors=by_parameter(from_theory, "theory error"),
         repairs=repairs,
         on_kink=fit.on_kink,
     )
@@ -222,21 +228,24 @@ def _result(
 
 def _error_parts(
     fitter: Fitter, fit: Fit, shown: Fit, jacobian: FloatArray, correlation: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Statistical and systematic part of each error."""
+) -> tuple[FloatArray, ...]:
+    """Statistical, systematic and theory part of each error."""
     if fit.solution is not None:
         influence = jacobian @ fit.solution.influence
         model = fit.solution.model
-        reach = influence @ model.loading
+        reach, n = jacobian @ fit.solution.reach, len(fitter.family.nuisances)
         statistical = np.einsum("pr,r,pr->p", influence, model.signs, influence)
-        systematic = np.einsum("pn,nm,pm->p", reach, correlation, reach)
-        return np.sqrt(np.maximum(statistical, 0.0)), np.sqrt(np.maximum(systematic, 0.0))
+        systematic, from_theory = (
+            np.einsum("pn,nm,pm->p", reach[:, part], correlation[part, part], reach[:, part])
+            for part in (slice(n), slice(n, None))
+        )
+        return tuple(np.sqrt(np.maximum(variance, 0.0)) for variance in (statistical, systematic, from_theory))
     held = fitter.hold(fit, correlation, [*fit.nuisances, *fitter.parts.free])
     fixed = fitter.fit(correlation, held=held, errors="hesse", near=fit)
     n = len(fixed.parameters)  # the free nuisances come last, and are held
     statistical = np.zeros(len(fit.parameters))
     statistical[:n] = np.diag(jacobian[:n, :n] @ fixed.covariance @ jacobian[:n, :n].T)
-    return np.sqrt(statistical), np.sqrt(np.maximum(shown.errors**2 - statistical, 0.0))
+    return np.sqrt(statistical), np.sqrt(np.maximum(shown.errors**2 - statistical, 0.0)), np.zeros(len(statistical))
 
 
 def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:

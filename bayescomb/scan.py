@@ -11,10 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import CorrelationCoefficient
+from bayescomb.derived import DerivedSolution
 from bayescomb.errors import InfeasibleCorrelationError, OptionError
+from bayescomb.extraction_fit import fit_extraction
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import LinearModel, integrate_out, solve
+from bayescomb.linear_gaussian import LinearModel, Solution, integrate_out, solve
 from bayescomb.normalisation import normalised_fit
 from bayescomb.repair import feasible_correlation
 
@@ -226,16 +228,24 @@ class _Scanner:
         if not self.combination.quadratic:
             return self.fitter.fit(correlation, errors="hesse", near=self.nominal)
         model, kept = self.reduced(correlation)
-        solution = solve(model, correlation[np.ix_(kept, kept)])
+        inner, prediction = correlation[np.ix_(kept, kept)], self.fitter.theory
+        solution: Solution | DerivedSolution
+        if prediction is None:
+            solution = solve(model, inner)
+            chi2 = solution.chi2
+        else:
+            prior = self.fitter.with_theory(inner)
+            fitted = fit_extraction(prediction, model, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
+            solution, chi2 = fitted.solution, fitted.chi2
         error = np.sqrt(np.diag(solution.covariance))
         return Fit(
-            parameters=model.parameters,
+            parameters=solution.parameters,
             nuisances=(),
             values=solution.values,
             covariance=solution.covariance,
             up=error,
             down=-error,
-            chi2=solution.chi2,
+            chi2=chi2,
             pulls=np.zeros(0),
             nuisance_variance=np.zeros(0),
             cross_covariance=np.zeros((len(error), 0)),

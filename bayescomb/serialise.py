@@ -17,7 +17,7 @@ from bayescomb.inputs import Combination
 __all__ = ["SETTINGS", "combination_from_json", "combination_to_json", "fingerprint"]
 
 # What a user may change between sampling and comparing without changing the model itself.
-SETTINGS = ("assumptions", "treatment", "repair", "chi2", "nuisance_values")
+SETTINGS = ("assumptions", "treatment", "repair", "chi2", "nuisance_values", "extraction")
 
 
 def combination_to_json(combination: Combination) -> str:

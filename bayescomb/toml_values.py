@@ -8,7 +8,7 @@ from typing import Any
 from bayescomb.checks import known_name
 from bayescomb.errors import FileFormatError
 
-__all__ = ["check_keys", "entries", "flag", "text", "texts"]
+__all__ = ["check_keys", "entries", "flag", "named_values", "text", "texts"]
 
 
 def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: Collection[str], where: str) -> None:
@@ -39,6 +39,19 @@ def entries(table: Mapping[str, Any], key: str, *, where: str) -> Iterator[tuple
     for i, entry in enumerate(value):
         name = entry.get("name", i)
         yield f"{where}: {key}[{name!r}]", entry
+
+
+def named_values(table: Mapping[str, Any], key: str, *, where: str, example: str) -> Mapping[str, Any]:
+    """A table whose keys are names that its author chose, in their order.
+
+    Raises:
+        FileFormatError: it is no table; the message shows the example.
+    """
+    value = table[key]
+    if not isinstance(value, dict):
+        msg = f"{where}: {key} = {value!r} found, a table is needed, as in {example}"
+        raise FileFormatError(msg)
+    return value
 
 
 def text(table: Mapping[str, Any], key: str, *, where: str, default: str | None = None) -> str:

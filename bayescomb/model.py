@@ -19,6 +19,7 @@ from pymc.distributions.transforms import Transform
 from bayescomb.checks import check_choice
 from bayescomb.curved_plan import CurvedPlan
 from bayescomb.errors import OptionError
+from bayescomb.extraction_model import extraction_start, level_variables, theta_variables
 from bayescomb.feasibility import face_basis
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
@@ -27,6 +28,8 @@ from bayescomb.operators import gauge_excess, marginal_log_density
 from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 from bayescomb.restriction import RadialBlock
+from bayescomb.theory import Theory
+from bayescomb.theory_kernels import extraction_log_density
 
 __all__ = ["ENGINES", "FeasibleTransform", "build_model", "starting_point"]
 
@@ -52,7 +55,9 @@ def build_model(
 
     Returns:
         A model with one scalar variable per observable (flat), ``rho`` over the sampled coefficients, and for ``full``
-        ``pull`` over all nuisances.
+        ``pull`` over all nuisances.  If a mass is extracted, the variables are masses (flat over the tables), scales with
+        their priors and flat levels of what is normalised or dropped in place of the observables, which for ``full`` are
+        deterministic functions of them and ``theory_pull``.
 
     Raises:
         OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not
@@ -72,6 +77,8 @@ def build_model(
             "'marginal', or the treatment 'nuisance'"
         )
         raise OptionError(msg)
+    if plan.theory is not None:
+        return _extraction_model(plan, plan.theory, engine)
     start, _ = starting_point(plan)
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
@@ -86,8 +93,31 @@ def build_model(
     return model
 
 
+def _extraction_model(plan: SamplingPlan, theory: Theory, engine: str) -> pm.Model:
+    start = extraction_start(plan, theory)
+    coords = {"coefficient": [c.name for c in plan.coefficients], "theory_nuisance": list(theory.nuisances)}
+    with pm.Model(coords=coords) as model:
+        rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
+        theta, levels = theta_variables(theory, start), level_variables(start)
+        if engine == "marginal":
+            density = extraction_log_density(
+                rho, theta, levels, theory=theory, model=plan.reduced, base=plan.base, patterns=plan.patterns
+            )
+            pm.Potential("data", density)
+            return model
+        nuisance = _explicit_nuisances(model, plan, rho)
+        shifts = pm.Normal("theory_pull", dims="theory_nuisance") if theory.nuisances else pt.zeros(0)
+        cut = len(theory.free_names)
+        observables = theory.observables(theta, shifts, levels[:cut], xp=pt)
+        for i, name in enumerate(plan.parameters[: len(theory.select)]):
+            if name not in theory.free_names:
+                pm.Deterministic(name, observables[i])
+        pm.Potential("data", _explicit_density(plan, nuisance, pt.concatenate([observables, levels[cut:]])))
+    return model
+
+
 def starting_point(plan: SamplingPlan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and errors of the parameters near the best fit at a feasible point, where chains begin."""
+    """Values and errors of the flat variables near the best fit at a feasible point, where chains begin."""
     if plan.curved is not None:
         return plan.curved.centre, np.sqrt(np.diag(plan.curved.covariance))
     start = solve(plan.model, plan.correlation(plan.initial[None])[0])
@@ -232,6 +262,8 @@ class FeasibleTransform(Transform):
 def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any) -> Any:
     """Lambda = Q chol(Q^T C(r) Q) z per block, z ~ N(0, 1): a factor that serves a singular C, whose range Q is fixed."""
     family = plan.family
+    if not family.nuisances:
+        return pt.zeros(0)
     model.add_coord("nuisance", list(family.nuisances))
     initial = plan.correlation(plan.initial[None])[0]
     sampled = {int(c): i for i, c in enumerate(plan.sampled)}

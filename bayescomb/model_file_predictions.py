@@ -61,7 +61,7 @@ def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple
         check_keys(entry, (*EXTRACTION_KEYS, "extends"), required=("name",), where=place)
         if "extends" in entry:
             base = known_name(text(entry, "extends", where=place), stated, kind="extraction before it", where=place)
-            entry = stated[base] | {key: value for key, value in entry.items() if key != "extends"}
+            entry = {**stated[base], **{key: value for key, value in entry.items() if key != "extends"}}
         check_keys(entry, EXTRACTION_KEYS, required=("name", "distributions", "pdf", "scales"), where=place)
         stated[text(entry, "name", where=place)] = entry
         with located(place):

@@ -81,6 +81,15 @@ def _numba_scalar_with_gradient(op: ScalarWithGradient, **kwargs: Any) -> Any:
 
         return one
 
+    if op.n_inputs == 3:
+
+        @numba_dispatch.numba_njit
+        def three(first, second, third):  # type: ignore[no-untyped-def]  # as above
+            value, gradient_first, gradient_second, gradient_third = function(first, second, third, *constants)
+            return np.asarray(value), gradient_first, gradient_second, gradient_third
+
+        return three
+
     @numba_dispatch.numba_njit
     def two(first, second):  # type: ignore[no-untyped-def]  # as above
         value, gradient_first, gradient_second = function(first, second, *constants)

@@ -18,6 +18,7 @@ from bayescomb.linear_gaussian import LinearModel, integrate_out, linear_model, 
 from bayescomb.repair import Repair, infeasible_message
 from bayescomb.restriction import Draft, RadialBlock, radial_block_of, restrict_block, restrict_total
 from bayescomb.statements import Statement, feasibility_statements
+from bayescomb.theory import Theory, theory
 
 __all__ = ["SamplingPlan", "sampling_plan"]
 
@@ -34,6 +35,8 @@ class SamplingPlan:
         family: C(r) over all coefficients.
         model: the full linear model; where chi2 is not quadratic its parameters are those of ``curved``.
         curved: what is not linear, ``None`` where chi2 is quadratic.
+        theory: the prediction of the extraction in force, ``None`` in combination mode; all models here are then the ones
+            of the observables, which the prediction makes functions of masses and theory nuisances.
         fixed_correlation: C with the coefficients that are not sampled at their fixed values, repairs applied, and the
             sampled ones at 0, shape (N, N).
         sampled: positions of the sampled coefficients in the family, shape (K,).
@@ -51,6 +54,7 @@ class SamplingPlan:
     family: CorrelationFamily
     model: LinearModel
     curved: CurvedPlan | None
+    theory: Theory | None
     fixed_correlation: FloatArray
     sampled: IntArray
     low: FloatArray
@@ -181,6 +185,7 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         family=family,
         model=model,
         curved=curved,
+        theory=theory(combination),
         fixed_correlation=draft.fixed,
         sampled=sampled,
         low=low,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bayescomb.checks import check_choice
 from bayescomb.errors import OptionError
+from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.inputs import Combination
 from bayescomb.model import ENGINES, build_model, starting_point
 from bayescomb.normalisation import normalised_names
@@ -25,6 +26,7 @@ from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import prior_draws
 from bayescomb.recovery import conditional_moments, recover_nuisances, recoverable_nuisances
 from bayescomb.serialise import combination_to_json
+from bayescomb.theory import Theory
 
 __all__ = ["sample"]
 
@@ -89,7 +91,7 @@ def sample(
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     plan = sampling_plan(combination, correlations=correlations)
     model = model if model is not None else build_model(combination, engine=engine, plan=plan)
-    spread = dict(zip(plan.parameters, starting_point(plan)[1], strict=True))
+    spread = _spread(plan)
     clock = time.perf_counter()
     compiled = compile_model(model, backend=backend, spread=spread)
     compile_time = time.perf_counter() - clock
@@ -104,8 +106,12 @@ def sample(
     not_recovered: dict[str, str] = {}
     posterior = draws_of
     if engine == "marginal":
-        posterior, not_recovered = _with_nuisances(plan, draws_of, seed)
-    posterior = posterior.drop_vars("white_nuisance", errors="ignore").drop_dims("white", errors="ignore")
+        if plan.theory is not None:
+            posterior = _with_theory(plan, plan.theory, draws_of, seed)
+        posterior, not_recovered = _with_nuisances(plan, posterior, seed)
+    if plan.theory is not None:
+        posterior = _differences(plan.theory, posterior)
+    posterior = posterior.drop_vars(["white_nuisance", "white_scales"], errors="ignore").drop_dims("white", errors="ignore")
     tree = {
         "posterior": _labelled(combination, posterior),
         "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
@@ -113,7 +119,7 @@ def sample(
     }
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
-    elif plan.curved is None:
+    elif plan.curved is None and plan.theory is None:
         tree["conditional"] = _conditional(plan, posterior)
     if len(plan.sampled):
         tree["prior"] = _prior(plan, draws=draws, chains=chains, seed=seed)
@@ -131,6 +137,7 @@ def sample(
         "backend": compiled.backend,
         "chi2_form": combination.chi2,
         "nuisance_values": combination.nuisance_values,
+        "extraction": combination.extraction,
         "seed": seed,
         "draws": draws,
         "tune": tune,
@@ -151,6 +158,43 @@ def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, Flo
     coefficients = posterior["rho"].to_numpy().reshape(n, -1) if "rho" in posterior else np.zeros((n, 0))
     parameters = np.column_stack([posterior[p].to_numpy().reshape(n) for p in plan.parameters])
     return coefficients, parameters
+
+
+def _spread(plan: SamplingPlan) -> dict[str, float]:
+    """Half-widths of the starting points of the flat variables."""
+    if plan.theory is not None:
+        start = extraction_start(plan, plan.theory)
+        return dict(zip(start.level_names, start.level_errors, strict=True))
+    return dict(zip(plan.parameters, starting_point(plan)[1], strict=True))
+
+
+def _with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed: int) -> xr.Dataset:
+    """The posterior with exact draws of its theory nuisances and the observables that follow."""
+    n = posterior.sizes["chain"] * posterior.sizes["draw"]
+
+    def stacked(names: tuple[str, ...]) -> FloatArray:
+        return np.array([posterior[name].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
+
+    coefficients = posterior["rho"].to_numpy().reshape(n, -1) if "rho" in posterior else np.zeros((n, 0))
+    levels = theory.free_names + plan.reduced.parameters[len(theory.select) :]
+    nuisances, parameters = draw_theory(
+        plan,
+        theory,
+        coefficients=coefficients,
+        theta=stacked(theory.parameters),
+        levels=stacked(levels),
+        rng=np.random.default_rng([seed, 3]),
+    )
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    columns = zip(plan.parameters, parameters.T, strict=True)
+    posterior = posterior.assign({name: (("chain", "draw"), column.reshape(shape)) for name, column in columns})
+    pulls = (("chain", "draw", "theory_nuisance"), nuisances.reshape(*shape, -1))
+    return posterior.assign_coords(theory_nuisance=list(theory.nuisances)).assign(theory_pull=pulls)
+
+
+def _differences(theory: Theory, posterior: xr.Dataset) -> xr.Dataset:
+    pairs = theory.extraction.differences
+    return posterior.assign({f"{first} - {second}": posterior[first] - posterior[second] for first, second in pairs})
 
 
 def _linear_parameters(
@@ -193,8 +237,10 @@ def _with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tup
 
 def _labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
     """Units and titles as attributes."""
-    for observable in combination.observables:
-        posterior[observable.name].attrs = {"unit": observable.unit, "title": observable.title}
+    for quantity in combination.results:
+        posterior[quantity.name].attrs = {"unit": quantity.unit, "title": quantity.title}
+    if "theory_pull" in posterior:
+        posterior["theory_pull"].attrs = {"unit": "prior width", "title": "values of the theory nuisances"}
     if "pull" in posterior:
         posterior["pull"].attrs = {"unit": "prior width", "title": "values of the nuisance parameters"}
     if "rho" in posterior:

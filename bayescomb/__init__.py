@@ -20,20 +20,26 @@ from bayescomb.check import check
 from bayescomb.compatibility import compatibility
 from bayescomb.conversion import convert
 from bayescomb.errors import BayescombError, InputWarning
+from bayescomb.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.impacts import impacts
 from bayescomb.inputs import Combination, Observable, Provenance, Source
 from bayescomb.loading import load
 from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.predictions import Prediction
 from bayescomb.profile import profile
 from bayescomb.scan import scan
+from bayescomb.theory_variants import prediction_variants, scale_envelope
 
 if TYPE_CHECKING:
     from bayescomb.comparison import compare
     from bayescomb.convergence import verdict
     from bayescomb.model import build_model
     from bayescomb.posterior import sample
+    from bayescomb.relevance import coefficient_relevance
     from bayescomb.reporting import report
+    from bayescomb.set_comparison import compare_sets
     from bayescomb.storage import load_posterior, save_posterior
+    from bayescomb.variance import variance_shares
 
 __version__ = importlib.metadata.version("bayescomb")
 
@@ -45,37 +51,49 @@ __all__ = [
     "CorrelationCoefficient",
     "CorrelationPair",
     "Estimate",
+    "Extraction",
     "FittedInput",
     "InputWarning",
     "Measurement",
     "Nuisance",
     "Observable",
+    "PdfChoice",
+    "Prediction",
     "Provenance",
+    "ScaleChoice",
     "Source",
     "build_model",
     "check",
+    "coefficient_relevance",
     "compare",
+    "compare_sets",
     "compatibility",
     "convert",
     "impacts",
     "load",
     "load_posterior",
+    "prediction_variants",
     "profile",
     "report",
     "sample",
     "save_posterior",
+    "scale_envelope",
     "scan",
+    "variance_shares",
     "verdict",
 ]
 
 # What needs PyMC, ArviZ or matplotlib is imported when it is first used: they take seconds, a profile takes none of them.
 _LAZY = {
     "build_model": "bayescomb.model",
+    "coefficient_relevance": "bayescomb.relevance",
     "compare": "bayescomb.comparison",
+    "compare_sets": "bayescomb.set_comparison",
     "load_posterior": "bayescomb.storage",
     "report": "bayescomb.reporting",
     "sample": "bayescomb.posterior",
     "save_posterior": "bayescomb.storage",
+    "variance_shares": "bayescomb.variance",
     "verdict": "bayescomb.convergence",
 }
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bayescomb.errors import BayescombError, InputWarning, OptionError, OutputError
 from bayescomb.impacts import DEFINITIONS
 from bayescomb.inputs import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS, Combination
 from bayescomb.scan import POINTS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["main"]
 
@@ -74,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
             "--chi2", choices=CHI2_FORMS, help="form of chi2 (default: the model's, which is neyman if it says none)"
         )
         sub.add_argument(
+            "--extraction", metavar="NAME", help="how the mass is extracted; 'none' combines the observables only"
+        )
+        sub.add_argument(
+            "--drop", metavar="OBSERVABLE", action="append", help="not compared with the prediction; repeatable"
+        )
+        sub.add_argument(
             "--nuisance-values", choices=NUISANCE_VALUES, help="post-fit nuisance values of the inputs (default: used)"
         )
 
@@ -126,7 +137,13 @@ def _parser() -> argparse.ArgumentParser:
 def _load(options: argparse.Namespace) -> Combination:
     from bayescomb.loading import load
 
-    combination = load(options.model)
+    combination = load(options.model, extraction=_extraction(getattr(options, "extraction", None)))
+    if getattr(options, "drop", None):
+        extraction = combination.extraction_in_force
+        if extraction is None:
+            msg = f"--drop {options.drop[0]}: no mass is extracted; give --extraction NAME"
+            raise OptionError(msg)
+        combination = combination.with_extraction(dataclasses.replace(extraction, drop=tuple(options.drop)))
     if getattr(options, "assumptions", None):
         combination = combination.with_assumptions(options.assumptions)
     treatment = getattr(options, "treatment", None) or combination.treatment
@@ -142,6 +159,20 @@ def _load(options: argparse.Namespace) -> Combination:
     if getattr(options, "nuisance_values", None):
         combination = combination.with_nuisance_values(options.nuisance_values)
     return combination
+
+
+def _load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Combination:
+    """The model with the extraction of a posterior in force, dropped bins included."""
+    from bayescomb.storage import combination_of
+
+    extraction = combination_of(posterior).extraction_in_force
+    options.extraction, options.drop = "none", None
+    return _load(options).with_extraction("" if extraction is None else extraction)
+
+
+def _extraction(name: str | None) -> str | None:
+    """What ``--extraction`` means to the library; ``None`` leaves it to the model."""
+    return "" if name == "none" else name
 
 
 def _write(data: dict[str, object], path: Path | None) -> None:
@@ -240,7 +271,7 @@ def _compare(options: argparse.Namespace) -> int:
     from bayescomb.text import comparison_text
 
     posterior = load_posterior(options.posterior)
-    result = compare(posterior, profile(require_same_model(posterior, _load(options))))
+    result = compare(posterior, profile(require_same_model(posterior, _load_as_sampled(options, posterior))))
     _print(comparison_text(result))
     _write(comparison_data(result), options.json)
     return 0
@@ -251,11 +282,12 @@ def _report(options: argparse.Namespace) -> int:
     from bayescomb.reporting import report
     from bayescomb.storage import load_posterior, require_same_model
 
-    combination = _load(options)
     posterior = None
     if options.posterior is not None:
         posterior = load_posterior(options.posterior)
-        combination = require_same_model(posterior, combination)
+        combination = require_same_model(posterior, _load_as_sampled(options, posterior))
+    else:
+        combination = _load(options)
     _print(str(report(posterior, profile(combination), options.output)))
     return 0
 

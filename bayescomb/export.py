@@ -9,6 +9,7 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
+from bayescomb.caveats import origin_data
 from bayescomb.comparison import INTERVAL, Comparison
 from bayescomb.compatibility import Compatibility
 from bayescomb.convergence import Verdict
@@ -31,6 +32,7 @@ def _header(combination: Combination) -> dict[str, Any]:
         "chi2_form": combination.chi2,
         "nuisance_values": combination.nuisance_values,
         "normalised": combination.normalise,
+        **origin_data(combination),
     }
 
 
@@ -39,7 +41,7 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
 
     Free nuisances stand among the nuisances, with their fitted value as pull and its error as constraint.
     """
-    observables = {o.name: o for o in fit.combination.observables}
+    observables = {o.name: o for o in fit.combination.results}
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     shown = [name for name in names if name in observables]
     constraints = dict(zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True))
@@ -97,6 +99,7 @@ def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
         "down": float(fit.down_errors.sel(at)),
         "statistical_error": float(fit.statistical_errors.sel(at)),
         "systematic_error": float(fit.systematic_errors.sel(at)),
+        "theory_error": float(fit.theory_errors.sel(at)),
         "unit": str(fit.values.sel(at)["unit"].item()),
     }
 
@@ -112,7 +115,7 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
     """
     combination = combination_of(posterior)
     draws = posterior["posterior"].to_dataset()
-    names = [o.name for o in combination.observables]
+    names = [o.name for o in combination.results]
     diagnostics = {str(q): i for i, q in enumerate(verdict.table["quantity"].to_numpy())}
 
     def summary(values: xr.DataArray, quantity: str) -> dict[str, Any]:
@@ -144,7 +147,8 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
         "coefficients": {
             name: summary(draws["rho"].sel(coefficient=name), f"rho[{name}]") for name in _labels(draws, "coefficient")
         },
-        "nuisances": {name: _pull(draws["pull"].sel(nuisance=name)) for name in _labels(draws, "nuisance")},
+        "nuisances": {name: _pull(draws["pull"].sel(nuisance=name)) for name in _labels(draws, "nuisance")}
+        | {n: _pull(draws["theory_pull"].sel(theory_nuisance=n)) for n in _labels(draws, "theory_nuisance")},
         "divergences": verdict.divergences,
         "covariance": {"names": names, "matrix": np.atleast_2d(np.cov(flat)).tolist()},
     }

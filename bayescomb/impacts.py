@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.checks import check_choice
 from bayescomb.errors import OptionError
@@ -65,11 +65,14 @@ class ImpactResult:
         return DEFINITIONS[self.kind]
 
 
-def impacts(combination: Combination, *, definition: str | None = None) -> ImpactResult:
-    """Uncertainty components of the profile at nominal coefficients.
+def impacts(
+    combination: Combination, *, definition: str | None = None, coefficients: ArrayLike | None = None
+) -> ImpactResult:
+    """Uncertainty components of the profile at fixed coefficients.
 
     Args:
         combination: what to combine.
+        coefficients: shape (K,), in the order of the assumption set; nominal by default.
         definition: ``"components"``, which needs a quadratic chi2, or ``"postfit"``; by default components where all
             nuisances belong to sources.
 
@@ -87,17 +90,17 @@ def impacts(combination: Combination, *, definition: str | None = None) -> Impac
         definition = "components" if divisible and all(n.source for n in combination.nuisances) else "postfit"
     check_choice(definition, DEFINITIONS, where="definition of impacts")
     if definition == "postfit":
-        return _postfit(combination)
+        return _postfit(combination, coefficients)
     if not divisible:
         msg = "definition 'components' divides the variance of a linear estimate, which this fit is not; use 'postfit'"
         raise OptionError(msg)
-    return _components(combination)
+    return _components(combination, coefficients)
 
 
-def _postfit(combination: Combination) -> ImpactResult:
+def _postfit(combination: Combination, coefficients: ArrayLike | None) -> ImpactResult:
     """Convino's definitions; a group is held at its fitted values and the rest fitted again."""
     fitter = Fitter(combination)
-    correlation, _ = fitter.correlation()
+    correlation, _ = fitter.correlation(coefficients)
     raw = fitter.fit(correlation)
 
     def shown(fit: Fit) -> Fit:
@@ -150,10 +153,10 @@ def _postfit(combination: Combination) -> ImpactResult:
     )
 
 
-def _components(combination: Combination) -> ImpactResult:
+def _components(combination: Combination, coefficients: ArrayLike | None) -> ImpactResult:
     """The variance of the fitted values, W J W^T + W F C F^T W^T with the influence W of the data, split by source."""
     fitter = Fitter(combination)
-    correlation, _ = fitter.correlation()
+    correlation, _ = fitter.correlation(coefficients)
     fit = fitter.fit(correlation)
     solution = fit.solution
     assert solution is not None  # a quadratic chi2 has one

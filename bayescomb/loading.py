@@ -14,13 +14,15 @@ from bayescomb.tables import read_text
 __all__ = ["load"]
 
 
-def load(path: str | Path) -> Combination:
+def load(path: str | Path, *, extraction: str | None = None) -> Combination:
     """Read a combination, whatever the form of its file.
 
     Args:
         path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
             :func:`bayescomb.model_file.load_model`; or a Convino base file, see
             :func:`bayescomb.convino_file.load_convino`.
+        extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
+            the file names.  Measurements that it does not use are left out.
 
     Raises:
         FileFormatError: a file or key is missing or malformed; the other bayescomb errors for wrong content, each with
@@ -37,9 +39,9 @@ def load(path: str | Path) -> Combination:
     """
     path = Path(path)
     if path.suffix == ".toml" or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
-        return load_model(path)
+        return load_model(path, extraction=extraction)
     if looks_like_convino(path):
-        return load_convino(path)
+        return load_convino(path).with_extraction(extraction or "")
     read_text(path)  # says so if it is absent or no text
     msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
     raise FileFormatError(msg)

@@ -35,8 +35,12 @@ TABLE_KEYS: Final = (
 )  # fmt: skip
 
 
-def load_model(path: str | Path) -> Combination:
+def load_model(path: str | Path, *, extraction: str | None = None) -> Combination:
     """Read a combination from a ``model.toml`` (any name with that ending) or from a folder that holds one.
+
+    Args:
+        path: what to read.
+        extraction: name of the extraction to put in force, ``""`` for none; by default the one that the file names.
 
     Raises:
         FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
@@ -82,7 +86,7 @@ def load_model(path: str | Path) -> Combination:
     groups = _read_impact_groups(document, where, nuisances)
     predictions = read_predictions(document, path)
     extractions = read_extractions(document, where, predictions)
-    extraction = settings.pop("extraction")
+    stated = settings.pop("extraction")
     with located(where):
         combination = Combination(
             name=name,
@@ -99,7 +103,7 @@ def load_model(path: str | Path) -> Combination:
             extractions=extractions,
             **settings,
         )
-        return combination.with_extraction(extraction)
+        return combination.with_extraction(stated if extraction is None else extraction)
 
 
 def _is_folder(path: Path) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bayescomb.checks import check_choice
 from bayescomb.errors import OptionError
 from bayescomb.extraction_model import draw_theory, extraction_start
+from bayescomb.extraction_moments import conditional_masses, has_conditional_masses
 from bayescomb.inputs import Combination
 from bayescomb.model import ENGINES, build_model, starting_point
 from bayescomb.normalisation import normalised_names
@@ -119,7 +120,7 @@ def sample(
     }
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
-    elif plan.curved is None and plan.theory is None:
+    elif plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = _conditional(plan, posterior)
     if len(plan.sampled):
         tree["prior"] = _prior(plan, draws=draws, chains=chains, seed=seed)
@@ -249,10 +250,15 @@ def _labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
 
 
 def _conditional(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
-    mean, sd = conditional_moments(plan, _stacked(plan, posterior)[0])
+    """Exact for a linear model; of an extraction the masses alone, by the tangent."""
+    coefficients = _stacked(plan, posterior)[0]
+    if plan.theory is None:
+        names, (mean, sd) = plan.parameters, conditional_moments(plan, coefficients)
+    else:
+        names, mean, sd = conditional_masses(plan, plan.theory, coefficients)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], mean.shape[1])
     dims = ("chain", "draw", "parameter")
-    coords = {"parameter": list(plan.parameters), "chain": posterior["chain"], "draw": posterior["draw"]}
+    coords = {"parameter": list(names), "chain": posterior["chain"], "draw": posterior["draw"]}
     return xr.Dataset({"mean": (dims, mean.reshape(shape)), "sd": (dims, sd.reshape(shape))}, coords)
 
 

@@ -91,14 +91,14 @@ def _estimates(results: Results) -> Table:
 def _weights(results: Results) -> Table:
     """Weights, and how far each estimate lies from the fit in units of the error of that distance."""
     combination, fit = results.combination, results.fit
-    names = [o.name for o in combination.observables]
+    names, observables = [o.name for o in results.parameters], [o.name for o in combination.observables]
     count = len(combination.estimates)
     design = combination.design
-    covariance = fit.covariance.to_numpy()[: len(names), : len(names)]
+    covariance = fit.covariance.sel(parameter=observables, parameter_b=observables).to_numpy()
     total = np.diag(results.estimates.covariance.to_numpy())[:count]
     # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
     variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
-    residual = np.array([e.value for e in combination.estimates]) - design @ fit.values.to_numpy()[: len(names)]
+    residual = np.array([e.value for e in combination.estimates]) - design @ fit.values.sel(parameter=observables).to_numpy()
     fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
     rows = []
     for index, estimate in enumerate(combination.estimates):

@@ -84,8 +84,8 @@ class Results:
 
     @property
     def parameters(self) -> tuple[Observable, ...]:
-        """The combined quantities."""
-        return self.combination.observables
+        """The quantities that the page is about: the masses of an extraction, else the combined observables."""
+        return self.combination.headline
 
     @property
     def attrs(self) -> dict[str, Any]:

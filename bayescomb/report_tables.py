@@ -116,7 +116,7 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
         folder: an existing folder.
         combination: what the figures belong to; named in comment lines that start with ``#``.
     """
-    units = {o.name: o.unit for o in combination.observables}
+    units = {o.name: o.unit for o in combination.results}
     rows = [{key: _plain(row.get(key)) for key in table.keys} for row in table.rows]
     document = {
         "name": table.name,
@@ -131,7 +131,7 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
     (folder / f"{table.name}.json").write_text(text + "\n", encoding="utf-8")
     with (folder / f"{table.name}.csv").open("w", encoding="utf-8", newline="") as stream:
-        stream.write(f"# {header(combination)}\n")
+        stream.writelines(f"# {line}\n" for line in header(combination).splitlines())
         stream.write(f"# units: {', '.join(f'{name} in {unit or 1}' for name, unit in units.items())}\n")
         writer = csv.DictWriter(stream, fieldnames=table.keys, lineterminator="\n")
         writer.writeheader()

@@ -20,12 +20,14 @@ from bayescomb.linear_gaussian import LinearModel, Solution, integrate_out, solv
 from bayescomb.normalisation import normalised_fit
 from bayescomb.repair import feasible_correlation
 
-__all__ = ["POINTS", "ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve"]
+__all__ = ["POINTS", "ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slopes"]
 
 FloatArray = NDArray[np.float64]
 
 # As many as Convino: both ends and four in between.
 POINTS = 6
+# Of the range: far above rounding, and the curvature of a coefficient's effect is of second order in it.
+SLOPE_STEP = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,33 @@ def scan_curve(combination: Combination, *, index: int, points: np.ndarray) -> t
         for key in ("values", "errors")
     )
     return values.rename("value"), errors.rename("error")
+
+
+def scan_slopes(combination: Combination) -> xr.DataArray:
+    """Derivative of every parameter by every coefficient with a range, the others at nominal.
+
+    Returns:
+        Dims ``coefficient``, ``parameter``, in the unit of the parameter; NaN where nominal is infeasible.
+    """
+    scanner = _Scanner(combination)
+    family = scanner.fitter.family
+    varied = [i for i, c in enumerate(family.coefficients) if c.varied]
+    rows = []
+    for index in varied:
+        coefficient = family.coefficients[index]
+        low, high = coefficient.range
+        step = SLOPE_STEP * (high - low)
+        # On one side only where nominal is at an end of the range, or of the feasible set.
+        found = [scanner.point([index], np.array([coefficient.nominal + s])) for s in (-step, 0.0, step)]
+        inside = [(s, at.values) for s, at in zip((-step, 0.0, step), found, strict=True) if at.values is not None]
+        rows.append((inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0]) if len(inside) > 1 else None)
+    names = [family.coefficients[i].name for i in varied]
+    parameters = [*(o.name for o in combination.results), *(n.name for n in combination.nuisances if n.free)]
+    values = [np.full(len(parameters), np.nan) if row is None else row.to_numpy() for row in rows]
+    table = np.array(values).reshape(len(names), len(parameters))
+    return xr.DataArray(
+        table, dims=("coefficient", "parameter"), coords={"coefficient": names, "parameter": parameters}, name="slope"
+    )
 
 
 def _ends(coefficient: CorrelationCoefficient, *, grouped: bool) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
+from bayescomb.caveats import caveats
 from bayescomb.check import WIDE_RESPONSE, CheckResult
 from bayescomb.comparison import Comparison
 from bayescomb.compatibility import Compatibility
@@ -34,14 +35,15 @@ THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
 
 
 def header(combination: Combination) -> str:
-    """Name, assumption set, treatment and form of chi2 in one line, and what is not as usual."""
+    """Name, assumption set, treatment and form of chi2 in one line, what is not as usual, and each caveat in a line."""
     repair = f", repair {combination.repair}" if combination.repair != "none" else ""
     pulls = ", post-fit nuisance values ignored" if combination.nuisance_values == "ignored" else ""
     normalised = ", normalised to the sum of the observables" if combination.normalise else ""
-    return (
+    first = (
         f"{combination.name}: assumption set {combination.assumptions!r}, treatment {combination.treatment}{repair}, "
         f"chi2 {combination.chi2}{pulls}{normalised}"
     )
+    return "\n".join([first, *caveats(combination)])
 
 
 def with_unit(name: str, unit: str) -> str:
@@ -107,7 +109,9 @@ def profile_text(fit: ProfileResult) -> str:
         lines.append(
             f"{name} = {value:.{places}f} +- {error:.{places}f}{asymmetric} {unit} "
             f"({float(fit.statistical_errors.sel(at)):.{places}f} stat, "
-            f"{float(fit.systematic_errors.sel(at)):.{places}f} syst)".replace("  ", " ")
+            f"{float(fit.systematic_errors.sel(at)):.{places}f} syst"
+            + (f", {float(fit.theory_errors.sel(at)):.{places}f} theory" if fit.combination.extraction else "")
+            + ")".replace("  ", " ")
             + (", in no observable" if name in spectators else "")
         )
     if fit.combination.chi2 == "pearson":
@@ -130,6 +134,8 @@ def profile_text(fit: ProfileResult) -> str:
         )
     lines += ["", "weights:"]
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
+    if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
+        names = [o.name for o in fit.combination.headline]
     rows = [["estimate", "", *names]]
     for estimate in fit.combination.estimates:
         values = [f"{float(fit.weights.sel(parameter=p, estimate=estimate.name)):+.4f}" for p in names]
@@ -153,7 +159,7 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
 def scan_text(result: ScanResult) -> str:
     """Half shifts beside the published ones."""
     lines = [header(result.combination), "half of value(high) - value(low), and of error(high) - error(low)"]
-    for observable in result.combination.observables:
+    for observable in result.combination.headline:
         unit = THOUSANDTH.get(observable.unit, f"1e-3 {observable.unit}".strip())
         rows = [["coefficient", "range", "nominal", f"shift of {observable.name} [{unit}]", "published",
                  f"shift of error [{unit}]", "published"]]  # fmt: skip
@@ -174,7 +180,7 @@ def scan_text(result: ScanResult) -> str:
 
 def _points_table(combination: Combination, row: ScanRow) -> str:
     """The points of one scan, where its two ends do not say all."""
-    names = [o.name for o in combination.observables]
+    names = [o.name for o in combination.headline]
     cells = [[*row.points[0].coefficients, "chi2", *names]]
     for point in row.points:
         at = [f"{value:+.4g}" for value in point.coefficients.values()]
@@ -191,7 +197,7 @@ def _points_table(combination: Combination, row: ScanRow) -> str:
 def impact_text(result: ImpactResult) -> str:
     """Impacts, the largest first."""
     names = [str(p) for p in result.total["parameter"].to_numpy()]
-    units = {o.name: o.unit for o in result.combination.observables}
+    units = {o.name: o.unit for o in result.combination.results}
     heading = ["source", *[with_unit(name, units.get(name, "")) for name in names]]
 
     def cells(label: str, values: xr.DataArray) -> list[str]:
@@ -215,7 +221,7 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
     attrs = posterior.attrs
     lines = [verdict.sentence]
     lines.append(
-        f"{header(combination)}, correlations {attrs['correlations']}, engine {attrs['engine']}, "
+        f"{header(combination)}\ncorrelations {attrs['correlations']}, engine {attrs['engine']}, "
         f"seed {attrs['seed']}, {attrs['chains']} x {attrs['draws']} draws"
     )
     if combination.chi2 == "pearson":
@@ -233,7 +239,7 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
         lines.append(f"no posterior of the nuisances of {len(not_recovered)} sources:")
         lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
     if verdict.passed:
-        for observable in combination.observables:
+        for observable in combination.results:
             values = posterior["posterior"][observable.name]
             result = f"{float(values.mean()):.4f} +- {float(values.std(ddof=1)):.4f} {observable.unit}"
             lines.append(f"{observable.name} = {result}".rstrip())

@@ -1,0 +1,139 @@
+r"""Where the variance of a result comes from: statistics, groups of sources, theory, and not knowing the coefficients.
+
+The law of total variance, Var(x) = E[Var(x | r)] + Var(E[x | r]), separates the coefficients r.  The first part is divided
+like the impacts, by the linear influence of the data at draws of r; the second by the regression of E[x | r] on r, whose
+covariance with each term b_c r_c is that coefficient's part.  What is left (curvature of the prediction, scales that feel
+the end of their range, coefficients that act together, Monte Carlo error) is stated as the remainder, so that the parts
+close to the variance of the draws.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescomb.correlation import correlation_family
+from bayescomb.errors import OptionError
+from bayescomb.impacts import ImpactResult, impacts
+from bayescomb.inputs import Combination
+from bayescomb.storage import combination_of
+
+__all__ = ["conditional_mean", "variance_shares"]
+
+FloatArray = NDArray[np.float64]
+
+# Draws of the coefficients over which the division of E[Var(x | r)] is averaged.
+POINTS: Final = 24
+STATISTICS, COUPLING, REMAINDER = "statistics", "coupling between groups", "remainder"
+
+
+def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
+    """Parts of the posterior variance of each headline result.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+
+    Returns:
+        ``variance`` in the unit of the result squared and ``share`` of the total, dims ``part``, ``parameter``; coordinate
+        ``kind`` of each part: ``statistics``, ``group``, ``coupling``, ``coefficient`` or ``remainder``.  Parts can be
+        negative, as those of anticorrelated sources are.  They add up to the variance of the draws.
+
+    Raises:
+        OptionError: chi2 is not quadratic, or normalised, so that there is no linear influence to divide by.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
+        >>> shares = bc.variance_shares(posterior)
+        >>> round(shares["share"].sum("part").item(), 9)
+        1.0
+    """
+    combination = combination_of(posterior)
+    if not combination.quadratic or combination.normalise:
+        msg = (
+            f"{combination.name!r}: the variance is divided by the influence of the data, which this model is not linear in"
+        )
+        raise OptionError(msg)
+    names = [o.name for o in combination.headline]
+    draws = posterior["posterior"].to_dataset()
+    total = np.array([float(draws[name].var()) for name in names])
+    labels, kinds, parts = _given_coefficients(combination, draws, names)
+    for coefficient, part in _of_coefficients(posterior, names).items():
+        labels.append(coefficient)
+        kinds.append("coefficient")
+        parts.append(part)
+    labels.append(REMAINDER)
+    kinds.append("remainder")
+    parts.append(total - np.sum(parts, axis=0))
+    variance = xr.DataArray(
+        np.array(parts),
+        dims=("part", "parameter"),
+        coords={"part": labels, "kind": ("part", kinds), "parameter": names},
+        name="variance",
+    )
+    return xr.Dataset({"variance": variance, "share": variance / xr.DataArray(total, dims="parameter")})
+
+
+def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:
+    """E[x | r] at every draw, shape (n,), or the draws of x themselves where it is not known."""
+    if "conditional" in posterior.children:
+        means = posterior["conditional"]["mean"]
+        if name in means["parameter"].to_numpy():
+            return means.sel(parameter=name).to_numpy().ravel()
+    return posterior["posterior"][name].to_numpy().ravel()
+
+
+def _given_coefficients(
+    combination: Combination, draws: xr.Dataset, names: list[str]
+) -> tuple[list[str], list[str], list[FloatArray]]:
+    """E[Var(x | r)] by statistics, groups and their coupling: averages over some draws of r."""
+    family = correlation_family(combination)
+    points = [family.nominal]
+    if "rho" in draws:
+        rho = draws["rho"].stack(sample=("chain", "draw"))
+        position = [[c.name for c in family.coefficients].index(str(name)) for name in rho["coefficient"].to_numpy()]
+        points = []
+        for i in np.linspace(0, rho.sizes["sample"] - 1, POINTS).astype(int):
+            coefficients = family.nominal
+            coefficients[position] = rho.isel(sample=i).to_numpy()
+            points.append(coefficients)
+    tables = [_divided(impacts(combination, definition="components", coefficients=p), names) for p in points]
+    labels = list(tables[0])
+    kinds = [label if label == STATISTICS else "coupling" if label == COUPLING else "group" for label in labels]
+    return labels, kinds, [np.mean([table[label] for table in tables], axis=0) for label in labels]
+
+
+def _divided(result: ImpactResult, names: list[str]) -> dict[str, FloatArray]:
+    """Signed variances of one impact table: statistics, groups, sources without a group, and what couples them."""
+
+    def squared(values: xr.DataArray) -> FloatArray:
+        impact = values.sel(parameter=names).to_numpy()
+        return np.sign(impact) * impact**2
+
+    group_of = {s.name: s.group for s in result.combination.sources}
+    grouped = {str(g) for g in result.groups["group"].to_numpy()}
+    parts = {STATISTICS: squared(result.statistics)}
+    parts |= {str(g): squared(result.groups.sel(group=g)) for g in result.groups["group"].to_numpy()}
+    alone = [str(s) for s in result.sources["source"].to_numpy() if group_of.get(str(s), "") not in grouped]
+    from_theory = grouped - set(group_of.values())
+    if not from_theory:
+        parts |= {s: squared(result.sources.sel(source=s)) for s in alone}
+    rest = squared(result.total) - np.sum(list(parts.values()), axis=0)
+    return parts | {COUPLING: rest}
+
+
+def _of_coefficients(posterior: xr.DataTree, names: list[str]) -> dict[str, FloatArray]:
+    """Var(E[x | r]) by coefficient, from the regression of the conditional mean on all of them."""
+    draws = posterior["posterior"].to_dataset()
+    if "rho" not in draws:
+        return {}
+    rho = draws["rho"].stack(sample=("chain", "draw")).transpose("sample", "coefficient")
+    centred = rho.to_numpy() - rho.to_numpy().mean(axis=0)
+    means = np.array([conditional_mean(posterior, name) for name in names]).T
+    means = means - means.mean(axis=0)
+    slopes = np.linalg.lstsq(centred, means, rcond=None)[0]
+    covariance = centred.T @ means / len(means)
+    return {str(c): slopes[i] * covariance[i] for i, c in enumerate(rho["coefficient"].to_numpy())}

@@ -14,24 +14,23 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pymc.distributions.transforms import Transform
 
 from bayescomb.checks import check_choice
 from bayescomb.curved_plan import CurvedPlan
 from bayescomb.errors import OptionError
 from bayescomb.extraction_model import extraction_start, level_variables, theta_variables
 from bayescomb.feasibility import face_basis
+from bayescomb.feasible_transform import FeasibleTransform
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
 from bayescomb.nonlinear_model import nonlinear_parts
-from bayescomb.operators import gauge_excess, marginal_log_density
+from bayescomb.operators import marginal_log_density
 from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
-from bayescomb.restriction import RadialBlock
 from bayescomb.theory import Theory
 from bayescomb.theory_kernels import extraction_log_density
 
-__all__ = ["ENGINES", "FeasibleTransform", "build_model", "starting_point"]
+__all__ = ["ENGINES", "build_model", "starting_point"]
 
 FloatArray = NDArray[np.float64]
 
@@ -204,59 +203,6 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
         initval=plan.initial,
         default_transform=FeasibleTransform(plan.low, plan.high, plan.radial),
     )
-
-
-class FeasibleTransform(Transform):
-    """Unconstrained coordinates of the feasible set: logit on the box, then a radial map of the box onto the set.
-
-    With g the gauge of each set seen from the centre c (1 at its boundary, linear along rays) and d = y - c, a point y of
-    the box goes to c + s d with s = 1 / (1 + max(0, g_feasible(d) - g_box(d))): the identity near the centre, and a side of
-    the box goes to the boundary of the set.  Along a ray the excess is linear, so d . grad s = -s^2 (g_feasible - g_box)
-    and the Jacobian determinant of the map, s^(k-1) (s + d . grad s), is s^(k+1).
-    """
-
-    name = "feasible"
-    ndim_supp = 1
-
-    def __init__(self, low: FloatArray, high: FloatArray, radial: tuple[RadialBlock, ...]) -> None:
-        self.low, self.high, self.radial = low, high, radial
-        # One operation per block, made once: PyTensor then evaluates it once for the value and the Jacobian.
-        self.excess = [
-            gauge_excess(
-                room_below=block.centre - low[block.index],
-                room_above=high[block.index] - block.centre,
-                patterns=block.patterns,
-            )
-            for block in radial
-        ]
-
-    def backward(self, value: Any, *inputs: Any) -> Any:
-        """Coefficients from unconstrained coordinates."""
-        del inputs
-        point = self.low + (self.high - self.low) * pt.sigmoid(value)
-        for block, excess in zip(self.radial, self.excess, strict=True):
-            offset = point[block.index] - block.centre
-            point = pt.set_subtensor(point[block.index], block.centre + offset / (1 + excess(offset)[0]))
-        return point
-
-    def forward(self, value: Any, *inputs: Any) -> Any:
-        """Unconstrained coordinates from coefficients."""
-        del inputs
-        for block, excess in zip(self.radial, self.excess, strict=True):
-            offset = value[block.index] - block.centre
-            value = pt.set_subtensor(value[block.index], block.centre + offset / (1 - excess(offset)[0]))
-        unit = (value - self.low) / (self.high - self.low)
-        return pt.log(unit) - pt.log1p(-unit)
-
-    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Log of the Jacobian determinant of ``backward``."""
-        del inputs
-        total = pt.sum(pt.log(self.high - self.low) - pt.softplus(value) - pt.softplus(-value))
-        point = self.low + (self.high - self.low) * pt.sigmoid(value)
-        for block, excess in zip(self.radial, self.excess, strict=True):
-            offset = point[block.index] - block.centre
-            total = total - (len(block.index) + 1) * pt.log1p(excess(offset)[0])
-        return total
 
 
 def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any) -> Any:

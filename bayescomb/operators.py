@@ -1,6 +1,6 @@
-"""Two PyTensor operations with hand-written gradients: the marginal density and the radial map.
+"""The marginal density as a PyTensor operation with a hand-written gradient.
 
-Each is one node of the graph whatever the size of the problem, because compile time is what a user waits for: the same
+It is one node of the graph whatever the size of the problem, because compile time is what a user waits for: the same
 density written out in PyTensor's linear algebra takes 20 to 240 s to compile with numba and 0.7 s in this form (figures:
 ``tests/benchmarks``).  The kernels are numba functions with a cache on disk; PyTensor's own numba mode uses them directly.
 """
@@ -20,7 +20,7 @@ from pytensor.link.numba.dispatch import basic as numba_dispatch
 
 from bayescomb.linear_gaussian import LinearModel
 
-__all__ = ["ScalarWithGradient", "gauge_excess", "marginal_log_density"]
+__all__ = ["ScalarWithGradient", "invert", "marginal_log_density"]
 
 FloatArray = NDArray[np.float64]
 
@@ -72,15 +72,6 @@ def _numba_scalar_with_gradient(op: ScalarWithGradient, **kwargs: Any) -> Any:
     """PyTensor's numba mode calls the kernel without leaving compiled code."""
     del kwargs
     function, constants = op.function, op.constants
-    if op.n_inputs == 1:
-
-        @numba_dispatch.numba_njit
-        def one(first):  # type: ignore[no-untyped-def]  # compiled by numba from its argument types
-            value, gradient = function(first, *constants)
-            return np.asarray(value), gradient
-
-        return one
-
     if op.n_inputs == 3:
 
         @numba_dispatch.numba_njit
@@ -169,46 +160,6 @@ def marginal_kernel(coefficients, parameters, base, patterns, design, offset, si
     return value, gradient_r, gradient_p
 
 
-@numba.njit(cache=True)
-def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-untyped-def]
-    """By how much the gauge of the feasible set exceeds that of the box, max(0, g_feasible - g_box), and its gradient.
-
-    A gauge is 1 at the boundary of its set and grows linearly along rays from the centre.  g_box is the largest share of
-    the way to a side, g_feasible the largest eigenvalue of sum_c d_c patterns_c, 1 where the matrix becomes singular.
-
-    Args:
-        offset: d, point minus centre, shape (k,).
-        room_below: centre minus lower end, shape (k,).
-        room_above: upper end minus centre, shape (k,).
-        patterns: shape (k, n * n).
-
-    Returns:
-        The excess and its gradient, shape (k,).
-    """
-    count, size = len(offset), int(np.round(np.sqrt(patterns.shape[1])))
-    gradient = np.zeros(count)
-    side, gauge_box, slope = 0, 0.0, 0.0
-    for c in range(count):
-        room = room_above[c] if offset[c] > 0 else -room_below[c]
-        if offset[c] / room > gauge_box:
-            side, gauge_box, slope = c, offset[c] / room, 1 / room
-    matrix = np.zeros((size, size))
-    for c in range(count):
-        for i in range(size):
-            for j in range(size):
-                matrix[i, j] += offset[c] * patterns[c, i * size + j]
-    eigenvalues, vectors = np.linalg.eigh(matrix)
-    excess = eigenvalues[size - 1] - gauge_box
-    if excess <= 0.0:
-        return 0.0, gradient
-    gradient[side] = -slope
-    for c in range(count):
-        for i in range(size):
-            for j in range(size):
-                gradient[c] += patterns[c, i * size + j] * vectors[i, size - 1] * vectors[j, size - 1]
-    return excess, gradient
-
-
 def marginal_log_density(
     coefficients: Any, parameters: Any, *, model: LinearModel, base: FloatArray, patterns: FloatArray
 ) -> Any:
@@ -224,9 +175,3 @@ def marginal_log_density(
     flat = patterns.reshape(len(patterns), len(base) ** 2)
     constants = (base, flat, model.design, model.offset, model.signs)
     return ScalarWithGradient(marginal_kernel, constants, n_inputs=2)(coefficients, parameters)[0]
-
-
-def gauge_excess(*, room_below: FloatArray, room_above: FloatArray, patterns: FloatArray) -> ScalarWithGradient:
-    """The operation of one block, see :func:`excess_kernel`; patterns of shape (k, n, n)."""
-    flat = patterns.reshape(len(patterns), patterns.shape[1] ** 2)
-    return ScalarWithGradient(excess_kernel, (room_below, room_above, flat), n_inputs=1)

@@ -6,6 +6,9 @@ and e_0 ~ N(0, V - F_a C_aa F_a^T), then a = a_0 + C_aa F_a^T V^-1 (d - F_a a_0 
 
 Rows of sign -1, which constraints above 1 give, widen the prior instead of adding noise: with M = -V_--^-1 (the part of V
 in those rows) a_0 ~ N(0, C + C F_-^T M F_- C), and F_a a_0 + e_0 is left out of those rows.
+
+Only nuisances in blocks with a sampled coefficient need that for every draw, on the reduced model of a few dozen rows; given
+them, all others have the same conditional covariance whatever r.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 
 from bayescomb.correlation import NuisanceBlock
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, feasible_region
+from bayescomb.linear_gaussian import LinearModel
 from bayescomb.plan import SamplingPlan
 from bayescomb.statements import block_family
 
@@ -82,34 +86,119 @@ def recover_nuisances(
     Returns:
         Nuisances in prior widths, shape (n, m).
     """
+    coefficients, parameters = np.asarray(coefficients), np.asarray(parameters)
+    everything = _System.full(plan)
+    if not np.isin(plan.kept, recoverable.index).all():
+        return _in_chunks(plan, everything, recoverable.blocks, coefficients, parameters, rng)
+    # The others do not feel the coefficients once the kept ones are known: one gain serves all draws.
+    kept_blocks = tuple(b for b in recoverable.blocks if np.isin(b.nuisances, plan.kept).all())
+    kept = _in_chunks(plan, _System.reduced(plan), kept_blocks, coefficients, parameters, rng)
+    others = np.setdiff1d(recoverable.index, plan.kept)
+    nuisances = np.zeros((len(parameters), len(recoverable.index)))
+    nuisances[:, np.searchsorted(recoverable.index, plan.kept)] = kept
+    nuisances[:, np.searchsorted(recoverable.index, others)] = _draw_others(plan, others, kept, parameters, rng)
+    return nuisances
+
+
+@dataclass(frozen=True, kw_only=True)
+class _System:
+    """A linear model whose nuisances are drawn given the coefficients.
+
+    Attributes:
+        model: R rows, n nuisances.
+        nuisances: positions of its nuisances in the family, ascending.
+        base, patterns: V(r) = base + sum_c r_c patterns_c, shapes (R, R) and (K, R, R).
+    """
+
+    model: LinearModel
+    nuisances: IntArray
+    base: FloatArray
+    patterns: FloatArray
+
+    @classmethod
+    def reduced(cls, plan: SamplingPlan) -> _System:
+        return cls(model=plan.reduced, nuisances=plan.kept, base=plan.base, patterns=plan.patterns)
+
+    @classmethod
+    def full(cls, plan: SamplingPlan) -> _System:
+        model = plan.model
+        base = np.diag(model.signs) + model.loading @ plan.fixed_correlation @ model.loading.T
+        patterns = np.array([plan.family.projected_pattern(int(c), model.loading) for c in plan.sampled])
+        return cls(
+            model=model,
+            nuisances=np.arange(len(model.nuisances)),
+            base=base,
+            patterns=patterns.reshape(len(plan.sampled), *base.shape),
+        )
+
+
+def _draw_others(
+    plan: SamplingPlan, others: IntArray, kept: FloatArray, parameters: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    """Nuisances whose prior no coefficient changes, given the kept ones: mean G d and a covariance of their own.
+
+    Those of them that have no posterior stay in the noise.
+    """
+    model = plan.model
+    rest = np.setdiff1d(np.arange(len(model.nuisances)), plan.kept)
+    # Rows without noise that tie explicit directions to kept nuisances say nothing of the others.
+    rows = (model.signs != 0) | model.loading[:, rest].any(axis=1)
+    loading = model.loading[rows]
+    inside = loading[:, rest]
+    covariance = np.diag(model.signs[rows]) + inside @ plan.fixed_correlation[np.ix_(rest, rest)] @ inside.T
+    prior = plan.fixed_correlation[np.ix_(others, others)]
+    reach = loading[:, others] @ prior
+    gain = np.linalg.solve(covariance, reach).T
+    residual = model.offset[rows] - parameters @ model.design[rows].T - kept @ loading[:, plan.kept].T
+    spread = prior - gain @ reach
+    white = rng.standard_normal((len(parameters), len(others)))
+    return residual @ gain.T + white @ _factor((spread + spread.T) / 2).T
+
+
+def _in_chunks(
+    plan: SamplingPlan,
+    system: _System,
+    blocks: tuple[NuisanceBlock, ...],
+    coefficients: FloatArray,
+    parameters: FloatArray,
+    rng: np.random.Generator,
+) -> FloatArray:
+    members = [np.zeros(0, dtype=np.intp), *(b.nuisances for b in blocks)]
+    index = np.sort(np.concatenate(members))
     pieces = [
-        _recover_chunk(plan, recoverable, coefficients[i : i + CHUNK], parameters[i : i + CHUNK], rng)
+        _recover_chunk(plan, system, blocks, index, coefficients[i : i + CHUNK], parameters[i : i + CHUNK], rng)
         for i in range(0, len(coefficients), CHUNK)
     ]
-    return np.concatenate(pieces) if pieces else np.zeros((0, len(recoverable.index)))
+    return np.concatenate(pieces) if pieces else np.zeros((0, len(index)))
 
 
 def _recover_chunk(
-    plan: SamplingPlan, recoverable: Recoverable, coefficients: FloatArray, parameters: FloatArray, rng: np.random.Generator
+    plan: SamplingPlan,
+    system: _System,
+    blocks: tuple[NuisanceBlock, ...],
+    index: IntArray,
+    coefficients: FloatArray,
+    parameters: FloatArray,
+    rng: np.random.Generator,
 ) -> FloatArray:
-    model, index = plan.model, recoverable.index
+    model = system.model
     n, rows = len(coefficients), len(model.offset)
     prior = np.zeros((n, len(index)))
     reach = np.zeros((n, rows, len(index)))  # F_a C_aa
-    for block in recoverable.blocks:
-        column = np.searchsorted(index, block.nuisances)
+    for block in blocks:
+        column, own = np.searchsorted(index, block.nuisances), np.searchsorted(system.nuisances, block.nuisances)
         correlation = plan.correlation(coefficients, block.nuisances)
-        reach[:, :, column] = model.loading[:, block.nuisances] @ correlation
+        reach[:, :, column] = model.loading[:, own] @ correlation
         prior[:, column] = _draw_gaussian(correlation, rng)
-    total = total_covariance(plan, coefficients)
-    loading = model.loading[:, index]
+    total = system.base + np.tensordot(coefficients, system.patterns, axes=1)
+    loading = model.loading[:, np.searchsorted(system.nuisances, index)]
     residual = model.offset - parameters @ model.design.T
     everything = len(index) == len(model.nuisances)
     negative = model.signs < 0
     if negative.any():
         eigenvalues, vectors = np.linalg.eigh(-total[:, negative][:, :, negative])
         if not everything or eigenvalues.min() <= 0:
-            return _draw_directly(plan, recoverable, coefficients, total, reach, residual, rng)
+            return _draw_directly(plan, index, coefficients, total, reach, residual, rng)
         white = rng.standard_normal(eigenvalues.shape) / np.sqrt(eigenvalues)
         prior += np.einsum("nkm,nk->nm", reach[:, negative], np.einsum("nij,nj->ni", vectors, white))
     if everything:
@@ -124,7 +213,7 @@ def _recover_chunk(
 
 def _draw_directly(
     plan: SamplingPlan,
-    recoverable: Recoverable,
+    index: IntArray,
     coefficients: FloatArray,
     total: FloatArray,
     reach: FloatArray,
@@ -134,26 +223,22 @@ def _draw_directly(
     """Draws from the conditional covariance itself, a matrix over the nuisances for every draw: slow, and always right."""
     gain = np.swapaxes(np.linalg.solve(total, reach), 1, 2)
     mean = np.einsum("nmr,nr->nm", gain, residual)
-    return mean + _draw_gaussian(plan.correlation(coefficients, recoverable.index) - gain @ reach, rng)
-
-
-def total_covariance(plan: SamplingPlan, coefficients: FloatArray) -> FloatArray:
-    """V(r) of the full model for draws of the sampled coefficients, shape (n, R, R)."""
-    model, family = plan.model, plan.family
-    base = np.diag(model.signs) + model.loading @ plan.fixed_correlation @ model.loading.T
-    patterns = np.array([family.projected_pattern(int(c), model.loading) for c in plan.sampled])
-    return base + np.tensordot(coefficients, patterns.reshape(len(plan.sampled), *base.shape), axes=1)
+    return mean + _draw_gaussian(plan.correlation(coefficients, index) - gain @ reach, rng)
 
 
 def _draw_gaussian(covariance: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """One draw of N(0, M_i) for each positive semidefinite M_i, by a factor that serves singular ones."""
+    """One draw of N(0, M_i) for each positive semidefinite M_i."""
+    return np.einsum("nij,nj->ni", _factor(covariance), rng.standard_normal(covariance.shape[:-1]))
+
+
+def _factor(covariance: FloatArray) -> FloatArray:
+    """F with F F^T each positive semidefinite matrix, singular ones included."""
     eigenvalues, vectors = np.linalg.eigh(covariance)
-    scale = np.maximum(np.abs(eigenvalues[:, -1:]), 1.0)
+    scale = np.maximum(np.abs(eigenvalues[..., -1:]), 1.0)
     if (eigenvalues < -1e3 * EIGENVALUE_TOLERANCE * scale).any():
         msg = "a covariance to draw from is indefinite although its block was found feasible"
         raise ArithmeticError(msg)
-    white = rng.standard_normal(eigenvalues.shape) * np.sqrt(np.maximum(eigenvalues, 0.0))
-    return np.einsum("nij,nj->ni", vectors, white)
+    return vectors * np.sqrt(np.maximum(eigenvalues, 0.0))[..., None, :]
 
 
 def conditional_moments(plan: SamplingPlan, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -52,7 +52,7 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
         msg = "no coefficient was sampled in this posterior; sample with correlations='prior' and a set that has ranges"
         raise PosteriorError(msg)
     combination = combination_of(posterior)
-    prior, rho = posterior["prior"]["rho"], posterior["posterior"]["rho"]
+    prior, rho = (posterior[group].to_dataset()["rho"] for group in ("prior", "posterior"))
     names = [str(c) for c in rho["coefficient"].to_numpy()]
     gains = np.array([_information(prior.sel(coefficient=c), rho.sel(coefficient=c)) for c in names]).reshape(-1, 2)
     slopes = scan_slopes(combination)

@@ -66,7 +66,7 @@ class SetComparison:
         for row in self.sets:
             fits = [fit for fit in (row.combined, row.extracted) if fit is not None]  # masses are in the second only
             for key, which in (("value", "values"), ("error", "errors")):
-                found = {}
+                found: dict[str, float] = {}
                 for fit in reversed(fits):
                     series = getattr(fit, which)
                     found |= dict(zip(series["parameter"].to_numpy(), series.to_numpy(), strict=True))

@@ -53,9 +53,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     """
     combination = combination_of(posterior)
     if not combination.quadratic or combination.normalise:
-        msg = (
-            f"{combination.name!r}: the variance is divided by the influence of the data, which this model is not linear in"
-        )
+        msg = f"{combination.name!r}: a variance is divided by the influence of the data, in which this model is not linear"
         raise OptionError(msg)
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
@@ -122,6 +120,7 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[str, FloatArray]:
     if not from_theory:
         parts |= {s: squared(result.sources.sel(source=s)) for s in alone}
     rest = squared(result.total) - np.sum(list(parts.values()), axis=0)
+    rest[np.abs(rest) < 1e-12 * np.abs(squared(result.total))] = 0.0  # a difference of equal sums
     return parts | {COUPLING: rest}
 
 

@@ -10,7 +10,8 @@ from combinations import star
 from scipy import stats
 
 import bayescomb as bc
-from bayescomb.model import FeasibleTransform, build_model
+from bayescomb.feasible_transform import FeasibleTransform
+from bayescomb.model import build_model
 from bayescomb.plan import sampling_plan
 from bayescomb.priors import log_density, prior_draws, shape_distribution
 

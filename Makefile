@@ -34,6 +34,7 @@ quick: install
 bench: install
 	$(BIN)/python tests/benchmarks/profile.py
 	$(BIN)/python tests/benchmarks/sampling.py
+	$(BIN)/python tests/benchmarks/extraction.py
 
 clean:
 	rm -rf build $(VENV)

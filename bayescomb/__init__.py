@@ -28,6 +28,7 @@ from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.predictions import Prediction
 from bayescomb.profile import profile
 from bayescomb.scan import scan
+from bayescomb.simulation import simulate
 from bayescomb.theory_variants import prediction_variants, scale_envelope
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ __all__ = [
     "save_posterior",
     "scale_envelope",
     "scan",
+    "simulate",
     "variance_shares",
     "verdict",
 ]

@@ -2,23 +2,25 @@
 
 Titles, units, experiments, sources and provenance have no place in these files and are left out, and so are the names of
 coefficients; everything else that they cannot hold is refused.  A non-diagonal statistical covariance becomes a matrix of
-the estimates alone, which means the same.  Only the assumption set in force is written.
+the estimates alone, which means the same.  Only the assumption set in force is written.  Predictions are left out with a
+warning, and refused where a mass is extracted with them, which is another fit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from bayescomb.convino_blocks import shown
+from bayescomb.convino_blocks import PACKAGE, shown
 from bayescomb.convino_values import STATISTICS, check_name
 from bayescomb.convino_writer_correlations import correlation_lines
 from bayescomb.convino_writer_values import number_text, shift_text
-from bayescomb.errors import OptionError, OutputError, UnknownNameError
+from bayescomb.errors import InputWarning, OptionError, OutputError, UnknownNameError
 from bayescomb.inputs import Combination
 from bayescomb.measurements import Measurement, Nuisance
 from bayescomb.storage import written_beside
@@ -44,6 +46,9 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
     Raises:
         OptionError: the files cannot hold something that changes a number, or a name.
         OutputError: a file cannot be written.
+
+    Warns:
+        InputWarning: the combination has predictions, which are left out.
     """
     folder = Path(folder)
     base = _file_name(name or combination.name, kind="the combination")
@@ -56,6 +61,10 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
             raise OptionError(msg)
         texts[file] = _measurement_text(measurement)
     _write(folder, texts)
+    if combination.predictions:
+        left_out = ", ".join(repr(p.name) for p in combination.predictions)
+        message = f"{folder / base}: Convino files hold no predictions, left out: {left_out}"
+        warnings.warn(message, InputWarning, skip_file_prefixes=(PACKAGE,))
     return folder / base
 
 
@@ -81,6 +90,12 @@ def _check_expressible(combination: Combination) -> None:
         if found != allowed:
             msg = f"{key} {found!r} cannot be written to Convino files, only {allowed!r}; change it first"
             raise OptionError(msg)
+    if combination.extraction:
+        msg = (
+            f"extraction {combination.extraction!r} cannot be written to Convino files, which combine the observables; take "
+            "it out of force first, with_extraction('')"
+        )
+        raise OptionError(msg)
     for observable in combination.observables:
         if not observable.spectator:
             _name(observable.name, kind="an observable")

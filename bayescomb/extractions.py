@@ -147,7 +147,7 @@ class Extraction:
         object.__setattr__(self, "masses", FrozenMapping(masses))
         object.__setattr__(self, "drop", tuple(self.drop))
         check_names(self.drop, where=f"dropped observables of {where}", allow_empty=True)
-        if not isinstance(self.degree, int) or self.degree < 1:
+        if not isinstance(self.degree, int) or isinstance(self.degree, bool) or self.degree < 1:
             msg = f"{where}: degree {self.degree!r} found, a whole number from 1 is needed"
             raise OptionError(msg)
 

@@ -14,6 +14,7 @@ from bayescomb.inputs import Combination
 from bayescomb.model_file import FORMAT, SETTINGS, load_model
 from bayescomb.model_file_sets import category_scope
 from bayescomb.model_writer_measurements import BudgetPart, budget_part, measurement_table
+from bayescomb.model_writer_predictions import extraction_tables, prediction_tables
 from bayescomb.model_writer_sets import blocks_text, coefficient_table, common_blocks, find_base
 from bayescomb.serialise import combination_to_json
 from bayescomb.toml_text import assignments
@@ -74,6 +75,8 @@ def _check_read_back(combination: Combination, path: Path, *, shown: Path) -> No
         )
         raise OutputError(msg) from error
     given, read = (json.loads(combination_to_json(c), parse_int=float) for c in (combination, found))
+    for prediction in (*given["predictions"], *read["predictions"]):
+        prediction["table"] = ""  # the name of the file that it comes from, which may have to be another one here
     if json.dumps(given) != json.dumps(read):
         parts = [key for key in given if json.dumps(given[key]) != json.dumps(read[key])]
         msg = f"{shown}: the format cannot express this combination, it differs in {', '.join(parts)}; check their names"
@@ -100,7 +103,13 @@ def model_texts(combination: Combination, *, name: str = MODEL_NAME) -> dict[str
     for item in combination.provenance:
         entry = {"table": item.table, "kind": item.kind, "origin": item.origin, "note": item.note or None}
         sections.append(["[[provenance]]", *assignments(entry)])
-    sections += _sets(combination, budget, files)
+    sets = _sets(combination, budget, files)
+    # After all other files, whose names the tables of predictions must not take
+    for table in prediction_tables(combination.predictions, files, reserved=name, new_name=slugs.new):
+        sections.append(["[[predictions]]", *assignments(table)])
+    for table in extraction_tables(combination.extractions.values()):
+        sections.append(["[[extractions]]", *assignments(table)])
+    sections += sets
     files[name] = "\n\n".join("\n".join(lines) for lines in sections) + "\n"
     return files
 

@@ -98,7 +98,7 @@ def sample(
     compile_time = time.perf_counter() - clock
     show = sys.stderr.isatty() if progress is None else progress
     # Curvature at the edge of a feasible set asks for shorter steps where the set's own map is not the whole of it.
-    accept = 0.9 if plan.curved is None else 0.97
+    accept = 0.97 if plan.curved is not None else 0.8 if plan.theory is not None else 0.9
     draws_of, statistics = run_nuts(
         compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show, target_accept=accept
     )

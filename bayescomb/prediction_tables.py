@@ -56,6 +56,9 @@ def read_prediction(
         (13.0, [165.0, 180.0], 61)
     """
     _, rows = read_table(path, required=COLUMNS)
+    if not rows:
+        msg = f"{path}: no rows; give one per variant, mass and bin"
+        raise FileFormatError(msg)
     energies = {row.number("sqrt_s_tev") for row in rows}
     if len(energies) != 1:
         msg = f"{path}: energies {sorted(energies)} TeV found, a table holds one; split the file"

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.correlation import CorrelationFamily, NuisanceBlock, correlation_family
+from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, feasible_region
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import linear_model, marginal_covariance
+from bayescomb.linear_gaussian import integrate_out, linear_model, marginal_covariance
 
 __all__ = [
     "TOTAL",
@@ -26,6 +27,7 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 TOTAL: Final = "total covariance"
+MANY_ROWS: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +70,26 @@ def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: NDA
 
 
 def total_family(combination: Combination, family: CorrelationFamily, *, varied: NDArray[np.intp]) -> AffineFamily:
-    """V(r) of all data as a function of the coefficients ``varied``, in units of the statistical variance."""
-    model = linear_model(combination)
+    """V(r) of all data as a function of the coefficients ``varied``, in units of the statistical variance.
+
+    Nuisances that no varied coefficient touches are integrated first where their prior is a correlation matrix, which
+    changes neither where V is positive definite nor, by much, anything but the time it takes: a fitted input has hundreds.
+    """
+    model, kept = linear_model(combination), np.arange(len(family.nuisances))
     at_zero = family.nominal
     at_zero[varied] = 0.0
-    base = marginal_covariance(model, family.correlation(at_zero))
-    patterns = np.array([family.projected_pattern(int(c), model.loading) for c in varied])
+    correlation = family.correlation(at_zero)
+    if combination.treatment == "nuisance" and len(model.offset) > MANY_ROWS:
+        members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, varied).any()]
+        kept = np.sort(np.concatenate([np.zeros(0, dtype=np.intp), *members]))
+        try:
+            model = integrate_out(model, kept, correlation)
+        except InfeasibleCorrelationError:  # fixed blocks that are none, which their own statements tell
+            kept = np.arange(len(family.nuisances))
+    base = marginal_covariance(model, correlation[np.ix_(kept, kept)])
+    loading = np.zeros((len(model.offset), len(family.nuisances)))
+    loading[:, kept] = model.loading
+    patterns = np.array([family.projected_pattern(int(c), loading) for c in varied])
     return _affine(family, TOTAL, base, patterns.reshape(len(varied), *base.shape), varied)
 
 

@@ -98,7 +98,8 @@ def _scale_shapes(prediction: Prediction, central: Variant) -> FloatArray:
 def _shifts(prediction: Prediction, extraction: Extraction, central: Variant) -> tuple[tuple[str, ...], FloatArray]:
     """Names of the nuisances and their relative shifts per unit, shape (K, M, B)."""
     pdf = extraction.pdf
-    at = central._replace(scale_choice=pdf.shifts_at) if pdf.shifts_at else central
+    # Members are given at factors of 1, whatever the factors of the central prediction
+    at = Variant(pdf.set, 0, pdf.shifts_at or central.scale_choice, 1.0, 1.0)
     names: list[str] = []
     shifts: list[FloatArray] = []
     if pdf.errors != "none" or pdf.alpha_s:
@@ -140,6 +141,9 @@ def _member_shifts(prediction: Prediction, extraction: Extraction, values: dict[
             raise OptionError(msg)
         pairs = list(values.items())
         return {f"{a}/{b}": (up - down) / 2 for (a, up), (b, down) in zip(pairs[::2], pairs[1::2], strict=True)}
+    if len(values) < 2:
+        msg = f"prediction {prediction.name!r}: one member of {pdf.set!r} found, replicas have a spread from two on"
+        raise OptionError(msg)
     mean = np.mean(list(values.values()), axis=0)
     return {str(m): (v - mean) / np.sqrt(len(values) - 1) for m, v in values.items()}
 

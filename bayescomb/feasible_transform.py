@@ -94,32 +94,39 @@ def feasible_kernel(  # type: ignore[no-untyped-def]
     Returns:
         Point, shape (K,); log Jacobian; cotangent of the value, shape (K,).
     """
-    share = 1 / (1 + np.exp(-value))
-    width = high - low
-    point = low + width * share
-    by_box = by_point.copy()
+    # Written out in loops, which numba compiles several times faster than expressions of arrays.
+    count = len(value)
+    share, point, by_box = np.empty(count), np.empty(count), by_point.copy()
     log_jacobian = 0.0
-    for i in range(len(value)):
+    for i in range(count):
+        share[i] = 1 / (1 + np.exp(-value[i]))
+        point[i] = low[i] + (high[i] - low[i]) * share[i]
         # log of share (1 - share), without overflow
-        log_jacobian += np.log(width[i]) - abs(value[i]) - 2 * np.log1p(np.exp(-abs(value[i])))
+        log_jacobian += np.log(high[i] - low[i]) - abs(value[i]) - 2 * np.log1p(np.exp(-abs(value[i])))
     start, cell = 0, 0
     for b in range(len(sizes)):
         k, n = int(sizes[b]), int(shapes[b])
-        own = slice(start, start + k)
-        where = index[own].astype(np.int64)
+        offset = np.empty(k)
+        for i in range(k):
+            offset[i] = point[int(index[start + i])] - centre[start + i]
         inner = patterns[cell : cell + k * n * n].reshape(k, n * n)
-        offset = point[where] - centre[own]
-        excess, slope = excess_kernel(offset, below[own], above[own], inner)
+        excess, slope = excess_kernel(offset, below[start : start + k], above[start : start + k], inner)
         scale = 1 / (1 + excess)
         log_jacobian -= (k + 1) * np.log1p(excess)
-        point[where] = centre[own] + scale * offset
+        by_excess = -(k + 1) * scale * by_log
+        for i in range(k):
+            where = int(index[start + i])
+            point[where] = centre[start + i] + scale * offset[i]
+            by_excess -= scale**2 * by_point[where] * offset[i]
         if reverse:
-            cotangent = by_point[where]
-            by_excess = -(scale**2) * (cotangent * offset).sum() - (k + 1) * scale * by_log
-            by_box[where] = scale * cotangent + by_excess * slope
+            for i in range(k):
+                where = int(index[start + i])
+                by_box[where] = scale * by_point[where] + by_excess * slope[i]
         start += k
         cell += k * n * n
-    return point, log_jacobian, by_box * width * share * (1 - share) + by_log * (1 - 2 * share)
+    for i in range(count):
+        by_box[i] = by_box[i] * (high[i] - low[i]) * share[i] * (1 - share[i]) + by_log * (1 - 2 * share[i])
+    return point, log_jacobian, by_box
 
 
 class _FeasibleMap(Op):

@@ -1,4 +1,4 @@
-"""Data sets simulated from a model: measured values, and for fitted inputs the post-fit nuisance values that go with them."""
+"""Data sets simulated from a model: measured values, and for fitted inputs the post-fit nuisance values too."""
 
 from __future__ import annotations
 
@@ -89,8 +89,6 @@ def _data(
             fitted = np.linalg.solve(fit.information, factor.rows[:, : len(fit.information)].T @ data)
             values, pulls = fitted[:n], fitted[n:]
             fit = dataclasses.replace(fit, pulls=pulls)
-        estimates = tuple(
-            dataclasses.replace(e, value=float(v)) for e, v in zip(measurement.estimates, values, strict=True)
-        )
+        estimates = tuple(dataclasses.replace(e, value=float(v)) for e, v in zip(measurement.estimates, values, strict=True))
         measurements.append(dataclasses.replace(measurement, estimates=estimates, fit=fit))
     return dataclasses.replace(combination, measurements=tuple(measurements), nuisance_values="used")

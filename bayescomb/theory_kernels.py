@@ -42,9 +42,9 @@ def cross_sections(theta, mass_index, scale_index, centre, half_width, base, sca
         by_u /= value[i]
         if len(scale_response):
             x, y = theta[int(scale_index[i, 0])], theta[int(scale_index[i, 1])]
-            shape = np.array([x, x * x, y, y * y, x * y, x * y * (x + y) / 2])
-            by_x = np.array([1.0, 2 * x, 0.0, 0.0, y, x * y + y * y / 2])
-            by_y = np.array([0.0, 0.0, 1.0, 2 * y, x, x * y + x * x / 2])
+            shape = (x, x * x, y, y * y, x * y, x * y * (x + y) / 2)
+            by_x = (1.0, 2 * x, 0.0, 0.0, y, x * y + y * y / 2)
+            by_y = (0.0, 0.0, 1.0, 2 * y, x, x * y + x * x / 2)
             logarithm = 0.0
             for k in range(6):
                 c, c_slope = polynomial(scale_response[k, :, i], u)
@@ -68,7 +68,20 @@ def relative_shifts(theta, mass_index, centre, half_width, shifts):  # type: ign
             for k in range(count):
                 slope[i, k] = slope[i, k] * u + value[i, k]
                 value[i, k] = value[i, k] * u + shifts[p, k, i]
-    return value, slope / half_width.reshape(n, 1)
+        for k in range(count):
+            slope[i, k] /= half_width[i]
+    return value, slope
+
+
+@numba.njit(cache=True)
+def product(first, second):  # type: ignore[no-untyped-def]
+    """A matrix product of a few rows."""
+    result = np.zeros((first.shape[0], second.shape[1]))
+    for i in range(first.shape[0]):
+        for k in range(first.shape[1]):
+            for j in range(second.shape[1]):
+                result[i, j] += first[i, k] * second[k, j]
+    return result
 
 
 @numba.njit(cache=True)
@@ -104,53 +117,106 @@ def extraction_kernel(  # type: ignore[no-untyped-def]
     Returns:
         Value, gradient by r, by theta, by levels.
     """
-    n, size = len(centre), len(offset)
+    # Written out in loops, which numba compiles several times faster than expressions of arrays.
+    n, size, count = len(centre), len(offset), shifts.shape[1]
     raw, log_slope = cross_sections(theta, mass_index, scale_index, centre, half_width, cross, scale_response)
     d, d_slope = relative_shifts(theta, mass_index, centre, half_width, shifts)
-    value = raw.copy()
+    value, weight, e = np.empty(n), np.zeros((n, n)), d.copy()
     for i in range(n):
-        if same[i, i] > 0:
-            value[i] = raw[i] / (same[i] * raw).sum()
-    weight = same * value  # t_j in row i of its own distribution
-    e = d - weight @ d
-    central = factor * value
-    loading = central.reshape(n, 1) * e
-    spread = loading @ loading.T
+        total = 0.0
+        for j in range(n):
+            total += same[i, j] * raw[j]
+        value[i] = raw[i] / total if same[i, i] > 0 else raw[i]
+    for i in range(n):
+        for j in range(n):
+            weight[i, j] = same[i, j] * value[j]  # t_j in row i of its own distribution
+            if weight[i, j] > 0:
+                for k in range(count):
+                    e[i, k] -= weight[i, j] * d[j, k]
+    spread = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i + 1):
+            total = 0.0
+            for k in range(count):
+                total += e[i, k] * e[j, k]
+            spread[i, j] = spread[j, i] = factor[i] * value[i] * factor[j] * value[j] * total
 
-    covariance = base + predicted @ spread @ predicted.T
+    covariance = base.copy()
     for c in range(len(coefficients)):
         for i in range(size):
             for j in range(size):
                 covariance[i, j] += coefficients[c] * patterns[c, i * size + j]
-    residual = predicted @ central + linear @ levels - offset
-    by_r, by_theta = np.zeros(len(coefficients)), np.zeros(len(theta))
+    carried = product(predicted, spread)
+    for i in range(size):
+        for j in range(size):
+            for b in range(n):
+                covariance[i, j] += carried[i, b] * predicted[j, b]
+    residual = np.zeros(size)
+    for i in range(size):
+        residual[i] = -offset[i]
+        for b in range(n):
+            residual[i] += predicted[i, b] * factor[b] * value[b]
+        for b in range(len(levels)):
+            residual[i] += linear[i, b] * levels[b]
+    by_r, by_theta, by_levels = np.zeros(len(coefficients)), np.zeros(len(theta)), np.zeros(len(levels))
     definite, inverse, logdet = invert(covariance, signs)
     if not definite:
-        return -np.inf, by_r, by_theta, np.zeros(len(levels))
-    solved = inverse @ residual
-    density = -0.5 * (residual @ solved + logdet)
-    by_covariance = 0.5 * (np.outer(solved, solved) - inverse)
+        return -np.inf, by_r, by_theta, by_levels
+    solved, quadratic = np.zeros(size), 0.0
+    for i in range(size):
+        for j in range(size):
+            solved[i] += inverse[i, j] * residual[j]
+        quadratic += residual[i] * solved[i]
+    by_covariance = np.empty((size, size))
+    for i in range(size):
+        for j in range(size):
+            by_covariance[i, j] = 0.5 * (solved[i] * solved[j] - inverse[i, j])
     for c in range(len(coefficients)):
-        total = 0.0
         for i in range(size):
             for j in range(size):
-                total += patterns[c, i * size + j] * by_covariance[i, j]
-        by_r[c] = total
-    by_levels = -(linear.T @ solved)
+                by_r[c] += patterns[c, i * size + j] * by_covariance[i, j]
+    by_central, by_spread = np.zeros(n), np.zeros((n, n))
+    for i in range(size):
+        for b in range(len(levels)):
+            by_levels[b] -= linear[i, b] * solved[i]
+        for b in range(n):
+            by_central[b] -= predicted[i, b] * solved[i]
+    carried = product(by_covariance, predicted)
+    for i in range(size):
+        for a in range(n):
+            for b in range(n):
+                by_spread[a, b] += predicted[i, a] * carried[i, b]
 
-    by_loading = 2 * (predicted.T @ by_covariance @ predicted) @ loading
-    by_central = (by_loading * e).sum(axis=1) - predicted.T @ solved
-    by_e = by_loading * central.reshape(n, 1)
-    by_value = factor * by_central - (same.T @ by_e * d).sum(axis=1)
-    by_d = by_e - weight.T @ by_e
-    by_log = by_value * value
-    by_log = by_log - value * (same @ by_log)
+    by_value, by_e = np.zeros(n), np.zeros((n, count))
     for i in range(n):
-        by_theta[int(mass_index[i])] += by_log[i] * log_slope[i, 0] + (by_d[i] * d_slope[i]).sum()
+        for j in range(n):
+            scale = 2 * by_spread[i, j] * factor[j] * value[j]
+            for k in range(count):
+                by_e[i, k] += scale * e[j, k]
+        for k in range(count):
+            by_central[i] += by_e[i, k] * e[i, k]  # of the loading factor value e
+            by_e[i, k] *= factor[i] * value[i]
+    by_d = by_e.copy()
+    for i in range(n):
+        by_value[i] += factor[i] * by_central[i]
+        for j in range(n):
+            if weight[i, j] > 0:
+                for k in range(count):
+                    by_d[j, k] -= weight[i, j] * by_e[i, k]
+                    by_value[j] -= by_e[i, k] * d[j, k]
+    for i in range(n):
+        mean = 0.0
+        for j in range(n):
+            mean += same[i, j] * by_value[j] * value[j]
+        by_log = value[i] * (by_value[i] - mean)
+        by_mass = by_log * log_slope[i, 0]
+        for k in range(count):
+            by_mass += by_d[i, k] * d_slope[i, k]
+        by_theta[int(mass_index[i])] += by_mass
         if len(scale_response):
-            by_theta[int(scale_index[i, 0])] += by_log[i] * log_slope[i, 1]
-            by_theta[int(scale_index[i, 1])] += by_log[i] * log_slope[i, 2]
-    return density, by_r, by_theta, by_levels
+            by_theta[int(scale_index[i, 0])] += by_log * log_slope[i, 1]
+            by_theta[int(scale_index[i, 1])] += by_log * log_slope[i, 2]
+    return -0.5 * (quadratic + logdet), by_r, by_theta, by_levels
 
 
 def extraction_log_density(

@@ -7,9 +7,9 @@ is a combined quantity; :mod:`bayescomb.measurements` has the rest of the vocabu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from bayescomb.extractions import Extraction
 from bayescomb.frozen import FrozenMapping
 from bayescomb.measurements import Estimate, Measurement, Nuisance
 from bayescomb.predictions import Prediction
+from bayescomb.subsets import kept_fields, saturated_fields
 
 __all__ = [
     "CHI2_FORMS",
@@ -253,7 +254,7 @@ class Combination:
         result = dataclasses.replace(self, extractions=extractions, extraction=extraction.name)
         used = {name for p in self.predictions if p.name in extraction.distributions for name in p.observables}
         kept = [m for m in self.measurements if any(used.intersection(e.observables) for e in m.estimates)]
-        return result if len(kept) == len(self.measurements) else result._keeping(kept)
+        return result if len(kept) == len(self.measurements) else dataclasses.replace(result, **kept_fields(result, kept))
 
     def with_assumptions(self, name: str) -> Combination:
         """The same combination under another assumption set.
@@ -317,31 +318,7 @@ class Combination:
         if measurement is not None:
             known_name(measurement, names, kind="measurement", where=f"{self.name!r}")
             names = [measurement]
-        measurements, observables, used = [], [], set()
-        for m in self.measurements:
-            if m.name in names:
-                keep = [i for i, n in enumerate(m.nuisances) if not n.free]
-                observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
-                m = dataclasses.replace(
-                    m,
-                    estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
-                    nuisances=tuple(m.nuisances[i] for i in keep),
-                    responses=m.responses[:, keep],
-                    down_responses=None if m.down_responses is None else m.down_responses[:, keep],
-                )
-            else:
-                used |= {o for e in m.estimates for o, factor in e.observables.items() if factor}
-            measurements.append(m)
-        changes: dict[str, Any] = {
-            "measurements": tuple(measurements),
-            "observables": tuple(o for o in self.observables if o.name in used) + tuple(observables),
-            "impact_groups": {},
-            "normalise": False,
-            "predictions": (),
-            "extractions": {},
-            "extraction": "",
-        }
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, **saturated_fields(self, names))
 
     def only(self, experiments: Iterable[str]) -> Combination:
         """The combination of the measurements of some experiments alone.
@@ -354,7 +331,7 @@ class Combination:
         experiments = list(experiments)
         for name in experiments:
             known_name(name, [m.experiment for m in self.measurements], kind="experiment", where=f"{self.name!r}")
-        return self._keeping([m for m in self.measurements if m.experiment in experiments])
+        return dataclasses.replace(self, **kept_fields(self, [m for m in self.measurements if m.experiment in experiments]))
 
     def without(self, measurement: str) -> Combination:
         """The combination of all measurements but one; an observable that only it determines is dropped.
@@ -364,32 +341,4 @@ class Combination:
             UnderdeterminedError: the rest does not determine its observables.
         """
         known_name(measurement, [m.name for m in self.measurements], kind="measurement", where=f"{self.name!r}")
-        return self._keeping([m for m in self.measurements if m.name != measurement])
-
-    def _keeping(self, measurements: list[Measurement]) -> Combination:
-        """Some of the measurements, without what names a nuisance or observable of the others."""
-        names = {n.name for m in measurements for n in m.all_nuisances}
-        used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
-        groups = {key: tuple(n for n in group if n in names) for key, group in self.impact_groups.items()}
-        statistics = {key: group for key, group in self.impact_groups.items() if group == (STATISTICS_GROUP,)}
-        changes: dict[str, Any] = {
-            "measurements": tuple(measurements),
-            "observables": tuple(o for o in self.observables if o.name in used),
-            "assumption_sets": {key: value.restricted_to(names) for key, value in self.assumption_sets.items()},
-            "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
-            **self._predicting(used),
-        }
-        return dataclasses.replace(self, **changes)
-
-    def _predicting(self, observables: Collection[str]) -> dict[str, Any]:
-        """Predictions and extractions that concern nothing but some observables."""
-        predictions = tuple(p for p in self.predictions if set(p.observables) <= set(observables))
-        names = [p.name for p in predictions]
-        parts = {key: extraction.restricted_to(names) for key, extraction in self.extractions.items()}
-        extractions = {
-            key: dataclasses.replace(part, drop=tuple(name for name in part.drop if name in observables))
-            for key, part in parts.items()
-            if part is not None
-        }
-        extraction = self.extraction if self.extraction in extractions else ""
-        return {"predictions": predictions, "extractions": extractions, "extraction": extraction}
+        return dataclasses.replace(self, **kept_fields(self, [m for m in self.measurements if m.name != measurement]))

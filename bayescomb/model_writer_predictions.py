@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bayescomb.csv_text import csv_text, figure
 from bayescomb.extractions import Extraction
@@ -14,6 +14,9 @@ from bayescomb.prediction_tables import COLUMNS
 from bayescomb.predictions import Prediction
 
 __all__ = ["extraction_tables", "prediction_tables"]
+
+# Names that a file can have everywhere, and no folder.
+FILE_NAME: Final = re.compile(r"\w[\w .+-]*")
 
 
 def prediction_tables(
@@ -34,7 +37,7 @@ def prediction_tables(
         text = _table_text(prediction)
         file = prediction.table
         taken = {name.casefold() for name in (*files, reserved)}
-        if Path(file).name != file or (file.casefold() in taken and files.get(file) != text):
+        if not FILE_NAME.fullmatch(file) or (file.casefold() in taken and files.get(file) != text):
             file = f"{new_name(prediction.name)}_prediction.csv"
             while file.casefold() in taken:
                 file = f"_{file}"
@@ -62,7 +65,7 @@ def _table_text(prediction: Prediction) -> str:
         for mass, by_bin, errors_by_bin in zip(prediction.masses, values, errors, strict=True):
             for edges, value, error in zip(prediction.bins, by_bin, errors_by_bin, strict=True):
                 rows.append([*head, *map(figure, (mass, *edges, value, error))])
-    comment = f"Predicted cross sections per bin, {' '.join(prediction.name.split())}, {prediction.order}."
+    comment = f"Predicted cross sections per bin at {prediction.energy_tev:g} TeV, by PDF set and member, scale and mass."
     return csv_text(comment, COLUMNS, rows)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from refusals import refused
 from theory_explicit import SCALES, Explicit, general
-from theory_models import extraction, published, simple, truth
+from theory_models import combination, extraction, measured, prediction, published, simple, truth
 
 import bayescomb as bc
 from bayescomb.errors import FitError
@@ -220,3 +220,21 @@ def test_fully_correlated_scales_are_common_ones():
     assert one.chi2 == pytest.approx(other.chi2, abs=1e-8)
     np.testing.assert_allclose(one.values[[0, 1, 3]], other.values[:3], atol=1e-6)
     np.testing.assert_allclose(one.errors[[0, 1, 3]], other.errors[:3], rtol=1e-5)
+
+
+@pytest.mark.xfail(reason="the measured distribution is an unweighted mean of all inputs")
+def test_input_of_no_weight_changes_nothing():
+    table = prediction(truth(1), "p")
+    values, chosen = table.cross_sections[0, 3], extraction({"p": "normalised"})
+    good = measured("A", table.observables, values, np.diag((0.02 * values) ** 2))
+    useless = measured("B", table.observables, values * [1, 2, 1], np.diag((1e4 * values) ** 2))
+    one, both = (bc.profile(combination(inputs, [table], chosen)) for inputs in ([good], [good, useless]))
+    assert both.values[0].item() == pytest.approx(one.values[0].item(), abs=1e-4)
+    assert both.errors[0].item() == pytest.approx(one.errors[0].item(), rel=1e-4)
+
+
+@pytest.mark.xfail(reason="members are looked for at every scale definition unless the extraction names one")
+def test_variants_of_an_extraction_whose_members_are_at_its_own_scale():
+    pdf = bc.PdfChoice(set="PDF4LHC21_40_pdfas", errors="symmetric_hessian")
+    given = published("8 TeV", pdf=pdf, scales=bc.ScaleChoice(choice="mt"))
+    assert {row.scale_choice for row in bc.prediction_variants(given)} == {"mt", "ht2"}

@@ -213,3 +213,32 @@ def test_extraction_needs_a_quadratic_chi2(change):
         plain = plain.with_chi2("pearson") if change == "pearson" else dataclasses.replace(plain, normalise=True)
     with refused(OptionError, "extraction 'mass' needs a chi2 that is quadratic", "'neyman'"):
         plain.with_extraction("mass")
+
+
+@pytest.mark.xfail(reason="names of theory nuisances are not compared with those of the measurements")
+@pytest.mark.parametrize("name", ["set 1", "level b", "numerical a0"])
+def test_theory_nuisances_share_the_names_of_all_others(name):
+    plain = two_inputs()
+    first = dataclasses.replace(plain.measurements[0], nuisances=(bc.Nuisance(name=name),), responses=np.ones((3, 1)))
+    plain = dataclasses.replace(plain, measurements=(first, *plain.measurements[1:]))
+    with refused(DuplicateNameError, repr(name), "stands twice"):
+        bc.profile(plain.with_extraction(extraction(TWO, errors="symmetric_hessian", numerical_errors=True)))
+
+
+@pytest.mark.xfail(reason="one parameter may be the pole mass of one table and the running mass of another")
+def test_pole_and_running_mass_are_not_one_parameter():
+    plain = two_inputs()
+    running = dataclasses.replace(plain.predictions[1], mass_scheme="running")
+    mixed = dataclasses.replace(plain, predictions=(plain.predictions[0], running))
+    mixed.with_extraction(extraction(TWO, masses={"b": "m_running"}))
+    with refused(OptionError, "extraction 'mass'", "pole", "running"):
+        mixed.with_extraction(extraction(TWO))
+
+
+@pytest.mark.xfail(reason="Minuit's complaint about the limits is what is shown")
+def test_tables_without_a_common_mass_are_named():
+    plain = two_inputs()
+    lower = dataclasses.replace(plain.predictions[1], masses=plain.predictions[1].masses - 30)
+    apart = dataclasses.replace(plain, predictions=(plain.predictions[0], lower))
+    with pytest.raises(bc.BayescombError, match=r"165 to 180.*135 to 150"):
+        bc.profile(apart.with_extraction(extraction(TWO)))

@@ -1,0 +1,82 @@
+"""Parts of a combination: what changes where measurements are left out, or their estimates are set free of each other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bayescomb.descriptions import Observable
+from bayescomb.measurements import Measurement
+
+if TYPE_CHECKING:
+    from bayescomb.inputs import Combination
+
+__all__ = ["kept_fields", "saturated_fields"]
+
+
+def saturated_fields(combination: Combination, names: Collection[str]) -> dict[str, Any]:
+    """Fields of the combination in which every estimate of some measurements has an observable of its own.
+
+    Args:
+        combination: the whole.
+        names: of the measurements.
+    """
+    measurements, observables, used = [], [], set()
+    for m in combination.measurements:
+        if m.name in names:
+            keep = [i for i, n in enumerate(m.nuisances) if not n.free]
+            observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
+            m = dataclasses.replace(
+                m,
+                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
+                nuisances=tuple(m.nuisances[i] for i in keep),
+                responses=m.responses[:, keep],
+                down_responses=None if m.down_responses is None else m.down_responses[:, keep],
+            )
+        else:
+            used |= {o for e in m.estimates for o, factor in e.observables.items() if factor}
+        measurements.append(m)
+    return {
+        "measurements": tuple(measurements),
+        "observables": tuple(o for o in combination.observables if o.name in used) + tuple(observables),
+        "impact_groups": {},
+        "normalise": False,
+        "predictions": (),
+        "extractions": {},
+        "extraction": "",
+    }
+
+
+def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -> dict[str, Any]:
+    """Fields of the combination of some measurements, without what names a nuisance or observable of the others.
+
+    Args:
+        combination: the whole.
+        measurements: those that stay.
+    """
+    names = {n.name for m in measurements for n in m.all_nuisances}
+    used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
+    groups = {key: tuple(n for n in group if n in names) for key, group in combination.impact_groups.items()}
+    statistics = {key: group for key, group in combination.impact_groups.items() if group == ("stat",)}
+    return {
+        "measurements": tuple(measurements),
+        "observables": tuple(o for o in combination.observables if o.name in used),
+        "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
+        "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
+        **_predicting(combination, used),
+    }
+
+
+def _predicting(combination: Combination, observables: Collection[str]) -> dict[str, Any]:
+    """Predictions and extractions that concern nothing but some observables."""
+    predictions = tuple(p for p in combination.predictions if set(p.observables) <= set(observables))
+    names = [p.name for p in predictions]
+    parts = {key: extraction.restricted_to(names) for key, extraction in combination.extractions.items()}
+    extractions = {
+        key: dataclasses.replace(part, drop=tuple(name for name in part.drop if name in observables))
+        for key, part in parts.items()
+        if part is not None
+    }
+    extraction = combination.extraction if combination.extraction in extractions else ""
+    return {"predictions": predictions, "extractions": extractions, "extraction": extraction}

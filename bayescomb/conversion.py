@@ -43,7 +43,8 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False) 
             "NAME.txt for Convino"
         )
         raise OptionError(msg)
-    combination = load(source)
+    # Convino combines; what a model file says of extracting a mass is for the predictions that go with it.
+    combination = load(source, extraction="" if form == ".txt" else None)
     if form != ".txt":
         return write_model(combination, target, overwrite=overwrite)
     from bayescomb.convino_writer import write_convino

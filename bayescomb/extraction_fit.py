@@ -25,6 +25,9 @@ __all__ = ["ExtractionFit", "fit_extraction"]
 FloatArray = NDArray[np.float64]
 
 GAUSS_NEWTON_STEPS = 60
+CROSSING_STEPS = 12
+# Delta chi2 is met to this, so that an error is good to half of it.
+CROSSING_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class ExtractionFit:
     Attributes:
         theta: masses and scales, shape (H,).
         solution: everything reported, linear at the minimum.
-        up, down: signed Delta chi2 = 1 errors, shape (Q,); for what is not in theta the parabolic ones.
+        up, down: signed Delta chi2 = 1 errors of the masses, parabolic ones of all else, shape (Q,).
         chi2: minimum.
     """
 
@@ -143,11 +146,21 @@ def _crossing(chi2: MassChi2, theta: FloatArray, lowest: float, index: int, star
         best = chi2.minimum(moved, fixed=(index,))
         return chi2.evaluate(best)[0] - lowest - 1.0
 
+    # Exact for a parabola, and a few steps for what is nearly one.
+    distance = float(np.clip(start, min(end, 0.0), max(end, 0.0)))
+    for _ in range(CROSSING_STEPS):
+        excess = growth(distance)
+        if abs(excess) < CROSSING_TOLERANCE:
+            return distance
+        step = distance / np.sqrt(1 + excess) if excess > -1 else np.inf
+        if not abs(step) < abs(end):
+            break
+        distance = float(step)
     inner, outer = 0.0, start
     while True:
         outer = float(np.clip(outer, min(end, 0.0), max(end, 0.0)))
         if growth(outer) > 0:
-            return float(brentq(growth, inner, outer, xtol=1e-9, rtol=1e-12))
+            return float(brentq(growth, inner, outer, xtol=1e-6, rtol=1e-9))
         if outer == end:
             msg = (
                 f"chi2 grows by less than 1 up to {theory.masses[index]} = {theta[index] + end:g} GeV, the end of the "

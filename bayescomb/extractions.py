@@ -96,6 +96,9 @@ class ScaleChoice:
                 "within [-1, 1] that holds the nominal value is needed"
             )
             raise RangeError(msg)
+        if self.treatment == "correlated" and abs(self.nominal) == 1:
+            msg = f"{where}: nominal correlation {self.nominal:g} found; use treatment 'common' for scales that are the same"
+            raise RangeError(msg)
         if self.treatment == "correlated" and self.prior != "normal":
             msg = f"{where}: treatment 'correlated' found with a {self.prior} prior; give prior = \"normal\""
             raise OptionError(msg)
@@ -119,8 +122,9 @@ class Extraction:
         numerical_errors: observables are N(T, Delta) with the numerical errors of the prediction, one nuisance per bin,
             instead of T itself.
         degree: of the polynomial in m_t through the masses of the table.
-        drop: observables that are not compared with the prediction (a normalised distribution is still normalised to all
-            its bins; which of its bins would be the redundant one makes no difference and is not asked for).
+        drop: observables that are not compared with the prediction; of a normalised distribution the ratios of the other
+            bins remain.  (Which bin of a normalised distribution is the redundant one makes no difference and is not asked
+            for.)
     """
 
     name: str
@@ -147,6 +151,13 @@ class Extraction:
         object.__setattr__(self, "masses", FrozenMapping(masses))
         object.__setattr__(self, "drop", tuple(self.drop))
         check_names(self.drop, where=f"dropped observables of {where}", allow_empty=True)
+        energies = len(self.distributions)
+        if self.scales.treatment == "correlated" and energies > 1 and self.scales.low * (energies - 1) < -1:
+            msg = (
+                f"scales of {where}: a correlation down to {self.scales.low:g} between each two of {energies} energies "
+                f"found, possible is {-1 / (energies - 1):.3g}"
+            )
+            raise RangeError(msg)
         if not isinstance(self.degree, int) or isinstance(self.degree, bool) or self.degree < 1:
             msg = f"{where}: degree {self.degree!r} found, a whole number from 1 is needed"
             raise OptionError(msg)

@@ -101,7 +101,8 @@ def _postfit(combination: Combination, coefficients: ArrayLike | None) -> Impact
     """Convino's definitions; a group is held at its fitted values and the rest fitted again."""
     fitter = Fitter(combination)
     correlation, _ = fitter.correlation(coefficients)
-    raw = fitter.fit(correlation)
+    # Holding nuisances is the algebra of the tangent for an extraction, so that its total has to be the tangent's too.
+    raw = fitter.fit(correlation, errors="hesse" if combination.extraction else "minos")
 
     def shown(fit: Fit) -> Fit:
         return normalised_fit(combination, fit)[0] if combination.normalise else fit

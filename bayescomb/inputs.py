@@ -168,6 +168,16 @@ class Combination:
                 known_name(name, observables, kind="observable", where=at)
             predicted = [name for p in self.predictions if p.name in extraction.distributions for name in p.observables]
             check_names(predicted, where=f"predicted observables of {at}")
+            schemes: dict[str, set[str]] = {}
+            for prediction in self.predictions:
+                if prediction.name in extraction.masses:
+                    schemes.setdefault(extraction.masses[prediction.name], set()).add(prediction.mass_scheme)
+            for mass, found in schemes.items():
+                if len(found) > 1:
+                    msg = (
+                        f"{at}: {mass!r} is the {' and the '.join(sorted(found))} mass of its predictions; give each a name"
+                    )
+                    raise OptionError(msg)
             names = [o.name for o in self._extracted(extraction)]
             check_names(names + observables + [n.name for n in self.nuisances], where=f"parameters of {at}")
         if self.extraction:

@@ -87,7 +87,17 @@ class MassChi2:
         held = {*self.fixed, *fixed}
         if len(held) == len(start):
             return start
-        minuit = Minuit(lambda theta: self.evaluate(theta)[0], start, grad=lambda theta: self.evaluate(theta)[1])
+        known: dict[bytes, tuple[float, FloatArray]] = {}
+
+        def at(theta: FloatArray) -> tuple[float, FloatArray]:
+            """Minuit asks for value and gradient of a point one after the other."""
+            key = np.asarray(theta).tobytes()
+            if key not in known:
+                known.clear()
+                known[key] = self.evaluate(np.asarray(theta))[:2]
+            return known[key]
+
+        minuit = Minuit(lambda theta: at(theta)[0], start, grad=lambda theta: at(theta)[1])
         minuit.errordef, minuit.print_level, minuit.tol = Minuit.LEAST_SQUARES, 0, MIGRAD_TOLERANCE
         for i, (low, high) in enumerate(zip(self.theory.low, self.theory.high, strict=True)):
             minuit.fixed[i] = i in held

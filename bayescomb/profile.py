@@ -132,7 +132,9 @@ def own_chi2(combination: Combination, correlation: FloatArray) -> float:
     if not any(has_pulls(combination, m) for m in combination.measurements):
         return 0.0
     try:
-        chi2 = Fitter(combination.saturated()).fit(correlation, errors="hesse").chi2
+        saturated = Fitter(combination.saturated())
+        n = len(saturated.family.nuisances)  # without the theory nuisances of an extraction
+        chi2 = saturated.fit(correlation[:n, :n], errors="hesse").chi2
     except (InfeasibleCorrelationError, UnderdeterminedError, FitError):
         return float("nan")
     return chi2 if abs(chi2) > ROUNDING else 0.0

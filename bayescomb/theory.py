@@ -21,8 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.checks import check_names
+from bayescomb.errors import OptionError
 from bayescomb.extractions import Extraction
 from bayescomb.inputs import Combination
+from bayescomb.linear_gaussian import linear_model, solve
 from bayescomb.predictions import Prediction
 from bayescomb.theory_curves import Curves, prediction_curves
 
@@ -158,7 +161,8 @@ def theory(combination: Combination) -> Theory | None:
 
     Raises:
         UnknownNameError: the tables lack a variant that the extraction asks for.
-        OptionError: the degree of the polynomial needs more masses than a table has.
+        OptionError: the degree of the polynomial needs more masses than a table has, or the tables have none in common.
+        DuplicateNameError: a theory nuisance has the name of something else.
     """
     extraction = combination.extraction_in_force
     if extraction is None:
@@ -169,7 +173,7 @@ def theory(combination: Combination) -> Theory | None:
     masses = extraction.mass_parameters
     scales = extraction.scale_parameters
     nuisances = list(dict.fromkeys(name for c in curves for name in c.nuisances))
-    measured = np.linalg.lstsq(combination.design, np.array([e.value for e in combination.estimates]), rcond=None)[0]
+    measured = _measured(combination)
     position = {name: i for i, name in enumerate(names)}
     n = sum(len(p.observables) for p in predictions)
     select, same = np.zeros((len(names), n)), np.zeros((n, n))
@@ -194,6 +198,11 @@ def theory(combination: Combination) -> Theory | None:
         free.append(np.eye(len(names))[i])
         free_names.append(names[i])
     ends = [[(p.masses[0], p.masses[-1]) for p in predictions if extraction.masses[p.name] == m] for m in masses]
+    _check_masses(extraction, masses, ends)
+    taken = [*(o.name for o in combination.results), *(e.name for e in combination.estimates)]
+    taken += [n.name for n in combination.nuisances]
+    fresh = [name for name in free_names if name not in names]
+    check_names([*dict.fromkeys(taken), *nuisances, *fresh], where=f"parameters of extraction {extraction.name!r}")
     width = extraction.scales.width if extraction.scales.prior == "uniform" else np.inf
     return Theory(
         extraction=extraction,
@@ -219,6 +228,20 @@ def theory(combination: Combination) -> Theory | None:
         select=select,
         free=np.array(free).reshape(len(free), len(names)).T,
     )
+
+
+def _measured(combination: Combination) -> FloatArray:
+    """The observables as measured: the combination of the inputs, each with all its uncertainties, without correlations."""
+    model = linear_model(combination)
+    return solve(model, np.eye(len(model.nuisances))).values[: len(combination.observables)]
+
+
+def _check_masses(extraction: Extraction, masses: tuple[str, ...], ends: list[list[tuple[float, float]]]) -> None:
+    for mass, tables in zip(masses, ends, strict=True):
+        if max(low for low, _ in tables) >= min(high for _, high in tables):
+            spans = " and ".join(f"{low:g} to {high:g}" for low, high in tables)
+            msg = f"extraction {extraction.name!r}: the predictions of {mass} have masses {spans} GeV, none in common"
+            raise OptionError(msg)
 
 
 def _repeat(values: list[int], predictions: list[Prediction]) -> IntArray:

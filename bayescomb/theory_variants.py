@@ -65,7 +65,11 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
     rows: list[VariantRow] = []
     for pdf_set, choice in common:
         own = pdf_set == extraction.pdf.set
-        pdf = extraction.pdf if own else dataclasses.replace(extraction.pdf, set=pdf_set, errors="none", alpha_s=())
+        if own and not extraction.pdf.shifts_at:  # other scale definitions may have no members of their own
+            own_pdf = dataclasses.replace(extraction.pdf, shifts_at=extraction.scales.choice)
+        else:
+            own_pdf = extraction.pdf
+        pdf = own_pdf if own else dataclasses.replace(extraction.pdf, set=pdf_set, errors="none", alpha_s=())
         scales = ScaleChoice(choice=choice)
         rows += _rows(combination, dataclasses.replace(extraction, pdf=pdf, scales=scales))
     in_force = (extraction.pdf.set, extraction.scales.choice)

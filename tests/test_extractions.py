@@ -215,7 +215,6 @@ def test_extraction_needs_a_quadratic_chi2(change):
         plain.with_extraction("mass")
 
 
-@pytest.mark.xfail(reason="names of theory nuisances are not compared with those of the measurements")
 @pytest.mark.parametrize("name", ["set 1", "level b", "numerical a0"])
 def test_theory_nuisances_share_the_names_of_all_others(name):
     plain = two_inputs()
@@ -225,7 +224,6 @@ def test_theory_nuisances_share_the_names_of_all_others(name):
         bc.profile(plain.with_extraction(extraction(TWO, errors="symmetric_hessian", numerical_errors=True)))
 
 
-@pytest.mark.xfail(reason="one parameter may be the pole mass of one table and the running mass of another")
 def test_pole_and_running_mass_are_not_one_parameter():
     plain = two_inputs()
     running = dataclasses.replace(plain.predictions[1], mass_scheme="running")
@@ -235,7 +233,6 @@ def test_pole_and_running_mass_are_not_one_parameter():
         mixed.with_extraction(extraction(TWO))
 
 
-@pytest.mark.xfail(reason="Minuit's complaint about the limits is what is shown")
 def test_tables_without_a_common_mass_are_named():
     plain = two_inputs()
     lower = dataclasses.replace(plain.predictions[1], masses=plain.predictions[1].masses - 30)

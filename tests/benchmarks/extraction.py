@@ -1,7 +1,7 @@
 """The mass extraction of ttj_rho at true size: both engines, and the cost of a gradient against the number of nuisances.
 
 Every engine runs in a process of its own, twice: the first compiles with empty caches, the second with what the first left
-on disk.  The whole `bayescomb sample` is timed besides, imports and recovery of all nuisances included.  Nothing is asserted.
+on disk.  The whole `bayescomb sample` is timed besides, imports and recovery of all nuisances included.
 """
 
 import os

@@ -128,6 +128,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
     sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the report")
+    sub = command("theory", "The extracted mass with other predictions side by side.", _theory)
+    settings(sub)
+    json_output(sub)
+    sub = command("sets", "Results under every assumption set.", _sets)
+    settings(sub)
+    json_output(sub)
+    sub.add_argument(
+        "--draws", type=int, default=0, metavar="N", help="sample too, N draws per chain (default: profile only)"
+    )
+    sub.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn)")
+    sub.add_argument("--output", metavar="DIR", type=Path, help="folder for the figures")
     sub = command("convert", "Write a model in another form.", _convert)
     sub.add_argument("target", metavar="OUT", type=Path, help="a folder or NAME.toml (model.toml), or NAME.txt (Convino)")
     sub.add_argument("--overwrite", action="store_true", help="replace files that are there already")
@@ -273,7 +284,22 @@ def _compare(options: argparse.Namespace) -> int:
     posterior = load_posterior(options.posterior)
     result = compare(posterior, profile(require_same_model(posterior, _load_as_sampled(options, posterior))))
     _print(comparison_text(result))
-    _write(comparison_data(result), options.json)
+    data = comparison_data(result)
+    if result.combination.quadratic and not result.combination.normalise:
+        from bayescomb.extraction_export import relevance_data, shares_data
+        from bayescomb.extraction_text import relevance_text, shares_text
+        from bayescomb.relevance import coefficient_relevance
+        from bayescomb.variance import variance_shares
+
+        units = {o.name: o.unit for o in result.combination.results}
+        shares = variance_shares(posterior)
+        data["variance_shares"] = shares_data(shares)
+        _print("\n" + shares_text(shares, units))
+        if "prior" in posterior.children:
+            relevance = coefficient_relevance(posterior)
+            data["relevance"] = relevance_data(relevance)
+            _print("\n" + relevance_text(relevance, units))
+    _write(data, options.json)
     return 0
 
 
@@ -289,6 +315,35 @@ def _report(options: argparse.Namespace) -> int:
     else:
         combination = _load(options)
     _print(str(report(posterior, profile(combination), options.output)))
+    return 0
+
+
+def _theory(options: argparse.Namespace) -> int:
+    from bayescomb.extraction_export import theory_data
+    from bayescomb.extraction_text import envelope_text, quality_text, variants_text
+    from bayescomb.text import header
+    from bayescomb.theory_variants import prediction_variants, scale_envelope
+
+    combination = _load(options)
+    variants, envelope = prediction_variants(combination), scale_envelope(combination)
+    _print("\n\n".join([header(combination), variants_text(variants), envelope_text(envelope), quality_text(combination)]))
+    _write(theory_data(combination, variants, envelope), options.json)
+    return 0
+
+
+def _sets(options: argparse.Namespace) -> int:
+    from bayescomb.extraction_export import sets_data
+    from bayescomb.extraction_text import sets_text
+    from bayescomb.set_comparison import compare_sets
+
+    result = compare_sets(_load(options), draws=options.draws, seed=options.seed)
+    _print(sets_text(result))
+    _write(sets_data(result), options.json)
+    if options.output is not None:
+        from bayescomb.figures_sets import save_set_figures
+
+        for path in save_set_figures(result, options.output):
+            _print(str(path))
     return 0
 
 

@@ -16,6 +16,7 @@ from bayescomb.storage import require_same_model
 __all__ = ["INTERVAL", "Comparison", "compare"]
 
 INTERVAL = 0.68
+SHARES = ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,8 @@ class Comparison:
             coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =
             Var(E[x | r]) and ``coefficient_share`` = Var(E[x | r]) / (their sum), the share of the variance that comes
             from not knowing the coefficients r, each from exact conditional moments; ``coefficient_share_mcse`` its Monte
-            Carlo error.  What rests on the model being linear is absent where it is not, or is normalised.
+            Carlo error.  What rests on the model being linear is absent where it is not, or is normalised; of an
+            extraction the shares of the masses are there, from the tangent at each draw, and NaN for all else.
     """
 
     combination: Combination
@@ -74,7 +76,12 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
             "hdi_high": float(hdi[1]),
             "mcse_mean": float(az.mcse(values.to_numpy(), method="mean")),
         }
-        rows.append(row if conditional is None else row | _gaussian_at_nominal(value, error) | _shares(conditional, name))
+        if conditional is not None and not combination.extraction:
+            row |= _gaussian_at_nominal(value, error)
+        if conditional is not None:
+            known = name in conditional["parameter"].to_numpy()
+            row |= _shares(conditional, name) if known else dict.fromkeys(SHARES, float("nan"))
+        rows.append(row)
     table = xr.Dataset({key: ("parameter", [row[key] for row in rows]) for key in rows[0]}, {"parameter": names})
     units = fit.values["unit"].to_numpy()
     return Comparison(combination=combination, table=table.assign_coords(unit=("parameter", units)))

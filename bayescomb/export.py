@@ -20,10 +20,11 @@ from bayescomb.profile import ProfileResult, profile
 from bayescomb.scan import ScanPoint, ScanResult
 from bayescomb.storage import combination_of
 
-__all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data"]
+__all__ = ["comparison_data", "header_data", "impact_data", "posterior_data", "profile_data", "scan_data"]
 
 
-def _header(combination: Combination) -> dict[str, Any]:
+def header_data(combination: Combination) -> dict[str, Any]:
+    """What every JSON file says of the model and its settings."""
     return {
         "model": combination.name,
         "assumptions": combination.assumptions,
@@ -54,7 +55,7 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         at = {"parameter": name}
         nuisances[name] = {"pull": float(fit.values.sel(at)), "constraint": float(fit.errors.sel(at)), "free": True}
     data = {
-        **_header(fit.combination),
+        **header_data(fit.combination),
         "chi2": _finite(fit.chi2),
         "ndf": fit.ndf,
         "p_value": fit.p_value,
@@ -135,7 +136,7 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
 
     flat = np.array([draws[name].to_numpy().ravel() for name in names])
     return {
-        **_header(combination),
+        **header_data(combination),
         **_goodness(combination),
         "determinant_of_weights": _determinant(combination, included=True),
         "correlations": posterior.attrs["correlations"],
@@ -197,7 +198,7 @@ def scan_data(result: ScanResult) -> dict[str, Any]:
                 for p in row.half_shift["parameter"].to_numpy()
             }
         rows.append(entry)
-    return {**_header(result.combination), "scan": rows}
+    return {**header_data(result.combination), "scan": rows}
 
 
 def _scan_point(point: ScanPoint) -> dict[str, Any]:
@@ -224,7 +225,7 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
     }
     groups = {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()}
     data = {
-        **_header(result.combination),
+        **header_data(result.combination),
         "definition": result.definition,
         "impacts": groups | sources | whole,
         "groups": groups,
@@ -242,7 +243,7 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
         str(p): {str(key): float(table[key].sel(parameter=p)) for key in table.data_vars}
         for p in table["parameter"].to_numpy()
     }
-    return {**_header(comparison.combination), "interval": INTERVAL, "parameters": parameters}
+    return {**header_data(comparison.combination), "interval": INTERVAL, "parameters": parameters}
 
 
 def _mapping(values: xr.DataArray, dim: str) -> dict[str, float]:

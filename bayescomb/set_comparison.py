@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,9 @@ class SetResult:
         name, description: of the set.
         combined: profile of the observables, nothing extracted; ``None`` if nominal is infeasible.
         extracted: profile of the extraction in force; ``None`` without one.
-        impacts: on the observables, by source and group.
+        impacts: on the observables, by nuisance and, held together at their fitted values, by group of sources.  With this
+            definition the sources of one experiment have an impact on the bins of another through their correlations,
+            although the bins of the other determine nothing else.
         statements: feasibility of its blocks.
         posterior: mean and standard deviation of every result with the coefficients sampled (``mean``, ``sd``, dim
             ``parameter``); ``None`` if nothing was sampled.
@@ -126,6 +129,19 @@ def compare_sets(
     return SetComparison(combination=combination, sets=tuple(_result(c, summary(c)) for c in chosen))
 
 
+def grouped(combination: Combination) -> Combination:
+    """The combination with the groups of its sources as impact groups, where it states none of its own."""
+    if combination.impact_groups:
+        return combination
+    group_of = {s.name: s.group for s in combination.sources}
+    groups: dict[str, list[str]] = {}
+    for nuisance in combination.nuisances:
+        group = group_of.get(nuisance.source, "")
+        if group:
+            groups.setdefault(group, []).append(nuisance.name)
+    return dataclasses.replace(combination, impact_groups={key: tuple(names) for key, names in groups.items()})
+
+
 def _result(combination: Combination, posterior: xr.Dataset | None) -> SetResult:
     chosen = combination.assumption_set
     observables = combination.with_extraction("")
@@ -149,7 +165,7 @@ def _result(combination: Combination, posterior: xr.Dataset | None) -> SetResult
         description=chosen.description,
         combined=combined,
         extracted=extracted,
-        impacts=impacts(observables),
+        impacts=impacts(grouped(observables), definition="postfit"),
         statements=statements,
         posterior=posterior,
     )

@@ -263,7 +263,7 @@ def comparison_text(comparison: Comparison) -> str:
         for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
             mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))
             rows.append(["", label, f"{mean:.4f}", f"{sd:.4f}", f"{median:.4f}", f"{low:.4f} to {high:.4f}"])
-        if not exact:
+        if np.isnan(row.get("coefficient_share", np.nan)):
             continue
         shares.append(
             f"{name}: sd^2 = E[Var|r] + Var(E|r) = {row['mean_of_variance']:.5f} + {row['variance_of_mean']:.5f} {unit}^2; "

@@ -1,0 +1,150 @@
+"""Text of predictions side by side, of which correlation matters, of shares of the variance and of assumption sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from bayescomb.inputs import Combination
+from bayescomb.set_comparison import SetComparison, SetResult
+from bayescomb.text import THOUSANDTH, header, table, with_unit
+from bayescomb.theory_curves import interpolation_quality
+from bayescomb.theory_variants import VariantRow
+
+__all__ = ["envelope_text", "quality_text", "relevance_text", "sets_text", "shares_text", "variants_text"]
+
+
+def variants_text(rows: Sequence[VariantRow]) -> str:
+    """One line per PDF set and scale definition."""
+    cells = [["prediction", "mass", "value [GeV]", "shift [GeV]", "chi2", "ndf"]]
+    for row in rows:
+        factors = "" if row.mu_r == row.mu_f == 1 else f" x ({row.mu_r:g}, {row.mu_f:g})"
+        name = f"{row.pdf_set}, scale {row.scale_choice}{factors}"
+        if row.value is None or row.error is None or row.chi2 is None:
+            cells.append([name, row.mass, "none: no minimum", "", "", ""])
+            continue
+        shift = "" if row.shift is None else f"{row.shift:+.3f}"
+        cells.append([name, row.mass, f"{row.value:.3f} +- {row.error:.3f}", shift, f"{row.chi2:.2f}", str(row.ndf)])
+    return table(cells)
+
+
+def envelope_text(rows: Sequence[VariantRow]) -> str:
+    """The seven points, and the largest shifts up and down of each mass."""
+    lines = [variants_text(rows)]
+    for mass in dict.fromkeys(row.mass for row in rows):
+        shifts = [row.shift for row in rows if row.mass == mass and row.shift is not None]
+        missing = sum(row.mass == mass and row.shift is None for row in rows)
+        note = f"; {missing} points have no minimum inside the predicted masses" if missing else ""
+        lines.append(f"envelope of {mass}: {max([0.0, *shifts]):+.3f} {min([0.0, *shifts]):+.3f} GeV{note}")
+    return "\n".join(lines)
+
+
+def quality_text(combination: Combination) -> str:
+    """Residuals of the polynomials in the mass, in per mille of the cross section."""
+    extraction = combination.extraction_in_force
+    if extraction is None:
+        return ""
+    cells = [["polynomial in the mass, per mille", "residual", "one inner mass left out", "numerical error"]]
+    for prediction in combination.predictions:
+        if prediction.name in extraction.distributions:
+            quality = interpolation_quality(prediction, extraction)
+            inner = quality["left_out"].isel(m_t=slice(1, -1))
+            sizes = (abs(quality["residual"]).max(), abs(inner).max(), quality["mc_error"].max())
+            cells.append([prediction.name, *(f"{1000 * float(size):.3f}" for size in sizes)])
+    return table(cells)
+
+
+def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
+    """Each coefficient: prior, posterior, information, effect; the largest share first."""
+    parameters = [str(p) for p in relevance["parameter"].to_numpy()]
+    heading = ["coefficient", "prior", "posterior", "information [bit]"]
+    for p in parameters:
+        unit = THOUSANDTH.get(units.get(p, ""), f"1e-3 {units.get(p, '')}".strip())
+        heading += [f"d{p}/dr [{unit}]", f"share of Var({p}) [%]"]
+    order = np.argsort(-abs(relevance["share"]).sum("parameter").to_numpy())
+    cells = [heading]
+    for i in order:
+        row = relevance.isel(coefficient=int(i))
+        line = [
+            str(row["title"].item()),
+            *(f"{float(row[f'{k}_mean']):.3f} +- {float(row[f'{k}_sd']):.3f}" for k in ("prior", "posterior")),
+            f"{float(row['information']):+.3f} +- {float(row['information_error']):.3f}",
+        ]
+        for p in parameters:
+            line += [
+                f"{1000 * float(row['slope'].sel(parameter=p)):+.1f}",
+                f"{100 * float(row['share'].sel(parameter=p)):+.3f}",
+            ]
+        cells.append(line)
+    return "which correlation matters:\n" + table(cells)
+
+
+def shares_text(shares: xr.Dataset, units: dict[str, str]) -> str:
+    """Parts of the variance with their sum; coefficients of less than a per mille in one line."""
+    blocks = []
+    for p in shares["parameter"].to_numpy():
+        unit = units.get(str(p), "")
+        at = shares.sel(parameter=p)
+        kinds = at["kind"].to_numpy()
+        cells = [[f"part of Var({p})", with_unit("variance", f"{unit}^2" if unit else ""), "share [%]"]]
+        small, count = np.zeros(2), 0
+        for i, part in enumerate(at["part"].to_numpy()):
+            variance, share = float(at["variance"][i]), float(at["share"][i])
+            if kinds[i] == "coefficient" and abs(share) < 1e-3:
+                small += (variance, share)
+                count += 1
+                continue
+            label = f"coefficient {part}" if kinds[i] == "coefficient" else str(part)
+            cells.append([label, f"{variance:.6f}", f"{100 * share:.2f}"])
+        if count:
+            cells.append([f"{count} other coefficients", f"{small[0]:.6f}", f"{100 * small[1]:.2f}"])
+        total = float(at["variance"].sum())
+        cells.append(["total", f"{total:.6f}", f"{100 * float(at['share'].sum()):.2f}"])
+        blocks.append(table(cells))
+    return "shares of the posterior variance:\n" + "\n".join(blocks)
+
+
+def sets_text(comparison: SetComparison) -> str:
+    """Results under every set, fixed and with priors, feasibility of the blocks, impacts by group."""
+    values = comparison.table()
+    sampled = bool(np.isfinite(values["mean"]).any())
+    names = [row.name for row in comparison.sets]
+    lines = [header(comparison.combination)]
+    for key, spread, label in (
+        ("value", "error", "profile at nominal coefficients"),
+        ("mean", "sd", "posterior with priors"),
+    ):
+        if key == "mean" and not sampled:
+            continue
+        cells = [[label, *names]]
+        for p, unit in zip(values["parameter"].to_numpy(), values["unit"].to_numpy(), strict=True):
+            pairs = [[float(values[k].sel(assumptions=n, parameter=p)) for k in (key, spread)] for n in names]
+            cells.append([with_unit(str(p), str(unit)), *(_pair(*pair) for pair in pairs)])
+        lines += ["", table(cells)]
+    for row in comparison.sets:
+        lines += ["", f"set {row.name!r}: {row.description}".rstrip(": "), *_set_lines(row)]
+    return "\n".join(lines)
+
+
+def _pair(value: float, spread: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f} +- {spread:.3f}"
+
+
+def _set_lines(row: SetResult) -> list[str]:
+    lines = [f"infeasible: {row.problem}"] if row.problem else []
+    lines += [f"  {statement.text}" for statement in row.statements]
+    if row.impacts is not None and row.impacts.groups.sizes["group"]:
+        groups = row.impacts.groups
+        parameters = [str(p) for p in groups["parameter"].to_numpy()]
+        cells = [["impact in percent of the value, held", *parameters]]
+        fit = row.combined
+        assert fit is not None  # there are impacts only where there is a fit
+        sizes = {p: abs(float(fit.values.sel(parameter=p))) for p in parameters}
+        tables = [(str(g), groups.sel(group=g)) for g in groups["group"].to_numpy()]
+        tables += [("statistics", row.impacts.statistics), ("total", row.impacts.total)]
+        for label, impact in tables:
+            cells.append([label, *(f"{100 * float(impact.sel(parameter=p)) / sizes[p]:.2f}" for p in parameters)])
+        lines.append(table(cells))
+    return lines

@@ -240,7 +240,7 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
     """The comparison table, one entry per parameter."""
     table = comparison.table
     parameters = {
-        str(p): {str(key): float(table[key].sel(parameter=p)) for key in table.data_vars}
+        str(p): {str(key): _finite(float(table[key].sel(parameter=p))) for key in table.data_vars}
         for p in table["parameter"].to_numpy()
     }
     return {**header_data(comparison.combination), "interval": INTERVAL, "parameters": parameters}

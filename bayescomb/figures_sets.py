@@ -126,7 +126,7 @@ def draw_ratios(
     ax.axvline(1, color=COLOURS["prior"], linewidth=0.8, zorder=0)
     set_rows(ax, list(observables))
     ax.set_xlabel(f"value over that in the set {plain(names[0])!r}")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=min(len(names), 4), frameon=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, frameon=False)
     return ax
 
 
@@ -144,8 +144,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
     titles = {o.name: o.title or o.name for o in combination.results}
     units = {o.name: o.unit for o in combination.results}
     sampled = bool(np.isfinite(table["mean"]).any())
-    note = figure_note(combination)
-    figures: dict[str, Figure] = {}
+    figures: dict[str, tuple[Figure, str]] = {}
     with figure_style():
         for mass in (o.name for o in combination.headline) if combination.extraction else ():
             at = table.sel(parameter=mass)
@@ -158,7 +157,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
                 unit=units[mass],
                 ax=figure.subplots(),
             )
-            figures[f"sets_{mass}".replace(" ", "")] = figure
+            figures[f"sets_{mass}".replace(" ", "")] = (figure, figure_note(combination))
         bins = table.sel(parameter=[o.name for o in combination.observables])
         figure = Figure(figsize=(7.2, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
         draw_ratios(
@@ -168,13 +167,13 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
             errors=bins["error"].to_numpy(),
             ax=figure.subplots(),
         )
-        figures["sets_observables"] = figure
+        figures["sets_observables"] = (figure, figure_note(combination.with_extraction("")))
         paths = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for name, figure in figures.items():
+            for name, (figure, note) in figures.items():
                 if note:
-                    figure.text(0.995, 0.995, note, ha="right", va="top", fontsize=8, color="#b00020")
+                    figure.text(0.01, 0.01, note, ha="left", va="bottom", fontsize=8, color="#b00020")
                 for ending in ("pdf", "png"):
                     beside, path = folder / f".{name}.{ending}.part", folder / f"{name}.{ending}"
                     figure.savefig(beside, format=ending, dpi=150)

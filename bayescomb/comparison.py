@@ -41,6 +41,11 @@ class Comparison:
     @property
     def exact(self) -> bool:
         """Whether the model is linear, so that the posterior at nominal and the variance shares are in the table."""
+        return "nominal_mean" in self.table
+
+    @property
+    def shared(self) -> bool:
+        """Whether the shares of the variance are in the table, of an extraction those of its masses."""
         return "coefficient_share" in self.table
 
 

@@ -37,7 +37,7 @@ def _observables(coefficients: dict[str, float]) -> str:
 
 
 def _estimates(results: Results) -> Table:
-    own, units = results.estimates, {o.name: o.unit for o in results.parameters}
+    own, units = results.estimates, {o.name: o.unit for o in results.combination.observables}
     rows: list[dict[str, Any]] = []
     index = 0
     for measurement in results.combination.measurements:

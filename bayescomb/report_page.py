@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note
 from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift
 from bayescomb.rounding import fixed, interval_text, signed_errors, significant, with_error
@@ -18,6 +19,10 @@ __all__ = ["page_context", "symbol"]
 
 # More parameters than this are in tables only.
 MAX_SENTENCES: Final = 3
+
+
+# A p-value below this is called poor.
+POOR_FIT: Final = 0.05
 
 
 def symbol(name: str) -> Markup:
@@ -51,6 +56,9 @@ def page_context(results: Results) -> dict[str, Any]:
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
         "costs": _costs(results),
+        "caveats": [note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
+        "extraction": extraction_sentence(combination),
+        "poor": fit.p_value is not None and fit.p_value < POOR_FIT,
         "linear": combination.quadratic and not combination.normalise,
         "compatibility": [
             {
@@ -128,9 +136,9 @@ def _headlines(results: Results) -> list[dict[str, str]]:
             "title": parameter.title,
             "profile": with_error(value, error, unit=parameter.unit),
             "asymmetric": ""
-            if results.combination.quadratic or results.combination.normalise
+            if (results.combination.quadratic and not results.combination.extraction) or results.combination.normalise
             else signed_errors(float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at)), error=error),
-            "parts": with_error(value, error, statistical, systematic, labels=("", "stat", "syst")).split(" ± ", 2)[2],
+            "parts": _parts(results, parameter.name, value, error, statistical, systematic),
             "posterior": "",
             "interval": "",
         }
@@ -142,9 +150,19 @@ def _headlines(results: Results) -> list[dict[str, str]]:
     return lines
 
 
+def _parts(results: Results, name: str, value: float, error: float, statistical: float, systematic: float) -> str:
+    """The parts of an error, of an extraction with that of theory."""
+    sizes = [error, statistical, systematic]
+    labels: tuple[str, ...] = ("", "stat", "syst")
+    if results.combination.extraction:
+        sizes.append(float(results.fit.theory_errors.sel(parameter=name)))
+        labels = (*labels, "theory")
+    return with_error(value, *sizes, labels=labels).split(" ± ", 2)[2]
+
+
 def _costs(results: Results) -> list[dict[str, str]]:
     """What not knowing the coefficients costs each parameter."""
-    if results.comparison is None or not results.comparison.exact:
+    if results.comparison is None or not results.comparison.shared:
         return []
     costs = []
     for parameter in results.parameters:

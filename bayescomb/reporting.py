@@ -14,8 +14,10 @@ import xarray as xr
 
 from bayescomb.errors import OutputError
 from bayescomb.export import comparison_data, impact_data, profile_data, scan_data
+from bayescomb.figures_sets import figure_note
 from bayescomb.figures_style import figure_style
 from bayescomb.profile import ProfileResult
+from bayescomb.report_extraction_tables import extraction_tables
 from bayescomb.report_figures import report_figures
 from bayescomb.report_input_tables import input_tables
 from bayescomb.report_page import page_context, symbol
@@ -125,8 +127,11 @@ def _write(results: Results, folder: Path) -> None:
     for name in SUFFIXES:
         (folder / name).mkdir()
     figures: dict[str, list[dict[str, str]]] = {}
+    note = figure_note(results.combination)
     with figure_style():
         for item in report_figures(results):
+            if note:
+                item.figure.text(0.005, 0.005, note, ha="left", va="bottom", fontsize=7.5, color="#b00020")
             path = folder / "figures" / f"{item.name}.png"
             item.figure.savefig(path, dpi=PNG_DPI)
             item.figure.set_layout_engine("none")  # the layout is worked out once and kept for both files
@@ -134,7 +139,7 @@ def _write(results: Results, folder: Path) -> None:
             data = base64.b64encode(path.read_bytes()).decode("ascii")
             entry = {"name": item.name, "caption": item.caption, "data": data}
             figures.setdefault(item.kind, []).append(entry)
-    tables = input_tables(results) | result_tables(results)
+    tables = input_tables(results) | result_tables(results) | extraction_tables(results)
     for table in tables.values():
         if table.rows:
             write_table(table, folder / "tables", results.combination)

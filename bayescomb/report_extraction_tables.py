@@ -1,0 +1,201 @@
+"""Tables of the report for an extraction: other predictions, goodness of fit; and what the variance comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from bayescomb.errors import BayescombError
+from bayescomb.extractions import Extraction, ScaleChoice
+from bayescomb.inputs import Combination
+from bayescomb.profile import profile
+from bayescomb.relevance import coefficient_relevance
+from bayescomb.report_results import Results
+from bayescomb.report_tables import Table, fixed_column, number_column, text_column
+from bayescomb.rounding import significant
+from bayescomb.theory_curves import interpolation_quality
+from bayescomb.theory_variants import VariantRow, prediction_variants, scale_envelope
+from bayescomb.variance import variance_shares
+
+__all__ = ["extraction_tables"]
+
+
+def extraction_tables(results: Results) -> dict[str, Table]:
+    """Tables by name; without rows where they do not apply."""
+    combination = results.combination
+    extraction = combination.extraction_in_force
+    tables = [_shares(results), _relevance(results)]
+    if extraction is None:
+        empty = ("prediction_variants", "scale_envelope", "interpolation", "theory_fit")
+        tables += [Table(name=name, title="", rows=[], columns=[]) for name in empty]
+    else:
+        tables += [
+            _variants(
+                prediction_variants(combination),
+                "prediction_variants",
+                "The mass with other PDF sets and scale definitions, scales fixed; shift from the one in force.",
+            ),
+            _variants(
+                scale_envelope(combination),
+                "scale_envelope",
+                "The mass at the seven points of the usual scale variation; shift from the centre.",
+            ),
+            _interpolation(combination, extraction),
+            _theory_fit(combination, extraction),
+        ]
+    return {table.name: table for table in tables}
+
+
+def _variants(found: tuple[VariantRow, ...], name: str, title: str) -> Table:
+    rows = [dataclasses.asdict(row) for row in found]
+    columns = [
+        text_column("PDF set", "pdf_set"),
+        text_column("scale", "scale_choice"),
+        fixed_column("μ_R factor", "mu_r", 1),
+        fixed_column("μ_F factor", "mu_f", 1),
+        text_column("mass", "mass"),
+        fixed_column("value [GeV]", "value", 2),
+        fixed_column("uncertainty [GeV]", "error", 2),
+        fixed_column("shift [GeV]", "shift", 2, sign=True),
+        fixed_column("χ²", "chi2", 1),
+        fixed_column("degrees of freedom", "ndf", 0),
+    ]
+    return Table(name=name, title=title, rows=rows, columns=columns)
+
+
+def _interpolation(combination: Combination, extraction: Extraction) -> Table:
+    rows: list[dict[str, Any]] = []
+    for prediction in combination.predictions:
+        if prediction.name not in extraction.distributions:
+            continue
+        quality = interpolation_quality(prediction, extraction)
+        for observable in quality["observable"].to_numpy():
+            at = quality.sel(observable=observable)
+            rows.append(
+                {
+                    "prediction": prediction.name,
+                    "observable": str(observable),
+                    "residual": 1000 * float(abs(at["residual"]).max()),
+                    "left_out": 1000 * float(abs(at["left_out"].isel(m_t=slice(1, -1))).max()),
+                    "mc_error": 1000 * float(at["mc_error"].max()),
+                }
+            )
+    columns = [
+        text_column("prediction", "prediction"),
+        text_column("observable", "observable"),
+        fixed_column("largest residual [‰]", "residual", 3),
+        fixed_column("one inner mass left out [‰]", "left_out", 3),
+        fixed_column("numerical error [‰]", "mc_error", 1),
+    ]
+    title = f"Polynomials of degree {extraction.degree} in the mass against the tables, per mille of the cross section."
+    return Table(name="interpolation", title=title, rows=rows, columns=columns)
+
+
+def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
+    """Chi2 as theory uncertainties are added one after the other."""
+    plain = dataclasses.replace(
+        extraction,
+        pdf=dataclasses.replace(extraction.pdf, errors="none", alpha_s=()),
+        scales=dataclasses.replace(extraction.scales, treatment="fixed", prior="uniform"),
+        numerical_errors=False,
+    )
+    pdf = dataclasses.replace(plain, pdf=extraction.pdf, numerical_errors=extraction.numerical_errors)
+    free = ScaleChoice(choice=extraction.scales.choice, treatment="common")
+    scales = dataclasses.replace(pdf, scales=free)
+    rows = []
+    cases = (
+        ("central prediction, no theory uncertainty", plain),
+        ("with PDF members and numerical errors", pdf),
+        ("with common scales as parameters too", scales),
+    )
+    for label, chosen in cases:
+        row: dict[str, Any] = {"theory": label}
+        try:
+            fit = profile(combination.with_extraction(chosen))
+        except BayescombError as error:
+            rows.append(row | {"chi2": None, "ndf": None, "p_value": None, "problem": str(error)})
+            continue
+        rows.append(row | {"chi2": fit.chi2, "ndf": fit.ndf, "p_value": fit.p_value, "problem": ""})
+    columns = [
+        text_column("theory", "theory"),
+        fixed_column("χ²", "chi2", 1),
+        fixed_column("degrees of freedom", "ndf", 0),
+        number_column("p-value", "p_value", lambda value: "undefined" if value is None else significant(value, 2)),
+    ]
+    title = "Goodness of fit, and what theory uncertainties do to it."
+    return Table(name="theory_fit", title=title, rows=rows, columns=columns)
+
+
+def _divisible(results: Results) -> bool:
+    combination = results.combination
+    return results.draws is not None and combination.quadratic and not combination.normalise
+
+
+def _shares(results: Results) -> Table:
+    rows: list[dict[str, Any]] = []
+    if _divisible(results) and results.tree is not None:
+        shares = variance_shares(results.tree)
+        kinds = shares["kind"].to_numpy()
+        for p in shares["parameter"].to_numpy():
+            at = shares.sel(parameter=p)
+            order = sorted(range(len(kinds)), key=lambda i: (kinds[i] == "coefficient", kinds[i] == "remainder"))
+            rows += [
+                {
+                    "parameter": str(p),
+                    "part": str(at["part"].to_numpy()[i]),
+                    "kind": str(kinds[i]),
+                    "variance": float(at["variance"][i]),
+                    "share": 100 * float(at["share"][i]),
+                }
+                for i in order
+            ]
+            total = float(at["variance"].sum())
+            rows.append({"parameter": str(p), "part": "total", "kind": "sum", "variance": total, "share": 100.0})
+    shown = [i for i, row in enumerate(rows) if row["kind"] != "coefficient" or abs(row["share"]) >= 0.1]
+    columns = [
+        text_column("parameter", "parameter"),
+        text_column("part", "part"),
+        text_column("kind", "kind"),
+        number_column("variance [unit²]", "variance", lambda value: "" if value is None else significant(value)),
+        fixed_column("share [%]", "share", 2, sign=True),
+    ]
+    title = (
+        "Shares of the posterior variance. Statistics, groups and theory divide E[Var(x | r)], coefficients Var(E[x | r]); "
+        "the remainder is curvature of the prediction and Monte Carlo error. Coefficients below 0.1 % are in the files."
+    )
+    return Table(name="variance_shares", title=title, rows=rows, columns=columns, on_page=shown)
+
+
+def _relevance(results: Results) -> Table:
+    rows: list[dict[str, Any]] = []
+    names: list[str] = []
+    if _divisible(results) and results.tree is not None and "prior" in results.tree.children:
+        table = coefficient_relevance(results.tree)
+        names = [str(p) for p in table["parameter"].to_numpy()]
+        scalars = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
+        order = np.argsort(-abs(table["share"]).sum("parameter").to_numpy())
+        for i in order:
+            at = table.isel(coefficient=int(i))
+            row: dict[str, Any] = {"coefficient": str(at["coefficient"].item()), "title": str(at["title"].item())}
+            row |= {key: float(at[key]) for key in scalars}
+            for p in names:
+                slope = float(at["slope"].sel(parameter=p))
+                row |= {f"slope[{p}]": slope if np.isfinite(slope) else None}
+                row |= {f"share[{p}]": 100 * float(at["share"].sel(parameter=p))}
+            rows.append(row)
+    columns = [
+        text_column("coefficient", "title"),
+        fixed_column("prior mean", "prior_mean", 2),
+        fixed_column("prior sd", "prior_sd", 2),
+        fixed_column("posterior mean", "posterior_mean", 2),
+        fixed_column("posterior sd", "posterior_sd", 2),
+        fixed_column("information [bit]", "information", 3, sign=True),
+        fixed_column("±", "information_error", 3),
+    ]
+    for p in names:
+        columns.append(fixed_column(f"d{p}/dr [unit]", f"slope[{p}]", 3, sign=True))
+        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", 3, sign=True))
+    title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
+    return Table(name="relevance", title=title, rows=rows, columns=columns)

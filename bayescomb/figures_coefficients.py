@@ -79,7 +79,7 @@ def draw_coefficients(
     reach = max(0.05, float(np.nanmax(np.abs([*low, *high, 0.0]))))
     ax.set_xlim(min(float(low.min(initial=0.0)), 0.0) - 0.08 * reach, float(high.max(initial=0.0)) + 0.08 * reach)
     ax.set_xlabel("correlation coefficient")
-    ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)  # long names take the left side
     return ax
 
 

@@ -16,7 +16,7 @@ from bayescomb.toml_values import check_keys, entries, flag, text, texts
 
 __all__ = ["read_extractions", "read_predictions"]
 
-PREDICTION_KEYS: Final = ("name", "table", "observables", "order", "mass_scheme", "per_bin_width")
+PREDICTION_KEYS: Final = ("name", "table", "observables", "order", "mass_scheme", "per_bin_width", "variable")
 EXTRACTION_KEYS: Final = (
     "name", "title", "distributions", "masses", "pdf", "scales", "numerical_errors", "degree", "drop",
 )  # fmt: skip
@@ -43,6 +43,7 @@ def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Predictio
                     order=text(entry, "order", where=place),
                     mass_scheme=text(entry, "mass_scheme", where=place, default="pole"),
                     per_bin_width=flag(entry, "per_bin_width", where=place),
+                    variable=text(entry, "variable", where=place, default=""),
                 )
             )
     check_names([p.name for p in found], where=f"{path}: predictions", allow_empty=True)

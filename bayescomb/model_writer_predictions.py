@@ -50,6 +50,7 @@ def prediction_tables(
                 "order": prediction.order,
                 "mass_scheme": prediction.mass_scheme,
                 "per_bin_width": prediction.per_bin_width or None,
+                "variable": prediction.variable or None,
             }
         )
     return tables

@@ -30,6 +30,7 @@ def read_prediction(
     order: str,
     mass_scheme: str = "pole",
     per_bin_width: bool = False,
+    variable: str = "",
 ) -> Prediction:
     """Read a table with the columns :data:`COLUMNS`, in any order of rows.
 
@@ -40,6 +41,7 @@ def read_prediction(
         order: perturbative order.
         mass_scheme: ``"pole"`` or ``"running"``.
         per_bin_width: whether the observables are divided by the width of their bin.
+        variable: what is binned, for figures.
 
     Raises:
         FileFormatError: a column or row is missing, there is more than one energy, or the number of bins is not that of
@@ -97,6 +99,7 @@ def read_prediction(
             mass_scheme=mass_scheme,
             energy_tev=energies.pop(),
             per_bin_width=per_bin_width,
+            variable=variable,
             bins=np.array(list(bins))[by_edge],
             masses=np.array(list(masses))[by_mass],
             variants=tuple(variants),

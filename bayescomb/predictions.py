@@ -57,6 +57,7 @@ class Prediction:
         cross_sections: pb, shape (V, M, B), positive.
         mc_errors: their numerical errors in pb, shape (V, M, B).
         table: name of the file they come from.
+        variable: what is binned, with its unit, for figures.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Prediction:
     cross_sections: FloatArray
     mc_errors: FloatArray
     table: str = ""
+    variable: str = ""
 
     def __post_init__(self) -> None:
         where = f"prediction {self.name!r}"

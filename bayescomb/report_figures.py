@@ -13,6 +13,7 @@ from bayescomb.comparison import Comparison
 from bayescomb.figures import draw_correlation_matrix, draw_impacts, draw_inputs, draw_posterior, draw_pulls, draw_ranks
 from bayescomb.figures_style import figure_style, math_name
 from bayescomb.inputs import Observable
+from bayescomb.report_bins import bin_figures
 from bayescomb.report_coefficient_figures import coefficient_figure, scan_curve_figure, scan_shift_figure
 from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels, symbol_of
 from bayescomb.report_results import Results, moves, parameter_covariance
@@ -43,6 +44,8 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
             yield scan_curve_figure(results)
         for parameter in results.parameters[:MAX_FORESTS]:
             yield _impacts(results, parameter)
+        if results.combination.extraction:
+            yield from bin_figures(results.fit)
         if results.combination.assumption_set.coefficients:
             yield coefficient_figure(results)
         if leading_pulls(results.nuisances):

@@ -14,8 +14,10 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from bayescomb.checks import check_choice
+from bayescomb.correlation import NuisanceBlock
 from bayescomb.curved_plan import CurvedPlan
 from bayescomb.errors import OptionError
 from bayescomb.extraction_model import extraction_start, level_variables, theta_variables
@@ -213,26 +215,31 @@ def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any) -> Any:
     model.add_coord("nuisance", list(family.nuisances))
     initial = plan.correlation(plan.initial[None])[0]
     sampled = {int(c): i for i, c in enumerate(plan.sampled)}
-    pieces, order, ranks = [], [], []
+    pieces: list[tuple[NuisanceBlock, FloatArray]] = []
+    fixed: list[FloatArray] = []
+    fixed_order: list[NDArray[np.intp]] = []
     for block in family.blocks:
-        basis = face_basis(initial[np.ix_(block.nuisances, block.nuisances)])
-        order.append(block.nuisances)
-        ranks.append(basis.shape[1])
-        pieces.append((block, basis))
-    white = pm.Normal("white_nuisance", shape=sum(ranks))
-    parts, start = [], 0
-    for (block, basis), rank in zip(pieces, ranks, strict=True):
-        inner = basis.T @ plan.fixed_correlation[np.ix_(block.nuisances, block.nuisances)] @ basis
-        active = [c for c in block.coefficients if int(c) in sampled]
-        own = white[start : start + rank]
-        start += rank
-        if not active:
-            parts.append(pt.dot(basis @ np.linalg.cholesky(inner), own))
-            continue
-        matrix: Any = pt.as_tensor(inner)
-        for c in active:
-            pattern = family.pattern(int(c))[np.ix_(block.nuisances, block.nuisances)]
-            matrix = matrix + rho[sampled[int(c)]] * (basis.T @ pattern @ basis)
+        inside = np.ix_(block.nuisances, block.nuisances)
+        basis = face_basis(initial[inside])
+        if any(int(c) in sampled for c in block.coefficients):
+            pieces.append((block, basis))
+        else:
+            fixed.append(basis @ np.linalg.cholesky(basis.T @ plan.fixed_correlation[inside] @ basis))
+            fixed_order.append(block.nuisances)
+    # All that no sampled coefficient touches in one product: hundreds of nodes would take minutes to compile.
+    factor = np.asarray(block_diag(*fixed)) if fixed else np.zeros((0, 0))
+    white = pm.Normal("white_nuisance", shape=factor.shape[1] + sum(basis.shape[1] for _, basis in pieces))
+    start = factor.shape[1]
+    unit = factor.shape[0] == start and bool((factor == np.eye(start)).all())
+    parts = [white[:start] if unit else pt.dot(factor, white[:start])]
+    for block, basis in pieces:
+        own = white[start : start + basis.shape[1]]
+        start += basis.shape[1]
+        matrix: Any = pt.as_tensor(basis.T @ plan.fixed_correlation[np.ix_(block.nuisances, block.nuisances)] @ basis)
+        for c in block.coefficients:
+            if int(c) in sampled:
+                pattern = family.pattern(int(c))[np.ix_(block.nuisances, block.nuisances)]
+                matrix = matrix + rho[sampled[int(c)]] * (basis.T @ pattern @ basis)
         parts.append(pt.dot(basis, pt.dot(pt.linalg.cholesky(matrix), own)))
-    inverse_order = np.argsort(np.concatenate(order))
-    return pm.Deterministic("pull", pt.concatenate(parts)[inverse_order], dims="nuisance")
+    order = np.concatenate([np.zeros(0, dtype=np.intp), *fixed_order, *(block.nuisances for block, _ in pieces)])
+    return pm.Deterministic("pull", pt.concatenate(parts)[np.argsort(order)], dims="nuisance")

@@ -93,6 +93,11 @@ def _numba_scalar_with_gradient(op: ScalarWithGradient, **kwargs: Any) -> Any:
 def invert(covariance, signs):  # type: ignore[no-untyped-def]
     """Whether V belongs to a positive definite total precision, V^-1 and log |det V|."""
     logdet = 0.0
+    # A trial step far out can overflow the prediction; LAPACK would raise, and that ends the sampler.
+    for i in range(len(signs)):
+        for j in range(len(signs)):
+            if not np.isfinite(covariance[i, j]):
+                return False, covariance, logdet
     if signs.min() > 0:
         # The usual case, five times faster than the eigenvalues that an indefinite J needs.
         try:

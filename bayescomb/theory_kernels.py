@@ -167,6 +167,8 @@ def extraction_kernel(  # type: ignore[no-untyped-def]
         for j in range(size):
             solved[i] += inverse[i, j] * residual[j]
         quadratic += residual[i] * solved[i]
+    if not np.isfinite(quadratic):
+        return -np.inf, by_r, by_theta, by_levels
     by_covariance = np.empty((size, size))
     for i in range(size):
         for j in range(size):

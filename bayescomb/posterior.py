@@ -97,8 +97,7 @@ def sample(
     compiled = compile_model(model, backend=backend, spread=spread)
     compile_time = time.perf_counter() - clock
     show = sys.stderr.isatty() if progress is None else progress
-    # Curvature at the edge of a feasible set asks for shorter steps where the set's own map is not the whole of it.
-    accept = 0.97 if plan.curved is not None else 0.8 if plan.theory is not None else 0.9
+    accept = _target_accept(plan, engine)
     draws_of, statistics = run_nuts(
         compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show, target_accept=accept
     )
@@ -167,6 +166,15 @@ def _spread(plan: SamplingPlan) -> dict[str, float]:
         start = extraction_start(plan, plan.theory)
         return dict(zip(start.level_names, start.level_errors, strict=True))
     return dict(zip(plan.parameters, starting_point(plan)[1], strict=True))
+
+
+def _target_accept(plan: SamplingPlan, engine: str) -> float:
+    """Short steps where the density is curved: explicit nuisances, scales of a prediction, responses with a kink."""
+    if plan.curved is not None or engine == "full":
+        return 0.97
+    if plan.theory is None:
+        return 0.9
+    return 0.97 if plan.theory.scales else 0.8
 
 
 def _with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed: int) -> xr.Dataset:

@@ -13,8 +13,8 @@ from bayescomb.recovery import conditional_moments, recover_nuisances, recoverab
 from bayescomb.serialise import combination_to_json
 
 SECTIONS = [
-    "result", "coefficient-share", "inputs", "weights", "scan", "impacts", "coefficients", "pulls", "diagnostics", "fit",
-    "compatibility", "methods", "provenance",
+    "result", "coefficient-share", "shares", "inputs", "weights", "scan", "impacts", "coefficients", "pulls", "diagnostics",
+    "fit", "compatibility", "methods", "provenance",
 ]  # fmt: skip
 
 

@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from bayescomb.convergence import verdict
     from bayescomb.model import build_model
     from bayescomb.posterior import sample
+    from bayescomb.predictive import posterior_predictive
     from bayescomb.relevance import coefficient_relevance
     from bayescomb.reporting import report
+    from bayescomb.sensitivity import prior_sensitivity
     from bayescomb.set_comparison import compare_sets
     from bayescomb.storage import load_posterior, save_posterior
     from bayescomb.variance import variance_shares
@@ -73,7 +75,9 @@ __all__ = [
     "impacts",
     "load",
     "load_posterior",
+    "posterior_predictive",
     "prediction_variants",
+    "prior_sensitivity",
     "profile",
     "report",
     "sample",
@@ -92,6 +96,8 @@ _LAZY = {
     "compare": "bayescomb.comparison",
     "compare_sets": "bayescomb.set_comparison",
     "load_posterior": "bayescomb.storage",
+    "posterior_predictive": "bayescomb.predictive",
+    "prior_sensitivity": "bayescomb.sensitivity",
     "report": "bayescomb.reporting",
     "sample": "bayescomb.posterior",
     "save_posterior": "bayescomb.storage",

@@ -26,8 +26,10 @@ def has_conditional_masses(theory: Theory) -> bool:
 
 def conditional_masses(
     plan: SamplingPlan, theory: Theory, coefficients: FloatArray
-) -> tuple[tuple[str, ...], FloatArray, FloatArray]:
+) -> tuple[tuple[str, ...], FloatArray, FloatArray, FloatArray]:
     """Gauss-Newton to the minimum at every draw, all draws at once, on the reduced model.
+
+    The evidence is the likelihood with everything but the coefficients integrated, by the Gaussian of the tangent.
 
     Args:
         plan: K sampled coefficients.
@@ -35,22 +37,25 @@ def conditional_masses(
         coefficients: shape (N, K).
 
     Returns:
-        Names of masses and of their differences; means and standard deviations in GeV, shape (N, number of names) each.
+        Names of masses and of their differences; means and standard deviations in GeV, shape (N, number of names) each;
+        logarithms of the evidence up to a constant, shape (N,).
     """
     start = extraction_start(plan, theory).theta
     parts = [_chunk(plan, theory, coefficients[i : i + CHUNK], start) for i in range(0, len(coefficients), CHUNK)]
-    masses, covariance = (np.concatenate(column) for column in zip(*parts, strict=True))
+    masses, covariance, evidence = (np.concatenate(column) for column in zip(*parts, strict=True))
     index = {name: i for i, name in enumerate(theory.masses)}
     rows = np.eye(len(index))
     pairs = np.array([rows[index[a]] - rows[index[b]] for a, b in theory.extraction.differences]).reshape(-1, len(index))
     combined = np.vstack([rows, pairs])
     names = theory.masses + tuple(f"{a} - {b}" for a, b in theory.extraction.differences)
     variance = np.einsum("qm,nmk,qk->nq", combined, covariance, combined)
-    return names, masses @ combined.T, np.sqrt(variance)
+    return names, masses @ combined.T, np.sqrt(variance), evidence
 
 
-def _chunk(plan: SamplingPlan, theory: Theory, coefficients: FloatArray, start: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Masses, shape (N, M), and their covariance, shape (N, M, M)."""
+def _chunk(
+    plan: SamplingPlan, theory: Theory, coefficients: FloatArray, start: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Masses, shape (N, M), their covariance, shape (N, M, M), and logarithms of the evidence, shape (N,)."""
     model, n, count = plan.reduced, len(theory.select), len(theory.nuisances)
     m, width = len(theory.masses), theory.extraction.scales.width
     into = model.design[:, :n] @ theory.select
@@ -80,4 +85,6 @@ def _chunk(plan: SamplingPlan, theory: Theory, coefficients: FloatArray, start: 
         theta, eta = moved, pulls[:, :count]
         if step < STEP_TOLERANCE:
             break
-    return theta[:, :m], spread[:, :m, :m]
+    chi2 = np.einsum("nr,nr->n", offset, weight)
+    evidence = -0.5 * (chi2 + np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(spread)[1])
+    return theta[:, :m], spread[:, :m, :m], evidence

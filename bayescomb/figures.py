@@ -13,18 +13,30 @@ Examples:
     2
 """
 
-from bayescomb.figures_coefficients import draw_coefficients, draw_scan_curves, draw_scan_shifts
+from bayescomb.figures_bins import draw_bins
+from bayescomb.figures_coefficients import draw_coefficient, draw_coefficients, draw_scan_curves, draw_scan_shifts
 from bayescomb.figures_components import draw_correlation_matrix, draw_impacts, draw_pulls, draw_ranks
+from bayescomb.figures_predictive import draw_predictive
+from bayescomb.figures_ranking import draw_impact_map, draw_ranking, draw_shares
 from bayescomb.figures_result import draw_inputs, draw_posterior
+from bayescomb.figures_sets import draw_ratios, draw_sets
 
 __all__ = [
+    "draw_bins",
+    "draw_coefficient",
     "draw_coefficients",
     "draw_correlation_matrix",
+    "draw_impact_map",
     "draw_impacts",
     "draw_inputs",
     "draw_posterior",
+    "draw_predictive",
     "draw_pulls",
+    "draw_ranking",
     "draw_ranks",
+    "draw_ratios",
     "draw_scan_curves",
     "draw_scan_shifts",
+    "draw_sets",
+    "draw_shares",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from bayescomb.figures_style import COLOURS, axes_or_new, axis_label, plain, set_rows
 
-__all__ = ["draw_coefficients", "draw_scan_curves", "draw_scan_shifts"]
+__all__ = ["draw_coefficient", "draw_coefficients", "draw_scan_curves", "draw_scan_shifts"]
 
 # One line style per half dozen colours, so that many curves stay apart.
 LINES = ("-", "--", ":")
@@ -80,6 +80,75 @@ def draw_coefficients(
     ax.set_xlim(min(float(low.min(initial=0.0)), 0.0) - 0.08 * reach, float(high.max(initial=0.0)) + 0.08 * reach)
     ax.set_xlabel("correlation coefficient")
     ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)  # long names take the left side
+    return ax
+
+
+def draw_coefficient(
+    prior: ArrayLike | None,
+    posterior: ArrayLike | None,
+    *,
+    quoted: tuple[float, float],
+    feasible: tuple[float, float] | None = None,
+    nominal: float,
+    curve: tuple[ArrayLike, ArrayLike] | None = None,
+    title: str = "",
+    label: str = "shift",
+    unit: str = "",
+    bins: int = 16,
+    ax: Axes | None = None,
+) -> Axes:
+    """Prior and posterior of one coefficient on its quoted range, and the shift of a result along it on a second axis.
+
+    Args:
+        prior: draws of the prior, shape (n,), or ``None``.
+        posterior: draws of the posterior, shape (m,), or ``None``.
+        quoted: ends of the quoted range.
+        feasible: ends of what of it is feasible; the rest is hatched.
+        nominal: nominal value.
+        curve: values of the coefficient and shifts of the result there, shape (k,) each.
+        title: name of the coefficient.
+        label: what is shifted, for the axis at the right.
+        unit: unit of the shifts.
+        bins: of the histograms.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes of the densities; ``ax.figure.axes[-1]`` are those of the curve.
+
+    Examples:
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> draws = np.random.default_rng(1).uniform(0.5, 1.0, 500)
+        >>> ax = draw_coefficient(draws, draws, quoted=(0.5, 1.0), nominal=0.85, title="b-JES", ax=Figure().subplots())
+        >>> ax.get_title(loc="left")
+        'b-JES'
+    """
+    ax = axes_or_new(ax)
+    edges = np.linspace(*quoted, bins + 1)
+    peak = 0.0
+    for draws, colour, filled in ((prior, COLOURS["prior"], True), (posterior, COLOURS["posterior"], False)):
+        if draws is None:
+            continue
+        heights, _ = np.histogram(np.asarray(draws, dtype=float), bins=edges, density=True)
+        ax.stairs(heights, edges, fill=filled, color=colour, alpha=0.7 if filled else 1.0, linewidth=1.3)
+        peak = max(peak, float(heights.max()))
+    ax.set_ylim(0.0, 1.45 * (peak or 1.0))
+    if feasible is not None:
+        for start, stop in ((quoted[0], feasible[0]), (feasible[1], quoted[1])):
+            if stop - start > 1e-3 * (quoted[1] - quoted[0]):
+                ax.axvspan(start, stop, facecolor="none", edgecolor=COLOURS["feasible"], hatch="///", linewidth=0)
+    ax.axvline(nominal, color=COLOURS["nominal"], linewidth=0.9, linestyle=":")
+    margin = 0.04 * (quoted[1] - quoted[0])
+    ax.set_xlim(quoted[0] - margin, quoted[1] + margin)
+    ax.set_yticks([])
+    ax.set_title(plain(title), fontsize="medium", loc="left")
+    if curve is not None:
+        right = ax.twinx()
+        right.plot(np.asarray(curve[0], dtype=float), np.asarray(curve[1], dtype=float), color=COLOURS["profile"])
+        right.axhline(0.0, color=COLOURS["profile"], linewidth=0.4)
+        right.set_ylabel(axis_label(label, unit), color=COLOURS["profile"])
+        right.tick_params(axis="y", colors=COLOURS["profile"])
+        right.margins(y=0.15)
     return ax
 
 

@@ -263,7 +263,7 @@ def _conditional(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
     if plan.theory is None:
         names, (mean, sd) = plan.parameters, conditional_moments(plan, coefficients)
     else:
-        names, mean, sd = conditional_masses(plan, plan.theory, coefficients)
+        names, mean, sd, _ = conditional_masses(plan, plan.theory, coefficients)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], mean.shape[1])
     dims = ("chain", "draw", "parameter")
     coords = {"parameter": list(names), "chain": posterior["chain"], "draw": posterior["draw"]}

@@ -24,7 +24,7 @@ from bayescomb.linear_gaussian import LinearModel
 from bayescomb.plan import SamplingPlan
 from bayescomb.statements import block_family
 
-__all__ = ["Recoverable", "conditional_moments", "recover_nuisances", "recoverable_nuisances"]
+__all__ = ["Recoverable", "conditional_moments", "given_coefficients", "recover_nuisances", "recoverable_nuisances"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -251,6 +251,23 @@ def conditional_moments(plan: SamplingPlan, coefficients: FloatArray) -> tuple[F
     Returns:
         Means and standard deviations, shape (n, P) each.
     """
+    means, covariance, _ = given_coefficients(plan, coefficients)
+    return means, np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+
+
+def given_coefficients(plan: SamplingPlan, coefficients: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The Gaussian of the parameters given each draw of the coefficients, and the evidence of that draw.
+
+    The evidence is the likelihood with nuisances and parameters integrated,
+    -(chi2_min + log |det V| + log det K^T V^-1 K) / 2, up to a constant.
+
+    Args:
+        plan: P parameters.
+        coefficients: shape (n, K).
+
+    Returns:
+        Means, shape (n, P); covariances, shape (n, P, P); logarithms of the evidence, shape (n,).
+    """
     model = plan.reduced
     covariance = plan.base + np.tensordot(coefficients, plan.patterns, axes=1)
     right = np.column_stack([model.design, model.offset])
@@ -258,5 +275,8 @@ def conditional_moments(plan: SamplingPlan, coefficients: FloatArray) -> tuple[F
     n_parameters = model.design.shape[1]
     precision = model.design.T @ solved[:, :, :n_parameters]
     posterior = np.linalg.inv(precision)
-    means = np.einsum("npq,nq->np", posterior, np.einsum("rp,nr->np", model.design, solved[:, :, -1]))
-    return means, np.sqrt(np.diagonal(posterior, axis1=1, axis2=2))
+    projected = np.einsum("rp,nr->np", model.design, solved[:, :, -1])
+    means = np.einsum("npq,nq->np", posterior, projected)
+    chi2 = solved[:, :, -1] @ model.offset - np.einsum("np,np->n", projected, means)
+    evidence = -0.5 * (chi2 + np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(precision)[1])
+    return means, posterior, evidence

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bayescomb.figures import draw_coefficients, draw_scan_curves, draw_scan_shifts
+from bayescomb.figures import draw_coefficient, draw_coefficients, draw_scan_curves, draw_scan_shifts
 from bayescomb.figures_style import COLOURS, math_name
 from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, fine_unit, not_drawn, panels
 from bayescomb.report_results import Results
 
-__all__ = ["coefficient_figure", "scan_curve_figure", "scan_shift_figure"]
+__all__ = ["coefficient_figure", "coefficient_panels", "scan_curve_figure", "scan_shift_figure"]
+
+
+MAX_LINES: Final = 6  # curves in one panel
 
 
 def scan_shift_figure(results: Results) -> ReportFigure:
@@ -49,20 +54,21 @@ def scan_shift_figure(results: Results) -> ReportFigure:
 
 def scan_curve_figure(results: Results) -> ReportFigure:
     """Curves of the coefficients that matter most, value and error."""
+    curves = results.curves[:MAX_LINES]
     shown = results.parameters[:2]
     figure, axes = panels(2 * len(shown), columns=2, height=3.1)
     for index, parameter in enumerate(shown):
         symbol, at = math_name(parameter.name), {"parameter": parameter.name}
         factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)
         for ax, label, shifts in (
-            (axes[2 * index], f"shift of {symbol}", [c.values for c in results.curves]),
-            (axes[2 * index + 1], f"shift of the error of {symbol}", [c.errors for c in results.curves]),
+            (axes[2 * index], f"shift of {symbol}", [c.values for c in curves]),
+            (axes[2 * index + 1], f"shift of the error of {symbol}", [c.errors for c in curves]),
         ):
             draw_scan_curves(
-                [c.points for c in results.curves],
+                [c.points for c in curves],
                 [factor * s.sel(at).to_numpy() for s in shifts],
-                [c.title for c in results.curves],
-                nominal=[c.nominal for c in results.curves],
+                [c.title for c in curves],
+                nominal=[c.nominal for c in curves],
                 label=label,
                 unit=unit,
                 legend=False,
@@ -71,7 +77,7 @@ def scan_curve_figure(results: Results) -> ReportFigure:
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     caption = (
-        f"The {len(results.curves)} coefficients that move the result most, along their quoted ranges, relative to the "
+        f"The {len(curves)} coefficients that move the result most, along their quoted ranges, relative to the "
         "profile at nominal coefficients (dots)."
     )
     return ReportFigure(name="scan_curves", kind="scan", caption=caption + not_drawn(results, 2), figure=figure)
@@ -117,3 +123,41 @@ def coefficient_figure(results: Results) -> ReportFigure:
     hidden = len(results.combination.assumption_set.coefficients) - len(coefficients)
     caption += f" {hidden} more are only in the table." if hidden else ""
     return ReportFigure(name="coefficients", kind="coefficients", caption=caption, figure=figure)
+
+
+def coefficient_panels(results: Results) -> ReportFigure:
+    """A panel for each of the coefficients that matter most: prior, posterior, feasible part, shift of the first result."""
+    parameter = results.parameters[0]
+    at, symbol = {"parameter": parameter.name}, math_name(parameter.name)
+    factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)
+    coefficients = {c.name: c for c in results.combination.assumption_set.coefficients}
+    ends = _feasible_ends(results)
+    prior = results.tree["prior"].to_dataset() if results.tree is not None and "prior" in results.tree.children else None
+
+    def draws(group: xr.Dataset | None, name: str) -> NDArray[np.float64] | None:
+        if group is None or "rho" not in group or name not in group["coefficient"].to_numpy():
+            return None
+        values: NDArray[np.float64] = group["rho"].sel(coefficient=name).to_numpy().ravel()
+        return values
+
+    figure, axes = panels(len(results.curves), columns=3, height=2.1)
+    for index, (ax, curve) in enumerate(zip(axes, results.curves, strict=False)):
+        feasible = ends.get(curve.name, (math.nan, math.nan))
+        draw_coefficient(
+            draws(prior, curve.name),
+            draws(results.draws, curve.name),
+            quoted=coefficients[curve.name].range,
+            feasible=feasible if math.isfinite(feasible[0]) else None,
+            nominal=curve.nominal,
+            curve=(curve.points, factor * curve.values.sel(at).to_numpy()),
+            title=curve.title,
+            label=f"shift of {symbol}" if index % 3 == 2 or index == len(results.curves) - 1 else "",
+            unit=unit if index % 3 == 2 or index == len(results.curves) - 1 else "",
+            ax=ax,
+        )
+    marks = "Prior (grey) and posterior (line)" if results.draws is not None else "Quoted range and nominal value"
+    caption = (
+        f"{marks} of the coefficients that move {parameter.name} most, with its shift along each of them on the right axis, "
+        f"in {unit}, the others at nominal (dotted); hatched: the matrix of the source is not a correlation matrix there."
+    )
+    return ReportFigure(name="coefficient_panels", kind="coefficients", caption=caption, figure=figure)

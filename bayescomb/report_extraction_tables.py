@@ -11,13 +11,11 @@ from bayescomb.errors import BayescombError
 from bayescomb.extractions import Extraction, ScaleChoice
 from bayescomb.inputs import Combination
 from bayescomb.profile import profile
-from bayescomb.relevance import coefficient_relevance
 from bayescomb.report_results import Results
 from bayescomb.report_tables import Table, fixed_column, number_column, text_column
 from bayescomb.rounding import significant
 from bayescomb.theory_curves import interpolation_quality
 from bayescomb.theory_variants import VariantRow, prediction_variants, scale_envelope
-from bayescomb.variance import variance_shares
 
 __all__ = ["extraction_tables"]
 
@@ -128,15 +126,10 @@ def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
     return Table(name="theory_fit", title=title, rows=rows, columns=columns)
 
 
-def _divisible(results: Results) -> bool:
-    combination = results.combination
-    return results.draws is not None and combination.quadratic and not combination.normalise
-
-
 def _shares(results: Results) -> Table:
     rows: list[dict[str, Any]] = []
-    if _divisible(results) and results.tree is not None:
-        shares = variance_shares(results.tree)
+    if results.shares is not None:
+        shares = results.shares
         kinds = shares["kind"].to_numpy()
         for p in shares["parameter"].to_numpy():
             at = shares.sel(parameter=p)
@@ -171,8 +164,8 @@ def _shares(results: Results) -> Table:
 def _relevance(results: Results) -> Table:
     rows: list[dict[str, Any]] = []
     names: list[str] = []
-    if _divisible(results) and results.tree is not None and "prior" in results.tree.children:
-        table = coefficient_relevance(results.tree)
+    if results.relevance is not None:
+        table = results.relevance
         names = [str(p) for p in table["parameter"].to_numpy()]
         scalars = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
         order = np.argsort(-abs(table["share"]).sum("parameter").to_numpy())

@@ -14,8 +14,14 @@ from bayescomb.figures import draw_correlation_matrix, draw_impacts, draw_inputs
 from bayescomb.figures_style import figure_style, math_name
 from bayescomb.inputs import Observable
 from bayescomb.report_bins import bin_figures
-from bayescomb.report_coefficient_figures import coefficient_figure, scan_curve_figure, scan_shift_figure
+from bayescomb.report_coefficient_figures import (
+    coefficient_figure,
+    coefficient_panels,
+    scan_curve_figure,
+    scan_shift_figure,
+)
 from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels, symbol_of
+from bayescomb.report_ranking_figures import impact_map_figure, predictive_figure, ranking_figure, share_figures
 from bayescomb.report_results import Results, moves, parameter_covariance
 from bayescomb.report_summaries import NuisanceRow, leading_pulls, posterior_density, rank_counts
 from bayescomb.rounding import decimals, fixed
@@ -44,14 +50,25 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
             yield scan_curve_figure(results)
         for parameter in results.parameters[:MAX_FORESTS]:
             yield _impacts(results, parameter)
+            yield from _present(ranking_figure(results, parameter))
+        yield from _present(impact_map_figure(results))
+        yield from share_figures(results)
         if results.combination.extraction:
             yield from bin_figures(results.fit)
         if results.combination.assumption_set.coefficients:
             yield coefficient_figure(results)
+        if results.curves:
+            yield coefficient_panels(results)
         if leading_pulls(results.nuisances):
             yield _pulls(results)
         if results.tree is not None and results.verdict is not None:
             yield _ranks(results)
+        yield from _present(predictive_figure(results))
+
+
+def _present(figure: ReportFigure | None) -> Iterator[ReportFigure]:
+    if figure is not None:
+        yield figure
 
 
 def _posterior(results: Results, comparison: Comparison) -> ReportFigure:

@@ -8,6 +8,8 @@ import math
 import re
 from typing import Any, Final
 
+import arviz as az
+import numpy as np
 from markupsafe import Markup, escape
 
 from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note
@@ -49,6 +51,8 @@ def page_context(results: Results) -> dict[str, Any]:
         "has_posterior": results.tree is not None,
         "usable": results.draws is not None,
         "verdict": judged,
+        "bfmi": _bfmi(results),
+        "predictive": _predictive(results),
         "sampled": int(results.draws.sizes.get("coefficient", 0)) if results.draws is not None else 0,
         "correlations": str(results.attrs.get("correlations", "nominal")),
         "held": json.loads(results.attrs.get("held_coefficients", "[]")),
@@ -82,6 +86,26 @@ def page_context(results: Results) -> dict[str, Any]:
             "ndf": fit.ndf,
             "p_value": None if fit.p_value is None else significant(fit.p_value, 2),
         },
+    }
+
+
+def _bfmi(results: Results) -> list[str]:
+    """Fraction of missing information on the energy of each chain (E-BFMI); low values mean that tails are not reached."""
+    if results.tree is None or "energy" not in results.tree["sample_stats"]:
+        return []
+    return [fixed(float(value), 2) for value in np.ravel(az.bfmi(results.tree)["energy"].to_numpy())]
+
+
+def _predictive(results: Results) -> dict[str, str] | None:
+    """Chi2 of the data in the posterior predictive distribution."""
+    table = results.predictive
+    if table is None:
+        return None
+    return {
+        "chi2": significant(float(table["chi2"])),
+        "size": str(int(table["size"])),
+        "p_value": significant(float(table["chi2_p_value"]), 2),
+        "covariance": str(table.attrs["covariance"]),
     }
 
 

@@ -18,16 +18,20 @@ from bayescomb.convergence import Verdict, verdict
 from bayescomb.errors import BayescombError, InfeasibleCorrelationError, PosteriorError, UnderdeterminedError
 from bayescomb.impacts import ImpactResult, impacts
 from bayescomb.inputs import Combination, Observable
+from bayescomb.predictive import posterior_predictive
 from bayescomb.profile import ProfileResult, profile
+from bayescomb.relevance import coefficient_relevance
 from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisance_rows
 from bayescomb.scan import ScanResult, scan, scan_curve
+from bayescomb.sensitivity import prior_sensitivity
 from bayescomb.serialise import SETTINGS
 from bayescomb.storage import combination_of
+from bayescomb.variance import variance_shares
 
 __all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift", "moves", "parameter_covariance"]
 
 # Coefficients whose scan is drawn as a curve: the ones that move the result most.
-MAX_CURVES: Final = 6
+MAX_CURVES: Final = 12
 CURVE_POINTS: Final = 5
 # A shift below this fraction of the error is rounding of the fit.
 ROUNDING: Final = 1e-9
@@ -37,6 +41,7 @@ ROUNDING: Final = 1e-9
 class ScanCurve:
     """Values and errors of all parameters along one coefficient, dims ``parameter``, ``point``; minus those at nominal."""
 
+    name: str
     title: str
     nominal: float
     points: NDArray[np.float64]
@@ -63,6 +68,10 @@ class Results:
         coefficients: see :func:`bayescomb.report_summaries.coefficient_summary`.
         nuisances: see :func:`bayescomb.report_summaries.nuisance_rows`.
         not_recovered: block -> why its nuisances have no posterior.
+        shares, relevance: of a converged posterior of a quadratic model that is not normalised, the latter with sampled
+            coefficients: see :func:`bayescomb.variance_shares` and :func:`bayescomb.coefficient_relevance`.
+        sensitivity: of a converged posterior that is not normalised, see :func:`bayescomb.prior_sensitivity`.
+        predictive: of a converged posterior, see :func:`bayescomb.posterior_predictive`.
     """
 
     combination: Combination
@@ -81,6 +90,10 @@ class Results:
     coefficients: xr.Dataset
     nuisances: tuple[NuisanceRow, ...]
     not_recovered: dict[str, str]
+    shares: xr.Dataset | None
+    relevance: xr.Dataset | None
+    sensitivity: xr.Dataset | None
+    predictive: xr.Dataset | None
 
     @property
     def parameters(self) -> tuple[Observable, ...]:
@@ -111,6 +124,8 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         if judged.passed:
             comparison = compare(posterior, fit)
             draws = posterior["posterior"].to_dataset()
+    usable = posterior if draws is not None else None
+    divisible = usable is not None and combination.quadratic and not combination.normalise
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     prior = posterior["prior"].to_dataset() if posterior is not None and "prior" in posterior.children else None
     reasons = json.loads(posterior.attrs.get("not_recovered", "{}")) if posterior is not None else {}
@@ -131,6 +146,10 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         coefficients=coefficient_summary(combination, prior, draws),
         nuisances=nuisance_rows(fit, draws),
         not_recovered=reasons,
+        shares=variance_shares(posterior) if divisible and posterior is not None else None,
+        relevance=coefficient_relevance(posterior) if divisible and posterior is not None and prior is not None else None,
+        sensitivity=prior_sensitivity(usable) if usable is not None and not combination.normalise else None,
+        predictive=posterior_predictive(usable) if usable is not None else None,
     )
 
 
@@ -209,6 +228,7 @@ def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
             continue  # feasible at both ends only: a repair changed the family in between
         curves.append(
             ScanCurve(
+                name=row.name,
                 title=row.title or row.name,
                 nominal=row.nominal,
                 points=points,

@@ -20,7 +20,9 @@ from bayescomb.profile import ProfileResult
 from bayescomb.report_extraction_tables import extraction_tables
 from bayescomb.report_figures import report_figures
 from bayescomb.report_input_tables import input_tables
+from bayescomb.report_latex import LATEX_TABLES, latex_table
 from bayescomb.report_page import page_context, symbol
+from bayescomb.report_prior_tables import prior_tables
 from bayescomb.report_result_tables import result_tables
 from bayescomb.report_results import Results, collect
 from bayescomb.report_tables import write_table
@@ -29,7 +31,7 @@ from bayescomb.storage import umask
 __all__ = ["report"]
 
 PAGE: Final = "report.html"
-SUFFIXES: Final = {"figures": {".png", ".pdf"}, "tables": {".csv", ".json"}}
+SUFFIXES: Final = {"figures": {".png", ".pdf"}, "tables": {".csv", ".json", ".tex"}}
 PNG_DPI: Final = 120
 
 
@@ -37,8 +39,8 @@ def report(posterior: xr.DataTree | None, fit: ProfileResult, directory: str | P
     """Write the report of a combination.
 
     The folder holds ``report.html`` (self-contained), ``figures/*.png`` and ``*.pdf`` and ``tables/*.csv`` and ``*.json`` in
-    full precision.  It is written beside its place and renamed, so an existing report stays whole until the new one is
-    complete.
+    full precision, the main tables as ``*.tex`` too.  It is written beside its place and renamed, so an existing report
+    stays whole until the new one is complete.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`, or ``None`` for the profile alone.  If it has not converged the page
@@ -139,14 +141,17 @@ def _write(results: Results, folder: Path) -> None:
             data = base64.b64encode(path.read_bytes()).decode("ascii")
             entry = {"name": item.name, "caption": item.caption, "data": data}
             figures.setdefault(item.kind, []).append(entry)
-    tables = input_tables(results) | result_tables(results) | extraction_tables(results)
+    tables = input_tables(results) | result_tables(results) | extraction_tables(results) | prior_tables(results)
     for table in tables.values():
         if table.rows:
             write_table(table, folder / "tables", results.combination)
+            if table.name in LATEX_TABLES:
+                text = latex_table(table, results.combination)
+                (folder / "tables" / f"{table.name}.tex").write_text(text, encoding="utf-8")
     for name, document in _documents(results).items():
         text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
         (folder / "tables" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    page = _template().render(**page_context(results), tables=tables, figures=figures)
+    page = _template().render(**page_context(results), tables=tables, figures=figures, latex=LATEX_TABLES)
     (folder / PAGE).write_text(page, encoding="utf-8")
 
 

@@ -103,7 +103,7 @@ def test_masses_given_coefficients_are_the_fits_there():
     model = two_experiments(CASES["two masses, correlated scales"], coefficients=uncertain())
     plan = sampling_plan(model)
     values = np.array([[-0.5], [0.1], [0.8]])
-    names, means, sds = conditional_masses(plan, plan.theory, values)
+    names, means, sds, _ = conditional_masses(plan, plan.theory, values)
     assert names == ("m_a", "m_b", "m_a - m_b")
     fitter = Fitter(model)
     for r, mean, sd in zip(values, means, sds, strict=True):
@@ -180,7 +180,7 @@ def test_variance_shares_close_to_the_variance_of_the_draws(sampled):
     # The coefficient's part is the variance of the fitted masses over its posterior.
     rho = posterior["posterior"]["rho"].to_numpy().reshape(-1, 1)
     plan = sampling_plan(model)
-    _, means, _ = conditional_masses(plan, plan.theory, rho)
+    _, means, _, _ = conditional_masses(plan, plan.theory, rho)
     assert parts["r"] * draws.var() == pytest.approx(means.var(), rel=0.2)
 
 

@@ -12,6 +12,7 @@ from bayescomb.data_information import measurement_factor
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.inputs import Combination
 from bayescomb.statements import TOTAL, Statement, feasibility_statements
+from bayescomb.threads import single_threaded
 
 __all__ = ["WIDE_RESPONSE", "CheckResult", "IndefiniteBlock", "WidenedInput", "check"]
 
@@ -82,6 +83,7 @@ class CheckResult:
         return tuple(s for s in self.statements if s.label != TOTAL)
 
 
+@single_threaded
 def check(combination: Combination) -> CheckResult:
     """Sizes, indefinite matrices and feasibility of a combination.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -44,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always", InputWarning)
             warnings.showwarning = _say_warning
             return int(options.command(options))
+    except BrokenPipeError:
+        # Whoever read the output has enough of it (``| head``); the interpreter must not try to flush the rest.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
+        return EXIT_ERROR
     except BayescombError as error:
         sys.stderr.write(f"bayescomb: {type(error).__name__}: {error}\n")
         return EXIT_ERROR

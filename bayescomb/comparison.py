@@ -12,6 +12,7 @@ from scipy.stats import norm
 from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.storage import require_same_model
+from bayescomb.threads import single_threaded
 
 __all__ = ["INTERVAL", "Comparison", "compare"]
 
@@ -49,6 +50,7 @@ class Comparison:
         return "coefficient_share" in self.table
 
 
+@single_threaded
 def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     """Lay a posterior beside the profile at nominal coefficients.
 

@@ -11,6 +11,7 @@ from bayescomb.errors import BayescombError
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
 from bayescomb.profile import degrees_of_freedom, goodness_of_fit, has_pulls
+from bayescomb.threads import single_threaded
 
 __all__ = ["Compatibility", "compatibility"]
 
@@ -36,6 +37,7 @@ class Compatibility:
     problem: str = ""
 
 
+@single_threaded
 def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
     """One entry per measurement, at nominal coefficients; none for a single measurement.
 

@@ -6,6 +6,8 @@ singular or indefinite; nothing here or elsewhere inverts it.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,11 +135,12 @@ def _connected_blocks(
         for i in first:
             acting[component[i]].add(c)
     blocks = []
+    sizes = Counter(n.source for n in nuisances)
     # A coefficient shared by several components ties their feasible sets together, so they form one block.
     for members, coefficients in _merge_by_coefficient(component, acting):
         blocks.append(
             NuisanceBlock(
-                label=_label(members, nuisances),
+                label=_label(members, nuisances, sizes),
                 nuisances=np.array(members, dtype=np.intp),
                 coefficients=np.array(sorted(coefficients), dtype=np.intp),
             )
@@ -145,14 +148,14 @@ def _connected_blocks(
     return tuple(blocks)
 
 
-def _label(members: list[int], nuisances: tuple[Nuisance, ...]) -> str:
+def _label(members: list[int], nuisances: tuple[Nuisance, ...], sizes: Mapping[str, int]) -> str:
     """The sources of a block; its ends too where a source falls into several blocks."""
     sources = list(dict.fromkeys(nuisances[i].source for i in members))
     if not all(sources):
         names = [nuisances[i].name for i in members]
         return names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
     label = " + ".join(sources) if len(sources) < 4 else f"{sources[0]} + {len(sources) - 1} more"
-    whole = sum(n.source in sources for n in nuisances) == len(members)
+    whole = sum(sizes[source] for source in sources) == len(members)
     return label if whole else f"{label} ({nuisances[members[0]].name} ... {nuisances[members[-1]].name})"
 
 

@@ -54,11 +54,11 @@ def draw_bins(
     edges, measured, errors, fitted = (np.asarray(a, dtype=float) for a in (edges, measured, errors, fitted))
     corners = np.append(edges[:, 0], edges[-1, 1])
     centre, half = edges.mean(axis=1), np.diff(edges, axis=1)[:, 0] / 2
-    colours = ("feasible", "extra", "group", "statistical")
+    colours = ("posterior", "feasible", "extra", "statistical")
     for i, (label, values) in enumerate(predicted.items()):
         style: dict[str, Any] = {"color": COLOURS[colours[i % len(colours)]], "linewidth": 1.3}
         upper.stairs(np.asarray(values, dtype=float), corners, label=label, **style)
-        lower.stairs(np.asarray(values, dtype=float) / fitted, corners, **style)
+        lower.stairs(np.asarray(values, dtype=float) / fitted, corners, baseline=None, **style)
     upper.stairs(fitted, corners, color=COLOURS["profile"], linestyle="--", label="fit")
     lower.axhline(1, color=COLOURS["profile"], linestyle="--", linewidth=1.3)
     for ax, scale in ((upper, np.ones(len(fitted))), (lower, fitted)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,8 @@ __all__ = ["draw_coefficient", "draw_coefficients", "draw_scan_curves", "draw_sc
 
 # One line style per half dozen colours, so that many curves stay apart.
 LINES = ("-", "--", ":")
+# Characters in a line of the title of a small panel.
+TITLE_WIDTH = 28
 
 
 def draw_coefficients(
@@ -141,7 +144,7 @@ def draw_coefficient(
     margin = 0.04 * (quoted[1] - quoted[0])
     ax.set_xlim(quoted[0] - margin, quoted[1] + margin)
     ax.set_yticks([])
-    ax.set_title(plain(title), fontsize="medium", loc="left")
+    ax.set_title(plain(textwrap.fill(title, TITLE_WIDTH)), fontsize="small", loc="left")
     if curve is not None:
         right = ax.twinx()
         right.plot(np.asarray(curve[0], dtype=float), np.asarray(curve[1], dtype=float), color=COLOURS["profile"])

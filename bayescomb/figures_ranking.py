@@ -77,7 +77,8 @@ def draw_ranking(
     top.set_xlabel("pull [prior width]")
     top.tick_params(axis="x", which="both", bottom=False)
     handles, labels = (a + b for a, b in zip(ax.get_legend_handles_labels(), top.get_legend_handles_labels(), strict=True))
-    top.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1.0 + 0.75 / max(len(names), 6) + 0.02), ncols=3)
+    # Above the label of the upper axis, from the right: long names take the left side.
+    top.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0 + 0.75 / max(len(names), 6) + 0.02), ncols=3)
     return ax
 
 

@@ -14,6 +14,7 @@ from bayescomb.errors import OptionError
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import STATISTICS_GROUP, Combination
 from bayescomb.normalisation import normalised_fit
+from bayescomb.threads import single_threaded
 
 __all__ = ["DEFINITIONS", "ImpactResult", "impacts"]
 
@@ -65,6 +66,7 @@ class ImpactResult:
         return DEFINITIONS[self.kind]
 
 
+@single_threaded
 def impacts(
     combination: Combination, *, definition: str | None = None, coefficients: ArrayLike | None = None
 ) -> ImpactResult:

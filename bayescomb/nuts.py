@@ -20,9 +20,9 @@ import pytensor
 import xarray as xr
 from numpy.typing import NDArray
 from nutpie.compiled_pyfunc import from_pyfunc
-from threadpoolctl import threadpool_limits
 
 from bayescomb.checks import check_choice
+from bayescomb.threads import single_threaded
 
 __all__ = ["BACKENDS", "CompiledModel", "compile_model", "run_nuts"]
 
@@ -140,6 +140,7 @@ def _split(row: FloatArray, shapes: dict[str, tuple[int, ...]]) -> list[FloatArr
     return values
 
 
+@single_threaded
 def run_nuts(
     compiled: CompiledModel,
     *,
@@ -157,26 +158,24 @@ def run_nuts(
     """
     # The virtual machine holds the interpreter lock, so a second thread only costs.
     cores = 1 if compiled.backend == "vm" else min(chains, 2)
-    # Matrices of a few dozen rows are faster on one thread, and do not wait for each other on a busy machine.
-    with threadpool_limits(limits=1, user_api="blas"):
-        sampler = nutpie.sample(
-            compiled.sampler,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            cores=cores,
-            seed=seed,
-            save_warmup=False,
-            progress_bar=progress,
-            target_accept=target_accept,
-            blocking=False,
-        )
-        try:
-            tree = sampler.wait()
-        except BaseException:
-            # nutpie's own handling of Ctrl-C returns shortened chains as if they were the result.
-            sampler.abort()
-            raise
+    sampler = nutpie.sample(
+        compiled.sampler,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=cores,
+        seed=seed,
+        save_warmup=False,
+        progress_bar=progress,
+        target_accept=target_accept,
+        blocking=False,
+    )
+    try:
+        tree = sampler.wait()
+    except BaseException:
+        # nutpie's own handling of Ctrl-C returns shortened chains as if they were the result.
+        sampler.abort()
+        raise
     statistics = tree["sample_stats"].to_dataset()
     if compiled.constrain is None:
         posterior = tree["posterior"].to_dataset()[list(compiled.dims)]

@@ -28,6 +28,7 @@ from bayescomb.priors import prior_draws
 from bayescomb.recovery import conditional_moments, recover_nuisances, recoverable_nuisances
 from bayescomb.serialise import combination_to_json
 from bayescomb.theory import Theory
+from bayescomb.threads import single_threaded
 
 __all__ = ["sample"]
 
@@ -39,6 +40,7 @@ STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reach
 PACKAGES = ("bayescomb", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "scipy", "numba")
 
 
+@single_threaded
 def sample(
     combination: Combination,
     *,
@@ -91,6 +93,7 @@ def sample(
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     plan = sampling_plan(combination, correlations=correlations)
+    extended = model is not None
     model = model if model is not None else build_model(combination, engine=engine, plan=plan)
     spread = _spread(plan)
     clock = time.perf_counter()
@@ -119,7 +122,7 @@ def sample(
     }
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
-    elif plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
+    elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = _conditional(plan, posterior)
     if len(plan.sampled):
         tree["prior"] = _prior(plan, draws=draws, chains=chains, seed=seed)
@@ -138,6 +141,7 @@ def sample(
         "chi2_form": combination.chi2,
         "nuisance_values": combination.nuisance_values,
         "extraction": combination.extraction,
+        "extended": int(extended),
         "seed": seed,
         "draws": draws,
         "tune": tune,

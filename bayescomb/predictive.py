@@ -20,6 +20,7 @@ from bayescomb.plan import sampling_plan
 from bayescomb.profile import profile
 from bayescomb.recovery import given_coefficients
 from bayescomb.storage import combination_of
+from bayescomb.threads import single_threaded
 
 __all__ = ["posterior_predictive"]
 
@@ -29,6 +30,7 @@ MAX_DRAWS: Final = 1000
 LEVELS: Final = {"68": 0.68, "95": 0.95}
 
 
+@single_threaded
 def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
     """Predictive distribution of every estimate, and how far out in it the measured value lies.
 

@@ -19,6 +19,7 @@ from bayescomb.measurements import Measurement
 from bayescomb.normalisation import normalised_fit
 from bayescomb.repair import Repair
 from bayescomb.theory import theory
+from bayescomb.threads import single_threaded
 
 __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile"]
 
@@ -85,6 +86,7 @@ class ProfileResult:
         return self.combination.chi2
 
 
+@single_threaded
 def profile(combination: Combination, *, coefficients: ArrayLike | None = None) -> ProfileResult:
     r"""Maximise the likelihood over observables and nuisances at fixed correlation coefficients.
 

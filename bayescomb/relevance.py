@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bayescomb.errors import PosteriorError
 from bayescomb.scan import scan_slopes
 from bayescomb.storage import combination_of
+from bayescomb.threads import single_threaded
 from bayescomb.variance import variance_shares
 
 __all__ = ["coefficient_relevance"]
@@ -21,6 +22,7 @@ FloatArray = NDArray[np.float64]
 BINS: Final = 10
 
 
+@single_threaded
 def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
     """Prior, posterior, information gained and effect of every sampled coefficient.
 

@@ -86,7 +86,7 @@ def bin_figures(fit: ProfileResult) -> Iterator[ReportFigure]:
             errors=data["error"].to_numpy(),
             predicted={f"{m:g} GeV": data["predicted"].sel(m_t=m).to_numpy() for m in data["m_t"].to_numpy()},
             fitted=data["fitted"].to_numpy(),
-            quantity=f"{name}, {'share of the distribution' if normalised else 'observable'}",
+            quantity=f"{name}, {'normalised' if normalised else 'observable'}",
             unit="" if normalised else units[str(data["bin"].to_numpy()[0])],
             variable=variables[name] or "binned variable",
             axes=(upper, lower),

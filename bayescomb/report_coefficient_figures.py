@@ -140,7 +140,8 @@ def coefficient_panels(results: Results) -> ReportFigure:
         values: NDArray[np.float64] = group["rho"].sel(coefficient=name).to_numpy().ravel()
         return values
 
-    figure, axes = panels(len(results.curves), columns=3, height=2.1)
+    figure, axes = panels(len(results.curves), columns=3, height=2.2)
+    figure.supxlabel("correlation coefficient", x=1.0, ha="right", fontsize="medium")
     for index, (ax, curve) in enumerate(zip(axes, results.curves, strict=False)):
         feasible = ends.get(curve.name, (math.nan, math.nan))
         draw_coefficient(

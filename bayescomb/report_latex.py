@@ -25,6 +25,7 @@ SPECIAL: Final = {
     "ρ": r"$\rho$", "η": r"$\eta$", "α": r"$\alpha$", "→": r"$\to$", "–": "--", "—": "---", "“": "``", "”": "''",
     "…": r"\dots{}", "\u00a0": "~",
 }  # fmt: skip
+SYMBOL: Final = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9]+)(?![A-Za-z0-9_])")
 NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
@@ -32,16 +33,19 @@ def latex_text(text: str) -> str:
     r"""A text with the signs that LaTeX reserves or does not know written out; numbers and symbols as mathematics.
 
     Examples:
-        >>> latex_text("m_t"), latex_text("-0.25"), latex_text("JES & JER, 5 %")
-        ('$m_{t}$', '$-0.25$', 'JES \\& JER, 5 \\%')
+        >>> latex_text("m_t [GeV]"), latex_text("-0.25"), latex_text("JES & JER, 5 %")
+        ('$m_{t}$ [GeV]', '$-0.25$', 'JES \\& JER, 5 \\%')
     """
-    found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", text)
-    if found is not None:
-        return f"${found[1]}_{{{found[2]}}}$"
-    if NUMBER.fullmatch(text):
-        return f"${text}$"
-    # Two signs that are mathematics side by side are one formula.
-    return "".join(SPECIAL.get(sign, sign) for sign in text).replace("$$", "")
+    number = text.replace("\u2212", "-")
+    if NUMBER.fullmatch(number):
+        return f"${number}$"
+    parts = SYMBOL.split(text)
+    # Text, symbol, index, text, ...; two signs of mathematics side by side are one formula.
+    for i in range(0, len(parts), 3):
+        parts[i] = "".join(SPECIAL.get(sign, sign) for sign in parts[i]).replace("$$", "")
+    for i in range(1, len(parts), 3):
+        parts[i], parts[i + 1] = f"${parts[i]}_{{{parts[i + 1]}}}$", ""
+    return "".join(parts)
 
 
 def latex_table(table: Table, combination: Combination) -> str:

@@ -142,6 +142,7 @@ def _banner(results: Results) -> dict[str, Any]:
             ("inputs", inputs),
             ("versions", ", ".join(found)),
             ("seed", attrs.get("seed", "none")),
+            *([("model", "extended by its user")] if attrs.get("extended") else []),
         ],
     }
 

@@ -88,7 +88,14 @@ def share_figures(results: Results) -> Iterator[ReportFigure]:
         rows = [(str(results.shares["part"].to_numpy()[i]), float(shares[i]), kinds[i]) for i in shown[:MAX_ROWS]]
         small = [i for i in coefficients if i not in shown]
         if small:
-            rows.insert(-1, (f"{len(small)} other coefficients", float(shares[small].sum()), "coefficient"))
+            rows.insert(
+                -1,
+                (
+                    f"{len(small)} {'other ' if len(small) < len(coefficients) else ''}coefficients",
+                    float(shares[small].sum()),
+                    "coefficient",
+                ),
+            )
         figure = Figure(figsize=(WIDTH, 0.9 + 0.25 * len(rows)), layout="constrained")
         draw_shares(
             [name for name, _, _ in rows],

@@ -25,7 +25,7 @@ from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisanc
 from bayescomb.scan import ScanResult, scan, scan_curve
 from bayescomb.sensitivity import prior_sensitivity
 from bayescomb.serialise import SETTINGS
-from bayescomb.storage import combination_of
+from bayescomb.storage import combination_of, is_extended
 from bayescomb.variance import variance_shares
 
 __all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift", "moves", "parameter_covariance"]
@@ -125,7 +125,8 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
             comparison = compare(posterior, fit)
             draws = posterior["posterior"].to_dataset()
     usable = posterior if draws is not None else None
-    divisible = usable is not None and combination.quadratic and not combination.normalise
+    plain = usable is not None and not combination.normalise and not is_extended(usable)
+    divisible = plain and combination.quadratic
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     prior = posterior["prior"].to_dataset() if posterior is not None and "prior" in posterior.children else None
     reasons = json.loads(posterior.attrs.get("not_recovered", "{}")) if posterior is not None else {}
@@ -148,7 +149,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         not_recovered=reasons,
         shares=variance_shares(posterior) if divisible and posterior is not None else None,
         relevance=coefficient_relevance(posterior) if divisible and posterior is not None and prior is not None else None,
-        sensitivity=prior_sensitivity(usable) if usable is not None and not combination.normalise else None,
+        sensitivity=prior_sensitivity(usable) if plain and usable is not None else None,
         predictive=posterior_predictive(usable) if usable is not None else None,
     )
 

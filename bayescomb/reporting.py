@@ -27,14 +27,17 @@ from bayescomb.report_result_tables import result_tables
 from bayescomb.report_results import Results, collect
 from bayescomb.report_tables import write_table
 from bayescomb.storage import umask
+from bayescomb.threads import single_threaded
 
 __all__ = ["report"]
 
 PAGE: Final = "report.html"
 SUFFIXES: Final = {"figures": {".png", ".pdf"}, "tables": {".csv", ".json", ".tex"}}
 PNG_DPI: Final = 120
+NOTE_HEIGHT: Final = 0.16  # inches
 
 
+@single_threaded
 def report(posterior: xr.DataTree | None, fit: ProfileResult, directory: str | Path) -> Path:
     """Write the report of a combination.
 
@@ -133,6 +136,9 @@ def _write(results: Results, folder: Path) -> None:
     with figure_style():
         for item in report_figures(results):
             if note:
+                # A strip below everything that is drawn.
+                strip = NOTE_HEIGHT / item.figure.get_figheight()
+                item.figure.set_layout_engine("constrained", rect=(0, strip, 1, 1 - strip))
                 item.figure.text(0.005, 0.005, note, ha="left", va="bottom", fontsize=7.5, color="#b00020")
             path = folder / "figures" / f"{item.name}.png"
             item.figure.savefig(path, dpi=PNG_DPI)

@@ -19,6 +19,7 @@ from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, Solution, integrate_out, solve
 from bayescomb.normalisation import normalised_fit
 from bayescomb.repair import feasible_correlation
+from bayescomb.threads import single_threaded
 
 __all__ = ["POINTS", "ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slopes"]
 
@@ -84,6 +85,7 @@ class ScanResult:
     rows: tuple[ScanRow, ...]
 
 
+@single_threaded
 def scan(combination: Combination, *, points: int = POINTS) -> ScanResult:
     """Profile along every coefficient's range, the others at nominal; coefficients of one scan group move together.
 
@@ -113,6 +115,7 @@ def scan(combination: Combination, *, points: int = POINTS) -> ScanResult:
     return ScanResult(combination=combination, rows=tuple(scanner.row(members, points) for members in groups.values()))
 
 
+@single_threaded
 def scan_curve(combination: Combination, *, index: int, points: np.ndarray) -> tuple[xr.DataArray, xr.DataArray]:
     """Values and errors of the parameters along one coefficient, the others at nominal.
 
@@ -144,6 +147,7 @@ def scan_curve(combination: Combination, *, index: int, points: np.ndarray) -> t
     return values.rename("value"), errors.rename("error")
 
 
+@single_threaded
 def scan_slopes(combination: Combination) -> xr.DataArray:
     """Derivative of every parameter by every coefficient with a range, the others at nominal.
 

@@ -30,7 +30,8 @@ from bayescomb.inputs import Combination
 from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 from bayescomb.recovery import given_coefficients
-from bayescomb.storage import combination_of
+from bayescomb.storage import combination_of, is_extended
+from bayescomb.threads import single_threaded
 
 __all__ = ["prior_sensitivity"]
 
@@ -55,6 +56,7 @@ class _Change:
     effective: float = float("nan")
 
 
+@single_threaded
 def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Dataset:
     """How mean and standard deviation of each headline result change under other priors.
 
@@ -68,7 +70,7 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         draws where draws are weighted (NaN where the answer is exact).  What has fewer than 100 is left out.
 
     Raises:
-        OptionError: the result is normalised, or the factor is not above 1.
+        OptionError: the result is normalised, the model was extended, or the factor is not above 1.
 
     Examples:
         >>> import bayescomb as bc
@@ -78,8 +80,9 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         0.027
     """
     combination = combination_of(posterior)
-    if combination.normalise:
-        msg = f"{combination.name!r}: prior sensitivity is not offered for results normalised to the sum of the observables"
+    if combination.normalise or is_extended(posterior):
+        found = "results normalised to the sum of the observables" if combination.normalise else "a model that was extended"
+        msg = f"{combination.name!r}: prior sensitivity is not offered for {found}"
         raise OptionError(msg)
     if not widening > 1:
         msg = f"widening = {widening} found, a factor above 1 is needed"

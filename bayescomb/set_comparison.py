@@ -16,6 +16,7 @@ from bayescomb.inputs import Combination
 from bayescomb.posterior import sample
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.statements import Statement, feasibility_statements
+from bayescomb.threads import single_threaded
 
 __all__ = ["SetComparison", "SetResult", "compare_sets"]
 
@@ -87,6 +88,7 @@ class SetComparison:
         )
 
 
+@single_threaded
 def compare_sets(
     combination: Combination,
     *,

@@ -12,12 +12,14 @@ from bayescomb.data_information import measurement_factor
 from bayescomb.errors import OptionError
 from bayescomb.inputs import Combination
 from bayescomb.repair import feasible_correlation
+from bayescomb.threads import single_threaded
 
 __all__ = ["simulate"]
 
 FloatArray = NDArray[np.float64]
 
 
+@single_threaded
 def simulate(
     combination: Combination,
     *,

@@ -14,10 +14,11 @@ import xarray as xr
 
 from bayescomb.errors import OutputError, PosteriorError
 from bayescomb.inputs import Combination
-from bayescomb.serialise import combination_from_json, fingerprint
+from bayescomb.serialise import combination_from_json, difference
 
 __all__ = [
     "combination_of",
+    "is_extended",
     "load_posterior",
     "require_same_model",
     "save_posterior",
@@ -110,6 +111,11 @@ def combination_of(posterior: xr.DataTree) -> Combination:
     return combination_from_json(posterior.attrs["model"])
 
 
+def is_extended(posterior: xr.DataTree) -> bool:
+    """Whether the sampled model was one that a user extended, of which the closed forms of the combination know nothing."""
+    return bool(posterior.attrs.get("extended", 0))
+
+
 def require_same_model(posterior: xr.DataTree, combination: Combination) -> Combination:
     """The given combination under the posterior's assumption set and treatment.
 
@@ -117,10 +123,11 @@ def require_same_model(posterior: xr.DataTree, combination: Combination) -> Comb
         PosteriorError: the posterior was made from other inputs.
     """
     own = combination_of(posterior)
-    if fingerprint(own) != fingerprint(combination):
+    where = difference(own, combination)
+    if where:
         msg = (
-            f"posterior of {own.name!r} (inputs {fingerprint(own)}) was not made from {combination.name!r} "
-            f"(inputs {fingerprint(combination)}); sample again from this model"
+            f"posterior of {own.name!r} was not made from {combination.name!r} as it is now (they differ in {where}); "
+            "sample again from this model"
         )
         raise PosteriorError(msg)
     return own

@@ -107,11 +107,11 @@ def profile_text(fit: ProfileResult) -> str:
         # 4 decimals for a mass in GeV; more where the uncertainty is small
         places = max(4, 2 - int(np.floor(np.log10(error)))) if error > 0 else 4
         lines.append(
-            f"{name} = {value:.{places}f} +- {error:.{places}f}{asymmetric} {unit} "
+            f"{name} = {value:.{places}f} +- {error:.{places}f}{asymmetric}{f' {unit}' if unit else ''} "
             f"({float(fit.statistical_errors.sel(at)):.{places}f} stat, "
             f"{float(fit.systematic_errors.sel(at)):.{places}f} syst"
             + (f", {float(fit.theory_errors.sel(at)):.{places}f} theory" if fit.combination.extraction else "")
-            + ")".replace("  ", " ")
+            + ")"
             + (", in no observable" if name in spectators else "")
         )
     if fit.combination.chi2 == "pearson":
@@ -265,9 +265,10 @@ def comparison_text(comparison: Comparison) -> str:
             rows.append(["", label, f"{mean:.4f}", f"{sd:.4f}", f"{median:.4f}", f"{low:.4f} to {high:.4f}"])
         if np.isnan(row.get("coefficient_share", np.nan)):
             continue
+        squared, own = (f" {unit}^2", f" {unit}") if unit else ("", "")
         shares.append(
-            f"{name}: sd^2 = E[Var|r] + Var(E|r) = {row['mean_of_variance']:.5f} + {row['variance_of_mean']:.5f} {unit}^2; "
+            f"{name}: sd^2 = E[Var|r] + Var(E|r) = {row['mean_of_variance']:.5f} + {row['variance_of_mean']:.5f}{squared}; "
             f"not knowing the coefficients makes {100 * row['coefficient_share']:.2f} +- "
-            f"{100 * row['coefficient_share_mcse']:.2f} % of the variance ({row['variance_of_mean'] ** 0.5:.4f} {unit})"
+            f"{100 * row['coefficient_share_mcse']:.2f} % of the variance ({row['variance_of_mean'] ** 0.5:.4f}{own})"
         )
     return "\n".join([*lines, table(rows), *shares])

@@ -12,6 +12,7 @@ from bayescomb.extractions import Extraction, ScaleChoice
 from bayescomb.inputs import Combination
 from bayescomb.profile import profile
 from bayescomb.theory_curves import SCALE_POINTS
+from bayescomb.threads import single_threaded
 
 __all__ = ["VariantRow", "prediction_variants", "scale_envelope"]
 
@@ -42,6 +43,7 @@ class VariantRow:
     problem: str = ""
 
 
+@single_threaded
 def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
     """Every PDF set and scale definition that all tables in use hold, scales fixed at their centre.
 
@@ -76,6 +78,7 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
     return _shifted(rows, lambda row: (row.pdf_set, row.scale_choice) == in_force)
 
 
+@single_threaded
 def scale_envelope(combination: Combination) -> tuple[VariantRow, ...]:
     """The seven points of the usual scale variation, the centre first, scales fixed at each.
 

@@ -19,7 +19,8 @@ from bayescomb.correlation import correlation_family
 from bayescomb.errors import OptionError
 from bayescomb.impacts import ImpactResult, impacts
 from bayescomb.inputs import Combination
-from bayescomb.storage import combination_of
+from bayescomb.storage import combination_of, is_extended
+from bayescomb.threads import single_threaded
 
 __all__ = ["conditional_mean", "variance_shares"]
 
@@ -30,6 +31,7 @@ POINTS: Final = 24
 STATISTICS, COUPLING, REMAINDER = "statistics", "coupling between groups", "remainder"
 
 
+@single_threaded
 def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     """Parts of the posterior variance of each headline result.
 
@@ -42,7 +44,8 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         negative, as those of anticorrelated sources are.  They add up to the variance of the draws.
 
     Raises:
-        OptionError: chi2 is not quadratic, or normalised, so that there is no linear influence to divide by.
+        OptionError: chi2 is not quadratic, or normalised, or the model was extended, so that there is no linear influence
+            to divide by.
 
     Examples:
         >>> import bayescomb as bc
@@ -52,7 +55,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         1.0
     """
     combination = combination_of(posterior)
-    if not combination.quadratic or combination.normalise:
+    if not combination.quadratic or combination.normalise or is_extended(posterior):
         msg = f"{combination.name!r}: a variance is divided by the influence of the data, in which this model is not linear"
         raise OptionError(msg)
     names = [o.name for o in combination.headline]

@@ -14,7 +14,7 @@ from bayescomb.serialise import combination_to_json
 
 SECTIONS = [
     "result", "coefficient-share", "shares", "inputs", "weights", "scan", "impacts", "coefficients", "pulls", "diagnostics",
-    "fit", "compatibility", "methods", "provenance",
+    "sensitivity", "predictive", "fit", "compatibility", "methods", "provenance",
 ]  # fmt: skip
 
 

@@ -73,10 +73,11 @@ def test_folder_holds_page_figures_and_tables(folder):
     assert pictures == {p.stem for p in (folder / "figures").glob("*.pdf")}
     assert pictures == {
         "posterior", "inputs", "estimate_correlation", "scan_shifts", "scan_curves", "impacts", "coefficients", "pulls",
-        "ranks",
+        "ranks", "ranking", "shares", "coefficient_panels", "predictive",
     }  # fmt: skip
     tables = {p.stem for p in (folder / "tables").glob("*.csv")}
     assert tables <= {p.stem for p in (folder / "tables").glob("*.json")}
+    assert {p.stem for p in (folder / "tables").glob("*.tex")} <= tables
     assert tables >= {"summary", "coefficient_share", "estimates", "weights", "scan", "impacts", "coefficients", "pulls"}
     assert not list(folder.parent.glob(".*"))
 
@@ -86,7 +87,7 @@ def test_page_is_self_contained_and_its_links_lead_somewhere(folder):
     page = Page(folder / "report.html")
     assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", text), re.IGNORECASE)
     assert '<meta charset="utf-8">' in text
-    assert len(page.images) == 9
+    assert len(page.images) == 13
     for image in page.images:
         assert base64.b64decode(image.removeprefix("data:image/png;base64,"))[:4] == b"\x89PNG"
     for link in page.links:
@@ -173,8 +174,8 @@ def test_failed_verdict_withholds_the_posterior(failed):
 def test_profile_alone(fit, tmp_path):
     page = Page(report(None, fit, tmp_path / "profile"))
     assert "nothing was sampled" in page.text[:600]
-    # shares of the variance rest on the draws
-    assert page.ids == [name for name in SECTIONS if name != "shares"]
+    # these rest on the draws
+    assert page.ids == [name for name in SECTIONS if name not in ("shares", "sensitivity", "predictive")]
     assert not {p.stem for p in (tmp_path / "profile" / "figures").iterdir()} & {"posterior", "ranks"}
 
 
@@ -187,7 +188,8 @@ def test_several_parameters_without_sources_groups_or_units(tmp_path):
     # No coefficient moves an observable that only one measurement knows, and shifts of 1e-15 are not drawn.
     assert pictures == {
         "posterior", "parameter_correlation", "estimate_correlation", "impacts_1", "impacts_2", "impacts_3", "impacts_4",
-        "coefficients", "pulls", "ranks",
+        "coefficients", "pulls", "ranks", "predictive",
+        *(f"{kind}_{i}" for kind in ("shares", "ranking") for i in range(1, 5)),
     }  # fmt: skip
 
 
@@ -356,4 +358,4 @@ def test_browser_shows_every_image_and_nothing_sticks_out(folder, tmp_path):
         f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1080,2000", "--dump-dom", page.as_uri(),
     ]  # fmt: skip
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-    assert re.search(r"<title>(.*?)</title>", dom)[1] == "images 9 missing 0 overflow 0"
+    assert re.search(r"<title>(.*?)</title>", dom)[1] == "images 13 missing 0 overflow 0"

@@ -28,6 +28,7 @@ from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.predictions import Prediction
 from bayescomb.profile import profile
 from bayescomb.scan import scan
+from bayescomb.shipped import copy_model, shipped_models
 from bayescomb.simulation import simulate
 from bayescomb.theory_variants import prediction_variants, scale_envelope
 
@@ -72,6 +73,7 @@ __all__ = [
     "compare_sets",
     "compatibility",
     "convert",
+    "copy_model",
     "impacts",
     "load",
     "load_posterior",
@@ -84,6 +86,7 @@ __all__ = [
     "save_posterior",
     "scale_envelope",
     "scan",
+    "shipped_models",
     "simulate",
     "variance_shares",
     "verdict",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
@@ -24,7 +25,7 @@ def draw_bins(
     quantity: str = "",
     unit: str = "",
     variable: str = "",
-    axes: tuple[Axes, Axes],
+    axes: tuple[Axes, Axes] | None = None,
 ) -> tuple[Axes, Axes]:
     """Bins above, all over the fit below.
 
@@ -37,7 +38,7 @@ def draw_bins(
         quantity: what is measured, for the axis.
         unit: its unit.
         variable: what is binned.
-        axes: upper and lower axes.
+        axes: upper and lower axes; those of a new figure by default.
 
     Returns:
         The axes.
@@ -50,6 +51,8 @@ def draw_bins(
         >>> lower.get_xlabel()
         'rho'
     """
+    if axes is None:
+        axes = tuple(plt.subplots(2, 1, height_ratios=(3, 1.2), layout="constrained")[1])
     upper, lower = axes
     edges, measured, errors, fitted = (np.asarray(a, dtype=float) for a in (edges, measured, errors, fitted))
     corners = np.append(edges[:, 0], edges[-1, 1])

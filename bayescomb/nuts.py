@@ -154,7 +154,11 @@ def run_nuts(
     """Sample a compiled model.
 
     Returns:
-        Posterior variables and sampler statistics, each with dims ``chain``, ``draw`` first.
+        Posterior variables and sampler statistics, each with dims ``chain``, ``draw`` first; after an interruption those of
+        the chains that were finished, with the attribute ``interrupted`` of the statistics set.
+
+    Raises:
+        KeyboardInterrupt: interrupted before a chain was finished.
     """
     # The virtual machine holds the interpreter lock, so a second thread only costs.
     cores = 1 if compiled.backend == "vm" else min(chains, 2)
@@ -170,15 +174,27 @@ def run_nuts(
         target_accept=target_accept,
         blocking=False,
     )
+    interrupted = False
     try:
         tree = sampler.wait()
+    except KeyboardInterrupt:
+        # What is finished is kept, as whole chains: shortened ones would give their beginning more weight.
+        tree = sampler.abort()
+        energy = tree["sample_stats"]["energy"].to_numpy()
+        # The trace is as long as its longest chain, the rest of the others is NaN.
+        finished = ~np.isnan(energy).any(axis=1) & (energy.shape[1] == draws)
+        if not finished.any():
+            raise
+        interrupted = True
+        tree = tree.isel(chain=np.flatnonzero(finished))
+        chains = int(finished.sum())
     except BaseException:
-        # nutpie's own handling of Ctrl-C returns shortened chains as if they were the result.
         sampler.abort()
         raise
-    statistics = tree["sample_stats"].to_dataset()
+    statistics = tree["sample_stats"].to_dataset().assign_coords(chain=np.arange(chains))
+    statistics.attrs["interrupted"] = int(interrupted)
     if compiled.constrain is None:
-        posterior = tree["posterior"].to_dataset()[list(compiled.dims)]
+        posterior = tree["posterior"].to_dataset()[list(compiled.dims)].assign_coords(chain=np.arange(chains))
         return posterior, statistics
     values = compiled.constrain(tree["posterior"]["unconstrained"].to_numpy())
     data = {name: (("chain", "draw", *compiled.dims[name]), array) for name, array in values.items() if compiled.dims[name]}

@@ -6,7 +6,6 @@ import datetime as dt
 import importlib.metadata
 import json
 import logging
-import sys
 import time
 from typing import Any
 
@@ -25,6 +24,7 @@ from bayescomb.normalisation import normalised_names
 from bayescomb.nuts import compile_model, run_nuts
 from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import prior_draws
+from bayescomb.progress import shows_progress
 from bayescomb.recovery import conditional_moments, recover_nuisances, recoverable_nuisances
 from bayescomb.serialise import combination_to_json
 from bayescomb.theory import Theory
@@ -67,7 +67,7 @@ def sample(
         backend: ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then draws several times faster;
             ``"auto"`` is ``"vm"`` where there is a C++ compiler.
         model: an extension of ``build_model(combination)`` with the same names; built here by default.
-        progress: show a progress bar; by default only in a terminal.
+        progress: show a progress bar; by default in a terminal and in a notebook.
 
     Returns:
         A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
@@ -76,6 +76,8 @@ def sample(
         set, the treatment, the seed and all versions.
 
     Raises:
+        KeyboardInterrupt: interrupted before a chain was finished; later the finished chains are the result, its attribute
+            ``interrupted`` and a warning in the log say so.
         OptionError: an option is not offered or out of range.
         InfeasibleCorrelationError: the treatment has no feasible coefficients.
 
@@ -99,11 +101,15 @@ def sample(
     clock = time.perf_counter()
     compiled = compile_model(model, backend=backend, spread=spread)
     compile_time = time.perf_counter() - clock
-    show = sys.stderr.isatty() if progress is None else progress
+    show = shows_progress(progress)
     accept = _target_accept(plan, engine)
     draws_of, statistics = run_nuts(
         compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show, target_accept=accept
     )
+    requested, chains = chains, draws_of.sizes["chain"]
+    interrupted = bool(statistics.attrs["interrupted"])
+    if interrupted:
+        log.warning(f"interrupted: {chains} of {requested} chains are finished and kept")
     sampling_time = time.perf_counter() - clock - compile_time
     log.info(f"compiled in {compile_time:.1f} s, sampled in {sampling_time:.1f} s")
     not_recovered: dict[str, str] = {}
@@ -146,6 +152,7 @@ def sample(
         "draws": draws,
         "tune": tune,
         "chains": chains,
+        "interrupted": f"{chains} of {requested} chains" if interrupted else "",
         "compile_seconds": compile_time,
         "sampling_seconds": sampling_time,
         "not_recovered": json.dumps(not_recovered),

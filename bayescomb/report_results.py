@@ -128,6 +128,8 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
     plain = usable is not None and not combination.normalise and not is_extended(usable)
     divisible = plain and combination.quadratic
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
+    if scanned.interrupted:
+        raise KeyboardInterrupt  # a report is whole or not at all
     prior = posterior["prior"].to_dataset() if posterior is not None and "prior" in posterior.children else None
     reasons = json.loads(posterior.attrs.get("not_recovered", "{}")) if posterior is not None else {}
     return Results(

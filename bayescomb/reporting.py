@@ -17,6 +17,7 @@ from bayescomb.export import comparison_data, impact_data, profile_data, scan_da
 from bayescomb.figures_sets import figure_note
 from bayescomb.figures_style import figure_style
 from bayescomb.profile import ProfileResult
+from bayescomb.progress import tracked
 from bayescomb.report_extraction_tables import extraction_tables
 from bayescomb.report_figures import report_figures
 from bayescomb.report_input_tables import input_tables
@@ -38,7 +39,9 @@ NOTE_HEIGHT: Final = 0.16  # inches
 
 
 @single_threaded
-def report(posterior: xr.DataTree | None, fit: ProfileResult, directory: str | Path) -> Path:
+def report(
+    posterior: xr.DataTree | None, fit: ProfileResult, directory: str | Path, *, progress: bool | None = None
+) -> Path:
     """Write the report of a combination.
 
     The folder holds ``report.html`` (self-contained), ``figures/*.png`` and ``*.pdf`` and ``tables/*.csv`` and ``*.json`` in
@@ -49,6 +52,7 @@ def report(posterior: xr.DataTree | None, fit: ProfileResult, directory: str | P
         posterior: a tree of :func:`bayescomb.sample`, or ``None`` for the profile alone.  If it has not converged the page
             says so in red and shows none of its numbers but the diagnostics.
         fit: the profile of the same combination under the same assumption set and treatment.
+        progress: show a progress bar; by default in a terminal and in a notebook.
         directory: the folder; absent, empty, or an earlier report, which is replaced.
 
     Returns:
@@ -64,7 +68,7 @@ def report(posterior: xr.DataTree | None, fit: ProfileResult, directory: str | P
     temporary: Path | None = None
     try:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
-        _write(results, temporary)
+        _write(results, temporary, progress=progress)
         temporary.chmod(0o777 & ~umask())
         _replace(temporary, target)
     except OSError as error:
@@ -128,13 +132,13 @@ def _replace(temporary: Path, target: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(results: Results, folder: Path) -> None:
+def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
     for name in SUFFIXES:
         (folder / name).mkdir()
     figures: dict[str, list[dict[str, str]]] = {}
     note = figure_note(results.combination)
     with figure_style():
-        for item in report_figures(results):
+        for item in tracked(report_figures(results), "figures", progress=progress):
             if note:
                 # A strip below everything that is drawn.
                 strip = NOTE_HEIGHT / item.figure.get_figheight()

@@ -18,6 +18,7 @@ from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, Solution, integrate_out, solve
 from bayescomb.normalisation import normalised_fit
+from bayescomb.progress import finished_parts, tracked
 from bayescomb.repair import feasible_correlation
 from bayescomb.threads import single_threaded
 
@@ -79,21 +80,24 @@ class ScanRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanResult:
-    """One row per coefficient, or group of them, that has a range."""
+    """One row per coefficient, or group of them, that has a range; the first of them if it was interrupted."""
 
     combination: Combination
     rows: tuple[ScanRow, ...]
+    interrupted: bool = False
 
 
 @single_threaded
-def scan(combination: Combination, *, points: int = POINTS) -> ScanResult:
+def scan(combination: Combination, *, points: int = POINTS, progress: bool | None = None) -> ScanResult:
     """Profile along every coefficient's range, the others at nominal; coefficients of one scan group move together.
 
     Args:
         combination: what to combine.
         points: equidistant points of each scan, both ends included.
+        progress: show a progress bar; by default in a terminal and in a notebook.  Ctrl-C keeps what is finished.
 
     Raises:
+        KeyboardInterrupt: interrupted before a coefficient was finished.
         OptionError: fewer than 2 points.
 
     Examples:
@@ -112,7 +116,9 @@ def scan(combination: Combination, *, points: int = POINTS) -> ScanResult:
         if coefficient.varied:
             key = f"group {coefficient.scan_group}" if coefficient.scan_group else f"single {index}"
             groups.setdefault(key, []).append(index)
-    return ScanResult(combination=combination, rows=tuple(scanner.row(members, points) for members in groups.values()))
+    steps = tracked(list(groups.values()), "scan", progress=progress)
+    rows, interrupted = finished_parts((scanner.row(members, points) for members in steps), "coefficients of the scan")
+    return ScanResult(combination=combination, rows=rows, interrupted=interrupted)
 
 
 @single_threaded

@@ -15,6 +15,7 @@ from bayescomb.impacts import ImpactResult, impacts
 from bayescomb.inputs import Combination
 from bayescomb.posterior import sample
 from bayescomb.profile import ProfileResult, profile
+from bayescomb.progress import finished_parts, tracked
 from bayescomb.statements import Statement, feasibility_statements
 from bayescomb.threads import single_threaded
 
@@ -50,10 +51,11 @@ class SetResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SetComparison:
-    """All sets of one combination, in the order of the model."""
+    """All sets of one combination, in the order of the model; the first of them if it was interrupted."""
 
     combination: Combination
     sets: tuple[SetResult, ...]
+    interrupted: bool = False
 
     def table(self) -> xr.Dataset:
         """Results of all sets side by side.
@@ -97,6 +99,7 @@ def compare_sets(
     tune: int = 500,
     chains: int = 4,
     seed: int | None = None,
+    progress: bool | None = None,
 ) -> SetComparison:
     """Profile, and if asked sample, under each assumption set.
 
@@ -107,8 +110,10 @@ def compare_sets(
         tune: tuning steps per chain.
         chains: number of chains.
         seed: of the sampling.
+        progress: show a progress bar; by default in a terminal and in a notebook.  Ctrl-C keeps the sets that are finished.
 
     Raises:
+        KeyboardInterrupt: interrupted before a set was finished.
         UnknownNameError: there is no such set.
 
     Examples:
@@ -125,10 +130,17 @@ def compare_sets(
         if not draws:
             return None
         kinds = [chosen, chosen.with_extraction("")] if chosen.extraction else [chosen]
-        return _summary([sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False) for kind in kinds])
+        trees = []
+        for kind in kinds:
+            trees.append(sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False))
+            if trees[-1].attrs["interrupted"]:
+                raise KeyboardInterrupt  # a set with fewer chains than the others is not finished
+        return _summary(trees)
 
     chosen = [combination.with_assumptions(name) for name in names]
-    return SetComparison(combination=combination, sets=tuple(_result(c, summary(c)) for c in chosen))
+    steps = tracked(chosen, "assumption sets", progress=progress)
+    sets, interrupted = finished_parts((_result(c, summary(c)) for c in steps), "assumption sets")
+    return SetComparison(combination=combination, sets=sets, interrupted=interrupted)
 
 
 def grouped(combination: Combination) -> Combination:

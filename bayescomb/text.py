@@ -220,9 +220,10 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
     """The verdict first; the numbers only if they may be used."""
     attrs = posterior.attrs
     lines = [verdict.sentence]
+    interrupted = f" (interrupted: {attrs['interrupted']})" if attrs.get("interrupted") else ""
     lines.append(
         f"{header(combination)}\ncorrelations {attrs['correlations']}, engine {attrs['engine']}, "
-        f"seed {attrs['seed']}, {attrs['chains']} x {attrs['draws']} draws"
+        f"seed {attrs['seed']}, {attrs['chains']} x {attrs['draws']} draws{interrupted}"
     )
     if combination.chi2 == "pearson":
         lines.append("the density includes the determinant of Pearson's weights, which the profile leaves out")

@@ -51,25 +51,41 @@ def draw(name, ax=None):
         "draw_impacts": lambda: figures.draw_impacts(["s"], [0.1], ax=ax),
         "draw_pulls": lambda: figures.draw_pulls(["n"], [0.5], [0.9], ax=ax),
         "draw_correlation_matrix": lambda: figures.draw_correlation_matrix(np.eye(2), ["a", "b"], ax=ax),
+        "draw_coefficient": lambda: figures.draw_coefficient(
+            None, DRAWS - 172.5, quoted=(-1.0, 1.0), feasible=(-0.5, 1.0), nominal=0.2, curve=([-1, 1], [0, 1]), ax=ax
+        ),
+        "draw_ranking": lambda: figures.draw_ranking(["n"], [0.1], [-0.1], pulls=[0.5], constraints=[0.9], ax=ax),
+        "draw_impact_map": lambda: figures.draw_impact_map(["s"], ["a", "b"], [[1.0, 2.0]], ax=ax),
+        "draw_shares": lambda: figures.draw_shares(["s", "rest"], [1.1, -0.1], kinds=["group", "remainder"], ax=ax),
+        "draw_predictive": lambda: figures.draw_predictive(
+            ["a"], [1.0], centre=[1.1], width=[0.2], interval68=([0.9], [1.3]), interval95=([0.7], [1.5]), ax=ax
+        ),
+        "draw_sets": lambda: figures.draw_sets(["none", "jes"], profile=([1.0, 1.1], [0.1, 0.1]), label="$m_t$", ax=ax),
+        "draw_ratios": lambda: figures.draw_ratios(["a"], names=["none"], values=[[1.0]], errors=[[0.1]], ax=ax),
         "draw_ranks": lambda: figures.draw_ranks(np.full((2, 5), 4), expected=4.0, spread=1.0, ax=ax),
     }
     return calls[name]()
 
 
-@pytest.mark.parametrize("name", figures.__all__)
+# Bins have two panels: their test is below.
+ONE_PANEL = [name for name in figures.__all__ if name != "draw_bins"]
+UNLABELLED = {"draw_correlation_matrix", "draw_impact_map", "draw_coefficient"}  # their axis is that of a whole figure
+
+
+@pytest.mark.parametrize("name", ONE_PANEL)
 def test_draws_on_the_given_axes_and_opens_nothing(name, ax):
     assert draw(name, ax) is ax
     assert not plt.get_fignums()
 
 
-@pytest.mark.parametrize("name", figures.__all__)
+@pytest.mark.parametrize("name", ONE_PANEL)
 def test_makes_its_own_figure_without_axes(name):
     own = draw(name)
-    assert own.get_xlabel() or name == "draw_correlation_matrix"
+    assert own.get_xlabel() or name in UNLABELLED
     assert len(plt.get_fignums()) == 1
 
 
-@pytest.mark.parametrize("name", figures.__all__)
+@pytest.mark.parametrize("name", ONE_PANEL)
 def test_leaves_the_global_style_alone(name):
     before = dict(mpl.rcParams)
     with figure_style():
@@ -201,3 +217,50 @@ def test_labels():
     assert math_name("m_t") == "$m_{t}$"
     assert math_name("a_b_c") == "a_b_c"
     assert axis_label("x") == "x"
+
+
+def test_bins_have_a_ratio_panel_around_one():
+    upper, lower = figures.draw_bins(
+        [[0, 1], [1, 3]],
+        measured=[2, 1],
+        errors=[0.2, 0.1],
+        predicted={"170 GeV": [2.2, 0.9]},
+        fitted=[2, 1],
+        variable="rho",
+    )
+    assert lower.get_xlabel() == "rho"
+    assert legend(upper)[0] == "170 GeV"
+    low, high = lower.get_ylim()
+    assert 0.5 < low < 0.9
+    assert 1.1 < high < 1.5
+
+
+def test_ranking_shows_both_signs_and_pulls(ax):
+    figures.draw_ranking(["a", "b"], [0.2, -0.1], [-0.2, 0.1], pulls=[0.5, -0.4], constraints=[0.9, 1.1], unit="GeV", ax=ax)
+    assert rows(ax) == ["a", "b"]
+    assert [bar.get_width() for bar in ax.patches] == [0.2, -0.1, -0.2, 0.1]
+    low, high = ax.get_xlim()
+    assert low == -high
+    top = ax.figure.axes[1]
+    assert top.get_xlabel() == "pull [prior width]"
+    assert legend(top) == ["nuisance up", "nuisance down", "pull and constraint"]
+
+
+def test_coefficient_panel_hatches_what_is_not_feasible(ax):
+    figures.draw_coefficient(
+        np.linspace(0, 1, 200), None, quoted=(0.0, 1.0), feasible=(0.25, 0.75), nominal=0.5, curve=([0, 1], [-3.0, 3.0]),
+        title="a", label="shift", unit="MeV", ax=ax,
+    )  # fmt: skip
+    hatched = [patch.get_bbox() for patch in ax.patches if patch.get_hatch()]
+    assert [(box.x0, box.x1) for box in hatched] == [(0.0, 0.25), (0.75, 1.0)]
+    assert ax.figure.axes[1].get_ylabel() == "shift [MeV]"
+
+
+def test_predictive_is_in_units_of_its_width(ax):
+    figures.draw_predictive(
+        ["a", "b"], [12.0, 10.0], centre=[10.0, 10.0], width=[1.0, 2.0], interval68=([9, 8], [11, 12]),
+        interval95=([8, 6], [12, 14]), p_values=[0.05, 1.0], ax=ax,
+    )  # fmt: skip
+    points = next(line for line in ax.lines if line.get_label() == "measured")
+    np.testing.assert_allclose(points.get_xdata(), [2.0, 0.0])
+    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], [4, 4, 2, 2])

@@ -1,0 +1,276 @@
+"""What each command does: load the model, call the library, print, write what was asked for."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bayescomb.errors import OptionError, OutputError
+from bayescomb.inputs import Combination
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "run_check",
+    "run_compare",
+    "run_convert",
+    "run_copy_model",
+    "run_impacts",
+    "run_models",
+    "run_profile",
+    "run_report",
+    "run_sample",
+    "run_scan",
+    "run_sets",
+    "run_theory",
+]
+
+EXIT_NOT_CONVERGED = 3
+EXIT_INTERRUPTED = 130
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _load(options: argparse.Namespace) -> Combination:
+    from bayescomb.loading import load
+
+    combination = load(options.model, extraction=_extraction(getattr(options, "extraction", None)))
+    if getattr(options, "drop", None):
+        extraction = combination.extraction_in_force
+        if extraction is None:
+            msg = f"--drop {options.drop[0]}: no mass is extracted; give --extraction NAME"
+            raise OptionError(msg)
+        combination = combination.with_extraction(dataclasses.replace(extraction, drop=tuple(options.drop)))
+    if getattr(options, "assumptions", None):
+        combination = combination.with_assumptions(options.assumptions)
+    treatment = getattr(options, "treatment", None) or combination.treatment
+    repair = getattr(options, "repair", "none")
+    if repair != "none" and treatment != "nuisance":
+        msg = (
+            f"--repair {repair}: the treatment {treatment!r} needs no repair; give --treatment nuisance too, or leave it out"
+        )
+        raise OptionError(msg)
+    combination = combination.with_treatment(treatment, repair=repair)
+    if getattr(options, "chi2", None):
+        combination = combination.with_chi2(options.chi2)
+    if getattr(options, "nuisance_values", None):
+        combination = combination.with_nuisance_values(options.nuisance_values)
+    return combination
+
+
+def _load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Combination:
+    """The model with the extraction of a posterior in force, dropped bins included."""
+    from bayescomb.storage import combination_of
+
+    extraction = combination_of(posterior).extraction_in_force
+    options.extraction, options.drop = "none", None
+    return _load(options).with_extraction("" if extraction is None else extraction)
+
+
+def _extraction(name: str | None) -> str | None:
+    """What ``--extraction`` means to the library; ``None`` leaves it to the model."""
+    return "" if name == "none" else name
+
+
+def _write(data: dict[str, object], path: Path | None) -> None:
+    if path is not None:
+        from bayescomb.storage import write_json
+
+        _print(str(write_json(data, path)))
+
+
+def run_models(options: argparse.Namespace) -> int:
+    """Names, titles and folders of the shipped models."""
+    from bayescomb.shipped import model_title, shipped_models
+
+    del options  # lists them all
+    for name, folder in shipped_models().items():
+        _print(f"{name:12s} {model_title(folder)}\n{'':12s} {folder}")
+    return 0
+
+
+def run_copy_model(options: argparse.Namespace) -> int:
+    """A copy of a shipped model."""
+    from bayescomb.shipped import copy_model
+
+    _print(str(copy_model(options.name, options.target)))
+    return 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Sizes, blocks and feasibility."""
+    from bayescomb.check import check
+    from bayescomb.text import check_text
+
+    _print(check_text(check(_load(options))))
+    return 0
+
+
+def run_profile(options: argparse.Namespace) -> int:
+    """Best fit, its compatibility and goodness."""
+    from bayescomb.compatibility import compatibility
+    from bayescomb.export import profile_data
+    from bayescomb.profile import profile
+    from bayescomb.text import compatibility_text, profile_text
+
+    combination = _load(options)
+    fit, compatible = profile(combination), compatibility(combination)
+    _print(profile_text(fit))
+    if compatible:
+        _print("\n" + compatibility_text(compatible))
+    if options.minos and combination.quadratic:
+        _print("Delta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model")
+    _write(profile_data(fit, compatible), options.json)
+    return 0
+
+
+def run_scan(options: argparse.Namespace) -> int:
+    """Results along every coefficient."""
+    from bayescomb.export import scan_data
+    from bayescomb.scan import scan
+    from bayescomb.text import scan_text
+
+    result = scan(_load(options), points=options.points)
+    _print(scan_text(result))
+    _write(scan_data(result), options.json)
+    return EXIT_INTERRUPTED if result.interrupted else 0
+
+
+def run_impacts(options: argparse.Namespace) -> int:
+    """Parts of the uncertainty."""
+    from bayescomb.export import impact_data
+    from bayescomb.impacts import impacts
+    from bayescomb.text import impact_text
+
+    result = impacts(_load(options), definition=options.definition)
+    _print(impact_text(result))
+    _write(impact_data(result), options.json)
+    return 0
+
+
+def run_sample(options: argparse.Namespace) -> int:
+    """A posterior in a file; the exit code tells whether it has converged."""
+    combination = _load(options)
+    _require_folder(options.output)
+    from bayescomb.convergence import verdict
+    from bayescomb.export import posterior_data
+    from bayescomb.posterior import sample
+    from bayescomb.storage import save_posterior
+    from bayescomb.text import posterior_text
+
+    posterior = sample(
+        combination,
+        seed=options.seed,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        correlations=options.correlations,
+        engine=options.engine,
+        backend=options.backend,
+    )
+    judged = verdict(posterior)
+    _print(posterior_text(posterior, combination, judged))
+    _print(str(save_posterior(posterior, options.output)))
+    if options.json is not None:
+        _write(posterior_data(posterior, judged), options.json)
+    if posterior.attrs["interrupted"]:
+        return EXIT_INTERRUPTED
+    return 0 if judged.passed else EXIT_NOT_CONVERGED
+
+
+def _require_folder(path: Path) -> None:
+    """Minutes of sampling must not end in a typing error of the output."""
+    if not path.parent.is_dir():
+        msg = f"{path}: the folder {path.parent} does not exist; make it first"
+        raise OutputError(msg)
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Posterior beside profile, and where the variance comes from."""
+    from bayescomb.comparison import compare
+    from bayescomb.export import comparison_data
+    from bayescomb.profile import profile
+    from bayescomb.storage import is_extended, load_posterior, require_same_model
+    from bayescomb.text import comparison_text
+
+    posterior = load_posterior(options.posterior)
+    result = compare(posterior, profile(require_same_model(posterior, _load_as_sampled(options, posterior))))
+    _print(comparison_text(result))
+    data = comparison_data(result)
+    if result.combination.quadratic and not result.combination.normalise and not is_extended(posterior):
+        from bayescomb.extraction_export import relevance_data, shares_data
+        from bayescomb.extraction_text import relevance_text, shares_text
+        from bayescomb.relevance import coefficient_relevance
+        from bayescomb.variance import variance_shares
+
+        units = {o.name: o.unit for o in result.combination.results}
+        shares = variance_shares(posterior)
+        data["variance_shares"] = shares_data(shares)
+        _print("\n" + shares_text(shares, units))
+        if "prior" in posterior.children:
+            relevance = coefficient_relevance(posterior)
+            data["relevance"] = relevance_data(relevance)
+            _print("\n" + relevance_text(relevance, units))
+    _write(data, options.json)
+    return 0
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """The folder of a report."""
+    from bayescomb.profile import profile
+    from bayescomb.reporting import report
+    from bayescomb.storage import load_posterior, require_same_model
+
+    posterior = None
+    if options.posterior is not None:
+        posterior = load_posterior(options.posterior)
+        combination = require_same_model(posterior, _load_as_sampled(options, posterior))
+    else:
+        combination = _load(options)
+    _print(str(report(posterior, profile(combination), options.output)))
+    return 0
+
+
+def run_theory(options: argparse.Namespace) -> int:
+    """The mass with other predictions."""
+    from bayescomb.extraction_export import theory_data
+    from bayescomb.extraction_text import envelope_text, quality_text, variants_text
+    from bayescomb.text import header
+    from bayescomb.theory_variants import prediction_variants, scale_envelope
+
+    combination = _load(options)
+    variants, envelope = prediction_variants(combination), scale_envelope(combination)
+    _print("\n\n".join([header(combination), variants_text(variants), envelope_text(envelope), quality_text(combination)]))
+    _write(theory_data(combination, variants, envelope), options.json)
+    return 0
+
+
+def run_sets(options: argparse.Namespace) -> int:
+    """Results under every assumption set."""
+    from bayescomb.extraction_export import sets_data
+    from bayescomb.extraction_text import sets_text
+    from bayescomb.set_comparison import compare_sets
+
+    result = compare_sets(_load(options), draws=options.draws, seed=options.seed)
+    _print(sets_text(result))
+    _write(sets_data(result), options.json)
+    if options.output is not None:
+        from bayescomb.figures_sets import save_set_figures
+
+        for path in save_set_figures(result, options.output):
+            _print(str(path))
+    return EXIT_INTERRUPTED if result.interrupted else 0
+
+
+def run_convert(options: argparse.Namespace) -> int:
+    """A model in another form."""
+    from bayescomb.conversion import convert
+
+    _print(str(convert(options.model, options.target, overwrite=options.overwrite)))
+    return 0

@@ -141,7 +141,7 @@ def coefficient_panels(results: Results) -> ReportFigure:
         return values
 
     figure, axes = panels(len(results.curves), columns=3, height=2.2)
-    figure.supxlabel("correlation coefficient", x=1.0, ha="right", fontsize="medium")
+    figure.supxlabel("correlation coefficient", x=0.99, ha="right", fontsize="medium")
     for index, (ax, curve) in enumerate(zip(axes, results.curves, strict=False)):
         feasible = ends.get(curve.name, (math.nan, math.nan))
         draw_coefficient(

@@ -100,7 +100,8 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         if comparison.exact
         else "histogram of the draws"
     )
-    profile = "" if results.combination.quadratic else ", drawn as a Gaussian with the errors of its second derivatives"
+    gaussian = results.combination.quadratic and not results.combination.extraction
+    profile = "" if gaussian else ", drawn as a Gaussian with the errors of its second derivatives"
     caption = (
         f"Posterior density ({shape}) with its 68 % highest-density interval, and the profile likelihood at nominal "
         f"coefficients with its Δχ² = 1 interval{profile}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bayescomb.report_figure import fine_unit
+from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results
 from bayescomb.report_tables import Table, fixed_column, number_column, text_column
 from bayescomb.rounding import significant
@@ -54,7 +54,7 @@ def _sensitivity(results: Results) -> Table:
         units = {o.name: o.unit for o in results.parameters}
         for name in found["parameter"].to_numpy():
             sd = float(found["sd"].sel(parameter=name))
-            scale, unit, _ = fine_unit(sd, units[str(name)])
+            fine = fine_unit(sd, units[str(name)])
             for change in found["change"].to_numpy():
                 at = found.sel(parameter=name, change=change)
                 effective = float(at["effective"])
@@ -66,7 +66,7 @@ def _sensitivity(results: Results) -> Table:
                         "shift": float(at["shift"]),
                         "sd_shift": float(at["sd_shift"]),
                         "unit": units[str(name)],
-                        "shift_text": f"{scale * float(at['shift']):+.1f} {unit}",
+                        "shift_text": fine_text(float(at["shift"]), fine, sign=True),
                         "shift_relative": 100 * float(at["shift"]) / sd,
                         "sd_shift_relative": 100 * float(at["sd_shift"]) / sd,
                         "effective": None if math.isnan(effective) else effective,

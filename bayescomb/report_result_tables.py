@@ -46,7 +46,7 @@ def _impacts(results: Results) -> Table:
         return {"name": name, "title": title, "kind": kind} | {f"impact[{p}]": float(values.sel(parameter=p)) for p in names}
 
     def ranked(values: Any, dim: str) -> list[str]:
-        order = np.argsort(-np.abs(values / results.fit.errors).max("parameter").to_numpy())
+        order = np.argsort(-np.abs(values / results.fit.errors).sel(parameter=names).max("parameter").to_numpy())
         return [str(values[dim].to_numpy()[i]) for i in order]
 
     rows = [entry(s, titles.get(s, s), "source", impacts.sources.sel(source=s)) for s in ranked(impacts.sources, "source")]

@@ -349,13 +349,30 @@ PROBE = """
 """
 
 
+def browse(page, tmp_path, *options):
+    """Chromium on a page; what it prints on both channels."""
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+        f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1080,2000", *options, page.as_uri(),
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_browser_console_stays_empty_and_page_prints(folder, tmp_path):
+    loud = tmp_path / "loud.html"
+    loud.write_text("<!doctype html><title>x</title><script>console.error('heard')</script>")
+    assert "CONSOLE" in browse(loud, tmp_path, "--enable-logging=stderr", "--dump-dom").stderr  # errors would be seen
+    assert "CONSOLE" not in browse(folder / "report.html", tmp_path, "--enable-logging=stderr", "--dump-dom").stderr
+    printed = tmp_path / "report.pdf"
+    browse(folder / "report.html", tmp_path, f"--print-to-pdf={printed}", "--no-pdf-header-footer")
+    pages = len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes()))
+    assert 5 <= pages <= 40
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_browser_shows_every_image_and_nothing_sticks_out(folder, tmp_path):
     page = tmp_path / "probe.html"
     page.write_text((folder / "report.html").read_text(encoding="utf-8").replace("</head>", PROBE + "</head>"), "utf-8")
-    command = [
-        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-        f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1080,2000", "--dump-dom", page.as_uri(),
-    ]  # fmt: skip
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    dom = browse(page, tmp_path, "--dump-dom").stdout
     assert re.search(r"<title>(.*?)</title>", dom)[1] == "images 13 missing 0 overflow 0"

@@ -33,6 +33,7 @@ from bayescomb.simulation import simulate
 from bayescomb.theory_variants import prediction_variants, scale_envelope
 
 if TYPE_CHECKING:
+    from bayescomb.calibration import coverage, study_summary
     from bayescomb.comparison import compare
     from bayescomb.convergence import verdict
     from bayescomb.model import build_model
@@ -74,6 +75,7 @@ __all__ = [
     "compatibility",
     "convert",
     "copy_model",
+    "coverage",
     "impacts",
     "load",
     "load_posterior",
@@ -88,6 +90,7 @@ __all__ = [
     "scan",
     "shipped_models",
     "simulate",
+    "study_summary",
     "variance_shares",
     "verdict",
 ]
@@ -98,11 +101,13 @@ _LAZY = {
     "coefficient_relevance": "bayescomb.relevance",
     "compare": "bayescomb.comparison",
     "compare_sets": "bayescomb.set_comparison",
+    "coverage": "bayescomb.calibration",
     "load_posterior": "bayescomb.storage",
     "posterior_predictive": "bayescomb.predictive",
     "prior_sensitivity": "bayescomb.sensitivity",
     "report": "bayescomb.reporting",
     "sample": "bayescomb.posterior",
+    "study_summary": "bayescomb.calibration",
     "save_posterior": "bayescomb.storage",
     "variance_shares": "bayescomb.variance",
     "verdict": "bayescomb.convergence",

@@ -16,6 +16,7 @@ from bayescomb.cli_commands import (
     run_compare,
     run_convert,
     run_copy_model,
+    run_coverage,
     run_impacts,
     run_models,
     run_profile,
@@ -158,6 +159,16 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("name", metavar="NAME", help="of the model, as 'bayescomb models' lists it")
     copy.add_argument("target", metavar="DIR", nargs="?", help="folder to make (default: NAME)")
     copy.set_defaults(command=run_copy_model)
+    sub = command("coverage", "Calibration on simulated data sets: pulls, coverage, ranks.", run_coverage)
+    settings(sub)
+    json_output(sub)
+    sub.add_argument("--toys", type=int, required=True, metavar="N", help="number of data sets")
+    sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the study, new or to continue")
+    sub.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help="draw or hold the coefficients")
+    sub.add_argument("--profile-only", action="store_true", help="do not sample: thousands of data sets in seconds")
+    sub.add_argument("--draws", type=int, default=300, metavar="N", help="draws per chain (default: 300)")
+    sub.add_argument("--workers", type=int, default=2, metavar="N", help="local processes (default: 2)")
+    sub.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
     sub = command("convert", "Write a model in another form.", run_convert)
     sub.add_argument("target", metavar="OUT", type=Path, help="a folder or NAME.toml (model.toml), or NAME.txt (Convino)")
     sub.add_argument("--overwrite", action="store_true", help="replace files that are there already")

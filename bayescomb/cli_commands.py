@@ -19,6 +19,7 @@ __all__ = [
     "run_compare",
     "run_convert",
     "run_copy_model",
+    "run_coverage",
     "run_impacts",
     "run_models",
     "run_profile",
@@ -266,6 +267,34 @@ def run_sets(options: argparse.Namespace) -> int:
         for path in save_set_figures(result, options.output):
             _print(str(path))
     return EXIT_INTERRUPTED if result.interrupted else 0
+
+
+def run_coverage(options: argparse.Namespace) -> int:
+    """A calibration study; what is finished stays in its folder."""
+    from bayescomb.calibration import coverage
+    from bayescomb.calibration_text import study_data, study_text
+    from bayescomb.figures_calibration import save_calibration_figures
+
+    combination = _load(options)
+    try:
+        study = coverage(
+            combination,
+            options.output,
+            toys=options.toys,
+            seed=options.seed,
+            correlations=options.correlations,
+            posterior=not options.profile_only,
+            draws=options.draws,
+            workers=options.workers,
+        )
+    except KeyboardInterrupt:
+        sys.stderr.write(f"bayescomb: interrupted; finished data sets are in {options.output}, the same command goes on\n")
+        return EXIT_INTERRUPTED
+    _print(study_text(study, combination))
+    for path in save_calibration_figures(study, options.output):
+        _print(str(path))
+    _write(study_data(study, combination), options.json)
+    return 0
 
 
 def run_convert(options: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ from bayescomb.serialise import combination_to_json
 from bayescomb.theory import Theory
 from bayescomb.threads import single_threaded
 
-__all__ = ["sample"]
+__all__ = ["level_widths", "sample", "target_accept"]
 
 log = logging.getLogger(__name__)
 
@@ -97,12 +97,12 @@ def sample(
     plan = sampling_plan(combination, correlations=correlations)
     extended = model is not None
     model = model if model is not None else build_model(combination, engine=engine, plan=plan)
-    spread = _spread(plan)
+    spread = level_widths(plan)
     clock = time.perf_counter()
     compiled = compile_model(model, backend=backend, spread=spread)
     compile_time = time.perf_counter() - clock
     show = shows_progress(progress)
-    accept = _target_accept(plan, engine)
+    accept = target_accept(plan, engine)
     draws_of, statistics = run_nuts(
         compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show, target_accept=accept
     )
@@ -171,7 +171,7 @@ def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, Flo
     return coefficients, parameters
 
 
-def _spread(plan: SamplingPlan) -> dict[str, float]:
+def level_widths(plan: SamplingPlan) -> dict[str, float]:
     """Half-widths of the starting points of the flat variables."""
     if plan.theory is not None:
         start = extraction_start(plan, plan.theory)
@@ -179,7 +179,7 @@ def _spread(plan: SamplingPlan) -> dict[str, float]:
     return dict(zip(plan.parameters, starting_point(plan)[1], strict=True))
 
 
-def _target_accept(plan: SamplingPlan, engine: str) -> float:
+def target_accept(plan: SamplingPlan, engine: str) -> float:
     """Short steps where the density is curved: explicit nuisances, scales of a prediction, responses with a kink."""
     if plan.curved is not None or engine == "full":
         return 0.97

@@ -24,7 +24,14 @@ from bayescomb.linear_gaussian import LinearModel
 from bayescomb.plan import SamplingPlan
 from bayescomb.statements import block_family
 
-__all__ = ["Recoverable", "conditional_moments", "given_coefficients", "recover_nuisances", "recoverable_nuisances"]
+__all__ = [
+    "Recoverable",
+    "conditional_moments",
+    "given_coefficients",
+    "recover_nuisances",
+    "recoverable_nuisances",
+    "semidefinite_factor",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -152,7 +159,7 @@ def _draw_others(
     residual = model.offset[rows] - parameters @ model.design[rows].T - kept @ loading[:, plan.kept].T
     spread = prior - gain @ reach
     white = rng.standard_normal((len(parameters), len(others)))
-    return residual @ gain.T + white @ _factor((spread + spread.T) / 2).T
+    return residual @ gain.T + white @ semidefinite_factor((spread + spread.T) / 2).T
 
 
 def _in_chunks(
@@ -228,10 +235,10 @@ def _draw_directly(
 
 def _draw_gaussian(covariance: FloatArray, rng: np.random.Generator) -> FloatArray:
     """One draw of N(0, M_i) for each positive semidefinite M_i."""
-    return np.einsum("nij,nj->ni", _factor(covariance), rng.standard_normal(covariance.shape[:-1]))
+    return np.einsum("nij,nj->ni", semidefinite_factor(covariance), rng.standard_normal(covariance.shape[:-1]))
 
 
-def _factor(covariance: FloatArray) -> FloatArray:
+def semidefinite_factor(covariance: FloatArray) -> FloatArray:
     """F with F F^T each positive semidefinite matrix, singular ones included."""
     eigenvalues, vectors = np.linalg.eigh(covariance)
     scale = np.maximum(np.abs(eigenvalues[..., -1:]), 1.0)

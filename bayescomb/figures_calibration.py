@@ -1,0 +1,99 @@
+"""Figures of a calibration study: ranks as the difference of their distribution function from the uniform one, pulls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from bayescomb.figures_style import COLOURS, axes_or_new, figure_style, math_name
+
+__all__ = ["draw_ecdf_difference", "save_calibration_figures"]
+
+LINES = ("-", "--", ":")
+WIDTH = 7.2  # inches
+MAX_LEGEND = 12
+
+
+def draw_ecdf_difference(
+    ranks: Mapping[str, ArrayLike], *, probability: float = 0.95, legend: bool = True, ax: Axes | None = None
+) -> Axes:
+    """Empirical distribution function of fractional ranks less that of the uniform distribution, with a simultaneous band.
+
+    The band holds the whole curve of uniform ranks with the stated probability (Kolmogorov and Smirnov, exact for n).
+
+    Args:
+        ranks: fractional ranks in (0, 1) by name, shape (n,) each.
+        probability: of the band.
+        legend: name the curves.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes.
+
+    Examples:
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> ax = draw_ecdf_difference({"m_t": np.linspace(0.005, 0.995, 100)}, ax=Figure().subplots())
+        >>> ax.get_xlabel()
+        'fractional rank of the true value'
+    """
+    ax = axes_or_new(ax)
+    cycle = ("posterior", "profile", "feasible", "extra", "group", "statistical")
+    smallest = min((len(np.asarray(values)) for values in ranks.values()), default=1)
+    half = float(stats.kstwo.ppf(probability, max(smallest, 1)))
+    ax.axhspan(-half, half, color=COLOURS["prior"], alpha=0.35, linewidth=0, label=f"{100 * probability:.0f} % band")
+    ax.axhline(0.0, color=COLOURS["black"], linewidth=0.6)
+    for i, (name, values) in enumerate(ranks.items()):
+        ordered = np.sort(np.asarray(values, dtype=float))
+        steps = np.arange(len(ordered) + 1) / max(len(ordered), 1)
+        x = np.concatenate([[0.0], np.repeat(ordered, 2), [1.0]])
+        ax.plot(
+            x, np.repeat(steps, 2) - x, linewidth=1.1, color=COLOURS[cycle[i % len(cycle)]],
+            linestyle=LINES[(i // len(cycle)) % len(LINES)], label=math_name(name),
+        )  # fmt: skip
+    ax.set_xlim(0.0, 1.0)
+    ax.set_xlabel("fractional rank of the true value")
+    ax.set_ylabel("ECDF - uniform")
+    if legend:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="small")
+    return ax
+
+
+def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
+    """Write the ranks of a study as PDF and PNG, one panel for results, coefficients and nuisances each.
+
+    Args:
+        study: of :func:`bayescomb.study_summary`.
+        folder: an existing folder.
+    """
+    names = [str(name) for name in study["quantity"].to_numpy()]
+    kinds = {
+        "results": [n for n in names if not n.startswith(("rho[", "pull["))],
+        "coefficients": [n for n in names if n.startswith("rho[")],
+        "nuisances": [n for n in names if n.startswith("pull[")],
+    }
+    ranked = {n for n in names if bool(study["rank"].sel(quantity=n).notnull().any())}
+    panels = {kind: found for kind, found in kinds.items() if ranked & set(found)}
+    if not panels:
+        return []
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, 2.9 * len(panels)), layout="constrained")
+        axes = np.ravel(figure.subplots(len(panels), 1, squeeze=False))
+        for ax, (kind, found) in zip(axes, panels.items(), strict=True):
+            ranks = {}
+            for name in found:
+                label = name.removeprefix("rho").removeprefix("pull").strip("[]")
+                ranks[label] = study["rank"].sel(quantity=name).dropna("toy").to_numpy()
+            draw_ecdf_difference(ranks, legend=len(found) <= MAX_LEGEND, ax=ax)
+            ax.set_title(kind, loc="left")
+        paths = [folder / f"ranks{suffix}" for suffix in (".png", ".pdf")]
+        figure.savefig(paths[0], dpi=150)
+        figure.savefig(paths[1], metadata={"CreationDate": None})
+    return paths

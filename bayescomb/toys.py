@@ -1,0 +1,292 @@
+"""Simulated data sets of a model, each analysed by profile and by posterior; prepared once, whatever the number.
+
+A data set is a vector w_0 of the factored data (:mod:`bayescomb.linear_gaussian`): w_0 = K p + F lambda + e with
+e ~ N(0, 1), nuisances lambda ~ N(0, C(r)) and coefficients r from their prior.  Design, loading and therefore V(r) are
+those of the real data, so that one compiled density serves all data sets: only the reduced offset in it is replaced.
+
+The observables have flat priors, from which nothing can be drawn.  They are held at the best fit: shifting them shifts data
+and posterior alike, so that the rank of the true value among the draws is uniform at any of them as it is over the prior.
+Sources that are no correlation matrices (treatment covariance) are drawn as part of V, without nuisances of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pytensor.graph.traversal import ancestors
+
+from bayescomb.checks import check_choice
+from bayescomb.errors import BayescombError, OptionError
+from bayescomb.extraction_fit import fit_extraction
+from bayescomb.extraction_model import draw_theory, extraction_start
+from bayescomb.fit import Fitter
+from bayescomb.inputs import Combination
+from bayescomb.linear_gaussian import integrate_out, solve
+from bayescomb.model import build_model
+from bayescomb.nuts import CompiledModel, compile_model, run_nuts
+from bayescomb.operators import ScalarWithGradient
+from bayescomb.plan import sampling_plan
+from bayescomb.posterior import level_widths, target_accept
+from bayescomb.priors import prior_draws
+from bayescomb.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
+from bayescomb.threads import single_threaded
+
+__all__ = ["RANKS", "Toys"]
+
+FloatArray = NDArray[np.float64]
+
+# A rank is taken among this many evenly spaced draws, fewer than are effective, so that they are nearly independent.
+RANKS = 99
+LEVELS = {"68": 0.68, "95": 0.95}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """A simulated data set with what it was made from.
+
+    Attributes:
+        offset: w_0, shape (R,).
+        truth: true value by quantity.
+    """
+
+    offset: FloatArray
+    truth: dict[str, float]
+
+
+class Toys:
+    """Data sets of one combination and their analysis.
+
+    Args:
+        combination: what is studied: a linear model, of which a mass may be extracted.
+        seed: toy i is the same whatever else is done.
+        correlations: ``"prior"`` draws the true coefficients from their prior and samples them, ``"nominal"`` holds them.
+        posterior: whether each data set is sampled too.
+        draws: kept steps per chain.
+        tune: tuning steps per chain.
+        chains: number of chains.
+        nuisances: how many nuisances are followed, chosen at random.
+
+    Raises:
+        OptionError: an option is not offered, chi2 is not quadratic, the result is normalised, or constraints above 1 leave
+            no data to simulate.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.toys import Toys
+        >>> toys = Toys(bc.load("models/run1_mass"), seed=1, correlations="nominal", posterior=False)
+        >>> record = toys.analyse(0)
+        >>> truth, value, up, down = record["profile"]["m_t"]
+        >>> round(truth, 2), abs(value - truth) < 5 * up
+        (172.51, True)
+    """
+
+    # With the threads of the analysis: eigenvectors, and with them the rows of the reduced model, depend on the rounding.
+    @single_threaded
+    def __init__(
+        self,
+        combination: Combination,
+        *,
+        seed: int,
+        correlations: str = "prior",
+        posterior: bool = True,
+        draws: int = 300,
+        tune: int = 300,
+        chains: int = 2,
+        nuisances: int = 20,
+    ) -> None:
+        check_choice(correlations, ("prior", "nominal"), where="correlations")
+        if not combination.quadratic or combination.normalise:
+            msg = f"{combination.name!r}: data sets are simulated of a quadratic chi2 whose result is not normalised"
+            raise OptionError(msg)
+        self.combination, self.seed, self.posterior = combination, seed, posterior
+        self.draws, self.tune, self.chains = draws, tune, chains
+        self.plan = sampling_plan(combination, correlations=correlations)
+        if (self.plan.model.signs < 0).any():
+            msg = f"{combination.name!r}: constraints above 1 leave no data to simulate"
+            raise OptionError(msg)
+        self.recoverable = recoverable_nuisances(self.plan)
+        index = self.recoverable.index
+        chosen = np.random.default_rng([seed, 0]).choice(len(index), size=min(nuisances, len(index)), replace=False)
+        self.followed = np.sort(chosen)
+        self.names = tuple(o.name for o in combination.results)
+
+    @cached_property
+    def _fitter(self) -> Fitter:
+        return Fitter(self.combination)
+
+    @cached_property
+    def _correlation(self) -> FloatArray:
+        """C of the profile, theory included."""
+        return self._fitter.correlation()[0]
+
+    @cached_property
+    def _solution(self) -> Any:
+        return solve(self.plan.model, self._correlation)
+
+    @cached_property
+    def _true_parameters(self) -> tuple[FloatArray, FloatArray]:
+        """Masses and scales, and flat parameters (levels of an extraction): the best fit to the real data."""
+        if self.plan.theory is None:
+            return np.zeros(0), self._solution.values
+        start = extraction_start(self.plan, self.plan.theory)
+        return start.theta, start.levels
+
+    @cached_property
+    def _fixed_factors(self) -> tuple[FloatArray, FloatArray]:
+        return self._factors(np.zeros((1, 0)))
+
+    def _factors(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Roots of C of the nuisances with draws of their own, and of the covariance of w_0 that is left."""
+        plan, index = self.plan, self.recoverable.index
+        correlation = plan.correlation(coefficients, index)[0]
+        loading = plan.model.loading[:, index]
+        if len(index) == len(plan.model.nuisances):
+            return semidefinite_factor(correlation), np.diag(np.sqrt(plan.model.signs))
+        everything = plan.correlation(coefficients)[0]
+        total = np.diag(plan.model.signs) + plan.model.loading @ everything @ plan.model.loading.T
+        return semidefinite_factor(correlation), semidefinite_factor(total - loading @ correlation @ loading.T)
+
+    def data(self, toy: int) -> _Data:
+        """Data set number ``toy``."""
+        plan, theory = self.plan, self.plan.theory
+        rng = np.random.default_rng([self.seed, 1, toy])
+        coefficients = prior_draws(
+            plan.coefficients, low=plan.low, high=plan.high, draws=1, rng=rng, feasible=plan.feasible()
+        )
+        factor, rest = self._factors(coefficients) if len(plan.sampled) else self._fixed_factors
+        nuisances = factor @ rng.standard_normal(factor.shape[1])
+        theta, flat = self._true_parameters
+        truth: dict[str, float] = {}
+        parameters = flat
+        if theory is not None:
+            cut = len(theory.free_names)
+            observables = theory.observables(theta, rng.standard_normal(len(theory.nuisances)), flat[:cut])
+            parameters = np.concatenate([observables, flat[cut:]])
+            truth |= dict(zip(theory.parameters, theta, strict=True))
+            truth |= {f"{a} - {b}": truth[a] - truth[b] for a, b in theory.extraction.differences}
+        truth |= dict(zip(plan.model.parameters, parameters, strict=True))
+        noise = rest @ rng.standard_normal(rest.shape[1])
+        offset = plan.model.design @ parameters + plan.model.loading[:, self.recoverable.index] @ nuisances + noise
+        truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
+        names = [plan.model.nuisances[i] for i in self.recoverable.index[self.followed]]
+        truth |= {f"pull[{name}]": float(x) for name, x in zip(names, nuisances[self.followed], strict=True)}
+        return _Data(offset=offset, truth={name: float(value) for name, value in truth.items()})
+
+    @single_threaded
+    def analyse(self, toy: int) -> dict[str, Any]:
+        """Truth, profile and posterior of one data set as plain data.
+
+        Returns:
+            ``toy``; ``chi2``; ``profile``: quantity -> [truth, value, up, down], signed errors; ``posterior``: quantity ->
+            [truth, rank among 99 draws, mean, sd, low68, high68, low95, high95]; ``divergences``; or ``problem``
+            if the data set cannot be analysed.
+        """
+        data = self.data(toy)
+        try:
+            record = {"toy": toy} | self._profile(data)
+        except BayescombError as error:
+            return {"toy": toy, "problem": str(error)}
+        return record | self._posterior(data, toy) if self.posterior else record
+
+    def _profile(self, data: _Data) -> dict[str, Any]:
+        """The fit at nominal coefficients."""
+        theory = self.plan.theory
+        if theory is None:
+            solution = self._solution
+            values = solution.influence @ data.offset
+            residual = data.offset - self.plan.model.design @ values
+            chi2 = float(residual @ np.linalg.solve(solution.marginal_covariance, residual))
+            up = np.sqrt(np.diag(solution.covariance))
+            found, down = solution.parameters, -up
+        else:
+            model = dataclasses.replace(self.plan.model, offset=data.offset)
+            fit = fit_extraction(theory, model, mean=np.zeros(len(self._correlation)), correlation=self._correlation)
+            found, values, up, down, chi2 = fit.solution.parameters, fit.solution.values, fit.up, fit.down, fit.chi2
+        rows = {
+            name: [data.truth[name], float(v), float(a), float(b)]
+            for name, v, a, b in zip(found, values, up, down, strict=True)
+            if name in self.names
+        }
+        return {"chi2": chi2, "profile": rows}
+
+    @cached_property
+    def _reduce(self) -> FloatArray:
+        """Map from w_0 to the offset of the reduced model, shape (R', R)."""
+        plan = self.plan
+        unit = dataclasses.replace(plan.model, estimate_loading=np.eye(len(plan.model.offset)))
+        reduce = integrate_out(unit, plan.kept, plan.fixed_correlation).estimate_loading
+        if not np.allclose(reduce @ plan.model.offset, plan.reduced.offset, rtol=1e-8):
+            msg = "the reduced model is not that of its plan"
+            raise ArithmeticError(msg)
+        return reduce
+
+    @cached_property
+    def _compiled(self) -> tuple[CompiledModel, FloatArray]:
+        """The compiled density, and the offset in it that is replaced."""
+        offset = self.plan.reduced.offset
+        model = build_model(self.combination, plan=self.plan)
+        ops = {node.owner.op for node in ancestors(model.potentials) if node.owner is not None}
+        shared = [c for op in ops if isinstance(op, ScalarWithGradient) for c in op.constants if np.array_equal(c, offset)]
+        if len(shared) != 1:
+            msg = "the density does not hold the offset of its plan"
+            raise ArithmeticError(msg)
+        return compile_model(model, backend="vm", spread=level_widths(self.plan)), shared[0]
+
+    def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:
+        plan = self.plan
+        compiled, offset = self._compiled
+        offset[:] = self._reduce @ data.offset
+        draws, statistics = run_nuts(
+            compiled,
+            draws=self.draws,
+            tune=self.tune,
+            chains=self.chains,
+            seed=int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
+            target_accept=target_accept(plan, "marginal"),
+        )
+        rows = {}
+        for name, values in self._quantities(draws, data, np.random.default_rng([self.seed, 3, toy])).items():
+            if name not in data.truth:
+                continue
+            chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
+            truth = data.truth[name]
+            ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
+            rows[name] = [truth, int((chosen < truth).sum()), float(values.mean()), float(values.std()), *map(float, ends)]
+        return {"posterior": rows, "divergences": int(statistics["diverging"].sum())}
+
+    def _quantities(self, draws: xr.Dataset, data: _Data, rng: np.random.Generator) -> dict[str, FloatArray]:
+        """Draws of results, coefficients and followed nuisances, chains one after the other, shape (n,) each."""
+        theory = self.plan.theory
+        n = draws.sizes["chain"] * draws.sizes["draw"]
+        plan = dataclasses.replace(
+            self.plan,
+            model=dataclasses.replace(self.plan.model, offset=data.offset),
+            reduced=dataclasses.replace(self.plan.reduced, offset=self._reduce @ data.offset),
+        )
+        rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
+
+        def stacked(names: tuple[str, ...]) -> FloatArray:
+            return np.array([draws[name].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
+
+        found: dict[str, FloatArray] = {}
+        if theory is None:
+            parameters = stacked(plan.parameters)
+        else:
+            theta = stacked(theory.parameters)
+            levels = stacked(theory.free_names + plan.reduced.parameters[len(theory.select) :])
+            _, parameters = draw_theory(plan, theory, coefficients=rho, theta=theta, levels=levels, rng=rng)
+            found |= dict(zip(theory.parameters, theta.T, strict=True))
+            found |= {f"{a} - {b}": found[a] - found[b] for a, b in theory.extraction.differences}
+        found |= dict(zip(plan.parameters, parameters.T, strict=True))
+        found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}
+        if len(self.followed):
+            nuisances = recover_nuisances(plan, self.recoverable, rho, parameters, rng=rng)
+            names = [plan.model.nuisances[i] for i in self.recoverable.index]
+            found |= {f"pull[{names[i]}]": nuisances[:, i] for i in self.followed}
+        return found

@@ -30,6 +30,7 @@ def draw_posterior(
     density: tuple[ArrayLike, ArrayLike] | None = None,
     label: str = "",
     unit: str = "",
+    gaussian: bool = False,
     bins: int = 40,
     legend: bool = True,
     ax: Axes | None = None,
@@ -45,6 +46,7 @@ def draw_posterior(
         density: grid and density values, shape (m,) each, drawn as the line of the posterior.
         label: symbol or name of the parameter, for the axis.
         unit: its unit.
+        gaussian: say of the profile that it is drawn as a Gaussian with its parabolic error.
         bins: number of bins of the histogram.
         legend: explain the marks above the curves.
         ax: where to draw; a new figure by default.
@@ -77,7 +79,9 @@ def draw_posterior(
         value, error = profile
         x = np.linspace(value - 4 * error, value + 4 * error, 201)
         y = np.exp(-0.5 * ((x - value) / error) ** 2) / (error * np.sqrt(2 * np.pi))
-        ax.plot(x, y, color=COLOURS["profile"], linestyle="--", label="profile, exp(-Δχ²/2)")
+        ax.plot(
+            x, y, color=COLOURS["profile"], linestyle="--", label="profile, Gaussian" if gaussian else "profile, exp(-Δχ²/2)"
+        )
         peak = max(peak, float(y.max()))
         rows.append((value, (value - error, value + error), "profile", "profile, Δχ² = 1"))
     for row, (centre, (low, high), kind, text) in enumerate(rows):

@@ -82,7 +82,10 @@ def _information(prior: xr.DataArray, posterior: xr.DataArray) -> tuple[float, f
     edges = np.quantile(prior.to_numpy(), np.linspace(0, 1, BINS + 1)[1:-1])
     counts = np.bincount(np.searchsorted(edges, posterior.to_numpy().ravel()), minlength=BINS)
     shares = counts / counts.sum()
-    effective = float(az.ess(posterior.to_numpy(), method="bulk")) if posterior.sizes["draw"] > 3 else float(counts.sum())
+    # Bins do not profit from draws that are antithetic for the mean.
+    effective = float(counts.sum())
+    if posterior.sizes["draw"] > 3:
+        effective = min(effective, *(float(az.ess(posterior.to_numpy(), method=m)) for m in ("bulk", "sd")))
     # The bins come from draws too, as many as the prior has.
     draws = 1 / (1 / effective + 1 / prior.size)
     found = float(np.sum(shares * np.log2(BINS * np.maximum(shares, 1e-12))))

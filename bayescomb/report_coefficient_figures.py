@@ -39,8 +39,8 @@ def scan_shift_figure(results: Results) -> ReportFigure:
         symbol = math_name(parameter.name)
         factor, unit, _ = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
         series = [
-            (f"half shift of {symbol}", [rows[i].half_shift for i in order], COLOURS["posterior"]),
-            (f"half shift of the error of {symbol}", [rows[i].half_error_shift for i in order], COLOURS["group"]),
+            (f"shift of {symbol}", [rows[i].half_shift for i in order], COLOURS["posterior"]),
+            ("of its error", [rows[i].half_error_shift for i in order], COLOURS["group"]),
         ]
         for ax, (label, shifts, colour) in zip(pair, series, strict=True):
             values = [math.nan if s is None else factor * float(s.sel(parameter=parameter.name)) for s in shifts]
@@ -75,10 +75,11 @@ def scan_curve_figure(results: Results) -> ReportFigure:
                 ax=ax,
             )
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    longest = max(len(label) for label in labels)
+    figure.legend(handles, labels, loc="outside upper center", ncols=3 if longest < 24 else 2 if longest < 40 else 1)
     caption = (
-        f"The {len(curves)} coefficients that move the result most, along their quoted ranges, relative to the "
-        "profile at nominal coefficients (dots)."
+        f"The {len(curves)} coefficients that move the result most among those that are feasible over their range, along "
+        "their quoted ranges, relative to the profile at nominal coefficients (dots)."
     )
     return ReportFigure(name="scan_curves", kind="scan", caption=caption + not_drawn(results, 2), figure=figure)
 
@@ -106,7 +107,7 @@ def coefficient_figure(results: Results) -> ReportFigure:
         [c.range[1] for c in coefficients],
         nominal=[c.nominal for c in coefficients],
         feasible=(feasible[0], feasible[1]),
-        feasible_label="source matrix positive semidefinite",
+        feasible_label="feasible for some values of the others",
         median=summary["posterior_median"].to_numpy() if sampled else None,
         interval=(summary["posterior_low"].to_numpy(), summary["posterior_high"].to_numpy()) if sampled else None,
         ax=figure.subplots(),
@@ -115,7 +116,7 @@ def coefficient_figure(results: Results) -> ReportFigure:
     caption = "Correlation coefficients: quoted range (support of the prior), nominal value" + (
         ", posterior median with its central 68 % interval" if sampled else ""
     )
-    caption += ", and the part of the range in which the matrix of the source is a correlation matrix" + (
+    caption += ", and the values that are possible for some values of the other coefficients of its block" + (
         "; the treatment 'covariance' does not ask for that, only the total covariance has to be positive definite."
         if covariance
         else "."
@@ -159,6 +160,7 @@ def coefficient_panels(results: Results) -> ReportFigure:
     marks = "Prior (grey) and posterior (line)" if results.draws is not None else "Quoted range and nominal value"
     caption = (
         f"{marks} of the coefficients that move {parameter.name} most, with its shift along each of them on the right axis, "
-        f"in {unit}, the others at nominal (dotted); hatched: the matrix of the source is not a correlation matrix there."
+        f"in {unit or 'units of 1'}, the others at nominal (dotted); hatched: not feasible for any values of the other "
+        "coefficients of the block. Coefficients whose range is infeasible at an end have no shift and are not here."
     )
     return ReportFigure(name="coefficient_panels", kind="coefficients", caption=caption, figure=figure)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bayescomb.figures_style import axis_label
 from bayescomb.report_figure import fine_unit
 from bayescomb.report_results import Results
 from bayescomb.report_tables import Column, Row, Table, fixed_column, text_column
@@ -47,15 +48,16 @@ def scan_table(results: Results) -> Table:
     for parameter in results.parameters:
         factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
         for key, text in (("half_shift", f"{parameter.name}"), ("half_error_shift", f"error of {parameter.name}")):
-            title = f"half shift of {text} [{unit}]"
+            title = axis_label(f"half shift of {text}", unit)
             columns.append(fixed_column(title, f"{key}[{parameter.name}]", places + 1, sign=True, scale=factor))
             if quoted:
                 columns.append(published[key])
     if any(row["problem"] for row in rows):
         columns.append(text_column("problem", "problem"))
     title = (
-        "Scan of the coefficients, one at a time, the others at nominal: half of the value at the upper end minus the value "
-        "at the lower end, and the same for the uncertainty."
+        "Scan of the coefficients, one at a time or one group that moves together, the others at nominal: half of the value "
+        "at the upper end minus the value at the lower end, and the same for the uncertainty. Of a group the range of its "
+        "first coefficient is shown."
     )
     return Table(name="scan", title=title, rows=rows, columns=columns)
 
@@ -105,7 +107,7 @@ def coefficient_table(results: Results) -> Table:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
         columns.append(Column(title="posterior 68 %", show=interval("posterior_low", "posterior_high")))
     factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
-    title = f"half shift of {parameter.name} [{unit}]"
+    title = axis_label(f"half shift of {parameter.name}", unit)
     columns.append(fixed_column(title, f"half_shift[{parameter.name}]", places, sign=True, scale=factor))
     caption = (
         "Correlation coefficients: prior restricted to the feasible set, posterior, central 68 % intervals, and the half "

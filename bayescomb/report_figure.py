@@ -68,7 +68,7 @@ def fine_unit(error: float, unit: str) -> tuple[float, str, int]:
     """
     if error < 1:
         return 1000.0, small_unit(unit), max(decimals(error) - 1, 0)
-    return 1.0, unit or "1", max(decimals(error) + 2, 0)
+    return 1.0, unit, max(decimals(error) + 2, 0)
 
 
 def fine_text(value: float, fine: tuple[float, str, int], *, sign: bool = False) -> str:
@@ -84,7 +84,7 @@ def fine_text(value: float, fine: tuple[float, str, int], *, sign: bool = False)
         '+12.1 MeV'
     """
     scale, unit, places = fine
-    return f"{fixed(scale * value, places, sign=sign)} {unit}"
+    return f"{fixed(scale * value, places, sign=sign)} {unit}".rstrip()
 
 
 def file_name(kind: str, parameter: Observable, results: Results) -> str:

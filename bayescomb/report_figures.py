@@ -90,6 +90,7 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
             ),
             label=symbol_of(parameter) if len(shown) == 1 else math_name(parameter.name),
             unit=parameter.unit,
+            gaussian=not results.combination.quadratic or bool(results.combination.extraction),
             legend=len(shown) == 1,
             ax=ax,
         )

@@ -114,7 +114,8 @@ def _weights(results: Results) -> Table:
     columns.append(fixed_column("pull", "pull", 2, sign=True))
     title = (
         "Weights of the estimates in the profile at nominal coefficients: derivative of the combined value by the measured "
-        "one. Pull: (measured - fitted) / uncertainty of this difference, where the fit leaves it free."
+        "one. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come from a fit, nor "
+        "where nothing else measures the same."
     )
     return Table(name="weights", title=title, rows=rows, columns=columns)
 

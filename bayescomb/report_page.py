@@ -200,6 +200,7 @@ def _costs(results: Results) -> list[dict[str, str]]:
                 "share": fixed(100 * row["coefficient_share"], 2),
                 "share_error": fixed(100 * row["coefficient_share_mcse"], 2),
                 "sd": fine_text(row["sd"], fine),
+                "sd_error": fine_text(row["mcse_sd"], fine),
                 "given": fine_text(row["mean_of_variance"] ** 0.5, fine),
                 "coefficients": fine_text(row["variance_of_mean"] ** 0.5, fine),
                 "shift": fine_text(shift, fine, sign=True),

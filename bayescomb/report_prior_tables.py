@@ -41,7 +41,7 @@ def _predictive(results: Results) -> Table:
         number_column("predictive sd", "sd", lambda value: "" if value is None else significant(value)),
         number_column("68 % from", "low68", number),
         number_column("to", "high68", number),
-        fixed_column("p-value", "p_value", 3),
+        fixed_column("predictive p", "p_value", 3),
     ]
     title = "Posterior predictive distribution of each estimate, statistics and nuisances repeated."
     return Table(name="predictive", title=title, rows=rows, columns=columns)
@@ -79,7 +79,7 @@ def _sensitivity(results: Results) -> Table:
         text_column("shift of the mean", "shift_text"),
         fixed_column("in % of the sd", "shift_relative", 1, sign=True),
         fixed_column("change of the sd [%]", "sd_shift_relative", 1, sign=True),
-        number_column("effective draws", "effective", lambda value: "exact" if value is None else f"{value:.0f}"),
+        number_column("effective draws", "effective", lambda value: "fit" if value is None else f"{value:.0f}"),
     ]
     fields = ("parameter", "kind", "change", "shift", "sd_shift", "unit", "shift_relative", "sd_shift_relative", "effective")
     title = "Mean and standard deviation of the results under other priors."

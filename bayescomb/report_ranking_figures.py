@@ -128,6 +128,7 @@ def predictive_figure(results: Results) -> ReportFigure | None:
     )
     caption = (
         "Posterior predictive distribution of each estimate, statistics and nuisances repeated, in its standard deviations; "
-        "the p-value is twice the smaller tail beyond the measured value."
+        "the predictive p-value is twice the smaller tail beyond the measured value. The data are used twice: it points at "
+        "estimates, it is not uniform."
     )
     return ReportFigure(name="predictive", kind="predictive", caption=caption, figure=figure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bayescomb.figures_style import axis_label
 from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift, parameter_covariance
 from bayescomb.report_tables import Column, Row, Table, text_column
@@ -60,7 +61,7 @@ def summary_table(results: Results) -> Table:
         return lambda row: fixed(row[key], decimals(row["error"]))
 
     columns = [
-        Column(title="parameter", show=lambda row: f"{row['parameter']} [{row['unit'] or 1}]", text=True),
+        Column(title="parameter", show=lambda row: axis_label(row["parameter"], row["unit"]), text=True),
         text_column("answer", "answer"),
         Column(title="value", show=like_error("value")),
         Column(title="uncertainty", show=like_error("error")),

@@ -4,7 +4,7 @@ The law of total variance, Var(x) = E[Var(x | r)] + Var(E[x | r]), separates the
 like the impacts, by the linear influence of the data at draws of r; the second by the regression of E[x | r] on r, whose
 covariance with each term b_c r_c is that coefficient's part.  What is left (curvature of the prediction, scales that feel
 the end of their range, coefficients that act together, Monte Carlo error) is stated as the remainder, so that the parts
-close to the variance of the draws.
+close to the variance.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     Returns:
         ``variance`` in the unit of the result squared and ``share`` of the total, dims ``part``, ``parameter``; coordinate
         ``kind`` of each part: ``statistics``, ``group``, ``coupling``, ``coefficient`` or ``remainder``.  Parts can be
-        negative, as those of anticorrelated sources are.  They add up to the variance of the draws.
+        negative, as those of anticorrelated sources are.  They add up to the variance: of a linear
+        model that of its exact conditional moments, else that of the draws.
 
     Raises:
         OptionError: chi2 is not quadratic, or normalised, or the model was extended, so that there is no linear influence
@@ -60,7 +61,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         raise OptionError(msg)
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
-    total = np.array([float(draws[name].var()) for name in names])
+    total = np.array([_total(posterior, combination, name) for name in names])
     labels, kinds, parts = _given_coefficients(combination, draws, names)
     for coefficient, part in _of_coefficients(posterior, names).items():
         labels.append(coefficient)
@@ -76,6 +77,14 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         name="variance",
     )
     return xr.Dataset({"variance": variance, "share": variance / xr.DataArray(total, dims="parameter")})
+
+
+def _total(posterior: xr.DataTree, combination: Combination, name: str) -> float:
+    """Variance of a result, with the least Monte Carlo error that there is."""
+    if "conditional" in posterior.children and not combination.extraction:
+        moments = posterior["conditional"].to_dataset().sel(parameter=name)
+        return float((moments["sd"] ** 2).mean() + moments["mean"].var())
+    return float(posterior["posterior"][name].var())
 
 
 def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:

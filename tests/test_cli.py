@@ -75,7 +75,10 @@ def test_sample_compare_and_their_json(tmp_path, capsys):
     assert run("compare", RUN1, nc, "--json", tmp_path / "c.json") == 0
     row = json.loads((tmp_path / "c.json").read_text())["parameters"]["m_t"]
     posterior = bc.load_posterior(nc)["posterior"]["m_t"]
-    assert row["mean"] == pytest.approx(posterior.mean().item())
+    # the exact conditional moments have less Monte Carlo error than these draws
+    assert row["mean"] == pytest.approx(
+        posterior.mean().item(), abs=5 * posterior.std().item() / np.sqrt(posterior.size / 4)
+    )
     assert row["nominal_sd"] == pytest.approx(row["profile_error"])
     assert "not knowing the coefficients" in capsys.readouterr().out
 

@@ -27,7 +27,13 @@ PRIOR_SHAPES: Final = ("uniform", "triangular", "beta", "truncated_normal", "fix
 
 @dataclass(frozen=True, kw_only=True)
 class CorrelationPair:
-    """Two nuisances whose prior correlation is ``sign`` times a coefficient."""
+    """Two nuisances whose prior correlation is ``sign`` times a coefficient.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.CorrelationPair(first="ATLAS_JES", second="CMS_JES", sign=-1).sign
+        -1
+    """
 
     first: str
     second: str
@@ -59,6 +65,13 @@ class CorrelationCoefficient:
         descending: the scan goes from high to low.
         published_half_shift, published_half_error_shift: what a publication quotes for its scan, with unit, as text because
             "<1 MeV" is quoted too; printed beside our scan.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> pair = bc.CorrelationPair(first="ATLAS_JES", second="CMS_JES")
+        >>> jes = bc.CorrelationCoefficient(name="JES", pairs=(pair,), nominal=0.25, low=0.0, high=0.5)
+        >>> jes.range, jes.sampled
+        ((0.0, 0.5), True)
     """
 
     name: str
@@ -128,6 +141,13 @@ class CorrelationBlock:
         nuisances: n names.
         correlation: shape (n, n), unit diagonal, symmetric.  It may be singular or indefinite: whether that is allowed is
             decided by the treatment, not here.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> names = ("JES_7TeV", "JES_8TeV")
+        >>> block = bc.CorrelationBlock(name="JES of ATLAS", nuisances=names, correlation=[[1.0, 0.8], [0.8, 1.0]])
+        >>> float(block.correlation[0, 1])
+        0.8
     """
 
     name: str
@@ -143,7 +163,13 @@ class CorrelationBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class AssumptionSet:
-    """A named list of correlation assumptions; what is not stated is uncorrelated."""
+    """A named list of correlation assumptions; what is not stated is uncorrelated.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.load("models/run1_mass").assumption_sets["uncorrelated"].name
+        'uncorrelated'
+    """
 
     name: str
     coefficients: tuple[CorrelationCoefficient, ...] = ()

@@ -205,6 +205,15 @@ def study_summary(directory: str | Path) -> xr.Dataset:
 
     Raises:
         OptionError: the folder holds no study.
+
+    Examples:
+        >>> import tempfile
+        >>> import bayescomb as bc
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     combination = bc.load("models/run1_mass")
+        ...     study = bc.coverage(combination, folder, toys=50, seed=1, correlations="nominal", posterior=False)
+        ...     bc.study_summary(folder).identical(study)
+        True
     """
     folder = Path(directory)
     if not (folder / STUDY).is_file():

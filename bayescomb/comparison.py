@@ -66,6 +66,14 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
 
     Raises:
         PosteriorError: the posterior was made from other inputs.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> combination = bc.load("models/run1_mass")
+        >>> posterior = bc.sample(combination, seed=1, draws=200, tune=200, chains=2)
+        >>> row = bc.compare(posterior, bc.profile(combination)).table.sel(parameter="m_t")
+        >>> f"{row['profile_value'].item():.2f}, {row['mean'].item():.1f} +- {row['sd'].item():.1f}"
+        '172.51, 172.5 +- 0.3'
     """
     combination = require_same_model(posterior, fit.combination)
     names = [str(p) for p in fit.values["parameter"].to_numpy()]

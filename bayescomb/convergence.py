@@ -49,6 +49,12 @@ def verdict(posterior: xr.DataTree) -> Verdict:
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
+        >>> bc.verdict(posterior).passed
+        False
     """
     draws = posterior["posterior"].to_dataset()
     table = _diagnostics(draws)

@@ -18,6 +18,11 @@ class Provenance:
         kind: ``"published"``, ``"reconstructed"`` or ``"assumed"``.
         origin: publication or argument that the figures rest on.
         note: what was done to the figures on the way, empty if nothing.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.Provenance(table="budget", kind="published", origin="PRL 132 (2024) 261902").kind
+        'published'
     """
 
     table: str
@@ -31,7 +36,13 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A source of systematic uncertainty, shared in name by the nuisances that belong to it."""
+    """A source of systematic uncertainty, shared in name by the nuisances that belong to it.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.Source(name="JES", title="jet energy scale", group="experimental").group
+        'experimental'
+    """
 
     name: str
     title: str = ""
@@ -44,6 +55,11 @@ class Observable:
 
     A ``spectator`` carries a single estimate that nothing else measures: it takes part in the fit through the nuisances
     it shares and is left out of a normalisation.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.Observable(name="m_t", unit="GeV", title="top-quark mass").spectator
+        False
     """
 
     name: str

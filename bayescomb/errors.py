@@ -28,11 +28,29 @@ __all__ = [
 
 
 class BayescombError(Exception):
-    """Base of all errors that bayescomb raises on purpose."""
+    """Base of all errors that bayescomb raises on purpose.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> try:
+        ...     bc.load("models/run1_mass").with_assumptions("nowhere")
+        ... except bc.BayescombError as error:
+        ...     print(type(error).__name__)
+        UnknownNameError
+    """
 
 
 class InputWarning(UserWarning):
-    """A file holds something that is read as it was surely meant, but that its author should know of."""
+    """A file holds something that is read as it was surely meant, but that its author should know of.
+
+    Examples:
+        >>> import warnings
+        >>> import bayescomb as bc
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error", bc.InputWarning)  # nothing is read as it was only meant
+        ...     bc.load("models/run1_mass").name
+        'run1_mass'
+    """
 
 
 class FileFormatError(BayescombError):

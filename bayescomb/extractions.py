@@ -33,6 +33,11 @@ class PdfChoice:
         shifts_at: scale choice at which the relative shifts of the members are taken, where the tables have the members
             at that one only; empty for the scale choice itself.
         confidence_level: of the eigenvectors, 0.68 or e.g. 0.90, which is divided by 1.645.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.PdfChoice(set="PDF4LHC21_40_pdfas", errors="symmetric_hessian", alpha_s=(41, 42)).confidence_level
+        0.68
     """
 
     set: str
@@ -66,6 +71,11 @@ class ScaleChoice:
         prior: of log2 of a factor: ``"uniform"`` over [-width, width], or ``"normal"`` of standard deviation ``width``.
         width: see ``prior``; the tables hold factors of 2, so 1 covers them and more extrapolates.
         low, nominal, high: range and nominal value of the correlation coefficient between energies.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.ScaleChoice(choice="ht2", treatment="common").prior
+        'uniform'
     """
 
     choice: str
@@ -125,6 +135,11 @@ class Extraction:
         drop: observables that are not compared with the prediction; of a normalised distribution the ratios of the other
             bins remain.  (Which bin of a normalised distribution is the redundant one makes no difference and is not asked
             for.)
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.load("models/ttj_rho").extractions["two_masses"].differences
+        (('m_t_ATLAS', 'm_t_CMS'),)
     """
 
     name: str

@@ -67,6 +67,19 @@ class Combination:
         predictions: theory predictions of the observables.
         extractions: name -> :class:`Extraction`.
         extraction: name of the one in force; empty if the observables are combined and no mass is extracted.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> measurements = [
+        ...     bc.Measurement(name=name, estimates=(bc.Estimate(name=name, value=value, observables={"x": 1.0}),),
+        ...         statistical_covariance=[[1.0]])
+        ...     for name, value in (("first", 9.0), ("second", 11.0))
+        ... ]
+        >>> combination = bc.Combination(name="two numbers", measurements=tuple(measurements),
+        ...     observables=(bc.Observable(name="x", unit="pb"),), assumption_sets={"none": bc.AssumptionSet(name="none")},
+        ...     assumptions="none")
+        >>> bc.profile(combination).values.item()
+        10.0
     """
 
     name: str

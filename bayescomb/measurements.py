@@ -35,6 +35,11 @@ class Nuisance:
             ``"absolute"`` adds g lambda; ``"relative"`` multiplies the prediction by 1 + g lambda / x; ``"lognormal"``
             multiplies it by (1 + g / x)^lambda
             (where the shift at -1 sigma is stated separately, by the like power of it for negative lambda).
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.Nuisance(name="lumi", source="luminosity", response="lognormal").free
+        False
     """
 
     name: str
@@ -55,6 +60,12 @@ class Estimate:
         value: measured value in the unit of the measurement.
         observables: linear map to the observables, name -> coefficient (``{"m_t": 1.0}`` for a direct measurement).
         title: text for tables and figures.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> total = bc.Estimate(name="sum of two bins", value=12.5, observables={"bin 1": 1.0, "bin 2": 1.0})
+        >>> len(total.observables)
+        2
     """
 
     name: str
@@ -78,6 +89,14 @@ class FittedInput:
         nuisances: the fitted nuisances, in the order of the rows after the estimates.
         information: inverse of the post-fit covariance, shape (n_estimates + n_nuisances,) * 2, estimates first.
         pulls: post-fit nuisance values in units of the prior width, shape (n_nuisances,).
+
+    Examples:
+        >>> import numpy as np
+        >>> import bayescomb as bc
+        >>> covariance = np.array([[1.0, 0.3], [0.3, 0.9]])  # of the estimate and one nuisance, after the fit
+        >>> fit = bc.FittedInput(nuisances=(bc.Nuisance(name="JES"),), information=np.linalg.inv(covariance), pulls=[0.2])
+        >>> fit.information.shape
+        (2, 2)
     """
 
     nuisances: tuple[Nuisance, ...]
@@ -108,6 +127,14 @@ class Measurement:
         down_responses: shape (n, m), shift of each estimate at -1 sigma of each nuisance; ``None`` if all are the opposite
             of ``responses``.  Between and beyond, the shift is linear on either side, with a kink at 0.
         fit: profiled input, if there is one; the externalised nuisances then come on top of it.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> mass = bc.Estimate(name="l+jets", value=172.3, observables={"m_t": 1.0})
+        >>> measurement = bc.Measurement(name="l+jets", experiment="ATLAS", estimates=(mass,),
+        ...     statistical_covariance=[[0.2**2]], nuisances=(bc.Nuisance(name="JES"),), responses=[[0.5]])
+        >>> [n.name for n in measurement.all_nuisances]
+        ['JES']
     """
 
     name: str

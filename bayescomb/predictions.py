@@ -58,6 +58,12 @@ class Prediction:
         mc_errors: their numerical errors in pb, shape (V, M, B).
         table: name of the file they come from.
         variable: what is binned, with its unit, for figures.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> prediction = bc.load("models/ttj_rho").predictions[0]
+        >>> prediction.order, prediction.mass_scheme, prediction.cross_sections.shape[1:] == (len(prediction.masses), 8)
+        ('LO', 'pole', True)
     """
 
     name: str

@@ -61,6 +61,14 @@ def report(
     Raises:
         PosteriorError: posterior and profile do not belong together.
         OutputError: the folder holds something else or cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> import bayescomb as bc
+        >>> combination = bc.load("models/run1_mass").only(["ATLAS"])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     bc.report(None, bc.profile(combination), f"{folder}/report").name
+        'report.html'
     """
     target = Path(directory).absolute()
     _check_target(target)

@@ -78,6 +78,14 @@ def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
 
     Raises:
         OutputError: it cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> import bayescomb as bc
+        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     bc.save_posterior(posterior, f"{folder}/posterior.nc").name
+        'posterior.nc'
     """
     with written_beside(path) as temporary:
         posterior.to_netcdf(temporary, engine="h5netcdf")
@@ -89,6 +97,15 @@ def load_posterior(path: str | Path) -> xr.DataTree:
 
     Raises:
         PosteriorError: the file is absent, damaged or not one of ours.
+
+    Examples:
+        >>> import tempfile
+        >>> import bayescomb as bc
+        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = bc.load_posterior(bc.save_posterior(posterior, f"{folder}/posterior.nc"))
+        >>> int(again.attrs["seed"]), bool((again["posterior"]["m_t"] == posterior["posterior"]["m_t"]).all())
+        (1, True)
     """
     path = Path(path)
     if not path.is_file():

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayescomb.errors import BayescombError
 from bayescomb.extractions import Extraction, ScaleChoice
+from bayescomb.figures_style import axis_label
 from bayescomb.inputs import Combination
 from bayescomb.profile import profile
 from bayescomb.report_results import Results
@@ -130,6 +131,7 @@ def _shares(results: Results) -> Table:
     rows: list[dict[str, Any]] = []
     if results.shares is not None:
         shares = results.shares
+        units = {o.name: f"{o.unit}²" if o.unit else "" for o in results.parameters}
         kinds = shares["kind"].to_numpy()
         for p in shares["parameter"].to_numpy():
             at = shares.sel(parameter=p)
@@ -140,18 +142,23 @@ def _shares(results: Results) -> Table:
                     "part": str(at["part"].to_numpy()[i]),
                     "kind": str(kinds[i]),
                     "variance": float(at["variance"][i]),
+                    "unit": units[str(p)],
                     "share": 100 * float(at["share"][i]),
                 }
                 for i in order
             ]
             total = float(at["variance"].sum())
-            rows.append({"parameter": str(p), "part": "total", "kind": "sum", "variance": total, "share": 100.0})
+            rows.append(
+                {"parameter": str(p), "part": "total", "kind": "sum", "variance": total}
+                | {"unit": units[str(p)], "share": 100.0}
+            )
     shown = [i for i, row in enumerate(rows) if row["kind"] != "coefficient" or abs(row["share"]) >= 0.1]
     columns = [
         text_column("parameter", "parameter"),
         text_column("part", "part"),
         text_column("kind", "kind"),
-        number_column("variance [unit²]", "variance", lambda value: "" if value is None else significant(value)),
+        number_column("variance", "variance", lambda value: "" if value is None else significant(value)),
+        text_column("unit", "unit"),
         fixed_column("share [%]", "share", 2, sign=True),
     ]
     title = (
@@ -187,8 +194,9 @@ def _relevance(results: Results) -> Table:
         fixed_column("information [bit]", "information", 3, sign=True),
         fixed_column("±", "information_error", 3),
     ]
+    units = {o.name: o.unit for o in results.parameters}
     for p in names:
-        columns.append(fixed_column(f"d{p}/dr [unit]", f"slope[{p}]", 3, sign=True))
+        columns.append(fixed_column(axis_label(f"d({p})/dr", units[p]), f"slope[{p}]", 3, sign=True))
         columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", 3, sign=True))
     title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
     return Table(name="relevance", title=title, rows=rows, columns=columns)

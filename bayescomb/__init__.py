@@ -22,7 +22,7 @@ from bayescomb.conversion import convert
 from bayescomb.errors import BayescombError, InputWarning
 from bayescomb.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.impacts import impacts
-from bayescomb.inputs import Combination, Observable, Provenance, Source
+from bayescomb.inputs import Combination, ErrorOnError, Observable, Provenance, Source
 from bayescomb.loading import load
 from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.predictions import Prediction
@@ -55,6 +55,7 @@ __all__ = [
     "CorrelationBlock",
     "CorrelationCoefficient",
     "CorrelationPair",
+    "ErrorOnError",
     "Estimate",
     "Extraction",
     "FittedInput",

@@ -99,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
             "--nuisance-values", choices=NUISANCE_VALUES, help="post-fit nuisance values of the inputs (default: used)"
         )
 
+        sub.add_argument(
+            "--error-on-error",
+            metavar="SOURCE=RELATIVE",
+            action="append",
+            help="relative uncertainty of the quoted size of a source (default: as the model says); repeatable",
+        )
+
     def json_output(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--json", metavar="F", type=Path, help="write the result as JSON")
 

@@ -62,7 +62,20 @@ def _load(options: argparse.Namespace) -> Combination:
         combination = combination.with_chi2(options.chi2)
     if getattr(options, "nuisance_values", None):
         combination = combination.with_nuisance_values(options.nuisance_values)
+    if getattr(options, "error_on_error", None):
+        given = dict(_relative_uncertainty(text) for text in options.error_on_error)
+        combination = combination.with_errors_on_errors({**combination.errors_on_errors, **given})
     return combination
+
+
+def _relative_uncertainty(text: str) -> tuple[str, float]:
+    """``SOURCE=RELATIVE`` of the command line."""
+    name, _, value = text.rpartition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        msg = f"--error-on-error {text}: SOURCE=RELATIVE is needed, as in --error-on-error JES=0.3"
+        raise OptionError(msg) from None
 
 
 def _load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Combination:

@@ -93,7 +93,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
             row |= _of_mixture(conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name))
         else:
             row |= _of_draws(draws[name])
-        if conditional is not None and not combination.extraction:
+        if conditional is not None and not combination.extraction and not combination.errors_on_errors:
             row |= _gaussian_at_nominal(value, error)
         if conditional is not None:
             known = name in conditional["parameter"].to_numpy()

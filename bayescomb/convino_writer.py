@@ -90,6 +90,10 @@ def _check_expressible(combination: Combination) -> None:
         if found != allowed:
             msg = f"{key} {found!r} cannot be written to Convino files, only {allowed!r}; change it first"
             raise OptionError(msg)
+    if combination.errors_on_errors:
+        uncertain = ", ".join(combination.errors_on_errors)
+        msg = f"uncertain sizes of {uncertain} cannot be written to Convino files; take them out first"
+        raise OptionError(msg)
     if combination.extraction:
         msg = (
             f"extraction {combination.extraction!r} cannot be written to Convino files, which combine the observables; take "

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from bayescomb.checks import check_choice
+from bayescomb.checks import check_choice, check_finite
+from bayescomb.errors import RangeError
 
-__all__ = ["Observable", "Provenance", "Source"]
+__all__ = ["ErrorOnError", "Observable", "Provenance", "Source"]
+
+SIZE_KINDS: Final = ("common", "independent")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,32 @@ class Source:
     name: str
     title: str = ""
     group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorOnError:
+    """How well the size of a quoted systematic uncertainty is known (:mod:`bayescomb.sizes`).
+
+    Attributes:
+        relative: relative uncertainty of the quoted standard deviation, above 0; 0.5 is "known to a factor of 1.5".
+        kind: ``"common"`` if the sizes that a source has in different estimates are wrong by a common factor,
+            ``"independent"`` if each is wrong by a factor of its own, which needs uncorrelated nuisances.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.ErrorOnError(relative=0.5).kind
+        'common'
+    """
+
+    relative: float
+    kind: str = "common"
+
+    def __post_init__(self) -> None:
+        check_choice(self.kind, SIZE_KINDS, where="kind of an error on an error")
+        check_finite([self.relative], where="relative uncertainty of an uncertainty")
+        if not 0 < self.relative <= 1:
+            msg = f"error on an error: {self.relative} found, a relative uncertainty above 0 and up to 1 is allowed"
+            raise RangeError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination, Observable
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.scan import ScanPoint, ScanResult
+from bayescomb.size_results import SizeResult, size_quantiles
 from bayescomb.storage import combination_of
 
 __all__ = ["comparison_data", "header_data", "impact_data", "posterior_data", "profile_data", "scan_data"]
@@ -33,6 +34,9 @@ def header_data(combination: Combination) -> dict[str, Any]:
         "chi2_form": combination.chi2,
         "nuisance_values": combination.nuisance_values,
         "normalised": combination.normalise,
+        "errors_on_errors": {
+            name: {"relative": error.relative, "kind": error.kind} for name, error in combination.errors_on_errors.items()
+        },
         **origin_data(combination),
     }
 
@@ -75,9 +79,27 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
         ],
     }
+    if fit.sizes is not None:
+        data |= size_data(fit.sizes)
     if fit.unnormalised is not None:
         data["unnormalised"] = {name: _parameter(fit.unnormalised, name) for name in shown}
     return data
+
+
+def size_data(found: SizeResult) -> dict[str, Any]:
+    """Fitted sizes of uncertain sources, and the answers corrected for them."""
+    intervals = found.intervals
+    return {
+        "sizes": {
+            str(name): {key: found.sizes[key].sel(uncertain_size=name).item() for key in found.sizes}
+            for name in found.sizes["uncertain_size"].to_numpy()
+        },
+        "bartlett": {
+            str(name): {key: _finite(float(intervals[key].sel(parameter=name))) for key in intervals}
+            for name in intervals["parameter"].to_numpy()
+        },
+        "corrected_chi2": _finite(found.chi2),
+    }
 
 
 def _determinant(combination: Combination, *, included: bool) -> str | None:
@@ -147,6 +169,9 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
         "parameters": {name: summary(draws[name], name) for name in names},
         "coefficients": {
             name: summary(draws["rho"].sel(coefficient=name), f"rho[{name}]") for name in _labels(draws, "coefficient")
+        },
+        "sizes": {
+            name: {"low": low, "median": median, "high": high} for name, (low, median, high) in size_quantiles(draws).items()
         },
         "nuisances": {name: _pull(draws["pull"].sel(nuisance=name)) for name in _labels(draws, "nuisance")}
         | {n: _pull(draws["theory_pull"].sel(theory_nuisance=n)) for n in _labels(draws, "theory_nuisance")},

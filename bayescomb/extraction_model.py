@@ -42,7 +42,7 @@ class ExtractionStart:
 
 def extraction_start(plan: SamplingPlan, theory: Theory) -> ExtractionStart:
     """The fit at the initial coefficients of the plan."""
-    kept = plan.correlation(plan.initial[None], plan.kept)[0]
+    kept = plan.correlation(plan.start[None], plan.kept)[0]
     prior = block_diag(kept, np.eye(len(theory.nuisances)), theory.scale_correlation)
     fitted = fit_extraction(theory, plan.reduced, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
     inner = fitted.solution.inner

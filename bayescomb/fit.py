@@ -27,6 +27,8 @@ from bayescomb.minimise import delta_chi2_errors, minimise, starting_point, thet
 from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model, nonlinear_parts
 from bayescomb.objective import Objective, objective
 from bayescomb.repair import Repair, feasible_correlation
+from bayescomb.size_fit import STEP, SizeFit, SizeProfile
+from bayescomb.sizes import UncertainSize, scaled, uncertain_sizes
 from bayescomb.theory import Theory, theory
 
 __all__ = ["Fit", "Fitter", "Held"]
@@ -50,6 +52,25 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FittedSizes:
+    """Uncertain sizes of sources after the fit.
+
+    Attributes:
+        sizes: m of them.
+        fit: their fitted values.
+        profile: the likelihood they were fitted to.
+        certain: the fit with the sizes held there.
+        variance: what not knowing each size adds to the variance of each parameter, shape (m, P).
+    """
+
+    sizes: tuple[UncertainSize, ...]
+    fit: SizeFit
+    profile: SizeProfile
+    certain: Fit
+    variance: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """Result of one fit; P parameters (observables, then free nuisances), N nuisances with a prior.
 
@@ -65,6 +86,8 @@ class Fit:
         on_kink: nuisances that sit on the kink of an asymmetric response; they have no parabolic error.
         theta, theta_covariance: all variables of a numerical fit; empty for closed forms.
         solution: of the linear algebra, where chi2 is quadratic; of its tangent for an extraction.
+        correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
+        sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
     """
 
     parameters: tuple[str, ...]
@@ -81,6 +104,8 @@ class Fit:
     theta: FloatArray = field(default_factory=lambda: np.zeros(0))
     theta_covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     solution: Solution | DerivedSolution | None = None
+    correlation: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    sizes: FittedSizes | None = None
 
     @property
     def errors(self) -> FloatArray:
@@ -89,10 +114,17 @@ class Fit:
 
 
 class Fitter:
-    """Fits of one combination at any coefficients."""
+    """Fits of one combination at any coefficients.
 
-    def __init__(self, combination: Combination) -> None:
+    Args:
+        combination: what is fitted.
+        linear: its linear model with other data, that of its own data by default.
+    """
+
+    def __init__(self, combination: Combination, *, linear: LinearModel | None = None) -> None:
         self.combination = combination
+        if linear is not None:
+            self.linear = linear
 
     @cached_property
     def family(self) -> CorrelationFamily:
@@ -164,12 +196,15 @@ class Fitter:
             UnderdeterminedError: a parameter is not determined.
             FitError: the minimisation failed.
         """
+        conditioned = held is not None  # uncertain sizes stay where they were fitted, and C has them inside
         held = held or Held(mean=np.zeros(len(correlation)), correlation=correlation)
         where = f"combination {self.combination.name!r}"
         # Sizes that doubles cannot square end in an error below, not in a warning on the way.
         with located(where), np.errstate(all="ignore"):
             try:
-                if self.theory is not None:
+                if self.combination.errors_on_errors and not conditioned:
+                    fit = self._uncertain(correlation, errors=errors, of=of)
+                elif self.theory is not None:
                     fit = self._extraction(self.theory, held, errors=errors)
                 elif self.combination.quadratic:
                     fit = self._closed_form(held)
@@ -183,7 +218,57 @@ class Fitter:
             ):
                 msg = "the fit is not finite; check the sizes of the inputs and their units"
                 raise FitError(msg)
-        return fit
+        return fit if len(fit.correlation) else dataclasses.replace(fit, correlation=held.correlation)
+
+    def sizes(self, correlation: FloatArray) -> tuple[UncertainSize, ...]:
+        """The uncertain sizes at a correlation of the nuisances."""
+        n = len(self.family.nuisances)
+        return uncertain_sizes(self.combination, self.family, self.linear.loading, correlation[:n, :n])
+
+    def scaled(self, correlation: FloatArray, scales: ArrayLike) -> FloatArray:
+        """C with the uncertain sizes at given scales, shape (m,)."""
+        return scaled(correlation, self.sizes(correlation), np.asarray(scales, dtype=float))
+
+    def certain(self, correlation: FloatArray, *, errors: str = "hesse") -> Fit:
+        """The fit with all sizes as C has them, whatever is uncertain."""
+        return self.fit(correlation, held=Held(mean=np.zeros(len(correlation)), correlation=correlation), errors=errors)
+
+    def _uncertain(self, correlation: FloatArray, *, errors: str, of: Collection[str] | None) -> Fit:
+        """The sizes of sources fitted too; everything linear is that of the fit at these sizes."""
+        n = len(self.family.nuisances)
+        sizes = self.sizes(correlation)
+        if not sizes:  # none shifts an estimate
+            return self.certain(correlation)
+        profiled = SizeProfile(sizes, self.linear, correlation[:n, :n], self.theory)
+        best = profiled.minimum()
+
+        def at(log_scales: FloatArray) -> Fit:
+            return self.certain(scaled(correlation, sizes, np.exp(log_scales)))
+
+        fit = at(np.log(best.scales))
+        moved = [[at(np.log(best.scales) + sign * h) for sign in (1, -1)] for h in STEP * np.eye(len(sizes))]
+        by_log = np.array([(up.values - down.values) / (2 * STEP) for up, down in moved]).T
+        pulls_by_log = np.array([(up.pulls - down.pulls) / (2 * STEP) for up, down in moved]).T
+        reach = by_log @ best.log_covariance
+        covariance = fit.covariance + reach @ by_log.T
+        up = np.sqrt(np.diag(covariance))
+        down = -up
+        if errors != "hesse":
+            wanted = fit.parameters if self.theory is None else self.theory.masses
+            for i, name in enumerate(wanted):
+                if of is None or name in of:
+                    start = (float(up[i]), float(down[i]))
+                    up[i], down[i] = (profiled.crossing(best, i, float(fit.values[i]), step) for step in start)
+        return dataclasses.replace(
+            fit,
+            covariance=covariance,
+            up=up,
+            down=down,
+            chi2=best.chi2,
+            nuisance_variance=fit.nuisance_variance + ((pulls_by_log @ best.log_covariance) * pulls_by_log).sum(axis=1),
+            cross_covariance=fit.cross_covariance + reach @ pulls_by_log.T,
+            sizes=FittedSizes(sizes=sizes, fit=best, profile=profiled, certain=fit, variance=(reach * by_log).T),
+        )
 
     def _closed_form(self, held: Held) -> Fit:
         model = _without(self.linear, held.free)

@@ -16,14 +16,16 @@ from bayescomb.inputs import STATISTICS_GROUP, Combination
 from bayescomb.normalisation import normalised_fit
 from bayescomb.threads import single_threaded
 
-__all__ = ["DEFINITIONS", "ImpactResult", "impacts"]
+__all__ = ["DEFINITIONS", "SIZE_OF", "ImpactResult", "components_at", "impacts"]
 
 THEORY_GROUP: Final = "theory"
+SIZE_OF: Final = "size of "
 DEFINITIONS: Final = {
     "components": (
         "impact of a source: sqrt(w^T V_s w), its part of the variance of the combined value, with w the weights of the "
         "estimates and V_s the covariance of the source; statistics, sources and what couples different sources add up to "
-        "the total variance. A negative impact is minus the root of a negative part, which an anticorrelation (or an "
+        "the total variance, and so does what not knowing uncertain sizes of sources adds. A negative impact is minus the "
+        "root of a negative part, which an anticorrelation (or an "
         "indefinite source matrix) can give."
     ),
     "postfit": (
@@ -105,6 +107,9 @@ def _postfit(combination: Combination, coefficients: ArrayLike | None) -> Impact
     correlation, _ = fitter.correlation(coefficients)
     # Holding nuisances is the algebra of the tangent for an extraction, so that its total has to be the tangent's too.
     raw = fitter.fit(correlation, errors="hesse" if combination.extraction else "minos")
+    if raw.sizes is not None:
+        raw = raw.sizes.certain  # nuisances share what is known; the sizes stay where they were fitted
+    correlation = raw.correlation
 
     def shown(fit: Fit) -> Fit:
         return normalised_fit(combination, fit)[0] if combination.normalise else fit
@@ -156,12 +161,27 @@ def _postfit(combination: Combination, coefficients: ArrayLike | None) -> Impact
     )
 
 
-def _components(combination: Combination, coefficients: ArrayLike | None) -> ImpactResult:
+def components_at(combination: Combination, *, coefficients: ArrayLike, scales: ArrayLike) -> ImpactResult:
+    """Components at given coefficients and given scales of uncertain sizes, whatever the data say of the sizes.
+
+    Args:
+        combination: what to combine.
+        coefficients: shape (K,), in the order of the assumption set.
+        scales: true over quoted variances, shape (m,), in the order of the sizes of the combination.
+    """
+    return _components(combination, coefficients, scales=scales)
+
+
+def _components(
+    combination: Combination, coefficients: ArrayLike | None, *, scales: ArrayLike | None = None
+) -> ImpactResult:
     """The variance of the fitted values, W J W^T + W F C F^T W^T with the influence W of the data, split by source."""
     fitter = Fitter(combination)
     correlation, _ = fitter.correlation(coefficients)
-    fit = fitter.fit(correlation)
-    solution = fit.solution
+    if scales is not None:
+        correlation = fitter.scaled(correlation, scales)
+    fit = fitter.fit(correlation, errors="hesse") if scales is None else fitter.certain(correlation)
+    correlation, solution = fit.correlation, fit.solution
     assert solution is not None  # a quadratic chi2 has one
     model, reach = solution.model, solution.reach
     parameters = list(solution.parameters)
@@ -179,6 +199,11 @@ def _components(combination: Combination, coefficients: ArrayLike | None) -> Imp
 
     parts = np.array([part(labels == name) for name in names]).reshape(len(names), len(parameters))
     everything = part(np.ones(len(labels), dtype=bool))
+    coupling = _clean(everything - parts.sum(axis=0), everything)
+    if fit.sizes is not None:
+        names = [*names, *(f"{SIZE_OF}{size.name}" for size in fit.sizes.sizes)]
+        parts = np.vstack([parts, fit.sizes.variance])
+        everything = everything + fit.sizes.variance.sum(axis=0)
     groups = list(dict.fromkeys(g for g in (group_of.get(name, "") for name in names) if g))
     group_labels = np.array([group_of.get(label, "") for label in labels], dtype=object)
     group_parts = np.array([part(group_labels == g) for g in groups]).reshape(len(groups), len(parameters))
@@ -200,8 +225,8 @@ def _components(combination: Combination, coefficients: ArrayLike | None) -> Imp
         shifts=None,
         statistics=row(statistics),
         systematics=row(everything),
-        coupling=row(_clean(everything - parts.sum(axis=0), everything)),
-        total=row(np.diag(solution.covariance)),
+        coupling=row(coupling),
+        total=row(np.diag(fit.covariance)),
     )
 
 

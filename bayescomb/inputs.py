@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bayescomb.assumptions import AssumptionSet, check_assumptions
 from bayescomb.checks import check_choice, check_names, known_name
-from bayescomb.descriptions import Observable, Provenance, Source
+from bayescomb.descriptions import ErrorOnError, Observable, Provenance, Source
 from bayescomb.errors import InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
 from bayescomb.extractions import Extraction
 from bayescomb.frozen import FrozenMapping
@@ -30,6 +30,7 @@ __all__ = [
     "REPAIRS",
     "TREATMENTS",
     "Combination",
+    "ErrorOnError",
     "Observable",
     "Provenance",
     "Source",
@@ -67,6 +68,7 @@ class Combination:
         predictions: theory predictions of the observables.
         extractions: name -> :class:`Extraction`.
         extraction: name of the one in force; empty if the observables are combined and no mass is extracted.
+        errors_on_errors: source, or nuisance without a source, whose size is uncertain -> how well it is known.
 
     Examples:
         >>> import bayescomb as bc
@@ -99,11 +101,12 @@ class Combination:
     predictions: tuple[Prediction, ...] = ()
     extractions: Mapping[str, Extraction] = field(default_factory=dict)
     extraction: str = ""
+    errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for key in ("measurements", "observables", "sources", "provenance", "predictions"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
-        for key in ("assumption_sets", "extractions"):
+        for key in ("assumption_sets", "extractions", "errors_on_errors"):
             object.__setattr__(self, key, FrozenMapping(getattr(self, key)))
         where = f"combination {self.name!r}"
         check_choice(self.treatment, TREATMENTS, where=f"treatment of {where}")
@@ -125,6 +128,7 @@ class Combination:
             check_assumptions(assumption_set, free={n.name: n.free for n in self.nuisances})
         self._check_settings(where)
         self._check_predictions(where)
+        self._check_errors_on_errors(where)
         design = self.design
         if np.linalg.matrix_rank(design) < len(self.observables):
             idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
@@ -201,6 +205,18 @@ class Combination:
                     "absolute symmetric responses and no 'normalise' (a distribution is normalised by the extraction itself)"
                 )
                 raise OptionError(msg)
+
+    def _check_errors_on_errors(self, where: str) -> None:
+        """The sizes that are uncertain are those of sources that are there, and nothing else is curved."""
+        known = {n.source or n.name for n in self.nuisances if not n.free}
+        for name in self.errors_on_errors:
+            known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
+        if self.errors_on_errors and (not self.quadratic or self.normalise):
+            msg = (
+                f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
+                "responses and no 'normalise'"
+            )
+            raise OptionError(msg)
 
     @property
     def quadratic(self) -> bool:
@@ -310,6 +326,28 @@ class Combination:
             OptionError: it is neither.
         """
         return dataclasses.replace(self, nuisance_values=nuisance_values)
+
+    def with_errors_on_errors(self, errors_on_errors: Mapping[str, ErrorOnError | float]) -> Combination:
+        """The same combination with the sizes of some sources uncertain, those of all others certain.
+
+        Args:
+            errors_on_errors: source -> relative uncertainty of its quoted size; a number means a common factor.
+
+        Raises:
+            UnknownNameError: there is no source of that name.
+            RangeError: a relative uncertainty is not above 0 and up to 1.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> uncertain = bc.load("models/run1_mass").with_errors_on_errors({"LHCbJES": 0.3})
+            >>> uncertain.errors_on_errors["LHCbJES"].relative
+            0.3
+        """
+        given = {
+            name: value if isinstance(value, ErrorOnError) else ErrorOnError(relative=float(value))
+            for name, value in errors_on_errors.items()
+        }
+        return dataclasses.replace(self, errors_on_errors=given)
 
     def with_values(self, values: Mapping[str, float]) -> Combination:
         """The same combination with other measured values of some estimates, e.g. of simulated data.

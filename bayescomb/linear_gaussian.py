@@ -258,6 +258,8 @@ def solve(model: LinearModel, correlation: FloatArray) -> Solution:
 
 def _check_determined(information: FloatArray, parameters: tuple[str, ...]) -> None:
     """Raise if the data leave a direction of the parameters open, which free nuisances can."""
+    if not parameters:  # all of them are held
+        return
     scale = np.sqrt(np.maximum(np.diag(information), 0.0))
     scale[scale == 0] = 1.0
     eigenvalues, vectors = np.linalg.eigh(information / np.outer(scale, scale))

@@ -27,7 +27,7 @@ from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
 from bayescomb.nonlinear_model import nonlinear_parts
 from bayescomb.operators import marginal_log_density
-from bayescomb.plan import SamplingPlan, sampling_plan
+from bayescomb.plan import SCALE, SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 from bayescomb.theory import Theory
 from bayescomb.theory_kernels import extraction_log_density
@@ -56,8 +56,9 @@ def build_model(
 
     Returns:
         A model with one scalar variable per observable (flat), ``rho`` over the sampled coefficients, and for ``full``
-        ``pull`` over all nuisances.  If a mass is extracted, the variables are masses (flat over the tables), scales with
-        their priors and flat levels of what is normalised or dropped in place of the observables, which for ``full`` are
+        ``pull`` over all nuisances; ``variance_scale`` where the sizes of sources are uncertain.  If a mass is extracted,
+        the variables are masses (flat over the tables), scales with their priors and flat levels of what is normalised or
+        dropped in place of the observables, which for ``full`` are
         deterministic functions of them and ``theory_pull``.
 
     Raises:
@@ -83,11 +84,12 @@ def build_model(
     start, _ = starting_point(plan)
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
+        weights, scales = _weights(model, plan, rho)
         parameters = pt.stack([pm.Flat(name, initval=value) for name, value in zip(plan.parameters, start, strict=True)])
         if engine == "full":
-            pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho), parameters))
+            pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
         elif plan.curved is None:
-            density = marginal_log_density(rho, parameters, model=plan.reduced, base=plan.base, patterns=plan.patterns)
+            density = marginal_log_density(weights, parameters, model=plan.reduced, base=plan.base, patterns=plan.patterns)
             pm.Potential("data", density)
         else:
             pm.Potential("data", _curved_density(model, plan, plan.curved, rho, parameters))
@@ -99,14 +101,15 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: str) -> pm.Mod
     coords = {"coefficient": [c.name for c in plan.coefficients], "theory_nuisance": list(theory.nuisances)}
     with pm.Model(coords=coords) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
+        weights, scales = _weights(model, plan, rho)
         theta, levels = theta_variables(theory, start), level_variables(start)
         if engine == "marginal":
             density = extraction_log_density(
-                rho, theta, levels, theory=theory, model=plan.reduced, base=plan.base, patterns=plan.patterns
+                weights, theta, levels, theory=theory, model=plan.reduced, base=plan.base, patterns=plan.patterns
             )
             pm.Potential("data", density)
             return model
-        nuisance = _explicit_nuisances(model, plan, rho)
+        nuisance = _explicit_nuisances(model, plan, rho, scales)
         shifts = pm.Normal("theory_pull", dims="theory_nuisance") if theory.nuisances else pt.zeros(0)
         cut = len(theory.free_names)
         observables = theory.observables(theta, shifts, levels[:cut], xp=pt)
@@ -121,7 +124,7 @@ def starting_point(plan: SamplingPlan) -> tuple[NDArray[np.float64], NDArray[np.
     """Values and errors of the flat variables near the best fit at a feasible point, where chains begin."""
     if plan.curved is not None:
         return plan.curved.centre, np.sqrt(np.diag(plan.curved.covariance))
-    start = solve(plan.model, plan.correlation(plan.initial[None])[0])
+    start = solve(plan.model, plan.correlation(plan.start[None])[0])
     return start.values, np.sqrt(np.diag(start.covariance))
 
 
@@ -207,13 +210,23 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
     )
 
 
-def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any) -> Any:
+def _weights(model: pm.Model, plan: SamplingPlan, rho: Any) -> tuple[Any, Any]:
+    """Symbolic weights of the patterns, and the scales of uncertain sizes with their prior (:mod:`bayescomb.sizes`)."""
+    if not plan.sizes:
+        return rho, pt.zeros(0)
+    model.add_coord("uncertain_size", [size.name for size in plan.sizes])
+    shape = np.array([size.shape for size in plan.sizes])
+    scales = pm.InverseGamma(SCALE, alpha=shape, beta=shape, dims="uncertain_size", initval=np.ones(len(shape)))
+    return plan.weights(rho, scales, xp=pt), scales
+
+
+def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, scales: Any) -> Any:
     """Lambda = Q chol(Q^T C(r) Q) z per block, z ~ N(0, 1): a factor that serves a singular C, whose range Q is fixed."""
     family = plan.family
     if not family.nuisances:
         return pt.zeros(0)
     model.add_coord("nuisance", list(family.nuisances))
-    initial = plan.correlation(plan.initial[None])[0]
+    initial = plan.correlation(plan.start[None])[0]
     sampled = {int(c): i for i, c in enumerate(plan.sampled)}
     pieces: list[tuple[NuisanceBlock, FloatArray]] = []
     fixed: list[FloatArray] = []
@@ -242,4 +255,10 @@ def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any) -> Any:
                 matrix = matrix + rho[sampled[int(c)]] * (basis.T @ pattern @ basis)
         parts.append(pt.dot(basis, pt.dot(pt.linalg.cholesky(matrix), own)))
     order = np.concatenate([np.zeros(0, dtype=np.intp), *fixed_order, *(block.nuisances for block, _ in pieces)])
-    return pm.Deterministic("pull", pt.concatenate(parts)[np.argsort(order)], dims="nuisance")
+    pull = pt.concatenate(parts)[np.argsort(order)]
+    if plan.sizes:
+        size_of = np.full(len(family.nuisances), -1)
+        for k, size in enumerate(plan.sizes):
+            size_of[size.nuisances] = k
+        pull = pull * pt.where(size_of >= 0, pt.sqrt(scales)[np.maximum(size_of, 0)], 1.0)
+    return pm.Deterministic("pull", pull, dims="nuisance")

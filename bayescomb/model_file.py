@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from bayescomb.checks import check_names, known_name, located
 from bayescomb.errors import FileFormatError
-from bayescomb.inputs import STATISTICS_GROUP, Combination, Observable, Provenance, Source
+from bayescomb.inputs import STATISTICS_GROUP, Combination, ErrorOnError, Observable, Provenance, Source
 from bayescomb.model_file_blocks import BlockTables
 from bayescomb.model_file_budget import Budget, read_budget, read_within
 from bayescomb.model_file_measurements import read_measurements
 from bayescomb.model_file_predictions import read_extractions, read_predictions
 from bayescomb.model_file_sets import category_scope, read_assumption_sets
 from bayescomb.tables import read_text
-from bayescomb.toml_values import check_keys, entries, flag, text, texts
+from bayescomb.toml_values import check_keys, entries, flag, named_values, number, text, texts
 
 __all__ = ["FORMAT", "load_model"]
 
@@ -31,7 +31,7 @@ SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", 
 VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise")
 TABLE_KEYS: Final = (
     "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
-    "predictions", "extractions",
+    "predictions", "extractions", "errors_on_errors",
 )  # fmt: skip
 
 
@@ -101,6 +101,7 @@ def load_model(path: str | Path, *, extraction: str | None = None) -> Combinatio
             provenance=provenance,
             predictions=predictions,
             extractions=extractions,
+            errors_on_errors=_read_errors_on_errors(document, where),
             **settings,
         )
         return combination.with_extraction(stated if extraction is None else extraction)
@@ -169,6 +170,23 @@ def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance
         values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
         with located(place):
             found.append(Provenance(**values))
+    return found
+
+
+def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str, ErrorOnError]:
+    """Source -> how well its size is known: a number, or a table with ``relative`` and ``kind``."""
+    found = {}
+    example = "errors_on_errors = { JES = 0.3 }"
+    for name, value in (
+        named_values(document, "errors_on_errors", where=where, example=example) if "errors_on_errors" in document else {}
+    ).items():
+        place = f"{where}: errors_on_errors[{name!r}]"
+        entry = value if isinstance(value, dict) else {"relative": value}
+        check_keys(entry, ("relative", "kind"), required=("relative",), where=place)
+        with located(place):
+            found[name] = ErrorOnError(
+                relative=number(entry, "relative", where=place), kind=text(entry, "kind", where=place, default="common")
+            )
     return found
 
 

@@ -100,6 +100,12 @@ def model_texts(combination: Combination, *, name: str = MODEL_NAME) -> dict[str
         sections.append(["[[measurements]]", *assignments(table)])
     for group, members in combination.impact_groups.items():
         sections.append(["[[impact_groups]]", *assignments({"name": group, "nuisances": list(members)})])
+    if combination.errors_on_errors:
+        uncertain = {
+            name: error.relative if error.kind == "common" else {"relative": error.relative, "kind": error.kind}
+            for name, error in combination.errors_on_errors.items()
+        }
+        sections.append(["[errors_on_errors]", *assignments(uncertain)])
     for item in combination.provenance:
         entry = {"table": item.table, "kind": item.kind, "origin": item.origin, "note": item.note or None}
         sections.append(["[[provenance]]", *assignments(entry)])

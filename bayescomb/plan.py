@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import CorrelationCoefficient
@@ -14,16 +17,20 @@ from bayescomb.correlation import CorrelationFamily, correlation_family
 from bayescomb.curved_plan import CurvedPlan, curved_plan
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import LinearModel, integrate_out, linear_model, marginal_covariance
+from bayescomb.linear_gaussian import LinearModel, integrate_out, linear_model
 from bayescomb.repair import Repair, infeasible_message
 from bayescomb.restriction import Draft, RadialBlock, radial_block_of, restrict_block, restrict_total
+from bayescomb.sizes import UncertainSize, uncertain_sizes
 from bayescomb.statements import Statement, feasibility_statements
 from bayescomb.theory import Theory, theory
 
-__all__ = ["SamplingPlan", "sampling_plan"]
+__all__ = ["SCALE", "SamplingPlan", "sampling_plan"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+
+# Variable of the posterior: true variance / quoted variance of the sources of uncertain size.
+SCALE: Final = "variance_scale"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +50,15 @@ class SamplingPlan:
         low, high: sampling box, inside the quoted ranges, shape (K,).
         initial: a point well inside, shape (K,).
         radial: blocks whose box is still partly infeasible.
-        kept: positions of the nuisances in blocks with a sampled coefficient.
+        kept: positions of the nuisances in blocks with a sampled coefficient or an uncertain size.
         reduced: linear model with all other nuisances integrated out.
-        base, patterns: V(r) = base + sum_c r_c patterns_c of the reduced model, shapes (R, R) and (K, R, R).
+        base, patterns: V(y) = base + sum_c y_c patterns_c of the reduced model, shapes (R, R) and (K + m, R, R).  The
+            weights y of the patterns (:meth:`weights`) are the coefficients, each multiplied by the scale of its block, and
+            the scales; where no size is uncertain they are the coefficients.
         repairs: blocks repaired on request; their coefficients are held at nominal.
         statements: feasibility of what is sampled, for people.
+        sizes: m sources of uncertain size, whose scales s are sampled too.
+        size_of: position of the size that multiplies the block of each coefficient, -1 for none, shape (K,).
     """
 
     combination: Combination
@@ -67,6 +78,8 @@ class SamplingPlan:
     patterns: FloatArray
     repairs: tuple[Repair, ...]
     statements: tuple[Statement, ...]
+    sizes: tuple[UncertainSize, ...] = ()
+    size_of: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -80,25 +93,82 @@ class SamplingPlan:
         """The sampled coefficients."""
         return tuple(self.family.coefficients[i] for i in self.sampled)
 
-    def correlation(self, coefficients: FloatArray, index: IntArray | None = None) -> FloatArray:
-        """C(r) of some nuisances for draws of the sampled coefficients.
+    def weights(self, coefficients: Any, scales: Any, *, xp: Any = np) -> Any:
+        """Weights y of the patterns.
 
         Args:
-            coefficients: shape (n, K).
+            coefficients: r, shape (..., K), an array or symbolic.
+            scales: s, shape (..., m), likewise.
+            xp: ``numpy`` or ``pytensor.tensor``.
+
+        Returns:
+            Shape (..., K + m).
+        """
+        if not self.sizes:
+            return coefficients
+        own = self.size_of >= 0
+        factor = xp.where(own, scales[..., np.where(own, self.size_of, 0)], 1.0)
+        return xp.concatenate([coefficients * factor, scales], axis=-1)
+
+    @property
+    def start(self) -> FloatArray:
+        """Weights at the initial coefficients and the quoted sizes, shape (K + m,)."""
+        return np.asarray(self.weights(self.initial, np.ones(len(self.sizes))))
+
+    def weights_of(self, draws: xr.Dataset) -> FloatArray:
+        """Weights of all draws of a posterior, chains one after the other, shape (n, K + m)."""
+        n = draws.sizes["chain"] * draws.sizes["draw"]
+        rho, scales = (
+            draws[name].to_numpy().reshape(n, -1) if name in draws else np.zeros((n, 0)) for name in ("rho", SCALE)
+        )
+        return np.asarray(self.weights(rho, scales))
+
+    def prior_weights(self, coefficients: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Weights with the scales drawn from their prior.
+
+        Args:
+            coefficients: r, shape (n, K).
+            rng: source of randomness.
+        """
+        shapes = np.array([size.shape for size in self.sizes])
+        scales = shapes / rng.gamma(shapes, size=(len(coefficients), len(shapes))) if len(shapes) else np.zeros((1, 0))
+        return np.asarray(self.weights(coefficients, scales))
+
+    def projected(self, loading: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """L C(y) L^T = base + sum_c y_c patterns_c for L of shape (R, N); shapes (R, R) and (K + m, R, R)."""
+        certain = np.ones(len(self.family.nuisances))
+        blocks = []
+        for size in self.sizes:
+            certain[size.nuisances] = 0.0
+            own = loading[:, size.nuisances]
+            blocks.append(own @ self.fixed_correlation[np.ix_(size.nuisances, size.nuisances)] @ own.T)
+        part = loading * certain
+        patterns = [self.family.projected_pattern(int(c), loading) for c in self.sampled] + blocks
+        rows = len(loading)
+        return part @ self.fixed_correlation @ part.T, np.array(patterns).reshape(len(patterns), rows, rows)
+
+    def correlation(self, weights: FloatArray, index: IntArray | None = None) -> FloatArray:
+        """C of some nuisances for draws of the sampled coefficients and scales.
+
+        Args:
+            weights: y, shape (n, K + m).
             index: positions of the nuisances, ascending; all by default.
 
         Returns:
-            Shape (n, m, m) for m nuisances.
+            Shape (n, q, q) for q nuisances.
         """
         index = np.arange(len(self.family.nuisances)) if index is None else index
-        matrix = np.repeat(self.fixed_correlation[np.ix_(index, index)][None], len(coefficients), axis=0)
+        matrix = np.repeat(self.fixed_correlation[np.ix_(index, index)][None], len(weights), axis=0)
         position = np.full(len(self.family.nuisances), -1)
         position[index] = np.arange(len(index))
+        for column, size in enumerate(self.sizes, start=len(self.sampled)):
+            own = position[size.nuisances][position[size.nuisances] >= 0]
+            matrix[np.ix_(np.arange(len(weights)), own, own)] *= weights[:, column, None, None]
         for column, c in enumerate(self.sampled):
             first, second, sign = self.family.pairs[c]
             a, b = position[first], position[second]
             both = (a >= 0) & (b >= 0)
-            entries = coefficients[:, [column]] * sign[both]
+            entries = weights[:, [column]] * sign[both]
             matrix[:, a[both], b[both]] = entries
             matrix[:, b[both], a[both]] = entries
         return matrix
@@ -168,7 +238,8 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
     radial = tuple(radial_block_of(index, affine, region, draft.sampled) for index, affine, region in draft.radial)
     for radial_block in radial:
         initial[radial_block.index] = radial_block.centre
-    kept = _kept_nuisances(family, sampled)
+    sizes = _uncertain_sizes(combination, family, draft.fixed, sampled, initial)
+    kept = _kept_nuisances(family, sampled, sizes)
     curved: CurvedPlan | None = None
     if combination.quadratic:
         model = linear_model(combination)
@@ -177,10 +248,7 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         at_start = _with_coefficients(family, draft.fixed, sampled, initial)
         curved = curved_plan(combination, at_start, kept)
         model, reduced = curved.model, curved.reduced
-    loading = np.zeros((len(reduced.offset), len(family.nuisances)))
-    loading[:, kept] = reduced.loading
-    patterns = np.array([family.projected_pattern(int(c), loading) for c in sampled])
-    return SamplingPlan(
+    plan = SamplingPlan(
         combination=combination,
         family=family,
         model=model,
@@ -194,11 +262,35 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         radial=radial,
         kept=kept,
         reduced=reduced,
-        base=marginal_covariance(reduced, draft.fixed[np.ix_(kept, kept)]),
-        patterns=patterns.reshape(len(sampled), len(loading), len(loading)),
+        base=np.zeros((0, 0)),
+        patterns=np.zeros((0, 0, 0)),
         repairs=tuple(draft.repairs),
         statements=tuple(draft.statements) if correlations == "prior" else feasibility_statements(combination),
+        sizes=sizes,
+        size_of=_size_of(family, sampled, sizes),
     )
+    loading = np.zeros((len(reduced.offset), len(family.nuisances)))
+    loading[:, kept] = reduced.loading
+    base, patterns = plan.projected(loading)
+    return dataclasses.replace(plan, base=np.diag(reduced.signs) + base, patterns=patterns)
+
+
+def _uncertain_sizes(
+    combination: Combination, family: CorrelationFamily, fixed: FloatArray, sampled: IntArray, initial: FloatArray
+) -> tuple[UncertainSize, ...]:
+    if not combination.errors_on_errors:
+        return ()
+    correlation = _with_coefficients(family, fixed, sampled, initial)
+    return uncertain_sizes(combination, family, linear_model(combination).loading, correlation)
+
+
+def _size_of(family: CorrelationFamily, sampled: IntArray, sizes: tuple[UncertainSize, ...]) -> IntArray:
+    """Which size the block of each sampled coefficient has; all its pairs are of one source, or of none with a size."""
+    found = np.full(len(sampled), -1, dtype=np.intp)
+    for i, c in enumerate(sampled):
+        first = family.pairs[c][0]
+        found[i] = next((k for k, size in enumerate(sizes) if np.isin(first, size.nuisances).all()), -1)
+    return found
 
 
 def _with_coefficients(
@@ -211,6 +303,7 @@ def _with_coefficients(
     return matrix
 
 
-def _kept_nuisances(family: CorrelationFamily, sampled: IntArray) -> IntArray:
+def _kept_nuisances(family: CorrelationFamily, sampled: IntArray, sizes: tuple[UncertainSize, ...]) -> IntArray:
     members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, sampled).any()]
-    return np.sort(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)
+    members += [size.nuisances for size in sizes]
+    return np.unique(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)

@@ -22,7 +22,7 @@ from bayescomb.inputs import Combination
 from bayescomb.model import ENGINES, build_model, starting_point
 from bayescomb.normalisation import normalised_names
 from bayescomb.nuts import compile_model, run_nuts
-from bayescomb.plan import SamplingPlan, sampling_plan
+from bayescomb.plan import SCALE, SamplingPlan, sampling_plan
 from bayescomb.priors import prior_draws
 from bayescomb.progress import shows_progress
 from bayescomb.recovery import conditional_moments, recover_nuisances, recoverable_nuisances
@@ -71,8 +71,9 @@ def sample(
 
     Returns:
         A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
-        ``pull`` over ``nuisance`` in prior widths), ``sample_stats``, ``prior``, ``conditional`` (exact mean and sd of
-        each parameter given each draw's coefficients), ``observed_data``; and in its attributes the model, the assumption
+        ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
+        ``prior``, ``conditional`` (exact mean and sd of each parameter given each draw's coefficients and scales),
+        ``observed_data``; and in its attributes the model, the assumption
         set, the treatment, the seed and all versions.
 
     Raises:
@@ -164,11 +165,10 @@ def sample(
 
 
 def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, FloatArray]:
-    """Coefficients (n, K) and parameters (n, P) of all chains one after the other."""
+    """Weights (n, K + m) of the plan's patterns and parameters (n, P) of all chains one after the other."""
     n = posterior.sizes["chain"] * posterior.sizes["draw"]
-    coefficients = posterior["rho"].to_numpy().reshape(n, -1) if "rho" in posterior else np.zeros((n, 0))
     parameters = np.column_stack([posterior[p].to_numpy().reshape(n) for p in plan.parameters])
-    return coefficients, parameters
+    return plan.weights_of(posterior), parameters
 
 
 def level_widths(plan: SamplingPlan) -> dict[str, float]:
@@ -195,12 +195,11 @@ def _with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed
     def stacked(names: tuple[str, ...]) -> FloatArray:
         return np.array([posterior[name].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
 
-    coefficients = posterior["rho"].to_numpy().reshape(n, -1) if "rho" in posterior else np.zeros((n, 0))
     levels = theory.free_names + plan.reduced.parameters[len(theory.select) :]
     nuisances, parameters = draw_theory(
         plan,
         theory,
-        coefficients=coefficients,
+        coefficients=plan.weights_of(posterior),
         theta=stacked(theory.parameters),
         levels=stacked(levels),
         rng=np.random.default_rng([seed, 3]),
@@ -265,6 +264,8 @@ def _labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
         posterior["pull"].attrs = {"unit": "prior width", "title": "values of the nuisance parameters"}
     if "rho" in posterior:
         posterior["rho"].attrs = {"unit": "1", "title": "correlation coefficients"}
+    if SCALE in posterior:
+        posterior[SCALE].attrs = {"unit": "1", "title": "true over quoted variance of sources of uncertain size"}
     return posterior
 
 

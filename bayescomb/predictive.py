@@ -52,8 +52,8 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
         0.9
     """
     combination = combination_of(posterior)
-    means, coefficients = _draws(posterior, combination)
-    values, covariance = _measured(combination, coefficients, str(posterior.attrs["correlations"]))
+    means, chosen = _draws(posterior, combination)
+    values, covariance = _measured(combination, posterior, chosen)
     sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     residual = values - means
     # Scaled to unit diagonal: estimates may have units that differ by orders of magnitude.
@@ -85,8 +85,8 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
     )
 
 
-def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray, FloatArray]:
-    """B mu, shape (n, E), and the coefficients, shape (n, K), of evenly spaced draws."""
+def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray, NDArray[np.intp]]:
+    """B mu, shape (n, E), of evenly spaced draws, and their positions, shape (n,)."""
     draws = posterior["posterior"].to_dataset()
     raw = posterior["unnormalised"].to_dataset() if "unnormalised" in posterior.children else draws
     total = draws.sizes["chain"] * draws.sizes["draw"]
@@ -94,11 +94,10 @@ def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray
     observables = np.array(
         [(raw if o.name in raw else draws)[o.name].to_numpy().ravel()[chosen] for o in combination.observables]
     )
-    rho = draws["rho"].to_numpy().reshape(total, -1)[chosen] if "rho" in draws else np.zeros((len(chosen), 0))
-    return observables.T @ combination.design.T, rho
+    return observables.T @ combination.design.T, chosen
 
 
-def _measured(combination: Combination, coefficients: FloatArray, correlations: str) -> tuple[FloatArray, FloatArray]:
+def _measured(combination: Combination, posterior: xr.DataTree, chosen: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
     """Estimates, each determined by its own measurement, and their total covariance; shapes (n or 1, E), (n or 1, E, E)."""
     own = combination.saturated()
     names = [e.name for e in combination.estimates]
@@ -106,11 +105,11 @@ def _measured(combination: Combination, coefficients: FloatArray, correlations: 
         fit = profile(own)
         covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
         return fit.values.sel(parameter=names).to_numpy()[None], covariance[None]
-    plan = sampling_plan(own, correlations=correlations)
+    plan = sampling_plan(own, correlations=str(posterior.attrs["correlations"]))
     index = [plan.parameters.index(name) for name in names]
     # Coefficients between inputs, none of which the saturated model leaves out, are those that were sampled.
-    points = coefficients if len(plan.sampled) else np.zeros((1, 0))
-    values, covariance, _ = given_coefficients(plan, points)
+    weights = plan.weights_of(posterior["posterior"].to_dataset())[chosen]
+    values, covariance, _ = given_coefficients(plan, weights if weights.shape[1] else np.zeros((1, 0)))
     return values[:, index], covariance[:, index][:, :, index]
 
 

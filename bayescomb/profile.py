@@ -18,6 +18,7 @@ from bayescomb.inputs import Combination
 from bayescomb.measurements import Measurement
 from bayescomb.normalisation import normalised_fit
 from bayescomb.repair import Repair
+from bayescomb.size_results import SizeResult, size_result
 from bayescomb.theory import theory
 from bayescomb.threads import single_threaded
 
@@ -57,6 +58,9 @@ class ProfileResult:
         repairs: source matrices that were repaired on request.
         on_kink: nuisances that sit on the kink of an asymmetric response, which have no parabolic error.
         unnormalised: the result before normalisation, ``None`` if nothing was normalised.
+        sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
+            variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
+            sizes adds, and weights hold at the fitted sizes.
     """
 
     combination: Combination
@@ -79,6 +83,7 @@ class ProfileResult:
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
     unnormalised: ProfileResult | None = None
+    sizes: SizeResult | None = None
 
     @property
     def chi2_form(self) -> str:
@@ -115,15 +120,15 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None) 
     correlation, repairs = fitter.correlation(coefficients)
     fit = fitter.fit(correlation)
     own = own_chi2(combination, correlation)
-    result = _result(fitter, fit, correlation, own, repairs)
+    result = _result(fitter, fit, own, repairs)
     if not combination.normalise:
         return result
-    return dataclasses.replace(_normalised(fitter, fit, correlation, own, repairs), unnormalised=result)
+    return dataclasses.replace(_normalised(fitter, fit, own, repairs), unnormalised=result)
 
 
-def _normalised(fitter: Fitter, fit: Fit, correlation: FloatArray, own: float, repairs: tuple[Repair, ...]) -> ProfileResult:
+def _normalised(fitter: Fitter, fit: Fit, own: float, repairs: tuple[Repair, ...]) -> ProfileResult:
     shown, jacobian = normalised_fit(fitter.combination, fit)
-    return _result(fitter, fit, correlation, own, repairs, shown=shown, jacobian=jacobian)
+    return _result(fitter, fit, own, repairs, shown=shown, jacobian=jacobian)
 
 
 def own_chi2(combination: Combination, correlation: FloatArray) -> float:
@@ -175,7 +180,6 @@ def goodness_of_fit(chi2: float, ndf: int) -> float | None:
 def _result(
     fitter: Fitter,
     fit: Fit,
-    correlation: FloatArray,
     own: float,
     repairs: tuple[Repair, ...],
     *,
@@ -183,7 +187,7 @@ def _result(
     jacobian: FloatArray | None = None,
 ) -> ProfileResult:
     """Labelled result of a fit, or of what is shown of it with its derivative by the fitted parameters."""
-    combination = fitter.combination
+    combination, correlation = fitter.combination, fit.correlation
     units = {o.name: o.unit for o in combination.results if shown is None or o.spectator}
     shown = fit if shown is None else shown
     jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
@@ -200,6 +204,7 @@ def _result(
 
     statistical, systematic, from_theory = _error_parts(fitter, fit, shown, jacobian, correlation)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
+    sizes = size_result(dataclasses.replace(fit, chi2=chi2), ndf=ndf)
     return ProfileResult(
         combination=combination,
         values=by_parameter(shown.values, "value"),
@@ -220,13 +225,14 @@ def _result(
         cross_covariance=table(shown.cross_covariance, "nuisance", list(nuisances), "covariance"),
         chi2=chi2,
         ndf=ndf,
-        p_value=goodness_of_fit(chi2, ndf),
+        p_value=goodness_of_fit(chi2 if sizes is None else sizes.chi2, ndf),
         own_chi2=own,
         statistical_errors=by_parameter(statistical, "statistical error"),
         systematic_errors=by_parameter(systematic, "systematic error"),
         theory_errors=by_parameter(from_theory, "theory error"),
         repairs=repairs,
         on_kink=fit.on_kink,
+        sizes=sizes,
     )
 
 
@@ -243,6 +249,8 @@ def _error_parts(
             np.einsum("pn,nm,pm->p", reach[:, part], correlation[part, part], reach[:, part])
             for part in (slice(n), slice(n, None))
         )
+        if fit.sizes is not None:
+            systematic = systematic + fit.sizes.variance.sum(axis=0)
         return tuple(np.sqrt(np.maximum(variance, 0.0)) for variance in (statistical, systematic, from_theory))
     held = fitter.hold(fit, correlation, [*fit.nuisances, *fitter.parts.free])
     fixed = fitter.fit(correlation, held=held, errors="hesse", near=fit)

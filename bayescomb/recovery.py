@@ -129,13 +129,9 @@ class _System:
     @classmethod
     def full(cls, plan: SamplingPlan) -> _System:
         model = plan.model
-        base = np.diag(model.signs) + model.loading @ plan.fixed_correlation @ model.loading.T
-        patterns = np.array([plan.family.projected_pattern(int(c), model.loading) for c in plan.sampled])
+        base, patterns = plan.projected(model.loading)
         return cls(
-            model=model,
-            nuisances=np.arange(len(model.nuisances)),
-            base=base,
-            patterns=patterns.reshape(len(plan.sampled), *base.shape),
+            model=model, nuisances=np.arange(len(model.nuisances)), base=np.diag(model.signs) + base, patterns=patterns
         )
 
 

@@ -16,6 +16,7 @@ from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_n
 from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift
 from bayescomb.rounding import fixed, interval_text, signed_errors, significant, with_error
+from bayescomb.text import uncertain_sizes_text
 
 __all__ = ["page_context", "symbol"]
 
@@ -125,6 +126,7 @@ def _banner(results: Results) -> dict[str, Any]:
     chi2 = combination.chi2
     if combination.nuisance_values == "ignored":
         chi2 += ", post-fit nuisance values ignored"
+    chi2 += uncertain_sizes_text(combination)
     if combination.normalise:
         chi2 += ", normalised to the sum of the observables"
     if judged is None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayescomb.report_coefficient_tables import coefficient_table, scan_table
 from bayescomb.report_results import Results
+from bayescomb.report_size_table import size_table
 from bayescomb.report_summaries import leading_pulls
 from bayescomb.report_summary_tables import covariance_table, summary_table, variance_table
 from bayescomb.report_tables import Column, Table, fixed_column, number_column, text_column
@@ -30,6 +31,7 @@ def result_tables(results: Results) -> dict[str, Table]:
         scan_table(results),
         _impacts(results),
         coefficient_table(results),
+        size_table(results),
         _pulls(results),
         _not_recovered(results),
         _diagnostics(results),

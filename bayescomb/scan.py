@@ -264,6 +264,8 @@ class _Scanner:
 
     def _fit(self, coefficients: FloatArray) -> Fit:
         correlation, _ = feasible_correlation(self.combination, self.fitter.family, coefficients)
+        if self.combination.errors_on_errors:
+            return self.fitter.fit(self.fitter.with_theory(correlation), errors="hesse")
         if not self.combination.quadratic:
             return self.fitter.fit(correlation, errors="hesse", near=self.nominal)
         model, kept = self.reduced(correlation)

@@ -188,6 +188,7 @@ def _averaged(
     """
     rng = np.random.default_rng([seed, 4])
     points = prior_draws(coefficients, low=low, high=high, draws=DRAWS, rng=rng, feasible=plan.feasible())
+    points = plan.prior_weights(points, rng)
     if plan.theory is None:
         means, covariance, evidence = given_coefficients(plan, points)
         found, sds = plan.parameters, np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))

@@ -16,7 +16,7 @@ from bayescomb.inputs import Combination
 __all__ = ["SETTINGS", "combination_from_json", "combination_to_json", "difference"]
 
 # What a user may change between sampling and comparing without changing the model itself.
-SETTINGS = ("assumptions", "treatment", "repair", "chi2", "nuisance_values", "extraction")
+SETTINGS = ("assumptions", "treatment", "repair", "chi2", "nuisance_values", "extraction", "errors_on_errors")
 
 ROUNDING = 1e-9
 

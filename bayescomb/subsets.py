@@ -59,11 +59,13 @@ def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -
     used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
     groups = {key: tuple(n for n in group if n in names) for key, group in combination.impact_groups.items()}
     statistics = {key: group for key, group in combination.impact_groups.items() if group == ("stat",)}
+    sources = {n.source or n.name for m in measurements for n in m.all_nuisances if not n.free}
     return {
         "measurements": tuple(measurements),
         "observables": tuple(o for o in combination.observables if o.name in used),
         "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
         "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
+        "errors_on_errors": {key: value for key, value in combination.errors_on_errors.items() if key in sources},
         **_predicting(combination, used),
     }
 

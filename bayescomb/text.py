@@ -18,6 +18,7 @@ from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.scan import ScanResult, ScanRow
+from bayescomb.size_results import SizeResult, size_quantiles
 
 __all__ = [
     "check_text",
@@ -28,6 +29,7 @@ __all__ = [
     "posterior_text",
     "profile_text",
     "scan_text",
+    "uncertain_sizes_text",
 ]
 
 # Shifts are small against the parameter: shown in a thousandth of its unit, by its own name where it has one.
@@ -41,9 +43,18 @@ def header(combination: Combination) -> str:
     normalised = ", normalised to the sum of the observables" if combination.normalise else ""
     first = (
         f"{combination.name}: assumption set {combination.assumptions!r}, treatment {combination.treatment}{repair}, "
-        f"chi2 {combination.chi2}{pulls}{normalised}"
+        f"chi2 {combination.chi2}{pulls}{normalised}{uncertain_sizes_text(combination)}"
     )
     return "\n".join([first, *caveats(combination)])
+
+
+def uncertain_sizes_text(combination: Combination) -> str:
+    """Which sizes are uncertain by how much, to follow other settings; empty if none is."""
+    sizes = [
+        f"{name} {100 * error.relative:.3g} %{'' if error.kind == 'common' else f' ({error.kind})'}"
+        for name, error in combination.errors_on_errors.items()
+    ]
+    return f", errors on errors: {', '.join(sizes)}" if sizes else ""
 
 
 def with_unit(name: str, unit: str) -> str:
@@ -125,6 +136,8 @@ def profile_text(fit: ProfileResult) -> str:
         lines.append("chi2 undefined: with constraints above 1 the inputs do not determine their estimates one by one")
     if fit.own_chi2 and np.isfinite(fit.own_chi2):
         lines.append(f"  (the inputs' own post-fit nuisance values cost another {fit.own_chi2:.3f} before combining)")
+    if fit.sizes is not None:
+        lines += _size_lines(fit.sizes)
     if fit.on_kink:
         lines.append(f"on the kink of an asymmetric response, without a parabolic error: {', '.join(fit.on_kink)}")
     for repair in fit.repairs:
@@ -142,6 +155,21 @@ def profile_text(fit: ProfileResult) -> str:
         rows.append([f"{estimate.name}  {estimate.title}".rstrip(), "", *values])
     lines.append(table(rows))
     return "\n".join(lines)
+
+
+def _size_lines(found: SizeResult) -> list[str]:
+    """Fitted sizes, and what the corrections for them say."""
+    lines = [
+        f"size of {name}: quoted to {100 * relative:.3g} %, fitted {size:.3f} +- {error:.3f} of the quoted"
+        for name, relative, size, error in zip(
+            *(found.sizes[key].to_numpy() for key in ("uncertain_size", "relative", "size", "size_error")), strict=True
+        )
+    ]
+    for name in found.intervals["parameter"].to_numpy():
+        mean, up, down = (float(found.intervals[key].sel(parameter=name)) for key in ("bartlett", "up", "down"))
+        if np.isfinite(mean):
+            lines.append(f"{name}: 68 % interval +{up:.4f} {down:.4f} with Bartlett's correction {mean:.4f}")
+    return [*lines, f"chi2 with Bartlett's correction {found.chi2:.3f}, to which the p-value belongs"]
 
 
 def compatibility_text(rows: Sequence[Compatibility]) -> str:
@@ -244,6 +272,10 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
             values = posterior["posterior"][observable.name]
             result = f"{float(values.mean()):.4f} +- {float(values.std(ddof=1)):.4f} {observable.unit}"
             lines.append(f"{observable.name} = {result}".rstrip())
+        lines += [
+            f"size of {name}: {median:.3f} of the quoted, 68 % between {low:.3f} and {high:.3f}"
+            for name, (low, median, high) in size_quantiles(posterior["posterior"].to_dataset()).items()
+        ]
     return "\n".join(lines)
 
 

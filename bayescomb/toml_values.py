@@ -8,7 +8,7 @@ from typing import Any
 from bayescomb.checks import known_name
 from bayescomb.errors import FileFormatError
 
-__all__ = ["check_keys", "entries", "flag", "named_values", "text", "texts"]
+__all__ = ["check_keys", "entries", "flag", "named_values", "number", "text", "texts"]
 
 
 def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: Collection[str], where: str) -> None:
@@ -65,6 +65,19 @@ def text(table: Mapping[str, Any], key: str, *, where: str, default: str | None 
         msg = f"{where}: {key} = {value!r} found, a text is needed"
         raise FileFormatError(msg)
     return value
+
+
+def number(table: Mapping[str, Any], key: str, *, where: str) -> float:
+    """A number.
+
+    Raises:
+        FileFormatError: it is missing, or none.
+    """
+    value = table.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        msg = f"{where}: {key} = {value!r} found, a number is needed"
+        raise FileFormatError(msg)
+    return float(value)
 
 
 def texts(table: Mapping[str, Any], key: str, *, where: str, default: list[str] | None = None) -> list[str]:

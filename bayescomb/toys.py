@@ -141,14 +141,14 @@ class Toys:
     def _fixed_factors(self) -> tuple[FloatArray, FloatArray]:
         return self._factors(np.zeros((1, 0)))
 
-    def _factors(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _factors(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Roots of C of the nuisances with draws of their own, and of the covariance of w_0 that is left."""
         plan, index = self.plan, self.recoverable.index
-        correlation = plan.correlation(coefficients, index)[0]
+        correlation = plan.correlation(weights, index)[0]
         loading = plan.model.loading[:, index]
         if len(index) == len(plan.model.nuisances):
             return semidefinite_factor(correlation), np.diag(np.sqrt(plan.model.signs))
-        everything = plan.correlation(coefficients)[0]
+        everything = plan.correlation(weights)[0]
         total = np.diag(plan.model.signs) + plan.model.loading @ everything @ plan.model.loading.T
         return semidefinite_factor(correlation), semidefinite_factor(total - loading @ correlation @ loading.T)
 
@@ -159,7 +159,8 @@ class Toys:
         coefficients = prior_draws(
             plan.coefficients, low=plan.low, high=plan.high, draws=1, rng=rng, feasible=plan.feasible()
         )
-        factor, rest = self._factors(coefficients) if len(plan.sampled) else self._fixed_factors
+        weights = plan.prior_weights(coefficients, rng)
+        factor, rest = self._factors(weights) if weights.shape[1] else self._fixed_factors
         nuisances = factor @ rng.standard_normal(factor.shape[1])
         theta, flat = self._true_parameters
         truth: dict[str, float] = {}
@@ -174,6 +175,8 @@ class Toys:
         noise = rest @ rng.standard_normal(rest.shape[1])
         offset = plan.model.design @ parameters + plan.model.loading[:, self.recoverable.index] @ nuisances + noise
         truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
+        scales = weights[0, len(plan.sampled) :]
+        truth |= {f"scale[{size.name}]": float(s) for size, s in zip(plan.sizes, scales, strict=True)}
         names = [plan.model.nuisances[i] for i in self.recoverable.index[self.followed]]
         truth |= {f"pull[{name}]": float(x) for name, x in zip(names, nuisances[self.followed], strict=True)}
         return _Data(offset=offset, truth={name: float(value) for name, value in truth.items()})
@@ -197,7 +200,11 @@ class Toys:
     def _profile(self, data: _Data) -> dict[str, Any]:
         """The fit at nominal coefficients."""
         theory = self.plan.theory
-        if theory is None:
+        if self.plan.sizes:
+            fitter = Fitter(self.combination, linear=dataclasses.replace(self.plan.model, offset=data.offset))
+            fitted = fitter.fit(self._correlation)
+            found, values, up, down, chi2 = fitted.parameters, fitted.values, fitted.up, fitted.down, fitted.chi2
+        elif theory is None:
             solution = self._solution
             values = solution.influence @ data.offset
             residual = data.offset - self.plan.model.design @ values
@@ -270,6 +277,7 @@ class Toys:
             reduced=dataclasses.replace(self.plan.reduced, offset=self._reduce @ data.offset),
         )
         rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
+        weights = plan.weights_of(draws)
 
         def stacked(names: tuple[str, ...]) -> FloatArray:
             return np.array([draws[name].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
@@ -280,13 +288,15 @@ class Toys:
         else:
             theta = stacked(theory.parameters)
             levels = stacked(theory.free_names + plan.reduced.parameters[len(theory.select) :])
-            _, parameters = draw_theory(plan, theory, coefficients=rho, theta=theta, levels=levels, rng=rng)
+            _, parameters = draw_theory(plan, theory, coefficients=weights, theta=theta, levels=levels, rng=rng)
             found |= dict(zip(theory.parameters, theta.T, strict=True))
             found |= {f"{a} - {b}": found[a] - found[b] for a, b in theory.extraction.differences}
         found |= dict(zip(plan.parameters, parameters.T, strict=True))
         found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}
+        scales = weights[:, len(plan.sampled) :].T
+        found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}
         if len(self.followed):
-            nuisances = recover_nuisances(plan, self.recoverable, rho, parameters, rng=rng)
+            nuisances = recover_nuisances(plan, self.recoverable, weights, parameters, rng=rng)
             names = [plan.model.nuisances[i] for i in self.recoverable.index]
             found |= {f"pull[{names[i]}]": nuisances[:, i] for i in self.followed}
         return found

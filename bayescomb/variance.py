@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from bayescomb.correlation import correlation_family
 from bayescomb.errors import OptionError
-from bayescomb.impacts import ImpactResult, impacts
+from bayescomb.impacts import SIZE_OF, ImpactResult, components_at, impacts
 from bayescomb.inputs import Combination
+from bayescomb.plan import SCALE
 from bayescomb.storage import combination_of, is_extended
 from bayescomb.threads import single_threaded
 
@@ -102,6 +103,7 @@ def _given_coefficients(
     """E[Var(x | r)] by statistics, groups and their coupling: averages over some draws of r."""
     family = correlation_family(combination)
     points = [family.nominal]
+    scales: list[FloatArray] = []
     if "rho" in draws:
         rho = draws["rho"].stack(sample=("chain", "draw"))
         position = [[c.name for c in family.coefficients].index(str(name)) for name in rho["coefficient"].to_numpy()]
@@ -110,7 +112,14 @@ def _given_coefficients(
             coefficients = family.nominal
             coefficients[position] = rho.isel(sample=i).to_numpy()
             points.append(coefficients)
-    tables = [_divided(impacts(combination, definition="components", coefficients=p), names) for p in points]
+    if SCALE in draws:
+        stacked = draws[SCALE].stack(sample=("chain", "draw")).transpose("sample", "uncertain_size").to_numpy()
+        scales = list(stacked[np.linspace(0, len(stacked) - 1, POINTS).astype(int)])
+        points = points if len(points) > 1 else points * POINTS
+        found = [components_at(combination, coefficients=p, scales=s) for p, s in zip(points, scales, strict=True)]
+    else:
+        found = [impacts(combination, definition="components", coefficients=p) for p in points]
+    tables = [_divided(result, names) for result in found]
     labels = list(tables[0])
     kinds = [label if label == STATISTICS else "coupling" if label == COUPLING else "group" for label in labels]
     return labels, kinds, [np.mean([table[label] for table in tables], axis=0) for label in labels]
@@ -137,14 +146,24 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[str, FloatArray]:
 
 
 def _of_coefficients(posterior: xr.DataTree, names: list[str]) -> dict[str, FloatArray]:
-    """Var(E[x | r]) by coefficient, from the regression of the conditional mean on all of them."""
+    """Var(E[x | r]) by coefficient, from the regression of the conditional mean on all of them.
+
+    Log scales of uncertain sizes are conditioned on as the coefficients are, and have their part.
+    """
     draws = posterior["posterior"].to_dataset()
-    if "rho" not in draws:
+    labels: list[str] = []
+    columns = []
+    for name, dim, prefix in (("rho", "coefficient", ""), (SCALE, "uncertain_size", SIZE_OF)):
+        if name in draws:
+            labels += [f"{prefix}{label}" for label in draws[dim].to_numpy()]
+            values = draws[name].stack(sample=("chain", "draw")).transpose("sample", dim).to_numpy()
+            columns.append(np.log(values) if name == SCALE else values)
+    if not columns:
         return {}
-    rho = draws["rho"].stack(sample=("chain", "draw")).transpose("sample", "coefficient")
-    centred = rho.to_numpy() - rho.to_numpy().mean(axis=0)
+    regressors = np.hstack(columns)
+    centred = regressors - regressors.mean(axis=0)
     means = np.array([conditional_mean(posterior, name) for name in names]).T
     means = means - means.mean(axis=0)
     slopes = np.linalg.lstsq(centred, means, rcond=None)[0]
     covariance = centred.T @ means / len(means)
-    return {str(c): slopes[i] * covariance[i] for i, c in enumerate(rho["coefficient"].to_numpy())}
+    return {label: slopes[i] * covariance[i] for i, label in enumerate(labels)}

@@ -55,6 +55,7 @@ def page_context(results: Results) -> dict[str, Any]:
         "bfmi": _bfmi(results),
         "predictive": _predictive(results),
         "sampled": int(results.draws.sizes.get("coefficient", 0)) if results.draws is not None else 0,
+        "sizes": int(results.draws.sizes.get("uncertain_size", 0)) if results.draws is not None else 0,
         "correlations": str(results.attrs.get("correlations", "nominal")),
         "held": json.loads(results.attrs.get("held_coefficients", "[]")),
         "posterior_repairs": json.loads(results.attrs.get("repairs", "[]")),

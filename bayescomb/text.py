@@ -285,6 +285,7 @@ def comparison_text(comparison: Comparison) -> str:
     lines = [header(comparison.combination)]
     rows = [["parameter", "", "value", "uncertainty", "median", "68 % interval"]]
     shares = []
+    unknown = "the coefficients and sizes" if comparison.combination.errors_on_errors else "the coefficients"
     for name in t["parameter"].to_numpy():
         row = {str(key): float(t[key].sel(parameter=name)) for key in t.data_vars}
         unit = str(t["unit"].sel(parameter=name).item())
@@ -301,7 +302,7 @@ def comparison_text(comparison: Comparison) -> str:
         squared, own = (f" {unit}^2", f" {unit}") if unit else ("", "")
         shares.append(
             f"{name}: sd^2 = E[Var|r] + Var(E|r) = {row['mean_of_variance']:.5f} + {row['variance_of_mean']:.5f}{squared}; "
-            f"not knowing the coefficients{' and sizes' if comparison.combination.errors_on_errors else ''} makes {100 * row['coefficient_share']:.2f} +- "
+            f"not knowing {unknown} makes {100 * row['coefficient_share']:.2f} +- "
             f"{100 * row['coefficient_share_mcse']:.2f} % of the variance ({row['variance_of_mean'] ** 0.5:.4f}{own})"
         )
     return "\n".join([*lines, table(rows), *shares])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -26,9 +25,11 @@ from bayescomb.cli_commands import (
     run_sets,
     run_theory,
 )
-from bayescomb.errors import BayescombError, InputWarning
+from bayescomb.cli_output import flush_output, silence_output
+from bayescomb.errors import BayescombError, InputWarning, OutputError
 from bayescomb.impacts import DEFINITIONS
 from bayescomb.inputs import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
+from bayescomb.outputs import require_file, require_folder
 from bayescomb.scan import POINTS
 
 __all__ = ["main"]
@@ -54,17 +55,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always", InputWarning)
             warnings.showwarning = _say_warning
-            return int(options.command(options))
+            _require_outputs(options)
+            code = int(options.command(options))
+            flush_output()
+            return code
     except BrokenPipeError:
-        # Whoever read the output has enough of it (``| head``); the interpreter must not try to flush the rest.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
+        # Whoever read the output has enough of it (``| head``).
+        silence_output()
         return EXIT_ERROR
     except BayescombError as error:
         sys.stderr.write(f"bayescomb: {type(error).__name__}: {error}\n")
+        if isinstance(error, OutputError):
+            silence_output()
         return EXIT_ERROR
     except KeyboardInterrupt:
-        sys.stderr.write("bayescomb: interrupted; nothing was written\n")
+        sys.stderr.write("bayescomb: interrupted; files named above are complete, nothing else was written\n")
         return EXIT_INTERRUPTED
+
+
+def _require_outputs(options: argparse.Namespace) -> None:
+    """Minutes of work must not end at an output that cannot be written.
+
+    Raises:
+        OutputError: one of those that were asked for cannot be.
+    """
+    if getattr(options, "json", None) is not None:
+        require_file(options.json)
+    if getattr(options, "output", None) is not None:
+        (require_file if options.command is run_sample else require_folder)(options.output)
 
 
 def _parser() -> argparse.ArgumentParser:

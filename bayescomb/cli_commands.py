@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayescomb.errors import OptionError, OutputError
+from bayescomb.cli_output import save_sampled, show
+from bayescomb.cli_output import say as _print
+from bayescomb.errors import OptionError
 from bayescomb.inputs import Combination
 
 if TYPE_CHECKING:
@@ -32,10 +34,6 @@ __all__ = [
 
 EXIT_NOT_CONVERGED = 3
 EXIT_INTERRUPTED = 130
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
 
 
 def _load(options: argparse.Namespace) -> Combination:
@@ -135,12 +133,12 @@ def run_profile(options: argparse.Namespace) -> int:
 
     combination = _load(options)
     fit, compatible = profile(combination), compatibility(combination)
-    _print(profile_text(fit))
+    text = profile_text(fit)
     if compatible:
-        _print("\n" + compatibility_text(compatible))
+        text += "\n\n" + compatibility_text(compatible)
     if options.minos and combination.quadratic:
-        _print("Delta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model")
-    _write(profile_data(fit, compatible), options.json)
+        text += "\nDelta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model"
+    show(text, profile_data(fit, compatible), options.json)
     return 0
 
 
@@ -151,8 +149,7 @@ def run_scan(options: argparse.Namespace) -> int:
     from bayescomb.text import scan_text
 
     result = scan(_load(options), points=options.points)
-    _print(scan_text(result))
-    _write(scan_data(result), options.json)
+    show(scan_text(result), scan_data(result), options.json)
     return EXIT_INTERRUPTED if result.interrupted else 0
 
 
@@ -163,19 +160,16 @@ def run_impacts(options: argparse.Namespace) -> int:
     from bayescomb.text import impact_text
 
     result = impacts(_load(options), definition=options.definition)
-    _print(impact_text(result))
-    _write(impact_data(result), options.json)
+    show(impact_text(result), impact_data(result), options.json)
     return 0
 
 
 def run_sample(options: argparse.Namespace) -> int:
     """A posterior in a file; the exit code tells whether it has converged."""
     combination = _load(options)
-    _require_folder(options.output)
     from bayescomb.convergence import verdict
     from bayescomb.export import posterior_data
     from bayescomb.posterior import sample
-    from bayescomb.storage import save_posterior
     from bayescomb.text import posterior_text
 
     posterior = sample(
@@ -189,20 +183,16 @@ def run_sample(options: argparse.Namespace) -> int:
         backend=options.backend,
     )
     judged = verdict(posterior)
-    _print(posterior_text(posterior, combination, judged))
-    _print(str(save_posterior(posterior, options.output)))
+    try:
+        save_sampled(posterior, options.output)
+    finally:
+        _print(posterior_text(posterior, combination, judged))
+    _print(str(options.output))
     if options.json is not None:
         _write(posterior_data(posterior, judged), options.json)
     if posterior.attrs["interrupted"]:
         return EXIT_INTERRUPTED
     return 0 if judged.passed else EXIT_NOT_CONVERGED
-
-
-def _require_folder(path: Path) -> None:
-    """Minutes of sampling must not end in a typing error of the output."""
-    if not path.parent.is_dir():
-        msg = f"{path}: the folder {path.parent} does not exist; make it first"
-        raise OutputError(msg)
 
 
 def run_compare(options: argparse.Namespace) -> int:
@@ -215,8 +205,7 @@ def run_compare(options: argparse.Namespace) -> int:
 
     posterior = load_posterior(options.posterior)
     result = compare(posterior, profile(require_same_model(posterior, _load_as_sampled(options, posterior))))
-    _print(comparison_text(result))
-    data = comparison_data(result)
+    text, data = comparison_text(result), comparison_data(result)
     if result.combination.quadratic and not result.combination.normalise and not is_extended(posterior):
         from bayescomb.extraction_export import relevance_data, shares_data
         from bayescomb.extraction_text import relevance_text, shares_text
@@ -226,12 +215,12 @@ def run_compare(options: argparse.Namespace) -> int:
         units = {o.name: o.unit for o in result.combination.results}
         shares = variance_shares(posterior)
         data["variance_shares"] = shares_data(shares)
-        _print("\n" + shares_text(shares, units))
+        text += "\n\n" + shares_text(shares, units)
         if "prior" in posterior.children:
             relevance = coefficient_relevance(posterior)
             data["relevance"] = relevance_data(relevance)
-            _print("\n" + relevance_text(relevance, units))
-    _write(data, options.json)
+            text += "\n\n" + relevance_text(relevance, units)
+    show(text, data, options.json)
     return 0
 
 
@@ -260,8 +249,8 @@ def run_theory(options: argparse.Namespace) -> int:
 
     combination = _load(options)
     variants, envelope = prediction_variants(combination), scale_envelope(combination)
-    _print("\n\n".join([header(combination), variants_text(variants), envelope_text(envelope), quality_text(combination)]))
-    _write(theory_data(combination, variants, envelope), options.json)
+    text = "\n\n".join([header(combination), variants_text(variants), envelope_text(envelope), quality_text(combination)])
+    show(text, theory_data(combination, variants, envelope), options.json)
     return 0
 
 
@@ -272,8 +261,7 @@ def run_sets(options: argparse.Namespace) -> int:
     from bayescomb.set_comparison import compare_sets
 
     result = compare_sets(_load(options), draws=options.draws, seed=options.seed)
-    _print(sets_text(result))
-    _write(sets_data(result), options.json)
+    show(sets_text(result), sets_data(result), options.json)
     if options.output is not None:
         from bayescomb.figures_sets import save_set_figures
 
@@ -303,10 +291,9 @@ def run_coverage(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"bayescomb: interrupted; finished data sets are in {options.output}, the same command goes on\n")
         return EXIT_INTERRUPTED
-    _print(study_text(study, combination))
+    show(study_text(study, combination), study_data(study, combination), options.json)
     for path in save_calibration_figures(study, options.output):
         _print(str(path))
-    _write(study_data(study, combination), options.json)
     return 0
 
 

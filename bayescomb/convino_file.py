@@ -20,6 +20,7 @@ from bayescomb.convino_entries import Entry, check_stray, entries, known_key, su
 from bayescomb.convino_measurement import MeasurementFile, read_measurement
 from bayescomb.convino_values import STATISTICS, check_name, count, flag
 from bayescomb.errors import DuplicateNameError, FileFormatError, OptionError, UnknownNameError
+from bayescomb.folder_writer import require_whole
 from bayescomb.inputs import Combination, Observable
 from bayescomb.measurements import Nuisance
 from bayescomb.tables import read_text
@@ -67,6 +68,7 @@ def load_convino(path: str | Path) -> Combination:
         FileFormatError: a file has the wrong form; the other bayescomb errors for wrong content, each with file and line.
     """
     path = Path(path)
+    require_whole(path)
     blocks = read_blocks(path, allowed=BASE_BLOCKS, required=REQUIRED)
     settings = _read_global(blocks["global"])
     inputs = _read_inputs(blocks["inputs"])

@@ -8,7 +8,6 @@ warning, and refused where a mass is extracted with them, which is another fit.
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,9 +20,10 @@ from bayescomb.convino_values import STATISTICS, check_name
 from bayescomb.convino_writer_correlations import correlation_lines
 from bayescomb.convino_writer_values import number_text, shift_text
 from bayescomb.errors import InputWarning, OptionError, OutputError, UnknownNameError
+from bayescomb.folder_writer import written_into
 from bayescomb.inputs import Combination
 from bayescomb.measurements import Measurement, Nuisance
-from bayescomb.storage import written_beside
+from bayescomb.outputs import cannot_write
 
 __all__ = ["write_convino"]
 
@@ -60,7 +60,7 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
             msg = f"measurement {measurement.name!r}: the file {file} is already taken; give the base file another name"
             raise OptionError(msg)
         texts[file] = _measurement_text(measurement)
-    _write(folder, texts)
+    _write(folder, texts, last=base)
     if combination.predictions:
         left_out = ", ".join(repr(p.name) for p in combination.predictions)
         message = f"{folder / base}: Convino files hold no predictions, left out: {left_out}"
@@ -68,20 +68,18 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
     return folder / base
 
 
-def _write(folder: Path, texts: dict[str, str]) -> None:
+def _write(folder: Path, texts: dict[str, str], *, last: str) -> None:
     """All files are complete before the first takes its place, the base file last."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"{folder}: cannot be made ({error.strerror or error}); choose a writable place"
-        raise OutputError(msg) from error
+        raise cannot_write(folder, error, what="cannot be made") from error
     for file in texts:
         if (folder / file).is_dir():
             msg = f"{folder / file}: is a folder and stands in the way; remove it or choose another folder"
             raise OutputError(msg)
-    with contextlib.ExitStack() as stack:
-        for file, text in texts.items():
-            stack.enter_context(written_beside(folder / file)).write_text(text, encoding="utf-8")
+    with written_into(folder, texts, last=last, overwrite=True):
+        pass  # nothing to check
 
 
 def _check_expressible(combination: Combination) -> None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from bayescomb.figure_files import save_figures
 from bayescomb.figures_style import COLOURS, axes_or_new, figure_style, math_name
 
 __all__ = ["draw_ecdf_difference", "save_calibration_figures"]
@@ -71,7 +72,10 @@ def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
 
     Args:
         study: of :func:`bayescomb.study_summary`.
-        folder: an existing folder.
+        folder: where they go.
+
+    Raises:
+        OutputError: a file cannot be written.
     """
     names = [str(name) for name in study["quantity"].to_numpy()]
     kinds = {
@@ -93,7 +97,4 @@ def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
                 ranks[label] = study["rank"].sel(quantity=name).dropna("toy").to_numpy()
             draw_ecdf_difference(ranks, legend=len(found) <= MAX_LEGEND, ax=ax)
             ax.set_title(kind, loc="left")
-        paths = [folder / f"ranks{suffix}" for suffix in (".png", ".pdf")]
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"CreationDate": None})
-    return paths
+        return save_figures({"ranks": figure}, folder)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from bayescomb.caveats import quoting_note, reconstructed_note
-from bayescomb.errors import OutputError
+from bayescomb.figure_files import save_figures
 from bayescomb.figures_style import COLOURS, axes_or_new, axis_label, figure_style, math_name, plain, set_rows
 from bayescomb.inputs import Combination
 from bayescomb.set_comparison import SetComparison
@@ -168,17 +168,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
             ax=figure.subplots(),
         )
         figures["sets_observables"] = (figure, figure_note(combination.with_extraction("")))
-        paths = []
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, (figure, note) in figures.items():
-                if note:
-                    figure.text(0.01, 0.01, note, ha="left", va="bottom", fontsize=8, color="#b00020")
-                for ending in ("pdf", "png"):
-                    beside, path = folder / f".{name}.{ending}.part", folder / f"{name}.{ending}"
-                    figure.savefig(beside, format=ending, dpi=150)
-                    paths.append(beside.replace(path))
-        except OSError as error:
-            msg = f"{folder}: the figures cannot be written ({error.strerror or error}); choose another place"
-            raise OutputError(msg) from error
-    return paths
+        for figure, note in figures.values():
+            if note:
+                figure.text(0.01, 0.01, note, ha="left", va="bottom", fontsize=8, color="#b00020")
+        return save_figures({name: figure for name, (figure, _) in figures.items()}, folder)

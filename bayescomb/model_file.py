@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bayescomb.checks import check_names, known_name, located
 from bayescomb.errors import FileFormatError
+from bayescomb.folder_writer import require_whole
 from bayescomb.inputs import STATISTICS_GROUP, Combination, ErrorOnError, Observable, Provenance, Source
 from bayescomb.model_file_blocks import BlockTables
 from bayescomb.model_file_budget import Budget, read_budget, read_within
@@ -60,6 +61,7 @@ def load_model(path: str | Path, *, extraction: str | None = None) -> Combinatio
     if path.suffix != ".toml":
         msg = f"{path}: not a model; give a model.toml or a folder that holds one"
         raise FileFormatError(msg)
+    require_whole(path)
     document = _document(path)
     where = str(path)
     observables, sources = _read_observables(document, where), _read_sources(document, where)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 import xarray as xr
 
+from bayescomb.beside import ASIDE, put_in_place, working_folder
 from bayescomb.errors import OutputError
 from bayescomb.export import comparison_data, impact_data, profile_data, scan_data
 from bayescomb.figures_sets import figure_note
 from bayescomb.figures_style import figure_style
+from bayescomb.outputs import cannot_write
 from bayescomb.profile import ProfileResult
 from bayescomb.progress import tracked
 from bayescomb.report_extraction_tables import extraction_tables
@@ -27,7 +27,6 @@ from bayescomb.report_prior_tables import prior_tables
 from bayescomb.report_result_tables import result_tables
 from bayescomb.report_results import Results, collect
 from bayescomb.report_tables import write_table
-from bayescomb.storage import umask
 from bayescomb.threads import single_threaded
 
 __all__ = ["report"]
@@ -46,7 +45,7 @@ def report(
 
     The folder holds ``report.html`` (self-contained), ``figures/*.png`` and ``*.pdf`` and ``tables/*.csv`` and ``*.json`` in
     full precision, the main tables as ``*.tex`` too.  It is written beside its place and renamed, so an existing report
-    stays whole until the new one is complete.
+    stays whole until the new one is complete; of two processes that write to the same place the one that ends last wins.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`, or ``None`` for the profile alone.  If it has not converged the page
@@ -72,19 +71,16 @@ def report(
     """
     target = Path(directory).absolute()
     _check_target(target)
-    results = collect(posterior, fit)
-    temporary: Path | None = None
     try:
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
-        _write(results, temporary, progress=progress)
-        temporary.chmod(0o777 & ~umask())
-        _replace(temporary, target)
+        # Made before the work, so that a place that cannot be written is known at once.
+        with working_folder(target) as folder:
+            new = folder / target.name
+            new.mkdir()
+            _write(collect(posterior, fit), new, progress=progress)
+            _check_target(target)  # again: what came meanwhile is not replaced
+            put_in_place(new, target, aside=folder / ASIDE)
     except OSError as error:
-        msg = f"{directory}: the report cannot be written ({error.strerror or error}); choose a writable place with room"
-        raise OutputError(msg) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        raise cannot_write(directory, error, what="the report cannot be written") from error
     return Path(directory) / PAGE
 
 
@@ -122,22 +118,6 @@ def _ours(path: Path) -> bool:
     if path == Path(PAGE):
         return True
     return len(path.parts) == 2 and path.suffix in SUFFIXES.get(path.parts[0], set())
-
-
-def _replace(temporary: Path, target: Path) -> None:
-    """Put the new folder in the place of the old one, which comes back if that fails."""
-    if not target.exists():
-        temporary.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".old"))
-    target.rename(old / target.name)
-    try:
-        temporary.rename(target)
-    except OSError:
-        (old / target.name).rename(target)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(results: Results, folder: Path, *, progress: bool | None) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import tempfile
 import tomllib
 from pathlib import Path
 
+from bayescomb.beside import working_folder
 from bayescomb.errors import OptionError, OutputError
+from bayescomb.outputs import cannot_write, require_folder
 
 __all__ = ["copy_model", "model_title", "shipped_models"]
 
@@ -59,20 +61,16 @@ def copy_model(name: str, target: str | Path | None = None) -> Path:
         raise OptionError(msg)
     target = Path(target) if target is not None else Path(name)
     absolute = target.absolute()
-    if absolute.exists() or absolute.is_symlink():
+    if os.path.lexists(absolute):
         msg = f"{target}: exists already; name a folder that does not, nothing is overwritten"
         raise OutputError(msg)
-    temporary: Path | None = None
+    require_folder(target)
     try:
         # Written beside and renamed: an interrupted copy does not look like a model.
-        temporary = Path(tempfile.mkdtemp(dir=absolute.parent, prefix=f".{absolute.name}.", suffix=".part"))
-        copy = temporary / absolute.name
-        shutil.copytree(models[name], copy, ignore=shutil.ignore_patterns("__pycache__"))
-        copy.rename(absolute)
+        with working_folder(absolute) as folder:
+            copy = folder / absolute.name
+            shutil.copytree(models[name], copy, ignore=shutil.ignore_patterns("__pycache__"))
+            copy.rename(absolute)
     except OSError as error:
-        msg = f"{target}: the model cannot be copied there ({error.strerror or error}); choose a writable place with room"
-        raise OutputError(msg) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        raise cannot_write(target, error, what="the model cannot be copied there") from error
     return target

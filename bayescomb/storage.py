@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from bayescomb.errors import OutputError, PosteriorError
+from bayescomb.beside import umask, working_folder
+from bayescomb.errors import PosteriorError
 from bayescomb.inputs import Combination
+from bayescomb.outputs import cannot_write, file_place
+from bayescomb.posterior_bytes import posterior_bytes, posterior_from_bytes
 from bayescomb.serialise import combination_from_json, difference
 
 __all__ = [
@@ -22,7 +24,6 @@ __all__ = [
     "load_posterior",
     "require_same_model",
     "save_posterior",
-    "umask",
     "write_json",
     "written_beside",
 ]
@@ -30,35 +31,24 @@ __all__ = [
 
 @contextlib.contextmanager
 def written_beside(path: str | Path) -> Iterator[Path]:
-    """A temporary path in the same folder that replaces ``path`` when the block ends without an error.
+    """A temporary path on the same file system that replaces ``path`` when the block ends without an error.
+
+    Of two processes that write to the same place the one that ends last wins, as a whole.
 
     Raises:
-        OutputError: the folder does not exist or cannot be written, or the disk is full.
+        OutputError: a folder or a device stands there, its folder does not exist or cannot be written, or the disk is full.
     """
-    path = Path(path)
-    temporary: Path | None = None
+    place = file_place(path)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~umask())
-        temporary.replace(path)
+        with working_folder(place) as folder:
+            temporary = folder / place.name
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o666 & ~umask())
+            temporary.replace(place)
     except OSError as error:
-        msg = f"{path}: cannot be written ({error.strerror or error}); choose a writable place with enough room"
-        raise OutputError(msg) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def umask() -> int:
-    """The permissions a plain open() would give; a temporary file is private."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        raise cannot_write(path, error) from error
 
 
 def write_json(data: Any, path: str | Path) -> Path:
@@ -87,8 +77,9 @@ def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
         ...     bc.save_posterior(posterior, f"{folder}/posterior.nc").name
         'posterior.nc'
     """
+    data = posterior_bytes(posterior)
     with written_beside(path) as temporary:
-        posterior.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(data)
     return Path(path)
 
 
@@ -108,19 +99,15 @@ def load_posterior(path: str | Path) -> xr.DataTree:
         (1, True)
     """
     path = Path(path)
-    if not path.is_file():
-        msg = f"{path}: no such file; make one with 'bayescomb sample MODEL --output {path.name}'"
-        raise PosteriorError(msg)
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            posterior = tree.load()
-    except Exception as error:  # the netCDF stack raises many classes on damaged files, none of them documented
-        msg = f"{path}: not a readable netCDF file ({type(error).__name__}: {error}); sample again"
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        msg = f"{path}: no such file; make one with 'bayescomb sample MODEL --output {path.name}'"
         raise PosteriorError(msg) from error
-    if "posterior" not in posterior.children or "model" not in posterior.attrs:
-        msg = f"{path}: no posterior of bayescomb (group 'posterior' and attribute 'model' are needed); sample again"
-        raise PosteriorError(msg)
-    return posterior
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        msg = f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); name the file of a posterior"
+        raise PosteriorError(msg) from error
+    return posterior_from_bytes(data, where=str(path))
 
 
 def combination_of(posterior: xr.DataTree) -> Combination:

@@ -204,16 +204,16 @@ def test_existing_files_are_replaced_all_or_none(tmp_path, combination, monkeypa
     before = {p.name: p.read_text() for p in tmp_path.glob("*.txt")}
     new = with_estimate(combination, value=100.0)
     with monkeypatch.context() as patch:
-        original = type(path).write_text
+        original = type(path).rename
         calls = []
 
-        def write_text(self, *args, **kwargs):
+        def rename(self, target):
             calls.append(self)
             if len(calls) == 3:
                 raise OSError(28, "No space left on device")
-            return original(self, *args, **kwargs)
+            return original(self, target)
 
-        patch.setattr(type(path), "write_text", write_text)
+        patch.setattr(type(path), "rename", rename)
         with refused(OutputError, "cannot be written", "No space left"):
             write_convino(new, tmp_path)
     assert {p.name: p.read_text() for p in tmp_path.glob("*") if p.is_file()} == before

@@ -74,11 +74,12 @@ def test_interrupted_writing_leaves_the_old_file(posterior, tmp_path, monkeypatc
     path = bc.save_posterior(posterior, tmp_path / "p.nc")
     before = path.read_bytes()
 
-    def full_disk(_tree, target, **_options):
-        target.write_bytes(b"half")
+    def full_disk(target, data):
+        with target.open("wb") as file:
+            file.write(data[:1000])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(posterior), "to_netcdf", full_disk)
+    monkeypatch.setattr(type(path), "write_bytes", full_disk)
     with pytest.raises(OutputError, match="No space left"):
         bc.save_posterior(posterior, path)
     assert path.read_bytes() == before

@@ -1,0 +1,95 @@
+"""What commands write: text on standard output, JSON and posteriors; none is lost because another cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bayescomb.errors import OutputError
+from bayescomb.outputs import cannot_write
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["flush_output", "save_sampled", "say", "show", "silence_output"]
+
+STANDARD_OUTPUT = "standard output"
+
+
+def say(text: str) -> None:
+    """A text on standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with _standard_output():
+        sys.stdout.write(text + "\n")
+
+
+def flush_output() -> None:
+    """Everything said is really written.
+
+    Raises:
+        OutputError: it cannot be.
+    """
+    with _standard_output():
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _standard_output() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # no fault: its reader has enough
+    except OSError as error:
+        raise cannot_write(STANDARD_OUTPUT, error) from error
+
+
+def silence_output() -> None:
+    """The interpreter must not try at its end to flush what could not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
+
+
+def show(text: str, data: dict[str, object], path: Path | None) -> None:
+    """A result as text and, if asked for, as JSON.
+
+    Raises:
+        OutputError: one of them cannot be written; the other is.
+    """
+    try:
+        if path is not None:
+            from bayescomb.storage import write_json
+
+            write_json(data, path)
+    finally:
+        say(text)
+    if path is not None:
+        say(str(path))
+
+
+def save_sampled(posterior: xr.DataTree, path: Path) -> None:
+    """A posterior in its file, or in the folder of temporary files if the disk has become full meanwhile.
+
+    Raises:
+        OutputError: the file cannot be written; the message says where the posterior is instead.
+    """
+    from bayescomb.storage import save_posterior
+
+    try:
+        save_posterior(posterior, path)
+    except OutputError as error:
+        try:
+            kept = save_posterior(posterior, Path(tempfile.mkdtemp(prefix="bayescomb-")) / path.name)
+        except (OutputError, OSError):
+            raise error from None
+        msg = f"{error}; what was sampled is kept in {kept}, move it to its place"
+        raise OutputError(msg) from error

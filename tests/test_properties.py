@@ -7,18 +7,16 @@ import pytest
 from gaussian import combine, fit_of_data
 from hypothesis import given
 from hypothesis import strategies as st
+from property_comparisons import assert_same_density, assert_same_profile, points_near
 from property_models import (
     FEW,
     HALF,
     OBSERVABLES,
-    assert_same_density,
-    assert_same_profile,
     coefficient,
     combinations,
     doubled,
     halved,
     names_of,
-    points_near,
     scaled,
     seeds,
     shuffled,

@@ -43,7 +43,7 @@ def coverage(
     correlations: str = "prior",
     posterior: bool = True,
     draws: int = 300,
-    tune: int = 300,
+    tune: int = 150,
     chains: int = 2,
     nuisances: int = 20,
     executor: concurrent.futures.Executor | None = None,

@@ -7,9 +7,9 @@ finishing.  A study that was interrupted continues where it was; data set i is t
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import functools
 import json
-import multiprocessing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -21,15 +21,19 @@ from scipy import stats
 
 from bayescomb.errors import OptionError, OutputError
 from bayescomb.inputs import Combination
+from bayescomb.locks import locked
+from bayescomb.outputs import cannot_write
 from bayescomb.progress import tracked
 from bayescomb.serialise import combination_from_json, combination_to_json
 from bayescomb.storage import write_json
 from bayescomb.toys import RANKS, Toys
+from bayescomb.workers import local_processes
 
 __all__ = ["coverage", "study_summary"]
 
 STUDY: Final = "study.json"
 TOYS: Final = "toys.jsonl"
+LOCK: Final = ".lock"
 LEVELS: Final = {"68": 0.68, "95": 0.95}
 SETTINGS: Final = ("seed", "correlations", "posterior", "draws", "tune", "chains", "nuisances")
 
@@ -73,7 +77,8 @@ def coverage(
 
     Raises:
         OptionError: an option is out of range, or the folder holds another study.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or another process has it.
+        WorkerError: a local process died; what is finished is kept.
 
     Examples:
         >>> import tempfile
@@ -90,46 +95,68 @@ def coverage(
         raise OptionError(msg)
     settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
     folder = Path(directory)
-    model = _opened(folder, combination, settings)
-    missing = sorted(set(range(toys)) - {record["toy"] for record in _records(folder)})
-    if executor is not None or not posterior:
-        _run(folder, model, settings, missing, executor, progress)
-    else:
-        # Not forked: a process that has threads, as samplers and BLAS do, must not be.
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-            try:
+    with _held(folder):
+        model = _opened(folder, combination, settings)
+        missing = sorted(set(range(toys)) - {record["toy"] for record in _records(folder)})
+        if executor is not None or not posterior or not missing:
+            _run(folder, model, settings, missing, executor, progress)
+        else:
+            with local_processes(workers) as pool:
                 _run(folder, model, settings, missing, pool, progress)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return study_summary(folder)
+        return study_summary(folder)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """The folder, made if it is absent, for this process alone: two would make the same data sets.
+
+    Raises:
+        OutputError: it cannot be made, or another process has it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder / LOCK, what="the study"))
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        yield
 
 
 def _opened(folder: Path, combination: Combination, settings: dict[str, Any]) -> str:
-    """The model of the study as text; the folder is made, or found to be of this study.
+    """The model of the study as text; the folder is empty, or found to be of this study.
 
     Raises:
         OptionError: it is of another one.
-        OutputError: it cannot be made.
+        OutputError: it cannot be written.
     """
     text = combination_to_json(combination)
     path = folder / STUDY
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = _study(path)
         changed = [key for key in SETTINGS if found["settings"].get(key) != settings[key]]
         if changed or found["model"] != json.loads(text):
             what = ", ".join(f"{key} = {found['settings'].get(key)!r}" for key in changed) or "another model"
             msg = f"{folder}: holds another study ({what}); name another folder, or continue that study with its settings"
             raise OptionError(msg)
         return text
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"{folder}: cannot be made ({error.strerror or error}); choose a writable place"
-        raise OutputError(msg) from error
     write_json({"name": combination.name, "settings": settings, "model": json.loads(text)}, path)
     return text
+
+
+def _study(path: Path) -> dict[str, Any]:
+    """What is studied.
+
+    Raises:
+        OptionError: the file does not say.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and isinstance(found.get("settings"), dict) and "model" in found:
+            return found
+    except (OSError, ValueError):
+        pass
+    msg = f"{path}: damaged or no study of bayescomb; restore the file, or name another folder"
+    raise OptionError(msg)
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
@@ -137,12 +164,13 @@ def _records(folder: Path) -> list[dict[str, Any]]:
     path = folder / TOYS
     found: dict[int, dict[str, Any]] = {}
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().splitlines():
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError:
+            except ValueError:  # no JSON, or no text at all
                 continue
-            found.setdefault(int(record["toy"]), record)
+            if isinstance(record, dict) and isinstance(record.get("toy"), int):
+                found.setdefault(record["toy"], record)
     return [found[toy] for toy in sorted(found)]
 
 

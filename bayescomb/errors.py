@@ -24,6 +24,7 @@ __all__ = [
     "RangeError",
     "UnderdeterminedError",
     "UnknownNameError",
+    "WorkerError",
 ]
 
 
@@ -99,3 +100,7 @@ class OutputError(BayescombError):
 
 class PosteriorError(BayescombError):
     """A stored posterior cannot be read, or belongs to another model or assumption set."""
+
+
+class WorkerError(BayescombError):
+    """A process that did part of the work died."""

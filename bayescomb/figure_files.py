@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,28 @@ from matplotlib.figure import Figure
 from bayescomb.outputs import cannot_write
 from bayescomb.storage import written_beside
 
-__all__ = ["save_figures"]
+__all__ = ["figure_bytes", "save_figures"]
 
 PNG_DPI: Final = 150
+
+
+def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
+    """The file of a figure; in memory, because drawing into a disk that becomes full ends in an error of its own.
+
+    Args:
+        figure: what is drawn.
+        ending: ``pdf`` or ``png``.
+        dpi: dots per inch of a PNG.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> from bayescomb.figure_files import figure_bytes
+        >>> figure_bytes(Figure(), "pdf")[:4]
+        b'%PDF'
+    """
+    content = io.BytesIO()
+    figure.savefig(content, format=ending, dpi=dpi, metadata={"CreationDate": None} if ending == "pdf" else {})
+    return content.getvalue()
 
 
 def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
@@ -48,9 +68,6 @@ def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
         for name, figure in figures.items():
             for ending in ("pdf", "png"):
                 path = folder / f"{name}.{ending}"
-                beside = stack.enter_context(written_beside(path))
-                figure.savefig(
-                    beside, format=ending, dpi=PNG_DPI, metadata={"CreationDate": None} if ending == "pdf" else {}
-                )
+                stack.enter_context(written_beside(path)).write_bytes(figure_bytes(figure, ending))
                 paths.append(path)
     return paths

@@ -102,6 +102,7 @@ def sample(
     clock = time.perf_counter()
     compiled = compile_model(model, backend=backend, spread=spread)
     compile_time = time.perf_counter() - clock
+    log.info(f"compiled in {compile_time:.1f} s")
     show = shows_progress(progress)
     accept = target_accept(plan, engine)
     draws_of, statistics = run_nuts(
@@ -110,9 +111,9 @@ def sample(
     requested, chains = chains, draws_of.sizes["chain"]
     interrupted = bool(statistics.attrs["interrupted"])
     if interrupted:
-        log.warning(f"interrupted: {chains} of {requested} chains are finished and kept")
+        log.warning(f"interrupted: {chains} of {requested} chains are finished and kept; sample again for all of them")
     sampling_time = time.perf_counter() - clock - compile_time
-    log.info(f"compiled in {compile_time:.1f} s, sampled in {sampling_time:.1f} s")
+    log.info(f"sampled in {sampling_time:.1f} s")
     not_recovered: dict[str, str] = {}
     posterior = draws_of
     if engine == "marginal":

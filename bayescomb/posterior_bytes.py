@@ -13,6 +13,7 @@ import json
 import re
 from typing import Any, Final
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -78,17 +79,22 @@ def posterior_from_bytes(data: bytes, *, where: str) -> xr.DataTree:
         msg = f"{where}: damaged, its bytes are not those that were written (the checksum in its last line differs); {AGAIN}"
         raise PosteriorError(msg)
     try:
-        with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
-            posterior = tree.load()
+        # First without h5netcdf, whose half-made files complain on standard error.
+        with h5py.File(io.BytesIO(content), "r") as file:
+            marked = MARK in list(file.attrs) and bool(list(file))
+        if signed or not marked:
+            with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
+                posterior = tree.load()
     except Exception as error:  # the netCDF stack raises many classes on damaged files, none of them documented
         msg = f"{where}: not a readable netCDF file ({type(error).__name__}: {error}); {AGAIN}"
         raise PosteriorError(msg) from error
-    if posterior.attrs.pop(MARK, None) is not None and not signed:
+    if marked and not signed:
         msg = (
             f"{where}: cut off, damaged or changed by another program (the checksum in its last line is missing); {AGAIN}, "
             "or save what you changed with bayescomb.save_posterior"
         )
         raise PosteriorError(msg)
+    posterior.attrs.pop(MARK, None)
     _check(posterior, where)
     return posterior
 

@@ -82,6 +82,6 @@ def finished_parts[T](parts: Iterable[T], text: str) -> tuple[tuple[T, ...], boo
     except KeyboardInterrupt:
         if not found:
             raise
-        log.warning(f"interrupted: the first {len(found)} {text} are finished and kept")
+        log.warning(f"interrupted: the first {len(found)} {text} are finished and kept; run it again for all of them")
         return tuple(found), True
     return tuple(found), False

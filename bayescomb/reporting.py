@@ -13,6 +13,7 @@ import xarray as xr
 from bayescomb.beside import ASIDE, put_in_place, working_folder
 from bayescomb.errors import OutputError
 from bayescomb.export import comparison_data, impact_data, profile_data, scan_data
+from bayescomb.figure_files import figure_bytes
 from bayescomb.figures_sets import figure_note
 from bayescomb.figures_style import figure_style
 from bayescomb.outputs import cannot_write
@@ -133,10 +134,11 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
                 item.figure.set_layout_engine("constrained", rect=(0, strip, 1, 1 - strip))
                 item.figure.text(0.005, 0.005, note, ha="left", va="bottom", fontsize=7.5, color="#b00020")
             path = folder / "figures" / f"{item.name}.png"
-            item.figure.savefig(path, dpi=PNG_DPI)
+            picture = figure_bytes(item.figure, "png", dpi=PNG_DPI)
+            path.write_bytes(picture)
             item.figure.set_layout_engine("none")  # the layout is worked out once and kept for both files
-            item.figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
-            data = base64.b64encode(path.read_bytes()).decode("ascii")
+            path.with_suffix(".pdf").write_bytes(figure_bytes(item.figure, "pdf", dpi=PNG_DPI))
+            data = base64.b64encode(picture).decode("ascii")
             entry = {"name": item.name, "caption": item.caption, "data": data}
             figures.setdefault(item.kind, []).append(entry)
     tables = input_tables(results) | result_tables(results) | extraction_tables(results) | prior_tables(results)

@@ -1,10 +1,8 @@
 """The command line: names, JSON of the design, exit codes, errors without a trace."""
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -117,25 +115,6 @@ def test_error_is_one_sentence_and_exit_code_two(words, message, capsys):
     captured = capsys.readouterr()
     assert message in captured.err
     assert "Traceback" not in captured.err
-
-
-@pytest.mark.slow
-def test_ctrl_c_while_sampling_ends_cleanly_and_writes_nothing(tmp_path):
-    words = ("sample", RUN1, "--output", tmp_path / "p.nc", "--seed", "1", "--draws", "100000")
-    code = "import sys; from bayescomb.cli import main; sys.exit(main(sys.argv[1:]))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "--verbose", *map(str, words)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(20)  # import and compilation are over, sampling takes minutes
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, (out, err)
-    assert "interrupted" in err
-    assert "Traceback" not in err
-    assert not list(tmp_path.iterdir())
 
 
 def test_quick_commands_do_not_import_pymc():

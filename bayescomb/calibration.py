@@ -1,16 +1,13 @@
-"""Calibration studies: many simulated data sets, each analysed once, on any executor, kept as they come.
+"""Calibration studies: many simulated data sets, each analysed once (:mod:`bayescomb.studies`), and what they say together.
 
-A study is a folder: ``study.json`` says what is studied, ``toys.jsonl`` holds one line per data set in the order of
-finishing.  A study that was interrupted continues where it was; data set i is the same whoever makes it and when.
+Data set i is the same whoever makes it and when; its record is a line of ``toys.jsonl``.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import functools
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,21 +16,16 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from bayescomb.errors import OptionError, OutputError
+from bayescomb.errors import OptionError
 from bayescomb.inputs import Combination
-from bayescomb.locks import locked
-from bayescomb.outputs import cannot_write
-from bayescomb.progress import tracked
-from bayescomb.serialise import combination_from_json, combination_to_json
-from bayescomb.storage import write_json
+from bayescomb.schedulers import executor_of
+from bayescomb.studies import opened_study, restored, stored_settings, study_records
 from bayescomb.toys import RANKS, Toys
-from bayescomb.workers import local_processes
 
 __all__ = ["coverage", "study_summary"]
 
-STUDY: Final = "study.json"
 TOYS: Final = "toys.jsonl"
-LOCK: Final = ".lock"
+KEY: Final = "toy"
 LEVELS: Final = {"68": 0.68, "95": 0.95}
 SETTINGS: Final = ("seed", "correlations", "posterior", "draws", "tune", "chains", "nuisances")
 
@@ -94,127 +86,22 @@ def coverage(
         msg = f"toys = {toys} found, at least 1 is needed"
         raise OptionError(msg)
     settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
-    folder = Path(directory)
-    with _held(folder):
-        model = _opened(folder, combination, settings)
-        missing = sorted(set(range(toys)) - {record["toy"] for record in _records(folder)})
-        if executor is not None or not posterior or not missing:
-            _run(folder, model, settings, missing, executor, progress)
-        else:
-            with local_processes(workers) as pool:
-                _run(folder, model, settings, missing, pool, progress)
-        return study_summary(folder)
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """The folder, made if it is absent, for this process alone: two would make the same data sets.
-
-    Raises:
-        OutputError: it cannot be made, or another process has it.
-    """
-    with contextlib.ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(folder / LOCK, what="the study"))
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-        yield
-
-
-def _opened(folder: Path, combination: Combination, settings: dict[str, Any]) -> str:
-    """The model of the study as text; the folder is empty, or found to be of this study.
-
-    Raises:
-        OptionError: it is of another one.
-        OutputError: it cannot be written.
-    """
-    text = combination_to_json(combination)
-    path = folder / STUDY
-    if path.is_file():
-        found = _study(path)
-        changed = [key for key in SETTINGS if found["settings"].get(key) != settings[key]]
-        if changed or found["model"] != json.loads(text):
-            what = ", ".join(f"{key} = {found['settings'].get(key)!r}" for key in changed) or "another model"
-            msg = f"{folder}: holds another study ({what}); name another folder, or continue that study with its settings"
-            raise OptionError(msg)
-        return text
-    write_json({"name": combination.name, "settings": settings, "model": json.loads(text)}, path)
-    return text
-
-
-def _study(path: Path) -> dict[str, Any]:
-    """What is studied.
-
-    Raises:
-        OptionError: the file does not say.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict) and isinstance(found.get("settings"), dict) and "model" in found:
-            return found
-    except (OSError, ValueError):
-        pass
-    msg = f"{path}: damaged or no study of bayescomb; restore the file, or name another folder"
-    raise OptionError(msg)
-
-
-def _records(folder: Path) -> list[dict[str, Any]]:
-    """Finished data sets, each once; a line that was cut off by a fault is as if it were not there."""
-    path = folder / TOYS
-    found: dict[int, dict[str, Any]] = {}
-    if path.is_file():
-        for line in path.read_bytes().splitlines():
-            try:
-                record = json.loads(line)
-            except ValueError:  # no JSON, or no text at all
-                continue
-            if isinstance(record, dict) and isinstance(record.get("toy"), int):
-                found.setdefault(record["toy"], record)
-    return [found[toy] for toy in sorted(found)]
+    with opened_study(directory, combination, settings, file=TOYS, key=KEY, kind=int) as study:
+        complete = len({record[KEY] for record in study.records()} & set(range(toys))) == toys
+        local = 0 if executor is not None or not posterior or complete else workers
+        with executor_of(workers=local) as pool:
+            study.extend(_analyse, range(toys), executor=pool or executor, text="toys", progress=progress)
+        return study_summary(directory)
 
 
 @functools.lru_cache(maxsize=2)
-def _prepared(model: str, settings: str) -> Toys:
+def _prepared(model: bytes, settings: str) -> Toys:
     """One preparation and one compilation per process, whatever the number of data sets."""
-    return Toys(combination_from_json(model), **json.loads(settings))
+    return Toys(restored(model), **json.loads(settings))
 
 
-def _analyse(model: str, settings: str, toy: int) -> dict[str, Any]:
+def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:
     return _prepared(model, settings).analyse(toy)
-
-
-def _run(
-    folder: Path,
-    model: str,
-    settings: dict[str, Any],
-    toys: list[int],
-    executor: concurrent.futures.Executor | None,
-    progress: bool | None,
-) -> None:
-    """Analyse what is missing and append it line by line."""
-    text = json.dumps(settings)
-    try:
-        with (folder / TOYS).open("a", encoding="utf-8") as stream:
-            if stream.tell():
-                stream.write("\n")  # ends a line that was cut off
-            for record in tracked(_results(executor, model, text, toys), "toys", total=len(toys), progress=progress):
-                stream.write(json.dumps(record) + "\n")
-                stream.flush()
-    except OSError as error:
-        msg = f"{folder / TOYS}: cannot be written ({error.strerror or error}); what is there is kept, make room and go on"
-        raise OutputError(msg) from error
-
-
-def _results(
-    executor: concurrent.futures.Executor | None, model: str, settings: str, toys: Iterable[int]
-) -> Iterator[dict[str, Any]]:
-    if executor is None:
-        yield from (_analyse(model, settings, toy) for toy in toys)
-        return
-    futures = [executor.submit(_analyse, model, settings, toy) for toy in toys]
-    for future in concurrent.futures.as_completed(futures):
-        yield future.result()
 
 
 def study_summary(directory: str | Path) -> xr.Dataset:
@@ -244,10 +131,10 @@ def study_summary(directory: str | Path) -> xr.Dataset:
         True
     """
     folder = Path(directory)
-    if not (folder / STUDY).is_file():
+    if not stored_settings(folder):
         msg = f"{folder}: holds no study; make one with bayescomb coverage MODEL --toys N --output {folder}"
         raise OptionError(msg)
-    records = _records(folder)
+    records = sorted(study_records(folder, TOYS, KEY, int), key=lambda record: record[KEY])
     good = [record for record in records if "profile" in record]
     rows = {
         "profile": _stacked(good, "profile", lambda row: [row[0], row[1], row[2], row[3], np.nan]),

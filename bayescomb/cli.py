@@ -127,6 +127,11 @@ def _parser() -> argparse.ArgumentParser:
     def json_output(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--json", metavar="F", type=Path, help="write the result as JSON")
 
+    def scheduler(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--scheduler", metavar="ADDRESS", help="use the workers of this Dask scheduler, e.g. tcp://host:8786"
+        )
+
     sub = command("check", "Validate a model; print sizes, blocks and feasibility.", run_check)
     settings(sub)
     sub = command("profile", "Profile-likelihood combination at fixed coefficients.", run_profile)
@@ -174,7 +179,9 @@ def _parser() -> argparse.ArgumentParser:
         "--draws", type=int, default=0, metavar="N", help="sample too, N draws per chain (default: profile only)"
     )
     sub.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn)")
-    sub.add_argument("--output", metavar="DIR", type=Path, help="folder for the figures")
+    sub.add_argument("--output", metavar="DIR", type=Path, help="folder for figures and for what was sampled, to continue")
+    sub.add_argument("--workers", type=int, default=0, metavar="N", help="local processes that sample (default: this one)")
+    scheduler(sub)
     sub = commands.add_parser(
         "models", help="List or copy the shipped models.", description="List or copy the shipped models."
     )
@@ -194,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--draws", type=int, default=300, metavar="N", help="draws per chain (default: 300)")
     sub.add_argument("--workers", type=int, default=2, metavar="N", help="local processes (default: 2)")
     sub.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
+    scheduler(sub)
     sub = command("convert", "Write a model in another form.", run_convert)
     sub.add_argument("target", metavar="OUT", type=Path, help="a folder or NAME.toml (model.toml), or NAME.txt (Convino)")
     sub.add_argument("--overwrite", action="store_true", help="replace files that are there already")

@@ -258,9 +258,12 @@ def run_sets(options: argparse.Namespace) -> int:
     """Results under every assumption set."""
     from bayescomb.extraction_export import sets_data
     from bayescomb.extraction_text import sets_text
+    from bayescomb.schedulers import executor_of
     from bayescomb.set_comparison import compare_sets
 
-    result = compare_sets(_load(options), draws=options.draws, seed=options.seed)
+    folder = options.output if options.draws else None
+    with executor_of(scheduler=options.scheduler, workers=options.workers if options.draws else 0) as executor:
+        result = compare_sets(_load(options), draws=options.draws, seed=options.seed, directory=folder, executor=executor)
     show(sets_text(result), sets_data(result), options.json)
     if options.output is not None:
         from bayescomb.figures_sets import save_set_figures
@@ -275,19 +278,22 @@ def run_coverage(options: argparse.Namespace) -> int:
     from bayescomb.calibration import coverage
     from bayescomb.calibration_text import study_data, study_text
     from bayescomb.figures_calibration import save_calibration_figures
+    from bayescomb.schedulers import executor_of
 
     combination = _load(options)
     try:
-        study = coverage(
-            combination,
-            options.output,
-            toys=options.toys,
-            seed=options.seed,
-            correlations=options.correlations,
-            posterior=not options.profile_only,
-            draws=options.draws,
-            workers=options.workers,
-        )
+        with executor_of(scheduler=options.scheduler) as executor:
+            study = coverage(
+                combination,
+                options.output,
+                toys=options.toys,
+                seed=options.seed,
+                correlations=options.correlations,
+                posterior=not options.profile_only,
+                draws=options.draws,
+                executor=executor,
+                workers=options.workers,
+            )
     except KeyboardInterrupt:
         sys.stderr.write(f"bayescomb: interrupted; finished data sets are in {options.output}, the same command goes on\n")
         return EXIT_INTERRUPTED

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -17,9 +23,13 @@ from bayescomb.posterior import sample
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.progress import finished_parts, tracked
 from bayescomb.statements import Statement, feasibility_statements
+from bayescomb.studies import opened_study, restored, stored_settings
 from bayescomb.threads import single_threaded
 
 __all__ = ["SetComparison", "SetResult", "compare_sets"]
+
+SETS: Final = "sets.jsonl"
+KEY: Final = "assumptions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +109,8 @@ def compare_sets(
     tune: int = 500,
     chains: int = 4,
     seed: int | None = None,
+    directory: str | Path | None = None,
+    executor: concurrent.futures.Executor | None = None,
     progress: bool | None = None,
 ) -> SetComparison:
     """Profile, and if asked sample, under each assumption set.
@@ -109,12 +121,16 @@ def compare_sets(
         draws: of the posterior with the priors of the coefficients, per chain; 0 samples nothing.
         tune: tuning steps per chain.
         chains: number of chains.
-        seed: of the sampling.
+        seed: of the sampling; that of the study in the folder, or drawn, if it is ``None``.
+        directory: folder in which what was sampled is kept set by set; an interrupted study of the same sets goes on there.
+        executor: where the sets are sampled; in this process by default.
         progress: show a progress bar; by default in a terminal and in a notebook.  Ctrl-C keeps the sets that are finished.
 
     Raises:
         KeyboardInterrupt: interrupted before a set was finished.
         UnknownNameError: there is no such set.
+        OptionError: the folder holds another study.
+        OutputError: the folder cannot be written, or another process has it.
 
     Examples:
         >>> import bayescomb as bc
@@ -126,21 +142,70 @@ def compare_sets(
     for name in names:
         known_name(name, combination.assumption_sets, kind="assumption set", where=f"{combination.name!r}")
 
+    sampled: dict[str, xr.Dataset] = {}
+    settings = {"draws": draws, "tune": tune, "chains": chains, "seed": _seed(seed, directory)}
+    elsewhere = bool(draws) and (directory is not None or executor is not None)
+    if elsewhere:
+        sampled = _sampled_sets(combination, names, settings, directory, executor, progress)
+
     def summary(chosen: Combination) -> xr.Dataset | None:
-        if not draws:
-            return None
-        kinds = [chosen, chosen.with_extraction("")] if chosen.extraction else [chosen]
-        trees = []
-        for kind in kinds:
-            trees.append(sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False))
-            if trees[-1].attrs["interrupted"]:
-                raise KeyboardInterrupt  # a set with fewer chains than the others is not finished
-        return _summary(trees)
+        if not draws or elsewhere:
+            return sampled.get(chosen.assumptions)
+        return _dataset(_sampled(chosen, **settings))
 
     chosen = [combination.with_assumptions(name) for name in names]
-    steps = tracked(chosen, "assumption sets", progress=progress)
+    steps = tracked(chosen, "assumption sets", progress=progress and not elsewhere)
     sets, interrupted = finished_parts((_result(c, summary(c)) for c in steps), "assumption sets")
     return SetComparison(combination=combination, sets=sets, interrupted=interrupted)
+
+
+def _seed(seed: int | None, directory: str | Path | None) -> int:
+    if seed is None and directory is not None:
+        seed = stored_settings(directory).get("seed")
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+
+
+def _sampled_sets(
+    combination: Combination,
+    names: Sequence[str],
+    settings: dict[str, Any],
+    directory: str | Path | None,
+    executor: concurrent.futures.Executor | None,
+    progress: bool | None,
+) -> dict[str, xr.Dataset]:
+    """Posterior of every set, on an executor, kept in a folder, or both."""
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory()) if directory is None else directory
+        study = stack.enter_context(opened_study(folder, combination, settings, file=SETS, key=KEY, kind=str))
+        study.extend(_sampled_piece, names, executor=executor, text="assumption sets", progress=progress)
+        return {record[KEY]: _dataset(record) for record in study.records()}
+
+
+def _sampled_piece(model: bytes, settings: str, name: str) -> dict[str, Any]:
+    return {KEY: name} | _sampled(restored(model).with_assumptions(name), **json.loads(settings))
+
+
+def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, seed: int) -> dict[str, Any]:
+    """Mean and standard deviation of every scalar of the posterior under the set in force, extracted and combined.
+
+    Raises:
+        KeyboardInterrupt: a set with fewer chains than the others is not finished.
+    """
+    kinds = [combination, combination.with_extraction("")] if combination.extraction else [combination]
+    found: dict[str, dict[str, float]] = {"mean": {}, "sd": {}}
+    for kind in kinds:
+        tree = sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False)
+        if tree.attrs["interrupted"]:
+            raise KeyboardInterrupt
+        for name, values in tree["posterior"].to_dataset().data_vars.items():
+            if values.dims == ("chain", "draw"):  # of two that share a name the last one's
+                found["mean"][str(name)], found["sd"][str(name)] = float(values.mean()), float(values.std(ddof=1))
+    return found
+
+
+def _dataset(found: Mapping[str, Any]) -> xr.Dataset:
+    coords = {"parameter": list(found["mean"])}
+    return xr.Dataset({key: ("parameter", list(found[key].values())) for key in ("mean", "sd")}, coords)
 
 
 def grouped(combination: Combination) -> Combination:
@@ -183,15 +248,3 @@ def _result(combination: Combination, posterior: xr.Dataset | None) -> SetResult
         statements=statements,
         posterior=posterior,
     )
-
-
-def _summary(trees: Sequence[xr.DataTree]) -> xr.Dataset:
-    """Mean and standard deviation of every scalar; of two that share a name the last one's."""
-    mean: dict[str, float] = {}
-    sd: dict[str, float] = {}
-    for tree in trees:
-        for name, values in tree["posterior"].to_dataset().data_vars.items():
-            if values.dims == ("chain", "draw"):
-                mean[str(name)], sd[str(name)] = float(values.mean()), float(values.std(ddof=1))
-    coords = {"parameter": list(mean)}
-    return xr.Dataset({"mean": ("parameter", list(mean.values())), "sd": ("parameter", list(sd.values()))}, coords)

@@ -179,7 +179,7 @@ def test_study_on_processes_ends_with_its_workers_and_goes_on(model, tmp_path):
     """Ctrl-C of a terminal goes to the whole group; ``kill -9`` to the parent alone."""
     folder = tmp_path / "study"
     code = "import sys; from bayescomb.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = ["coverage", str(model), "--toys", "100000", "--draws", "100", "--seed", "1", "--output", str(folder)]
+    words = ["coverage", str(model), "--toys", "5000", "--draws", "100", "--seed", "1", "--output", str(folder)]
 
     def started():
         return subprocess.Popen(

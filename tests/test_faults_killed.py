@@ -160,7 +160,7 @@ def test_conversion_into_a_new_place(killed, place):
 
 def test_worker_that_is_killed_is_an_error_of_ours():
     with (
-        pytest.raises(WorkerError, match="died .*what is finished is kept, the same command goes on"),
+        pytest.raises(WorkerError, match=r"died .*what is finished is kept, the same command goes on"),
         local_processes(1) as pool,
     ):
         pool.submit(os.kill, pool.submit(os.getpid).result(), signal.SIGKILL).result()

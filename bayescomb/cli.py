@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``bayescomb``; those of the process by default.
 
     Returns:
-        0, or 2 after an error, or 3 if a posterior was written that must not be used.
+        0, or 2 after an error, or 3 if a posterior was written that must not be used, or 130 after Ctrl-C.
     """
     parser = _parser()
     options = parser.parse_args(arguments)

@@ -43,6 +43,8 @@ def flush_output() -> None:
 
 @contextlib.contextmanager
 def _standard_output() -> Iterator[None]:
+    if sys.stdout is None:  # closed by who started the process, who wants no text then
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
     try:
         yield
     except BrokenPipeError:

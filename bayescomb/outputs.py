@@ -34,7 +34,7 @@ def cannot_write(path: str | Path, error: OSError, *, what: str = "cannot be wri
         what: what could not be done.
 
     Examples:
-        >>> from bayescomb.beside import cannot_write
+        >>> from bayescomb.outputs import cannot_write
         >>> print(cannot_write("p.nc", OSError(28, "No space left on device")))
         p.nc: cannot be written (No space left on device); make room or choose another place
     """
@@ -54,7 +54,7 @@ def file_place(path: str | Path) -> Path:
         OutputError: there is a folder or a device, the folder above is absent, or no file can have such a name.
 
     Examples:
-        >>> from bayescomb.beside import file_place
+        >>> from bayescomb.outputs import file_place
         >>> file_place("nowhere/p.nc")
         Traceback (most recent call last):
         ...
@@ -86,7 +86,7 @@ def require_file(path: str | Path) -> None:
         OutputError: as :func:`file_place`, or nothing can be written in the folder.
 
     Examples:
-        >>> from bayescomb.beside import require_file
+        >>> from bayescomb.outputs import require_file
         >>> require_file("README.md/p.nc")
         Traceback (most recent call last):
         ...
@@ -108,7 +108,7 @@ def require_folder(path: str | Path) -> None:
         OutputError: a file stands in the way, or nothing can be written there.
 
     Examples:
-        >>> from bayescomb.beside import require_folder
+        >>> from bayescomb.outputs import require_folder
         >>> require_folder("README.md/study")
         Traceback (most recent call last):
         ...

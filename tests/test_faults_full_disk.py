@@ -169,6 +169,12 @@ def test_full_standard_output_is_an_error_without_a_trace(words):
     assert "Exception ignored" not in found.stderr
 
 
+def test_closed_standard_output_is_none_that_anybody_reads(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["models"]) == 0
+    sys.stdout.close()
+
+
 # A file system of its own, seen by this process alone and gone with it.
 FILE_SYSTEM = """
 import contextlib, io, json, os, subprocess, sys

@@ -13,12 +13,13 @@ from bayescomb import reporting
 from bayescomb.calibration import study_summary
 from bayescomb.conversion import convert
 from bayescomb.convino_writer import write_convino
-from bayescomb.errors import FileFormatError
+from bayescomb.errors import FileFormatError, WorkerError
 from bayescomb.figures_sets import save_set_figures
 from bayescomb.model_writer import write_model
 from bayescomb.serialise import difference
 from bayescomb.shipped import copy_model
 from bayescomb.storage import write_json
+from bayescomb.workers import local_processes
 
 pytestmark = processes
 
@@ -155,6 +156,14 @@ def test_conversion_into_a_new_place(killed, place):
     assert visible(place) == {}
     assert bc.load(convert(RUN1, place / "model")).name == "run1_mass"
     assert left_over(place) == []
+
+
+def test_worker_that_is_killed_is_an_error_of_ours():
+    with (
+        pytest.raises(WorkerError, match=r"died .*what is finished is kept, the same command goes on"),
+        local_processes(1) as pool,
+    ):
+        pool.submit(os.kill, pool.submit(os.getpid).result(), signal.SIGKILL).result()
 
 
 def study(folder, toys):

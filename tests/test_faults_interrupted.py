@@ -79,6 +79,14 @@ def test_command_of_which_nothing_is_finished_writes_nothing(interrupted, model,
     assert sorted(p.name for p in tmp_path.iterdir()) == ["log", "x.json"]
 
 
+def test_other_predictions_of_which_one_is_finished_write_nothing(interrupted, tmp_path):
+    json_file = tmp_path / "theory.json"
+    run = interrupted("bayescomb.theory_variants", "profile", 2, "theory", RUN1.parent / "ttj_rho", "--json", json_file)
+    assert_said(run, "bayescomb: interrupted; files named above are complete, nothing else was written")
+    assert not json_file.exists()
+    assert not run.out
+
+
 def test_compare_and_report_are_whole_or_not_at_all(interrupted, model, posterior, tmp_path):
     folder = tmp_path / "report"
     for sub, owner, name, number, words in (

@@ -9,15 +9,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import AssumptionSet, check_assumptions
-from bayescomb.checks import check_choice, check_names, known_name
+from bayescomb.checks import check_names, known_name
+from bayescomb.combination_checks import (
+    CHI2_FORMS,
+    NUISANCE_VALUES,
+    REPAIRS,
+    STATISTICS_GROUP,
+    TREATMENTS,
+    check_errors_on_errors,
+    check_predictions,
+    check_settings,
+    check_spectators,
+)
 from bayescomb.descriptions import ErrorOnError, Observable, Provenance, Source
-from bayescomb.errors import InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
+from bayescomb.errors import UnderdeterminedError
 from bayescomb.extractions import Extraction
 from bayescomb.frozen import FrozenMapping
 from bayescomb.measurements import Estimate, Measurement, Nuisance
@@ -28,6 +38,7 @@ __all__ = [
     "CHI2_FORMS",
     "NUISANCE_VALUES",
     "REPAIRS",
+    "STATISTICS_GROUP",
     "TREATMENTS",
     "Combination",
     "ErrorOnError",
@@ -35,12 +46,6 @@ __all__ = [
     "Provenance",
     "Source",
 ]
-
-TREATMENTS: Final = ("covariance", "nuisance")
-REPAIRS: Final = ("none", "shift", "clip", "nearest")
-CHI2_FORMS: Final = ("neyman", "pearson")
-NUISANCE_VALUES: Final = ("used", "ignored")
-STATISTICS_GROUP: Final = "stat"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +113,9 @@ class Combination:
             object.__setattr__(self, key, tuple(getattr(self, key)))
         for key in ("assumption_sets", "extractions", "errors_on_errors"):
             object.__setattr__(self, key, FrozenMapping(getattr(self, key)))
+        groups = {key: tuple(members) for key, members in self.impact_groups.items()}
+        object.__setattr__(self, "impact_groups", FrozenMapping(groups))
         where = f"combination {self.name!r}"
-        check_choice(self.treatment, TREATMENTS, where=f"treatment of {where}")
-        check_choice(self.repair, REPAIRS, where=f"repair of {where}")
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
         check_names([s.name for s in self.sources], where=f"sources of {where}", allow_empty=True)
@@ -119,16 +124,16 @@ class Combination:
         check_names([o.name for o in self.observables], where=f"observables of {where}")
         names = [o.name for o in self.observables if not o.spectator] + [e.name for e in self.estimates]
         check_names(names + [n.name for n in self.nuisances], where=f"observables, estimates and nuisances of {where}")
-        self._check_spectators(where)
+        check_spectators(self, where)
         observables = [o.name for o in self.observables]
         for estimate in self.estimates:
             for name in estimate.observables:
                 known_name(name, observables, kind="observable", where=f"estimate {estimate.name!r}")
         for assumption_set in self.assumption_sets.values():
             check_assumptions(assumption_set, free={n.name: n.free for n in self.nuisances})
-        self._check_settings(where)
-        self._check_predictions(where)
-        self._check_errors_on_errors(where)
+        check_settings(self, where)
+        check_predictions(self, where)
+        check_errors_on_errors(self, where)
         design = self.design
         if np.linalg.matrix_rank(design) < len(self.observables):
             idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
@@ -137,86 +142,6 @@ class Combination:
                 f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
             )
             raise UnderdeterminedError(msg)
-
-    def _check_spectators(self, where: str) -> None:
-        maps = {e.name: dict(e.observables) for e in self.estimates}
-        for observable in self.observables:
-            owners = [name for name, mapping in maps.items() if observable.name in mapping]
-            if observable.spectator and (owners != [observable.name] or maps[observable.name] != {observable.name: 1.0}):
-                msg = f"{where}: spectator {observable.name!r} belongs to {owners}; it carries the name of its only estimate"
-                raise UnknownNameError(msg)
-
-    def _check_settings(self, where: str) -> None:
-        check_choice(self.chi2, CHI2_FORMS, where=f"chi2 of {where}")
-        check_choice(self.nuisance_values, NUISANCE_VALUES, where=f"nuisance values of {where}")
-        groups = {key: tuple(members) for key, members in self.impact_groups.items()}
-        object.__setattr__(self, "impact_groups", FrozenMapping(groups))
-        check_names(list(groups), where=f"impact groups of {where}", allow_empty=True)
-        known = [n.name for n in self.nuisances]
-        for group, members in groups.items():
-            if members != (STATISTICS_GROUP,):
-                check_names(members, where=f"{where}, impact group {group!r}")
-                for name in members:
-                    known_name(name, known, kind="nuisance", where=f"{where}, impact group {group!r}")
-        if not self.quadratic and self.treatment == "covariance":
-            msg = (
-                f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
-                "asymmetric responses do not allow; use the treatment 'nuisance'"
-            )
-            raise OptionError(msg)
-        if self.chi2 == "pearson":
-            zero = [e.name for e in self.estimates if e.value == 0]
-            if zero:
-                msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
-                raise InvalidNumberError(msg)
-
-    def _check_predictions(self, where: str) -> None:
-        """Every name that a prediction or an extraction uses exists, and what is in force can be extracted."""
-        check_names([p.name for p in self.predictions], where=f"predictions of {where}", allow_empty=True)
-        observables = [o.name for o in self.observables]
-        for prediction in self.predictions:
-            for name in prediction.observables:
-                known_name(name, observables, kind="observable", where=f"prediction {prediction.name!r} of {where}")
-        for key, extraction in self.extractions.items():
-            at = f"{where}, extraction {key!r}"
-            for name in extraction.distributions:
-                known_name(name, [p.name for p in self.predictions], kind="prediction", where=at)
-            for name in extraction.drop:
-                known_name(name, observables, kind="observable", where=at)
-            predicted = [name for p in self.predictions if p.name in extraction.distributions for name in p.observables]
-            check_names(predicted, where=f"predicted observables of {at}")
-            schemes: dict[str, set[str]] = {}
-            for prediction in self.predictions:
-                if prediction.name in extraction.masses:
-                    schemes.setdefault(extraction.masses[prediction.name], set()).add(prediction.mass_scheme)
-            for mass, found in schemes.items():
-                if len(found) > 1:
-                    msg = (
-                        f"{at}: {mass!r} is the {' and the '.join(sorted(found))} mass of its predictions; give each a name"
-                    )
-                    raise OptionError(msg)
-            names = [o.name for o in self._extracted(extraction)]
-            check_names(names + observables + [n.name for n in self.nuisances], where=f"parameters of {at}")
-        if self.extraction:
-            known_name(self.extraction, self.extractions, kind="extraction", where=where)
-            if not self.quadratic or self.normalise:
-                msg = (
-                    f"{where}: extraction {self.extraction!r} needs a chi2 that is quadratic in the observables: 'neyman', "
-                    "absolute symmetric responses and no 'normalise' (a distribution is normalised by the extraction itself)"
-                )
-                raise OptionError(msg)
-
-    def _check_errors_on_errors(self, where: str) -> None:
-        """The sizes that are uncertain are those of sources that are there, and nothing else is curved."""
-        known = {n.source or n.name for n in self.nuisances if not n.free}
-        for name in self.errors_on_errors:
-            known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
-        if self.errors_on_errors and (not self.quadratic or self.normalise):
-            msg = (
-                f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
-                "responses and no 'normalise'"
-            )
-            raise OptionError(msg)
 
     @property
     def quadratic(self) -> bool:
@@ -255,7 +180,7 @@ class Combination:
     def results(self) -> tuple[Observable, ...]:
         """What is reported: the observables; with an extraction its masses, their differences and scales before them."""
         extraction = self.extraction_in_force
-        return (*(self._extracted(extraction) if extraction else ()), *self.observables)
+        return (*(self.extracted(extraction) if extraction else ()), *self.observables)
 
     @property
     def headline(self) -> tuple[Observable, ...]:
@@ -263,9 +188,10 @@ class Combination:
         extraction = self.extraction_in_force
         if extraction is None:
             return self.observables
-        return self._extracted(extraction)[: len(extraction.mass_parameters) + len(extraction.differences)]
+        return self.extracted(extraction)[: len(extraction.mass_parameters) + len(extraction.differences)]
 
-    def _extracted(self, extraction: Extraction) -> tuple[Observable, ...]:
+    def extracted(self, extraction: Extraction) -> tuple[Observable, ...]:
+        """What an extraction adds to the results: masses, their differences and scales."""
         schemes = {extraction.masses[p.name]: p.mass_scheme for p in self.predictions if p.name in extraction.masses}
         masses = [Observable(name=m, unit="GeV", title=f"top-quark {schemes[m]} mass") for m in extraction.mass_parameters]
         masses += [

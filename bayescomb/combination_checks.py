@@ -96,7 +96,7 @@ def check_predictions(combination: Combination, where: str) -> None:
         if not combination.quadratic or combination.normalise:
             msg = (
                 f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
-                "'neyman', absolute symmetric responses and no 'normalise' (a distribution is normalised by the extraction itself)"
+                "'neyman', absolute symmetric responses and no 'normalise' (the extraction itself normalises a distribution)"
             )
             raise OptionError(msg)
 

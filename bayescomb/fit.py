@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,99 +17,21 @@ from scipy.linalg import block_diag
 
 from bayescomb.checks import located
 from bayescomb.correlation import CorrelationFamily, correlation_family
-from bayescomb.derived import DerivedSolution
 from bayescomb.errors import FitError
 from bayescomb.extraction_fit import fit_extraction
+from bayescomb.fit_types import Fit, FittedSizes, Held
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import LinearModel, Solution, linear_model, solve
-from bayescomb.minimise import delta_chi2_errors, minimise, starting_point, theta_covariance
-from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model, nonlinear_parts
-from bayescomb.objective import Objective, objective
+from bayescomb.linear_gaussian import LinearModel, linear_model, solve
+from bayescomb.nonlinear_model import NonlinearParts, nonlinear_parts
+from bayescomb.numerical_fit import numerical_fit, numerical_weights
 from bayescomb.repair import Repair, feasible_correlation
-from bayescomb.size_fit import STEP, SizeFit, SizeProfile
+from bayescomb.size_fit import STEP, SizeProfile
 from bayescomb.sizes import UncertainSize, scaled, uncertain_sizes
 from bayescomb.theory import Theory, theory
 
 __all__ = ["Fit", "Fitter", "Held"]
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """Nuisances held at values: the conditioned prior of the bound ones, and the values of the free ones.
-
-    Attributes:
-        mean: m, shape (N,).
-        correlation: C', shape (N, N).
-        free: name -> value.
-    """
-
-    mean: FloatArray
-    correlation: FloatArray
-    free: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedSizes:
-    """Uncertain sizes of sources after the fit.
-
-    Attributes:
-        sizes: m of them.
-        fit: their fitted values.
-        profile: the likelihood they were fitted to.
-        certain: the fit with the sizes held there.
-        variance: what not knowing each size adds to the variance of each parameter, shape (m, P).
-    """
-
-    sizes: tuple[UncertainSize, ...]
-    fit: SizeFit
-    profile: SizeProfile
-    certain: Fit
-    variance: FloatArray
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """Result of one fit; P parameters (observables, then free nuisances), N nuisances with a prior.
-
-    Attributes:
-        parameters, nuisances: names.
-        values: shape (P,).
-        covariance: inverse of half the second derivatives of chi2 at the minimum, shape (P, P).
-        up, down: signed Delta chi2 = 1 errors, shape (P,); ``errors="hesse"`` fits have +-sqrt(diag(covariance)).
-        chi2: minimum.
-        pulls: fitted nuisances in prior widths, shape (N,).
-        nuisance_variance: shape (N,).
-        cross_covariance: of parameters and nuisances, shape (P, N).
-        on_kink: nuisances that sit on the kink of an asymmetric response; they have no parabolic error.
-        theta, theta_covariance: all variables of a numerical fit; empty for closed forms.
-        solution: of the linear algebra, where chi2 is quadratic; of its tangent for an extraction.
-        correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
-        sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
-    """
-
-    parameters: tuple[str, ...]
-    nuisances: tuple[str, ...]
-    values: FloatArray
-    covariance: FloatArray
-    up: FloatArray
-    down: FloatArray
-    chi2: float
-    pulls: FloatArray
-    nuisance_variance: FloatArray
-    cross_covariance: FloatArray
-    on_kink: tuple[str, ...] = ()
-    theta: FloatArray = field(default_factory=lambda: np.zeros(0))
-    theta_covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
-    solution: Solution | DerivedSolution | None = None
-    correlation: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
-    sizes: FittedSizes | None = None
-
-    @property
-    def errors(self) -> FloatArray:
-        """Parabolic errors, shape (P,)."""
-        return np.sqrt(np.diag(self.covariance))
 
 
 class Fitter:
@@ -209,7 +130,7 @@ class Fitter:
                 elif self.combination.quadratic:
                     fit = self._closed_form(held)
                 else:
-                    fit = self._numerical(held, errors=errors, near=near, of=of)
+                    fit = numerical_fit(self.parts, held, errors=errors, near=near, of=of)
             except (np.linalg.LinAlgError, ValueError) as error:
                 msg = f"the fit fails numerically ({error}); check the sizes of the inputs and their units"
                 raise FitError(msg) from error
@@ -315,72 +236,15 @@ class Fitter:
             solution=solution,
         )
 
-    def _numerical(self, held: Held, *, errors: str, near: Fit | None, of: Collection[str] | None) -> Fit:
-        model = nonlinear_model(self.parts, correlation=held.correlation, mean=held.mean)
-        chi2 = objective(model, held.correlation)
-        names = self.parts.observables + self.parts.free
-        fixed = {i: held.free[name] for i, name in enumerate(names) if name in held.free}
-        start = starting_point(chi2)
-        if near is not None:
-            position = {name: i for i, name in enumerate(near.parameters)}
-            start[: len(names)] = [near.values[position[n]] if n in position else held.free[n] for n in names]
-            if len(near.theta) == len(start):
-                start[len(names) :] = near.theta[len(names) :]
-        minimum = minimise(chi2, start, fixed=fixed)
-        covariance = theta_covariance(chi2, minimum, list(fixed))
-        shown = [i for i in range(len(names)) if i not in fixed]
-        error = np.sqrt(np.diag(covariance)[shown])
-        up, down = error.copy(), -error
-        if errors != "hesse":
-            minos = errors == "minos"
-            for k, i in enumerate(shown):
-                if of is None or names[i] in of:
-                    up[k], down[k] = delta_chi2_errors(chi2, minimum, i, error=float(error[k]), fixed=fixed, minos=minos)
-        pulls, by_theta, conditional = _nuisances(chi2, minimum.theta)
-        spread = covariance @ by_theta.T
-        return Fit(
-            parameters=tuple(names[i] for i in shown),
-            nuisances=self.parts.bound,
-            values=minimum.theta[shown],
-            covariance=covariance[np.ix_(shown, shown)],
-            up=up,
-            down=down,
-            chi2=minimum.chi2,
-            pulls=held.mean + pulls,
-            nuisance_variance=conditional + np.einsum("nt,tn->n", by_theta, spread),
-            cross_covariance=spread[shown],
-            on_kink=tuple(self._argument_names()[i] for i in minimum.on_kink),
-            theta=minimum.theta,
-            theta_covariance=covariance,
-        )
-
     def weights(self, fit: Fit, correlation: FloatArray) -> FloatArray:
-        """d(values)/d(measured values), shape (P, E).
-
-        Without a closed form it is -(d2 chi2)^-1 d2 chi2 / d(theta) d(measured), the last factor by central differences of
-        the exact gradient.
-        """
+        """d(values)/d(measured values), shape (P, E)."""
         if fit.solution is not None:
             return fit.solution.weights
-        estimates = self.combination.estimates
-        inverse_factor = np.linalg.inv(self.parts.factor)
-        steps = 1e-3 * np.sqrt(np.diag(inverse_factor @ inverse_factor.T))
-        mixed = np.empty((len(fit.theta), len(estimates)))
-        for column, (estimate, step) in enumerate(zip(estimates, steps, strict=True)):
-            gradients = []
-            for sign in (1, -1):
-                moved = self.combination.with_values({estimate.name: estimate.value + sign * step})
-                model = nonlinear_model(nonlinear_parts(moved), correlation=correlation)
-                gradients.append(objective(model, correlation).gradient(fit.theta))
-            mixed[:, column] = (gradients[0] - gradients[1]) / (2 * step)
-        return np.asarray(-(fit.theta_covariance @ mixed / 2)[: len(fit.parameters)])
+        return numerical_weights(self.combination, self.parts, fit, correlation)
 
     @cached_property
     def _free_names(self) -> frozenset[str]:
         return frozenset(n.name for n in self.combination.nuisances if n.free)
-
-    def _argument_names(self) -> list[str]:
-        return [self.parts.bound[i] for i in self.parts.explicit] + list(self.parts.free)
 
 
 def _without(model: LinearModel, free: dict[str, float]) -> LinearModel:
@@ -393,14 +257,3 @@ def _without(model: LinearModel, free: dict[str, float]) -> LinearModel:
         design=model.design[:, ~fixed],
         offset=model.offset - model.design[:, fixed] @ values[fixed],
     )
-
-
-def _nuisances(chi2: Objective, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Nuisances given theta: mean over prior mean, its derivative by theta, and conditional variance."""
-    linear, curved = chi2.model.linear, chi2.model.curved
-    q = curved.pseudo_parameters(theta, curved.prediction(theta))
-    reach = linear.loading @ chi2.correlation
-    gain = np.linalg.solve(chi2.marginal_covariance, reach).T
-    conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
-    by_theta = -gain @ linear.design @ chi2.pseudo_jacobian(theta)
-    return gain @ (linear.offset - linear.design @ q), by_theta, conditional

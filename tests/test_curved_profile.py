@@ -12,6 +12,7 @@ from worked import GOLDEN, SCANS, SIMPLE, pair, worked_example
 import bayescomb as bc
 from bayescomb.fit import Fitter, Held
 from bayescomb.nonlinear_model import nonlinear_model
+from bayescomb.numerical_fit import numerical_fit
 from bayescomb.objective import objective
 
 # The C++ program prints six digits and stops up to 1e-5 short of its minimum.
@@ -282,7 +283,7 @@ def test_the_iterated_fit_of_a_quadratic_model_is_the_closed_form():
     closed, fitter = bc.profile(combination), Fitter(combination)
     correlation, _ = fitter.correlation()
     prior = Held(mean=np.zeros(len(correlation)), correlation=correlation)
-    iterated = fitter._numerical(prior, errors="minos", near=None, of=None)
+    iterated = numerical_fit(fitter.parts, prior, errors="minos", near=None, of=None)
     np.testing.assert_allclose(iterated.values, closed.values, rtol=1e-10)
     np.testing.assert_allclose(iterated.up, closed.up_errors, rtol=1e-6)
     np.testing.assert_allclose(iterated.covariance, closed.covariance, rtol=1e-8)

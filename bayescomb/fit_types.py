@@ -1,0 +1,94 @@
+"""What a fit gives: parameters, nuisances and their errors, and what was held or fitted besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.derived import DerivedSolution
+from bayescomb.linear_gaussian import Solution
+from bayescomb.size_fit import SizeFit, SizeProfile
+from bayescomb.sizes import UncertainSize
+
+__all__ = ["Fit", "FittedSizes", "Held"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Nuisances held at values: the conditioned prior of the bound ones, and the values of the free ones.
+
+    Attributes:
+        mean: m, shape (N,).
+        correlation: C', shape (N, N).
+        free: name -> value.
+    """
+
+    mean: FloatArray
+    correlation: FloatArray
+    free: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedSizes:
+    """Uncertain sizes of sources after the fit.
+
+    Attributes:
+        sizes: m of them.
+        fit: their fitted values.
+        profile: the likelihood they were fitted to.
+        certain: the fit with the sizes held there.
+        variance: what not knowing each size adds to the variance of each parameter, shape (m, P).
+    """
+
+    sizes: tuple[UncertainSize, ...]
+    fit: SizeFit
+    profile: SizeProfile
+    certain: Fit
+    variance: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Result of one fit; P parameters (observables, then free nuisances), N nuisances with a prior.
+
+    Attributes:
+        parameters, nuisances: names.
+        values: shape (P,).
+        covariance: inverse of half the second derivatives of chi2 at the minimum, shape (P, P).
+        up, down: signed Delta chi2 = 1 errors, shape (P,); ``errors="hesse"`` fits have +-sqrt(diag(covariance)).
+        chi2: minimum.
+        pulls: fitted nuisances in prior widths, shape (N,).
+        nuisance_variance: shape (N,).
+        cross_covariance: of parameters and nuisances, shape (P, N).
+        on_kink: nuisances that sit on the kink of an asymmetric response; they have no parabolic error.
+        theta, theta_covariance: all variables of a numerical fit; empty for closed forms.
+        solution: of the linear algebra, where chi2 is quadratic; of its tangent for an extraction.
+        correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
+        sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
+    """
+
+    parameters: tuple[str, ...]
+    nuisances: tuple[str, ...]
+    values: FloatArray
+    covariance: FloatArray
+    up: FloatArray
+    down: FloatArray
+    chi2: float
+    pulls: FloatArray
+    nuisance_variance: FloatArray
+    cross_covariance: FloatArray
+    on_kink: tuple[str, ...] = ()
+    theta: FloatArray = field(default_factory=lambda: np.zeros(0))
+    theta_covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    solution: Solution | DerivedSolution | None = None
+    correlation: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    sizes: FittedSizes | None = None
+
+    @property
+    def errors(self) -> FloatArray:
+        """Parabolic errors, shape (P,)."""
+        return np.sqrt(np.diag(self.covariance))

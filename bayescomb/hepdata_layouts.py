@@ -18,6 +18,7 @@ from bayescomb.hepdata_tables import (
     LabelledError,
     Table,
     percent_or_number,
+    rounding,
     row_label,
     unique_labels,
 )
@@ -151,11 +152,14 @@ def _error(content: Mapping[str, Any], label: str, value: float | None, where: s
         msg = f"{where}: {reprlib.repr(content)} found, either 'symerror' or 'asymerror' is needed; correct the file"
         raise FileFormatError(msg)
     if "symerror" in content:
-        size = percent_or_number(_text(content["symerror"], where=where), value, where=where)
-        return LabelledError(label=label, up=size, down=0.0 - size, symmetric=True)
+        text = _text(content["symerror"], where=where)
+        size = percent_or_number(text, value, where=where)
+        return LabelledError(label=label, up=size, down=0.0 - size, symmetric=True, rounding=rounding(text, value))
     sides = mapping(content["asymerror"], where=where, needed=("plus", "minus"))
-    up, down = (percent_or_number(_text(sides[key], where=where), value, where=where) for key in ("plus", "minus"))
-    return LabelledError(label=label, up=up, down=down, symmetric=False)
+    texts = [_text(sides[key], where=where) for key in ("plus", "minus")]
+    up, down = (percent_or_number(text, value, where=where) for text in texts)
+    half = max(rounding(text, value) for text in texts)
+    return LabelledError(label=label, up=up, down=down, symmetric=False, rounding=half)
 
 
 def _table(where: str, name: str, description: str, axes: Sequence[Axis], columns: Sequence[Column]) -> Table:

@@ -15,7 +15,19 @@ from typing import Final
 from bayescomb.errors import InvalidNumberError
 from bayescomb.tables import NUMBER, number
 
-__all__ = ["NO_LABEL", "Axis", "Bin", "Cell", "Column", "LabelledError", "Table", "row_label", "unique_labels"]
+__all__ = [
+    "NO_LABEL",
+    "Axis",
+    "Bin",
+    "Cell",
+    "Column",
+    "LabelledError",
+    "Table",
+    "percent_or_number",
+    "rounding",
+    "row_label",
+    "unique_labels",
+]
 
 NO_LABEL: Final = "error"  # what the site calls an error without a label
 
@@ -64,6 +76,7 @@ class LabelledError:
         up: shift at +1 sigma, in the unit of the column.
         down: shift at -1 sigma, negative in the usual case.
         symmetric: it was stated as one number.
+        rounding: half a unit of the last digit that is stated, in the unit of the column.
 
     Examples:
         >>> from bayescomb.hepdata_tables import LabelledError
@@ -75,6 +88,7 @@ class LabelledError:
     up: float
     down: float
     symmetric: bool
+    rounding: float = 0.0
 
     @property
     def symmetrised(self) -> float:
@@ -161,9 +175,14 @@ class Table:
     columns: tuple[Column, ...]
 
     @property
+    def varying(self) -> tuple[Axis, ...]:
+        """The axes that tell rows apart; all of them where none does."""
+        return tuple(axis for axis in self.axes if len(set(axis.entries)) > 1) or self.axes
+
+    @property
     def rows(self) -> tuple[str, ...]:
-        """A label per row."""
-        entries = zip(*(axis.entries for axis in self.axes), strict=True)
+        """A label per row, of the axes that tell rows apart."""
+        entries = zip(*(axis.entries for axis in self.varying), strict=True)
         return tuple(", ".join(row_label(e) for e in row) for row in entries)
 
 
@@ -177,7 +196,7 @@ def row_label(entry: Bin | str) -> str:
     """
     if isinstance(entry, Bin):
         return entry.label
-    return f"{float(entry):.12g}" if NUMBER.fullmatch(entry) else " ".join(entry.split())
+    return f"{float(entry) + 0.0:.12g}" if NUMBER.fullmatch(entry) else " ".join(entry.split())
 
 
 def unique_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, int]]:
@@ -223,3 +242,18 @@ def percent_or_number(text: str, value: float | None, *, where: str) -> float:
         msg = f"{where}: {text!r} found, which is a part of a value that is no number; give it in the unit of the table"
         raise InvalidNumberError(msg)
     return part * value / 100
+
+
+def rounding(text: str, value: float | None = None) -> float:
+    """Half a unit of the last digit of a number, or of a percentage of a value.
+
+    Examples:
+        >>> from bayescomb.hepdata_tables import rounding
+        >>> rounding("0.12"), rounding("1.5e3"), rounding("5%", 20.0)
+        (0.005, 50.0, 0.1)
+    """
+    digits = text.strip().removesuffix("%").strip()
+    mantissa, _, exponent = digits.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    half = 0.5 * 10.0 ** (min(int(exponent or 0), 60) - decimals)
+    return half * abs(value or 0.0) / 100 if text.strip().endswith("%") else half

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bayescomb.errors import OutputError
 
-__all__ = ["written_into"]
+__all__ = ["replace_folder", "written_into"]
 
 
 @contextlib.contextmanager
@@ -83,3 +83,19 @@ def _move_in(new: Path, folder: Path, old: Path, *, last: str) -> None:
             elif not (new / name).exists():
                 (folder / name).unlink(missing_ok=True)
         raise
+
+
+def replace_folder(temporary: Path, target: Path) -> None:
+    """Put a new folder in the place of an old one, if there is one, which comes back if that fails."""
+    if not target.exists():
+        temporary.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".old"))
+    target.rename(old / target.name)
+    try:
+        temporary.rename(target)
+    except OSError:
+        (old / target.name).rename(target)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)

@@ -16,6 +16,7 @@ from bayescomb.errors import OutputError
 from bayescomb.export import comparison_data, impact_data, profile_data, scan_data
 from bayescomb.figures_sets import figure_note
 from bayescomb.figures_style import figure_style
+from bayescomb.folder_writer import replace_folder
 from bayescomb.profile import ProfileResult
 from bayescomb.progress import tracked
 from bayescomb.report_extraction_tables import extraction_tables
@@ -78,7 +79,7 @@ def report(
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
         _write(results, temporary, progress=progress)
         temporary.chmod(0o777 & ~umask())
-        _replace(temporary, target)
+        replace_folder(temporary, target)
     except OSError as error:
         msg = f"{directory}: the report cannot be written ({error.strerror or error}); choose a writable place with room"
         raise OutputError(msg) from error
@@ -122,22 +123,6 @@ def _ours(path: Path) -> bool:
     if path == Path(PAGE):
         return True
     return len(path.parts) == 2 and path.suffix in SUFFIXES.get(path.parts[0], set())
-
-
-def _replace(temporary: Path, target: Path) -> None:
-    """Put the new folder in the place of the old one, which comes back if that fails."""
-    if not target.exists():
-        temporary.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".old"))
-    target.rename(old / target.name)
-    try:
-        temporary.rename(target)
-    except OSError:
-        (old / target.name).rename(target)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(results: Results, folder: Path, *, progress: bool | None) -> None:

@@ -14,13 +14,14 @@ import xarray as xr
 
 from bayescomb.errors import OutputError, PosteriorError
 from bayescomb.inputs import Combination
-from bayescomb.serialise import combination_from_json, difference
+from bayescomb.serialise import SETTINGS, combination_from_json, difference
 
 __all__ = [
     "combination_of",
     "is_extended",
     "load_posterior",
     "require_same_model",
+    "require_same_settings",
     "save_posterior",
     "umask",
     "write_json",
@@ -148,3 +149,17 @@ def require_same_model(posterior: xr.DataTree, combination: Combination) -> Comb
         )
         raise PosteriorError(msg)
     return own
+
+
+def require_same_settings(posterior: xr.DataTree, combination: Combination) -> None:
+    """Posterior and profile stand side by side only if assumption set, treatment and the like are the same.
+
+    Raises:
+        PosteriorError: one of them is not.
+    """
+    own = combination_of(posterior)
+    for key in SETTINGS:
+        found, wanted = getattr(own, key), getattr(combination, key)
+        if found != wanted:
+            msg = f"the posterior has the {key} {found!r}, the profile {wanted!r}; make both with the same {key}"
+            raise PosteriorError(msg)

@@ -1,0 +1,136 @@
+"""Tables of the combined results: values with the parts of their errors, covariance, posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from bayescomb.comparison import INTERVAL
+from bayescomb.export_tables import ExportColumn, Part, Tables, numbers, result_parts
+from bayescomb.inputs import Combination
+
+__all__ = ["VALUE", "add_result_tables"]
+
+# Headings that whoever reads the tables again asks for.
+VALUE: Final = "value"
+TOTAL: Final = "total error"
+
+PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
+
+
+def add_result_tables(tables: Tables, combination: Combination, groups: Mapping[str, xr.Dataset]) -> None:
+    """Add the tables of all results.
+
+    Args:
+        tables: where they go.
+        combination: what was combined.
+        groups: of :func:`bayescomb.export_groups.export_groups`, with those of the posterior if there is one.
+    """
+    results = groups["results"]
+    parts = result_parts(combination, results)
+    extraction = combination.extraction_in_force
+    used = extraction.distributions if extraction is not None else {}
+    energies = tuple(sorted({1000 * p.energy_tev for p in combination.predictions if p.name in used}))
+    for part in parts:
+        at = part.energies or energies
+        _add_values(tables, combination, part, results.sel(parameter=list(part.parameters)), at)
+        _add_covariance(tables, part, results, at)
+    if len(results["parameter"]) > 1:
+        _add_correlation(tables, results, "Correlation of results", "Correlation of all results in the profile likelihood.")
+    if "unnormalised" in groups:
+        for part in result_parts(combination, groups["unnormalised"]):
+            own = groups["unnormalised"].sel(parameter=list(part.parameters))
+            _add_values(tables, combination, part, own, part.energies or energies, before=" before normalisation")
+    if "posterior" not in groups:
+        return
+    posterior = groups["posterior"]
+    for part in parts:
+        _add_posterior(tables, part, posterior.sel(parameter=list(part.parameters)), part.energies or energies)
+    if len(posterior["parameter"]) > 1:
+        text = "Correlation of all results in the posterior, from its draws."
+        _add_correlation(tables, posterior, "Posterior correlation of results", text)
+
+
+def _add_values(
+    tables: Tables,
+    combination: Combination,
+    part: Part,
+    results: xr.Dataset,
+    energies: tuple[float, ...],
+    *,
+    before: str = "",
+) -> None:
+    extracted = combination.extraction_in_force is not None
+    shown = {label: key for label, key in PARTS.items() if label != "theory" or extracted}
+    meaning = "'stat' from the statistical covariances, 'syst' from all nuisances"
+    meaning += ", 'theory' from the theory nuisances of the extraction" if extracted else ""
+    up, down, error = (numbers(results[key]) for key in ("up_error", "down_error", "error"))
+    columns = [
+        ExportColumn(
+            name=VALUE,
+            unit=part.unit,
+            values=numbers(results["value"]),
+            errors={label: numbers(results[key]) for label, key in shown.items()},
+            qualifiers=part.qualifiers,
+        ),
+        ExportColumn(name=TOTAL, unit=part.unit, values=error, qualifiers=part.qualifiers),
+    ]
+    text = (
+        f"Maximum-likelihood values{before} of {', '.join(part.parameters)}, correlation coefficients at nominal. Errors: "
+        f"{meaning}; they add in quadrature to the total error, which is from the second derivatives of chi2."
+    )
+    if up != error or down != [-e if e is not None else None for e in error]:
+        for name, values in (("upward error", up), ("downward error", down)):
+            heading = f"{name} (Delta chi2 = 1)"
+            columns.append(ExportColumn(name=heading, unit=part.unit, values=values, qualifiers=part.qualifiers))
+        text += " Upward and downward errors are where chi2 has grown by 1."
+    if extracted and part.edges is not None:
+        text += " The cross sections are those of the fit with the prediction of the extraction."
+    tables.add(f"{part.name}{before}", text, [part.labels()], [*columns, *part.names], energies=energies)
+
+
+def _add_covariance(tables: Tables, part: Part, results: xr.Dataset, energies: tuple[float, ...]) -> None:
+    names = list(part.parameters)
+    values = numbers(results["covariance"].sel(parameter=names, parameter_b=names))
+    unit = f"{part.unit}^2" if part.unit else ""
+    column = ExportColumn(name="covariance", unit=unit, values=values, qualifiers=part.qualifiers)
+    text = f"Total covariance of {', '.join(names)} in the profile likelihood, all entries of the matrix."
+    tables.add(f"Covariance of {_inside(part.name)}", text, part.pairs(), [column], energies=energies)
+
+
+def _add_correlation(tables: Tables, results: xr.Dataset, name: str, text: str) -> None:
+    names = [str(p) for p in results["parameter"].to_numpy()]
+    part = Part(name=name, parameters=tuple(names), unit="")
+    tables.add(name, text, part.pairs(), [ExportColumn(name="correlation", values=numbers(results["correlation"]))])
+
+
+def _add_posterior(tables: Tables, part: Part, posterior: xr.Dataset, energies: tuple[float, ...]) -> None:
+    percent = f"{100 * INTERVAL:g} % highest-density interval"
+    columns = {
+        "posterior mean": posterior["mean"],
+        "posterior standard deviation": posterior["sd"],
+        "posterior median": posterior["median"],
+        f"{percent}, lower end": posterior["hdi_low"],
+        f"{percent}, upper end": posterior["hdi_high"],
+    }
+    for probability in posterior["probability"].to_numpy():
+        columns[f"posterior quantile {probability:g}"] = posterior["quantile"].sel(probability=probability)
+    columns["Monte Carlo error of the mean"] = posterior["mcse_mean"]
+    shown = [ExportColumn(name=n, unit=part.unit, values=numbers(v), qualifiers=part.qualifiers) for n, v in columns.items()]
+    if "coefficient_share" in posterior and np.isfinite(posterior["coefficient_share"]).any():
+        name = "share of the variance from not knowing the coefficients"
+        shown.append(ExportColumn(name=name, values=numbers(posterior["coefficient_share"])))
+    text = (
+        f"Posterior of {', '.join(part.parameters)}, the correlation coefficients sampled over their priors. The interval "
+        f"is the {percent}; quantiles are named by their probability."
+    )
+    name = f"Posterior of {_inside(part.name)}"
+    tables.add(name, text, [part.labels()], [*shown, *part.names], energies=energies)
+
+
+def _inside(name: str) -> str:
+    """A name in the middle of a sentence."""
+    return name[:1].lower() + name[1:]

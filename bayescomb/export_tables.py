@@ -1,0 +1,204 @@
+"""Exported groups as tables of columns, the form in which a submission to HEPData states them.
+
+A table says in its description, and every column in its qualifiers, under which assumptions the numbers stand and whether
+they rest on published inputs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from bayescomb.inputs import Combination
+
+__all__ = ["ABSENT", "Cell", "ExportColumn", "ExportTable", "Part", "Tables", "numbers", "result_parts", "texts"]
+
+# What the site takes where there is no number.
+ABSENT: Final = "-"
+NAME_LENGTH: Final = 64
+
+Cell = float | str | tuple[float, float] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportColumn:
+    """A column.
+
+    Attributes:
+        name, unit: its heading.
+        values: numbers, texts, pairs of bin edges; ``None`` where there is nothing.
+        errors: label -> symmetric errors, which add in quadrature.
+        qualifiers: (name, value, unit) besides those that every column has.
+    """
+
+    name: str
+    values: Sequence[Cell]
+    unit: str = ""
+    errors: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    qualifiers: Sequence[tuple[str, float | str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportTable:
+    """A table.
+
+    Attributes:
+        name: at most 64 characters, unique, safe as a file name.
+        description: what it holds, what that rests on.
+        rows: columns that name the rows.
+        columns: the numbers.
+        keywords: kind -> values, as the site knows them.
+    """
+
+    name: str
+    description: str
+    rows: Sequence[ExportColumn]
+    columns: Sequence[ExportColumn]
+    keywords: Mapping[str, Sequence[str | float]] = field(default_factory=dict)
+
+
+class Tables:
+    """Tables in the making, whose names are made unique."""
+
+    def __init__(self, *, note: str, keywords: Mapping[str, Sequence[str | float]]) -> None:
+        self.tables: list[ExportTable] = []
+        self._note = note
+        self._keywords = keywords
+
+    def add(
+        self,
+        name: str,
+        description: str,
+        rows: Iterable[ExportColumn],
+        columns: Iterable[ExportColumn],
+        *,
+        energies: Sequence[float] = (),
+    ) -> None:
+        """Add a table; its description ends with what every output says, columns without any entry are left out.
+
+        Args:
+            name: what it shows.
+            description: one or more sentences.
+            rows: columns that name the rows.
+            columns: the numbers.
+            energies: collider energies in GeV that it belongs to.
+        """
+        keywords = dict(self._keywords) | ({"cmenergies": list(energies)} if energies else {})
+        table = ExportTable(
+            name=self._unique(name),
+            description=f"{description}\n{self._note}",
+            rows=list(rows),
+            columns=[c for c in columns if any(value is not None for value in c.values)],
+            keywords=keywords,
+        )
+        self.tables.append(table)
+
+    def _unique(self, name: str) -> str:
+        """The name in letters that every file system takes, with a number if it is taken."""
+        plain = re.sub(r"[^A-Za-z0-9 -]+", "_", name).strip(" _")[: NAME_LENGTH - 4].strip() or "Table"
+        used = {table.name.lower() for table in self.tables}
+        found, i = plain, 1
+        while found.lower() in used:
+            i += 1
+            found = f"{plain} {i}"
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Results that stand in one table, because they have one unit and, if they are binned, one binned variable.
+
+    Attributes:
+        name: of the table.
+        parameters: names of the results.
+        unit: of all of them.
+        edges: lower and upper edge of each bin, shape (n, 2); ``None`` if they are not bins.
+        variable: what is binned.
+        energies: collider energies of the prediction in GeV.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    unit: str
+    edges: np.ndarray | None = None
+    variable: str = ""
+    energies: tuple[float, ...] = ()
+
+    def labels(self, suffix: str = "") -> ExportColumn:
+        """Names or bins of the rows."""
+        if self.edges is None:
+            return ExportColumn(name=f"result{suffix}", values=self.parameters)
+        edges = [(float(low), float(high)) for low, high in self.edges]
+        return ExportColumn(name=f"{self.variable or 'bin'}{suffix}", values=edges)
+
+    def pairs(self) -> list[ExportColumn]:
+        """Names or bins of the rows and columns of a matrix, one row of the table per entry."""
+        first, second = self.labels(" (row)"), self.labels(" (column)")
+        n = len(self.parameters)
+        return [
+            ExportColumn(name=first.name, values=[v for v in first.values for _ in range(n)]),
+            ExportColumn(name=second.name, values=list(second.values) * n),
+        ]
+
+    @property
+    def names(self) -> list[ExportColumn]:
+        """The names of the results, where the rows are bins."""
+        return [] if self.edges is None else [ExportColumn(name="observable", values=self.parameters)]
+
+    @property
+    def qualifiers(self) -> list[tuple[str, float | str, str]]:
+        """The collider energy."""
+        return [("SQRT(S)", energy, "GeV") for energy in self.energies]
+
+
+def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, ...]:
+    """The results, divided into what one table can hold; what is extracted comes first.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.export_groups import export_groups
+        >>> from bayescomb.export_tables import result_parts
+        >>> combination = bc.load("models/ttj_rho")
+        >>> results = export_groups(bc.profile(combination), bc.impacts(combination))["results"]
+        >>> [(part.name, len(part.parameters), part.unit) for part in result_parts(combination, results)]
+        [('Extracted results', 1, 'GeV'), ('Combined 8 TeV', 8, 'events'), ('Combined 13 TeV', 4, 'pb')]
+    """
+    observables = {o.name for o in combination.observables}
+    predictions = {p.name: p for p in combination.predictions}
+    members: dict[tuple[str, str], list[str]] = {}
+    for name in (str(p) for p in results["parameter"].to_numpy()):
+        at = results.sel(parameter=name)
+        distribution = str(at["distribution"].item())
+        title = f"Combined {distribution or 'results'}" if name in observables else "Extracted results"
+        members.setdefault((title, str(at["unit"].item())), []).append(name)
+    parts = []
+    for (title, unit), names in members.items():
+        own = results.sel(parameter=names)
+        prediction = predictions.get(str(own["distribution"].to_numpy()[0]))
+        edges = np.column_stack([own["bin_low"].to_numpy(), own["bin_high"].to_numpy()]) if prediction else None
+        parts.append(
+            Part(
+                name=title,
+                parameters=tuple(names),
+                unit=unit,
+                edges=edges,
+                variable=prediction.variable if prediction else "",
+                energies=(1000 * prediction.energy_tev,) if prediction else (),
+            )
+        )
+    return tuple(parts)
+
+
+def numbers(values: xr.DataArray | np.ndarray) -> list[float | None]:
+    """Python numbers in full precision, ``None`` for NaN."""
+    return [float(v) if np.isfinite(v) else None for v in np.asarray(values, dtype=float).ravel()]
+
+
+def texts(values: xr.DataArray) -> list[Any]:
+    """Texts, ``None`` for empty ones."""
+    return [str(v) or None for v in values.to_numpy()]

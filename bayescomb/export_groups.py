@@ -186,7 +186,7 @@ def _estimates(fit: ProfileResult) -> xr.Dataset:
 
 
 def _nuisances(fit: ProfileResult) -> xr.Dataset:
-    """Pulls and constraints in prior widths, where there is a posterior; of free nuisances value and error, in their unit."""
+    """Pulls and constraints in prior widths, NaN without a posterior; of free nuisances value and error in their unit."""
     combination = fit.combination
     compiled = theory(combination)
     sources = {n.name: n.source for n in combination.nuisances} | (compiled.sources if compiled is not None else {})

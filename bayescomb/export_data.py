@@ -20,6 +20,13 @@ def plain_data(header: Mapping[str, Any], groups: Mapping[str, xr.Dataset], mode
         groups: name -> labelled arrays.
         model: the combination as JSON text, see :func:`bayescomb.serialise.combination_to_json`; its inputs stand under
             ``inputs``, from which the combination can be read again.
+
+    Examples:
+        >>> import xarray as xr
+        >>> from bayescomb.export_data import plain_data
+        >>> group = xr.Dataset({"value": ("parameter", [1.5])}, {"parameter": ["x"]})
+        >>> plain_data({"quotable": True}, {"results": group}, '{"name": "example"}')
+        {'quotable': True, 'results': {'x': {'value': 1.5}}, 'inputs': {'name': 'example'}}
     """
     return {**header, **{name: group_data(group) for name, group in groups.items()}, "inputs": json.loads(model)}
 

@@ -137,7 +137,7 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     """Values with the parts of their errors; bins are those of the predictions."""
     combination = fit.combination
     names = _names(combination)
-    titles = {o.name: o.title for o in combination.results}
+    quantities = {o.name: o for o in combination.results}
     extraction = combination.extraction_in_force
     in_force = extraction.distributions if extraction is not None else {}
     bins = {
@@ -159,7 +159,8 @@ def _results(fit: ProfileResult) -> xr.Dataset:
             "parameter": names,
             "parameter_b": names,
             "unit": ("parameter", [str(u) for u in fit.values["unit"].sel(parameter=names).to_numpy()]),
-            "title": ("parameter", [titles[name] for name in names]),
+            "title": ("parameter", [quantities[name].title for name in names]),
+            "spectator": ("parameter", [int(quantities[name].spectator) for name in names]),
             "distribution": ("parameter", [bins.get(name, none)[0] for name in names]),
             "bin_low": ("parameter", [bins.get(name, none)[1] for name in names]),
             "bin_high": ("parameter", [bins.get(name, none)[2] for name in names]),

@@ -132,9 +132,8 @@ def _moments(data: xr.Dataset, variable: str, dim: str) -> dict[str, tuple[float
     """Label -> mean and standard deviation over all draws."""
     if variable not in data:
         return {}
-    values = data[variable].transpose("chain", "draw", dim)
-    flat = values.to_numpy().reshape(-1, values.sizes[dim])
-    return {str(name): _mean_sd(flat[:, i]) for i, name in enumerate(values[dim].to_numpy())}
+    values = data[variable].transpose(dim, "chain", "draw")
+    return {str(name): _mean_sd(own) for name, own in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)}
 
 
 def _mean_sd(values: NDArray[np.float64]) -> tuple[float, float]:

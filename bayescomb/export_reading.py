@@ -27,6 +27,15 @@ def exported_data(path: Path) -> dict[str, Any] | None:
 
     Args:
         path: a folder, an archive, or a ``combination.json``.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from bayescomb.export_reading import exported_data
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "combination.json").write_text('{"format": "bayescomb result", "files": []}')
+        ...     exported_data(Path(folder)), exported_data(Path(folder, "elsewhere"))
+        ({'format': 'bayescomb result', 'files': []}, None)
     """
     try:
         text = _data_text(path)
@@ -51,8 +60,12 @@ def _data_text(path: Path) -> bytes | None:
     if not tarfile.is_tarfile(path):
         return None
     with tarfile.open(path) as packed:
+        size = 0
         for member in packed:
-            if member.name == DATA and member.isfile() and member.size <= MAX_BYTES:
+            size += member.size
+            if size > MAX_BYTES:
+                return None
+            if member.name == DATA and member.isfile():
                 stream = packed.extractfile(member)
                 return None if stream is None else stream.read()
     return None

@@ -82,6 +82,8 @@ def _add_values(
         f"Maximum-likelihood values{before} of {', '.join(part.parameters)}, correlation coefficients at nominal. Errors: "
         f"{meaning}; they add in quadrature to the total error, which is from the second derivatives of chi2."
     )
+    alone = [str(name) for name in results["parameter"].to_numpy()[results["spectator"].to_numpy() == 1]]
+    text += f" Spectators, measured by one input and by nothing else: {', '.join(alone)}." if alone else ""
     if up != error or down != [-e if e is not None else None for e in error]:
         for name, values in (("upward error", up), ("downward error", down)):
             heading = f"{name} (Delta chi2 = 1)"

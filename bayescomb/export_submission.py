@@ -62,6 +62,20 @@ def write_submission(
     Raises:
         OptionError: a keyword is of a kind that the site does not know.
         OutputError: hepdata_lib is not installed.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from bayescomb.export_submission import validate, write_submission
+        >>> from bayescomb.export_tables import ExportColumn, ExportTable
+        >>> mass = ExportColumn(name="value", unit="GeV", values=[172.5], errors={"stat": [0.1], "syst": [0.3]})
+        >>> rows = [ExportColumn(name="result", values=["m_t"])]
+        >>> table = ExportTable(name="Masses", description="One mass.", rows=rows, columns=[mass])
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     write_submission(Path(name), [table], comment="An example.", qualifiers=[], resources={})
+        ...     validate(Path(name))
+        ...     sorted(path.name for path in Path(name).iterdir())
+        ['masses.yaml', 'submission.yaml']
     """
     lib = hepdata_lib()
     submission = lib.Submission()

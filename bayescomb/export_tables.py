@@ -21,6 +21,8 @@ __all__ = ["ABSENT", "Cell", "ExportColumn", "ExportTable", "Part", "Tables", "n
 # What the site takes where there is no number.
 ABSENT: Final = "-"
 NAME_LENGTH: Final = 64
+# The site takes files of up to 10 MB, which a table of pairs of several hundred things exceeds.
+MAX_ROWS: Final = 80_000
 
 Cell = float | str | tuple[float, float] | None
 
@@ -63,10 +65,24 @@ class ExportTable:
 
 
 class Tables:
-    """Tables in the making, whose names are made unique."""
+    r"""Tables in the making, whose names are made unique.
+
+    Attributes:
+        tables: those that were added.
+        left_out: names of those that are too long for the site.
+
+    Examples:
+        >>> from bayescomb.export_tables import ExportColumn, Tables
+        >>> tables = Tables(note="Nothing is assumed.", keywords={})
+        >>> for _ in range(2):
+        ...     tables.add("A/B", "One.", [ExportColumn(name="x", values=["a"])], [ExportColumn(name="y", values=[1.0])])
+        >>> [table.name for table in tables.tables], tables.tables[0].description
+        (['A_B', 'A_B 2'], 'One.\nNothing is assumed.')
+    """
 
     def __init__(self, *, note: str, keywords: Mapping[str, Sequence[str | float]]) -> None:
         self.tables: list[ExportTable] = []
+        self.left_out: list[str] = []
         self._note = note
         self._keywords = keywords
 
@@ -81,6 +97,8 @@ class Tables:
     ) -> None:
         """Add a table; its description ends with what every output says, columns without any entry are left out.
 
+        A table that is too long for the site is left out.
+
         Args:
             name: what it shows.
             description: one or more sentences.
@@ -88,11 +106,15 @@ class Tables:
             columns: the numbers.
             energies: collider energies in GeV that it belongs to.
         """
+        rows = list(rows)
+        if len(rows[0].values) > MAX_ROWS:
+            self.left_out.append(name)
+            return
         keywords = dict(self._keywords) | ({"cmenergies": list(energies)} if energies else {})
         table = ExportTable(
             name=self._unique(name),
             description=f"{description}\n{self._note}",
-            rows=list(rows),
+            rows=rows,
             columns=[c for c in columns if any(value is not None for value in c.values)],
             keywords=keywords,
         )

@@ -104,7 +104,7 @@ def export_hepdata(
         write_submission(
             folder,
             tables.tables,
-            comment=_comment(combination, header),
+            comment=_comment(combination, header, tables.left_out),
             qualifiers=_qualifiers(combination, header),
             resources=RESOURCES,
         )
@@ -190,7 +190,7 @@ def _qualifiers(combination: Combination, header: Mapping[str, Any]) -> list[tup
     return [(name, value, "") for name, value in found.items() if value]
 
 
-def _comment(combination: Combination, header: Mapping[str, Any]) -> str:
+def _comment(combination: Combination, header: Mapping[str, Any], left_out: Sequence[str]) -> str:
     """Abstract of the submission."""
     goodness, run = header["goodness_of_fit"], header.get("posterior_run")
     lines = [
@@ -203,4 +203,6 @@ def _comment(combination: Combination, header: Mapping[str, Any]) -> str:
         lines.append(f"chi2 = {goodness['chi2']:.3f} for {goodness['ndf']} degrees of freedom{probability}.")
     if run is not None:
         lines.append(f"Posterior with seed {run.get('seed')}: {run['verdict']}; its interval is the {run['interval']}.")
+    if left_out:
+        lines.append(f"Too long for a table, in {DATA} and {TREE} only: {', '.join(left_out)}.")
     return "\n".join(lines)

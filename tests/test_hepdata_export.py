@@ -389,12 +389,9 @@ def test_command_takes_a_posterior(run1_posterior, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extraction", ["normalised", "scales_correlated"])
-def test_posterior_of_an_extraction(ttj, tmp_path, extraction):
-    combination = ttj.with_extraction(extraction)
-    posterior = bc.sample(combination, seed=3, draws=700, tune=500, chains=4, progress=False)
-    fit = bc.profile(combination)
-    submission = Submission(bc.export_hepdata(fit, tmp_path / "export", posterior=posterior))
+def test_posterior_of_an_extraction(ttj, tmp_path):
+    posterior = bc.sample(ttj, seed=3, draws=700, tune=500, chains=4, progress=False)
+    submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=posterior))
     assert accepted(directory=submission.folder) == []
     draws = posterior["posterior"]
     assert submission.values("Posterior of extracted results", "posterior mean")[0] == draws["m_t"].mean().item()
@@ -403,6 +400,32 @@ def test_posterior_of_an_extraction(ttj, tmp_path, extraction):
     theory = dict(zip(submission.rows("Nuisances"), submission.values("Nuisances", "posterior mean"), strict=True))
     first = str(draws["theory_nuisance"].values[0])
     assert theory[first] == pytest.approx(draws["theory_pull"].sel(theory_nuisance=first).mean().item(), rel=1e-9)
-    coefficients = submission.rows("Correlation coefficients")
-    assert ("scale_correlation" in coefficients) == (extraction == "scales_correlated")
     assert "-" not in submission.values("Correlation coefficients", "posterior mean")
+
+
+@pytest.mark.slow
+def test_sampled_correlation_of_scales_is_a_coefficient_like_the_others(tmp_path):
+    from test_extraction_posterior import CASES, two_experiments, uncertain
+
+    combination = two_experiments(CASES["two masses, correlated scales"], coefficients=uncertain())
+    posterior = bc.sample(combination, seed=3, draws=2000, tune=1000, chains=4, progress=False)
+    submission = Submission(bc.export_hepdata(bc.profile(combination), tmp_path / "export", posterior=posterior))
+    assert accepted(directory=submission.folder) == []
+    table = "Correlation coefficients"
+    assert submission.rows(table) == ["r", "scale_correlation"]
+    assert submission.values(table, "nominal") == [0.3, 0.5]
+    draws = posterior["posterior"]["scale_correlation"].values
+    assert submission.values(table, "posterior mean")[1] == draws.mean()
+    assert submission.rows("Extracted results")[:3] == ["m_a", "m_b", "m_a - m_b"]
+    assert submission.rows("Extracted results 2") == list(combination.extraction_in_force.scale_parameters)
+
+
+def test_table_that_is_too_long_for_the_site_is_left_to_json_and_netcdf(run1, tmp_path, monkeypatch):
+    monkeypatch.setattr("bayescomb.export_tables.MAX_ROWS", 1000)
+    submission = Submission(bc.export_hepdata(bc.profile(run1), tmp_path / "export"))
+    assert accepted(directory=submission.folder) == []
+    assert "Prior correlations" not in submission.tables
+    assert (
+        "Too long for a table, in combination.json and combination.nc only: Prior correlations" in submission.head["comment"]
+    )
+    assert len(json.loads((tmp_path / "export" / "combination.json").read_text())["prior_correlations"]) > 1000

@@ -21,6 +21,7 @@ from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
+from bayescomb.size_results import SizeResult
 from bayescomb.theory import theory
 
 __all__ = ["export_groups", "export_header", "finite"]
@@ -34,6 +35,8 @@ ERRORS: Final = {
     "systematic_error": "systematic_errors",
     "theory_error": "theory_errors",
 }
+# With sources of uncertain size: mean of the likelihood ratio, and where -2 log L has grown by that much.
+CORRECTED: Final = {"bartlett": "bartlett", "corrected_up_error": "up", "corrected_down_error": "down"}
 
 
 def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
@@ -67,6 +70,7 @@ def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
             "ndf": fit.ndf,
             "p_value": fit.p_value,
             "own_chi2": finite(fit.own_chi2),
+            "corrected_chi2": None if fit.sizes is None else finite(fit.sizes.chi2),
         },
         "repairs": [
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
@@ -102,9 +106,9 @@ def export_groups(fit: ProfileResult, impacts: ImpactResult) -> dict[str, xr.Dat
 
     Returns:
         ``results`` (dim ``parameter``; value, parts of the error, covariance, correlation, edges of the bin), the same
-        ``unnormalised`` where something was normalised, ``estimates`` (what was combined, and its weights), ``nuisances``,
-        ``impacts``, ``impact_groups``, ``impact_parts``, ``coefficients`` and ``prior_correlations``; empty ones are left
-        out.
+        ``unnormalised`` where something was normalised, ``sizes`` where some are uncertain, ``estimates`` (what was
+        combined, and its weights), ``nuisances``, ``impacts``, ``impact_groups``, ``impact_parts``, ``coefficients`` and
+        ``prior_correlations``; empty ones are left out.
 
     Examples:
         >>> import bayescomb as bc
@@ -119,6 +123,8 @@ def export_groups(fit: ProfileResult, impacts: ImpactResult) -> dict[str, xr.Dat
     groups = {"results": _results(fit)}
     if fit.unnormalised is not None:
         groups["unnormalised"] = _results(fit.unnormalised)
+    if fit.sizes is not None:
+        groups["sizes"] = _sizes(combination, fit.sizes)
     groups |= {
         "estimates": _estimates(fit),
         "nuisances": _nuisances(fit),
@@ -150,6 +156,9 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
     width = np.sqrt(np.diag(covariance))
     columns = {key: getattr(fit, attribute).sel(parameter=names).to_numpy() for key, attribute in ERRORS.items()}
+    if fit.sizes is not None:
+        at = fit.sizes.intervals.sel(parameter=names)
+        columns |= {key: at[of].to_numpy() for key, of in CORRECTED.items()}
     square = ("parameter", "parameter_b")
     return xr.Dataset(
         {"value": ("parameter", fit.values.sel(parameter=names).to_numpy())}
@@ -166,6 +175,12 @@ def _results(fit: ProfileResult) -> xr.Dataset:
             "bin_high": ("parameter", [bins.get(name, none)[2] for name in names]),
         },
     )
+
+
+def _sizes(combination: Combination, found: SizeResult) -> xr.Dataset:
+    """Fitted true over quoted standard deviation of the sources of uncertain size."""
+    kinds = [combination.errors_on_errors[str(source)].kind for source in found.sizes["source"].to_numpy()]
+    return found.sizes.assign_coords(kind=("uncertain_size", kinds))
 
 
 def _estimates(fit: ProfileResult) -> xr.Dataset:

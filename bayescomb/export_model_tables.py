@@ -31,6 +31,8 @@ def add_model_tables(
     units = {o.name: str(u) for o, u in zip(combination.results, groups["results"]["unit"].to_numpy(), strict=True)}
     if "nuisances" in groups:
         _add_nuisances(tables, groups["nuisances"], groups.get("posterior_nuisances"))
+    if "sizes" in groups:
+        _add_sizes(tables, groups["sizes"], groups.get("posterior_sizes"))
     _add_impacts(tables, header, groups, units)
     if "coefficients" in groups:
         _add_coefficients(tables, groups["coefficients"], groups.get("posterior_coefficients"))
@@ -76,6 +78,25 @@ def _add_nuisances(tables: Tables, nuisances: xr.Dataset, posterior: xr.Dataset 
         )
         text += " Posterior: mean and standard deviation, the correlation coefficients sampled." if posterior else ""
         tables.add(title, text, [ExportColumn(name="nuisance", values=names)], columns)
+
+
+def _add_sizes(tables: Tables, sizes: xr.Dataset, posterior: xr.Dataset | None) -> None:
+    names = [str(n) for n in sizes["uncertain_size"].to_numpy()]
+    size, error = numbers(sizes["size"]), numbers(sizes["size_error"])
+    columns = [
+        ExportColumn(name="relative uncertainty of the size", values=numbers(sizes["relative"])),
+        ExportColumn(name="kind", values=texts(sizes["kind"])),
+        ExportColumn(name="fitted size", values=size, errors={"error": error}),
+        ExportColumn(name="error of the size", values=error),
+    ]
+    for key, title in (("low", "quantile 0.16"), ("median", "median"), ("high", "quantile 0.84")):
+        columns.append(ExportColumn(name=f"posterior {title}", values=_matched(posterior, "uncertain_size", names, key)))
+    columns.append(ExportColumn(name="source", values=texts(sizes["source"])))
+    text = (
+        "Sources whose quoted size is uncertain (errors on errors): fitted true over quoted standard deviation, of a common "
+        "factor for the whole source or of independent ones."
+    )
+    tables.add("Uncertain sizes", text, [ExportColumn(name="size", values=names)], columns)
 
 
 def _add_impacts(
@@ -138,11 +159,14 @@ def _add_prior_correlations(tables: Tables, pairs: xr.Dataset) -> None:
 
 def _add_goodness(tables: Tables, goodness: Mapping[str, float | None]) -> None:
     names = {"chi2": "chi2", "ndf": "degrees of freedom", "p_value": "p-value", "own_chi2": "chi2 of the inputs' own pulls"}
-    values = [goodness[key] for key in names]
     text = (
         "Minimum of chi2 less what the inputs' own pulls cost before combining, degrees of freedom and p-value; a dash "
         "where there is nothing to test."
     )
+    if goodness["corrected_chi2"] is not None:
+        names["corrected_chi2"] = "corrected chi2"
+        text += " Sizes of sources are uncertain: the p-value is that of the corrected chi2, -2 log L over its mean per ndf."
+    values = [goodness[key] for key in names]
     column = ExportColumn(name="value", values=values)
     tables.add("Goodness of fit", text, [ExportColumn(name="quantity", values=list(names.values()))], [column])
 

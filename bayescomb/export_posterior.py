@@ -15,6 +15,7 @@ from bayescomb.errors import PosteriorError
 from bayescomb.export_groups import finite
 from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.profile import ProfileResult
+from bayescomb.size_results import size_quantiles
 from bayescomb.storage import is_extended, require_same_settings
 
 __all__ = ["QUANTILES", "converged", "posterior_groups", "posterior_header"]
@@ -69,7 +70,8 @@ def posterior_groups(posterior: xr.DataTree, fit: ProfileResult, judged: Verdict
     Returns:
         ``posterior`` (dim ``parameter``: mean, sd, median, highest-density interval, ``quantile`` over ``probability``,
         correlation, Monte Carlo errors, in the units of the results), ``posterior_coefficients`` and
-        ``posterior_nuisances`` (mean and sd; nuisances in prior widths).
+        ``posterior_nuisances`` (mean and sd; nuisances in prior widths), ``posterior_sizes`` (quantiles of true over quoted
+        standard deviation, where sizes are uncertain).
 
     Raises:
         PosteriorError: posterior and profile do not belong together.
@@ -95,6 +97,7 @@ def posterior_groups(posterior: xr.DataTree, fit: ProfileResult, judged: Verdict
     groups = {
         "posterior": result,
         "posterior_coefficients": _coefficients(posterior, draws),
+        "posterior_sizes": _sizes(draws),
         "posterior_nuisances": _nuisances(draws, [str(p) for p in fit.values["parameter"].to_numpy() if p not in names]),
     }
     return {name: group for name, group in groups.items() if all(group.sizes.values())}
@@ -119,6 +122,14 @@ def _coefficients(posterior: xr.DataTree, draws: xr.Dataset) -> xr.Dataset:
             values = [moments.get(name, (np.nan, np.nan))[i] for name in names]
             columns[f"{key}_{moment}"] = ("coefficient", values)
     return xr.Dataset(columns, {"coefficient": names})
+
+
+def _sizes(draws: xr.Dataset) -> xr.Dataset:
+    found = size_quantiles(draws)
+    columns = {
+        key: ("uncertain_size", [row[i] for row in found.values()]) for i, key in enumerate(("low", "median", "high"))
+    }
+    return xr.Dataset(columns, {"uncertain_size": list(found)})
 
 
 def _nuisances(draws: xr.Dataset, free: list[str]) -> xr.Dataset:

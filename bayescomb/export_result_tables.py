@@ -89,6 +89,15 @@ def _add_values(
             heading = f"{name} (Delta chi2 = 1)"
             columns.append(ExportColumn(name=heading, unit=part.unit, values=values, qualifiers=part.qualifiers))
         text += " Upward and downward errors are where chi2 has grown by 1."
+    if "bartlett" in results:
+        for direction, key in (("upward", "corrected_up_error"), ("downward", "corrected_down_error")):
+            name, values = f"{direction} error, corrected", numbers(results[key])
+            columns.append(ExportColumn(name=name, unit=part.unit, values=values, qualifiers=part.qualifiers))
+        columns.append(ExportColumn(name="Bartlett factor", values=numbers(results["bartlett"])))
+        text += (
+            " Sizes of sources are uncertain: chi2 is -2 log L of the gamma variance model, 'syst' includes what not "
+            "knowing the sizes adds, and the corrected errors are where it has grown by the Bartlett factor."
+        )
     if extracted and part.edges is not None:
         text += " The cross sections are those of the fit with the prediction of the extraction."
     tables.add(f"{part.name}{before}", text, [part.labels()], [*columns, *part.names], energies=energies)

@@ -183,6 +183,7 @@ def _qualifiers(combination: Combination, header: Mapping[str, Any]) -> list[tup
         "assumption set": header["assumptions"],
         "treatment of the sources": f"{header['treatment']}{repair}",
         "form of chi2": header["chi2_form"],
+        "errors on errors": ", ".join(f"{n} {e['relative']:g} ({e['kind']})" for n, e in header["errors_on_errors"].items()),
         "extraction": header["extraction"] or "",
         "origin of the inputs": _origin(header),
         "for quoting": "" if header["quotable"] else "NO, leading-order predictions",

@@ -388,6 +388,25 @@ def test_command_takes_a_posterior(run1_posterior, tmp_path):
     assert accepted(archive=tmp_path / "export.zip") == []
 
 
+def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
+    combination = run1.with_errors_on_errors({"LHCbJES": 0.5, "method": bc.ErrorOnError(relative=0.3, kind="independent")})
+    fit = bc.profile(combination)
+    submission = Submission(bc.export_hepdata(fit, tmp_path / "export"))
+    assert accepted(directory=submission.folder) == []
+    table = "Uncertain sizes"
+    assert submission.rows(table) == fit.sizes.sizes["uncertain_size"].values.tolist()
+    assert submission.values(table, "fitted size") == fit.sizes.sizes["size"].values.tolist()
+    assert set(submission.values(table, "kind")) == {"common", "independent"}
+    up = submission.values("Combined results", "upward error, corrected")
+    assert up == [fit.sizes.intervals["up"].item()]
+    assert submission.values("Goodness of fit", "value") == [fit.chi2, fit.ndf, fit.p_value, 0.0, fit.sizes.chi2]
+    said = {q["name"]: q["value"] for q in submission.columns("Nuisances")["pull"]["qualifiers"]}
+    assert said["errors on errors"] == "LHCbJES 0.5 (common), method 0.3 (independent)"
+    assert "gamma variance model" in submission.documents["Combined results"]["description"]
+    assert "size of LHCbJES" in submission.rows("Impacts of sources")
+    assert bc.load(submission.folder).errors_on_errors == combination.errors_on_errors
+
+
 @pytest.mark.slow
 def test_posterior_of_an_extraction(ttj, tmp_path):
     posterior = bc.sample(ttj, seed=3, draws=700, tune=500, chains=4, progress=False)

@@ -1,5 +1,7 @@
 """An export read again: as the combination that it was made from, and its tables as one measurement."""
 
+import tarfile
+
 import numpy as np
 import pytest
 from exported import Submission
@@ -40,33 +42,50 @@ def test_combination_is_the_original_with_its_settings_and_gives_the_same_number
     np.testing.assert_array_equal(bc.impacts(again).sources.values, bc.impacts(combination).sources.values)
 
 
-def test_result_tables_hold_all_of_the_covariance(case, tmp_path):
-    """Whoever has nothing but the tables has values, errors and correlation, within rounding of the multiplication."""
-    import tarfile
-
-    combination, fit, archive = case
-    with tarfile.open(archive) as packed:
-        packed.extractall(tmp_path, filter="data")
-    submission = Submission(tmp_path)
-    names = [o.name for o in combination.results]
+def as_one_measurement(submission, names):
+    """What anybody makes of the result tables: values and errors by name, and the correlation of all, as a measurement."""
     values, errors = {}, {}
     for table in submission.tables:
         if not table.startswith(("Extracted results", "Combined ")):
             continue
-        columns = submission.columns(table)
-        labels = submission.values(table, "observable") if "observable" in columns else submission.rows(table)
+        labels = submission.rows(table)
+        if "observable" in submission.columns(table):  # the rows are bins
+            labels = submission.values(table, "observable")
         values |= dict(zip(labels, submission.values(table, "value"), strict=True))
         errors |= dict(zip(labels, submission.values(table, "total error"), strict=True))
         parts = [submission.errors(table, "value", label) for label in ("stat", "syst", "theory")]
         squares = np.sum(np.array([[e or 0.0 for e in part] for part in parts]) ** 2, axis=0)
         np.testing.assert_allclose(np.sqrt(squares), submission.values(table, "total error"), rtol=1e-9)
-    assert [values[name] for name in names] == fit.values.sel(parameter=names).values.tolist()
     size = np.array([errors[name] for name in names])
-    correlation = (
-        np.reshape(submission.values("Correlation of results", "correlation"), (len(names),) * 2) if len(names) > 1 else 1.0
+    correlation = np.eye(len(names))
+    if len(names) > 1:
+        correlation = np.reshape(submission.values("Correlation of results", "correlation"), (len(names),) * 2)
+    return bc.Combination(
+        name="read again",
+        measurements=(
+            bc.Measurement(
+                name="export",
+                estimates=tuple(bc.Estimate(name=f"e {n}", value=values[n], observables={n: 1.0}) for n in names),
+                statistical_covariance=correlation * np.outer(size, size),
+            ),
+        ),
+        observables=tuple(bc.Observable(name=name) for name in names),
+        assumption_sets={"none": bc.AssumptionSet(name="none")},
+        assumptions="none",
     )
-    expected = fit.covariance.sel(parameter=names, parameter_b=names).values
-    np.testing.assert_allclose(correlation * np.outer(size, size), expected, rtol=1e-12, atol=0)
+
+
+def test_result_tables_are_a_measurement_with_the_same_values_and_covariance(case, tmp_path):
+    combination, fit, archive = case
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    # The difference of two masses is a function of them: all results together have a singular covariance.
+    names = [o.name for o in combination.results if " - " not in o.name]
+    found = bc.profile(as_one_measurement(Submission(tmp_path), names))
+    at, square = {"parameter": names}, {"parameter": names, "parameter_b": names}
+    np.testing.assert_allclose(found.values.sel(at), fit.values.sel(at), rtol=1e-9)
+    scale = np.outer(fit.errors.sel(at), fit.errors.sel(at))
+    np.testing.assert_allclose(found.covariance.sel(square) / scale, fit.covariance.sel(square) / scale, rtol=0, atol=1e-9)
 
 
 def test_exported_folder_is_a_model_for_every_command(tmp_path, capsys):

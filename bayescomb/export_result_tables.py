@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.comparison import INTERVAL
-from bayescomb.export_tables import ExportColumn, Part, Tables, numbers, result_parts
+from bayescomb.export_tables import ExportColumn, Part, Tables, difference_names, numbers, result_parts
 from bayescomb.inputs import Combination
 
 __all__ = ["VALUE", "add_result_tables"]
@@ -38,8 +38,12 @@ def add_result_tables(tables: Tables, combination: Combination, groups: Mapping[
         at = part.energies or energies
         _add_values(tables, combination, part, results.sel(parameter=list(part.parameters)), at)
         _add_covariance(tables, part, results, at)
-    if len(results["parameter"]) > 1:
-        _add_correlation(tables, results, "Correlation of results", "Correlation of all results in the profile likelihood.")
+    derived = difference_names(combination)
+    independent = [str(name) for name in results["parameter"].to_numpy() if name not in derived]
+    without = " but differences of others" if derived else ""
+    if len(independent) > 1:
+        text = f"Correlation of all results{without} in the profile likelihood."
+        _add_correlation(tables, results, independent, "Correlation of results", text)
     if "unnormalised" in groups:
         for part in result_parts(combination, groups["unnormalised"]):
             own = groups["unnormalised"].sel(parameter=list(part.parameters))
@@ -49,9 +53,9 @@ def add_result_tables(tables: Tables, combination: Combination, groups: Mapping[
     posterior = groups["posterior"]
     for part in parts:
         _add_posterior(tables, part, posterior.sel(parameter=list(part.parameters)), part.energies or energies)
-    if len(posterior["parameter"]) > 1:
-        text = "Correlation of all results in the posterior, from its draws."
-        _add_correlation(tables, posterior, "Posterior correlation of results", text)
+    if len(independent) > 1:
+        text = f"Correlation of all results{without} in the posterior, from its draws."
+        _add_correlation(tables, posterior, independent, "Posterior correlation of results", text)
 
 
 def _add_values(
@@ -112,10 +116,10 @@ def _add_covariance(tables: Tables, part: Part, results: xr.Dataset, energies: t
     tables.add(f"Covariance of {_inside(part.name)}", text, part.pairs(), [column], energies=energies)
 
 
-def _add_correlation(tables: Tables, results: xr.Dataset, name: str, text: str) -> None:
-    names = [str(p) for p in results["parameter"].to_numpy()]
+def _add_correlation(tables: Tables, results: xr.Dataset, names: list[str], name: str, text: str) -> None:
     part = Part(name=name, parameters=tuple(names), unit="")
-    tables.add(name, text, part.pairs(), [ExportColumn(name="correlation", values=numbers(results["correlation"]))])
+    values = numbers(results["correlation"].sel(parameter=names, parameter_b=names))
+    tables.add(name, text, part.pairs(), [ExportColumn(name="correlation", values=values)])
 
 
 def _add_posterior(tables: Tables, part: Part, posterior: xr.Dataset, energies: tuple[float, ...]) -> None:

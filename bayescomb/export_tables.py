@@ -16,7 +16,18 @@ import xarray as xr
 
 from bayescomb.inputs import Combination
 
-__all__ = ["ABSENT", "Cell", "ExportColumn", "ExportTable", "Part", "Tables", "numbers", "result_parts", "texts"]
+__all__ = [
+    "ABSENT",
+    "Cell",
+    "ExportColumn",
+    "ExportTable",
+    "Part",
+    "Tables",
+    "difference_names",
+    "numbers",
+    "result_parts",
+    "texts",
+]
 
 # What the site takes where there is no number.
 ABSENT: Final = "-"
@@ -178,6 +189,12 @@ class Part:
         return [("SQRT(S)", energy, "GeV") for energy in self.energies]
 
 
+def difference_names(combination: Combination) -> list[str]:
+    """Results that are differences of others, which would make every covariance with these singular."""
+    extraction = combination.extraction_in_force
+    return [] if extraction is None else [f"{first} - {second}" for first, second in extraction.differences]
+
+
 def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, ...]:
     """The results, divided into what one table can hold; what is extracted comes first.
 
@@ -190,13 +207,14 @@ def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, .
         >>> [(part.name, len(part.parameters), part.unit) for part in result_parts(combination, results)]
         [('Extracted results', 1, 'GeV'), ('Combined 8 TeV', 8, 'events'), ('Combined 13 TeV', 4, 'pb')]
     """
-    observables = {o.name for o in combination.observables}
+    observables, differences = {o.name for o in combination.observables}, difference_names(combination)
     predictions = {p.name: p for p in combination.predictions}
     members: dict[tuple[str, str], list[str]] = {}
     for name in (str(p) for p in results["parameter"].to_numpy()):
         at = results.sel(parameter=name)
         distribution = str(at["distribution"].item())
         title = f"Combined {distribution or 'results'}" if name in observables else "Extracted results"
+        title = "Differences of masses" if name in differences else title
         members.setdefault((title, str(at["unit"].item())), []).append(name)
     parts = []
     for (title, unit), names in members.items():

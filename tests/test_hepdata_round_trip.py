@@ -46,7 +46,7 @@ def as_one_measurement(submission, names):
     """What anybody makes of the result tables: values and errors by name, and the correlation of all, as a measurement."""
     values, errors = {}, {}
     for table in submission.tables:
-        if not table.startswith(("Extracted results", "Combined ")):
+        if not table.startswith(("Extracted results", "Combined ")):  # differences follow from the others
             continue
         labels = submission.rows(table)
         if "observable" in submission.columns(table):  # the rows are bins
@@ -79,7 +79,6 @@ def test_result_tables_are_a_measurement_with_the_same_values_and_covariance(cas
     combination, fit, archive = case
     with tarfile.open(archive) as packed:
         packed.extractall(tmp_path, filter="data")
-    # The difference of two masses is a function of them: all results together have a singular covariance.
     names = [o.name for o in combination.results if " - " not in o.name]
     found = bc.profile(as_one_measurement(Submission(tmp_path), names))
     at, square = {"parameter": names}, {"parameter": names, "parameter_b": names}

@@ -20,7 +20,7 @@ from bayescomb.export_reading import FORMAT, FORMAT_VERSION
 from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
-from bayescomb.profile import ProfileResult
+from bayescomb.profile import ProfileResult, profile
 from bayescomb.size_results import SizeResult
 from bayescomb.theory import theory
 
@@ -106,9 +106,9 @@ def export_groups(fit: ProfileResult, impacts: ImpactResult) -> dict[str, xr.Dat
 
     Returns:
         ``results`` (dim ``parameter``; value, parts of the error, covariance, correlation, edges of the bin), the same
-        ``unnormalised`` where something was normalised, ``sizes`` where some are uncertain, ``estimates`` (what was
-        combined, and its weights), ``nuisances``, ``impacts``, ``impact_groups``, ``impact_parts``, ``coefficients`` and
-        ``prior_correlations``; empty ones are left out.
+        ``combined`` without the prediction where a mass is extracted, and ``unnormalised`` where something was normalised;
+        ``sizes`` where some are uncertain, ``estimates`` (what was combined, and its weights), ``nuisances``, ``impacts``,
+        ``impact_groups``, ``impact_parts``, ``coefficients`` and ``prior_correlations``; empty ones are left out.
 
     Examples:
         >>> import bayescomb as bc
@@ -121,6 +121,8 @@ def export_groups(fit: ProfileResult, impacts: ImpactResult) -> dict[str, xr.Dat
     """
     combination = fit.combination
     groups = {"results": _results(fit)}
+    if combination.extraction:
+        groups["combined"] = _results(profile(combination.with_extraction("")))
     if fit.unnormalised is not None:
         groups["unnormalised"] = _results(fit.unnormalised)
     if fit.sizes is not None:

@@ -29,21 +29,13 @@ def add_result_tables(tables: Tables, combination: Combination, groups: Mapping[
         combination: what was combined.
         groups: of :func:`bayescomb.export_groups.export_groups`, with those of the posterior if there is one.
     """
-    results = groups["results"]
-    parts = result_parts(combination, results)
     extraction = combination.extraction_in_force
     used = extraction.distributions if extraction is not None else {}
     energies = tuple(sorted({1000 * p.energy_tev for p in combination.predictions if p.name in used}))
-    for part in parts:
-        at = part.energies or energies
-        _add_values(tables, combination, part, results.sel(parameter=list(part.parameters)), at)
-        _add_covariance(tables, part, results, at)
-    derived = difference_names(combination)
-    independent = [str(name) for name in results["parameter"].to_numpy() if name not in derived]
-    without = " but differences of others" if derived else ""
-    if len(independent) > 1:
-        text = f"Correlation of all results{without} in the profile likelihood."
-        _add_correlation(tables, results, independent, "Correlation of results", text)
+    if "combined" in groups:
+        _add_profile(tables, combination.with_extraction(""), groups["combined"], ())
+    results = groups["results"]
+    parts = _add_profile(tables, combination, results, energies)
     if "unnormalised" in groups:
         for part in result_parts(combination, groups["unnormalised"]):
             own = groups["unnormalised"].sel(parameter=list(part.parameters))
@@ -53,9 +45,22 @@ def add_result_tables(tables: Tables, combination: Combination, groups: Mapping[
     posterior = groups["posterior"]
     for part in parts:
         _add_posterior(tables, part, posterior.sel(parameter=list(part.parameters)), part.energies or energies)
-    if len(independent) > 1:
-        text = f"Correlation of all results{without} in the posterior, from its draws."
-        _add_correlation(tables, posterior, independent, "Posterior correlation of results", text)
+    text = "posterior, from its draws"
+    _add_correlation(tables, combination, posterior, "Posterior correlation of results", text)
+
+
+def _add_profile(
+    tables: Tables, combination: Combination, results: xr.Dataset, energies: tuple[float, ...]
+) -> tuple[Part, ...]:
+    """Values, covariances and the correlation of everything in one profile."""
+    parts = result_parts(combination, results)
+    for part in parts:
+        at = part.energies or energies
+        _add_values(tables, combination, part, results.sel(parameter=list(part.parameters)), at)
+        _add_covariance(tables, combination, part, results, at)
+    kind = "results" if combination.extraction else "combined results"
+    _add_correlation(tables, combination, results, f"Correlation of {kind}", "profile likelihood")
+    return parts
 
 
 def _add_values(
@@ -102,24 +107,34 @@ def _add_values(
             " Sizes of sources are uncertain: chi2 is -2 log L of the gamma variance model, 'syst' includes what not "
             "knowing the sizes adds, and the corrected errors are where it has grown by the Bartlett factor."
         )
-    if extracted and part.edges is not None:
-        text += " The cross sections are those of the fit with the prediction of the extraction."
-    tables.add(f"{part.name}{before}", text, [part.labels()], [*columns, *part.names], energies=energies)
+    if extracted and set(part.parameters) <= {o.name for o in combination.observables}:
+        text += " These are the observables of the fit with the prediction of the extraction, which draws them."
+    elif any(p.name == part.name.removeprefix("Combined ") for p in combination.predictions):
+        text += " No prediction has a part in them."
+    tables.add(f"{part.name}{before}", text, [part.labels()], [*columns, *part.names], energies=energies, of=combination)
 
 
-def _add_covariance(tables: Tables, part: Part, results: xr.Dataset, energies: tuple[float, ...]) -> None:
+def _add_covariance(
+    tables: Tables, combination: Combination, part: Part, results: xr.Dataset, energies: tuple[float, ...]
+) -> None:
     names = list(part.parameters)
     values = numbers(results["covariance"].sel(parameter=names, parameter_b=names))
     unit = f"{part.unit}^2" if part.unit else ""
     column = ExportColumn(name="covariance", unit=unit, values=values, qualifiers=part.qualifiers)
     text = f"Total covariance of {', '.join(names)} in the profile likelihood, all entries of the matrix."
-    tables.add(f"Covariance of {_inside(part.name)}", text, part.pairs(), [column], energies=energies)
+    tables.add(f"Covariance of {_inside(part.name)}", text, part.pairs(), [column], energies=energies, of=combination)
 
 
-def _add_correlation(tables: Tables, results: xr.Dataset, names: list[str], name: str, text: str) -> None:
+def _add_correlation(tables: Tables, combination: Combination, results: xr.Dataset, name: str, text: str) -> None:
+    derived = difference_names(combination)
+    names = [str(p) for p in results["parameter"].to_numpy() if p not in derived]
+    if len(names) < 2:
+        return
+    without = " but differences of others" if derived else ""
     part = Part(name=name, parameters=tuple(names), unit="")
     values = numbers(results["correlation"].sel(parameter=names, parameter_b=names))
-    tables.add(name, text, part.pairs(), [ExportColumn(name="correlation", values=values)])
+    description = f"Correlation of all results{without} in the {text}."
+    tables.add(name, description, part.pairs(), [ExportColumn(name="correlation", values=values)], of=combination)
 
 
 def _add_posterior(tables: Tables, part: Part, posterior: xr.Dataset, energies: tuple[float, ...]) -> None:

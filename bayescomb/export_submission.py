@@ -21,8 +21,6 @@ SUBMISSION: Final = "submission.yaml"
 DIGITS: Final = 20
 KEYWORDS: Final = ("cmenergies", "observables", "reactions", "phrases")
 
-Qualifier = tuple[str, float | str, str]
-
 
 def hepdata_lib() -> ModuleType:
     """The package, which is an optional one and takes a second to import.
@@ -47,7 +45,6 @@ def write_submission(
     tables: Sequence[ExportTable],
     *,
     comment: str,
-    qualifiers: Sequence[Qualifier],
     resources: Mapping[str, str],
 ) -> None:
     """Write ``submission.yaml`` and a data file per table.
@@ -56,7 +53,6 @@ def write_submission(
         folder: an existing folder.
         tables: what is written.
         comment: abstract of the submission.
-        qualifiers: (name, value, unit) that every column of numbers has.
         resources: file that goes with the submission -> its description.
 
     Raises:
@@ -72,7 +68,7 @@ def write_submission(
         >>> rows = [ExportColumn(name="result", values=["m_t"])]
         >>> table = ExportTable(name="Masses", description="One mass.", rows=rows, columns=[mass])
         >>> with tempfile.TemporaryDirectory() as name:
-        ...     write_submission(Path(name), [table], comment="An example.", qualifiers=[], resources={})
+        ...     write_submission(Path(name), [table], comment="An example.", resources={})
         ...     validate(Path(name))
         ...     sorted(path.name for path in Path(name).iterdir())
         ['masses.yaml', 'submission.yaml']
@@ -91,10 +87,10 @@ def write_submission(
     with (folder / SUBMISSION).open("w", encoding="utf-8") as stream:
         yaml.safe_dump(head, stream, default_flow_style=False, explicit_start=True)
     for table in tables:
-        _table(lib, table, qualifiers).write_output(str(folder))
+        _table(lib, table).write_output(str(folder))
 
 
-def _table(lib: ModuleType, table: ExportTable, qualifiers: Sequence[Qualifier]) -> Any:
+def _table(lib: ModuleType, table: ExportTable) -> Any:
     result = lib.Table(table.name)
     result.description = table.description
     result.location = "bayescomb"
@@ -107,7 +103,7 @@ def _table(lib: ModuleType, table: ExportTable, qualifiers: Sequence[Qualifier])
         result.add_variable(_variable(lib, column, independent=True))
     for column in table.columns:
         variable = _variable(lib, column, independent=False)
-        for name, value, unit in (*column.qualifiers, *qualifiers):
+        for name, value, unit in (*column.qualifiers, *table.qualifiers):
             variable.add_qualifier(name, value, unit)
         result.add_variable(variable)
     return result

@@ -14,7 +14,9 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from bayescomb.caveats import quoting_note
 from bayescomb.inputs import Combination
+from bayescomb.text import header
 
 __all__ = [
     "ABSENT",
@@ -22,9 +24,12 @@ __all__ = [
     "ExportColumn",
     "ExportTable",
     "Part",
+    "Qualifier",
     "Tables",
     "difference_names",
     "numbers",
+    "origin",
+    "qualifiers",
     "result_parts",
     "texts",
 ]
@@ -36,6 +41,7 @@ NAME_LENGTH: Final = 64
 MAX_ROWS: Final = 80_000
 
 Cell = float | str | tuple[float, float] | None
+Qualifier = tuple[str, float | str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +52,14 @@ class ExportColumn:
         name, unit: its heading.
         values: numbers, texts, pairs of bin edges; ``None`` where there is nothing.
         errors: label -> symmetric errors, which add in quadrature.
-        qualifiers: (name, value, unit) besides those that every column has.
+        qualifiers: (name, value, unit) besides those of the table.
     """
 
     name: str
     values: Sequence[Cell]
     unit: str = ""
     errors: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    qualifiers: Sequence[tuple[str, float | str, str]] = ()
+    qualifiers: Sequence[Qualifier] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +72,7 @@ class ExportTable:
         rows: columns that name the rows.
         columns: the numbers.
         keywords: kind -> values, as the site knows them.
+        qualifiers: (name, value, unit) that every column of numbers has.
     """
 
     name: str
@@ -73,29 +80,32 @@ class ExportTable:
     rows: Sequence[ExportColumn]
     columns: Sequence[ExportColumn]
     keywords: Mapping[str, Sequence[str | float]] = field(default_factory=dict)
+    qualifiers: Sequence[Qualifier] = ()
 
 
 class Tables:
-    r"""Tables in the making, whose names are made unique.
+    """Tables in the making, whose names are made unique.
 
     Attributes:
         tables: those that were added.
         left_out: names of those that are too long for the site.
 
     Examples:
+        >>> import bayescomb as bc
         >>> from bayescomb.export_tables import ExportColumn, Tables
-        >>> tables = Tables(note="Nothing is assumed.", keywords={})
+        >>> tables = Tables(bc.load("models/run1_mass"))
         >>> for _ in range(2):
         ...     tables.add("A/B", "One.", [ExportColumn(name="x", values=["a"])], [ExportColumn(name="y", values=[1.0])])
-        >>> [table.name for table in tables.tables], tables.tables[0].description
-        (['A_B', 'A_B 2'], 'One.\nNothing is assumed.')
+        >>> print([table.name for table in tables.tables], tables.tables[0].description, sep="; ")
+        ['A_B', 'A_B 2']; One.
+        run1_mass: assumption set 'nominal', treatment covariance, chi2 neyman
     """
 
-    def __init__(self, *, note: str, keywords: Mapping[str, Sequence[str | float]]) -> None:
+    def __init__(self, combination: Combination, *, keywords: Mapping[str, Sequence[str | float]] | None = None) -> None:
         self.tables: list[ExportTable] = []
         self.left_out: list[str] = []
-        self._note = note
-        self._keywords = keywords
+        self._combination = combination
+        self._keywords = keywords or {}
 
     def add(
         self,
@@ -105,6 +115,7 @@ class Tables:
         columns: Iterable[ExportColumn],
         *,
         energies: Sequence[float] = (),
+        of: Combination | None = None,
     ) -> None:
         """Add a table; its description ends with what every output says, columns without any entry are left out.
 
@@ -116,18 +127,20 @@ class Tables:
             rows: columns that name the rows.
             columns: the numbers.
             energies: collider energies in GeV that it belongs to.
+            of: what was combined, if it is not what the other tables are of.
         """
-        rows = list(rows)
+        rows, combination = list(rows), of or self._combination
         if len(rows[0].values) > MAX_ROWS:
             self.left_out.append(name)
             return
         keywords = dict(self._keywords) | ({"cmenergies": list(energies)} if energies else {})
         table = ExportTable(
             name=self._unique(name),
-            description=f"{description}\n{self._note}",
+            description=f"{description}\n{header(combination)}",
             rows=rows,
             columns=[c for c in columns if any(value is not None for value in c.values)],
             keywords=keywords,
+            qualifiers=qualifiers(combination),
         )
         self.tables.append(table)
 
@@ -140,6 +153,37 @@ class Tables:
             i += 1
             found = f"{plain} {i}"
         return found
+
+
+def origin(combination: Combination) -> str:
+    """Which inputs are published, which are not, in one line."""
+    tables: dict[str, list[str]] = {}
+    for entry in combination.provenance:
+        tables.setdefault(entry.kind, []).append(entry.table)
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in tables.items()) or "not stated"
+
+
+def qualifiers(combination: Combination) -> list[Qualifier]:
+    """What every column of numbers says of itself.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.export_tables import qualifiers
+        >>> [name for name, _, _ in qualifiers(bc.load("models/run1_mass"))]
+        ['assumption set', 'treatment of the sources', 'form of chi2', 'origin of the inputs']
+    """
+    repair = f", repair {combination.repair}" if combination.repair != "none" else ""
+    sizes = [f"{name} {error.relative:g} ({error.kind})" for name, error in combination.errors_on_errors.items()]
+    found = {
+        "assumption set": combination.assumptions,
+        "treatment of the sources": f"{combination.treatment}{repair}",
+        "form of chi2": combination.chi2,
+        "errors on errors": ", ".join(sizes),
+        "extraction": combination.extraction,
+        "origin of the inputs": origin(combination),
+        "for quoting": "NO, leading-order predictions" if quoting_note(combination) else "",
+    }
+    return [(name, value, "") for name, value in found.items() if value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +228,7 @@ class Part:
         return [] if self.edges is None else [ExportColumn(name="observable", values=self.parameters)]
 
     @property
-    def qualifiers(self) -> list[tuple[str, float | str, str]]:
+    def qualifiers(self) -> list[Qualifier]:
         """The collider energy."""
         return [("SQRT(S)", energy, "GeV") for energy in self.energies]
 
@@ -198,6 +242,8 @@ def difference_names(combination: Combination) -> list[str]:
 def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, ...]:
     """The results, divided into what one table can hold; what is extracted comes first.
 
+    Observables are ``Combined``, or ``Fitted`` if the prediction of an extraction had a part in it.
+
     Examples:
         >>> import bayescomb as bc
         >>> from bayescomb.export_groups import export_groups
@@ -205,15 +251,16 @@ def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, .
         >>> combination = bc.load("models/ttj_rho")
         >>> results = export_groups(bc.profile(combination), bc.impacts(combination))["results"]
         >>> [(part.name, len(part.parameters), part.unit) for part in result_parts(combination, results)]
-        [('Extracted results', 1, 'GeV'), ('Combined 8 TeV', 8, 'events'), ('Combined 13 TeV', 4, 'pb')]
+        [('Extracted results', 1, 'GeV'), ('Fitted 8 TeV', 8, 'events'), ('Fitted 13 TeV', 4, 'pb')]
     """
     observables, differences = {o.name for o in combination.observables}, difference_names(combination)
+    kind = "Fitted" if combination.extraction else "Combined"
     predictions = {p.name: p for p in combination.predictions}
     members: dict[tuple[str, str], list[str]] = {}
     for name in (str(p) for p in results["parameter"].to_numpy()):
         at = results.sel(parameter=name)
         distribution = str(at["distribution"].item())
-        title = f"Combined {distribution or 'results'}" if name in observables else "Extracted results"
+        title = f"{kind} {distribution or 'results'}" if name in observables else "Extracted results"
         title = "Differences of masses" if name in differences else title
         members.setdefault((title, str(at["unit"].item())), []).append(name)
     parts = []

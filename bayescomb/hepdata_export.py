@@ -19,7 +19,7 @@ from bayescomb.export_model_tables import add_model_tables
 from bayescomb.export_reading import DATA, TREE, require_replaceable
 from bayescomb.export_result_tables import add_result_tables
 from bayescomb.export_submission import hepdata_lib, validate, write_submission
-from bayescomb.export_tables import Tables
+from bayescomb.export_tables import Tables, origin
 from bayescomb.folder_writer import replace_folder
 from bayescomb.impacts import ImpactResult
 from bayescomb.impacts import impacts as impacts_of
@@ -97,7 +97,7 @@ def export_hepdata(
         judged = converged(posterior)
         groups |= posterior_groups(posterior, fit, judged)
         header["posterior_run"] = posterior_header(posterior, judged)
-    tables = Tables(note=header_text(combination), keywords=keywords or {})
+    tables = Tables(combination, keywords=keywords)
     add_result_tables(tables, combination, groups)
     add_model_tables(tables, combination, header, groups)
     with _staged(target) as folder:
@@ -105,7 +105,6 @@ def export_hepdata(
             folder,
             tables.tables,
             comment=_comment(combination, header, tables.left_out),
-            qualifiers=_qualifiers(combination, header),
             resources=RESOURCES,
         )
         model = combination_to_json(combination)
@@ -168,36 +167,13 @@ def _staged(target: Path) -> Iterator[Path]:
             shutil.rmtree(staged, ignore_errors=True)
 
 
-def _origin(header: Mapping[str, Any]) -> str:
-    """Which inputs are published, which are not, in one line."""
-    tables: dict[str, list[str]] = {}
-    for entry in header["provenance"]:
-        tables.setdefault(entry["kind"], []).append(entry["table"])
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in tables.items()) or "not stated"
-
-
-def _qualifiers(combination: Combination, header: Mapping[str, Any]) -> list[tuple[str, float | str, str]]:
-    """What every column of numbers says of itself."""
-    repair = f", repair {combination.repair}" if combination.repair != "none" else ""
-    found = {
-        "assumption set": header["assumptions"],
-        "treatment of the sources": f"{header['treatment']}{repair}",
-        "form of chi2": header["chi2_form"],
-        "errors on errors": ", ".join(f"{n} {e['relative']:g} ({e['kind']})" for n, e in header["errors_on_errors"].items()),
-        "extraction": header["extraction"] or "",
-        "origin of the inputs": _origin(header),
-        "for quoting": "" if header["quotable"] else "NO, leading-order predictions",
-    }
-    return [(name, value, "") for name, value in found.items() if value]
-
-
 def _comment(combination: Combination, header: Mapping[str, Any], left_out: Sequence[str]) -> str:
     """Abstract of the submission."""
     goodness, run = header["goodness_of_fit"], header.get("posterior_run")
     lines = [
         f"{combination.title or combination.name}. Combined by bayescomb {header['versions'].get('bayescomb', '')}.",
         header_text(combination),
-        f"Origin of the inputs: {_origin(header)}.",
+        f"Origin of the inputs: {origin(combination)}.",
     ]
     if goodness["chi2"] is not None:
         probability = "" if goodness["p_value"] is None else f", p-value {goodness['p_value']:.3f}"

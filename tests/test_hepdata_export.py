@@ -166,23 +166,22 @@ def test_posterior_is_that_of_the_comparison(run1, run1_posterior, run1_export):
     np.testing.assert_allclose(quantiles, np.quantile(draws, QUANTILES), atol=spread, rtol=0)
 
 
-def test_bins_have_their_edges_names_energy_and_error_parts(ttj, ttj_export):
-    fit = bc.profile(ttj)
+@pytest.mark.parametrize("kind", ["Combined", "Fitted"])
+def test_bins_have_their_edges_names_energy_and_error_parts(ttj, ttj_export, kind):
+    fit = bc.profile(ttj if kind == "Fitted" else ttj.with_extraction(""))
+    parts = {"stat": fit.statistical_errors, "syst": fit.systematic_errors}
+    parts |= {"theory": fit.theory_errors} if kind == "Fitted" else {}
     for prediction in ttj.predictions:
-        table = f"Combined {prediction.name}"
+        table = f"{kind} {prediction.name}"
         names = list(prediction.observables)
         at = {"parameter": names}
         assert ttj_export.rows(table) == [tuple(edges) for edges in prediction.bins.tolist()]
         assert ttj_export.values(table, "observable") == names
         assert ttj_export.values(table, "value") == fit.values.sel(at).values.tolist()
-        for label, errors in (
-            ("stat", fit.statistical_errors),
-            ("syst", fit.systematic_errors),
-            ("theory", fit.theory_errors),
-        ):
+        for label, errors in parts.items():
             assert ttj_export.errors(table, "value", label) == errors.sel(at).values.tolist()
         covariance = fit.covariance.sel(parameter=names, parameter_b=names).values.ravel().tolist()
-        assert ttj_export.values(f"Covariance of c{table[1:]}", "covariance") == covariance
+        assert ttj_export.values(f"Covariance of {table[0].lower()}{table[1:]}", "covariance") == covariance
         value = ttj_export.columns(table)["value"]
         assert {"name": "SQRT(S)", "value": 1000 * prediction.energy_tev, "units": "GeV"} in value["qualifiers"]
         assert value["header"]["units"] == fit.values.sel(at)["unit"].values[0]
@@ -208,15 +207,16 @@ def test_every_table_and_column_says_that_inputs_are_reconstructed_and_not_for_q
     assert "NOT FOR QUOTING" in ttj_export.head["comment"]
     assert "rests on reconstructed, not published, figures: ATLAS 8 TeV: responses" in ttj_export.head["comment"]
     for name, document in ttj_export.documents.items():
-        assert "NOT FOR QUOTING" in document["description"], name
+        measured = "ombined " in name  # no prediction has a part in it
+        assert ("NOT FOR QUOTING" in document["description"]) != measured, name
         assert "rests on reconstructed, not published, figures" in document["description"], name
         assert "assumption set 'jes_modelling'" in document["description"], name
         for heading, column in ttj_export.columns(name).items():
             said = {q["name"]: q["value"] for q in column["qualifiers"]}
             assert said["assumption set"] == "jes_modelling", (name, heading)
-            assert said["extraction"] == "normalised"
+            assert said.get("extraction") == (None if measured else "normalised")
             assert "reconstructed: ATLAS 8 TeV: responses" in said["origin of the inputs"]
-            assert said["for quoting"].startswith("NO")
+            assert said.get("for quoting", "").startswith("NO") != measured
     kinds = dict(
         zip(ttj_export.rows("Origin of the inputs"), ttj_export.values("Origin of the inputs", "kind"), strict=True)
     )
@@ -414,7 +414,7 @@ def test_posterior_of_an_extraction(ttj, tmp_path):
     assert accepted(directory=submission.folder) == []
     draws = posterior["posterior"]
     assert submission.values("Posterior of extracted results", "posterior mean")[0] == draws["m_t"].mean().item()
-    quantile = submission.values("Posterior of combined 13 TeV", "posterior quantile 0.16")
+    quantile = submission.values("Posterior of fitted 13 TeV", "posterior quantile 0.16")
     assert quantile == [np.quantile(draws[n].values, 0.16) for n in ttj.predictions[1].observables]
     theory = dict(zip(submission.rows("Nuisances"), submission.values("Nuisances", "posterior mean"), strict=True))
     first = str(draws["theory_nuisance"].values[0])

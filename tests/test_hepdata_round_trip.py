@@ -42,11 +42,11 @@ def test_combination_is_the_original_with_its_settings_and_gives_the_same_number
     np.testing.assert_array_equal(bc.impacts(again).sources.values, bc.impacts(combination).sources.values)
 
 
-def as_one_measurement(submission, names):
+def as_one_measurement(submission, names, beginnings, correlations):
     """What anybody makes of the result tables: values and errors by name, and the correlation of all, as a measurement."""
     values, errors = {}, {}
     for table in submission.tables:
-        if not table.startswith(("Extracted results", "Combined ")):  # differences follow from the others
+        if not table.startswith(beginnings):
             continue
         labels = submission.rows(table)
         if "observable" in submission.columns(table):  # the rows are bins
@@ -59,7 +59,7 @@ def as_one_measurement(submission, names):
     size = np.array([errors[name] for name in names])
     correlation = np.eye(len(names))
     if len(names) > 1:
-        correlation = np.reshape(submission.values("Correlation of results", "correlation"), (len(names),) * 2)
+        correlation = np.reshape(submission.values(correlations, "correlation"), (len(names),) * 2)
     return bc.Combination(
         name="read again",
         measurements=(
@@ -75,16 +75,27 @@ def as_one_measurement(submission, names):
     )
 
 
-def test_result_tables_are_a_measurement_with_the_same_values_and_covariance(case, tmp_path):
-    combination, fit, archive = case
-    with tarfile.open(archive) as packed:
-        packed.extractall(tmp_path, filter="data")
-    names = [o.name for o in combination.results if " - " not in o.name]
-    found = bc.profile(as_one_measurement(Submission(tmp_path), names))
+def assert_read_again(submission, fit, *, beginnings, correlations):
+    # The difference of two masses follows from them.
+    names = [o.name for o in fit.combination.results if " - " not in o.name]
+    found = bc.profile(as_one_measurement(submission, names, beginnings, correlations))
     at, square = {"parameter": names}, {"parameter": names, "parameter_b": names}
     np.testing.assert_allclose(found.values.sel(at), fit.values.sel(at), rtol=1e-9)
     scale = np.outer(fit.errors.sel(at), fit.errors.sel(at))
     np.testing.assert_allclose(found.covariance.sel(square) / scale, fit.covariance.sel(square) / scale, rtol=0, atol=1e-9)
+
+
+def test_result_tables_are_a_measurement_with_the_same_values_and_covariance(case, tmp_path):
+    combination, fit, archive = case
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    submission = Submission(tmp_path)
+    combined = {"beginnings": "Combined ", "correlations": "Correlation of combined results"}
+    if combination.extraction:
+        fitted = {"beginnings": ("Extracted ", "Fitted "), "correlations": "Correlation of results"}
+        assert_read_again(submission, fit, **fitted)
+        fit = bc.profile(combination.with_extraction(""))
+    assert_read_again(submission, fit, **combined)
 
 
 def test_exported_folder_is_a_model_for_every_command(tmp_path, capsys):

@@ -8,9 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ARCHIVES", "pack"]
+__all__ = ["pack"]
 
-ARCHIVES: Final = (".tar.gz", ".tgz", ".zip")
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file knows
 
 
@@ -20,7 +19,7 @@ def pack(folder: Path, target: Path, *, suffix: str) -> None:
     Args:
         folder: holds files only.
         target: the archive.
-        suffix: one of ``.tar.gz``, ``.tgz`` and ``.zip``.
+        suffix: one of :data:`bayescomb.hepdata_archive.ARCHIVES`.
 
     Examples:
         >>> import tarfile, tempfile

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tarfile
-import zipfile
-from pathlib import Path
+import os
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from bayescomb.errors import BayescombError, FileFormatError, OutputError
+from bayescomb.hepdata_archive import Limits, is_archive, read_files
 from bayescomb.inputs import Combination
 from bayescomb.serialise import combination_from_json
 
@@ -19,7 +19,8 @@ FORMAT_VERSION: Final = 1
 DATA: Final = "combination.json"
 TREE: Final = "combination.nc"
 INPUTS: Final = "inputs"
-MAX_BYTES: Final = 200_000_000
+# The inputs of a large combination are larger than any table of the site.
+LIMITS: Final = Limits(file_bytes=200_000_000)
 
 
 def exported_data(path: Path) -> dict[str, Any] | None:
@@ -27,6 +28,9 @@ def exported_data(path: Path) -> dict[str, Any] | None:
 
     Args:
         path: a folder, an archive, or a ``combination.json``.
+
+    Raises:
+        FileFormatError, DuplicateNameError: an archive is damaged or not safe to read.
 
     Examples:
         >>> import tempfile
@@ -37,38 +41,22 @@ def exported_data(path: Path) -> dict[str, Any] | None:
         ...     exported_data(Path(folder)), exported_data(Path(folder, "elsewhere"))
         ({'format': 'bayescomb result', 'files': []}, None)
     """
+    text = _data_text(path)
     try:
-        text = _data_text(path)
         data = None if text is None else json.loads(text)
-    except (OSError, ValueError, EOFError, RecursionError, tarfile.TarError, zipfile.BadZipFile):
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) and data.get("format") == FORMAT else None
 
 
 def _data_text(path: Path) -> bytes | None:
-    if path.is_dir():
-        return _data_text(path / DATA) if (path / DATA).is_file() else None
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+    if is_archive(path):
+        found = [text for name, text in read_files(path, limits=LIMITS).items() if PurePosixPath(name).name == DATA]
+        return found[0] if len(found) == 1 else None
+    file = path / DATA if path.is_dir() else path
+    if not file.is_file() or file.stat().st_size > LIMITS.file_bytes:
         return None
-    if path.suffix == ".json":
-        return path.read_bytes()
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if DATA not in archive.namelist() or archive.getinfo(DATA).file_size > MAX_BYTES:
-                return None
-            return archive.read(DATA)
-    if not tarfile.is_tarfile(path):
-        return None
-    with tarfile.open(path) as packed:
-        size = 0
-        for member in packed:
-            size += member.size
-            if size > MAX_BYTES:
-                return None
-            if member.name == DATA and member.isfile():
-                stream = packed.extractfile(member)
-                return None if stream is None else stream.read()
-    return None
+    return file.read_bytes()
 
 
 def exported_combination(data: dict[str, Any], *, where: str | Path) -> Combination:
@@ -119,23 +107,25 @@ def require_replaceable(target: Path, *, archive: str) -> None:
         OutputError: it is something else, or the folder above it does not exist.
     """
     parent = target.absolute().parent
-    if not parent.is_dir():
+    # The functions of os.path take any name, the methods of Path raise for some.
+    if "\0" in str(target) or not os.path.isdir(parent):  # noqa: PTH112
         msg = f"{target}: the folder {parent} does not exist; make it first"
         raise OutputError(msg)
-    if not (target.exists() or target.is_symlink()):
+    if not os.path.lexists(target):
         return
-    fits = target.is_file() if archive else target.is_dir()
-    if target.is_symlink() or not fits:
+    if target.is_symlink() or not (target.is_file() if archive else target.is_dir()):
         msg = f"{target}: exists and is no {'archive' if archive else 'folder'}; name one that is new or an earlier export"
         raise OutputError(msg)
     try:
         entries = [] if archive else sorted(p.name for p in target.iterdir())
+        if not archive and not entries:
+            return
+        data = exported_data(target)
     except OSError as error:
         msg = f"{target}: cannot be read ({error.strerror or error}); choose another place"
         raise OutputError(msg) from error
-    if not archive and not entries:
-        return
-    data = exported_data(target)
+    except BayescombError:
+        data = None  # an archive that is not ours
     ours = set() if data is None else set(data.get("files", ()))
     foreign = [name for name in entries if name not in ours]
     if data is None or foreign:

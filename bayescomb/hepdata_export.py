@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Final
 import xarray as xr
 
 from bayescomb.errors import OptionError, OutputError
-from bayescomb.export_archive import ARCHIVES, pack
+from bayescomb.export_archive import pack
 from bayescomb.export_data import plain_data, tree
 from bayescomb.export_groups import export_groups, export_header
 from bayescomb.export_model_tables import add_model_tables
@@ -21,6 +22,7 @@ from bayescomb.export_result_tables import add_result_tables
 from bayescomb.export_submission import hepdata_lib, validate, write_submission
 from bayescomb.export_tables import Tables, origin
 from bayescomb.folder_writer import replace_folder
+from bayescomb.hepdata_archive import ARCHIVES
 from bayescomb.impacts import ImpactResult
 from bayescomb.impacts import impacts as impacts_of
 from bayescomb.inputs import Combination
@@ -128,8 +130,9 @@ def _is_archive(target: Path) -> str:
         OptionError: the ending names neither.
     """
     found = next((suffix for suffix in ARCHIVES if target.name.lower().endswith(suffix)), "")
-    if found or target.is_dir() or not target.suffix:
-        return "" if target.is_dir() else found
+    is_folder = os.path.isdir(target)  # noqa: PTH112 - Path.is_dir() raises for some names
+    if found or is_folder or not target.suffix:
+        return "" if is_folder else found
     endings = ", ".join(f"NAME{suffix}" for suffix in ARCHIVES)
     msg = f"{target}: the ending {target.suffix!r} names no form of an export; give a folder, or one of {endings}"
     raise OptionError(msg)

@@ -8,8 +8,8 @@ from typing import Final
 
 from bayescomb.convino_file import load_convino, looks_like_convino
 from bayescomb.errors import FileFormatError
-from bayescomb.export_archive import ARCHIVES
 from bayescomb.export_reading import DATA, exported_combination, exported_data
+from bayescomb.hepdata_archive import is_archive
 from bayescomb.inputs import Combination
 from bayescomb.model_file import load_model
 from bayescomb.tables import read_text
@@ -61,4 +61,4 @@ def _may_be_export(path: Path) -> bool:
     """Whether to look closer: an archive, a data file of an export, or a folder that is no model."""
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
         return (path / DATA).is_file() and not (path / MODEL).is_file()
-    return path.name == DATA or path.name.lower().endswith(ARCHIVES)
+    return path.name == DATA or is_archive(path)

@@ -123,6 +123,9 @@ def test_unknown_ending_and_absent_folder_are_refused(fit, tmp_path):
         bc.export_hepdata(fit, tmp_path / "a.rar")
     with refused(OutputError, "nowhere"):
         bc.export_hepdata(fit, tmp_path / "nowhere" / "export")
+    for name in ("a\0b", "a" * 300, "a\0b.zip", "a" * 300 + ".zip"):
+        with refused(OutputError, "a"):
+            bc.export_hepdata(fit, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 

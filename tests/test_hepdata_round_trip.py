@@ -1,14 +1,13 @@
 """An export read again: as the combination that it was made from, and its tables as one measurement."""
 
-import tarfile
-
 import numpy as np
 import pytest
-from exported import Submission
 from worked import worked_example
 
 import bayescomb as bc
 from bayescomb.cli import main
+from bayescomb.hepdata_matrices import read_table_matrix
+from bayescomb.hepdata_submission import read_submission
 from bayescomb.serialise import SETTINGS, difference
 
 MODELS = {
@@ -42,24 +41,32 @@ def test_combination_is_the_original_with_its_settings_and_gives_the_same_number
     np.testing.assert_array_equal(bc.impacts(again).sources.values, bc.impacts(combination).sources.values)
 
 
+def column(table, name):
+    return next(c for c in table.columns if c.name == name)
+
+
 def as_one_measurement(submission, names, beginnings, correlations):
     """What anybody makes of the result tables: values and errors by name, and the correlation of all, as a measurement."""
     values, errors = {}, {}
-    for table in submission.tables:
-        if not table.startswith(beginnings):
+    for entry in submission.entries:
+        if not entry.name.startswith(beginnings):
             continue
-        labels = submission.rows(table)
-        if "observable" in submission.columns(table):  # the rows are bins
-            labels = submission.values(table, "observable")
-        values |= dict(zip(labels, submission.values(table, "value"), strict=True))
-        errors |= dict(zip(labels, submission.values(table, "total error"), strict=True))
-        parts = [submission.errors(table, "value", label) for label in ("stat", "syst", "theory")]
-        squares = np.sum(np.array([[e or 0.0 for e in part] for part in parts]) ** 2, axis=0)
-        np.testing.assert_allclose(np.sqrt(squares), submission.values(table, "total error"), rtol=1e-9)
+        table = entry.read()
+        labels = table.rows
+        if any(c.name == "observable" for c in table.columns):  # the rows are bins
+            labels = [cell.text for cell in column(table, "observable").cells]
+        for label, cell, total in zip(labels, column(table, "value").cells, column(table, "total error").cells, strict=True):
+            values[label], errors[label] = cell.number(), total.number()
+            assert np.sqrt(sum(e.up**2 for e in cell.errors)) == pytest.approx(errors[label], rel=1e-9)
+        own = [errors[label] ** 2 for label in labels]
+        covariance = submission.table(f"Covariance of {entry.name[0].lower()}{entry.name[1:]}", where="test")
+        matrix = read_table_matrix(covariance, covariance.columns)
+        np.testing.assert_allclose(np.diag(matrix.ordered(table.rows, whose=entry.name).values), own, rtol=1e-12)
     size = np.array([errors[name] for name in names])
     correlation = np.eye(len(names))
     if len(names) > 1:
-        correlation = np.reshape(submission.values(correlations, "correlation"), (len(names),) * 2)
+        table = submission.table(correlations, where="test")
+        correlation = read_table_matrix(table, table.columns).ordered(names, whose="results").values
     return bc.Combination(
         name="read again",
         measurements=(
@@ -85,17 +92,13 @@ def assert_read_again(submission, fit, *, beginnings, correlations):
     np.testing.assert_allclose(found.covariance.sel(square) / scale, fit.covariance.sel(square) / scale, rtol=0, atol=1e-9)
 
 
-def test_result_tables_are_a_measurement_with_the_same_values_and_covariance(case, tmp_path):
+def test_result_tables_are_a_measurement_with_the_same_values_and_covariance(case):
     combination, fit, archive = case
-    with tarfile.open(archive) as packed:
-        packed.extractall(tmp_path, filter="data")
-    submission = Submission(tmp_path)
-    combined = {"beginnings": "Combined ", "correlations": "Correlation of combined results"}
+    submission = read_submission(archive)
     if combination.extraction:
-        fitted = {"beginnings": ("Extracted ", "Fitted "), "correlations": "Correlation of results"}
-        assert_read_again(submission, fit, **fitted)
+        assert_read_again(submission, fit, beginnings=("Extracted ", "Fitted "), correlations="Correlation of results")
         fit = bc.profile(combination.with_extraction(""))
-    assert_read_again(submission, fit, **combined)
+    assert_read_again(submission, fit, beginnings="Combined ", correlations="Correlation of combined results")
 
 
 def test_exported_folder_is_a_model_for_every_command(tmp_path, capsys):

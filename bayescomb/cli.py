@@ -16,6 +16,7 @@ from bayescomb.cli_commands import (
     run_convert,
     run_copy_model,
     run_coverage,
+    run_export,
     run_impacts,
     run_models,
     run_profile,
@@ -169,6 +170,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
     sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the report")
+    sub = command("export", "A HEPData submission, with the same as JSON and netCDF.", run_export)
+    sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
+    settings(sub)
+    sub.add_argument("--output", metavar="OUT", type=Path, required=True, help="a folder, or NAME.tar.gz or NAME.zip")
+    text = "reactions, observables, cmenergies [GeV] or phrases; repeatable"
+    sub.add_argument("--keyword", metavar="KIND=VALUE", action="append", help=text)
     sub = command("theory", "The extracted mass with other predictions side by side.", run_theory)
     settings(sub)
     json_output(sub)

@@ -22,6 +22,7 @@ __all__ = [
     "run_convert",
     "run_copy_model",
     "run_coverage",
+    "run_export",
     "run_impacts",
     "run_models",
     "run_profile",
@@ -228,15 +229,36 @@ def run_report(options: argparse.Namespace) -> int:
     """The folder of a report."""
     from bayescomb.profile import profile
     from bayescomb.reporting import report
+
+    combination, posterior = _load_with_posterior(options)
+    _print(str(report(posterior, profile(combination), options.output)))
+    return 0
+
+
+def _load_with_posterior(options: argparse.Namespace) -> tuple[Combination, xr.DataTree | None]:
+    """The model with the settings of its posterior if one is given."""
     from bayescomb.storage import load_posterior, require_same_model
 
-    posterior = None
-    if options.posterior is not None:
-        posterior = load_posterior(options.posterior)
-        combination = require_same_model(posterior, _load_as_sampled(options, posterior))
-    else:
-        combination = _load(options)
-    _print(str(report(posterior, profile(combination), options.output)))
+    if options.posterior is None:
+        return _load(options), None
+    posterior = load_posterior(options.posterior)
+    return require_same_model(posterior, _load_as_sampled(options, posterior)), posterior
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """A submission to HEPData."""
+    from bayescomb.hepdata_export import export_hepdata
+    from bayescomb.profile import profile
+
+    keywords: dict[str, list[str | float]] = {}
+    for word in options.keyword or ():
+        kind, equals, value = word.partition("=")
+        if not (kind and equals and value):
+            msg = f"--keyword {word}: KIND=VALUE is needed, e.g. 'reactions=P P --> TOP TOPBAR X'"
+            raise OptionError(msg)
+        keywords.setdefault(kind, []).append(value)
+    combination, posterior = _load_with_posterior(options)
+    _print(str(export_hepdata(profile(combination), options.output, posterior=posterior, keywords=keywords)))
     return 0
 
 

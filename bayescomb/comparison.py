@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import arviz as az
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from bayescomb.inputs import Combination
@@ -14,7 +15,7 @@ from bayescomb.profile import ProfileResult
 from bayescomb.storage import require_same_model
 from bayescomb.threads import single_threaded
 
-__all__ = ["INTERVAL", "Comparison", "compare"]
+__all__ = ["INTERVAL", "Comparison", "compare", "posterior_quantiles"]
 
 INTERVAL = 0.68
 # Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
@@ -120,11 +121,7 @@ def _of_draws(values: xr.DataArray) -> dict[str, float]:
 def _of_mixture(mean: xr.DataArray, sd: xr.DataArray) -> dict[str, float]:
     """Summary of the average of the Gaussians that the draws of the coefficients leave."""
     variance = sd**2
-    total = float(np.sqrt(float(variance.mean()) + float(mean.var())))
-    centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
-    chosen = np.linspace(0, len(centres) - 1, min(len(centres), MIXTURE_DRAWS)).astype(int)
-    grid = float(centres.mean()) + total * np.linspace(-6.0, 6.0, GRID)
-    below = norm.cdf((grid[:, None] - centres[chosen]) / widths[chosen]).mean(axis=1)
+    grid, below, total = _distribution(mean, sd)
     lower = np.linspace(1e-4, 1 - INTERVAL - 1e-4, GRID)
     low, high = np.interp(lower, below, grid), np.interp(lower + INTERVAL, below, grid)
     shortest = int(np.argmin(high - low))
@@ -143,6 +140,34 @@ def _of_mixture(mean: xr.DataArray, sd: xr.DataArray) -> dict[str, float]:
         "mcse_mean": error(mean),
         "mcse_sd": of_variance / (2 * total),
     }
+
+
+def _distribution(mean: xr.DataArray, sd: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Points of the average of Gaussians, its distribution function there, and its standard deviation."""
+    total = float(np.sqrt(float((sd**2).mean()) + float(mean.var())))
+    centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
+    chosen = np.linspace(0, len(centres) - 1, min(len(centres), MIXTURE_DRAWS)).astype(int)
+    grid = float(centres.mean()) + total * np.linspace(-6.0, 6.0, GRID)
+    return grid, norm.cdf((grid[:, None] - centres[chosen]) / widths[chosen]).mean(axis=1), total
+
+
+def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Quantiles of the same distribution that the mean and the interval of a comparison are of.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        parameter: name of a result.
+        probabilities: shape (n,), each above 0 and below 1.
+
+    Returns:
+        Shape (n,), in the unit of the parameter.
+    """
+    wanted = np.asarray(probabilities, dtype=float)
+    if "conditional" in posterior.children and not posterior.attrs.get("extraction"):
+        conditional = posterior["conditional"].to_dataset().sel(parameter=parameter)
+        grid, below, _ = _distribution(conditional["mean"], conditional["sd"])
+        return np.interp(wanted, below, grid)
+    return np.quantile(posterior["posterior"][parameter].to_numpy(), wanted)
 
 
 def _gaussian_at_nominal(value: float, error: float) -> dict[str, float]:

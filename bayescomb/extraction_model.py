@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from bayescomb.extraction_fit import fit_extraction
+from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.plan import SamplingPlan
 from bayescomb.theory import Theory, scale_correlation
 
@@ -20,7 +21,6 @@ __all__ = ["ExtractionStart", "draw_theory", "extraction_start", "level_variable
 FloatArray = NDArray[np.float64]
 
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
-SCALE_COEFFICIENT = "scale_correlation"
 
 
 @dataclass(frozen=True, kw_only=True)

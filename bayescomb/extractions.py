@@ -11,12 +11,23 @@ from bayescomb.checks import check_choice, check_finite, check_names
 from bayescomb.errors import OptionError, RangeError
 from bayescomb.frozen import FrozenMapping
 
-__all__ = ["DISTRIBUTIONS", "PDF_ERRORS", "SCALE_PRIORS", "SCALE_TREATMENTS", "Extraction", "PdfChoice", "ScaleChoice"]
+__all__ = [
+    "DISTRIBUTIONS",
+    "PDF_ERRORS",
+    "SCALE_COEFFICIENT",
+    "SCALE_PRIORS",
+    "SCALE_TREATMENTS",
+    "Extraction",
+    "PdfChoice",
+    "ScaleChoice",
+]
 
 DISTRIBUTIONS: Final = ("absolute", "normalised")
 PDF_ERRORS: Final = ("none", "symmetric_hessian", "hessian", "replicas")
 SCALE_TREATMENTS: Final = ("fixed", "common", "independent", "correlated")
 SCALE_PRIORS: Final = ("uniform", "normal")
+# Name of the sampled correlation of the scales of several energies.
+SCALE_COEFFICIENT: Final = "scale_correlation"
 
 
 @dataclass(frozen=True, kw_only=True)

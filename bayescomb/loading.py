@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from bayescomb.convino_file import load_convino, looks_like_convino
 from bayescomb.errors import FileFormatError
+from bayescomb.export_reading import DATA, exported_combination, exported_data
+from bayescomb.hepdata_archive import is_archive
 from bayescomb.inputs import Combination
 from bayescomb.model_file import load_model
 from bayescomb.tables import read_text
 
 __all__ = ["load"]
+
+MODEL: Final = "model.toml"
 
 
 def load(path: str | Path, *, extraction: str | None = None) -> Combination:
@@ -19,8 +24,9 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
 
     Args:
         path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
-            :func:`bayescomb.model_file.load_model`; or a Convino base file, see
-            :func:`bayescomb.convino_file.load_convino`.
+            :func:`bayescomb.model_file.load_model`; a Convino base file, see
+            :func:`bayescomb.convino_file.load_convino`; or an export of :func:`bayescomb.export_hepdata`, folder or archive,
+            which gives the combination that it was made from.
         extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
             the file names.  Measurements that it does not use are left out.
 
@@ -38,6 +44,10 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
         (15, 25, 'nominal')
     """
     path = Path(path)
+    data = exported_data(path) if _may_be_export(path) else None
+    if data is not None:
+        combination = exported_combination(data, where=path)
+        return combination if extraction is None else combination.with_extraction(extraction)
     if path.suffix == ".toml" or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
         return load_model(path, extraction=extraction)
     if looks_like_convino(path):
@@ -45,3 +55,10 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
     read_text(path)  # says so if it is absent or no text
     msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
     raise FileFormatError(msg)
+
+
+def _may_be_export(path: Path) -> bool:
+    """Whether to look closer: an archive, a data file of an export, or a folder that is no model."""
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+        return (path / DATA).is_file() and not (path / MODEL).is_file()
+    return path.name == DATA or is_archive(path)

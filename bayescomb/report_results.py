@@ -15,7 +15,7 @@ from bayescomb.check import CheckResult, check
 from bayescomb.comparison import Comparison, compare
 from bayescomb.compatibility import Compatibility, compatibility
 from bayescomb.convergence import Verdict, verdict
-from bayescomb.errors import BayescombError, InfeasibleCorrelationError, PosteriorError, UnderdeterminedError
+from bayescomb.errors import BayescombError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.impacts import ImpactResult, impacts
 from bayescomb.inputs import Combination, Observable
 from bayescomb.predictive import posterior_predictive
@@ -24,8 +24,7 @@ from bayescomb.relevance import coefficient_relevance
 from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisance_rows
 from bayescomb.scan import ScanResult, scan, scan_curve
 from bayescomb.sensitivity import prior_sensitivity
-from bayescomb.serialise import SETTINGS
-from bayescomb.storage import combination_of, is_extended
+from bayescomb.storage import is_extended, require_same_settings
 from bayescomb.variance import variance_shares
 
 __all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift", "moves", "parameter_covariance"]
@@ -119,7 +118,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
     combination = fit.combination
     judged = comparison = draws = None
     if posterior is not None:
-        _require_same_settings(posterior, combination)
+        require_same_settings(posterior, combination)
         judged = verdict(posterior)
         if judged.passed:
             comparison = compare(posterior, fit)
@@ -182,15 +181,6 @@ def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
         return covariance.to_numpy(), "profile at nominal coefficients"
     flat = np.array([results.draws[name].to_numpy().ravel() for name in names])
     return np.atleast_2d(np.cov(flat)), "posterior"
-
-
-def _require_same_settings(posterior: xr.DataTree, combination: Combination) -> None:
-    own = combination_of(posterior)
-    for key in SETTINGS:
-        found, wanted = getattr(own, key), getattr(combination, key)
-        if found != wanted:
-            msg = f"the posterior has the {key} {found!r}, the profile {wanted!r}; make both with the same {key}"
-            raise PosteriorError(msg)
 
 
 def estimate_profile(combination: Combination) -> ProfileResult:

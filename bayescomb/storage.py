@@ -16,13 +16,14 @@ from bayescomb.errors import PosteriorError
 from bayescomb.inputs import Combination
 from bayescomb.outputs import cannot_write, file_place
 from bayescomb.posterior_bytes import posterior_bytes, posterior_from_bytes
-from bayescomb.serialise import combination_from_json, difference
+from bayescomb.serialise import SETTINGS, combination_from_json, difference
 
 __all__ = [
     "combination_of",
     "is_extended",
     "load_posterior",
     "require_same_model",
+    "require_same_settings",
     "save_posterior",
     "write_json",
     "written_beside",
@@ -135,3 +136,17 @@ def require_same_model(posterior: xr.DataTree, combination: Combination) -> Comb
         )
         raise PosteriorError(msg)
     return own
+
+
+def require_same_settings(posterior: xr.DataTree, combination: Combination) -> None:
+    """Posterior and profile stand side by side only if assumption set, treatment and the like are the same.
+
+    Raises:
+        PosteriorError: one of them is not.
+    """
+    own = combination_of(posterior)
+    for key in SETTINGS:
+        found, wanted = getattr(own, key), getattr(combination, key)
+        if found != wanted:
+            msg = f"the posterior has the {key} {found!r}, the profile {wanted!r}; make both with the same {key}"
+            raise PosteriorError(msg)

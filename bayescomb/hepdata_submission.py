@@ -1,0 +1,226 @@
+"""Submissions of HEPData in the layouts that the site takes and serves.
+
+* a folder, ``.zip`` or ``.tar.gz`` with ``submission.yaml`` (a document about the whole, then one per table) and the data
+  files that it names;
+* one YAML file with everything in it, or with the data of one table;
+* the JSON that the site serves for a table (one file, a list of files, or a folder or archive of them).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from bayescomb.errors import DuplicateNameError, FileFormatError, UnknownNameError
+from bayescomb.hepdata_archive import Limits, is_archive, read_files, safe_name
+from bayescomb.hepdata_layouts import json_table, mapping, yaml_table
+from bayescomb.hepdata_tables import Table
+from bayescomb.hepdata_text import read_json, read_yaml
+
+__all__ = ["MAX_LISTED", "SUBMISSION", "Entry", "Submission", "looks_like_hepdata", "read_submission"]
+
+SUBMISSION: Final = "submission.yaml"
+MAX_LISTED: Final = 40
+YAML: Final = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A table that is read when it is asked for, so that a fault in one does not close the others.
+
+    Attributes:
+        name: of the table.
+        where: the file that holds it.
+        read: reads it.
+    """
+
+    name: str
+    where: str
+    read: Callable[[], Table]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """Tables of a record.
+
+    Attributes:
+        where: the file, folder or archive.
+        entries: the tables in the order of the record, names unique.
+    """
+
+    where: str
+    entries: tuple[Entry, ...]
+
+    def table(self, name: str, *, where: str) -> Table:
+        """The table of a name.
+
+        Raises:
+            UnknownNameError: there is none; the message lists those that are there.
+            FileFormatError, InvalidNumberError, DuplicateNameError: it is malformed.
+        """
+        names = [entry.name for entry in self.entries]
+        if name not in names:
+            listed = ", ".join(map(repr, names[:MAX_LISTED])) + (", ..." if len(names) > MAX_LISTED else "")
+            msg = f"{where}: {self.where} has no table {name!r}; it has {listed}"
+            raise UnknownNameError(msg)
+        return self.entries[names.index(name)].read()
+
+
+def looks_like_hepdata(path: Path) -> bool:
+    """Whether a path is a submission or table, by its name or by what is in the folder.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from bayescomb.hepdata_submission import looks_like_hepdata
+        >>> looks_like_hepdata(Path("HEPData-ins1-v1-yaml.zip")), looks_like_hepdata(Path("models/run1_mass"))
+        (True, False)
+    """
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+        return (path / SUBMISSION).is_file()
+    return is_archive(path) or path.suffix.lower() in {*YAML, ".json"}
+
+
+def read_submission(path: Path | Sequence[Path], *, limits: Limits | None = None) -> Submission:
+    """The tables of a submission, whatever its layout.
+
+    Args:
+        path: a folder, archive, YAML or JSON file; or a list of JSON or YAML files with a table each.
+        limits: what is read of a folder or an archive at most.
+
+    Raises:
+        FileFormatError: it is absent, malformed or not safe to read.
+        DuplicateNameError: two tables have the same name.
+        InvalidNumberError: an error or a bin edge is no number.
+
+    Examples:
+        >>> import pathlib, tempfile
+        >>> from bayescomb.hepdata_submission import read_submission
+        >>> text = '''
+        ... independent_variables: [{header: {name: PT, units: GEV}, values: [{low: 0, high: 50}]}]
+        ... dependent_variables: [{header: {name: SIG, units: PB}, values: [{value: 2.0, errors: [{symerror: 5%}]}]}]'''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "table1.yaml")
+        ...     _ = path.write_text(text)
+        ...     table = read_submission(path).table("table1", where="example")
+        >>> table.rows, table.columns[0].cells[0].errors[0].up
+        (('0 - 50',), 0.1)
+    """
+    if isinstance(path, Path):
+        if os.path.isdir(path) or is_archive(path):  # noqa: PTH112 - as above
+            return _of_files(str(path), read_files(path, limits=limits))
+        return _of_single(path, limits or Limits())
+    parts = [_of_single(file, limits or Limits()) for file in path]
+    where = ", ".join(part.where for part in parts)
+    return _submission(where, [entry for part in parts for entry in part.entries])
+
+
+def _submission(where: str, entries: Sequence[Entry]) -> Submission:
+    if not entries:
+        msg = f"{where}: no table found; give a submission of HEPData, or tables as the site serves them"
+        raise FileFormatError(msg)
+    places: dict[str, str] = {}
+    for entry in entries:
+        if entry.name in places:
+            msg = f"{where}: two tables are called {entry.name!r} ({places[entry.name]}, {entry.where}); rename one of them"
+            raise DuplicateNameError(msg)
+        places[entry.name] = entry.where
+    return Submission(where=where, entries=tuple(entries))
+
+
+def _json_entry(content: bytes, where: str) -> Entry:
+    table = mapping(read_json(content, where=where), where=where, needed=("name", "headers", "values"))
+    return Entry(name=str(table["name"]).strip(), where=where, read=partial(json_table, table, where=where))
+
+
+def _of_single(path: Path, limits: Limits) -> Submission:
+    """A file on its own; data files that a ``submission.yaml`` names are looked for beside it."""
+    if path.name == SUBMISSION:
+        return _of_files(str(path.parent), read_files(path.parent, limits=limits))
+    try:
+        if path.stat().st_size > limits.file_bytes:
+            msg = f"{path}: more than {limits.file_bytes} bytes, the site takes 10 MB; look at what the file is"
+            raise FileFormatError(msg)
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        msg = f"{path}: cannot be read ({error}); correct the path"
+        raise FileFormatError(msg) from error
+    if path.suffix.lower() == ".json":
+        return _submission(str(path), [_json_entry(content, str(path))])
+    if path.suffix.lower() not in YAML:
+        msg = f"{path}: the ending names no layout of HEPData; give a folder, .zip, .tar.gz, .yaml or .json"
+        raise FileFormatError(msg)
+    return _of_documents(str(path), path.stem, read_yaml(content, where=str(path)))
+
+
+def _of_documents(where: str, stem: str, documents: Sequence[Any]) -> Submission:
+    """Everything in one file."""
+    entries = []
+    for i, document in enumerate(documents):
+        at = f"{where}, document {i + 1}"
+        content = mapping(document, where=at)
+        if "data_file" in content:
+            msg = f"{where}: it names data files; call it {SUBMISSION}, or give its folder"
+            raise FileFormatError(msg)
+        if "dependent_variables" in content:
+            name = content.get("name", stem if len(documents) == 1 else None)
+            entries.append(_yaml_entry(name, content, partial(mapping, content, where=at), where, at))
+    return _submission(where, entries)
+
+
+def _yaml_entry(name: Any, head: Mapping[str, Any], data: Callable[[], Mapping[str, Any]], file: str, where: str) -> Entry:
+    if not isinstance(name, str) or not name.strip():
+        msg = f"{where}: a table needs a 'name'; correct the submission"
+        raise FileFormatError(msg)
+
+    def read() -> Table:
+        return yaml_table(data(), name=name.strip(), description=head.get("description"), where=file)
+
+    return Entry(name=name.strip(), where=file, read=read)
+
+
+def _of_files(where: str, files: Mapping[str, bytes]) -> Submission:
+    """A folder or archive; the submission may stand in a folder of it."""
+    heads = [name for name in files if PurePosixPath(name).name == SUBMISSION]
+    if len(heads) > 1:
+        msg = f"{where}: {len(heads)} submissions found ({', '.join(heads[:5])}); give the folder of one of them"
+        raise FileFormatError(msg)
+    if not heads:
+        found = [name for name in files if name.lower().endswith(".json")]
+        if not found:
+            msg = f"{where}: neither {SUBMISSION} nor a JSON table found; give a submission of HEPData, or tables of it"
+            raise FileFormatError(msg)
+        return _submission(where, [_json_entry(files[name], f"{where}: {name}") for name in found])
+    folder = PurePosixPath(heads[0]).parent
+    head = f"{where}: {heads[0]}"
+    documents = read_yaml(files[heads[0]], where=head)
+    if not any(isinstance(d, dict) and "data_file" in d for d in documents):
+        return _of_documents(head, "", documents)
+    entries = []
+    for i, document in enumerate(documents):
+        at = f"{head}, document {i + 1}"
+        content = mapping(document, where=at)
+        if "data_file" not in content:
+            continue
+        given = content["data_file"]
+        if not isinstance(given, str):
+            msg = f"{at}: data_file = {given!r} found, the name of a file is needed; correct the submission"
+            raise FileFormatError(msg)
+        file = (folder / safe_name(given, where=at)).as_posix()
+        if file not in files:
+            msg = f"{at}, table {content.get('name')!r}: no file {given!r}; get the whole submission from the site"
+            raise FileFormatError(msg)
+        data = partial(_single_document, files[file], f"{where}: {file}")
+        entries.append(_yaml_entry(content.get("name"), content, data, f"{where}: {file}", at))
+    return _submission(where, entries)
+
+
+def _single_document(content: bytes, where: str) -> Mapping[str, Any]:
+    documents = read_yaml(content, where=where)
+    if len(documents) != 1:
+        msg = f"{where}: {len(documents)} documents found, a data file has one; correct it"
+        raise FileFormatError(msg)
+    return mapping(documents[0], where=where, needed=("dependent_variables",))

@@ -151,11 +151,12 @@ class Toys:
         correlation = plan.correlation(coefficients, index)[0]
         loading = plan.model.loading[:, index]
         if len(index) == len(plan.model.nuisances):
-            return semidefinite_factor(correlation), np.diag(np.sqrt(plan.model.signs))
+            return _root(correlation), np.diag(np.sqrt(plan.model.signs))
         everything = plan.correlation(coefficients)[0]
         total = np.diag(plan.model.signs) + plan.model.loading @ everything @ plan.model.loading.T
-        return semidefinite_factor(correlation), semidefinite_factor(total - loading @ correlation @ loading.T)
+        return _root(correlation), _root(total - loading @ correlation @ loading.T)
 
+    @single_threaded
     def data(self, toy: int) -> _Data:
         """Data set number ``toy``."""
         plan, theory = self.plan, self.plan.theory
@@ -295,3 +296,14 @@ class Toys:
             names = [plan.model.nuisances[i] for i in self.recoverable.index]
             found |= {f"pull[{names[i]}]": nuisances[:, i] for i in self.followed}
         return found
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """The symmetric square root of a positive semidefinite matrix.
+
+    It is unique: other factors turn with the eigenvectors of equal eigenvalues, which depend on rounding and so on the
+    machine, and with them the data set of a seed would.
+    """
+    factor = semidefinite_factor(covariance)
+    length = np.linalg.norm(factor, axis=0)
+    return np.asarray(factor @ (factor / np.where(length > 0, length, 1.0)).T)

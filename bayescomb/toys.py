@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
 
 from bayescomb.checks import check_choice
+from bayescomb.data_reduction import DataReduction, data_reduction
 from bayescomb.errors import BayescombError, OptionError
 from bayescomb.extraction_fit import fit_extraction
 from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import integrate_out, solve
+from bayescomb.linear_gaussian import solve
 from bayescomb.model import build_model
 from bayescomb.nuts import CompiledModel, compile_model, run_nuts
 from bayescomb.operators import ScalarWithGradient
@@ -130,6 +131,12 @@ class Toys:
         return self._fitter.correlation()[0]
 
     @cached_property
+    def _integrated(self) -> DataReduction:
+        """All nuisances integrated, for the profile of an extraction."""
+        n = len(self.plan.model.nuisances)
+        return data_reduction(self.plan.model, np.zeros(0, dtype=np.intp), self._correlation[:n, :n])
+
+    @cached_property
     def _solution(self) -> Any:
         return solve(self.plan.model, self._correlation)
 
@@ -210,8 +217,10 @@ class Toys:
             up = np.sqrt(np.diag(solution.covariance))
             found, down = solution.parameters, -up
         else:
-            model = dataclasses.replace(self.plan.model, offset=data.offset)
-            fit = fit_extraction(theory, model, mean=np.zeros(len(self._correlation)), correlation=self._correlation)
+            n = len(self.plan.model.nuisances)
+            correlation = self._correlation[n:, n:]
+            model = self._integrated.of(data.offset)
+            fit = fit_extraction(theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
             found, values, up, down, chi2 = fit.solution.parameters, fit.solution.values, fit.up, fit.down, fit.chi2
         rows = {
             name: [data.truth[name], float(v), float(a), float(b)]
@@ -223,13 +232,11 @@ class Toys:
     @cached_property
     def _reduce(self) -> FloatArray:
         """Map from w_0 to the offset of the reduced model, shape (R', R)."""
-        plan = self.plan
-        unit = dataclasses.replace(plan.model, estimate_loading=np.eye(len(plan.model.offset)))
-        reduce = integrate_out(unit, plan.kept, plan.fixed_correlation).estimate_loading
-        if not np.allclose(reduce @ plan.model.offset, plan.reduced.offset, rtol=1e-8):
+        found = data_reduction(self.plan.model, self.plan.kept, self.plan.fixed_correlation)
+        if not np.allclose(found.model.offset, self.plan.reduced.offset, rtol=1e-8):
             msg = "the reduced model is not that of its plan"
             raise ArithmeticError(msg)
-        return reduce
+        return found.reduce
 
     @cached_property
     def _compiled(self) -> tuple[CompiledModel, FloatArray]:

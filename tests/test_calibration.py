@@ -13,6 +13,8 @@ import bayescomb as bc
 from bayescomb.calibration import _holm
 from bayescomb.cli import main
 from bayescomb.errors import OptionError
+from bayescomb.extraction_fit import fit_extraction
+from bayescomb.fit import Fitter
 from bayescomb.toys import Toys, _root
 
 SIGMAS = 5.0
@@ -102,6 +104,18 @@ def test_data_of_a_seed_do_not_turn_with_the_eigenvectors():
     root = _root(matrix)
     np.testing.assert_allclose(root @ root, matrix, atol=1e-12)
     np.testing.assert_allclose(root, (vectors * [0.0, 0.0, 1.0, 1.0, 1.0, 2.0]) @ vectors.T, atol=1e-7)
+
+
+def test_toy_of_an_extraction_is_the_fit_of_its_data():
+    """Nuisances are integrated once for all data sets; here they are all in the fit."""
+    toys = Toys(bc.load("models/ttj_rho"), seed=4, correlations="nominal", posterior=False)
+    record, model = toys.analyse(3), dataclasses.replace(toys.plan.model, offset=toys.data(3).offset)
+    correlation = Fitter(toys.combination).correlation()[0]
+    fit = fit_extraction(toys.plan.theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
+    assert record["chi2"] == pytest.approx(fit.chi2, rel=1e-7)
+    for name, (_, value, up, down) in record["profile"].items():
+        i = fit.solution.parameters.index(name)
+        assert (value, up, down) == pytest.approx((fit.solution.values[i], fit.up[i], fit.down[i]), rel=1e-5)
 
 
 def test_extraction_is_studied_too():

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT := build/run1_mass
 SEED ?= 1
 
-.PHONY: demo test lint quick bench install clean
+.PHONY: demo test lint quick bench calibration install clean
 
 install: $(VENV)/.installed
 
@@ -35,6 +35,10 @@ bench: install
 	$(BIN)/python tests/benchmarks/profile.py
 	$(BIN)/python tests/benchmarks/sampling.py
 	$(BIN)/python tests/benchmarks/extraction.py
+
+# Continues what is in build/calibration; an hour or more from nothing.
+calibration: install
+	$(BIN)/python tests/benchmarks/calibration.py
 
 clean:
 	rm -rf build $(VENV)

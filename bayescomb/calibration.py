@@ -114,8 +114,9 @@ def study_summary(directory: str | Path) -> xr.Dataset:
         Dims ``quantity``, ``answer`` (``profile``, ``posterior``) and ``level`` (``68``, ``95``): ``coverage`` and
         ``coverage_error`` (binomial, at the level itself); of the pulls (estimate - truth) / error ``pull_mean`` and
         ``pull_width`` with ``pull_mean_error`` and ``pull_width_error``;
-        ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins); NaN where there is none.  Dims ``toy``,
-        ``quantity``: ``rank``, as a fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed),
+        ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins), and ``rank_p_value_corrected`` for
+        having looked at all quantities (Holm); NaN where there is none.  Dims ``toy``, ``quantity``: ``rank``, as a
+        fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed),
         ``divergences``.
 
     Raises:
@@ -169,6 +170,7 @@ def study_summary(directory: str | Path) -> xr.Dataset:
             "coverage": ((*dims, "level"), covered),
             "coverage_error": ((*dims, "level"), error),
             "rank_p_value": ("quantity", p_values),
+            "rank_p_value_corrected": ("quantity", _holm(p_values)),
             "rank": (("toy", "quantity"), ranks),
         },
         {"quantity": names, "answer": answers, "level": list(LEVELS)},
@@ -178,6 +180,15 @@ def study_summary(directory: str | Path) -> xr.Dataset:
             "divergences": sum(record.get("divergences", 0) for record in good),
         },
     )
+
+
+def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Holm's correction, which holds whatever the quantities have to do with each other; NaN stays NaN."""
+    order = np.argsort(p_values)  # NaN last
+    left = np.maximum(np.isfinite(p_values).sum() - np.arange(len(p_values)), 1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(left * p_values[order]), 1.0)
+    return corrected
 
 
 def _stacked(records: list[dict[str, Any]], answer: str, columns: Any) -> dict[str, NDArray[np.float64]]:

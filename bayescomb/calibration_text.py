@@ -21,6 +21,9 @@ def study_text(study: xr.Dataset, combination: Combination) -> str:
         header(combination),
         f"{attrs['toys']} data sets, {attrs['problems']} of them could not be analysed, {attrs['divergences']} divergences",
     ]
+    if "posterior" in study["answer"]:
+        smallest = float(study["rank_p_value_corrected"].min())
+        lines.append(f"smallest p-value of the ranks, corrected for {int(study['rank_p_value'].count())}: {smallest:.3g}")
     columns = ["quantity", "answer", "68 % covers", "95 % covers", "pull mean", "pull width", "p-value of the ranks"]
     rows = [columns]
     for answer in study["answer"].to_numpy():
@@ -55,7 +58,7 @@ def study_data(study: xr.Dataset, combination: Combination) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in study["quantity"].to_numpy():
         at = study.sel(quantity=name)
-        entry: dict[str, Any] = {"rank_p_value": plain(at["rank_p_value"])}
+        entry: dict[str, Any] = {key: plain(at[key]) for key in ("rank_p_value", "rank_p_value_corrected")}
         for answer in study["answer"].to_numpy():
             own = at.sel(answer=answer)
             entry[str(answer)] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from bayescomb.figure_files import save_figures
-from bayescomb.figures_style import COLOURS, axes_or_new, figure_style, math_name
+from bayescomb.figures_style import COLOURS, axes_or_new, figure_style, math_name, set_rows
 
-__all__ = ["draw_ecdf_difference", "save_calibration_figures"]
+__all__ = ["draw_coverage", "draw_ecdf_difference", "save_calibration_figures"]
 
 LINES = ("-", "--", ":")
 WIDTH = 7.2  # inches
@@ -64,6 +64,43 @@ def draw_ecdf_difference(
     ax.set_ylabel("ECDF - uniform")
     if legend:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="small")
+    return ax
+
+
+def draw_coverage(
+    rows: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], *, level: float, ax: Axes | None = None
+) -> Axes:
+    """Shares of data sets whose interval holds the truth, with their errors, beside the level that the interval states.
+
+    Args:
+        rows: label of a row -> answer (``profile`` or ``posterior``) -> (share, binomial error) of each quantity in it.
+        level: of the intervals.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes, one row per label, first at the top.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> rows = {"m_t": {"profile": [(0.683, 0.005)], "posterior": [(0.66, 0.02)]}}
+        >>> draw_coverage(rows, level=0.68, ax=Figure().subplots()).get_xlabel()
+        'coverage of the 68 % interval'
+    """
+    ax = axes_or_new(ax)
+    ax.axvline(level, color=COLOURS["black"], linewidth=0.8)
+    named: set[str] = set()
+    for y, answers in enumerate(rows.values()):
+        points = [(answer, *point) for answer, found in answers.items() for point in found]
+        offsets = np.linspace(-0.3, 0.3, len(points)) if len(points) > 1 else np.zeros(1)
+        small = len(points) > 2
+        for offset, (answer, share, error) in zip(offsets, points, strict=True):
+            ax.errorbar(
+                share, y + offset, xerr=error, color=COLOURS[answer], fmt="o", markersize=2.0 if small else 4.5,
+                linewidth=0.6 if small else 1.4, label=None if answer in named else answer,
+            )  # fmt: skip
+            named.add(answer)
+    set_rows(ax, [math_name(label) for label in rows])
+    ax.set_xlabel(f"coverage of the {100 * level:.0f} % interval")
     return ax
 
 

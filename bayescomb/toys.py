@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
 
 from bayescomb.checks import check_choice
+from bayescomb.data_reduction import DataReduction, data_reduction
 from bayescomb.errors import BayescombError, OptionError
 from bayescomb.extraction_fit import fit_extraction
 from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
-from bayescomb.linear_gaussian import integrate_out, solve
+from bayescomb.linear_gaussian import solve
 from bayescomb.model import build_model
 from bayescomb.nuts import CompiledModel, compile_model, run_nuts
 from bayescomb.operators import ScalarWithGradient
@@ -130,6 +131,12 @@ class Toys:
         return self._fitter.correlation()[0]
 
     @cached_property
+    def _integrated(self) -> DataReduction:
+        """All nuisances integrated, for the profile of an extraction."""
+        n = len(self.plan.model.nuisances)
+        return data_reduction(self.plan.model, np.zeros(0, dtype=np.intp), self._correlation[:n, :n])
+
+    @cached_property
     def _solution(self) -> Any:
         return solve(self.plan.model, self._correlation)
 
@@ -151,11 +158,12 @@ class Toys:
         correlation = plan.correlation(weights, index)[0]
         loading = plan.model.loading[:, index]
         if len(index) == len(plan.model.nuisances):
-            return semidefinite_factor(correlation), np.diag(np.sqrt(plan.model.signs))
+            return _root(correlation), np.diag(np.sqrt(plan.model.signs))
         everything = plan.correlation(weights)[0]
         total = np.diag(plan.model.signs) + plan.model.loading @ everything @ plan.model.loading.T
-        return semidefinite_factor(correlation), semidefinite_factor(total - loading @ correlation @ loading.T)
+        return _root(correlation), _root(total - loading @ correlation @ loading.T)
 
+    @single_threaded
     def data(self, toy: int) -> _Data:
         """Data set number ``toy``."""
         plan, theory = self.plan, self.plan.theory
@@ -216,8 +224,10 @@ class Toys:
             up = np.sqrt(np.diag(solution.covariance))
             found, down = solution.parameters, -up
         else:
-            model = dataclasses.replace(self.plan.model, offset=data.offset)
-            fit = fit_extraction(theory, model, mean=np.zeros(len(self._correlation)), correlation=self._correlation)
+            n = len(self.plan.model.nuisances)
+            correlation = self._correlation[n:, n:]
+            model = self._integrated.of(data.offset)
+            fit = fit_extraction(theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
             found, values, up, down, chi2 = fit.solution.parameters, fit.solution.values, fit.up, fit.down, fit.chi2
         rows = {
             name: [data.truth[name], float(v), float(a), float(b)]
@@ -229,13 +239,11 @@ class Toys:
     @cached_property
     def _reduce(self) -> FloatArray:
         """Map from w_0 to the offset of the reduced model, shape (R', R)."""
-        plan = self.plan
-        unit = dataclasses.replace(plan.model, estimate_loading=np.eye(len(plan.model.offset)))
-        reduce = integrate_out(unit, plan.kept, plan.fixed_correlation).estimate_loading
-        if not np.allclose(reduce @ plan.model.offset, plan.reduced.offset, rtol=1e-8):
+        found = data_reduction(self.plan.model, self.plan.kept, self.plan.fixed_correlation)
+        if not np.allclose(found.model.offset, self.plan.reduced.offset, rtol=1e-8):
             msg = "the reduced model is not that of its plan"
             raise ArithmeticError(msg)
-        return reduce
+        return found.reduce
 
     @cached_property
     def _compiled(self) -> tuple[CompiledModel, FloatArray]:
@@ -305,3 +313,14 @@ class Toys:
             names = [plan.model.nuisances[i] for i in self.recoverable.index]
             found |= {f"pull[{names[i]}]": nuisances[:, i] for i in self.followed}
         return found
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """The symmetric square root of a positive semidefinite matrix.
+
+    It is unique: other factors turn with the eigenvectors of equal eigenvalues, which depend on rounding and so on the
+    machine, and with them the data set of a seed would.
+    """
+    factor = semidefinite_factor(covariance)
+    length = np.linalg.norm(factor, axis=0)
+    return np.asarray(factor @ (factor / np.where(length > 0, length, 1.0)).T)

@@ -10,9 +10,12 @@ import pytest
 from combinations import star
 
 import bayescomb as bc
+from bayescomb.calibration import _holm
 from bayescomb.cli import main
 from bayescomb.errors import OptionError
-from bayescomb.toys import Toys
+from bayescomb.extraction_fit import fit_extraction
+from bayescomb.fit import Fitter
+from bayescomb.toys import Toys, _root
 
 SIGMAS = 5.0
 
@@ -93,6 +96,28 @@ def test_toy_is_the_same_whenever_it_is_made(combination, toys):
     assert toys.data(2).truth != toys.data(3).truth
 
 
+def test_data_of_a_seed_do_not_turn_with_the_eigenvectors():
+    """Eigenvectors of equal eigenvalues are any basis, on another machine another one; the root of a matrix is unique."""
+    rng = np.random.default_rng(1)
+    vectors = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    matrix = (vectors * [0.0, 0.0, 1.0, 1.0, 1.0, 4.0]) @ vectors.T
+    root = _root(matrix)
+    np.testing.assert_allclose(root @ root, matrix, atol=1e-12)
+    np.testing.assert_allclose(root, (vectors * [0.0, 0.0, 1.0, 1.0, 1.0, 2.0]) @ vectors.T, atol=1e-7)
+
+
+def test_toy_of_an_extraction_is_the_fit_of_its_data():
+    """Nuisances are integrated once for all data sets; here they are all in the fit."""
+    toys = Toys(bc.load("models/ttj_rho"), seed=4, correlations="nominal", posterior=False)
+    record, model = toys.analyse(3), dataclasses.replace(toys.plan.model, offset=toys.data(3).offset)
+    correlation = Fitter(toys.combination).correlation()[0]
+    fit = fit_extraction(toys.plan.theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
+    assert record["chi2"] == pytest.approx(fit.chi2, rel=1e-7)
+    for name, (_, value, up, down) in record["profile"].items():
+        i = fit.solution.parameters.index(name)
+        assert (value, up, down) == pytest.approx((fit.solution.values[i], fit.up[i], fit.down[i]), rel=1e-5)
+
+
 def test_extraction_is_studied_too():
     toys = Toys(bc.load("models/ttj_rho"), seed=1, correlations="nominal", posterior=False)
     pulls = []
@@ -158,6 +183,14 @@ def test_folder_of_another_study_is_left_alone(combination, run1, tmp_path):
         bc.coverage(combination, tmp_path / "t", toys=0, seed=2)
 
 
+def test_p_values_are_corrected_for_how_many_there_are():
+    """Holm: the smallest by the number of all, the next by one less, never below the one before, never above 1."""
+    np.testing.assert_allclose(_holm(np.array([0.5, 0.001, np.nan, 0.02, 0.011])), [0.5, 0.004, np.nan, 0.04, 0.033])
+    np.testing.assert_allclose(_holm(np.array([0.03, 0.02, 0.9])), [0.06, 0.06, 0.9])
+    assert np.isnan(_holm(np.array([np.nan, np.nan]))).all()
+    assert _holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
+
+
 def test_models_that_cannot_be_simulated_are_refused():
     pearson = star(1).with_chi2("pearson")
     with pytest.raises(OptionError, match="quadratic"):
@@ -176,13 +209,13 @@ def test_command_prints_and_writes_the_study(tmp_path, capsys):
     assert data["toys"] == 200
     assert data["quantities"]["m_t"]["profile"]["coverage68"][0] == pytest.approx(0.68, abs=5 * 0.033)
     assert data["quantities"]["m_t"]["rank_p_value"] is None
+    assert data["quantities"]["m_t"]["rank_p_value_corrected"] is None
 
 
 @pytest.mark.slow
 def test_ranks_are_uniform_where_the_range_leaves_the_feasible_set(combination, tmp_path):
     study = bc.coverage(combination, tmp_path / "sbc", toys=240, seed=6, draws=200, tune=200, executor=InProcess())
-    p_values = study["rank_p_value"].to_numpy()
-    assert p_values.min() > 0.001 / len(p_values)
+    assert study["rank_p_value_corrected"].min() > 0.001
     inside = study["coverage"].sel(answer="posterior", level="68").to_numpy()
     assert abs(inside - 0.68).max() < SIGMAS * np.sqrt(0.68 * 0.32 / 240)
     assert study.attrs["divergences"] == 0

@@ -60,6 +60,7 @@ def draw(name, ax=None):
         "draw_predictive": lambda: figures.draw_predictive(
             ["a"], [1.0], centre=[1.1], width=[0.2], interval68=([0.9], [1.3]), interval95=([0.7], [1.5]), ax=ax
         ),
+        "draw_coverage": lambda: figures.draw_coverage({"m_t": {"profile": [(0.7, 0.02)]}}, level=0.68, ax=ax),
         "draw_ecdf_difference": lambda: figures.draw_ecdf_difference({"m_t": [0.2, 0.6]}, ax=ax),
         "draw_sets": lambda: figures.draw_sets(["none", "jes"], profile=([1.0, 1.1], [0.1, 0.1]), label="$m_t$", ax=ax),
         "draw_ratios": lambda: figures.draw_ratios(["a"], names=["none"], values=[[1.0]], errors=[[0.1]], ax=ax),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from bayescomb.convino_file import load_convino, looks_like_convino
 from bayescomb.errors import FileFormatError
+from bayescomb.hepdata_proposal import refuse_bare
+from bayescomb.hepdata_submission import looks_like_hepdata
 from bayescomb.inputs import Combination
 from bayescomb.model_file import load_model
 from bayescomb.tables import read_text
@@ -20,7 +22,8 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
     Args:
         path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
             :func:`bayescomb.model_file.load_model`; or a Convino base file, see
-            :func:`bayescomb.convino_file.load_convino`.
+            :func:`bayescomb.convino_file.load_convino`.  A submission of HEPData needs a ``model.toml`` that says what its
+            tables are (:mod:`bayescomb.model_file_hepdata`); the message about one without proposes it.
         extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
             the file names.  Measurements that it does not use are left out.
 
@@ -29,7 +32,7 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
             the file and line or the key it was found at.
 
     Warns:
-        InputWarning: a Convino file holds something that is read as it was surely meant.
+        InputWarning: a Convino file or a table of HEPData holds something that is read as it was surely meant.
 
     Examples:
         >>> import bayescomb as bc
@@ -38,6 +41,8 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
         (15, 25, 'nominal')
     """
     path = Path(path)
+    if looks_like_hepdata(path) and not os.path.lexists(path / "model.toml"):
+        refuse_bare(path)
     if path.suffix == ".toml" or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
         return load_model(path, extraction=extraction)
     if looks_like_convino(path):

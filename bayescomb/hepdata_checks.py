@@ -77,12 +77,15 @@ def report(findings: Iterable[Finding], *, where: str) -> None:
         raise InvalidMatrixError(msg)
 
 
-def covariance_findings(covariance: FloatArray, *, names: Sequence[str]) -> Iterator[Finding]:
-    """Variances are above 0, correlations within [-1, 1], and no eigenvalue is below 0.
+def covariance_findings(
+    covariance: FloatArray, *, names: Sequence[str], rounding: FloatArray | float = 0.0
+) -> Iterator[Finding]:
+    """Variances are above 0, correlations within [-1, 1], and the matrix is positive definite.
 
     Args:
         covariance: shape (n, n), symmetric.
         names: n labels.
+        rounding: what it leaves open of each entry, shape (n, n).
 
     Examples:
         >>> import numpy as np
@@ -103,27 +106,43 @@ def covariance_findings(covariance: FloatArray, *, names: Sequence[str]) -> Iter
         i, j = (int(k) for k in np.unravel_index(np.abs(np.triu(correlation, 1)).argmax(), beyond.shape))
         others = f"; {int(beyond.sum()) - 1} more pairs are" if beyond.sum() > 1 else ""
         message = (
-            f"the correlation of {names[i]!r} and {names[j]!r} is {correlation[i, j]:.4g} (covariance {covariance[i, j]:.4g}, "
-            f"errors {sizes[i]:.4g} and {sizes[j]:.4g}), which lies beyond 1{others}"
+            f"the correlation of {names[i]!r} and {names[j]!r} is {correlation[i, j]:.4g} (covariance "
+            f"{covariance[i, j]:.4g}, errors {sizes[i]:.4g} and {sizes[j]:.4g}), which lies beyond 1{others}"
         )
         yield Finding(message=message, wrong=True)
         return
-    yield from _eigenvalues(correlation)
+    yield from _eigenvalues(correlation, np.broadcast_to(rounding, covariance.shape) / np.outer(sizes, sizes))
 
 
-def _eigenvalues(correlation: FloatArray) -> Iterator[Finding]:
+def _eigenvalues(correlation: FloatArray, rounding: FloatArray) -> Iterator[Finding]:
+    """An eigenvalue moves by no more than the norm of the change of the matrix."""
     eigenvalues = np.linalg.eigvalsh(correlation)
-    negative = int((eigenvalues < -ZERO * len(eigenvalues)).sum())
-    if negative:
+    n, smallest, moved = len(eigenvalues), float(eigenvalues.min()), float(np.linalg.norm(rounding, 2))
+    explained = f", which the rounding of the entries explains (it moves an eigenvalue by up to {moved:.2g})"
+    if smallest < -ZERO * n:
         message = (
-            f"indefinite: {negative} of {len(eigenvalues)} eigenvalues of its correlations are below 0, the smallest is "
-            f"{eigenvalues.min():.3g}"
+            f"indefinite: {int((eigenvalues < -ZERO * n).sum())} of {n} eigenvalues of its correlations are below 0, the "
+            f"smallest is {smallest:.3g}{explained if moved > -smallest else ''}"
         )
         yield Finding(message=message, wrong=True)
+    elif smallest <= ZERO * n:
+        message = (
+            f"singular: the smallest eigenvalue of its correlations is {smallest:.2g}; if the distribution is normalised, "
+            "leave out one row (leave_out), whose content the others determine"
+        )
+        yield Finding(message=message, wrong=True)
+    elif smallest < moved:
+        message = (
+            f"the smallest eigenvalue of its correlations, {smallest:.3g}, is less than the rounding of the entries moves "
+            f"it ({moved:.2g}); look whether the matrix is to be singular, or get it with more digits"
+        )
+        yield Finding(message=message, wrong=False)
 
 
-def correlation_findings(correlation: FloatArray, *, names: Sequence[str]) -> Iterator[Finding]:
-    """A diagonal of 1, entries within [-1, 1], and no eigenvalue below 0.
+def correlation_findings(
+    correlation: FloatArray, *, names: Sequence[str], rounding: FloatArray | float = 0.0
+) -> Iterator[Finding]:
+    """A diagonal of 1, entries within [-1, 1], and the matrix is positive definite; arguments as of a covariance.
 
     Examples:
         >>> import numpy as np
@@ -142,7 +161,8 @@ def correlation_findings(correlation: FloatArray, *, names: Sequence[str]) -> It
         message = f"the correlation of {names[i]!r} and {names[j]!r} is {correlation[i, j]:g}, which lies beyond 1"
         yield Finding(message=message, wrong=True)
         return
-    yield from _eigenvalues(correlation)
+    off_diagonal = np.broadcast_to(rounding, correlation.shape) * (1 - np.eye(len(correlation)))
+    yield from _eigenvalues(correlation, off_diagonal)
 
 
 def diagonal_findings(
@@ -200,6 +220,7 @@ def total_findings(
     *,
     names: Sequence[str],
     slack: FloatArray | float = 0.0,
+    diagonal: bool = False,
 ) -> Iterator[Finding]:
     """The total covariance is the statistical one and the sources, each fully correlated between the rows.
 
@@ -210,6 +231,7 @@ def total_findings(
         down: the same at -1 sigma.
         names: n labels.
         slack: what rounding explains of the difference of the uncertainties, in the unit of the values, shape (n,).
+        diagonal: the total says nothing of the correlations.
 
     Examples:
         >>> import numpy as np
@@ -243,7 +265,7 @@ def total_findings(
         return
     difference = np.abs(np.triu(total - expected, 1)) / np.maximum(np.outer(roots, roots), 1e-300)
     i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
-    if difference[i, j] > ODD_CORRELATION:
+    if not diagonal and difference[i, j] > ODD_CORRELATION:
         size = roots[i] * roots[j]
         message = (
             f"the correlations of the total are not those of the statistical part and {up.shape[1]} sources, each fully "
@@ -261,7 +283,7 @@ def normalised_findings(
     stated: bool,
     slack: float = 0.0,
 ) -> Iterator[Finding]:
-    """The sum of a normalised distribution has no variance, so that its covariance has not full rank.
+    """The sum of a normalised distribution has no variance, so that its covariance has not full rank and a row is too much.
 
     With the weights w that make the sum of w y equal 1, V w must be 0.  The message gives the standard deviation of the
     sum relative to what independent rows would give, which does not depend on the unit of V.
@@ -278,10 +300,10 @@ def normalised_findings(
         >>> from bayescomb.hepdata_checks import normalised_findings
         >>> y = np.array([0.25, 0.75])
         >>> singular = np.array([[1.0, -1.0], [-1.0, 1.0]]) * 1e-4
-        >>> list(normalised_findings(singular, y, None, stated=True))
-        []
-        >>> next(normalised_findings(np.diag([1e-4, 1e-4]), y, None, stated=True)).wrong
-        True
+        >>> [f.message[-34:] for f in normalised_findings(singular, y, None, stated=True)]
+        ['ing new; leave one out (leave_out)']
+        >>> next(normalised_findings(np.diag([1e-4, 1e-4]), y, None, stated=True)).message[:50]
+        'stated to be normalised (sum 1), but the covarianc'
     """
     candidates = {"sum": np.ones(len(values))} | ({} if widths is None else {"sum of value times width": widths})
     sums = {how: float(weights @ values) for how, weights in candidates.items()}
@@ -296,6 +318,12 @@ def normalised_findings(
         found[how] = np.sqrt(max(float(weights @ covariance @ weights), 0.0) / independent) if independent > 0 else 0.0
     how = min(found, key=lambda key: found[key])
     if found[how] <= max(ODD, slack):
+        message = (
+            f"the distribution is normalised ({how} {sums[how]:.6g}) and its covariance singular but for rounding, as it is "
+            f"to be (the {how} has an error of {found[how]:.2g} times that of independent rows), so that one row says "
+            "nothing new; leave one out (leave_out)"
+        )
+        yield Finding(message=message, wrong=True)
         return
     rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
     rows = covariance @ candidates[how]

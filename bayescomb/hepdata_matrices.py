@@ -6,6 +6,7 @@ n (or 0 to n - 1) stand for the rows of another table in their order.  Axes that
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,16 +65,16 @@ class TableMatrix:
             ]
             msg = f"rows do not match: {'; '.join(parts)}; name the table that belongs to these rows, or correct it"
             raise UnknownNameError(msg)
-        order = np.array([own.index(n) for n in names])
+        order = [own.index(n) for n in names]
+        return self._part(order, names)
+
+    def part(self, names: Sequence[str]) -> TableMatrix:
+        """Some of the rows, which are there."""
+        return self._part([self.names.index(n) for n in names], names)
+
+    def _part(self, order: Sequence[int], names: Sequence[str]) -> TableMatrix:
         grid = np.ix_(order, order)
-        return TableMatrix(
-            where=self.where,
-            names=tuple(names),
-            values=self.values[grid],
-            rounding=self.rounding[grid],
-            unit=self.unit,
-            axes=self.axes,
-        )
+        return dataclasses.replace(self, names=tuple(names), values=self.values[grid], rounding=self.rounding[grid])
 
 
 def _numbered(own: tuple[str, ...], names: Sequence[str]) -> tuple[str, ...]:
@@ -136,7 +137,7 @@ def read_table_matrix(table: Table, columns: Sequence[Column]) -> TableMatrix:
     else:
         msg = (
             f"{where}: {len(table.axes)} axes, {len(columns)} columns and {n_rows} rows are no matrix; needed is a row for "
-            "each pair (two axes and one column, chosen by 'column' or 'qualifiers' if there are more) or a column for each row"
+            "each pair (two axes and one column, to be chosen by 'column' or 'qualifiers'), or a column for each row"
         )
         raise FileFormatError(msg)
     index = {name: i for i, name in enumerate(names)}

@@ -245,14 +245,16 @@ def percent_or_number(text: str, value: float | None, *, where: str) -> float:
 
 
 def rounding(text: str, value: float | None = None) -> float:
-    """Half a unit of the last digit of a number, or of a percentage of a value.
+    """Half a unit of the last digit of a number, or of a percentage of a value; nothing of a 0, which may be exact.
 
     Examples:
         >>> from bayescomb.hepdata_tables import rounding
-        >>> rounding("0.12"), rounding("1.5e3"), rounding("5%", 20.0)
-        (0.005, 50.0, 0.1)
+        >>> rounding("0.12"), rounding("1.5e3"), rounding("5%", 20.0), rounding("0.0")
+        (0.005, 50.0, 0.1, 0.0)
     """
     digits = text.strip().removesuffix("%").strip()
+    if float(digits) == 0:
+        return 0.0
     mantissa, _, exponent = digits.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
     half = 0.5 * 10.0 ** (min(int(exponent or 0), 60) - decimals)

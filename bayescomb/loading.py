@@ -10,6 +10,8 @@ from bayescomb.convino_file import load_convino, looks_like_convino
 from bayescomb.errors import FileFormatError
 from bayescomb.export_reading import DATA, exported_combination, exported_data
 from bayescomb.hepdata_archive import is_archive
+from bayescomb.hepdata_proposal import refuse_bare
+from bayescomb.hepdata_submission import looks_like_hepdata
 from bayescomb.inputs import Combination
 from bayescomb.model_file import load_model
 from bayescomb.tables import read_text
@@ -26,7 +28,8 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
         path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
             :func:`bayescomb.model_file.load_model`; a Convino base file, see
             :func:`bayescomb.convino_file.load_convino`; or an export of :func:`bayescomb.export_hepdata`, folder or archive,
-            which gives the combination that it was made from.
+            which gives the combination that it was made from.  Another submission of HEPData needs a ``model.toml`` that
+            says what its tables are (:mod:`bayescomb.model_file_hepdata`); the message about one without proposes it.
         extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
             the file names.  Measurements that it does not use are left out.
 
@@ -35,7 +38,7 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
             the file and line or the key it was found at.
 
     Warns:
-        InputWarning: a Convino file holds something that is read as it was surely meant.
+        InputWarning: a Convino file or a table of HEPData holds something that is read as it was surely meant.
 
     Examples:
         >>> import bayescomb as bc
@@ -48,6 +51,8 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
     if data is not None:
         combination = exported_combination(data, where=path)
         return combination if extraction is None else combination.with_extraction(extraction)
+    if looks_like_hepdata(path) and not os.path.lexists(path / "model.toml"):
+        refuse_bare(path)
     if path.suffix == ".toml" or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
         return load_model(path, extraction=extraction)
     if looks_like_convino(path):

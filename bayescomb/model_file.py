@@ -7,6 +7,7 @@ and ``[[assumption_sets]]`` (:mod:`bayescomb.model_file_sets`).
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,7 +49,8 @@ def load_model(path: str | Path, *, extraction: str | None = None) -> Combinatio
             content, each with the file and line or the key it was found at.
 
     Warns:
-        InputWarning: a Convino measurement file that it names holds something that is read as it was surely meant.
+        InputWarning: a Convino measurement file or a table of HEPData that it names holds something that is read as it was
+            surely meant.
 
     Examples:
         >>> from bayescomb.model_file import load_model
@@ -70,7 +72,10 @@ def load_model(path: str | Path, *, extraction: str | None = None) -> Combinatio
     if "budget" in document:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
         within = read_within(document, path, budget) if "within" in document else []
-    measurements = read_measurements(document, path, observables=observable_names, sources=source_names)
+    measurements, units = read_measurements(
+        document, path, observables={o.name: o.unit for o in observables}, sources=source_names
+    )
+    observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
     _check_measured(document, where, found=bool(budget.measurements or measurements))
     tables = BlockTables(path.parent)
     common = [*within, *tables.named(document, where=where)]

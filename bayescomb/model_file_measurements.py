@@ -23,7 +23,8 @@ and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what 
 A response is the shift of the prediction of an estimate at +1 sigma of a nuisance, in the unit of the estimate; of two
 numbers the second is the shift at -1 sigma, its sign included.
 
-An entry may name a Convino measurement file instead (:mod:`bayescomb.model_file_convino`), and any entry may give sources to
+An entry may name a Convino measurement file instead (:mod:`bayescomb.model_file_convino`) or tables of HEPData
+(:mod:`bayescomb.model_file_hepdata`), and any entry may give sources to
 its nuisances by patterns (:mod:`bayescomb.model_file_maps`).
 """
 
@@ -43,6 +44,7 @@ from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidNumberE
 from bayescomb.matrix_tables import Shifts, information_from_correlation, read_matrix, read_shifts
 from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.model_file_convino import CONVINO_KEYS, read_convino_entry
+from bayescomb.model_file_hepdata import HEPDATA_KEYS, read_hepdata_entry
 from bayescomb.model_file_maps import assign_sources, read_factors
 from bayescomb.tables import number, read_table
 from bayescomb.toml_values import check_keys, entries, flag, text
@@ -51,7 +53,8 @@ __all__ = ["read_measurements"]
 
 INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "hessian", "correlation")
 STATED_KEYS: Final = ("name", "experiment", "estimates", *INFORMATION_KEYS, "responses", "nuisances", "sources")
-MEASUREMENT_KEYS: Final = tuple(dict.fromkeys((*STATED_KEYS, *CONVINO_KEYS)))
+MEASUREMENT_KEYS: Final = tuple(dict.fromkeys((*STATED_KEYS, *CONVINO_KEYS, *HEPDATA_KEYS)))
+FILE_KEYS: Final = ("convino", "hepdata")
 DETAIL_KEYS: Final = ("name", "source", "response", "free", "pull")
 UNCERTAINTY: Final = "uncertainty"
 
@@ -77,30 +80,37 @@ class _Fit:
 
 
 def read_measurements(
-    document: Mapping[str, Any], path: Path, *, observables: Collection[str], sources: Collection[str]
-) -> list[Measurement]:
+    document: Mapping[str, Any], path: Path, *, observables: Mapping[str, str], sources: Collection[str]
+) -> tuple[list[Measurement], dict[str, str]]:
     """The measurements of a document, in its order; none if it has no ``[[measurements]]``.
 
     Args:
         document: the TOML document.
         path: its file; the tables are looked for beside it.
-        observables: known observables.
+        observables: known observables and their units, empty where none is stated.
         sources: known sources.
+
+    Returns:
+        The measurements, and the units that tables state of observables for which the document states none.
 
     Raises:
         FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, OptionError: as the
             content demands, each with the key, or the file and line, it was found at.
     """
     found: list[Measurement] = []
+    units: dict[str, str] = {}
     for place, entry in entries(document, "measurements", where=str(path)) if "measurements" in document else []:
-        by_file = "convino" in entry
+        by_file = [key for key in FILE_KEYS if key in entry]
         check_keys(entry, MEASUREMENT_KEYS, required=("name",) if by_file else ("name", "estimates"), where=place)
-        if by_file:
+        if by_file == ["convino"]:
             measurement = read_convino_entry(entry, place, path.parent, observables=observables)
+        elif by_file:
+            measurement, stated = read_hepdata_entry(entry, place, path.parent, units=observables)
+            units = stated | units
         else:
             measurement = _read_measurement(entry, place, path.parent, observables=observables, sources=sources)
         found.append(assign_sources(measurement, entry, place, sources=sources))
-    return found
+    return found, units
 
 
 def _read_measurement(
@@ -108,6 +118,9 @@ def _read_measurement(
 ) -> Measurement:
     if "observables" in entry:
         msg = f"{place}: 'observables' found without 'convino', whose estimates it is for; here every estimate names its own"
+        raise FileFormatError(msg)
+    if "tables" in entry:
+        msg = f"{place}: 'tables' found without 'hepdata', whose tables it is for; name the submission, or remove it"
         raise FileFormatError(msg)
     estimates = [_read_estimate(table, at, observables) for at, table in entries(entry, "estimates", where=place)]
     names = [e.name for e in estimates]

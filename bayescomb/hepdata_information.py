@@ -1,0 +1,221 @@
+"""Covariances of measured values from tables of HEPData, and all that the tables state twice compared."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.checks import located
+from bayescomb.errors import FileFormatError, InputWarning, InvalidNumberError
+from bayescomb.hepdata_breakdown import Shift, labelled_errors, symmetric_sizes
+from bayescomb.hepdata_checks import (
+    Finding,
+    correlation_findings,
+    covariance_findings,
+    diagonal_findings,
+    normalised_findings,
+    report,
+    total_findings,
+)
+from bayescomb.hepdata_fit import read_fit
+from bayescomb.hepdata_mapping import Measured, TableMapping
+from bayescomb.hepdata_matrices import TableMatrix, read_table_matrix
+from bayescomb.hepdata_submission import Submission
+from bayescomb.hepdata_tables import Bin
+from bayescomb.hepdata_units import same_unit
+from bayescomb.measurements import FittedInput
+
+__all__ = ["read_information"]
+
+FloatArray = NDArray[np.float64]
+
+MAX_SLACK: Final = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Covariance:
+    """A covariance of the values, and what rounding leaves open of the roots of its diagonal.
+
+    Where only errors are stated it is diagonal, which says nothing of the correlations.
+    """
+
+    where: str
+    values: FloatArray
+    slack: FloatArray
+    diagonal: bool = False
+
+
+def read_information(
+    submission: Submission, mapping: TableMapping, measured: Measured, shifts: Sequence[Shift]
+) -> tuple[FloatArray | None, FittedInput | None]:
+    """What the tables know of the values: their statistical covariance, or a fit of them and the nuisances.
+
+    Everything that they state twice is compared first.
+
+    Args:
+        submission: the tables.
+        mapping: which of them.
+        measured: the values, n of them.
+        shifts: the breakdown.
+
+    Returns:
+        The statistical covariance, shape (n, n), or the fit; the other is ``None``.
+
+    Raises:
+        InvalidMatrixError: tables contradict each other, or a matrix is none; with the numbers.
+        InvalidNumberError: an error is not above 0, or a unit another one.
+        FileFormatError: nothing says what the statistical part is.
+        UnknownNameError: rows of the tables are not the same.
+
+    Warns:
+        InputWarning: tables hold something odd; with the numbers.
+    """
+    quoted: FloatArray | None = None
+    slack: FloatArray | float = 0.0
+    if mapping.statistical:
+        errors = labelled_errors(mapping.statistical, mapping, measured.column)
+        quoted = symmetric_sizes(errors, mapping, what=f"the error {mapping.statistical!r}")
+        if (quoted <= 0).any():
+            msg = f"{mapping.where}.statistical: {quoted.min():g} found, a statistical error is above 0; correct the label"
+            raise InvalidNumberError(msg)
+        slack = np.array([e.rounding for e in errors])
+    statistical = _covariance(submission, mapping, measured, "statistical", quoted, slack)
+    if statistical is not None and quoted is not None:
+        found = diagonal_findings(
+            statistical.values, quoted, names=measured.rows, label=mapping.statistical, slack=statistical.slack + slack
+        )
+        report(found, where=statistical.where)
+    elif quoted is not None:
+        statistical = _Covariance(where=measured.where, values=np.diag(quoted**2), slack=np.zeros(len(quoted)) + slack)
+    total = _total(submission, mapping, measured)
+    if mapping.pulls is not None:
+        if total is None or total.diagonal:
+            msg = (
+                f"{mapping.where}: with pulls the covariance of the values is that after the fit; name it by "
+                "total_covariance, or total_correlation with total"
+            )
+            raise FileFormatError(msg)
+        with located(mapping.where):
+            fit = read_fit(submission, mapping, measured, shifts, total.values)
+        if statistical is not None:
+            conditional = np.linalg.inv(fit.information[: len(measured.rows), : len(measured.rows)])
+            nothing = np.zeros((len(conditional), 0))
+            where = f"{mapping.where}: what the fit leaves at fixed nuisances"
+            report(
+                total_findings(conditional, statistical.values, nothing, nothing, names=measured.rows, slack=total.slack),
+                where=where,
+            )
+        return None, fit
+    up = np.array([s.up for s in shifts]).reshape(-1, len(measured.rows)).T
+    down = np.array([s.down for s in shifts]).reshape(-1, len(measured.rows)).T
+    if total is not None and statistical is not None:
+        both = total.slack + statistical.slack
+        report(
+            total_findings(total.values, statistical.values, up, down, names=measured.rows, slack=both), where=total.where
+        )
+    if statistical is not None:
+        return statistical.values, None
+    if total is None or total.diagonal:
+        msg = (
+            f"{mapping.where}: nothing says what the statistical part is; name the label of the errors (statistical), or a "
+            "table (statistical_covariance, or total_covariance, of which it is what the sources leave)"
+        )
+        raise FileFormatError(msg)
+    middle = (up - down) / 2
+    rest = total.values - middle @ middle.T
+    report(covariance_findings(rest, names=measured.rows), where=f"{total.where} without the {len(shifts)} sources")
+    return rest, None
+
+
+def _total(submission: Submission, mapping: TableMapping, measured: Measured) -> _Covariance | None:
+    if not mapping.total:
+        return _covariance(submission, mapping, measured, "total", None, 0.0)
+    errors = labelled_errors(mapping.total, mapping, measured.column)
+    quoted = symmetric_sizes(errors, mapping, what=f"the error {mapping.total!r}")
+    slack = np.array([e.rounding for e in errors])
+    total = _covariance(submission, mapping, measured, "total", quoted, slack)
+    if total is not None:
+        found = diagonal_findings(total.values, quoted, names=measured.rows, label=mapping.total, slack=total.slack + slack)
+        report(found, where=total.where)
+        return total
+    return _Covariance(
+        where=f"{measured.where}, errors {mapping.total!r}", values=np.diag(quoted**2), slack=slack, diagonal=True
+    )
+
+
+def _covariance(
+    submission: Submission,
+    mapping: TableMapping,
+    measured: Measured,
+    kind: str,
+    quoted: FloatArray | None,
+    slack: FloatArray | float,
+) -> _Covariance | None:
+    """A covariance, from its table or from that of the correlations; checked on its own."""
+    key = f"{kind}_correlation" if f"{kind}_correlation" in mapping.matrices else f"{kind}_covariance"
+    if key not in mapping.matrices:
+        return None
+    selection = mapping.matrices[key]
+    chosen = selection.chosen(submission)
+    with located(selection.where):
+        matrix = read_table_matrix(chosen.table, chosen.columns)
+        whose = measured.where
+        rows = measured.rows if set(matrix.names) == set(measured.rows) else measured.all_rows
+        matrix = matrix.ordered(rows, whose=whose).part(measured.rows)
+        _check_axes(matrix, measured)
+        if key.endswith("correlation"):
+            assert quoted is not None  # the mapping asks for it
+            report(correlation_findings(matrix.values, names=matrix.names, rounding=matrix.rounding), where=matrix.where)
+            values = matrix.values * np.outer(quoted, quoted)
+            rounding = matrix.rounding * np.outer(quoted, quoted)
+        else:
+            _check_matrix_unit(matrix, measured)
+            values, rounding = matrix.values, matrix.rounding
+            report(covariance_findings(values, names=matrix.names, rounding=rounding), where=matrix.where)
+        if not mapping.leave_out:
+            report(_normalised(values, rounding, measured, stated=mapping.normalised), where=matrix.where)
+    roots = np.sqrt(np.diag(values))
+    own = np.zeros(len(roots)) + slack if key.endswith("correlation") else np.diag(rounding) / (2 * roots)
+    return _Covariance(where=matrix.where, values=values, slack=own)
+
+
+def _normalised(values: FloatArray, rounding: FloatArray, measured: Measured, *, stated: bool) -> Iterator[Finding]:
+    widths = None
+    if len(measured.axes) == 1 and all(isinstance(e, Bin) for e in measured.axes[0].entries):
+        widths = np.array([e.high - e.low for e in measured.axes[0].entries if isinstance(e, Bin)])
+    y = np.array([cell.number() for cell in measured.column.cells])
+    # Of the relative standard deviation of the sum, as the roundings of the entries add at worst; few digits prove nothing.
+    slack = min(float(np.sqrt(rounding.sum() / np.trace(values))), MAX_SLACK)
+    return normalised_findings(values, y, widths, stated=stated, slack=slack)
+
+
+def _check_axes(matrix: TableMatrix, measured: Measured) -> None:
+    for own, other in zip(matrix.axes, measured.axes, strict=False):
+        if len(matrix.axes) == len(measured.axes) and same_unit(own.unit, other.unit) is False:
+            message = (
+                f"{matrix.where}: its rows are in {own.unit!r}, those of {measured.where} in {other.unit!r}; the same "
+                "numbers are taken for the same bins"
+            )
+            warnings.warn(message, InputWarning, stacklevel=6)
+
+
+def _check_matrix_unit(matrix: TableMatrix, measured: Measured) -> None:
+    """The square of the unit of the values; the unit itself is often written for it.
+
+    Raises:
+        InvalidNumberError: it is another one.
+    """
+    unit = measured.column.unit
+    if same_unit(unit, matrix.unit, power=2) is not False:
+        return
+    at = f"{matrix.where}: the unit of the covariance is {matrix.unit!r}, that of the values {unit!r}"
+    if same_unit(unit, matrix.unit):
+        warnings.warn(f"{at}, of which it is taken to be the square", InputWarning, stacklevel=6)
+        return
+    msg = f"{at}, whose square is needed; name the table that belongs to these values"
+    raise InvalidNumberError(msg)

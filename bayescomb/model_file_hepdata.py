@@ -1,0 +1,199 @@
+"""Reader of an entry of ``[[measurements]]`` that names tables of HEPData and leaves the figures to them.
+
+It is written so::
+
+    [[measurements]]
+    name = "ATLAS 8 TeV"
+    experiment = "ATLAS"
+    hepdata = "HEPData-ins1234567-v1-yaml.tar.gz"  # or a folder, a YAML or JSON file, or a list of JSON files
+    observables = ["bin1", "bin2", "bin3"]         # in the order of the rows, or { "0 - 50" = "bin1", ... }
+    sources = { "sys,JES*" = "jet energy scale" }  # of the labels
+
+    [measurements.tables]
+    values = "Table 1"  # or { table = "Table 1", column = "SIG", qualifiers = { "SQRT(S)" = 8000 } }, here and below
+    statistical = "stat"                       # label of the statistical errors of the values
+    labels = "sys,*"                           # labels that are sources, each a nuisance of its name; a text or a list
+    breakdown = ["Table 4"]                    # shifts in tables: a column (or row, or table) per source
+    statistical_covariance = "Table 2"         # or statistical_correlation
+    total_covariance = "Table 3"               # or total_correlation; compared, or the statistical part is what it leaves
+    total = "total"                            # label of the total errors; compared only
+    ignore = ["sys"]                           # labels that are left aside
+    pulls = "Table 5"                          # post-fit values, the constraints as their errors
+    nuisance_correlation = "Table 6"
+
+``leave_out = ["100 - 200"]`` leaves rows aside, one of a normalised distribution at least; ``normalised = true`` says that
+it is one; ``symmetrise = true`` lets a two-sided error become one size where the model takes no other;
+``absent_is_zero = true`` makes an error that a row does not state 0; ``prefix`` stands before the names of the nuisances.
+
+With pulls, the measurement is a fitted input: its covariance is the total one, and the breakdown are the shifts of the
+values when a nuisance moves by its post-fit uncertainty and the others follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bayescomb.checks import check_names, known_name, located
+from bayescomb.errors import FileFormatError, InvalidNumberError, UnknownNameError
+from bayescomb.hepdata_breakdown import read_breakdown
+from bayescomb.hepdata_information import read_information
+from bayescomb.hepdata_mapping import Measured, measured_values, read_mapping
+from bayescomb.hepdata_proposal import proposed_tables
+from bayescomb.hepdata_submission import read_submission
+from bayescomb.hepdata_tables import Bin
+from bayescomb.hepdata_units import same_unit
+from bayescomb.measurements import Estimate, Measurement, Nuisance
+from bayescomb.model_file_maps import read_factors
+from bayescomb.toml_values import text, texts
+
+__all__ = ["HEPDATA_KEYS", "read_hepdata_entry"]
+
+HEPDATA_KEYS: Final = ("name", "experiment", "hepdata", "tables", "observables", "estimates", "sources")
+
+
+def read_hepdata_entry(
+    entry: Mapping[str, Any], place: str, folder: Path, *, units: Mapping[str, str]
+) -> tuple[Measurement, dict[str, str]]:
+    """The measurement of HEPData tables, and the units that they state of observables.
+
+    Args:
+        entry: the TOML table.
+        place: where it stands.
+        folder: where the paths of the tables start.
+        units: known observables and the units that the model states, empty if it does not.
+
+    Raises:
+        FileFormatError: a key or a table is missing or has the wrong form, or is not safe to read.
+        UnknownNameError: a table, column, label, row or observable is not there.
+        InvalidMatrixError: tables contradict each other; with the numbers.
+        Other bayescomb errors: the content of a table is wrong; with its place.
+
+    Warns:
+        InputWarning: tables hold something odd; with the numbers.
+    """
+    beside = [key for key in entry if key not in HEPDATA_KEYS]
+    if beside:
+        msg = (
+            f"{place}: {' and '.join(map(repr, beside))} found beside 'hepdata', whose tables state all of a measurement "
+            f"but its {', '.join(repr(k) for k in HEPDATA_KEYS if k != 'hepdata')}; keep one of the two"
+        )
+        raise FileFormatError(msg)
+    given = entry["hepdata"]
+    paths = [folder / p for p in texts(entry, "hepdata", where=place)] if isinstance(given, list) else None
+    with located(f"{place}.hepdata"):
+        submission = read_submission(paths or folder / text(entry, "hepdata", where=place))
+    if "tables" not in entry:
+        msg = (
+            f"{place}: no table 'tables' found, which says what the tables of HEPData are; a proposal to be completed:\n"
+            f"{proposed_tables(submission)}"
+        )
+        raise FileFormatError(msg)
+    mapping = read_mapping(entry["tables"], where=f"{place}.tables")
+    measured = measured_values(mapping, submission)
+    name, experiment = text(entry, "name", where=place), text(entry, "experiment", where=place, default="")
+    estimates = _estimates(entry, place, measured, name, units)
+    stated = dict(_checked_units(estimates, measured, place, units))
+    shifts = read_breakdown(submission, mapping, measured)
+    statistical, fit = read_information(submission, mapping, measured, shifts)
+    external = [] if fit else shifts
+    n = len(estimates)
+    with located(place):
+        measurement = Measurement(
+            name=name,
+            experiment=experiment,
+            estimates=estimates,
+            statistical_covariance=statistical,
+            nuisances=tuple(Nuisance(name=s.name) for s in external),
+            responses=np.array([s.up for s in external]).reshape(-1, n).T,
+            down_responses=np.array([s.down for s in external]).reshape(-1, n).T if external else None,
+            fit=fit,
+        )
+    return measurement, stated
+
+
+def _estimates(
+    entry: Mapping[str, Any], place: str, measured: Measured, name: str, units: Mapping[str, str]
+) -> tuple[Estimate, ...]:
+    rows = measured.rows
+    names = [f"{name}, {row}" if len(measured.all_rows) > 1 else name for row in rows]
+    if "estimates" in entry:
+        names = texts(entry, "estimates", where=place)
+        if len(names) != len(rows):
+            msg = f"{place}.estimates: {len(names)} names found, {len(rows)} needed, one for each row ({', '.join(rows)})"
+            raise FileFormatError(msg)
+    check_names(names, where=f"{place}.estimates")
+    maps = _maps(entry, f"{place}.observables", measured, names, units)
+    titles = [_title(measured, i) for i in range(len(rows))]
+    values = [cell.number() for cell in measured.column.cells]
+    return tuple(
+        Estimate(name=n, value=v, observables=m, title=t) for n, v, m, t in zip(names, values, maps, titles, strict=True)
+    )
+
+
+def _title(measured: Measured, row: int) -> str:
+    """Bins with their axis and unit."""
+    parts = []
+    for axis in measured.axes:
+        entry = axis.entries[row]
+        shown = f"{entry.low:.12g} to {entry.high:.12g}" if isinstance(entry, Bin) else entry
+        parts.append(" ".join(f"{axis.name} {shown} {axis.unit if isinstance(entry, Bin) else ''}".split()))
+    return ", ".join(part for part in parts if part)
+
+
+def _maps(
+    entry: Mapping[str, Any], where: str, measured: Measured, names: Sequence[str], units: Mapping[str, str]
+) -> list[dict[str, float]]:
+    """Observables of each row: a list in the order of the rows, a table by their labels, or the names of the estimates."""
+    rows = measured.rows
+    given = entry.get("observables", list(names))
+    if isinstance(given, list):
+        if len(given) != len(rows):
+            msg = (
+                f"{where}: {len(given)} found, {len(rows)} needed, one for each row of {measured.where} ({', '.join(rows)})"
+            )
+            raise FileFormatError(msg)
+        given = dict(zip(rows, given, strict=True))
+    if not isinstance(given, dict):
+        msg = f'{where}: {given!r} found, a list of names in the order of the rows is needed, or {{ "ROW" = "NAME" }}'
+        raise FileFormatError(msg)
+    maps = {}
+    for row, value in given.items():
+        if row not in rows:
+            msg = f"{where}: {measured.where} has no row {row!r}; it has {', '.join(map(repr, rows))}"
+            raise UnknownNameError(msg)
+        at = f"{where}[{row!r}]"
+        if isinstance(value, str):
+            maps[row] = {known_name(value, units, kind="observable", where=at): 1.0}
+        else:
+            maps[row] = read_factors(value, where=at, observables=units)
+    missing = [row for row in rows if row not in maps]
+    if missing:
+        msg = f"{where}: none for the rows {', '.join(map(repr, missing))}; name one for each, or leave rows out (leave_out)"
+        raise UnknownNameError(msg)
+    return [maps[row] for row in rows]
+
+
+def _checked_units(
+    estimates: Sequence[Estimate], measured: Measured, place: str, units: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Observable and unit of the table, where the model states none.
+
+    Raises:
+        InvalidNumberError: the model states another one.
+    """
+    unit = measured.column.unit
+    for estimate in estimates:
+        for name, factor in estimate.observables.items():
+            plain = len(estimate.observables) == 1 and factor == 1
+            if not units[name] and plain and unit:
+                yield name, unit
+            if plain and same_unit(units[name], unit) is False:
+                msg = (
+                    f"{place}: {measured.where} states {measured.column.name!r} in {unit!r}, observable {name!r} is in "
+                    f"{units[name]!r}; correct the unit of the observable, or name a column of its unit"
+                )
+                raise InvalidNumberError(msg)

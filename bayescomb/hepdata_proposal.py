@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -97,15 +98,17 @@ def proposed_tables(submission: Submission) -> str:
 
 
 def _described(table: Table) -> str:
+    heads = Counter((c.name, c.unit) for c in table.columns)
     columns = [
         f'"{c.name}"{f" [{c.unit}]" if c.unit else ""}'
-        + (f" ({', '.join(f'{k} = {v}' for k, v in c.qualifiers)})" if len(table.columns) > 1 and c.qualifiers else "")
+        # Qualifiers are of use where a header is not enough.
+        + (f" ({'; '.join(f'{k} = {v[:40]}' for k, v in c.qualifiers)})" if heads[c.name, c.unit] > 1 else "")
         for c in table.columns[:6]
     ]
     labels = list(dict.fromkeys(label for c in table.columns for label in c.labels))
     n = len(table.rows)
-    heads = ", ".join(columns) + (", ..." if len(table.columns) > 6 else "")
-    parts = [f"{n} row{'' if n == 1 else 's'}, column{'' if len(columns) == 1 else 's'} {heads}"]
+    shown = ", ".join(columns) + (", ..." if len(table.columns) > 6 else "")
+    parts = [f"{n} row{'' if n == 1 else 's'}, column{'' if len(columns) == 1 else 's'} {shown}"]
     if labels:
         parts.append(
             f"labels {', '.join(json.dumps(x, ensure_ascii=False) for x in labels[:12])}{', ...' * (len(labels) > 12)}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from bayescomb.errors import BayescombError, FileFormatError
 from bayescomb.hepdata_submission import Submission, read_submission
@@ -13,7 +14,8 @@ from bayescomb.hepdata_tables import Table
 
 __all__ = ["proposed_entry", "proposed_tables", "refuse_bare"]
 
-MAX_TABLES = 30
+MAX_TABLES: Final = 30
+LENGTH: Final = 40
 
 
 def refuse_bare(path: Path) -> NoReturn:
@@ -55,12 +57,13 @@ def proposed_entry(submission: Submission, path: str) -> str:
     values = _values_table(submission)
     rows = list(values.rows) if values else []
     observables = ", ".join(json.dumps(f"observable {i}") for i in range(1, len(rows) + 1))
+    shown = ", ".join(_plain(row) for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
     lines = [
         "[[measurements]]",
         'name = "NAME"',
         'experiment = "EXPERIMENT"',
         f"hepdata = {json.dumps(path, ensure_ascii=False)}",
-        f"observables = [{observables}]  # for the rows {', '.join(rows[:3])}{', ...' if len(rows) > 3 else ''}",
+        f"observables = [{observables}]  # for the rows {shown}",
         '# sources = { "PATTERN*" = "SOURCE" }  # of the labels',
         "",
         proposed_tables(submission),
@@ -97,20 +100,27 @@ def proposed_tables(submission: Submission) -> str:
 
 
 def _described(table: Table) -> str:
+    heads = Counter((c.name, c.unit) for c in table.columns)
     columns = [
-        f'"{c.name}"{f" [{c.unit}]" if c.unit else ""}'
-        + (f" ({', '.join(f'{k} = {v}' for k, v in c.qualifiers)})" if len(table.columns) > 1 and c.qualifiers else "")
+        f'"{_plain(c.name)}"{f" [{_plain(c.unit)}]" if c.unit else ""}'
+        # Qualifiers are of use where a header is not enough.
+        + (f" ({'; '.join(f'{_plain(k)} = {_plain(v)}' for k, v in c.qualifiers)})" if heads[c.name, c.unit] > 1 else "")
         for c in table.columns[:6]
     ]
     labels = list(dict.fromkeys(label for c in table.columns for label in c.labels))
     n = len(table.rows)
-    heads = ", ".join(columns) + (", ..." if len(table.columns) > 6 else "")
-    parts = [f"{n} row{'' if n == 1 else 's'}, column{'' if len(columns) == 1 else 's'} {heads}"]
+    shown = ", ".join(columns) + (", ..." if len(table.columns) > 6 else "")
+    parts = [f"{n} row{'' if n == 1 else 's'}, column{'' if len(columns) == 1 else 's'} {shown}"]
     if labels:
         parts.append(
             f"labels {', '.join(json.dumps(x, ensure_ascii=False) for x in labels[:12])}{', ...' * (len(labels) > 12)}"
         )
     return "; ".join(parts)
+
+
+def _plain(text: str) -> str:
+    """A text that stays in its line, and is not longer than helps."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:LENGTH]
 
 
 def _tables(submission: Submission) -> Iterator[Table]:

@@ -20,6 +20,19 @@ const algebra = (() => {
 
   const times = (a, x) => Float64Array.from(a, row => dot(row, x));
 
+  // a^T x; the width is asked for because a may have no rows.
+  function timesTransposed(a, x, width) {
+    const result = new Float64Array(width);
+    a.forEach((row, i) => { for (let j = 0; j < width; j++) result[j] += row[j] * x[i]; });
+    return result;
+  }
+
+  // a + b c b^T, c being the unit matrix if it is left out
+  function addSquare(a, b, c) {
+    const half = c ? multiply(b, c) : b;
+    return a.map((row, i) => row.map((value, j) => value + dot(half[i], b[j])));
+  }
+
   // a b; the width is asked for because b may have no rows.
   function multiply(a, b, width = b.length ? b[0].length : 0) {
     return a.map(row => {
@@ -195,7 +208,7 @@ const algebra = (() => {
   }
 
   return {
-    zeros, copy, column, transpose, dot, times, multiply, quadratic, combine, cholesky, forward, backward, solve, inverse,
-    eigenvalues, rank, pValue,
+    zeros, copy, column, transpose, dot, times, timesTransposed, multiply, addSquare, quadratic, combine, cholesky, forward,
+    backward, solve, inverse, eigenvalues, rank, pValue,
   };
 })();

@@ -3,12 +3,12 @@
 "use strict";
 
 const extractions = (() => {
-  const { zeros, transpose, dot, times, multiply, inverse } = algebra;
+  const { zeros, transpose, dot, times, timesTransposed, multiply, addSquare, inverse } = algebra;
   const STEPS = 60, START_MASSES = 13, CROSSING_STEPS = 60;
 
   // Chi2 at theta with all else profiled, the profiled eta, and what the prediction is there.
-  function at(theory, data, theta) {
-    const none = new Float64Array(theory.nuisances), predicted = theories.predict(theory, theta, none);
+  function at(theory, data, theta, known) {
+    const predicted = known ?? theories.predict(theory, theta, new Float64Array(theory.nuisances));
     const loading = padded(predicted.shifts, data.values.length, theory.nuisances);
     const covariance = addSquare(data.covariance, loading);
     const offset = data.values.map((value, i) => value - (predicted.central[i] ?? 0));
@@ -22,7 +22,7 @@ const extractions = (() => {
       back = algebra.column(algebra.solve(covariance, Array.from(residual, value => [value])), 0);
       chi2 = dot(residual, back);
     }
-    const eta = times(transpose(loading, theory.nuisances), back);
+    const eta = timesTransposed(loading, back, theory.nuisances);
     if (theory.normal) {
       const away = theta.slice(theta.length - theory.normal);
       chi2 += algebra.quadratic(away, inverse(theory.scaleCorrelation)) / theory.width ** 2;
@@ -31,11 +31,6 @@ const extractions = (() => {
   }
 
   const padded = (matrix, rows, width) => [...matrix, ...zeros(rows - matrix.length, width)];
-
-  function addSquare(covariance, loading, correlation) {
-    const product = multiply(correlation ? multiply(loading, correlation) : loading, transpose(loading, loading[0].length));
-    return algebra.combine(covariance, 1, product);
-  }
 
   // Directions of p that no theory parameter moves: levels, observables that are not predicted, free nuisances.
   function linearDesign(theory, rows) {
@@ -55,8 +50,8 @@ const extractions = (() => {
     const linear = linearDesign(theory, rows);
     const design = linear.map((row, i) => Float64Array.from([...moving.map(h => slopes[i][h]), ...row]));
     const scaled = slopes.map(row => row.slice(n).map(value => value * theory.width));
-    const loading = shifts.map((row, i) => Float64Array.from([...row, ...scaled[i]]));
-    const correlation = priorOf(theory);
+    const loading = theory.normal ? shifts.map((row, i) => Float64Array.from([...row, ...scaled[i]])) : shifts;
+    const correlation = theory.prior ??= priorOf(theory);
     const fixed = theta.map((_, i) => i).filter(i => !moving.includes(i) && held.includes(i));
     // p = c + D eta' + c' (theta' - theta) + ...: what does not vary goes to the side of the data.
     const offset = data.values.map((value, i) => {
@@ -64,10 +59,10 @@ const extractions = (() => {
       const touching = predicted.central[i] - dot(slopes[i], theta);
       return value - touching - fixed.reduce((sum, h) => sum + slopes[i][h] * theta[h], 0);
     });
-    const covariance = addSquare(data.covariance, loading, correlation);
+    const covariance = addSquare(data.covariance, loading, theory.normal ? correlation : undefined);
     const fit = fits.leastSquares(covariance, design, offset);
     if (!fit) return null;
-    const pulls = times(correlation, times(transpose(loading), fit.back));
+    const pulls = times(correlation, timesTransposed(loading, fit.back, correlation.length));
     return { fit, moving, design, loading, correlation, covariance, pulls, slopes, shifts, predicted };
   }
 
@@ -82,11 +77,14 @@ const extractions = (() => {
   function start(theory, data) {
     const n = theory.masses.length;
     const low = Math.max(...theory.low.slice(0, n)), high = Math.min(...theory.high.slice(0, n));
-    let best = null;
-    for (let k = 0; k < START_MASSES; k++) {
+    theory.grid ??= Array.from({ length: START_MASSES }, (_, k) => {
       const mass = low + (high - low) * k / (START_MASSES - 1);
       const theta = [...theory.masses.map(() => mass), ...theory.scales.map(() => 0)];
-      const found = at(theory, data, theta);
+      return { theta, predicted: theories.predict(theory, theta, new Float64Array(theory.nuisances)) };
+    });
+    let best = null;
+    for (const { theta, predicted } of theory.grid) {
+      const found = at(theory, data, theta, predicted);
       if (found && (!best || found.chi2 < best.chi2)) best = { theta, ...found };
     }
     return best;

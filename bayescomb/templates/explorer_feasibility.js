@@ -52,9 +52,8 @@ const feasibility = (() => {
     return null;
   }
 
-  // How far t may go from 0 to below and above, within [low, high], for matrix + t pattern, which is feasible at 0.
-  function reach(matrix, pattern, floor, low, high) {
-    const lower = cholesky(raised(matrix, floor));
+  // How far t may go from 0 to below and above, within [low, high], for L L^T + t pattern, which is feasible at 0.
+  function reach(lower, pattern, low, high) {
     if (!lower) return [0, 0];
     const half = forward(lower, pattern), whitened = forward(lower, transpose(half));
     const size = Math.sqrt(whitened.reduce((sum, row) => sum + algebra.dot(row, row), 0));
@@ -76,7 +75,8 @@ const feasibility = (() => {
   }
 
   // Feasible part of the line r + t direction for t in [low, high], and what stops it at either end (null: the end itself).
-  function line(structure, treatment, r, direction, low, high) {
+  // `here` is what `factored` gives at r.
+  function line(structure, here, r, direction, low, high) {
     const found = { low, high, lowStop: null, highStop: null };
     const narrow = ([down, up], label) => {
       if (down > found.low) [found.low, found.lowStop] = [Math.min(0, down * (1 - INSIDE)), label];
@@ -86,32 +86,40 @@ const feasibility = (() => {
     const along = items => items.reduce((sum, [c, pattern]) => {
       return sum ? combine(sum, direction[c], pattern) : pattern.map(row => row.map(value => direction[c] * value));
     }, null);
-    if (treatment === "nuisance") {
-      for (const block of structure.blocks) {
-        const items = acting(block.patterns);
-        if (items.length) narrow(reach(blockAt(block, r), along(items), BLOCK_FLOOR, low, high), block.label);
-      }
+    for (const { block, lower } of here.blocks) {
+      const items = acting(block.patterns);
+      if (items.length) narrow(reach(lower, along(items), low, high), block.label);
     }
     const items = acting(structure.patterns.entries());
-    if (items.length && looksAtTotal(structure, treatment)) {
-      const matrix = totalAt(structure, r), pattern = scaled(structure, along(items));
-      narrow(structure.negative === 0 ? reach(matrix, pattern, TOTAL_FLOOR, low, high)
-        : [bisected(structure, matrix, pattern, low), bisected(structure, matrix, pattern, high)], TOTAL);
+    if (items.length && here.total) {
+      const pattern = scaled(structure, along(items));
+      narrow(structure.negative === 0 ? reach(here.lower, pattern, low, high)
+        : [bisected(structure, here.total, pattern, low), bisected(structure, here.total, pattern, high)], TOTAL);
     }
     return found;
   }
 
+  // The factors at r from which every line through r starts.
+  function factored(structure, treatment, r) {
+    const blocks = treatment === "nuisance" ? structure.blocks.filter(b => b.patterns.size) : [];
+    const total = looksAtTotal(structure, treatment) ? totalAt(structure, r) : null;
+    return {
+      blocks: blocks.map(block => ({ block, lower: cholesky(raised(blockAt(block, r), BLOCK_FLOOR)) })),
+      total, lower: total && structure.negative === 0 ? cholesky(raised(total, TOTAL_FLOOR)) : null,
+    };
+  }
+
   // Feasible interval of one coefficient within [low, high] given the others, and whether anything depends on it.
-  function interval(structure, treatment, r, index, low, high) {
-    const direction = new Float64Array(r.length), here = r[index];
+  function interval(structure, here, r, index, low, high) {
+    const direction = new Float64Array(r.length), value = r[index];
     direction[index] = 1;
-    const found = line(structure, treatment, r, direction, Math.min(low, here) - here, Math.max(high, here) - here);
+    const found = line(structure, here, r, direction, Math.min(low, value) - value, Math.max(high, value) - value);
     const point = found.high - found.low < WIDTH_TOLERANCE && (found.lowStop || found.highStop);
     return {
-      low: point ? here : here + found.low, high: point ? here : here + found.high, point: Boolean(point),
+      low: point ? value : value + found.low, high: point ? value : value + found.high, point: Boolean(point),
       lowStop: found.lowStop, highStop: found.highStop, acts: structure.pairs[index].length > 0,
     };
   }
 
-  return { violation, line, interval, TOTAL };
+  return { violation, line, interval, factored, TOTAL };
 })();

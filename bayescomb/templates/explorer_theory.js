@@ -5,14 +5,18 @@ const theories = (() => {
   const { zeros, dot } = algebra;
 
   // Value and derivative of a polynomial whose coefficients ascend.
-  function polynomial(coefficient, degree, u) {
+  function polynomial(coefficients, u) {
     let value = 0, slope = 0;
-    for (let k = degree; k >= 0; k--) {
+    for (let k = coefficients.length - 1; k >= 0; k--) {
       slope = slope * u + value;
-      value = value * u + coefficient(k);
+      value = value * u + coefficients[k];
     }
     return [value, slope];
   }
+
+  // Coefficients [power][..][bin] as one row of powers per bin, and per nuisance of a bin.
+  const perBin = (table, b) => Float64Array.from(table, row => row[b]);
+  const perNuisance = (table, b) => (table[0] ?? []).map((_, k) => Float64Array.from(table, rows => rows[k][b]));
 
   // The part of the prediction that concerns the observables in use; null if nothing of it does.
   // `measured` are the observables as the inputs have them without correlations: they normalise a measured distribution.
@@ -38,7 +42,10 @@ const theories = (() => {
       }
       at.forEach((i, b) => { if (p.kept[b]) predicted.add(i); });
       const ownScales = p.scales.map(i => masses.length + scales.indexOf(i));
-      return { ...p, at, factor, massAt: masses.indexOf(p.mass), scalesAt: ownScales };
+      const curves = at.map((_, b) => ({
+        base: perBin(p.base, b), shifts: perNuisance(p.shifts, b), scales: p.scale_response.map(table => perBin(table, b)),
+      }));
+      return { ...p, at, factor, curves, massAt: masses.indexOf(p.mass), scalesAt: ownScales };
     });
     observables.forEach((o, i) => {
       if (predicted.has(i)) return;
@@ -77,16 +84,21 @@ const theories = (() => {
 
   // Per bin: cross section and its derivatives, relative shifts d, and d eta with its derivatives.
   function bin(item, nuisances, theta, eta) {
-    const u = (theta[item.massAt] - item.centre) / item.half_width, degree = item.base.length - 1;
+    const u = (theta[item.massAt] - item.centre) / item.half_width;
     const [x, y] = item.scalesAt.map(i => theta[i]);
-    return item.at.map((_, b) => {
-      const [value, slope] = polynomial(k => item.base[k][b], degree, u);
+    return item.curves.map(curves => {
+      const [value, slope] = polynomial(curves.base, u);
       const result = { value, by: new Float64Array(theta.length), along: 0, alongBy: new Float64Array(theta.length) };
       result.by[item.massAt] = slope / item.half_width;
-      if (item.scalesAt.length) scale(item, b, degree, u, x, y, result);
+      if (item.scalesAt.length) scale(item, curves.scales, u, x, y, result);
       result.relative = new Float64Array(nuisances);
       for (let k = 0; k < nuisances; k++) {
-        const [shift, change] = polynomial(d => item.shifts[d][k][b], degree, u);
+        const coefficients = curves.shifts[k];
+        let shift = 0, change = 0; // as above, without an array for each of the many
+        for (let d = coefficients.length - 1; d >= 0; d--) {
+          change = change * u + shift;
+          shift = shift * u + coefficients[d];
+        }
         result.relative[k] = shift;
         result.along += shift * eta[k];
         result.alongBy[item.massAt] += change * eta[k] / item.half_width;
@@ -96,10 +108,10 @@ const theories = (() => {
   }
 
   // Multiplies by the exponential of the polynomial in the logarithms x, y of the scale factors.
-  function scale(item, b, degree, u, x, y, result) {
+  function scale(item, responses, u, x, y, result) {
     const shapes = [x, x * x, y, y * y, x * y, x * y * (x + y) / 2];
     const byX = [1, 2 * x, 0, 0, y, (2 * x * y + y * y) / 2], byY = [0, 0, 1, 2 * y, x, (x * x + 2 * x * y) / 2];
-    const c = item.scale_response.map(response => polynomial(k => response[k][b], degree, u));
+    const c = responses.map(response => polynomial(response, u));
     const values = c.map(pair => pair[0]), factor = Math.exp(dot(shapes, values)), value = result.value * factor;
     const byMass = result.by[item.massAt] * factor + value * dot(shapes, c.map(pair => pair[1])) / item.half_width;
     result.value = value;

@@ -56,9 +56,8 @@ class ExplorerTheory:
         name, title: of the extraction.
         masses, scales: names of the parameters.
         mass_title: scheme of the mass, for people.
-        uniform: whether the scales have a uniform prior, so that they are parameters with a box.
-        width: of the prior of the scales.
-        scale_correlation: of the normal prior of the scales, shape (S, S); held at its nominal value.
+        width: of the normal prior of the scales.
+        scale_correlation: of this prior, shape (S, S); held at its nominal value.
         nuisances, sources: names of the K theory nuisances, and what each comes from.
         predictions: the distributions.
     """
@@ -68,7 +67,6 @@ class ExplorerTheory:
     mass_title: str
     masses: list[str]
     scales: list[str]
-    uniform: bool
     width: float
     scale_correlation: list[list[float]]
     nuisances: list[str]
@@ -120,7 +118,6 @@ def explorer_theory(combination: Combination) -> ExplorerTheory | None:
         mass_title=combination.results[0].title,
         masses=list(compiled.masses),
         scales=list(compiled.scales),
-        uniform=bool(compiled.scales) and len(compiled.scale_correlation) == 0,
         width=float(extraction.scales.width),
         scale_correlation=compiled.scale_correlation.tolist(),
         nuisances=list(compiled.nuisances),

@@ -23,8 +23,8 @@ const extractions = (() => {
       chi2 = dot(residual, back);
     }
     const eta = timesTransposed(loading, back, theory.nuisances);
-    if (theory.normal) {
-      const away = theta.slice(theta.length - theory.normal);
+    if (theory.scales.length) {
+      const away = theta.slice(theta.length - theory.scales.length);
       chi2 += algebra.quadratic(away, inverse(theory.scaleCorrelation)) / theory.width ** 2;
     }
     return { chi2, eta };
@@ -43,23 +43,22 @@ const extractions = (() => {
 
   // Solution of the linear model that touches the prediction at theta and eta; held positions stay where they are.
   function tangent(theory, data, theta, eta, held) {
-    const rows = data.values.length, n = theta.length - theory.normal;
+    const rows = data.values.length, n = theta.length - theory.scales.length;
     const predicted = theories.predict(theory, theta, eta);
     const slopes = padded(predicted.slopes, rows, theta.length), shifts = padded(predicted.shifts, rows, theory.nuisances);
     const moving = theta.map((_, i) => i).filter(i => i < n && !held.includes(i));
     const linear = linearDesign(theory, rows);
     const design = linear.map((row, i) => Float64Array.from([...moving.map(h => slopes[i][h]), ...row]));
     const scaled = slopes.map(row => row.slice(n).map(value => value * theory.width));
-    const loading = theory.normal ? shifts.map((row, i) => Float64Array.from([...row, ...scaled[i]])) : shifts;
+    const loading = theory.scales.length ? shifts.map((row, i) => Float64Array.from([...row, ...scaled[i]])) : shifts;
     const correlation = theory.prior ??= priorOf(theory);
-    const fixed = theta.map((_, i) => i).filter(i => !moving.includes(i) && held.includes(i));
     // p = c + D eta' + c' (theta' - theta) + ...: what does not vary goes to the side of the data.
     const offset = data.values.map((value, i) => {
       if (i >= theory.observables) return value;
       const touching = predicted.central[i] - dot(slopes[i], theta);
-      return value - touching - fixed.reduce((sum, h) => sum + slopes[i][h] * theta[h], 0);
+      return value - touching - held.reduce((sum, h) => sum + slopes[i][h] * theta[h], 0);
     });
-    const covariance = addSquare(data.covariance, loading, theory.normal ? correlation : undefined);
+    const covariance = addSquare(data.covariance, loading, theory.scales.length ? correlation : undefined);
     const fit = fits.leastSquares(covariance, design, offset);
     if (!fit) return null;
     const pulls = times(correlation, timesTransposed(loading, fit.back, correlation.length));
@@ -67,7 +66,7 @@ const extractions = (() => {
   }
 
   function priorOf(theory) {
-    const size = theory.nuisances + theory.normal, correlation = zeros(size, size);
+    const size = theory.nuisances + theory.scales.length, correlation = zeros(size, size);
     for (let k = 0; k < theory.nuisances; k++) correlation[k][k] = 1;
     theory.scaleCorrelation.forEach((row, i) => correlation[theory.nuisances + i].set(row, theory.nuisances));
     return correlation;
@@ -92,24 +91,19 @@ const extractions = (() => {
 
   // Gauss-Newton with halved steps where chi2 would grow, down to rounding; `fixed` are not moved.
   function descend(theory, data, begin, fixed, tolerance = 1e-12) {
-    let here = begin, held = [...fixed];
+    let here = begin;
     for (let step = 0; step < STEPS; step++) {
-      const solution = tangent(theory, data, here.theta, here.eta, held);
+      const solution = tangent(theory, data, here.theta, here.eta, fixed);
       if (!solution) return null;
-      const target = [...here.theta], n = target.length - theory.normal;
+      const target = [...here.theta], n = target.length - theory.scales.length;
       solution.moving.forEach((h, i) => { target[h] = solution.fit.values[i]; });
-      for (let i = n; i < target.length; i++) {
-        if (!held.includes(i)) target[i] = theory.width * solution.pulls[theory.nuisances + i - n];
-      }
+      for (let i = n; i < target.length; i++) target[i] = theory.width * solution.pulls[theory.nuisances + i - n];
       const next = halve(theory, data, here, target);
       const size = Math.max(...next.theta.map((value, i) => Math.abs(value - here.theta[i])));
       here = next;
-      // A scale that runs to the end of its box stays there, as the command line holds it.
-      const ended = here.theta.map((_, i) => i).filter(i => i >= theory.masses.length && atEnd(theory, here.theta, i, 0));
-      held = [...new Set([...fixed, ...ended])];
       if (size < tolerance * Math.max(...here.theta.map(Math.abs))) break;
     }
-    return { ...here, held };
+    return here;
   }
 
   function halve(theory, data, here, target) {
@@ -123,9 +117,9 @@ const extractions = (() => {
     return here;
   }
 
-  function atEnd(theory, theta, i, share) {
-    const edge = share * (Number.isFinite(theory.high[i]) ? theory.high[i] - theory.low[i] : 1);
-    return theta[i] - theory.low[i] <= edge || theory.high[i] - theta[i] <= edge;
+  function atEnd(theory, theta, i) {
+    const edge = 1e-3 * (theory.high[i] - theory.low[i]);
+    return theta[i] - theory.low[i] < edge || theory.high[i] - theta[i] < edge;
   }
 
   // data: { values, covariance } of the parameters; the first of them are the observables.
@@ -134,16 +128,16 @@ const extractions = (() => {
     if (!begin) return { problem: "a parameter is not determined by the inputs that are on" };
     let best = descend(theory, data, begin, []);
     if (!best) return { problem: "a parameter is not determined by the inputs that are on" };
-    const lost = theory.masses.find((_, i) => atEnd(theory, best.theta, i, 1e-3));
+    const lost = theory.masses.find((_, i) => atEnd(theory, best.theta, i));
     if (lost) return { problem: `${lost} runs to the end of the predicted masses: the prediction does not describe the data` };
-    const { theta, eta, held } = best;
-    return { ...derived(theory, data, parameters, tangent(theory, data, theta, eta, held), theta, eta), chi2: best.chi2, best };
+    const { theta, eta } = best;
+    return { ...derived(theory, data, parameters, tangent(theory, data, theta, eta, []), theta, eta), chi2: best.chi2, best };
   }
 
   // Masses, their differences, scales, observables and free nuisances, with their derivative by p_hat.
   function derived(theory, data, parameters, solution, theta, eta) {
     const { fit: inner, moving, loading, correlation, slopes, shifts, predicted } = solution;
-    const width = inner.values.length, size = theory.nuisances + theory.normal, n = theta.length - theory.normal;
+    const width = inner.values.length, size = theory.nuisances + theory.scales.length, n = theta.length - theory.scales.length;
     const byParameter = zeros(theta.length, width), byNuisance = zeros(theta.length, size);
     moving.forEach((h, i) => { byParameter[h][i] = 1; });
     for (let i = n; i < theta.length; i++) byNuisance[i][theory.nuisances + i - n] = theory.width;
@@ -214,7 +208,7 @@ const extractions = (() => {
   function openDirections(theory) {
     const middle = theory.low.map((low, i) => (Number.isFinite(low) ? (low + theory.high[i]) / 2 : 0));
     const { slopes } = theories.predict(theory, middle, new Float64Array(theory.nuisances));
-    const n = middle.length - theory.normal;
+    const n = middle.length - theory.scales.length;
     return slopes.map((row, i) => Float64Array.from([...row.slice(0, n), ...theory.free[i]]));
   }
 

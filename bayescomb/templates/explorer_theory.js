@@ -26,7 +26,6 @@ const theories = (() => {
     if (!predictions.length) return null;
     const masses = theory.masses.map((_, i) => i).filter(i => predictions.some(p => p.mass === i));
     const scales = theory.scales.map((_, i) => i).filter(i => predictions.some(p => p.scales.includes(i)));
-    const width = theory.uniform ? theory.width : Infinity;
     const ends = i => predictions.filter(p => p.mass === i);
     const free = [], freeNames = [], predicted = new Set();
     const items = predictions.map(p => {
@@ -56,11 +55,10 @@ const theories = (() => {
       source: theory, items, freeNames, observables: observables.length,
       free: algebra.transpose(free, observables.length),
       masses: masses.map(i => theory.masses[i]), scales: scales.map(i => theory.scales[i]),
-      low: [...masses.map(i => Math.max(...ends(i).map(p => p.low))), ...scales.map(() => -width)],
-      high: [...masses.map(i => Math.min(...ends(i).map(p => p.high))), ...scales.map(() => width)],
-      // A normal prior makes scales nuisances, a uniform one makes them parameters.
-      normal: theory.uniform ? 0 : scales.length, width: theory.width, nuisances: theory.nuisances.length,
-      scaleCorrelation: theory.uniform ? [] : scales.map(i => Float64Array.from(scales, j => theory.scale_correlation[i][j])),
+      low: [...masses.map(i => Math.max(...ends(i).map(p => p.low))), ...scales.map(() => -Infinity)],
+      high: [...masses.map(i => Math.min(...ends(i).map(p => p.high))), ...scales.map(() => Infinity)],
+      width: theory.width, nuisances: theory.nuisances.length,
+      scaleCorrelation: scales.map(i => Float64Array.from(scales, j => theory.scale_correlation[i][j])),
     };
   }
 

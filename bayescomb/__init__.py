@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bayescomb.calibration import coverage, study_summary
     from bayescomb.comparison import compare
     from bayescomb.convergence import verdict
+    from bayescomb.explorer import explore
     from bayescomb.model import build_model
     from bayescomb.posterior import sample
     from bayescomb.predictive import posterior_predictive
@@ -77,6 +78,7 @@ __all__ = [
     "convert",
     "copy_model",
     "coverage",
+    "explore",
     "impacts",
     "load",
     "load_posterior",
@@ -103,6 +105,7 @@ _LAZY = {
     "compare": "bayescomb.comparison",
     "compare_sets": "bayescomb.set_comparison",
     "coverage": "bayescomb.calibration",
+    "explore": "bayescomb.explorer",
     "load_posterior": "bayescomb.storage",
     "posterior_predictive": "bayescomb.predictive",
     "prior_sensitivity": "bayescomb.sensitivity",

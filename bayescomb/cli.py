@@ -17,6 +17,7 @@ from bayescomb.cli_commands import (
     run_convert,
     run_copy_model,
     run_coverage,
+    run_explore,
     run_impacts,
     run_models,
     run_profile,
@@ -146,6 +147,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
     sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the report")
+    sub = command("explore", "One page on which coefficients are moved and the result follows, exactly.", run_explore)
+    sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?", help="behind the result (default: sampled)")
+    settings(sub)
+    sub.add_argument("--output", metavar="F.html", type=Path, required=True, help="the page")
+    sub.add_argument(
+        "--draws", type=int, default=1000, metavar="N", help="per chain without POSTERIOR.nc, 0 for none (default: 1000)"
+    )
+    sub.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn and stored)")
     sub = command("theory", "The extracted mass with other predictions side by side.", run_theory)
     settings(sub)
     json_output(sub)

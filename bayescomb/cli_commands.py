@@ -20,6 +20,7 @@ __all__ = [
     "run_convert",
     "run_copy_model",
     "run_coverage",
+    "run_explore",
     "run_impacts",
     "run_models",
     "run_profile",
@@ -248,6 +249,23 @@ def run_report(options: argparse.Namespace) -> int:
     else:
         combination = _load(options)
     _print(str(report(posterior, profile(combination), options.output)))
+    return 0
+
+
+def run_explore(options: argparse.Namespace) -> int:
+    """The page on which coefficients are moved."""
+    _require_folder(options.output)
+    from bayescomb.explorer import explore
+    from bayescomb.storage import load_posterior
+
+    posterior = None
+    if options.posterior is not None:
+        posterior = load_posterior(options.posterior)
+        combination = _load_as_sampled(options, posterior)
+    else:
+        combination = _load(options)
+    page = explore(combination, options.output, posterior=posterior, draws=options.draws, seed=options.seed)
+    _print(str(page))
     return 0
 
 

@@ -16,6 +16,7 @@ from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_n
 from bayescomb.comparison import compare
 from bayescomb.convergence import verdict
 from bayescomb.errors import OptionError, OutputError
+from bayescomb.explorer_link import link_from_report
 from bayescomb.explorer_model import explorer_model
 from bayescomb.inputs import Combination
 from bayescomb.profile import profile
@@ -31,7 +32,8 @@ SCRIPTS: Final = (
     "algebra", "structure", "feasibility", "fit", "theory", "extraction", "results", "state", "numbers", "sliders",
     "panels", "view",
 )  # fmt: skip
-DRAWS: Final = 500
+DRAWS: Final = 1000
+TUNE: Final = 500
 
 
 @single_threaded
@@ -48,7 +50,8 @@ def explore(
 
     The page holds the reduced linear model of every assumption set, and the prediction of an extraction, and works out the
     profile at any setting of the coefficients as :func:`bayescomb.profile` does.  Behind it stands the posterior of the
-    assumption set and treatment in force, integrated over the priors of the coefficients.
+    assumption set and treatment in force, integrated over the priors of the coefficients.  If it is written as
+    ``explorer.html`` into the folder of a report, the report links to it.
 
     Args:
         combination: what to combine; its assumption set and treatment are those with which the page opens.
@@ -90,7 +93,7 @@ def explore(
     if posterior is None and draws:
         from bayescomb.posterior import sample
 
-        posterior = sample(combination, seed=seed, draws=draws, tune=max(draws, 200), progress=progress)
+        posterior = sample(combination, seed=seed, draws=draws, tune=TUNE, progress=progress)
     data = {"model": model.as_data(), "posterior": _posterior_data(posterior, combination)}
     page = _template().render(
         combination=combination,
@@ -99,18 +102,19 @@ def explore(
         extraction=extraction_sentence(combination),
         band_note=_band_note(data["posterior"]),
         data=_json(data),
-        scripts=[Markup((TEMPLATES / f"explorer_{name}.js").read_text(encoding="utf-8")) for name in SCRIPTS],  # noqa: S704
-        style=Markup((TEMPLATES / "explorer.css").read_text(encoding="utf-8")),  # noqa: S704
+        scripts=[Markup((TEMPLATES / f"explorer_{name}.js").read_text(encoding="utf-8")) for name in SCRIPTS],
+        style=Markup((TEMPLATES / "explorer.css").read_text(encoding="utf-8")),
     )
     with written_beside(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
+    link_from_report(output)
     return output
 
 
 def _json(data: dict[str, Any]) -> Markup:
     """JSON that no name inside can end the script element with."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))  # noqa: S704
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
 def _posterior_data(posterior: xr.DataTree | None, combination: Combination) -> dict[str, Any] | None:

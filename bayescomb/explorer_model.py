@@ -213,7 +213,7 @@ def _require_explorable(combination: Combination) -> None:
     if not combination.quadratic:
         msg = (
             f"{where}: chi2 {combination.chi2!r} with relative, lognormal or asymmetric responses, or 'pearson', is not "
-            "quadratic, so that the page could only interpolate; use 'bayescomb scan', or --chi2 neyman with absolute responses"
+            "quadratic, and the page does not interpolate; use 'bayescomb scan', or --chi2 neyman with absolute responses"
         )
         raise OptionError(msg)
     if combination.normalise:
@@ -221,19 +221,21 @@ def _require_explorable(combination: Combination) -> None:
         raise OptionError(msg)
     if combination.errors_on_errors:
         msg = (
-            f"{where}: the sizes of {', '.join(combination.errors_on_errors)} are uncertain (errors_on_errors), which is not "
-            "linear; leave them out, or use 'bayescomb profile'"
+            f"{where}: the sizes of {', '.join(combination.errors_on_errors)} are uncertain (errors_on_errors), which is "
+            "not linear; leave them out, or use 'bayescomb profile'"
         )
         raise OptionError(msg)
     extraction = combination.extraction_in_force
     if extraction is not None and extraction.scales.treatment != "fixed" and extraction.scales.prior == "uniform":
         msg = (
-            f"{where}: the scales of extraction {extraction.name!r} have a uniform prior, at whose ends chi2 has minima of its "
-            "own that the page's iteration may miss; use --extraction with another one, or a normal prior"
+            f"{where}: the scales of extraction {extraction.name!r} have a uniform prior, at whose ends chi2 has minima of "
+            "its own that the page's iteration may miss; use --extraction with another one, or a normal prior"
         )
         raise OptionError(msg)
     if combination.repair != "none":
-        msg = f"{where}: repair {combination.repair!r} found, and a repaired matrix would hide what is feasible; leave it out"
+        msg = (
+            f"{where}: repair {combination.repair!r} found, and a repaired matrix would hide what is feasible; leave it out"
+        )
         raise OptionError(msg)
 
 
@@ -252,13 +254,15 @@ def _shared_switches(combination: Combination, bound: list[Nuisance]) -> list[Ex
             support[nuisance.name] = frozenset(names if fitted else own)
     members: dict[str, list[int]] = {}
     for i, nuisance in enumerate(bound):
-        if nuisance.source and support[nuisance.name]:
+        if nuisance.source:
             members.setdefault(nuisance.source, []).append(i)
     titles = {s.name: s.title for s in combination.sources}
     switches = []
     for source, index in members.items():
         pairs = list(itertools.combinations(index, 2))
-        if pairs and not any(support[bound[i].name] & support[bound[j].name] for i, j in pairs):
+        # Those that shift nothing come along, because a set may correlate them with those that do.
+        acting = [i for i in index if support[bound[i].name]]
+        if len(acting) > 1 and not any(support[bound[i].name] & support[bound[j].name] for i, j in pairs):
             found: Pairs = [(i, j, 1.0) for i, j in pairs]
             switches.append(ExplorerSwitch(name=source, title=titles.get(source, ""), pairs=found))
     return switches
@@ -339,9 +343,7 @@ def _set(
                 high=high,
                 varied=coefficient.varied,
                 prior=coefficient.prior if coefficient.varied else "fixed",
-                pairs=[
-                    (position[int(i)], position[int(j)], float(s)) for i, j, s in zip(first, second, sign, strict=True)
-                ],
+                pairs=[(position[int(i)], position[int(j)], float(s)) for i, j, s in zip(first, second, sign, strict=True)],
             )
         )
     upper = np.triu(family.base, k=1)

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import jinja2
 import xarray as xr
+from markupsafe import Markup
 
 from bayescomb.errors import OutputError
+from bayescomb.explorer_link import EXPLORER, LINK, PLACE
 from bayescomb.export import comparison_data, impact_data, profile_data, scan_data
 from bayescomb.figures_sets import figure_note
 from bayescomb.figures_style import figure_style
@@ -46,7 +48,7 @@ def report(
 
     The folder holds ``report.html`` (self-contained), ``figures/*.png`` and ``*.pdf`` and ``tables/*.csv`` and ``*.json`` in
     full precision, the main tables as ``*.tex`` too.  It is written beside its place and renamed, so an existing report
-    stays whole until the new one is complete.
+    stays whole until the new one is complete; an ``explorer.html`` of :func:`bayescomb.explore` in it is kept and linked.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`, or ``None`` for the profile alone.  If it has not converged the page
@@ -76,6 +78,9 @@ def report(
     temporary: Path | None = None
     try:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+        explorer = target / EXPLORER
+        if explorer.is_file():
+            shutil.copy2(explorer, temporary / EXPLORER)
         _write(results, temporary, progress=progress)
         temporary.chmod(0o777 & ~umask())
         _replace(temporary, target)
@@ -119,7 +124,7 @@ def _check_target(target: Path) -> None:
 
 def _ours(path: Path) -> bool:
     """Whether a path inside a folder is what a report writes there."""
-    if path == Path(PAGE):
+    if path in (Path(PAGE), Path(EXPLORER)):
         return True
     return len(path.parts) == 2 and path.suffix in SUFFIXES.get(path.parts[0], set())
 
@@ -169,7 +174,8 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
     for name, document in _documents(results).items():
         text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
         (folder / "tables" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    page = _template().render(**page_context(results), tables=tables, figures=figures, latex=LATEX_TABLES)
+    link = {"explorer": (folder / EXPLORER).is_file(), "explorer_link": Markup(LINK), "explorer_place": Markup(PLACE)}
+    page = _template().render(**page_context(results), **link, tables=tables, figures=figures, latex=LATEX_TABLES)
     (folder / PAGE).write_text(page, encoding="utf-8")
 
 

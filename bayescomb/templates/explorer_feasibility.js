@@ -45,10 +45,11 @@ const feasibility = (() => {
     if (treatment === "nuisance") {
       const bad = structure.blocks.filter(b => !cholesky(raised(blockAt(b, r), BLOCK_FLOOR)));
       if (bad.length) {
-        return bad.map(b => `${b.label} (smallest eigenvalue ${eigenvalues(blockAt(b, r))[0].toPrecision(3)})`).join("; ");
+        const smallest = Math.min(...bad.map(b => eigenvalues(blockAt(b, r))[0])), labels = bad.map(b => b.label).join(", ");
+        return `${labels}: no correlation matri${bad.length > 1 ? "ces" : "x"} (smallest eigenvalue ${smallest.toPrecision(3).replace("-", "\u2212")})`;
       }
     }
-    if (looksAtTotal(structure, treatment) && !totalFeasible(structure, totalAt(structure, r))) return TOTAL;
+    if (looksAtTotal(structure, treatment) && !totalFeasible(structure, totalAt(structure, r))) return `${TOTAL} is not positive definite`;
     return null;
   }
 
@@ -115,8 +116,10 @@ const feasibility = (() => {
     direction[index] = 1;
     const found = line(structure, here, r, direction, Math.min(low, value) - value, Math.max(high, value) - value);
     const point = found.high - found.low < WIDTH_TOLERANCE && (found.lowStop || found.highStop);
+    const end = (away, stop, whole) => (point ? value : stop ? value + away : whole);
     return {
-      low: point ? value : value + found.low, high: point ? value : value + found.high, point: Boolean(point),
+      low: end(found.low, found.lowStop, Math.min(low, value)), high: end(found.high, found.highStop, Math.max(high, value)),
+      point: Boolean(point),
       lowStop: found.lowStop, highStop: found.highStop, acts: structure.pairs[index].length > 0,
     };
   }

@@ -12,11 +12,12 @@ const numbers = (() => {
     return (leading < 355 || leading >= 950 ? 2 : 1) - 1 - (Number(exponent) + (leading >= 950 ? 1 : 0));
   }
 
-  function fixed(value, places, sign = false) {
+  // Negative digits round to tens, hundreds, ...
+  function fixed(value, digits, sign = false) {
     if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-    const unit = 10 ** Math.max(-places, 0), rounded = Number((Math.round(value / unit) * unit === 0 && unit > 1) ? 0
-      : (unit > 1 ? Math.round(value / unit) * unit : value).toFixed(Math.max(places, 0)));
-    const text = Math.abs(rounded).toFixed(Math.max(places, 0));
+    const unit = 10 ** Math.max(-digits, 0), after = Math.max(digits, 0);
+    const rounded = Number((unit > 1 ? Math.round(value / unit) * unit : value).toFixed(after));
+    const text = Math.abs(rounded).toFixed(after);
     if (rounded < 0) return MINUS + text;
     return sign && rounded > 0 ? `+${text}` : text;
   }
@@ -29,16 +30,19 @@ const numbers = (() => {
     return value.toExponential(digits - 1).replace("-", MINUS);
   }
 
+  // Two digits of the uncertainty at least: a page on which results move has to show that they do.
+  const places = error => Math.max(decimals(error), error > 0 ? 1 - Math.floor(Math.log10(error)) : 0);
+
   // "172.51 ± 0.33 GeV"
   function withError(value, error, unit = "") {
-    const places = decimals(error);
-    return `${fixed(value, places)} ± ${fixed(error, places)} ${unit}`.trim();
+    const digits = places(error);
+    return `${fixed(value, digits)} ± ${fixed(error, digits)} ${unit}`.trim();
   }
 
   // Small changes of a result: MeV for GeV, else its own unit with the decimals that show a hundredth of the error.
   function change(value, unit, error) {
     if (unit === "GeV") return `${fixed(1000 * value, Math.abs(1000 * value) < 10 ? 1 : 0, true)} MeV`;
-    return `${fixed(value, decimals(error) + 1, true)} ${unit}`.trim();
+    return `${fixed(value, places(error) + 1, true)} ${unit}`.trim();
   }
 
   // "m_t" as an italic letter with an index; anything else as it is.
@@ -63,6 +67,13 @@ const numbers = (() => {
     return element;
   }
 
+  // New children in place of the old ones, the focus staying on the control of the same data-key.
+  function replace(container, ...children) {
+    const active = document.activeElement, key = container.contains(active) ? active.dataset.key : undefined;
+    container.replaceChildren(...children);
+    if (key) [...container.querySelectorAll("[data-key]")].find(e => e.dataset.key === key)?.focus();
+  }
+
   function drawing(tag, attributes = {}, ...children) {
     const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
     Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
@@ -70,5 +81,5 @@ const numbers = (() => {
     return element;
   }
 
-  return { decimals, fixed, significant, withError, change, symbol, make, drawing };
+  return { places, fixed, significant, withError, change, symbol, make, replace, drawing };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 const panels = (() => {
-  const { make, drawing, fixed, significant, withError, change, symbol, decimals } = numbers;
+  const { make, drawing, fixed, significant, withError, change, symbol, places } = numbers;
   const unitOf = (model, name) => {
     if (model.theory?.masses.some(m => name === m || name.startsWith(`${m} - `))) return "GeV";
     return model.observables.find(o => o.name === name)?.unit ?? "";
@@ -18,7 +18,7 @@ const panels = (() => {
     }
     container.replaceChildren(...result.headline.map((name, q) => {
       const unit = unitOf(page.model, name), error = result.errors[q];
-      const place = decimals(error), part = key => fixed(result[key][q], place);
+      const place = places(error), part = key => fixed(result[key][q], place);
       const value = make("p", { class: "result" }, make("b", {}, symbol(name), ` = ${withError(result.values[q], error, unit)}`));
       const parts = [`± ${part("statistical")} (stat) ± ${part("systematic")} (syst)`];
       if (result.theory[q] > 0) parts.push(` ± ${part("theory")} (theory)`);
@@ -87,7 +87,8 @@ const panels = (() => {
     const { result, nominal } = page;
     const text = r => `χ² = ${significant(r.chi2)} for ${r.ndf} degrees of freedom, `
       + (r.pValue === null ? "no p-value" : `p-value ${significant(r.pValue, 2)}`);
-    container.replaceChildren(make("b", {}, text(result)), make("span", { class: "more" }, ` nominal: ${text(nominal)}`));
+    const before = `nominal: ${significant(nominal.chi2)} for ${nominal.ndf}`;
+    container.replaceChildren(make("b", {}, text(result)), make("span", { class: "more" }, ` (${before})`));
     if (result.ownChi2) container.append(` The inputs' own post-fit nuisance values cost another ${significant(result.ownChi2)}.`);
     if (result.chi2 !== result.chi2) container.append(" χ² is not known: the inputs do not determine their estimates one by one.");
   }
@@ -131,16 +132,21 @@ const panels = (() => {
     const { model, result } = page, shownResult = page.chosen, q = Math.max(result.headline.indexOf(shownResult), 0);
     const sizes = result.estimates.map((_, e) => Math.abs(weight(page, q, e).size)), largest = Math.max(...sizes);
     const heads = ["input", "measured", model.theory ? "effect of +1 % on the result" : "weight", ""];
-    const rows = model.measurements.flatMap(m => m.estimates.map((number, k) => {
-      const estimate = model.estimates[number], e = result.estimates.indexOf(estimate.name), on = e >= 0;
-      const box = make("input", { type: "checkbox", checked: on, onchange: event => act.toggle(m.name, event.target.checked) });
-      const several = m.estimates.length > 1, label = several ? `${m.name}` : `${m.experiment} ${estimate.title || m.name}`.trim();
-      const head = k === 0 ? make("label", {}, box, ` ${label}`) : make("span");
-      const found = on ? weight(page, q, e) : null;
-      const own = several ? make("span", { class: "estimate" }, ` ${estimate.name}`) : "";
-      return [[head, own], fixed(estimate.value, estimate.value > 1000 ? 0 : 2), found ? found.text : "off", found ? bar(found.size, largest) : ""];
-    }));
-    container.replaceChildren(table("Inputs and their weights", heads, rows));
+    const line = (head, estimate) => {
+      const e = result.estimates.indexOf(estimate.name), found = e >= 0 ? weight(page, q, e) : null;
+      const digits = estimate.value > 1000 ? 0 : 2;
+      return [head, fixed(estimate.value, digits), found ? found.text : "off", found ? bar(found.size, largest) : ""];
+    };
+    const rows = model.measurements.flatMap(m => {
+      const own = m.estimates.map(number => model.estimates[number]), title = own[0].title || m.name;
+      const named = own.length > 1 ? m.name : title.includes(m.experiment) ? title : `${m.experiment} ${title}`;
+      const box = make("input", { type: "checkbox", checked: !state.off.includes(m.name), "data-key": `input ${m.name}`,
+        onchange: event => act.toggle(m.name, event.target.checked) });
+      const head = make("label", {}, box, ` ${named}`);
+      if (own.length === 1) return [line(head, own[0])];
+      return [[head, "", "", ""], ...own.map(estimate => line(make("span", { class: "estimate" }, estimate.title || estimate.name), estimate))];
+    });
+    numbers.replace(container, table("Inputs and their weights", heads, rows));
   }
 
   // Parts of the variance of one result, the larger ones by name.

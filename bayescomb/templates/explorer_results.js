@@ -3,16 +3,20 @@
 
 const results = (() => {
   const { multiply, transpose, quadratic } = algebra;
-  let compiled = { key: "", structure: null };
+  const KNOWN = 12;
+  const compiled = new Map();
 
   // What does not depend on the coefficients is worked out once, so that a slider costs the algebra alone.
   function structureOf(model, state) {
     const key = JSON.stringify([state.assumptions, state.off, state.sources]);
-    if (compiled.key !== key || compiled.structure.model !== model) {
-      const structure = structures.compile(model, state);
-      compiled = { key, structure: { ...structure, ...expected(model, structure) } };
+    let structure = compiled.get(key);
+    if (!structure || structure.model !== model) {
+      structure = structures.compile(model, state);
+      Object.assign(structure, expected(model, structure));
+      if (compiled.size >= KNOWN) compiled.delete(compiled.keys().next().value);
+      compiled.set(key, structure);
     }
-    return compiled.structure;
+    return structure;
   }
 
   // The prediction cut down to the inputs that are on, and the degrees of freedom.
@@ -41,11 +45,18 @@ const results = (() => {
     return state.coefficients[c.name] ?? c.nominal;
   });
 
-  function evaluate(model, state) {
-    if (model.measurements.every(m => state.off.includes(m.name))) return { problem: "every input is off" };
+  // Why a state has no result, as far as one need not work it out; null if nothing is known against it.
+  function problem(model, state) {
+    if (model.measurements.every(m => state.off.includes(m.name))) return "every input is off";
     const structure = structureOf(model, state);
-    const r = coefficients(structure, state), stop = feasibility.violation(structure, state.treatment, r);
-    if (stop) return { problem: `not feasible: ${stop}` };
+    const stop = feasibility.violation(structure, state.treatment, coefficients(structure, state));
+    return stop && `not feasible: ${stop}`;
+  }
+
+  function evaluate(model, state) {
+    const known = problem(model, state);
+    if (known) return { problem: known };
+    const structure = structureOf(model, state), r = coefficients(structure, state);
     const covariance = structures.covarianceAt(structure, r);
     const combined = structure.undetermined ? null : fits.combine(structure, covariance);
     if (!combined) return { problem: "the inputs that are on do not determine every parameter" };
@@ -111,5 +122,5 @@ const results = (() => {
     }));
   }
 
-  return { evaluate, structureOf, coefficients };
+  return { evaluate, problem, structureOf, coefficients };
 })();

@@ -31,8 +31,9 @@ const sliders = (() => {
     const note = make("p", { class: "note", id: `${id}-note` });
     const track = { quoted: make("i", { class: "quoted" }), low: make("i", { class: "shut" }), high: make("i", { class: "shut" }),
       nominal: make("i", { class: "tick" }) };
-    const rail = make("span", { class: "rail", "aria-hidden": "true" }, make("i", { class: "bar" }), track.quoted, track.low, track.high, track.nominal);
-    const ends = make("span", { class: "ends", "aria-hidden": "true" }, make("span"), make("span"));
+    const marks = [make("i", { class: "bar" }), track.quoted, track.low, track.high, track.nominal];
+    const rail = make("span", { class: "rail", "aria-hidden": "true" }, ...marks);
+    const ends = make("span", { class: "ends", "aria-hidden": "true" }, make("span"), make("span"), make("span"));
     const how = treatment(set, c, act);
     const title = make("label", { for: id, class: "name" }, c.title || c.name);
     if (c.title && c.title !== c.name) title.append(make("small", {}, ` ${c.name}`));
@@ -103,23 +104,22 @@ const sliders = (() => {
     place(track.high, interval.highStop && !idle ? percent(interval.high, range) : 100, 100);
     place(track.quoted, state.wide && c.varied ? percent(c.low, range) : 0, state.wide && c.varied ? percent(c.high, range) : 0);
     track.nominal.style.left = `${percent(c.nominal, range)}%`;
-    [ends.firstChild.textContent, ends.lastChild.textContent] = range.map(short);
+    const prior = `nominal ${short(c.nominal)}, prior ${PRIORS[c.prior] ?? c.prior}`;
+    [short(range[0]), prior, short(range[1])].forEach((text, i) => { ends.children[i].textContent = text; });
     element.classList.toggle("moved", value !== c.nominal && !idle);
-    const said = note.textContent = sentence(c, interval, source, idle);
+    note.textContent = sentence(c, interval, source, idle);
     note.classList.toggle("stopped", Boolean(interval.lowStop || interval.highStop) && !idle);
     input.setAttribute("aria-valuetext", `${short(value)}, nominal ${short(c.nominal)}`);
-    input.title = said;
   }
 
   function sentence(c, interval, source, idle) {
     if (source) return source === "full" ? "source fully correlated: +1, with its signs" : "source uncorrelated: 0";
     if (idle) return "acts on nothing that is on";
-    const prior = `nominal ${short(c.nominal)}; prior ${PRIORS[c.prior] ?? c.prior}`;
     const stops = [...new Set([interval.lowStop, interval.highStop].filter(Boolean))];
-    if (!stops.length) return prior;
-    const where = interval.point ? `feasible only at ${short(interval.low)}`
+    if (!stops.length) return "";
+    const where = interval.point ? `only ${short(interval.low)} is feasible`
       : `feasible from ${short(interval.low)} to ${short(interval.high)}`;
-    return `${prior}; ${where}, given the others: stopped by ${stops.join(" and ")}`;
+    return `${where}, given the others: stopped by ${stops.join(" and ")}`;
   }
 
   return { build, update, choice, short };

@@ -92,11 +92,13 @@ const settings = (() => {
     return { state: { ...state, coefficients }, share: high, stop: highStop };
   }
 
-  // Feasible interval of every coefficient given the others.
-  function intervals(model, state) {
+  // Feasible interval of every coefficient given the others, or of those that are asked for.
+  function intervals(model, state, wanted = () => true) {
     const structure = results.structureOf(model, state), r = results.coefficients(structure, state);
     const here = feasibility.factored(structure, state.treatment, r);
-    return structure.set.coefficients.map((c, i) => feasibility.interval(structure, here, r, i, ...range(c, state.wide)));
+    return structure.set.coefficients.map((c, i) => {
+      return wanted(c) ? feasibility.interval(structure, here, r, i, ...range(c, state.wide)) : null;
+    });
   }
 
   return { opening, check, encode, decode, everywhere, towards, intervals, setOf, range };

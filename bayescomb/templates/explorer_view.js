@@ -28,7 +28,7 @@
     [state, result] = [next, found];
     const words = settings.encode(model, state);
     history.replaceState(null, "", words ? `#${words}` : location.pathname + location.search);
-    say(message, Boolean(message));
+    say(message || (from ? "" : summary()), Boolean(message));
     render();
     return true;
   }
@@ -38,7 +38,7 @@
     move(coefficient, value, typed) {
       const index = settings.setOf(model, state).coefficients.indexOf(coefficient);
       if (!Number.isFinite(value)) { say("Not done: a number is needed.", true); render(); return; }
-      const found = settings.intervals(model, state)[index], [low, high] = settings.range(coefficient, state.wide);
+      const found = settings.intervals(model, state, c => c === coefficient)[index], [low, high] = settings.range(coefficient, state.wide);
       const inRange = Math.min(Math.max(value, low), high), allowed = Math.min(Math.max(inRange, found.low), found.high);
       const stop = inRange < found.low ? found.lowStop : inRange > found.high ? found.highStop : null;
       let message = stop ? `${coefficient.title || coefficient.name} stops at ${sliders.short(allowed)}: ${stop} would not be feasible beyond.` : "";
@@ -84,7 +84,7 @@
   }
 
   function fromAddress() {
-    const words = decodeURI(location.hash.slice(1));
+    const words = location.hash.slice(1);
     let next = settings.opening(model), message = "";
     try {
       next = settings.decode(model, words);
@@ -114,11 +114,11 @@
   // Buttons of which one is in force; one that is not possible stays reachable and says why.
   function choices(container, names, current, next, label) {
     const reasons = [];
-    container.replaceChildren(...names.map(name => {
-      const problem = name === current ? null : results.evaluate(model, next(name)).problem;
+    numbers.replace(container, ...names.map(name => {
+      const problem = name === current ? null : results.problem(model, next(name));
       if (problem) reasons.push(make("p", { id: `${label}-${name}`, class: "reason" }, `${name}: ${problem}`));
       return make("button", {
-        type: "button", "aria-pressed": String(name === current), "aria-disabled": problem ? "true" : false, "data-name": name,
+        type: "button", "aria-pressed": String(name === current), "aria-disabled": problem ? "true" : false, "data-key": name,
         "aria-describedby": problem ? `${label}-${name}` : false,
         onclick: () => { if (name !== current) enter(next(name)); },
       }, name);
@@ -143,7 +143,7 @@
     choose();
     panels.inputs(element("inputs"), page, state, act);
     panels.shares(element("shares"), page);
-    if (result.parameters.length > 1) panels.covariance(element("covariance"), page, element("matrix-kind").value);
+    if (element("matrix").open) panels.covariance(element("covariance"), page, element("matrix-kind").value);
     // Delta chi2 = 1 takes several more fits, which can wait until the hand rests.
     clearTimeout(later);
     if (model.theory) later = setTimeout(() => panels.headline(element("headline"), { ...page, crossings: result.crossings() }), 150);
@@ -188,6 +188,8 @@
     });
     element("chosen").addEventListener("change", event => { chosen = event.target.value; render(); });
     element("matrix-kind").addEventListener("change", render);
+    element("matrix").addEventListener("toggle", render); // a closed matrix is not kept up to date
+    window.addEventListener("beforeprint", render);
     document.addEventListener("keydown", event => {
       if ((event.ctrlKey || event.metaKey) && event.key === "z" && event.target.type !== "number") { event.preventDefault(); undo(); }
     });

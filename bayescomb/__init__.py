@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bayescomb.calibration import coverage, study_summary
     from bayescomb.comparison import compare
     from bayescomb.convergence import verdict
+    from bayescomb.explorer import explore
     from bayescomb.hepdata_export import export_hepdata
     from bayescomb.model import build_model
     from bayescomb.posterior import sample
@@ -78,6 +79,7 @@ __all__ = [
     "convert",
     "copy_model",
     "coverage",
+    "explore",
     "export_hepdata",
     "impacts",
     "load",
@@ -106,6 +108,7 @@ _LAZY = {
     "compare_sets": "bayescomb.set_comparison",
     "coverage": "bayescomb.calibration",
     "export_hepdata": "bayescomb.hepdata_export",
+    "explore": "bayescomb.explorer",
     "load_posterior": "bayescomb.storage",
     "posterior_predictive": "bayescomb.predictive",
     "prior_sensitivity": "bayescomb.sensitivity",

@@ -16,6 +16,7 @@ from bayescomb.cli_commands import (
     run_convert,
     run_copy_model,
     run_coverage,
+    run_explore,
     run_export,
     run_impacts,
     run_models,
@@ -83,7 +84,8 @@ def _require_outputs(options: argparse.Namespace) -> None:
     if getattr(options, "json", None) is not None:
         require_file(options.json)
     if getattr(options, "output", None) is not None:
-        (require_file if options.command is run_sample else require_folder)(options.output)
+        is_file = options.command in {run_sample, run_explore} or (options.command is run_export and options.output.suffix)
+        (require_file if is_file else require_folder)(options.output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -176,6 +178,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--output", metavar="OUT", type=Path, required=True, help="a folder, or NAME.tar.gz or NAME.zip")
     text = "reactions, observables, cmenergies [GeV] or phrases; repeatable"
     sub.add_argument("--keyword", metavar="KIND=VALUE", action="append", help=text)
+    sub = command("explore", "One page on which coefficients are moved and the result follows, exactly.", run_explore)
+    sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?", help="behind the result (default: sampled)")
+    settings(sub)
+    sub.add_argument("--output", metavar="F.html", type=Path, required=True, help="the page")
+    sub.add_argument(
+        "--draws", type=int, default=1000, metavar="N", help="per chain without POSTERIOR.nc, 0 for none (default: 1000)"
+    )
+    sub.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn and stored)")
     sub = command("theory", "The extracted mass with other predictions side by side.", run_theory)
     settings(sub)
     json_output(sub)

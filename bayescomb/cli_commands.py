@@ -22,6 +22,7 @@ __all__ = [
     "run_convert",
     "run_copy_model",
     "run_coverage",
+    "run_explore",
     "run_export",
     "run_impacts",
     "run_models",
@@ -259,6 +260,16 @@ def run_export(options: argparse.Namespace) -> int:
         keywords.setdefault(kind, []).append(value)
     combination, posterior = _load_with_posterior(options)
     _print(str(export_hepdata(profile(combination), options.output, posterior=posterior, keywords=keywords)))
+    return 0
+
+
+def run_explore(options: argparse.Namespace) -> int:
+    """The page on which coefficients are moved."""
+    from bayescomb.explorer import explore
+
+    combination, posterior = _load_with_posterior(options)
+    page = explore(combination, options.output, posterior=posterior, draws=options.draws, seed=options.seed)
+    _print(str(page))
     return 0
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 import xarray as xr
+from markupsafe import Markup
 
 from bayescomb.beside import ASIDE, put_in_place, working_folder
 from bayescomb.errors import OutputError
+from bayescomb.explorer_link import EXPLORER, LINK, PLACE
 from bayescomb.export import comparison_data, impact_data, profile_data, scan_data
 from bayescomb.figure_files import figure_bytes
 from bayescomb.figures_sets import figure_note
@@ -46,7 +49,8 @@ def report(
 
     The folder holds ``report.html`` (self-contained), ``figures/*.png`` and ``*.pdf`` and ``tables/*.csv`` and ``*.json`` in
     full precision, the main tables as ``*.tex`` too.  It is written beside its place and renamed, so an existing report
-    stays whole until the new one is complete; of two processes that write to the same place the one that ends last wins.
+    stays whole until the new one is complete; of two processes that write to the same place the one that ends last wins.  An
+    ``explorer.html`` of :func:`bayescomb.explore` in it is kept and linked.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`, or ``None`` for the profile alone.  If it has not converged the page
@@ -77,6 +81,9 @@ def report(
         with working_folder(target) as folder:
             new = folder / target.name
             new.mkdir()
+            explorer = target / EXPLORER
+            if explorer.is_file():
+                shutil.copy2(explorer, new / EXPLORER)
             _write(collect(posterior, fit), new, progress=progress)
             _check_target(target)  # again: what came meanwhile is not replaced
             put_in_place(new, target, aside=folder / ASIDE)
@@ -116,7 +123,7 @@ def _check_target(target: Path) -> None:
 
 def _ours(path: Path) -> bool:
     """Whether a path inside a folder is what a report writes there."""
-    if path == Path(PAGE):
+    if path in (Path(PAGE), Path(EXPLORER)):
         return True
     return len(path.parts) == 2 and path.suffix in SUFFIXES.get(path.parts[0], set())
 
@@ -151,7 +158,8 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
     for name, document in _documents(results).items():
         text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
         (folder / "tables" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    page = _template().render(**page_context(results), tables=tables, figures=figures, latex=LATEX_TABLES)
+    link = {"explorer": (folder / EXPLORER).is_file(), "explorer_link": Markup(LINK), "explorer_place": Markup(PLACE)}
+    page = _template().render(**page_context(results), **link, tables=tables, figures=figures, latex=LATEX_TABLES)
     (folder / PAGE).write_text(page, encoding="utf-8")
 
 

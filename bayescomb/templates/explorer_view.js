@@ -1,0 +1,225 @@
+// The page: which moves there are, what each is allowed to do, and what is said about it.
+"use strict";
+
+(() => {
+  const { make, fixed, withError, change } = numbers;
+  const data = JSON.parse(document.getElementById("data").textContent), { model, posterior } = data;
+  const element = id => document.getElementById(id);
+  const nominal = results.evaluate(model, settings.opening(model));
+  const undone = []; // states to go back to
+  let state = settings.opening(model), gesture = "", result = nominal, chosen = nominal.headline[0], later = 0;
+
+  // The only door to a new state: what is malformed or infeasible stays outside, and the page says why.
+  function enter(next, { message = "", keep = true, from = "" } = {}) {
+    let found;
+    try {
+      found = results.evaluate(model, settings.check(model, next));
+    } catch (error) {
+      found = { problem: error.message };
+    }
+    if (found.problem) {
+      say(`Not done: ${found.problem}.`, true);
+      render();
+      return false;
+    }
+    // A slider that is pulled leaves one step to undo, not one per pixel.
+    if (keep && !(from && from === gesture) && JSON.stringify(next) !== JSON.stringify(state)) undone.push(state);
+    gesture = from;
+    [state, result] = [next, found];
+    const words = settings.encode(model, state);
+    history.replaceState(null, "", words ? `#${words}` : location.pathname + location.search);
+    say(message || (from ? "" : summary()), Boolean(message));
+    render();
+    return true;
+  }
+
+  const act = {
+    // A value that is not feasible ends at the boundary, which is what the shaded part of the track says too.
+    move(coefficient, value, typed) {
+      const index = settings.setOf(model, state).coefficients.indexOf(coefficient);
+      if (!Number.isFinite(value)) { say("Not done: a number is needed.", true); render(); return; }
+      const found = settings.intervals(model, state, c => c === coefficient)[index], [low, high] = settings.range(coefficient, state.wide);
+      const inRange = Math.min(Math.max(value, low), high), allowed = Math.min(Math.max(inRange, found.low), found.high);
+      const stop = inRange < found.low ? found.lowStop : inRange > found.high ? found.highStop : null;
+      let message = stop ? `${coefficient.title || coefficient.name} stops at ${sliders.short(allowed)}: ${stop} would not be feasible beyond.` : "";
+      if (!stop && value !== inRange) message = `${coefficient.title || coefficient.name} is kept inside its range ${low} to ${high}.`;
+      const coefficients = { ...state.coefficients, [coefficient.name]: allowed };
+      if (allowed === coefficient.nominal) delete coefficients[coefficient.name];
+      enter({ ...state, coefficients }, { message, from: typed ? "" : coefficient.name });
+    },
+    // The hand rests: one gesture is over, and what came out is said.
+    rest() {
+      gesture = "";
+      if (!element("status").textContent) say(summary());
+    },
+    treat(name, how) {
+      const sources = { ...state.sources };
+      if (how) sources[name] = how;
+      else delete sources[name];
+      enter({ ...state, sources });
+    },
+    toggle(name, on) {
+      enter({ ...state, off: on ? state.off.filter(other => other !== name) : [...state.off, name] });
+    },
+  };
+
+  function everywhere(where) {
+    const target = settings.everywhere(model, state, where);
+    const { state: next, share, stop } = settings.towards(model, state, target);
+    const message = stop ? `Stopped after ${fixed(100 * share, 1)} % of the way: ${stop} would not be feasible beyond.` : "";
+    enter(next, { message });
+  }
+
+  // Another set begins at its own nominal values; what does not exist in it is dropped.
+  function withSet(name) {
+    const set = model.sets.find(s => s.name === name);
+    const known = Object.entries(state.sources).filter(([source]) => set.switches.some(s => s.name === source));
+    return { ...state, assumptions: name, coefficients: {}, sources: Object.fromEntries(known) };
+  }
+
+  function undo() {
+    if (!undone.length) return;
+    const last = undone.pop();
+    enter(last, { keep: false });
+  }
+
+  function fromAddress() {
+    const words = location.hash.slice(1);
+    let next = settings.opening(model), message = "";
+    try {
+      next = settings.decode(model, words);
+      const found = results.evaluate(model, next);
+      if (found.problem) throw new Error(found.problem);
+    } catch (error) {
+      [next, message] = [settings.opening(model), `The address is no setting of this page (${error.message}); nominal is shown.`];
+    }
+    enter(next, { message, keep: undone.length > 0 || next !== state });
+  }
+
+  function say(text, important = false) {
+    const status = element("status");
+    status.textContent = text;
+    status.classList.toggle("important", important);
+  }
+
+  function summary() {
+    if (result.headline.length > 3) return "";
+    return result.headline.map((name, q) => {
+      const unit = panels.unitOf(model, name), at = nominal.parameters.indexOf(name);
+      const moved = at < 0 ? "" : `, ${change(result.values[q] - nominal.values[at], unit, nominal.errors[at])} from nominal`;
+      return `${name} = ${withError(result.values[q], result.errors[q], unit)}${moved}`;
+    }).join("; ");
+  }
+
+  // Buttons of which one is in force; one that is not possible stays reachable and says why.
+  function choices(container, names, current, next, label) {
+    const reasons = [];
+    numbers.replace(container, ...names.map(name => {
+      const problem = name === current ? null : results.problem(model, next(name));
+      if (problem) reasons.push(make("p", { id: `${label}-${name}`, class: "reason" }, `${name}: ${problem}`));
+      return make("button", {
+        type: "button", "aria-pressed": String(name === current), "aria-disabled": problem ? "true" : false, "data-key": name,
+        "aria-describedby": problem ? `${label}-${name}` : false,
+        onclick: () => { if (name !== current) enter(next(name)); },
+      }, name);
+    }), ...reasons);
+  }
+
+  function render() {
+    const page = { model, posterior, nominal, result, chosen, crossings: null };
+    if (!result.headline.includes(chosen)) page.chosen = chosen = result.headline[0];
+    choices(element("sets"), model.sets.map(s => s.name), state.assumptions, withSet, "set");
+    choices(element("treatments"), ["covariance", "nuisance"], state.treatment, name => ({ ...state, treatment: name }), "treatment");
+    element("in-force").textContent = `${state.assumptions}`;
+    element("treatment-in-force").textContent = state.treatment;
+    element("description").textContent = settings.setOf(model, state).description;
+    element("undo").disabled = !undone.length;
+    element("wide").checked = state.wide;
+    sliders.update(element("sliders"), model, state, act);
+    others();
+    panels.headline(element("headline"), page);
+    panels.goodness(element("goodness"), page);
+    if (model.theory) element("observables").replaceChildren(panels.observableTable(page, observed()));
+    choose();
+    panels.inputs(element("inputs"), page, state, act);
+    panels.shares(element("shares"), page);
+    if (element("matrix").open) panels.covariance(element("covariance"), page, element("matrix-kind").value);
+    // Delta chi2 = 1 takes several more fits, which can wait until the hand rests.
+    clearTimeout(later);
+    if (model.theory) later = setTimeout(() => panels.headline(element("headline"), { ...page, crossings: result.crossings() }), 150);
+  }
+
+  const observed = () => result.parameters.filter(name => model.observables.some(o => o.name === name));
+
+  // Of which result weights and shares are shown, where there are several.
+  function choose() {
+    const select = element("chosen");
+    element("choose").hidden = result.headline.length < 2;
+    if ([...select.options].map(o => o.value).join() !== result.headline.join()) {
+      select.replaceChildren(...result.headline.map(name => make("option", { value: name }, name)));
+    }
+    select.value = chosen;
+  }
+
+  // Sources that no slider stands for.
+  function others() {
+    const set = settings.setOf(model, state), shown = new Set([...element("sliders").querySelectorAll("select")].map(s => s.dataset.source));
+    const rest = set.switches.filter(s => !shown.has(s.name)), container = element("others");
+    element("other-sources").hidden = !rest.length;
+    if (container.dataset.names !== rest.map(s => s.name).join()) {
+      container.dataset.names = rest.map(s => s.name).join();
+      container.replaceChildren(...rest.map(s => make("p", {}, make("span", {}, s.title || s.name), sliders.choice(s.name, s.title || s.name, act))));
+    }
+    container.querySelectorAll("select").forEach(s => { s.value = state.sources[s.dataset.source] ?? ""; });
+  }
+
+  function listen() {
+    for (const where of ["nominal", "low", "high"]) element(`all-${where}`).addEventListener("click", () => everywhere(where));
+    element("undo").addEventListener("click", undo);
+    element("reset").addEventListener("click", () => enter(settings.opening(model)));
+    element("wide").addEventListener("change", event => {
+      const wide = event.target.checked, set = settings.setOf(model, state);
+      // Back inside the quoted ranges: what lies outside goes to nominal.
+      const inside = Object.entries(state.coefficients).filter(([name, value]) => {
+        const c = set.coefficients.find(item => item.name === name);
+        return wide || (c.low <= value && value <= c.high);
+      });
+      enter({ ...state, wide, coefficients: Object.fromEntries(inside) });
+    });
+    element("chosen").addEventListener("change", event => { chosen = event.target.value; render(); });
+    element("matrix-kind").addEventListener("change", render);
+    element("matrix").addEventListener("toggle", render); // a closed matrix is not kept up to date
+    window.addEventListener("beforeprint", render);
+    document.addEventListener("keydown", event => {
+      if ((event.ctrlKey || event.metaKey) && event.key === "z" && event.target.type !== "number") { event.preventDefault(); undo(); }
+    });
+    window.addEventListener("hashchange", fromAddress);
+  }
+
+  // For a script beside the page, and for tests: the profile at a setting, in full precision, without showing it.
+  window.bayescomb = {
+    model, posterior,
+    state: () => JSON.parse(JSON.stringify(state)),
+    evaluate(setting) {
+      const complete = { ...settings.opening(model), ...setting };
+      let found;
+      try { found = results.evaluate(model, settings.check(model, complete)); } catch (error) { return { problem: error.message }; }
+      if (found.problem) return found;
+      const plain = rows => Array.from(rows, row => Array.from(row));
+      const list = key => Array.from(found[key]);
+      return {
+        parameters: found.parameters, estimates: found.estimates, headline: found.headline, chi2: found.chi2, ndf: found.ndf,
+        pValue: found.pValue, ownChi2: found.ownChi2, values: list("values"), errors: list("errors"), statistical: list("statistical"),
+        systematic: list("systematic"), theory: list("theory"), covariance: plain(found.covariance), weights: plain(found.weights),
+        parts: found.parts.map(p => ({ ...p, sources: Object.fromEntries(p.sources), theory: Object.fromEntries(p.theory) })),
+        crossings: found.crossings(),
+      };
+    },
+    intervals: setting => settings.intervals(model, settings.check(model, { ...settings.opening(model), ...setting })),
+    enter,
+  };
+
+  listen();
+  if (location.hash.length > 1) fromAddress();
+  else render();
+})();

@@ -1,0 +1,447 @@
+"""The assumption explorer: its numbers are those of the profile, and what is infeasible cannot be entered."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+from explorer_pages import BROWSER, expect_equal, nominal_settings, probed, profile_at, random_settings
+
+import bayescomb as bc
+from bayescomb.cli import main
+from bayescomb.correlation import correlation_family
+from bayescomb.explorer_model import explorer_model
+
+RELATIVE = 1e-9
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def run1_page(run1, tmp_path_factory):
+    return bc.explore(run1, tmp_path_factory.mktemp("explorer") / "explorer.html", draws=0)
+
+
+@pytest.fixture(scope="module")
+def ttj():
+    return bc.load("models/ttj_rho")
+
+
+@pytest.fixture(scope="module")
+def ttj_page(ttj, tmp_path_factory):
+    return bc.explore(ttj, tmp_path_factory.mktemp("explorer") / "explorer.html", draws=0)
+
+
+def evaluated(page, folder, settings):
+    """The page's answers at some settings; the console has to stay empty."""
+    script = f"return {json.dumps(settings)}.map(setting => window.bayescomb.evaluate(setting));"
+    answers, console = probed(page, folder, script)
+    assert not console
+    return answers
+
+
+def expect_profile(combination, page, folder, settings):
+    for answer, setting in zip(evaluated(page, folder, settings), settings, strict=True):
+        assert "problem" not in answer, (setting, answer["problem"])
+        expect_equal(answer, profile_at(combination, setting), relative=RELATIVE)
+
+
+@needs_browser
+def test_page_gives_the_profile_at_nominal_under_every_set_and_at_100_random_settings(run1, run1_page, tmp_path):
+    expect_profile(run1, run1_page, tmp_path, nominal_settings(run1) + random_settings(run1, 100, seed=1))
+
+
+@needs_browser
+def test_page_of_an_extraction_gives_the_profile_under_every_set(ttj, ttj_page, tmp_path):
+    expect_profile(ttj, ttj_page, tmp_path, nominal_settings(ttj) + random_settings(ttj, 8, seed=2))
+
+
+@needs_browser
+@pytest.mark.slow
+def test_page_of_an_extraction_gives_the_profile_at_100_random_settings(ttj, ttj_page, tmp_path):
+    expect_profile(ttj, ttj_page, tmp_path, random_settings(ttj, 100, seed=3))
+
+
+@needs_browser
+def test_page_gives_the_profile_with_inputs_off_and_sources_set_apart(run1, run1_page, tmp_path):
+    settings = [
+        {"off": ["d"]},
+        {"off": list("abcdef")},
+        {"assumptions": "uncorrelated", "off": ["k", "a"]},
+        {"sources": {"LHCbJES": "uncorrelated", "PDF": "full"}},
+        {"sources": {"CMSJES": "uncorrelated", "JER": "full"}, "off": ["o"], "coefficients": {"LHCbJES": 0.6}},
+        {"sources": {"method": "full"}},
+        {"sources": {source.name: "full" for source in run1.sources}, "treatment": "nuisance"},
+    ]
+    expect_profile(run1, run1_page, tmp_path, settings)
+
+
+@needs_browser
+def test_page_of_an_extraction_gives_the_profile_with_an_input_off_and_by_the_other_treatment(ttj, ttj_page, tmp_path):
+    settings = [{"off": ["ATLAS 8 TeV"]}, {"off": ["CMS 13 TeV"]}, {"treatment": "covariance"}]
+    expect_profile(ttj, ttj_page, tmp_path, settings)
+
+
+@needs_browser
+def test_delta_chi2_errors_of_a_mass_are_those_of_the_profile(ttj, ttj_page, tmp_path):
+    (answer,) = evaluated(ttj_page, tmp_path, [{}])
+    fit = bc.profile(ttj)
+    # The profile meets Delta chi2 = 1 to 1e-6, and the error grows like its root.
+    np.testing.assert_allclose(answer["crossings"], [[fit.up_errors[0], fit.down_errors[0]]], rtol=1e-6)
+
+
+def fitted(name, seed, *, size=1.0):
+    """A profiled input of two estimates with a pull, a constraint above 1 and a free nuisance."""
+    rng = np.random.default_rng(seed)
+    nuisances = (
+        bc.Nuisance(name=f"{name} JES"),
+        bc.Nuisance(name=f"{name} wide"),
+        bc.Nuisance(name=f"{name} free", free=True),
+    )
+    reach = rng.normal(0, size, (2, 3))
+    data = np.diag([1.0, 0.7])
+    prior = np.diag(
+        [0.3, -0.2, 0.8]
+    )  # what the data add to the priors of the first two; 1.25 constrains less than the prior
+    information = np.block(
+        [[data, data @ reach], [reach.T @ data, reach.T @ data @ reach + prior + np.diag([1.0, 1.0, 0.0])]]
+    )
+    return bc.Measurement(
+        name=name,
+        experiment=name,
+        estimates=tuple(
+            bc.Estimate(name=f"{name} {i}", value=10.0 + i + rng.normal(), observables={f"x{i}": 1.0}) for i in (1, 2)
+        ),
+        fit=bc.FittedInput(nuisances=nuisances, information=information, pulls=[0.4, -0.3, 0.2]),
+    )
+
+
+@pytest.fixture(scope="module")
+def profiled():
+    """Two profiled inputs of the same observables."""
+    coefficients = tuple(
+        bc.CorrelationCoefficient(
+            name=name, pairs=(bc.CorrelationPair(first=f"A {name}", second=f"B {name}"),), nominal=0.3, low=-0.5, high=0.9
+        )
+        for name in ("JES", "wide")
+    )
+    return bc.Combination(
+        name="profiled",
+        measurements=(fitted("A", 1), fitted("B", 2)),
+        observables=(bc.Observable(name="x1", unit="pb"), bc.Observable(name="x2", unit="pb")),
+        assumption_sets={"one": bc.AssumptionSet(name="one", coefficients=coefficients)},
+        assumptions="one",
+    )
+
+
+@needs_browser
+def test_page_follows_pulls_negative_information_and_free_nuisances(profiled, tmp_path):
+    page = bc.explore(profiled, tmp_path / "explorer.html", draws=0)
+    assert sum(m.negative for m in explorer_model(profiled).measurements) > 0
+    settings = [
+        {},
+        *({"coefficients": {"JES": r, "wide": 0.2 - r / 2}} for r in (-0.5, 0.0, 0.9)),
+        {"treatment": "covariance"},
+    ]
+    expect_profile(profiled, page, tmp_path, settings)
+
+
+@needs_browser
+def test_page_follows_scales_with_a_normal_prior_and_two_masses(tmp_path):
+    for name in ("scales_correlated", "two_masses"):
+        combination = bc.load("models/ttj_rho", extraction=name)
+        page = bc.explore(combination, tmp_path / f"{name}.html", draws=0)
+        expect_profile(combination, page, tmp_path, [{}, {"assumptions": "jes"}, {"off": ["ATLAS 8 TeV"]}])
+
+
+def test_reduced_rows_hold_every_part_of_their_covariance(ttj):
+    for measurement in explorer_model(ttj).measurements:
+        loading = np.array(measurement.integrated_loading)
+        parts = np.array(measurement.statistical) + loading @ loading.T
+        np.testing.assert_allclose(parts, measurement.noise, atol=1e-12)
+
+
+# What a hand does, in the page: press a key on a slider, press a button, follow an address.
+HAND = """
+const by = id => document.getElementById(id), api = window.bayescomb;
+const slider = title => [...document.querySelectorAll('.coefficient')].find(e => e.textContent.includes(title));
+const press = (element, key) => element.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+const headline = () => document.querySelector('.result').textContent;
+"""
+
+
+@needs_browser
+def test_slider_moved_by_keyboard_changes_the_headline_to_the_profile(run1, run1_page, tmp_path):
+    script = (
+        HAND
+        + """
+      const before = headline(), input = slider('LHCbJES').querySelector('input[type=range]');
+      input.focus();
+      press(input, 'Home');
+      return {before, after: headline(), state: api.state(), said: by('headline').textContent, text: input.getAttribute('aria-valuetext')};
+    """
+    )
+    answer, console = probed(run1_page, tmp_path, script)
+    assert not console
+    nominal, moved = bc.profile(run1), profile_at(run1, {"coefficients": {"LHCbJES": 0.5}})
+    assert answer["before"] == f"mt = {nominal.values.item():.2f} ± {nominal.errors.item():.2f} GeV"
+    assert answer["after"] == f"mt = {moved.values.item():.2f} ± {moved.errors.item():.2f} GeV"
+    assert answer["before"] != answer["after"]
+    assert answer["state"]["coefficients"] == {"LHCbJES": 0.5}
+    shift = 1000 * (moved.values.item() - nominal.values.item())
+    assert f"{abs(shift):.0f} MeV" in answer["said"]
+    assert answer["text"].startswith("0.50, nominal 0.85")
+
+
+@needs_browser
+def test_infeasible_coefficients_cannot_be_entered_by_key_field_or_buttons(ttj, ttj_page, tmp_path):
+    script = (
+        HAND
+        + """
+      const row = slider('bfrag-ShowerHadronization'), input = row.querySelector('input[type=range]'), found = [];
+      const note = row.querySelector('.note').textContent, shut = row.querySelectorAll('.shut')[1].style.width;
+      press(input, 'End');
+      found.push(api.state());
+      const field = row.querySelector('input[type=number]');
+      field.value = '0.749'; field.dispatchEvent(new Event('change'));
+      found.push(api.state());
+      const said = by('status').textContent;
+      by('all-high').click();
+      found.push(api.state());
+      const stopped = by('status').textContent;
+      by('all-low').click();
+      found.push(api.state());
+      return {found, note, shut, said, stopped, problems: found.map(s => api.evaluate(s).problem ?? '')};
+    """
+    )
+    answer, console = probed(ttj_page, tmp_path, script)
+    assert not console
+    assert not any(answer["problems"])
+    for state in answer["found"]:
+        profile_at(ttj, state)  # it would raise
+    block = "ATLAS shower and hadronisation + CMS b fragmentation"
+    assert block in answer["note"]
+    assert block in answer["said"]
+    assert float(answer["shut"].rstrip("%")) > 1
+    assert answer["stopped"].startswith("Stopped after ")
+    end = answer["found"][0]["coefficients"]["bfrag-ShowerHadronization"]
+    assert 0.7 < end < 0.75
+    with pytest.raises(bc.errors.InfeasibleCorrelationError):
+        profile_at(ttj, {"coefficients": {"bfrag-ShowerHadronization": end + 1e-3}})
+
+
+@needs_browser
+def test_ends_of_the_sliders_are_those_of_the_feasible_set(run1, ttj, run1_page, ttj_page, tmp_path):
+    for combination, page in ((run1, run1_page), (ttj, ttj_page)):
+        script = "const s = {wide: true}; return {ends: window.bayescomb.intervals(s), state: window.bayescomb.state()};"
+        answer, _ = probed(page, tmp_path, script)
+        coefficients = correlation_family(combination).coefficients
+        for c, end in zip(coefficients, answer["ends"], strict=True):
+            for side, sign in (("low", -1), ("high", 1)):
+                profile_at(combination, {"coefficients": {c.name: end[side]}})
+                if end[f"{side}Stop"]:
+                    with pytest.raises(bc.errors.InfeasibleCorrelationError):
+                        profile_at(combination, {"coefficients": {c.name: end[side] + sign * 1e-3}})
+                else:
+                    assert abs(end[side]) == 1
+
+
+ADDRESSES = {
+    "#r=0.3": "not understood",
+    "#%E0%A4%A": "not understood",
+    "#r=9:bJES": "outside",
+    "#r=0.749:bfrag-ShowerHadronization": "no correlation matrix",
+    "#set=nowhere": "no assumption set",
+    "#off=zzz": "no input",
+    "#source=full:zzz": "no source",
+    "#off=ATLAS 8 TeV&off=CMS 13 TeV": "every input is off",
+}
+PLAIN = {"coefficients": {}, "off": [], "sources": {}, "wide": False}
+
+
+@needs_browser
+def test_address_that_is_no_setting_shows_nominal_with_a_note(ttj, ttj_page, run1_page, tmp_path):
+    script = f"""
+      const found = [];
+      for (const address of {json.dumps(list(ADDRESSES))}) {{
+        const arrived = new Promise(resolve => addEventListener('hashchange', resolve, {{once: true}}));
+        location.hash = address;
+        await arrived;
+        found.push([window.bayescomb.state(), document.getElementById('status').textContent, location.hash]);
+      }}
+      return found;
+    """
+    answer, console = probed(ttj_page, tmp_path, script)
+    assert not console
+    for (state, status, left), said in zip(answer, ADDRESSES.values(), strict=True):
+        assert state == {"assumptions": ttj.assumptions, "treatment": ttj.treatment, **PLAIN}
+        assert said in status
+        assert "nominal is shown" in status
+        assert left == ""
+    script = "return [window.bayescomb.state(), document.getElementById('status').textContent];"
+    (state, status), console = probed(run1_page, tmp_path, script, address="#treatment=nuisance")
+    assert not console
+    assert state == {"assumptions": "nominal", "treatment": "covariance", **PLAIN}
+    assert "LHCJES2" in status
+
+
+@needs_browser
+def test_undo_and_address_lead_back_to_the_same_setting(run1_page, tmp_path):
+    script = (
+        HAND
+        + """
+      const states = [api.state()], input = slider('LHCbJES').querySelector('input[type=range]');
+      press(input, 'PageDown'); press(input, 'PageDown'); input.dispatchEvent(new Event('change'));
+      states.push(api.state());
+      document.querySelector('#inputs input').click();
+      states.push(api.state());
+      document.querySelector('#sets button:nth-child(2)').click();
+      states.push(api.state());
+      const select = document.querySelector('select[data-source=PDF]');
+      select.value = 'full'; select.dispatchEvent(new Event('change'));
+      states.push(api.state());
+      const address = location.hash, back = [];
+      for (let i = 0; i < 4; i++) { by('undo').click(); back.push(api.state()); }
+      return {states, back, address, disabled: by('undo').disabled, left: location.hash};
+    """
+    )
+    answer, console = probed(run1_page, tmp_path, script)
+    assert not console
+    assert answer["back"] == answer["states"][-2::-1]  # two presses of a key are one gesture
+    assert answer["disabled"]
+    assert answer["left"] == ""
+    again, _ = probed(run1_page, tmp_path, "return window.bayescomb.state();", address=answer["address"])
+    assert again == answer["states"][-1]
+    assert again["off"] == ["a"]
+    assert again["sources"] == {"PDF": "full"}
+
+
+@needs_browser
+def test_impossible_treatment_is_disabled_with_its_reason(run1_page, tmp_path):
+    script = (
+        HAND
+        + """
+      const button = [...document.querySelectorAll('#treatments button')].find(b => b.textContent === 'nuisance');
+      const reason = by(button.getAttribute('aria-describedby')).textContent;
+      button.click();
+      return {reason, disabled: button.getAttribute('aria-disabled'), state: api.state(), status: by('status').textContent};
+    """
+    )
+    answer, _ = probed(run1_page, tmp_path, script)
+    assert answer["disabled"] == "true"
+    assert "LHCJES2" in answer["reason"]
+    assert answer["state"]["treatment"] == "covariance"
+    assert answer["status"].startswith("Not done")
+
+
+@needs_browser
+@pytest.mark.parametrize("which", ["run1_page", "ttj_page"])
+def test_move_takes_less_than_50_ms_and_asks_the_network_for_nothing(which, request, tmp_path):
+    script = (
+        HAND
+        + """
+      const input = document.querySelector('.coefficient input[type=range]'), times = [];
+      for (let i = 0; i < 30; i++) {
+        const start = performance.now();
+        press(input, i % 2 ? 'ArrowLeft' : 'ArrowRight');
+        times.push(performance.now() - start);
+      }
+      return {times: times.sort((a, b) => a - b), asked: performance.getEntriesByType('resource').map(r => r.name)};
+    """
+    )
+    answer, console = probed(request.getfixturevalue(which), tmp_path, script)
+    assert not console
+    assert [name for name in answer["asked"] if not name.startswith("data:")] == []
+    # The shortest: other work on the machine only adds to it.
+    assert answer["times"][0] < 50, answer["times"]
+
+
+@needs_browser
+def test_console_would_show_an_error(run1_page, tmp_path):
+    _, console = probed(run1_page, tmp_path, "console.error('heard'); return 1;")
+    assert console
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1024, 1600])
+def test_nothing_sticks_out_and_every_control_has_a_name(ttj_page, tmp_path, width):
+    script = """
+      const root = document.documentElement, named = e => e.labels?.length || e.getAttribute('aria-label') || e.textContent.trim();
+      const controls = [...document.querySelectorAll('input, select, button')];
+      const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+      return {over: root.scrollWidth - root.clientWidth, nameless: controls.filter(e => !named(e)).map(e => e.outerHTML),
+        twice: ids.filter((id, i) => ids.indexOf(id) !== i)};
+    """
+    answer, _ = probed(ttj_page, tmp_path, script, size=(width, 800))
+    assert answer == {"over": 0, "nameless": [], "twice": []}
+
+
+def test_page_holds_no_address_of_the_network(run1_page):
+    text = run1_page.read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://[^\"'\s<]*", text)) <= {"http://www.w3.org/2000/svg"}
+    assert "default-src 'none'" in text
+
+
+def test_names_cannot_end_the_script(run1, tmp_path):
+    named = dataclasses.replace(run1, title="</script><script>alert(1)</script>")
+    text = bc.explore(named, tmp_path / "explorer.html", draws=0).read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+
+
+def test_posterior_is_stored_with_its_seed_and_only_if_it_has_converged(run1, tmp_path):
+    tree = bc.sample(run1, seed=5, draws=20, tune=50, chains=2)
+    text = bc.explore(run1, tmp_path / "explorer.html", posterior=tree).read_text(encoding="utf-8")
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)[1])
+    assert data["posterior"]["seed"] == "5"
+    assert data["posterior"]["versions"]["pymc"]
+    assert data["posterior"]["results"] == {}
+    assert "The posterior is withheld" in text
+
+
+def test_what_is_not_linear_is_refused_with_a_sentence(run1, tmp_path):
+    cases = {
+        "errors_on_errors": run1.with_errors_on_errors({"PDF": 0.3}),
+        "repair": run1.with_treatment("nuisance", repair="clip"),
+        "is not quadratic": run1.with_treatment("nuisance").with_chi2("pearson"),
+        "uniform prior": bc.load("models/ttj_rho", extraction="scales"),
+    }
+    for said, combination in cases.items():
+        with pytest.raises(bc.errors.OptionError, match=said):
+            bc.explore(combination, tmp_path / "explorer.html", draws=0)
+    with pytest.raises(bc.errors.InfeasibleCorrelationError):
+        bc.explore(run1.with_treatment("nuisance"), tmp_path / "explorer.html", draws=0)
+    with pytest.raises(bc.errors.OptionError, match="draws"):
+        bc.explore(run1, tmp_path / "explorer.html", draws=-1)
+    with pytest.raises(bc.errors.OutputError, match="does not exist"):
+        bc.explore(run1, tmp_path / "nowhere" / "explorer.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_normalised_results_are_refused():
+    measured = bc.Measurement(
+        name="m",
+        estimates=tuple(bc.Estimate(name=f"e{i}", value=2.0 + i, observables={f"x{i}": 1.0}) for i in range(2)),
+        statistical_covariance=np.eye(2),
+    )
+    combination = bc.Combination(
+        name="shape", measurements=(measured,), observables=tuple(bc.Observable(name=f"x{i}", unit="pb") for i in range(2)),
+        assumption_sets={"none": bc.AssumptionSet(name="none")}, assumptions="none", normalise=True,
+    )  # fmt: skip
+    with pytest.raises(bc.errors.OptionError, match="divided by their sum"):
+        explorer_model(combination)
+
+
+def test_command_writes_the_page_and_links_it_from_the_report_beside(run1, run1_path, tmp_path, capsys):
+    report = bc.report(None, bc.profile(run1.only(["ATLAS"])), tmp_path / "report", progress=False)
+    assert 'href="explorer.html"' not in report.read_text(encoding="utf-8")
+    page = report.parent / "explorer.html"
+    assert main(["explore", str(run1_path), "--draws", "0", "--output", str(page), "--assumptions", "uncorrelated"]) == 0
+    assert str(page) in capsys.readouterr().out
+    assert 'href="explorer.html"' in report.read_text(encoding="utf-8")
+    written = page.read_text(encoding="utf-8")
+    again = bc.report(None, bc.profile(run1.only(["ATLAS"])), tmp_path / "report", progress=False)
+    assert page.read_text(encoding="utf-8") == written  # a new report keeps it
+    assert 'href="explorer.html"' in again.read_text(encoding="utf-8")
+    assert main(["explore", str(run1_path), "--chi2", "pearson", "--treatment", "nuisance", "--output", str(page)]) == 2
+    assert "cannot be explored" in capsys.readouterr().err
+    assert page.read_text(encoding="utf-8") == written

@@ -178,7 +178,8 @@ def test_slider_moved_by_keyboard_changes_the_headline_to_the_profile(run1, run1
       const before = headline(), input = slider('LHCbJES').querySelector('input[type=range]');
       input.focus();
       press(input, 'Home');
-      return {before, after: headline(), state: api.state(), said: by('headline').textContent, text: input.getAttribute('aria-valuetext')};
+      const text = input.getAttribute('aria-valuetext'), said = by('headline').textContent;
+      return {before, after: headline(), state: api.state(), said, text};
     """
     )
     answer, console = probed(run1_page, tmp_path, script)
@@ -202,6 +203,7 @@ def test_infeasible_coefficients_cannot_be_entered_by_key_field_or_buttons(ttj, 
       const note = row.querySelector('.note').textContent, shut = row.querySelectorAll('.shut')[1].style.width;
       press(input, 'End');
       found.push(api.state());
+      const ended = by('status').textContent;
       const field = row.querySelector('input[type=number]');
       field.value = '0.749'; field.dispatchEvent(new Event('change'));
       found.push(api.state());
@@ -211,7 +213,7 @@ def test_infeasible_coefficients_cannot_be_entered_by_key_field_or_buttons(ttj, 
       const stopped = by('status').textContent;
       by('all-low').click();
       found.push(api.state());
-      return {found, note, shut, said, stopped, problems: found.map(s => api.evaluate(s).problem ?? '')};
+      return {found, note, shut, ended, said, stopped, problems: found.map(s => api.evaluate(s).problem ?? '')};
     """
     )
     answer, console = probed(ttj_page, tmp_path, script)
@@ -221,6 +223,7 @@ def test_infeasible_coefficients_cannot_be_entered_by_key_field_or_buttons(ttj, 
         profile_at(ttj, state)  # it would raise
     block = "ATLAS shower and hadronisation + CMS b fragmentation"
     assert block in answer["note"]
+    assert block in answer["ended"]
     assert block in answer["said"]
     assert float(answer["shut"].rstrip("%")) > 1
     assert answer["stopped"].startswith("Stopped after ")
@@ -366,7 +369,8 @@ def test_console_would_show_an_error(run1_page, tmp_path):
 @pytest.mark.parametrize("width", [1024, 1600])
 def test_nothing_sticks_out_and_every_control_has_a_name(ttj_page, tmp_path, width):
     script = """
-      const root = document.documentElement, named = e => e.labels?.length || e.getAttribute('aria-label') || e.textContent.trim();
+      const root = document.documentElement;
+      const named = e => e.labels?.length || e.getAttribute('aria-label') || e.textContent.trim();
       const controls = [...document.querySelectorAll('input, select, button')];
       const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
       return {over: root.scrollWidth - root.clientWidth, nameless: controls.filter(e => !named(e)).map(e => e.outerHTML),

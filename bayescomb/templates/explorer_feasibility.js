@@ -5,7 +5,7 @@ const feasibility = (() => {
   const { cholesky, combine, copy, eigenvalues, forward, transpose } = algebra;
   const TOTAL = "total covariance";
   // The command line calls a block positive semidefinite down to -1e-9; a little inside, so that it agrees.
-  const BLOCK_FLOOR = -9e-10, TOTAL_FLOOR = 1e-9;
+  const BLOCK_FLOOR = -9.99e-10, TOTAL_FLOOR = 1e-12;
   // An eigenvalue that grows like the square of the distance makes the floor look like a width of 1e-4.
   const WIDTH_TOLERANCE = 1e-3;
   // How far inside a boundary a coefficient stops, relative to the way there.

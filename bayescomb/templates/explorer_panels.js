@@ -7,7 +7,7 @@ const panels = (() => {
     if (model.theory?.masses.some(m => name === m || name.startsWith(`${m} - `))) return "GeV";
     return model.observables.find(o => o.name === name)?.unit ?? "";
   };
-  const WIDTH = 640, LEFT = 118, RIGHT = 628;
+  const WIDTH = 540, LEFT = 112, RIGHT = 530;
 
   // page: { model, posterior, nominal, result, crossings, treatedAsPosterior }
   function headline(container, page) {

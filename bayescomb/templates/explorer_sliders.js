@@ -89,8 +89,7 @@ const sliders = (() => {
     const { c, input, number, note, track, ends, how, element } = entry;
     const range = settings.range(c, state.wide), value = state.coefficients[c.name] ?? c.nominal;
     const source = how ? state.sources[how.dataset.source] : undefined, idle = !interval.acts;
-    // A nominal value outside of its range keeps its place at the end of the track.
-    Object.assign(entry, { value, range: [Math.max(interval.low, range[0]), Math.min(interval.high, range[1])] });
+    Object.assign(entry, { value, range });
     [input.min, input.max] = range;
     input.value = value;
     number.min = range[0];
@@ -113,7 +112,7 @@ const sliders = (() => {
   }
 
   function sentence(c, interval, source, idle) {
-    if (source) return source === "full" ? "source fully correlated: +1, with its signs" : "source uncorrelated: 0";
+    if (source) return source === "full" ? "fully correlated, whatever the coefficient" : "uncorrelated, whatever the coefficient";
     if (idle) return "acts on nothing that is on";
     const stops = [...new Set([interval.lowStop, interval.highStop].filter(Boolean))];
     if (!stops.length) return "";

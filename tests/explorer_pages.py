@@ -59,18 +59,27 @@ def random_settings(combination, number, *, seed):
                 "assumptions": name,
                 "coefficients": {c.name: v for c, v in zip(coefficients, drawn.tolist(), strict=True)},
             }
-            at = combination_at(combination, setting)
-            family = correlation_family(at)
-            r = np.array([setting["coefficients"].get(c.name, c.nominal) for c in family.coefficients])
-            try:
-                correlation, _ = feasible_correlation(at, family, r)
-                solve(linear_model(at), correlation)
-            except bc.errors.InfeasibleCorrelationError:
+            if not is_feasible(combination, setting):
                 drawn = nominal + 0.8 * (drawn - nominal)
                 continue
             settings.append(setting)
             break
     return settings
+
+
+def is_feasible(combination, setting):
+    """Whether the profile takes a setting, without making it."""
+    at = combination_at(combination, setting)
+    family = correlation_family(at)
+    given = setting.get("coefficients", {})
+    try:
+        correlation, _ = feasible_correlation(
+            at, family, np.array([given.get(c.name, c.nominal) for c in family.coefficients])
+        )
+        solve(linear_model(at), correlation)
+    except bc.errors.InfeasibleCorrelationError:
+        return False
+    return True
 
 
 def combination_at(combination, setting):

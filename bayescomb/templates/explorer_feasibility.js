@@ -10,6 +10,8 @@ const feasibility = (() => {
   const WIDTH_TOLERANCE = 1e-3;
   // How far inside a boundary a coefficient stops, relative to the way there.
   const INSIDE = 1e-6;
+  // Nearer to a boundary than this share of the line counts as being there already.
+  const NEAR = 1e-4;
 
   const raised = (matrix, floor) => {
     const result = copy(matrix);
@@ -79,9 +81,10 @@ const feasibility = (() => {
   // `here` is what `factored` gives at r.
   function line(structure, here, r, direction, low, high) {
     const found = { low, high, lowStop: null, highStop: null };
+    const inside = end => (Math.abs(end) < NEAR * (high - low) ? 0 : end * (1 - INSIDE));
     const narrow = ([down, up], label) => {
-      if (down > found.low) [found.low, found.lowStop] = [Math.min(0, down * (1 - INSIDE)), label];
-      if (up < found.high) [found.high, found.highStop] = [Math.max(0, up * (1 - INSIDE)), label];
+      if (down > found.low) [found.low, found.lowStop] = [inside(down), label];
+      if (up < found.high) [found.high, found.highStop] = [inside(up), label];
     };
     const acting = patterns => [...patterns].filter(([c, pattern]) => pattern && direction[c]);
     const along = items => items.reduce((sum, [c, pattern]) => {

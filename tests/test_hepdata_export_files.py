@@ -129,6 +129,7 @@ def test_unknown_ending_and_absent_folder_are_refused(fit, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["export", "export.tar.gz", "export.zip"])
 @pytest.mark.parametrize("failing", ["combination.json", "combination.nc", "submission.yaml", "nuisances.yaml", "packing"])
 def test_full_disk_leaves_nothing_and_keeps_the_earlier_export(fit, tmp_path, monkeypatch, name, failing):
@@ -142,7 +143,7 @@ def test_full_disk_leaves_nothing_and_keeps_the_earlier_export(fit, tmp_path, mo
 
     if failing == "packing":
         monkeypatch.setattr("bayescomb.hepdata_export.pack", fails)
-        monkeypatch.setattr("bayescomb.hepdata_export.replace_folder", fails)
+        monkeypatch.setattr("bayescomb.hepdata_export.put_in_place", fails)
     elif failing == "combination.nc":
         monkeypatch.setattr("xarray.DataTree.to_netcdf", fails)
     elif failing == "combination.json":

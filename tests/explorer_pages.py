@@ -94,8 +94,17 @@ def combination_at(combination, setting):
 
 
 def with_sources(combination, sources):
-    """The nuisances of some sources uncorrelated, or fully correlated, with each other."""
+    """The nuisances of some sources (or the pairs of a coefficient) uncorrelated, or fully correlated, with each other."""
     old = combination.assumption_set
+    own = {c.name for c in old.coefficients} - {s.name for s in combination.sources}
+    held = [
+        dataclasses.replace(c, nominal=float(sources[c.name] == "full"), low=None, high=None)
+        if c.name in own and c.name in sources
+        else c
+        for c in old.coefficients
+    ]
+    old = dataclasses.replace(old, coefficients=tuple(held))
+    sources = {name: how for name, how in sources.items() if name not in own}
     members = {}
     for nuisance in combination.nuisances:
         members.setdefault(nuisance.source, []).append(nuisance.name)
@@ -122,9 +131,14 @@ def with_sources(combination, sources):
 def profile_at(combination, setting):
     """The profile of a setting."""
     at = combination_at(combination, setting)
-    family = correlation_family(at)
-    given = setting.get("coefficients", {})
-    return bc.profile(at, coefficients=[given.get(c.name, c.nominal) for c in family.coefficients])
+    return bc.profile(at, coefficients=coefficients_at(at, setting))
+
+
+def coefficients_at(combination, setting):
+    """The coefficients of a combination at a setting; those of which the source is set apart have no say."""
+    given, apart = setting.get("coefficients", {}), setting.get("sources", {})
+    family = correlation_family(combination)
+    return np.array([c.nominal if c.name in apart else given.get(c.name, c.nominal) for c in family.coefficients])
 
 
 def expect_equal(page, fit, *, relative):

@@ -79,7 +79,12 @@ def test_page_gives_the_profile_with_inputs_off_and_sources_set_apart(run1, run1
 
 @needs_browser
 def test_page_of_an_extraction_gives_the_profile_with_an_input_off_and_by_the_other_treatment(ttj, ttj_page, tmp_path):
-    settings = [{"off": ["ATLAS 8 TeV"]}, {"off": ["CMS 13 TeV"]}, {"treatment": "covariance"}]
+    settings = [
+        {"off": ["ATLAS 8 TeV"]},
+        {"off": ["CMS 13 TeV"]},
+        {"treatment": "covariance"},
+        {"sources": {"bJES": "full", "hdamp-Radiation": "uncorrelated"}},
+    ]
     expect_profile(ttj, ttj_page, tmp_path, settings)
 
 
@@ -286,6 +291,46 @@ def test_address_that_is_no_setting_shows_nominal_with_a_note(ttj, ttj_page, run
     assert not console
     assert state == {"assumptions": "nominal", "treatment": "covariance", **PLAIN}
     assert "LHCJES2" in status
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2)])
+def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(which, seed, request, tmp_path):
+    combination, page = request.getfixturevalue(which), request.getfixturevalue(f"{which}_page")
+    script = (
+        HAND
+        + """
+      let seed = SEED;
+      const random = n => { seed = (seed * 48271) % 2147483647; return seed % n; };
+      const any = list => list[random(list.length)], all = query => [...document.querySelectorAll(query)], states = [];
+      for (let move = 0; move < 150; move++) {
+        const kind = random(12);
+        if (kind < 7) {
+          const sliders = all('.coefficient input[type=range]').filter(e => !e.disabled);
+          if (sliders.length) press(any(sliders), any(['Home', 'End', 'PageUp', 'PageDown', 'ArrowLeft']));
+        } else if (kind === 7) any([by('all-low'), by('all-high'), by('all-nominal')]).click();
+        else if (kind === 8) any(all('#inputs input')).click();
+        else if (kind === 9) {
+          const select = any(all('select[data-source]'));
+          select.value = any(['', 'uncorrelated', 'full']);
+          select.dispatchEvent(new Event('change'));
+        }
+        else if (kind === 10) any([...all('#sets button'), ...all('#treatments button'), by('wide')]).click();
+        else by('undo').click();
+        states.push(api.state());
+      }
+      return {states, last: states.slice(-1).concat(states.filter((_, i) => i % 15 === 7)).map(s => api.evaluate(s))};
+    """
+    ).replace("SEED", str(seed))
+    answer, console = probed(page, tmp_path, script)
+    assert not console
+    states = answer["states"]
+    assert len({json.dumps(state, sort_keys=True) for state in states}) >= 30
+    assert all(is_feasible(combination, state) for state in states[::3])
+    chosen = [states[-1], *(state for i, state in enumerate(states) if i % 15 == 7)]
+    for found, state in zip(answer["last"], chosen, strict=True):
+        expect_equal(found, profile_at(combination, state), relative=RELATIVE)
 
 
 @needs_browser

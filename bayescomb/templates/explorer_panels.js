@@ -144,7 +144,8 @@ const panels = (() => {
         onchange: event => act.toggle(m.name, event.target.checked) });
       const head = make("label", {}, box, ` ${named}`);
       if (own.length === 1) return [line(head, own[0])];
-      return [[head, "", "", ""], ...own.map(estimate => line(make("span", { class: "estimate" }, estimate.title || estimate.name), estimate))];
+      const inside = estimate => make("span", { class: "estimate" }, estimate.title || estimate.name);
+      return [[head, "", "", ""], ...own.map(estimate => line(inside(estimate), estimate))];
     });
     numbers.replace(container, table("Inputs and their weights", heads, rows));
   }

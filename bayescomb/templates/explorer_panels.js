@@ -22,11 +22,11 @@ const panels = (() => {
       const value = make("p", { class: "result" }, make("b", {}, symbol(name), ` = ${withError(result.values[q], error, unit)}`));
       const parts = [`± ${part("statistical")} (stat) ± ${part("systematic")} (syst)`];
       if (result.theory[q] > 0) parts.push(` ± ${part("theory")} (theory)`);
-      const found = page.crossings?.[q];
-      if (found && found.every(x => x !== null)) {
-        parts.push(`; +${fixed(found[0], place)} ${fixed(found[1], place)} for Δχ² = 1`);
-      }
-      return make("div", { class: "headline" }, value, make("p", { class: "parts" }, parts.join("")),
+      // A line of its own from the beginning, so that nothing jumps when it is filled.
+      const found = page.crossings?.[q], known = found && found.every(x => x !== null);
+      const crossing = page.model.theory && q < page.model.theory.masses.length
+        ? [make("p", { class: "parts" }, known ? `+${fixed(found[0], place)} ${fixed(found[1], place)} for Δχ² = 1` : "")] : [];
+      return make("div", { class: "headline" }, value, make("p", { class: "parts" }, parts.join("")), ...crossing,
         strip(page, name, q, unit), comparison(page, name, q, unit));
     }));
   }

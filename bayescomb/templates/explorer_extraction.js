@@ -164,7 +164,8 @@ const extractions = (() => {
       add(name, value, a, b);
     });
     // influence = A I + (B C F^T V^-1)(1 - K I), reach = influence F - B
-    const gain = transpose(algebra.solve(solution.covariance, multiply(loading, multiply(correlation, transpose(rows.map(r => r.b), size)))), rows.length);
+    const spread = multiply(loading, multiply(correlation, transpose(rows.map(row => row.b), size)));
+    const gain = transpose(algebra.solve(solution.covariance, spread), rows.length);
     const gainDesign = multiply(gain, solution.design, width);
     const influence = rows.map((row, q) => {
       const coefficient = row.a.map((value, k) => value - gainDesign[q][k]);

@@ -47,11 +47,14 @@ const feasibility = (() => {
     if (treatment === "nuisance") {
       const bad = structure.blocks.filter(b => !cholesky(raised(blockAt(b, r), BLOCK_FLOOR)));
       if (bad.length) {
-        const smallest = Math.min(...bad.map(b => eigenvalues(blockAt(b, r))[0])), labels = bad.map(b => b.label).join(", ");
-        return `${labels}: no correlation matri${bad.length > 1 ? "ces" : "x"} (smallest eigenvalue ${smallest.toPrecision(3).replace("-", "\u2212")})`;
+        const smallest = Math.min(...bad.map(b => eigenvalues(blockAt(b, r))[0])).toPrecision(3).replace("-", "\u2212");
+        const what = `no correlation matri${bad.length > 1 ? "ces" : "x"}`;
+        return `${bad.map(b => b.label).join(", ")}: ${what} (smallest eigenvalue ${smallest})`;
       }
     }
-    if (looksAtTotal(structure, treatment) && !totalFeasible(structure, totalAt(structure, r))) return `${TOTAL} is not positive definite`;
+    if (looksAtTotal(structure, treatment) && !totalFeasible(structure, totalAt(structure, r))) {
+      return `${TOTAL} is not positive definite`;
+    }
     return null;
   }
 

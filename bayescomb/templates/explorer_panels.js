@@ -22,11 +22,11 @@ const panels = (() => {
       const value = make("p", { class: "result" }, make("b", {}, symbol(name), ` = ${withError(result.values[q], error, unit)}`));
       const parts = [`± ${part("statistical")} (stat) ± ${part("systematic")} (syst)`];
       if (result.theory[q] > 0) parts.push(` ± ${part("theory")} (theory)`);
-      const found = page.crossings?.[q];
-      if (found && found.every(x => x !== null)) {
-        parts.push(`; +${fixed(found[0], place)} ${fixed(found[1], place)} for Δχ² = 1`);
-      }
-      return make("div", { class: "headline" }, value, make("p", { class: "parts" }, parts.join("")),
+      // A line of its own from the beginning, so that nothing jumps when it is filled.
+      const found = page.crossings?.[q], known = found && found.every(x => x !== null);
+      const crossing = page.model.theory && q < page.model.theory.masses.length
+        ? [make("p", { class: "parts" }, known ? `+${fixed(found[0], place)} ${fixed(found[1], place)} for Δχ² = 1` : "")] : [];
+      return make("div", { class: "headline" }, value, make("p", { class: "parts" }, parts.join("")), ...crossing,
         strip(page, name, q, unit), comparison(page, name, q, unit));
     }));
   }
@@ -144,7 +144,8 @@ const panels = (() => {
         onchange: event => act.toggle(m.name, event.target.checked) });
       const head = make("label", {}, box, ` ${named}`);
       if (own.length === 1) return [line(head, own[0])];
-      return [[head, "", "", ""], ...own.map(estimate => line(make("span", { class: "estimate" }, estimate.title || estimate.name), estimate))];
+      const inside = estimate => make("span", { class: "estimate" }, estimate.title || estimate.name);
+      return [[head, "", "", ""], ...own.map(estimate => line(inside(estimate), estimate))];
     });
     numbers.replace(container, table("Inputs and their weights", heads, rows));
   }

@@ -41,8 +41,10 @@
       const found = settings.intervals(model, state, c => c === coefficient)[index], [low, high] = settings.range(coefficient, state.wide);
       const inRange = Math.min(Math.max(value, low), high), allowed = Math.min(Math.max(inRange, found.low), found.high);
       const stop = inRange < found.low ? found.lowStop : inRange > found.high ? found.highStop : null;
-      let message = stop ? `${coefficient.title || coefficient.name} stops at ${sliders.short(allowed)}: ${stop} would not be feasible beyond.` : "";
-      if (!stop && value !== inRange) message = `${coefficient.title || coefficient.name} is kept inside its range ${low} to ${high}.`;
+      const name = coefficient.title || coefficient.name;
+      let message = "";
+      if (stop) message = `${name} stops at ${sliders.short(allowed)}: ${stop} would not be feasible beyond.`;
+      else if (value !== inRange) message = `${name} is kept inside its range ${low} to ${high}.`;
       const coefficients = { ...state.coefficients, [coefficient.name]: allowed };
       if (allowed === coefficient.nominal) delete coefficients[coefficient.name];
       enter({ ...state, coefficients }, { message, from: typed ? "" : coefficient.name });

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
+import importlib.metadata
+import logging
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from bayescomb.errors import OptionError, WorkerError
 from bayescomb.workers import local_processes
 
 __all__ = ["dask_executor", "executor_of"]
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 15.0
 
@@ -25,7 +30,8 @@ def dask_executor(address: str, *, timeout: float = CONNECT_SECONDS) -> Iterator
 
     Raises:
         OptionError: Dask distributed is not installed.
-        WorkerError: no scheduler answers at the address, it was lost, or a piece of work killed one worker after another.
+        WorkerError: no scheduler answers at the address, it or its workers have another bayescomb or none, it was lost, or
+            a piece of work killed one worker after another.
     """
     try:
         from distributed import Client, KilledWorker
@@ -33,21 +39,67 @@ def dask_executor(address: str, *, timeout: float = CONNECT_SECONDS) -> Iterator
     except ImportError as error:
         msg = "a scheduler needs Dask distributed, which is not installed; install bayescomb[dask]"
         raise OptionError(msg) from error
+    _require_scheduler(address, timeout)
+    client = Client(address, timeout=timeout, set_as_default=False)
     try:
-        client = Client(address, timeout=timeout, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        msg = f"{address}: no Dask scheduler answers there ({error}); give the address that it printed when it started"
-        raise WorkerError(msg) from error
-    try:
-        with client:
-            # A task is what it is given and its number: two of equal arguments are not one.
-            yield client.get_executor(pure=False)
+        _require_same_version(address, client)
+        # A task is what it is given and its number: two of equal arguments are not one.
+        yield client.get_executor(pure=False)
     except KilledWorker as error:
         msg = f"{address}: a piece of work killed one worker after another ({error}); look at their memory and their logs"
         raise WorkerError(msg) from error
     except (concurrent.futures.CancelledError, CommClosedError) as error:
         msg = f"{address}: the scheduler was lost; what is finished is kept, the same command goes on"
         raise WorkerError(msg) from error
+    finally:
+        client.close()
+
+
+def _require_scheduler(address: str, timeout: float) -> None:
+    """Raise unless a Dask scheduler answers: a client itself would ask for ever where something else listens.
+
+    Raises:
+        WorkerError: none does.
+    """
+
+    async def identity() -> Any:
+        from distributed import rpc
+
+        async with asyncio.timeout(timeout), rpc(address, timeout=timeout) as remote:
+            return await remote.identity()
+
+    try:
+        # In a thread: a notebook has a loop of its own that runs.
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            found = thread.submit(asyncio.run, identity()).result()
+    except Exception as error:  # whatever answers there, down to a memory error from a length that is none
+        reason = str(error) or f"nothing within {timeout:g} s"
+        msg = f"{address}: no Dask scheduler answers there ({reason}); give the address that it printed when it started"
+        raise WorkerError(msg) from error
+    if found["type"] != "Scheduler":
+        msg = f"{address}: a {found['type']} of Dask answers there, no scheduler; give the address of the scheduler"
+        raise WorkerError(msg)
+    if not found["workers"]:
+        log.warning(f"{address}: the scheduler has no workers yet; waiting for them")
+
+
+def _require_same_version(address: str, client: Any) -> None:
+    """A worker that cannot load what it is sent falls over, and the study would wait for ever.
+
+    Raises:
+        WorkerError: the scheduler or a worker has no bayescomb, or another one.
+    """
+    own = importlib.metadata.version("bayescomb")
+    versions = client.run(importlib.metadata.version, "bayescomb", on_error="return")
+    try:
+        versions["the scheduler"] = client.run_on_scheduler(importlib.metadata.version, "bayescomb")
+    except importlib.metadata.PackageNotFoundError as error:
+        versions["the scheduler"] = error
+    for where, version in versions.items():
+        if version != own:
+            what = f"bayescomb {version}" if isinstance(version, str) else f"no bayescomb ({version})"
+            msg = f"{address}: {where} has {what}, {own} is needed; start it where that is installed"
+            raise WorkerError(msg)
 
 
 @contextlib.contextmanager

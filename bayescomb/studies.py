@@ -11,6 +11,7 @@ import contextlib
 import functools
 import itertools
 import json
+import threading
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ STUDY: Final = "study.json"
 LOCK: Final = ".lock"
 # Pieces that an executor has at a time: enough for some hundred workers, and little to send and hold.
 WINDOW: Final = 400
+ONE_AT_A_TIME: Final = threading.Lock()
 
 type Record = dict[str, Any]
 type Piece = Callable[[bytes, str, Any], Record]
@@ -125,16 +127,26 @@ def completed(
         yield from map(function, tasks)
         return
     waiting = iter(tasks)
-    running = {executor.submit(function, task) for task in itertools.islice(waiting, WINDOW)}
+    running = {executor.submit(_guarded, function, task) for task in itertools.islice(waiting, WINDOW)}
     try:
         while running:
             finished, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-            running |= {executor.submit(function, task) for task in itertools.islice(waiting, len(finished))}
-            for future in finished:
+            running |= {executor.submit(_guarded, function, task) for task in itertools.islice(waiting, len(finished))}
+            for future in sorted(finished, key=_failed):  # what is finished is kept before an error ends the rest
                 yield future.result()
     finally:
         for future in running:
             future.cancel()
+
+
+def _guarded(function: Callable[[Any], Record], task: Any) -> Record:
+    """One piece at a time in a process, whose threads may be workers too: a compiled density has one place for its data."""
+    with ONE_AT_A_TIME:
+        return function(task)
+
+
+def _failed(future: concurrent.futures.Future[Record]) -> bool:
+    return future.cancelled() or future.exception() is not None
 
 
 @contextlib.contextmanager

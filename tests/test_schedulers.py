@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -149,6 +150,20 @@ def test_no_scheduler_at_an_address_is_said(run1_path, tmp_path, capsys):
     command = ["coverage", str(run1_path), "--toys", "3", "--output", str(tmp_path), "--scheduler", "ftp://127.0.0.1:9"]
     assert main(command) == 2
     assert "no Dask scheduler answers" in capsys.readouterr().err
+
+
+def test_something_else_at_an_address_is_said_within_the_time():
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(WorkerError, match="no Dask scheduler answers"), dask_executor(address, timeout=1.0):
+            pass
+
+
+def test_threads_of_one_process_make_the_same_data_sets(combination, tmp_path):
+    for name, threads in (("one", 1), ("four", 4)):
+        with concurrent.futures.ThreadPoolExecutor(threads) as executor:
+            bc.coverage(combination, tmp_path / name, toys=8, executor=executor, progress=False, **SETTINGS)
+    assert records(tmp_path / "one") == records(tmp_path / "four")
 
 
 def test_missing_dask_is_said(monkeypatch):

@@ -197,7 +197,8 @@ def study_summary(directory: str | Path) -> xr.Dataset:
 
     Returns:
         Dims ``quantity``, ``answer`` (``profile``, ``posterior``) and ``level`` (``68``, ``95``): ``coverage`` and
-        ``coverage_error`` (binomial, at the level itself); of the pulls (estimate - truth) / error ``pull_mean`` and
+        ``coverage_error`` (binomial, at the level itself), of a posterior that of the interval between draws, which is exact
+        for any number of them; of the pulls (estimate - truth) / error ``pull_mean`` and
         ``pull_width`` with ``pull_mean_error`` and ``pull_width_error``;
         ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins), and ``rank_p_value_corrected`` for
         having looked at all quantities (Holm); NaN where there is none.  Dims ``toy``, ``quantity``: ``rank``, as a
@@ -288,10 +289,17 @@ def _profile_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDA
     return np.column_stack([abs(pull) < stats.norm.ppf(0.5 + level / 2) for level in LEVELS.values()]), pull
 
 
-def _posterior_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    truth, mean, sd, _, low68, high68, low95, high95 = values.T
-    inside = np.column_stack([(low68 < truth) & (truth < high68), (low95 < truth) & (truth < high95)])
-    return inside, (mean - truth) / sd
+def _posterior_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whether intervals between draws hold the truth, shape (n, 2), and pulls, shape (n,).
+
+    The ends are those of the 99 nearly independent draws of the rank, number 100 (1 - level) / 2 from below and from above;
+    half way between two of them counts as half.  Quantiles of all draws would cover less than they state, by a share
+    2 / (number of effective draws), which is the study's doing and not that of the posterior.
+    """
+    truth, mean, sd, rank = values.T[:4]
+    from_end = np.minimum(rank, RANKS - rank)[:, None]  # draws between the truth and the nearer end
+    first = np.round((RANKS + 1) * (1 - np.array(list(LEVELS.values()))) / 2, 9)
+    return np.clip(from_end - first + 1, 0, 1), (mean - truth) / sd
 
 
 def _moments(pull: NDArray[np.float64]) -> tuple[float, float, float, float]:

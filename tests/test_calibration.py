@@ -10,7 +10,7 @@ import pytest
 from combinations import star
 
 import bayescomb as bc
-from bayescomb.calibration import _holm
+from bayescomb.calibration import _holm, _posterior_answer
 from bayescomb.cli import main
 from bayescomb.errors import OptionError
 from bayescomb.extraction_fit import fit_extraction
@@ -189,6 +189,20 @@ def test_p_values_are_corrected_for_how_many_there_are():
     np.testing.assert_allclose(_holm(np.array([0.03, 0.02, 0.9])), [0.06, 0.06, 0.9])
     assert np.isnan(_holm(np.array([np.nan, np.nan]))).all()
     assert _holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
+
+
+def test_coverage_between_draws_is_exact():
+    """Every rank from 0 to 99 once, as uniform ranks are in the mean: 68 and 95 of 100 intervals hold the truth."""
+    ranks = np.arange(100.0)
+    inside, pull = _posterior_answer(np.column_stack([0 * ranks, 0 * ranks + 1, 0 * ranks + 2, ranks]))
+    np.testing.assert_allclose(inside.sum(axis=0), [68, 95])
+    np.testing.assert_array_equal(inside[:, 0], (ranks >= 16) & (ranks <= 83))
+    np.testing.assert_array_equal(pull, 0.5)
+    # and of any 99 independent draws the interval between number 16 and 84 holds 68 % of another one
+    rng = np.random.default_rng(1)
+    rank = (rng.normal(size=(20_000, 99)) < rng.normal(size=(20_000, 1))).sum(axis=1).astype(float)
+    found, _ = _posterior_answer(np.column_stack([0 * rank, 0 * rank, 0 * rank + 1, rank]))
+    assert abs(found.mean(axis=0) - [0.68, 0.95]).max() < SIGMAS * np.sqrt(0.68 * 0.32 / 20_000)
 
 
 def test_models_that_cannot_be_simulated_are_refused():

@@ -186,24 +186,36 @@ def draw_pull_figure(rows, path):
         figure.savefig(path, dpi=130)
 
 
+def covered(study, answer, quantities):
+    """Coverage at 68 and 95 % of a quantity, or how many of several are off by more than two binomial errors."""
+    at = study.sel(answer=answer, quantity=quantities)
+    if len(quantities) == 1:
+        return [f"{float(v):.3f} +- {float(e):.3f}" for v, e in zip(at["coverage"][0], at["coverage_error"][0], strict=True)]
+    away = abs(at["coverage"] - np.array([0.68, 0.95])) / at["coverage_error"]
+    return [f"{int((column > 2).sum())} of {len(quantities)}" for column in away.to_numpy().T]
+
+
 def say(nominal, prior, pulls):
-    """The numbers that README quotes."""
-    for kind, answer, studies in (("nominal", "profile", nominal), ("prior", "posterior", prior)):
-        for name, study in studies.items():
-            print(f"\n{name}, {kind}: {study.attrs}")
-            if kind == "prior":
-                smallest = float(study["rank_p_value_corrected"].min())
-                print(f"  smallest corrected p-value of {int(study['rank_p_value'].count())} quantities: {smallest:.3g}")
-            for level in study["level"].to_numpy():
-                at = study.sel(answer=answer, level=level)
-                away = ((at["coverage"] - int(level) / 100) / at["coverage_error"]).dropna("quantity")
-                outside = int((abs(away) > 2).sum())
-                print(
-                    f"  {level} %: {outside} of {away.size} beyond two binomial errors, largest {float(abs(away).max()):.1f}"
-                )
-                for q in [str(q) for q in away["quantity"].to_numpy() if kind_of(str(q)) == "results"]:
-                    share, error = (float(at[key].sel(quantity=q)) for key in ("coverage", "coverage_error"))
-                    print(f"    {q}: {share:.4f} +- {error:.4f}")
+    """The tables that README quotes."""
+    print("| model | answer | data sets | quantity | 68 % covers | 95 % covers | smallest p, corrected |")
+    print("|---|---|---|---|---|---|---|")
+    for name, study in nominal.items():
+        results = [str(q) for q in study["quantity"].to_numpy() if kind_of(str(q)) == "results"]
+        for label, quantities in ((results[0], results[:1]), (f"{len(results) - 1} cross sections", results[1:])):
+            if quantities:
+                cells = [name, "profile", study.attrs["toys"], label, *covered(study, "profile", quantities), ""]
+                print("|", " | ".join(map(str, cells)), "|")
+    for name, study in prior.items():
+        kinds = by_kind(study)
+        first, *others = kinds["results"]
+        rows = [(first, [first]), (f"{len(others)} cross sections", others)]
+        rows += [(f"{len(kinds[kind])} {kind}", kinds[kind]) for kind in ("coefficients", "nuisances")]
+        for label, quantities in rows:
+            if quantities:
+                smallest = float(study["rank_p_value_corrected"].sel(quantity=quantities).min())
+                cells = [name, "posterior", study.attrs["toys"], label, *covered(study, "posterior", quantities)]
+                print("|", " | ".join(map(str, [*cells, f"{smallest:.2g}"])), "|")
+        print(f"({name}: {study.attrs})")
     print()
     for row in pulls:
         (used, used_error, _), (ignored, ignored_error, expected) = row["used"], row["ignored"]

@@ -194,7 +194,7 @@ draw_sets(list(sets), profile=spread, label="$m_t$ (leading order, not for quoti
 # feasible, and is sampled with the mass. Two chains are what a notebook has time for; the verdict says whether they do.
 
 # %%
-posterior = bc.sample(combination, seed=1, draws=1000, tune=300, chains=2, progress=False)
+posterior = bc.sample(combination, seed=1, draws=2000, tune=300, chains=2, progress=False)
 print(bc.verdict(posterior).sentence)
 comparison = bc.compare(posterior, fit)
 print(comparison_text(comparison))

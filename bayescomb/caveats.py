@@ -6,7 +6,7 @@ from typing import Any
 
 from bayescomb.inputs import Combination
 
-__all__ = ["caveats", "extraction_sentence", "origin_data", "quoting_note", "reconstructed_note"]
+__all__ = ["caveats", "extraction_sentence", "origin_data", "quoting_note", "reconstructed_note", "treatment_sentence"]
 
 
 def caveats(combination: Combination) -> tuple[str, ...]:
@@ -20,6 +20,19 @@ def caveats(combination: Combination) -> tuple[str, ...]:
     """
     found = (extraction_sentence(combination), quoting_note(combination), reconstructed_note(combination))
     return tuple(sentence for sentence in found if sentence)
+
+
+def treatment_sentence(combination: Combination) -> str:
+    """How sources are treated, and the repair that was asked for.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.caveats import treatment_sentence
+        >>> treatment_sentence(bc.load("models/run1_mass").with_treatment("nuisance", repair="clip"))
+        'nuisance, repair clip'
+    """
+    repair = f", repair {combination.repair}" if combination.repair != "none" else ""
+    return f"{combination.treatment}{repair}"
 
 
 def extraction_sentence(combination: Combination) -> str:

@@ -104,9 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     def settings(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--assumptions", metavar="SET", help="assumption set (default: the one the model names)")
         sub.add_argument("--treatment", choices=TREATMENTS, help="treatment of the sources (default: the model's)")
-        sub.add_argument(
-            "--repair", choices=REPAIRS, default="none", help="repair of infeasible blocks (treatment nuisance)"
-        )
+        sub.add_argument("--repair", choices=REPAIRS, help="repair of infeasible blocks (treatment nuisance)")
         sub.add_argument(
             "--chi2", choices=CHI2_FORMS, help="form of chi2 (default: the model's, which is neyman if it says none)"
         )

@@ -51,13 +51,13 @@ def _load(options: argparse.Namespace) -> Combination:
     if getattr(options, "assumptions", None):
         combination = combination.with_assumptions(options.assumptions)
     treatment = getattr(options, "treatment", None) or combination.treatment
-    repair = getattr(options, "repair", "none")
-    if repair != "none" and treatment != "nuisance":
+    asked = getattr(options, "repair", None)
+    if asked not in (None, "none") and treatment != "nuisance":
         msg = (
-            f"--repair {repair}: the treatment {treatment!r} needs no repair; give --treatment nuisance too, or leave it out"
+            f"--repair {asked}: the treatment {treatment!r} needs no repair; give --treatment nuisance too, or leave it out"
         )
         raise OptionError(msg)
-    combination = combination.with_treatment(treatment, repair=repair)
+    combination = combination.with_treatment(treatment, repair=asked or combination.repair)
     if getattr(options, "chi2", None):
         combination = combination.with_chi2(options.chi2)
     if getattr(options, "nuisance_values", None):

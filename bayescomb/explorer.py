@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from markupsafe import Markup
 
-from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note
+from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
 from bayescomb.comparison import compare
 from bayescomb.convergence import verdict
 from bayescomb.errors import OptionError, OutputError
@@ -29,8 +29,8 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 PAGE: Final = "explorer.html"
 # In the order in which one uses the other.
 SCRIPTS: Final = (
-    "algebra", "structure", "feasibility", "fit", "theory", "extraction", "results", "state", "numbers", "sliders",
-    "panels", "view",
+    "algebra", "structure", "repairs", "feasibility", "fit", "theory", "extraction", "results", "state", "numbers",
+    "sliders", "panels", "view",
 )  # fmt: skip
 DRAWS: Final = 1000
 TUNE: Final = 500
@@ -65,7 +65,7 @@ def explore(
         Path of the page.
 
     Raises:
-        OptionError: chi2 is not quadratic, results are normalised, sizes of sources are uncertain, or matrices repaired.
+        OptionError: chi2 is not quadratic, results are normalised, sizes of sources are uncertain, or scales uniform.
         InfeasibleCorrelationError: the nominal coefficients leave the feasible set of the treatment.
         PosteriorError: the posterior was made from other inputs.
         OutputError: the page cannot be written.
@@ -97,6 +97,7 @@ def explore(
     data = {"model": model.as_data(), "posterior": _posterior_data(posterior, combination)}
     page = _template().render(
         combination=combination,
+        treatment=treatment_sentence(combination),
         facts=_facts(combination, posterior),
         caveats=[note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
         extraction=extraction_sentence(combination),
@@ -125,7 +126,7 @@ def _posterior_data(posterior: xr.DataTree | None, combination: Combination) -> 
     attrs = posterior.attrs
     found = {
         "assumptions": combination.assumptions,
-        "treatment": combination.treatment,
+        "treatment": treatment_sentence(combination),
         "correlations": str(attrs["correlations"]),
         "seed": str(attrs["seed"]),
         "versions": json.loads(attrs["versions"]),

@@ -25,6 +25,7 @@ from bayescomb.explorer_records import (
     Pairs,
 )
 from bayescomb.explorer_theory import explorer_theory
+from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, integrate_out
 from bayescomb.measurements import Measurement, Nuisance
@@ -43,7 +44,7 @@ def explorer_model(combination: Combination) -> ExplorerModel:
 
     Raises:
         OptionError: it cannot be explored: its chi2 is curved, its results are normalised, the sizes of its sources are
-            uncertain, the scales of its extraction have a uniform prior, or its source matrices are repaired.
+            uncertain, or the scales of its extraction have a uniform prior.
 
     Examples:
         >>> import bayescomb as bc
@@ -77,6 +78,7 @@ def explorer_model(combination: Combination) -> ExplorerModel:
         sets=[_set(combination, name, families[name], position, shared) for name in families],
         assumptions=combination.assumptions,
         treatment=combination.treatment,
+        repair=combination.repair,
         pulls=any(has_pulls(combination, m) for m in combination.measurements),
         theory=explorer_theory(combination),
     )
@@ -104,11 +106,6 @@ def _require_explorable(combination: Combination) -> None:
         msg = (
             f"{where}: the scales of extraction {extraction.name!r} have a uniform prior, at whose ends chi2 has minima of "
             "its own that the page's iteration may miss; use --extraction with another one, or a normal prior"
-        )
-        raise OptionError(msg)
-    if combination.repair != "none":
-        msg = (
-            f"{where}: repair {combination.repair!r} found, and a repaired matrix would hide what is feasible; leave it out"
         )
         raise OptionError(msg)
 
@@ -231,10 +228,11 @@ def _set(
         # A pair of components of two profiled fits: the statement is on this pair, not on all components of the source.
         if c.name not in taken and not any(frozenset(pair[:2]) in stated for pair in c.pairs):
             switches.append(ExplorerSwitch(name=c.name, title=c.title, pairs=c.pairs))
+    scales = _scale_coefficient(combination)
     return ExplorerSet(
         name=name,
         description=combination.assumption_sets[name].description,
-        coefficients=coefficients,
+        coefficients=[*coefficients, *([scales] if scales else [])],
         base=[(position[int(i)], position[int(j)], float(upper[i, j])) for i, j in zip(*np.nonzero(upper), strict=True)],
         blocks=[
             ExplorerBlock(label=b.label, nuisances=[position[int(i)] for i in b.nuisances])
@@ -242,4 +240,23 @@ def _set(
             if len(b.nuisances) > 1
         ],
         switches=switches,
+    )
+
+
+def _scale_coefficient(combination: Combination) -> ExplorerCoefficient | None:
+    """The correlation of the scales between energies, which links no two nuisances of the inputs."""
+    extraction = combination.extraction_in_force
+    if extraction is None or extraction.scales.treatment != "correlated":
+        return None
+    scales = extraction.scales
+    return ExplorerCoefficient(
+        name=SCALE_COEFFICIENT,
+        title="scales of the prediction between energies",
+        source="",
+        nominal=scales.nominal,
+        low=scales.low,
+        high=scales.high,
+        varied=True,
+        prior="uniform",
+        pairs=[],
     )

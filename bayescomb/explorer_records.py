@@ -120,7 +120,7 @@ class ExplorerModel:
         nuisances: the kept ones: name and source of each.
         measurements: the inputs.
         sets: all assumption sets.
-        assumptions, treatment: those in force, with which the page opens.
+        assumptions, treatment, repair: those in force, with which the page opens.
         pulls: whether the inputs' own pulls cost chi2, which is taken off.
         theory: the extraction in force, ``None`` in combination mode.
     """
@@ -136,6 +136,7 @@ class ExplorerModel:
     sets: list[ExplorerSet]
     assumptions: str
     treatment: str
+    repair: str
     pulls: bool
     theory: ExplorerTheory | None
 

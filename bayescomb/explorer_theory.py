@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs import Combination
-from bayescomb.theory import theory
+from bayescomb.theory import scale_correlation, theory
 
 __all__ = ["ExplorerPrediction", "ExplorerTheory", "explorer_theory"]
 
@@ -57,7 +58,8 @@ class ExplorerTheory:
         masses, scales: names of the parameters.
         mass_title: scheme of the mass, for people.
         width: of the normal prior of the scales.
-        scale_correlation: of this prior, shape (S, S); held at its nominal value.
+        scale_base, scale_pattern: of this prior, correlation = base + coefficient * pattern, shape (S, S) each.
+        scale_coefficient: name of this coefficient; empty if the scales have none.
         nuisances, sources: names of the K theory nuisances, and what each comes from.
         predictions: the distributions.
     """
@@ -68,7 +70,9 @@ class ExplorerTheory:
     masses: list[str]
     scales: list[str]
     width: float
-    scale_correlation: list[list[float]]
+    scale_base: list[list[float]]
+    scale_pattern: list[list[float]]
+    scale_coefficient: str
     nuisances: list[str]
     sources: list[str]
     predictions: list[ExplorerPrediction]
@@ -89,6 +93,7 @@ def explorer_theory(combination: Combination) -> ExplorerTheory | None:
         return None
     extraction = compiled.extraction
     position = {o.name: i for i, o in enumerate(combination.observables)}
+    base = scale_correlation(extraction, 0.0)
     predictions, start, n_masses = [], 0, len(compiled.masses)
     for prediction in compiled.predictions:
         own = slice(start, start + len(prediction.observables))
@@ -119,7 +124,9 @@ def explorer_theory(combination: Combination) -> ExplorerTheory | None:
         masses=list(compiled.masses),
         scales=list(compiled.scales),
         width=float(extraction.scales.width),
-        scale_correlation=compiled.scale_correlation.tolist(),
+        scale_base=base.tolist(),
+        scale_pattern=(scale_correlation(extraction, 1.0) - base).tolist(),
+        scale_coefficient=SCALE_COEFFICIENT if extraction.scales.treatment == "correlated" else "",
         nuisances=list(compiled.nuisances),
         sources=[compiled.sources[name] for name in compiled.nuisances],
         predictions=predictions,

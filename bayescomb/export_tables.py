@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.caveats import quoting_note
+from bayescomb.caveats import quoting_note, treatment_sentence
 from bayescomb.inputs import Combination
 from bayescomb.text import header
 
@@ -172,11 +172,10 @@ def qualifiers(combination: Combination) -> list[Qualifier]:
         >>> [name for name, _, _ in qualifiers(bc.load("models/run1_mass"))]
         ['assumption set', 'treatment of the sources', 'form of chi2', 'origin of the inputs']
     """
-    repair = f", repair {combination.repair}" if combination.repair != "none" else ""
     sizes = [f"{name} {error.relative:g} ({error.kind})" for name, error in combination.errors_on_errors.items()]
     found = {
         "assumption set": combination.assumptions,
-        "treatment of the sources": f"{combination.treatment}{repair}",
+        "treatment of the sources": treatment_sentence(combination),
         "form of chi2": combination.chi2,
         "errors on errors": ", ".join(sizes),
         "extraction": combination.extraction,

@@ -12,7 +12,7 @@ import arviz as az
 import numpy as np
 from markupsafe import Markup, escape
 
-from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note
+from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
 from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift
 from bayescomb.rounding import fixed, interval_text, signed_errors, significant, with_error
@@ -121,9 +121,7 @@ def _banner(results: Results) -> dict[str, Any]:
     versions = json.loads(attrs.get("versions", "{}"))
     packages = ["bayescomb", *(["pymc", "arviz"] if attrs else [])]
     found = [f"{name} {versions.get(name) or importlib.metadata.version(name)}" for name in packages]
-    treatment = combination.treatment
-    if combination.repair != "none":
-        treatment += f", repair {combination.repair}"
+    treatment = treatment_sentence(combination)
     chi2 = combination.chi2
     if combination.nuisance_values == "ignored":
         chi2 += ", post-fit nuisance values ignored"

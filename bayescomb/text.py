@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.caveats import caveats
+from bayescomb.caveats import caveats, treatment_sentence
 from bayescomb.check import WIDE_RESPONSE, CheckResult
 from bayescomb.comparison import Comparison
 from bayescomb.compatibility import Compatibility
@@ -38,11 +38,10 @@ THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
 
 def header(combination: Combination) -> str:
     """Name, assumption set, treatment and form of chi2 in one line, what is not as usual, and each caveat in a line."""
-    repair = f", repair {combination.repair}" if combination.repair != "none" else ""
     pulls = ", post-fit nuisance values ignored" if combination.nuisance_values == "ignored" else ""
     normalised = ", normalised to the sum of the observables" if combination.normalise else ""
     first = (
-        f"{combination.name}: assumption set {combination.assumptions!r}, treatment {combination.treatment}{repair}, "
+        f"{combination.name}: assumption set {combination.assumptions!r}, treatment {treatment_sentence(combination)}, "
         f"chi2 {combination.chi2}{pulls}{normalised}{uncertain_sizes_text(combination)}"
     )
     return "\n".join([first, *caveats(combination)])

@@ -10,6 +10,7 @@ import numpy as np
 
 import bayescomb as bc
 from bayescomb.correlation import correlation_family
+from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.linear_gaussian import linear_model, solve
 from bayescomb.repair import feasible_correlation
 
@@ -85,7 +86,13 @@ def is_feasible(combination, setting):
 def combination_at(combination, setting):
     """The combination of a setting; its coefficients come with the profile."""
     result = combination.with_assumptions(setting.get("assumptions", combination.assumptions))
-    result = result.with_treatment(setting.get("treatment", combination.treatment))
+    result = result.with_treatment(
+        setting.get("treatment", combination.treatment), repair=setting.get("repair", combination.repair)
+    )
+    if SCALE_COEFFICIENT in setting.get("coefficients", {}):
+        extraction, value = result.extraction_in_force, setting["coefficients"][SCALE_COEFFICIENT]
+        scales = dataclasses.replace(extraction.scales, nominal=value, low=-1, high=1)
+        result = result.with_extraction(dataclasses.replace(extraction, scales=scales))
     if setting.get("sources"):
         result = with_sources(result, setting["sources"])
     for name in setting.get("off", []):
@@ -148,6 +155,9 @@ def expect_equal(page, fit, *, relative):
     assert page["estimates"] == list(fit.weights["estimate"].to_numpy())
     for key in ("values", "errors"):
         np.testing.assert_allclose(page[key], getattr(fit, key), rtol=relative)
+    for found, repair in zip(page["repaired"], fit.repairs, strict=True):
+        assert found["label"] == repair.block
+        np.testing.assert_allclose([found["smallest"], found["change"]], [repair.smallest, repair.change], rtol=relative)
     # Entries that are differences of larger ones are compared on the scale of these.
     error = fit.errors.to_numpy()
     np.testing.assert_allclose(

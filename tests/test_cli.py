@@ -1,6 +1,7 @@
 """The command line: names, JSON of the design, exit codes, errors without a trace."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,20 @@ def test_error_is_one_sentence_and_exit_code_two(words, message, capsys):
     captured = capsys.readouterr()
     assert message in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_repair_of_a_model_is_kept_unless_another_is_asked_for(run1_path, tmp_path, capsys):
+    model = tmp_path / "run1"
+    shutil.copytree(run1_path, model)
+    file = model / "model.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('treatment = "covariance"', 'treatment = "nuisance"\nrepair = "clip"', 1), encoding="utf-8")
+    for words, repair in (((), "clip"), (("--repair", "shift"), "shift")):
+        assert run("profile", model, *words, "--json", tmp_path / "p.json") == 0
+        fit = bc.profile(bc.load(run1_path).with_treatment("nuisance", repair=repair))
+        assert json.loads((tmp_path / "p.json").read_text())["parameters"]["m_t"]["value"] == fit.values.item()
+        assert f"nuisance, repair {repair}" in capsys.readouterr().out
+    assert run("profile", model, "--repair", "none") == 2
 
 
 def test_quick_commands_do_not_import_pymc():

@@ -17,6 +17,14 @@ from bayescomb.explorer_model import explorer_model
 RELATIVE = 1e-9
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 
+# What a hand does, in the page: press a key on a slider, press a button, follow an address.
+HAND = """
+const by = id => document.getElementById(id), api = window.bayescomb;
+const slider = title => [...document.querySelectorAll('.coefficient')].find(e => e.textContent.includes(title));
+const press = (element, key) => element.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+const headline = () => document.querySelector('.result').textContent;
+"""
+
 
 @pytest.fixture(scope="module")
 def run1_page(run1, tmp_path_factory):
@@ -96,6 +104,108 @@ def test_delta_chi2_errors_of_a_mass_are_those_of_the_profile(ttj, ttj_page, tmp
     np.testing.assert_allclose(answer["crossings"], [[fit.up_errors[0], fit.down_errors[0]]], rtol=1e-6)
 
 
+@needs_browser
+@pytest.mark.parametrize("repair", ["shift", "clip", "nearest"])
+def test_page_gives_the_profile_with_repaired_blocks(run1, run1_page, tmp_path, repair):
+    treated = {"treatment": "nuisance", "repair": repair}
+    settings = [setting | treated for setting in nominal_settings(run1)]
+    # Under "covariance" these may be infeasible; a repair takes every value.
+    rng = np.random.default_rng(4)
+    coefficients = [c for c in run1.assumption_set.coefficients if c.varied]
+    settings += [{"coefficients": {c.name: rng.uniform(*c.range) for c in coefficients}, **treated} for _ in range(10)]
+    settings += [{"off": ["d"], "sources": {"PDF": "uncorrelated", "btag": "full"}, **treated}]
+    expect_profile(run1, run1_page, tmp_path, settings)
+
+
+@needs_browser
+def test_page_gives_the_profile_of_an_extraction_with_repaired_blocks(ttj, ttj_page, tmp_path):
+    coefficients = {c.name: c.high for c in ttj.assumption_set.coefficients if c.varied}
+    settings = [{"coefficients": coefficients, "repair": repair} for repair in ("shift", "clip", "nearest")]
+    assert not is_feasible(ttj, {"coefficients": coefficients})
+    expect_profile(ttj, ttj_page, tmp_path, settings)
+
+
+@needs_browser
+def test_page_opens_with_the_repair_in_force_and_says_what_it_changed(run1, tmp_path):
+    combination = run1.with_treatment("nuisance", repair="nearest")
+    page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
+    script = (
+        HAND
+        + """
+      const note = slider('LHCJES2').querySelector('.note').textContent;
+      by('all-high').click();
+      const high = api.state(), after = headline();
+      [...by('treatments').children].find(b => b.textContent === 'covariance').click();
+      const plain = by('repaired').hidden;
+      by('undo').click();
+      return {opened: by('treatment-in-force').textContent, sum: by('repaired-sum').textContent, high, after, note, plain,
+        rows: [...by('repaired-blocks').querySelectorAll('tbody th')].map(e => e.textContent), state: api.state()};
+    """
+    )
+    answer, console = probed(page, tmp_path, script)
+    assert not console
+    fit = profile_at(run1, answer["high"])
+    assert answer["opened"] == "nuisance, repair nearest"
+    assert answer["state"] == answer["high"]
+    assert answer["high"]["coefficients"] == {
+        c.name: c.high for c in run1.assumption_set.coefficients if c.varied and c.high != c.nominal
+    }
+    assert answer["after"] == f"mt = {fit.values.item():.2f} ± {fit.errors.item():.2f} GeV"
+    assert answer["rows"] == [repair.block for repair in fit.repairs]
+    assert answer["sum"].startswith(f"{len(fit.repairs)} blocks are repaired")
+    assert answer["plain"]
+    assert "LHCJES2 is repaired" in answer["note"]
+
+
+@needs_browser
+def test_part_of_a_slider_that_is_marked_as_repaired_is_what_the_profile_repairs(ttj, ttj_page, tmp_path):
+    setting = {"repair": "nearest", "coefficients": {"bfrag-ShowerHadronization": 0.75}, "wide": True}
+    answer, _ = probed(ttj_page, tmp_path, f"return window.bayescomb.intervals({json.dumps(setting)});")
+    ends = dict(zip((c.name for c in ttj.assumption_set.coefficients), answer, strict=True))
+    assert profile_at(ttj, setting).repairs
+    found = 0
+    for name, end in ends.items():
+        kept = end["unrepaired"]
+        assert (end["low"], end["high"]) == (-1, 1)
+        repaired_at = {}
+        for value in (-1.0, kept["low"] - 1e-3, kept["low"] + 1e-3, kept["high"] - 1e-3, kept["high"] + 1e-3, 1.0):
+            if abs(value) <= 1:
+                moved = {**setting, "coefficients": {**setting["coefficients"], name: value}}
+                repaired_at[value] = kept["label"] in [repair.block for repair in profile_at(ttj, moved).repairs]
+        for value, repaired in repaired_at.items():
+            assert repaired == (not kept["low"] <= value <= kept["high"]), (name, value)
+            found += repaired
+    assert found > 10
+
+
+@needs_browser
+def test_correlation_of_scales_between_energies_has_a_slider(tmp_path):
+    combination = bc.load("models/ttj_rho", extraction="scales_correlated")
+    page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
+    settings = [{"coefficients": {"scale_correlation": value}} for value in (0.0, 0.5, 0.9, 0.999)]
+    settings.append({**settings[0], "off": ["ATLAS 8 TeV"], "assumptions": "jes", "treatment": "covariance"})
+    expect_profile(combination, page, tmp_path, settings)
+    script = (
+        HAND
+        + """
+      const input = slider('between energies').querySelector('input[type=range]');
+      press(input, 'End');
+      const end = api.state(), said = by('status').textContent;
+      location.hash = '#off=ATLAS 8 TeV';
+      await new Promise(resolve => addEventListener('hashchange', resolve, {once: true}));
+      const idle = slider('between energies').querySelector('.note').textContent;
+      return {end, said, after: api.evaluate(end).problem ?? '', idle};
+    """
+    )
+    answer, console = probed(page, tmp_path, script)
+    assert not console
+    # Scales that are the same at both energies are another model, whose prior has no inverse.
+    assert 0.999 < answer["end"]["coefficients"]["scale_correlation"] < 1
+    assert "scales between energies" in answer["said"]
+    assert answer["after"] == ""
+    assert answer["idle"] == "acts on nothing that is on"
+
+
 def fitted(name, seed, *, size=1.0):
     """A profiled input of two estimates with a pull, a constraint above 1 and a free nuisance."""
     rng = np.random.default_rng(seed)
@@ -148,6 +258,7 @@ def test_page_follows_pulls_negative_information_and_free_nuisances(profiled, tm
         {},
         *({"coefficients": {"JES": r, "wide": 0.2 - r / 2}} for r in (-0.5, 0.0, 0.9)),
         {"treatment": "covariance"},
+        {"repair": "nearest"},
     ]
     expect_profile(profiled, page, tmp_path, settings)
 
@@ -166,15 +277,6 @@ def test_reduced_rows_hold_every_part_of_their_covariance(ttj):
         loading = np.array(measurement.integrated_loading)
         parts = np.array(measurement.statistical) + loading @ loading.T
         np.testing.assert_allclose(parts, measurement.noise, atol=1e-12)
-
-
-# What a hand does, in the page: press a key on a slider, press a button, follow an address.
-HAND = """
-const by = id => document.getElementById(id), api = window.bayescomb;
-const slider = title => [...document.querySelectorAll('.coefficient')].find(e => e.textContent.includes(title));
-const press = (element, key) => element.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
-const headline = () => document.querySelector('.result').textContent;
-"""
 
 
 @needs_browser
@@ -264,7 +366,7 @@ ADDRESSES = {
     "#source=full:zzz": "no source",
     "#off=ATLAS 8 TeV&off=CMS 13 TeV": "every input is off",
 }
-PLAIN = {"coefficients": {}, "off": [], "sources": {}, "wide": False}
+PLAIN = {"repair": "none", "coefficients": {}, "off": [], "sources": {}, "wide": False}
 
 
 @needs_browser
@@ -450,7 +552,6 @@ def test_posterior_is_stored_with_its_seed_and_only_if_it_has_converged(run1, tm
 def test_what_is_not_linear_is_refused_with_a_sentence(run1, tmp_path):
     cases = {
         "errors_on_errors": run1.with_errors_on_errors({"PDF": 0.3}),
-        "repair": run1.with_treatment("nuisance", repair="clip"),
         "is not quadratic": run1.with_treatment("nuisance").with_chi2("pearson"),
         "uniform prior": bc.load("models/ttj_rho", extraction="scales"),
     }

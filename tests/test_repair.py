@@ -65,6 +65,31 @@ def test_nearest_matrix_is_the_projection():
         assert np.linalg.norm(matrix - nearest) <= np.linalg.norm(matrix - other) + 1e-9
 
 
+def alternating_projections(matrix):
+    """Higham (2002): Dykstra's projections onto the semidefinite matrices and onto those of unit diagonal in turn."""
+    current, correction = matrix, np.zeros_like(matrix)
+    for _ in range(20000):
+        start = current - correction
+        eigenvalues, vectors = np.linalg.eigh(start)
+        semidefinite = (vectors * np.maximum(eigenvalues, 0)) @ vectors.T
+        correction = semidefinite - start
+        current = semidefinite.copy()
+        np.fill_diagonal(current, 1.0)
+        if np.abs(current - semidefinite).max() < 1e-13:
+            return current
+    raise AssertionError
+
+
+@pytest.mark.parametrize("n", [2, 3, 8, 30])
+def test_nearest_matrix_by_newton_is_that_by_alternating_projections(n):
+    rng = np.random.default_rng(n)
+    examples = [random_indefinite(rng, n) if n > 2 else np.array([[1.0, -1.0], [-1.0, 1.0]]) for _ in range(5)]
+    examples += [np.full((n, n), -1.0) + 2 * np.eye(n), np.where(np.eye(n), 1.0, np.sign(examples[0]))]
+    for matrix in examples:
+        # The projections stop at changes of 1e-13 of a sequence that converges geometrically.
+        np.testing.assert_allclose(nearest_correlation(matrix), alternating_projections(matrix), atol=1e-10)
+
+
 def test_shift_shrinks_all_correlations_by_one_factor():
     matrix = random_indefinite(np.random.default_rng(3), 4)
     off = ~np.eye(4, dtype=bool)

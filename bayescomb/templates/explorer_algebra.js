@@ -6,6 +6,12 @@ const algebra = (() => {
   const copy = a => a.map(row => Float64Array.from(row));
   const column = (a, j) => Float64Array.from(a, row => row[j]);
 
+  function identity(n) {
+    const result = zeros(n, n);
+    result.forEach((row, i) => { row[i] = 1; });
+    return result;
+  }
+
   function transpose(a, width = a.length ? a[0].length : 0) {
     const result = zeros(width, a.length);
     a.forEach((row, i) => row.forEach((value, j) => { result[j][i] = value; }));
@@ -50,6 +56,9 @@ const algebra = (() => {
 
   // a + t b
   const combine = (a, t, b) => a.map((row, i) => row.map((value, j) => value + t * b[i][j]));
+
+  // a - floor 1: definite where the smallest eigenvalue of a is above the floor.
+  const raised = (a, floor) => a.map((row, i) => row.map((value, j) => (i === j ? value - floor : value)));
 
   // Lower triangle L of a = L L^T, or null if a is not positive definite.
   function cholesky(a) {
@@ -124,16 +133,14 @@ const algebra = (() => {
   }
 
   function inverse(a) {
-    const identity = zeros(a.length, a.length);
-    identity.forEach((row, i) => { row[i] = 1; });
-    const result = solve(a, identity);
+    const result = solve(a, identity(a.length));
     // Symmetric to the last digit, as what is read off it has to be.
     return result && result.map((row, i) => row.map((value, j) => (value + result[j][i]) / 2));
   }
 
-  // Eigenvalues of a symmetric matrix in ascending order, by Jacobi's rotations.
-  function eigenvalues(symmetric) {
-    const a = copy(symmetric), n = a.length;
+  // Diagonalises a symmetric matrix in place by Jacobi's rotations, which the rows of `turned` follow.
+  function diagonalise(a, turned) {
+    const n = a.length;
     for (let sweep = 0; sweep < 60; sweep++) {
       let off = 0, diagonal = 0;
       for (let i = 0; i < n; i++) {
@@ -141,12 +148,21 @@ const algebra = (() => {
         for (let j = 0; j < i; j++) off += a[i][j] ** 2;
       }
       if (off <= 1e-32 * diagonal || off === 0) break;
-      for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) if (a[p][q] !== 0) rotate(a, p, q);
+      for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) if (a[p][q] !== 0) rotate(a, p, q, turned);
     }
-    return Float64Array.from(a, (row, i) => row[i]).sort();
+    return Float64Array.from(a, (row, i) => row[i]);
   }
 
-  function rotate(a, p, q) {
+  // In ascending order.
+  const eigenvalues = symmetric => diagonalise(copy(symmetric), []).sort();
+
+  // Eigenvalues in no order, and the vectors in the columns of a matrix.
+  function eigensystem(symmetric) {
+    const vectors = identity(symmetric.length);
+    return { values: diagonalise(copy(symmetric), vectors), vectors };
+  }
+
+  function rotate(a, p, q, turned) {
     const ratio = (a[q][q] - a[p][p]) / (2 * a[p][q]);
     const t = (ratio >= 0 ? 1 : -1) / (Math.abs(ratio) + Math.hypot(1, ratio));
     const c = 1 / Math.hypot(1, t), s = t * c, app = a[p][p], aqq = a[q][q], apq = a[p][q];
@@ -159,6 +175,7 @@ const algebra = (() => {
     a[p][p] = app - t * apq;
     a[q][q] = aqq + t * apq;
     a[p][q] = a[q][p] = 0;
+    for (const row of turned) [row[p], row[q]] = [c * row[p] - s * row[q], s * row[p] + c * row[q]];
   }
 
   // Rank by Gram-Schmidt with pivoting on columns of unit length.
@@ -208,7 +225,7 @@ const algebra = (() => {
   }
 
   return {
-    zeros, copy, column, transpose, dot, times, timesTransposed, multiply, addSquare, quadratic, combine, cholesky, forward,
-    backward, solve, inverse, eigenvalues, rank, pValue,
+    zeros, identity, copy, column, transpose, dot, times, timesTransposed, multiply, addSquare, quadratic, combine, raised,
+    cholesky, forward, backward, solve, inverse, eigenvalues, eigensystem, rank, pValue,
   };
 })();

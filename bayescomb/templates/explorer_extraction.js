@@ -51,7 +51,7 @@ const extractions = (() => {
     const design = linear.map((row, i) => Float64Array.from([...moving.map(h => slopes[i][h]), ...row]));
     const scaled = slopes.map(row => row.slice(n).map(value => value * theory.width));
     const loading = theory.scales.length ? shifts.map((row, i) => Float64Array.from([...row, ...scaled[i]])) : shifts;
-    const correlation = theory.prior ??= priorOf(theory);
+    const correlation = theory.prior;
     // p = c + D eta' + c' (theta' - theta) + ...: what does not vary goes to the side of the data.
     const offset = data.values.map((value, i) => {
       if (i >= theory.observables) return value;
@@ -65,25 +65,17 @@ const extractions = (() => {
     return { fit, moving, design, loading, correlation, covariance, pulls, slopes, shifts, predicted };
   }
 
-  function priorOf(theory) {
-    const size = theory.nuisances + theory.scales.length, correlation = zeros(size, size);
-    for (let k = 0; k < theory.nuisances; k++) correlation[k][k] = 1;
-    theory.scaleCorrelation.forEach((row, i) => correlation[theory.nuisances + i].set(row, theory.nuisances));
-    return correlation;
-  }
-
   // The lowest point of a grid in a common mass, the scales at their centres.
   function start(theory, data) {
     const n = theory.masses.length;
     const low = Math.max(...theory.low.slice(0, n)), high = Math.min(...theory.high.slice(0, n));
-    theory.grid ??= Array.from({ length: START_MASSES }, (_, k) => {
+    let best = null;
+    for (let k = 0; k < START_MASSES; k++) {
       const mass = low + (high - low) * k / (START_MASSES - 1);
       const theta = [...theory.masses.map(() => mass), ...theory.scales.map(() => 0)];
-      return { theta, predicted: theories.predict(theory, theta, new Float64Array(theory.nuisances)) };
-    });
-    let best = null;
-    for (const { theta, predicted } of theory.grid) {
-      const found = at(theory, data, theta, predicted);
+      // The prediction is the same for every setting.
+      if (!theory.grid.has(k)) theory.grid.set(k, theories.predict(theory, theta, new Float64Array(theory.nuisances)));
+      const predicted = theory.grid.get(k), found = at(theory, data, theta, predicted);
       if (found && (!best || found.chi2 < best.chi2)) best = { theta, ...found };
     }
     return best;

@@ -1,11 +1,12 @@
 // Where the coefficients may go: blocks of C(r) that stay positive semidefinite, a total covariance that stays definite.
+// Of the state, only treatment and repair matter here.
 "use strict";
 
 const feasibility = (() => {
-  const { cholesky, combine, copy, eigenvalues, forward, transpose } = algebra;
+  const { cholesky, combine, eigenvalues, forward, raised, transpose } = algebra;
+  const { blockAt, factor, isCorrelation } = structures;
   const TOTAL = "total covariance";
-  // The command line calls a block positive semidefinite down to -1e-9; a little inside, so that it agrees.
-  const BLOCK_FLOOR = -9.99e-10, TOTAL_FLOOR = 1e-12;
+  const TOTAL_FLOOR = 1e-12;
   // An eigenvalue that grows like the square of the distance makes the floor look like a width of 1e-4.
   const WIDTH_TOLERANCE = 1e-3;
   // How far inside a boundary a coefficient stops, relative to the way there.
@@ -13,25 +14,16 @@ const feasibility = (() => {
   // Nearer to a boundary than this share of the line counts as being there already.
   const NEAR = 1e-4;
 
-  const raised = (matrix, floor) => {
-    const result = copy(matrix);
-    result.forEach((row, i) => { row[i] -= floor; });
-    return result;
-  };
-
-  function blockAt(block, r) {
-    let matrix = block.base;
-    for (const [c, pattern] of block.patterns) if (r[c] !== 0) matrix = combine(matrix, r[c], pattern);
-    return matrix;
-  }
-
   // In units of the size of each row where the coefficients are 0, which leaves the signs of the eigenvalues.
   function scaled(structure, matrix) {
     structure.scale ??= structure.covariance.map((row, i) => Math.sqrt(Math.abs(row[i])) || 1);
     return matrix.map((row, i) => row.map((value, j) => value / (structure.scale[i] * structure.scale[j])));
   }
 
-  const totalAt = (structure, r) => scaled(structure, structures.covarianceAt(structure, r));
+  const totalAt = (structure, state, r) => {
+    const changed = repairs.at(structure, state, r).flatMap(found => found.entries);
+    return scaled(structure, structures.covarianceAt(structure, r, changed));
+  };
 
   function totalFeasible(structure, matrix) {
     if (structure.negative === 0) return cholesky(raised(matrix, TOTAL_FLOOR)) !== null;
@@ -40,19 +32,23 @@ const feasibility = (() => {
   }
 
   // The total needs no look of its own where all blocks are correlation matrices and no input has negative information.
-  const looksAtTotal = (structure, treatment) => treatment === "covariance" || structure.negative > 0;
+  const looksAtTotal = (structure, state) => state.treatment === "covariance" || structure.negative > 0;
+
+  // The blocks that have to be correlation matrices; that of the scales of a prediction under every treatment.
+  const demanded = (structure, state) => [
+    ...(state.treatment === "nuisance" && !repairs.inForce(state) ? structure.blocks : []),
+    ...(structure.scaleBlock ? [structure.scaleBlock] : []),
+  ];
 
   // The name of what is not feasible at r, null if all is.
-  function violation(structure, treatment, r) {
-    if (treatment === "nuisance") {
-      const bad = structure.blocks.filter(b => !cholesky(raised(blockAt(b, r), BLOCK_FLOOR)));
-      if (bad.length) {
-        const smallest = Math.min(...bad.map(b => eigenvalues(blockAt(b, r))[0])).toPrecision(3).replace("-", "\u2212");
-        const what = `no correlation matri${bad.length > 1 ? "ces" : "x"}`;
-        return `${bad.map(b => b.label).join(", ")}: ${what} (smallest eigenvalue ${smallest})`;
-      }
+  function violation(structure, state, r) {
+    const bad = demanded(structure, state).filter(block => !isCorrelation(block, r));
+    if (bad.length) {
+      const smallest = Math.min(...bad.map(b => eigenvalues(blockAt(b, r))[0])).toPrecision(3).replace("-", "\u2212");
+      const what = `no correlation matri${bad.length > 1 ? "ces" : "x"}`;
+      return `${bad.map(b => b.label).join(", ")}: ${what} (smallest eigenvalue ${smallest})`;
     }
-    if (looksAtTotal(structure, treatment) && !totalFeasible(structure, totalAt(structure, r))) {
+    if (looksAtTotal(structure, state) && !totalFeasible(structure, totalAt(structure, state, r))) {
       return `${TOTAL} is not positive definite`;
     }
     return null;
@@ -68,13 +64,13 @@ const feasibility = (() => {
     return [largest * low > -1 ? low : -1 / largest, smallest * high > -1 ? high : -1 / smallest];
   }
 
-  // The same for an indefinite total: the set is convex along a line, so that its ends are found by bisection.
-  function bisected(structure, matrix, pattern, end) {
-    if (totalFeasible(structure, combine(matrix, end, pattern))) return end;
+  // The same for an indefinite total, whose end is found by bisection.
+  function bisected(isFeasible, end) {
+    if (isFeasible(end)) return end;
     let inner = 0, outer = end;
     for (let step = 0; step < 30; step++) {
       const middle = (inner + outer) / 2;
-      if (totalFeasible(structure, combine(matrix, middle, pattern))) inner = middle;
+      if (isFeasible(middle)) inner = middle;
       else outer = middle;
     }
     return inner;
@@ -100,18 +96,22 @@ const feasibility = (() => {
     const items = acting(structure.patterns.entries());
     if (items.length && here.total) {
       const pattern = scaled(structure, along(items));
+      // With a repair V is not affine in r, so that the point itself is looked at.
+      const away = t => (repairs.inForce(here.state) ? totalAt(structure, here.state, r.map((value, c) => value + t * direction[c]))
+        : combine(here.total, t, pattern));
+      const isFeasible = t => totalFeasible(structure, away(t));
       narrow(structure.negative === 0 ? reach(here.lower, pattern, low, high)
-        : [bisected(structure, here.total, pattern, low), bisected(structure, here.total, pattern, high)], TOTAL);
+        : [bisected(isFeasible, low), bisected(isFeasible, high)], TOTAL);
     }
     return found;
   }
 
   // The factors at r from which every line through r starts.
-  function factored(structure, treatment, r) {
-    const blocks = treatment === "nuisance" ? structure.blocks.filter(b => b.patterns.size) : [];
-    const total = looksAtTotal(structure, treatment) ? totalAt(structure, r) : null;
+  function factored(structure, state, r) {
+    const blocks = demanded(structure, state).filter(b => b.patterns.size);
+    const total = looksAtTotal(structure, state) ? totalAt(structure, state, r) : null;
     return {
-      blocks: blocks.map(block => ({ block, lower: cholesky(raised(blockAt(block, r), BLOCK_FLOOR)) })),
+      state, blocks: blocks.map(block => ({ block, lower: factor(block, r) })),
       total, lower: total && structure.negative === 0 ? cholesky(raised(total, TOTAL_FLOOR)) : null,
     };
   }
@@ -126,9 +126,39 @@ const feasibility = (() => {
     return {
       low: end(found.low, found.lowStop, Math.min(low, value)), high: end(found.high, found.highStop, Math.max(high, value)),
       point: Boolean(point),
-      lowStop: found.lowStop, highStop: found.highStop, acts: structure.pairs[index].length > 0,
+      lowStop: found.lowStop, highStop: found.highStop, acts: acts(structure, index),
     };
   }
 
-  return { violation, line, interval, factored, TOTAL };
+  const acts = (structure, index) => structure.pairs[index].length > 0 || Boolean(structure.scaleBlock?.patterns.has(index));
+
+  // Where between low and high a coefficient leaves its block a correlation matrix, the others given, wherever it stands
+  // itself; no numbers if nowhere. There is nothing to repair.
+  function unrepaired(structure, r, index, low, high) {
+    const block = structure.blocks.find(b => b.patterns.has(index));
+    if (!block) return { low, high, label: "" };
+    const others = [...block.patterns.keys()].filter(c => c !== index), key = [low, high, ...others.map(c => r[c])].join();
+    block.kept ??= new Map(); // most blocks do not move when one slider does
+    if (block.kept.get(index)?.key !== key) {
+      const ends = stretch(block, r, index, low, high);
+      block.kept.set(index, { key, found: ends && { low: ends[0], high: ends[1], label: block.label } });
+    }
+    return block.kept.get(index).found ?? { low: NaN, high: NaN, label: block.label };
+  }
+
+  function stretch(block, r, index, low, high) {
+    const at = value => r.map((other, c) => (c === index ? value : other));
+    // The smallest eigenvalue is concave along a line.
+    let [down, up] = [low, high], inner = (low + high) / 2;
+    for (let step = 0; step < 40 && !isCorrelation(block, at(inner)); step++) {
+      const [left, right] = [down + (up - down) / 3, up - (up - down) / 3];
+      if (eigenvalues(blockAt(block, at(left)))[0] < eigenvalues(blockAt(block, at(right)))[0]) down = left;
+      else up = right;
+      inner = (down + up) / 2;
+    }
+    const lower = factor(block, at(inner));
+    return lower && reach(lower, block.patterns.get(index), low - inner, high - inner).map(end => inner + end);
+  }
+
+  return { violation, line, interval, factored, unrepaired, TOTAL };
 })();

@@ -62,7 +62,7 @@ const fits = (() => {
   }
 
   // Parts of the variance of one result by source, from its influence w on the rows: W J W^T and W F C F^T W^T.
-  function variances(structure, r, influence) {
+  function variances(structure, r, changed, influence) {
     const along = ({ row, values }) => values.reduce((sum, value, i) => sum + value * influence[row + i], 0);
     const sources = new Map();
     const add = (source, value) => sources.set(source, (sources.get(source) ?? 0) + value);
@@ -78,7 +78,7 @@ const fits = (() => {
       if (nuisances[i].source === nuisances[j].source) add(nuisances[i].source, part);
       else coupling += part;
     };
-    structure.base.forEach(item => pair(item, 1));
+    [...structure.base, ...changed].forEach(item => pair(item, 1));
     structure.pairs.forEach((own, c) => own.forEach(item => pair(item, r[c])));
     return { statistics: quadratic(influence, structure.statistical), sources, coupling };
   }

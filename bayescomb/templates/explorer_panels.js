@@ -176,5 +176,14 @@ const panels = (() => {
       shown.map(([name, i]) => [symbol(name), ...shown.map(([, j]) => entry(i, j))])));
   }
 
-  return { headline, goodness, observableTable, inputs, shares, covariance, unitOf };
+  // What a repair changed, block by block.
+  function repaired(page, sum, container) {
+    const found = page.result.repaired, largest = Math.max(...found.map(item => item.change));
+    const blocks = found.length === 1 ? "1 block is" : `${found.length} blocks are`;
+    sum.textContent = found.length ? `${blocks} repaired: entries change by up to ${significant(largest)}` : "";
+    container.replaceChildren(table("Repaired blocks", ["block", "smallest eigenvalue", "largest change of an entry"],
+      found.map(item => [item.label, significant(item.smallest), significant(item.change)])));
+  }
+
+  return { headline, goodness, repaired, observableTable, inputs, shares, covariance, unitOf };
 })();

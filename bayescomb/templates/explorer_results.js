@@ -3,7 +3,7 @@
 
 const results = (() => {
   const { multiply, transpose, quadratic } = algebra;
-  const KNOWN = 12;
+  const KNOWN = 12, SCALE_FLOOR = 1e-6;
   const compiled = new Map();
 
   // What does not depend on the coefficients is worked out once, so that a slider costs the algebra alone.
@@ -30,7 +30,14 @@ const results = (() => {
       theory = theories.restrict(model.theory, structure.observables, names, measured.values);
     }
     const ndf = fits.degreesOfFreedom(structure, theory && extractions.openDirections(theory));
-    return { theory, ndf };
+    return { theory, ndf, scaleBlock: theory && scaleBlock(model, structure, theory) };
+  }
+
+  // The prior of the scales as a block of its own, if a coefficient moves it. It is inverted, so it has to stay definite.
+  function scaleBlock(model, structure, theory) {
+    const index = structure.set.coefficients.findIndex(c => c.name === model.theory.scale_coefficient);
+    if (index < 0 || !theory.scalePattern.some(row => row.some(value => value !== 0))) return null;
+    return { label: "scales between energies", base: theory.scaleBase, patterns: new Map([[index, theory.scalePattern]]), floor: SCALE_FLOOR };
   }
 
   function uncorrelated(structure) {
@@ -49,7 +56,7 @@ const results = (() => {
   function problem(model, state) {
     if (model.measurements.every(m => state.off.includes(m.name))) return "every input is off";
     const structure = structureOf(model, state);
-    const stop = feasibility.violation(structure, state.treatment, coefficients(structure, state));
+    const stop = feasibility.violation(structure, state, coefficients(structure, state));
     return stop && `not feasible: ${stop}`;
   }
 
@@ -57,26 +64,29 @@ const results = (() => {
     const known = problem(model, state);
     if (known) return { problem: known };
     const structure = structureOf(model, state), r = coefficients(structure, state);
-    const covariance = structures.covarianceAt(structure, r);
+    const repaired = repairs.at(structure, state, r), changed = repaired.flatMap(found => found.entries);
+    const covariance = structures.covarianceAt(structure, r, changed);
     const combined = structure.undetermined ? null : fits.combine(structure, covariance);
     if (!combined) return { problem: "the inputs that are on do not determine every parameter" };
-    const fitted = structure.theory ? extracted(structure, combined) : plain(combined);
+    const theory = structure.theory && theories.at(structure.theory, structure.scaleBlock ? structures.blockAt(structure.scaleBlock, r) : null);
+    const fitted = theory ? extracted(structure, theory, combined) : plain(combined);
     if (fitted.problem) return fitted;
     const own = model.pulls ? fits.ownChi2(structure, covariance) : 0;
-    return describe(model, structure, r, covariance, combined, fitted, own);
+    return describe({ model, structure, theory, r, changed, repaired, covariance, combined, fitted, own });
   }
 
   const plain = ({ parameters, values, influence, chi2 }) => ({ parameters, values, influence, reach: null, chi2 });
 
-  function extracted(structure, combined) {
-    const fit = extractions.fit(structure.theory, combined, combined.parameters);
+  function extracted(structure, theory, combined) {
+    const fit = extractions.fit(theory, combined, combined.parameters);
     if (fit.problem) return fit;
     // The rows matter only through the combined observables, so derivatives go through them.
     const influence = multiply(fit.influence, combined.influence, structure.rows);
     return { ...fit, influence, chi2: combined.chi2 + fit.chi2 };
   }
 
-  function describe(model, structure, r, covariance, combined, fitted, own) {
+  function describe(at) {
+    const { model, structure, theory, covariance, fitted, own } = at;
     const { parameters, values, influence, reach } = fitted, n = parameters.length;
     const prior = reach ? multiply(multiply(reach, fitted.correlation), transpose(reach)) : algebra.zeros(n, n);
     const fromData = multiply(multiply(influence, covariance), transpose(influence));
@@ -92,33 +102,34 @@ const results = (() => {
       systematic: Float64Array.from(fromData, (row, i) => root(row[i] - statistical[i])),
       theory: Float64Array.from(prior, (row, i) => root(row[i])),
       weights: multiply(influence, structure.derivative),
+      repaired: at.repaired.map(({ label, smallest, change }) => ({ label, smallest, change })),
       pValue: structure.ndf > 0 && chi2 > -1e-9 ? algebra.pValue(chi2, structure.ndf) : null,
     };
-    const headline = structure.theory ? structure.theory.masses.length * (structure.theory.masses.length + 1) / 2
+    const headline = theory ? theory.masses.length * (theory.masses.length + 1) / 2
       : structure.observables.length;
     result.headline = parameters.slice(0, headline);
-    result.parts = result.headline.map((_, q) => parts(model, structure, r, influence[q], reach && reach[q]));
+    result.parts = result.headline.map((_, q) => parts(at, influence[q], reach && reach[q]));
     // Delta chi2 = 1 errors take more fits; the page asks for them when the hand rests.
-    result.crossings = () => crossings(structure, combined, fitted, result);
+    result.crossings = () => crossings(theory, at.combined, fitted, result);
     return result;
   }
 
-  function parts(model, structure, r, influence, reach) {
-    const found = fits.variances(structure, r, influence);
+  function parts({ model, structure, r, changed, theory: restricted }, influence, reach) {
+    const found = fits.variances(structure, r, changed, influence);
     const theory = new Map();
     if (reach) {
       const { nuisances, sources } = model.theory;
       nuisances.forEach((_, k) => theory.set(sources[k], (theory.get(sources[k]) ?? 0) + reach[k] ** 2));
       const scales = reach.slice(nuisances.length);
-      if (scales.length) theory.set("scales", quadratic(scales, structure.theory.scaleCorrelation));
+      if (scales.length) theory.set("scales", quadratic(scales, restricted.scaleCorrelation));
     }
     return { ...found, theory };
   }
 
-  function crossings(structure, combined, fitted, result) {
-    if (!structure.theory) return null;
-    return structure.theory.masses.map((_, i) => [1, -1].map(sign => {
-      return extractions.crossing(structure.theory, combined, fitted.best, i, sign * result.errors[i]);
+  function crossings(theory, combined, fitted, result) {
+    if (!theory) return null;
+    return theory.masses.map((_, i) => [1, -1].map(sign => {
+      return extractions.crossing(theory, combined, fitted.best, i, sign * result.errors[i]);
     }));
   }
 

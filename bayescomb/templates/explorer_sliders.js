@@ -99,26 +99,39 @@ const sliders = (() => {
     element.classList.toggle("idle", idle);
     if (how) how.value = source ?? "";
     const place = (mark, from, to) => { mark.style.left = `${from}%`; mark.style.width = `${Math.max(to - from, 0)}%`; };
-    place(track.low, 0, interval.lowStop && !idle ? percent(interval.low, range) : 0);
-    place(track.high, interval.highStop && !idle ? percent(interval.high, range) : 100, 100);
+    // With a repair in force nothing is shut; where it sets in is drawn instead.
+    const kept = interval.unrepaired, none = kept && Number.isNaN(kept.low);
+    for (const mark of [track.low, track.high]) mark.className = kept ? "mended" : "shut";
+    const [from, to] = kept ? [none ? range[1] : kept.low, kept.high] : [interval.lowStop ? interval.low : range[0], interval.highStop ? interval.high : range[1]];
+    place(track.low, 0, idle ? 0 : percent(from, range));
+    place(track.high, idle || none ? 100 : percent(to, range), 100);
     place(track.quoted, state.wide && c.varied ? percent(c.low, range) : 0, state.wide && c.varied ? percent(c.high, range) : 0);
     track.nominal.style.left = `${percent(c.nominal, range)}%`;
     const prior = `nominal ${short(c.nominal)}, prior ${PRIORS[c.prior] ?? c.prior}`;
     [short(range[0]), prior, short(range[1])].forEach((text, i) => { ends.children[i].textContent = text; });
     element.classList.toggle("moved", value !== c.nominal && !idle);
-    note.textContent = sentence(c, interval, source, idle);
+    note.textContent = sentence(c, interval, source, idle, range);
     note.classList.toggle("stopped", Boolean(interval.lowStop || interval.highStop) && !idle);
     input.setAttribute("aria-valuetext", `${short(value)}, nominal ${short(c.nominal)}`);
   }
 
-  function sentence(c, interval, source, idle) {
+  function sentence(c, interval, source, idle, range) {
     if (source) return source === "full" ? "fully correlated, whatever the coefficient" : "uncorrelated, whatever the coefficient";
     if (idle) return "acts on nothing that is on";
+    if (interval.unrepaired) return mended(interval.unrepaired, range);
     const stops = [...new Set([interval.lowStop, interval.highStop].filter(Boolean))];
     if (!stops.length) return "";
     const where = interval.point ? `only ${short(interval.low)} is feasible`
       : `feasible from ${short(interval.low)} to ${short(interval.high)}`;
     return `${where}, given the others: stopped by ${stops.join(" and ")}`;
+  }
+
+  // Where the block of a coefficient is repaired, the others given.
+  function mended({ low, high, label }, range) {
+    if (Number.isNaN(low)) return `${label} is repaired wherever it stands, given the others`;
+    if (high - low < 1e-3) return `${label} is repaired unless it stands at ${short(low)}, given the others`;
+    const parts = [...(low > range[0] ? [`below ${short(low)}`] : []), ...(high < range[1] ? [`above ${short(high)}`] : [])];
+    return parts.length ? `${label} is repaired ${parts.join(" and ")}, given the others` : "";
   }
 
   return { build, update, choice, short };

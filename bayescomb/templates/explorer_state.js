@@ -1,6 +1,7 @@
 // The setting of the page: what it holds, how it goes into the address, and which change of it is allowed.
 //
-// A state is { assumptions, treatment, coefficients, off, sources, wide }: name of the set, treatment, coefficient -> value
+// A state is { assumptions, treatment, repair, coefficients, off, sources, wide }: name of the set, treatment of the sources,
+// repair of what is no correlation matrix under treatment "nuisance", coefficient -> value
 // (nominal where it is not named), names of inputs that are off, source -> "uncorrelated" or "full", and whether the sliders
 // reach beyond the quoted ranges.
 "use strict";
@@ -9,7 +10,7 @@ const settings = (() => {
   const HOW = ["uncorrelated", "full"];
 
   const opening = model => ({
-    assumptions: model.assumptions, treatment: model.treatment, coefficients: {}, off: [], sources: {}, wide: false,
+    assumptions: model.assumptions, treatment: model.treatment, repair: model.repair, coefficients: {}, off: [], sources: {}, wide: false,
   });
 
   const setOf = (model, state) => model.sets.find(s => s.name === state.assumptions);
@@ -21,6 +22,7 @@ const settings = (() => {
     const set = setOf(model, state);
     expect(set, `no assumption set "${state.assumptions}"`);
     expect(["covariance", "nuisance"].includes(state.treatment), `no treatment "${state.treatment}"`);
+    expect(repairs.KINDS.includes(state.repair), `no repair "${state.repair}"`);
     for (const [name, value] of Object.entries(state.coefficients)) {
       const coefficient = set.coefficients.find(c => c.name === name);
       expect(coefficient, `no coefficient "${name}" in set "${set.name}"`);
@@ -42,6 +44,7 @@ const settings = (() => {
     const plain = opening(model), words = new URLSearchParams();
     if (state.assumptions !== plain.assumptions) words.set("set", state.assumptions);
     if (state.treatment !== plain.treatment) words.set("treatment", state.treatment);
+    if (state.repair !== plain.repair) words.set("repair", state.repair);
     if (state.wide) words.set("wide", "1");
     state.off.forEach(name => words.append("off", name));
     Object.entries(state.sources).forEach(([name, how]) => words.append("source", `${how}:${name}`));
@@ -58,6 +61,7 @@ const settings = (() => {
     for (const [key, word] of new URLSearchParams(text)) {
       if (key === "set") state.assumptions = word;
       else if (key === "treatment") state.treatment = word;
+      else if (key === "repair") state.repair = word;
       else if (key === "wide" && word === "1") state.wide = true;
       else if (key === "off" && !state.off.includes(word)) state.off.push(word);
       else if (key === "source" && word.includes(":")) { const [how, name] = split(word); state.sources[name] = how; }
@@ -84,7 +88,7 @@ const settings = (() => {
   function towards(model, state, target) {
     const structure = results.structureOf(model, state);
     const from = results.coefficients(structure, state), to = results.coefficients(structure, target);
-    const here = feasibility.factored(structure, state.treatment, from);
+    const here = feasibility.factored(structure, state, from);
     const { high, highStop } = feasibility.line(structure, here, from, to.map((value, c) => value - from[c]), 0, 1);
     if (!highStop) return { state: target, share: 1, stop: null };
     const coefficients = {};
@@ -95,9 +99,11 @@ const settings = (() => {
   // Feasible interval of every coefficient given the others, or of those that are asked for.
   function intervals(model, state, wanted = () => true) {
     const structure = results.structureOf(model, state), r = results.coefficients(structure, state);
-    const here = feasibility.factored(structure, state.treatment, r);
+    const here = feasibility.factored(structure, state, r);
     return structure.set.coefficients.map((c, i) => {
-      return wanted(c) ? feasibility.interval(structure, here, r, i, ...range(c, state.wide)) : null;
+      if (!wanted(c)) return null;
+      const ends = range(c, state.wide), found = feasibility.interval(structure, here, r, i, ...ends);
+      return repairs.inForce(state) ? { ...found, unrepaired: feasibility.unrepaired(structure, r, i, ...ends) } : found;
     });
   }
 

@@ -2,7 +2,9 @@
 "use strict";
 
 const structures = (() => {
-  const { zeros } = algebra;
+  const { zeros, identity, cholesky, combine, raised } = algebra;
+  // The command line calls a block positive semidefinite down to -1e-9; a little inside, so that it agrees.
+  const BLOCK_FLOOR = -9.99e-10;
   const key = (i, j) => (i < j ? `${i},${j}` : `${j},${i}`);
 
   // V += value (F_i F_j^T + F_j F_i^T), F_i being the loading of nuisance i, which is zero outside its own input.
@@ -15,6 +17,10 @@ const structures = (() => {
       }
     }
   }
+
+  const addPairs = (matrix, loadings, pairs) => pairs.forEach(([i, j, value]) => {
+    addPair(matrix, loadings.get(i), loadings.get(j), value);
+  });
 
   // The rows of the inputs that are on, and the loadings of their nuisances.
   function stack(model, off) {
@@ -72,7 +78,7 @@ const structures = (() => {
   }
 
   // Nuisances that are connected by correlations; a coefficient that acts in two components makes one block of them.
-  function blocks(model, set, base, pairs) {
+  function blocks(model, set, stacked, base, pairs) {
     const parent = new Map();
     const root = i => { while (parent.get(i) !== i) i = parent.get(i); return i; };
     const join = (i, j) => {
@@ -93,8 +99,7 @@ const structures = (() => {
         if (!position.has(i)) return;
         matrix[position.get(i)][position.get(j)] = matrix[position.get(j)][position.get(i)] = value;
       });
-      const matrix = zeros(n, n);
-      matrix.forEach((row, i) => { row[i] = 1; });
+      const matrix = identity(n);
       fill(matrix, base);
       const patterns = new Map();
       pairs.forEach((own, c) => {
@@ -103,13 +108,26 @@ const structures = (() => {
         fill(pattern, own);
         patterns.set(c, pattern);
       });
-      return { label: known.get(nuisances.join()) ?? label(model, nuisances), base: matrix, patterns };
+      return { label: known.get(nuisances.join()) ?? label(model, stacked, nuisances), nuisances, base: matrix, patterns };
     });
   }
 
-  function label(model, nuisances) {
-    const found = [...new Set(nuisances.map(i => model.nuisances[i].source))];
-    return found.length < 4 ? found.join(" + ") : `${found[0]} + ${found.length - 1} more`;
+  // The matrix of a block at r, its factor (null if it is no correlation matrix), and whether it has one.
+  function blockAt(block, r) {
+    let matrix = block.base;
+    for (const [c, pattern] of block.patterns) if (r[c] !== 0) matrix = combine(matrix, r[c], pattern);
+    return matrix;
+  }
+  const factor = (block, r) => cholesky(raised(blockAt(block, r), block.floor ?? BLOCK_FLOOR));
+  const isCorrelation = (block, r) => factor(block, r) !== null;
+
+  // As the command line names a block: its sources, and its ends too where a source falls into several blocks.
+  function label(model, stacked, nuisances) {
+    const items = nuisances.map(i => model.nuisances[i]), found = [...new Set(items.map(item => item.source))];
+    const text = found.length < 4 ? found.join(" + ") : `${found[0]} + ${found.length - 1} more`;
+    const all = [...[...stacked.loadings.keys()].map(i => model.nuisances[i].source), ...stacked.integrated.map(item => item.source)];
+    const whole = all.filter(source => found.includes(source)).length === nuisances.length;
+    return whole ? text : `${text} (${items[0].name} ... ${items[items.length - 1].name})`;
   }
 
   // state: { assumptions, off, sources }; what else it holds makes no difference here.
@@ -119,9 +137,7 @@ const structures = (() => {
     const { base, pairs } = correlations(set, stacked.loadings, state.sources);
     const covariance = stacked.noise.map(row => Float64Array.from(row));
     for (const loading of stacked.loadings.values()) addPair(covariance, loading, loading, 0.5);
-    const add = (matrix, own) => own.forEach(([i, j, value]) => {
-      addPair(matrix, stacked.loadings.get(i), stacked.loadings.get(j), value);
-    });
+    const add = (matrix, own) => addPairs(matrix, stacked.loadings, own);
     add(covariance, base);
     const patterns = pairs.map(own => {
       if (!own.length) return null;
@@ -129,17 +145,18 @@ const structures = (() => {
       add(pattern, own);
       return pattern;
     });
-    return { ...stacked, model, set, base, pairs, covariance, patterns, blocks: blocks(model, set, base, pairs) };
+    return { ...stacked, model, set, base, pairs, covariance, patterns, blocks: blocks(model, set, stacked, base, pairs) };
   }
 
-  // V(r)
-  function covarianceAt(structure, r) {
+  // V(r), the entries of C that are changed by a repair coming on top.
+  function covarianceAt(structure, r, changed = []) {
     const result = algebra.copy(structure.covariance);
     structure.patterns.forEach((pattern, c) => {
       if (pattern && r[c] !== 0) pattern.forEach((row, i) => row.forEach((value, j) => { result[i][j] += r[c] * value; }));
     });
+    addPairs(result, structure.loadings, changed);
     return result;
   }
 
-  return { compile, covarianceAt };
+  return { compile, covarianceAt, blockAt, factor, isCorrelation };
 })();

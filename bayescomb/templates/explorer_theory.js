@@ -58,8 +58,18 @@ const theories = (() => {
       low: [...masses.map(i => Math.max(...ends(i).map(p => p.low))), ...scales.map(() => -Infinity)],
       high: [...masses.map(i => Math.min(...ends(i).map(p => p.high))), ...scales.map(() => Infinity)],
       width: theory.width, nuisances: theory.nuisances.length,
-      scaleCorrelation: scales.map(i => Float64Array.from(scales, j => theory.scale_correlation[i][j])),
+      scaleBase: square(theory.scale_base, scales), scalePattern: square(theory.scale_pattern, scales), grid: new Map(),
     };
+  }
+
+  const square = (matrix, index) => index.map(i => Float64Array.from(index, j => matrix[i][j]));
+
+  // The theory at a correlation of its scales, and the prior of everything in it that is not free.
+  function at(restricted, scaleCorrelation) {
+    const known = scaleCorrelation ?? restricted.scaleBase, { nuisances } = restricted;
+    const prior = algebra.identity(nuisances + known.length);
+    known.forEach((row, i) => prior[nuisances + i].set(row, nuisances));
+    return { ...restricted, scaleCorrelation: known, prior };
   }
 
   // The observables o = c + D eta at theta: c (O), D (O, K), and the derivative of c + D eta by theta at fixed eta (O, H).
@@ -140,5 +150,5 @@ const theories = (() => {
     });
   }
 
-  return { restrict, predict };
+  return { restrict, at, predict };
 })();

@@ -114,11 +114,11 @@
   }
 
   // Buttons of which one is in force; one that is not possible stays reachable and says why.
-  function choices(container, names, current, next, label) {
+  function choices(container, names, current, next, label, hint = "") {
     const reasons = [];
     numbers.replace(container, ...names.map(name => {
       const problem = name === current ? null : results.problem(model, next(name));
-      if (problem) reasons.push(make("p", { id: `${label}-${name}`, class: "reason" }, `${name}: ${problem}`));
+      if (problem) reasons.push(make("p", { id: `${label}-${name}`, class: "reason" }, `${name}: ${problem}${hint}`));
       return make("button", {
         type: "button", "aria-pressed": String(name === current), "aria-disabled": problem ? "true" : false, "data-key": name,
         "aria-describedby": problem ? `${label}-${name}` : false,
@@ -131,9 +131,11 @@
     const page = { model, posterior, nominal, result, chosen, crossings: null };
     if (!result.headline.includes(chosen)) page.chosen = chosen = result.headline[0];
     choices(element("sets"), model.sets.map(s => s.name), state.assumptions, withSet, "set");
-    choices(element("treatments"), ["covariance", "nuisance"], state.treatment, name => ({ ...state, treatment: name }), "treatment");
+    const withTreatment = treatment => ({ ...state, treatment }), withRepair = repair => ({ ...state, repair });
+    choices(element("treatments"), ["covariance", "nuisance"], state.treatment, withTreatment, "treatment", "; possible with a repair");
+    choices(element("repairs"), repairs.KINDS, state.repair, withRepair, "repair");
     element("in-force").textContent = `${state.assumptions}`;
-    element("treatment-in-force").textContent = state.treatment;
+    element("treatment-in-force").textContent = repairs.inForce(state) ? `${state.treatment}, repair ${state.repair}` : state.treatment;
     element("description").textContent = settings.setOf(model, state).description;
     element("undo").disabled = !undone.length;
     element("wide").checked = state.wide;
@@ -141,6 +143,8 @@
     others();
     panels.headline(element("headline"), page);
     panels.goodness(element("goodness"), page);
+    panels.repaired(page, element("repaired-sum"), element("repaired-blocks"));
+    element("repaired").hidden = !result.repaired.length;
     if (model.theory) element("observables").replaceChildren(panels.observableTable(page, observed()));
     choose();
     panels.inputs(element("inputs"), page, state, act);
@@ -211,7 +215,7 @@
       const list = key => Array.from(found[key]);
       return {
         parameters: found.parameters, estimates: found.estimates, headline: found.headline, chi2: found.chi2, ndf: found.ndf,
-        pValue: found.pValue, ownChi2: found.ownChi2, values: list("values"), errors: list("errors"), statistical: list("statistical"),
+        pValue: found.pValue, repaired: found.repaired, ownChi2: found.ownChi2, values: list("values"), errors: list("errors"), statistical: list("statistical"),
         systematic: list("systematic"), theory: list("theory"), covariance: plain(found.covariance), weights: plain(found.weights),
         parts: found.parts.map(p => ({ ...p, sources: Object.fromEntries(p.sources), theory: Object.fromEntries(p.theory) })),
         crossings: found.crossings(),

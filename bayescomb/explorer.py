@@ -65,7 +65,7 @@ def explore(
         Path of the page.
 
     Raises:
-        OptionError: chi2 is not quadratic, results are normalised, sizes of sources are uncertain, or scales uniform.
+        OptionError: chi2 is not quadratic, results are normalised, or sizes of sources are uncertain.
         InfeasibleCorrelationError: the nominal coefficients leave the feasible set of the treatment.
         PosteriorError: the posterior was made from other inputs.
         OutputError: the page cannot be written.

@@ -43,8 +43,8 @@ def explorer_model(combination: Combination) -> ExplorerModel:
         combination: with a chi2 that is quadratic in the observables.
 
     Raises:
-        OptionError: it cannot be explored: its chi2 is curved, its results are normalised, the sizes of its sources are
-            uncertain, or the scales of its extraction have a uniform prior.
+        OptionError: it cannot be explored: its chi2 is curved, its results are normalised, or the sizes of its sources
+            are uncertain.
 
     Examples:
         >>> import bayescomb as bc
@@ -99,13 +99,6 @@ def _require_explorable(combination: Combination) -> None:
         msg = (
             f"{where}: the sizes of {', '.join(combination.errors_on_errors)} are uncertain (errors_on_errors), which is "
             "not linear; leave them out, or use 'bayescomb profile'"
-        )
-        raise OptionError(msg)
-    extraction = combination.extraction_in_force
-    if extraction is not None and extraction.scales.treatment != "fixed" and extraction.scales.prior == "uniform":
-        msg = (
-            f"{where}: the scales of extraction {extraction.name!r} have a uniform prior, at whose ends chi2 has minima of "
-            "its own that the page's iteration may miss; use --extraction with another one, or a normal prior"
         )
         raise OptionError(msg)
 

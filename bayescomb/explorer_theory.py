@@ -57,8 +57,9 @@ class ExplorerTheory:
         name, title: of the extraction.
         masses, scales: names of the parameters.
         mass_title: scheme of the mass, for people.
-        width: of the normal prior of the scales.
-        scale_base, scale_pattern: of this prior, correlation = base + coefficient * pattern, shape (S, S) each.
+        width: half width or standard deviation of the prior of the scales.
+        scale_base, scale_pattern: correlation of their normal prior = base + coefficient * pattern, shape (S, S) each; no
+            rows for a uniform prior.
         scale_coefficient: name of this coefficient; empty if the scales have none.
         nuisances, sources: names of the K theory nuisances, and what each comes from.
         predictions: the distributions.

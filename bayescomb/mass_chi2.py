@@ -8,6 +8,7 @@ generalised least squares.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -110,12 +111,23 @@ class MassChi2:
         return np.array(minuit.values)
 
     def start(self) -> FloatArray:
-        """The lowest point of a grid in the common mass, the scales at their centres."""
+        """The lowest point of a grid in the common mass, the scales at their centres.
+
+        Chi2 often has minima at several corners of the box of uniform scales, so that a grid in these follows: of the two
+        logarithms, the same at every energy.
+        """
         n = len(self.theory.masses)
         low, high = self.theory.low[:n].max(), self.theory.high[:n].min()
         scales = self.scale_mean if len(self.scale_mean) else np.zeros(len(self.theory.scales))
         grid = [np.concatenate([np.full(n, m), scales]) for m in np.linspace(low, high, START_MASSES)]
-        return min(grid, key=lambda theta: self.evaluate(theta)[0])
+        best = min(grid, key=lambda theta: self.evaluate(theta)[0])
+        if len(scales) and not len(self.scale_mean):
+            width = self.theory.extraction.scales.width
+            # Short of the ends, where Migrad's way to keep a limit has no slope.
+            corners = itertools.product((0.0, -0.8 * width, 0.8 * width), repeat=2)
+            grid = [np.concatenate([best[:n], np.repeat(corner, len(scales) // 2)]) for corner in corners]
+            best = min(grid, key=lambda theta: self.evaluate(theta)[0])
+        return best
 
 
 def mass_chi2(theory: Theory, model: LinearModel, *, mean: FloatArray, correlation: FloatArray) -> MassChi2:

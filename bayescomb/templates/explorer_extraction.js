@@ -1,12 +1,15 @@
 // Fit of masses and scales to the combined observables, by the iteration of the command line: the tangent until it stays.
+// Theta holds the masses, then the scales: parameters in a box with a uniform prior, else nuisances of their own.
 // The data enter as p_hat with covariance V_p, which is all that the rows say of the observables and free nuisances.
 "use strict";
 
 const extractions = (() => {
   const { zeros, transpose, dot, times, timesTransposed, multiply, addSquare, inverse } = algebra;
-  const STEPS = 60, START_MASSES = 13, CROSSING_STEPS = 60;
+  const STEPS = 60, START_MASSES = 13, START_SCALES = [0, -0.8, 0.8], CROSSING_STEPS = 60;
 
-  // Chi2 at theta with all else profiled, the profiled eta, and what the prediction is there.
+  const parametersOf = theory => theory.low.length - theory.priorScales;
+
+  // Chi2 at theta with all else profiled, the profiled eta, and the residual in the metric of the data.
   function at(theory, data, theta, known) {
     const predicted = known ?? theories.predict(theory, theta, new Float64Array(theory.nuisances));
     const loading = padded(predicted.shifts, data.values.length, theory.nuisances);
@@ -23,11 +26,11 @@ const extractions = (() => {
       chi2 = dot(residual, back);
     }
     const eta = timesTransposed(loading, back, theory.nuisances);
-    if (theory.scales.length) {
-      const away = theta.slice(theta.length - theory.scales.length);
+    if (theory.priorScales) {
+      const away = theta.slice(parametersOf(theory));
       chi2 += algebra.quadratic(away, inverse(theory.scaleCorrelation)) / theory.width ** 2;
     }
-    return { chi2, eta };
+    return { chi2, eta, back };
   }
 
   const padded = (matrix, rows, width) => [...matrix, ...zeros(rows - matrix.length, width)];
@@ -43,39 +46,47 @@ const extractions = (() => {
 
   // Solution of the linear model that touches the prediction at theta and eta; held positions stay where they are.
   function tangent(theory, data, theta, eta, held) {
-    const rows = data.values.length, n = theta.length - theory.scales.length;
+    const rows = data.values.length, n = parametersOf(theory);
     const predicted = theories.predict(theory, theta, eta);
     const slopes = padded(predicted.slopes, rows, theta.length), shifts = padded(predicted.shifts, rows, theory.nuisances);
     const moving = theta.map((_, i) => i).filter(i => i < n && !held.includes(i));
     const linear = linearDesign(theory, rows);
     const design = linear.map((row, i) => Float64Array.from([...moving.map(h => slopes[i][h]), ...row]));
     const scaled = slopes.map(row => row.slice(n).map(value => value * theory.width));
-    const loading = theory.scales.length ? shifts.map((row, i) => Float64Array.from([...row, ...scaled[i]])) : shifts;
+    const loading = theory.priorScales ? shifts.map((row, i) => Float64Array.from([...row, ...scaled[i]])) : shifts;
     const correlation = theory.prior;
     // p = c + D eta' + c' (theta' - theta) + ...: what does not vary goes to the side of the data.
     const offset = data.values.map((value, i) => {
       if (i >= theory.observables) return value;
       const touching = predicted.central[i] - dot(slopes[i], theta);
-      return value - touching - held.reduce((sum, h) => sum + slopes[i][h] * theta[h], 0);
+      return held.reduce((sum, h) => sum - slopes[i][h] * theta[h], value - touching);
     });
-    const covariance = addSquare(data.covariance, loading, theory.scales.length ? correlation : undefined);
+    const covariance = addSquare(data.covariance, loading, theory.priorScales ? correlation : undefined);
     const fit = fits.leastSquares(covariance, design, offset);
     if (!fit) return null;
     const pulls = times(correlation, timesTransposed(loading, fit.back, correlation.length));
     return { fit, moving, design, loading, correlation, covariance, pulls, slopes, shifts, predicted };
   }
 
-  // The lowest point of a grid in a common mass, the scales at their centres.
+  // The lowest point of a grid in a common mass, the scales at their centres; then of one in these, which opens the box.
   function start(theory, data) {
-    const n = theory.masses.length;
+    const n = theory.masses.length, half = theory.scales.length / 2;
     const low = Math.max(...theory.low.slice(0, n)), high = Math.min(...theory.high.slice(0, n));
+    const masses = Array.from({ length: START_MASSES }, (_, k) => low + (high - low) * k / (START_MASSES - 1));
+    const best = lowest(theory, data, masses.map(mass => [...theory.masses.map(() => mass), ...theory.scales.map(() => 0)]));
+    if (!best || !theory.scales.length || theory.priorScales) return best;
+    const ends = START_SCALES.map(share => share * theory.width);
+    const corners = ends.flatMap(r => ends.map(f => theory.scales.map((_, i) => (i < half ? r : f))));
+    return lowest(theory, data, corners.map(corner => [...best.theta.slice(0, n), ...corner]));
+  }
+
+  function lowest(theory, data, points) {
     let best = null;
-    for (let k = 0; k < START_MASSES; k++) {
-      const mass = low + (high - low) * k / (START_MASSES - 1);
-      const theta = [...theory.masses.map(() => mass), ...theory.scales.map(() => 0)];
-      // The prediction is the same for every setting.
-      if (!theory.grid.has(k)) theory.grid.set(k, theories.predict(theory, theta, new Float64Array(theory.nuisances)));
-      const predicted = theory.grid.get(k), found = at(theory, data, theta, predicted);
+    for (const theta of points) {
+      // The prediction at a point of the grid is the same for every setting.
+      const key = theta.join();
+      if (!theory.known.has(key)) theory.known.set(key, theories.predict(theory, theta, new Float64Array(theory.nuisances)));
+      const found = at(theory, data, theta, theory.known.get(key));
       if (found && (!best || found.chi2 < best.chi2)) best = { theta, ...found };
     }
     return best;
@@ -85,17 +96,47 @@ const extractions = (() => {
   function descend(theory, data, begin, fixed, tolerance = 1e-12) {
     let here = begin;
     for (let step = 0; step < STEPS; step++) {
-      const solution = tangent(theory, data, here.theta, here.eta, fixed);
-      if (!solution) return null;
-      const target = [...here.theta], n = target.length - theory.scales.length;
-      solution.moving.forEach((h, i) => { target[h] = solution.fit.values[i]; });
-      for (let i = n; i < target.length; i++) target[i] = theory.width * solution.pulls[theory.nuisances + i - n];
+      const target = aim(theory, data, here, fixed);
+      if (!target) return null;
       const next = halve(theory, data, here, target);
       const size = Math.max(...next.theta.map((value, i) => Math.abs(value - here.theta[i])));
       here = next;
       if (size < tolerance * Math.max(...here.theta.map(Math.abs))) break;
     }
     return here;
+  }
+
+  // Towards the minimum of the tangent, up to where the first scale leaves its box.
+  function aim(theory, data, here, fixed) {
+    const n = parametersOf(theory), held = [...fixed, ...pressed(theory, here)];
+    while (true) {
+      const solution = tangent(theory, data, here.theta, here.eta, held);
+      if (!solution) return null;
+      const target = [...here.theta];
+      solution.moving.forEach((h, i) => { target[h] = solution.fit.values[i]; });
+      for (let i = n; i < target.length; i++) target[i] = theory.width * solution.pulls[theory.nuisances + i - n];
+      const share = h => {
+        const step = target[h] - here.theta[h], end = step < 0 ? theory.low[h] : theory.high[h];
+        return Math.abs(step) > Math.abs(end - here.theta[h]) ? (end - here.theta[h]) / step : 1;
+      };
+      const scales = solution.moving.filter(h => h >= theory.masses.length), stuck = scales.filter(h => share(h) === 0);
+      held.push(...stuck);
+      if (stuck.length) continue;
+      const first = scales.reduce((best, h) => (share(h) < best.share ? { share: share(h), h } : best), { share: 1, h: null });
+      if (first.h === null) return target;
+      const end = target[first.h] < theory.low[first.h] ? theory.low[first.h] : theory.high[first.h];
+      return target.map((value, h) => (h === first.h ? end : here.theta[h] + first.share * (value - here.theta[h])));
+    }
+  }
+
+  // Scales at an end of their box that chi2 would push on.
+  function pressed(theory, { theta, eta, back }) {
+    const n = theory.masses.length, ends = theta.map((_, i) => i).slice(n, parametersOf(theory))
+      .filter(i => theta[i] === theory.low[i] || theta[i] === theory.high[i]);
+    if (!ends.length) return ends;
+    const { slopes } = theories.predict(theory, theta, eta);
+    const along = i => slopes.reduce((sum, row, o) => sum + back[o] * row[i], 0); // minus half of the slope of chi2
+    return ends.filter(i => (theta[i] === theory.low[i] ? along(i) <= 0 : along(i) >= 0));
   }
 
   function halve(theory, data, here, target) {
@@ -120,16 +161,23 @@ const extractions = (() => {
     if (!begin) return { problem: "a parameter is not determined by the inputs that are on" };
     let best = descend(theory, data, begin, []);
     if (!best) return { problem: "a parameter is not determined by the inputs that are on" };
+    // As the command line: what chi2 holds at an end of its box does not move, and has no error.
+    const held = theory.scales.map((_, s) => theory.masses.length + s).filter(i => !theory.priorScales && atEnd(theory, best.theta, i));
+    if (held.some(i => best.theta[i] !== theory.low[i] && best.theta[i] !== theory.high[i])) {
+      const theta = [...best.theta];
+      for (const i of held) theta[i] = theta[i] < 0 ? theory.low[i] : theory.high[i];
+      best = descend(theory, data, { theta, ...at(theory, data, theta) }, held);
+    }
     const lost = theory.masses.find((_, i) => atEnd(theory, best.theta, i));
     if (lost) return { problem: `${lost} runs to the end of the predicted masses: the prediction does not describe the data` };
     const { theta, eta } = best;
-    return { ...derived(theory, data, parameters, tangent(theory, data, theta, eta, []), theta, eta), chi2: best.chi2, best };
+    return { ...derived(theory, data, parameters, tangent(theory, data, theta, eta, held), theta, eta), chi2: best.chi2, best };
   }
 
   // Masses, their differences, scales, observables and free nuisances, with their derivative by p_hat.
   function derived(theory, data, parameters, solution, theta, eta) {
     const { fit: inner, moving, loading, correlation, slopes, shifts, predicted } = solution;
-    const width = inner.values.length, size = theory.nuisances + theory.scales.length, n = theta.length - theory.scales.length;
+    const width = inner.values.length, size = correlation.length, n = parametersOf(theory);
     const byParameter = zeros(theta.length, width), byNuisance = zeros(theta.length, size);
     moving.forEach((h, i) => { byParameter[h][i] = 1; });
     for (let i = n; i < theta.length; i++) byNuisance[i][theory.nuisances + i - n] = theory.width;
@@ -201,7 +249,7 @@ const extractions = (() => {
   function openDirections(theory) {
     const middle = theory.low.map((low, i) => (Number.isFinite(low) ? (low + theory.high[i]) / 2 : 0));
     const { slopes } = theories.predict(theory, middle, new Float64Array(theory.nuisances));
-    const n = middle.length - theory.scales.length;
+    const n = parametersOf(theory);
     return slopes.map((row, i) => Float64Array.from([...row.slice(0, n), ...theory.free[i]]));
   }
 

@@ -26,6 +26,7 @@ const theories = (() => {
     if (!predictions.length) return null;
     const masses = theory.masses.map((_, i) => i).filter(i => predictions.some(p => p.mass === i));
     const scales = theory.scales.map((_, i) => i).filter(i => predictions.some(p => p.scales.includes(i)));
+    const box = theory.scale_base.length ? Infinity : theory.width;
     const ends = i => predictions.filter(p => p.mass === i);
     const free = [], freeNames = [], predicted = new Set();
     const items = predictions.map(p => {
@@ -55,14 +56,16 @@ const theories = (() => {
       source: theory, items, freeNames, observables: observables.length,
       free: algebra.transpose(free, observables.length),
       masses: masses.map(i => theory.masses[i]), scales: scales.map(i => theory.scales[i]),
-      low: [...masses.map(i => Math.max(...ends(i).map(p => p.low))), ...scales.map(() => -Infinity)],
-      high: [...masses.map(i => Math.min(...ends(i).map(p => p.high))), ...scales.map(() => Infinity)],
+      // Scales with a normal prior count as nuisances, those with a uniform one as parameters in a box.
+      priorScales: theory.scale_base.length ? scales.length : 0,
+      low: [...masses.map(i => Math.max(...ends(i).map(p => p.low))), ...scales.map(() => -box)],
+      high: [...masses.map(i => Math.min(...ends(i).map(p => p.high))), ...scales.map(() => box)],
       width: theory.width, nuisances: theory.nuisances.length,
-      scaleBase: square(theory.scale_base, scales), scalePattern: square(theory.scale_pattern, scales), grid: new Map(),
+      scaleBase: square(theory.scale_base, scales), scalePattern: square(theory.scale_pattern, scales), known: new Map(),
     };
   }
 
-  const square = (matrix, index) => index.map(i => Float64Array.from(index, j => matrix[i][j]));
+  const square = (matrix, index) => (matrix.length ? index.map(i => Float64Array.from(index, j => matrix[i][j])) : []);
 
   // The theory at a correlation of its scales, and the prior of everything in it that is not free.
   function at(restricted, scaleCorrelation) {

@@ -24,7 +24,9 @@ __all__ = ["ExtractionFit", "fit_extraction"]
 
 FloatArray = NDArray[np.float64]
 
-GAUSS_NEWTON_STEPS = 60
+NEWTON_STEPS = 20
+# GeV of a mass, or of the logarithm of a scale factor: the predictions are smooth over far more than this.
+DIFFERENCE = 1e-4
 CROSSING_STEPS = 12
 # Delta chi2 is met to this, so that an error is good to half of it.
 CROSSING_TOLERANCE = 1e-6
@@ -68,7 +70,7 @@ def fit_extraction(
     chi2 = mass_chi2(theory, model, mean=mean, correlation=correlation)
     start = chi2.minimum(chi2.start())
     at_end = _at_end(chi2, start)
-    theta = _polished(chi2, start, at_end, correlation[len(model.nuisances) :, len(model.nuisances) :], mean)
+    theta = _polished(chi2, start, at_end)
     value, _, eta = chi2.evaluate(theta)
     tangent = tangent_model(theory, model, theta=theta, eta=eta, held=at_end)
     shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ mean)
@@ -100,33 +102,35 @@ def _at_end(chi2: MassChi2, theta: FloatArray) -> tuple[int, ...]:
     return tuple(int(i) for i in np.flatnonzero(held))
 
 
-def _polished(
-    chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...], correlation: FloatArray, mean: FloatArray
-) -> FloatArray:
-    """Gauss-Newton steps on the reduced model, down to rounding."""
-    theory, reduced = chi2.theory, chi2.reduced
+def _polished(chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...]) -> FloatArray:
+    """Newton's steps from where Migrad stopped, down to rounding; scales at an end of their box are put there.
+
+    Steps of the tangent alone (Gauss-Newton) do not converge where the prediction is far from the data.
+    """
+    theory = chi2.theory
     theta = theta.copy()
     ends = np.where(theta - theory.low < theory.high - theta, theory.low, theory.high)
     theta[list(at_end)] = ends[list(at_end)]
     found, lowest = theta, chi2.evaluate(theta)[0]
-    n_linear = len(theory.parameters) - len(theory.scale_correlation)
-    free = [i for i in range(n_linear) if i not in at_end]
-    width = theory.extraction.scales.width
-    prior = mean[len(mean) - len(correlation) :]
-    for _ in range(GAUSS_NEWTON_STEPS):
-        _, _, eta = chi2.evaluate(theta)
-        tangent = tangent_model(theory, reduced, theta=theta, eta=eta, held=at_end)
-        shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ prior)
-        step = solve(shifted, correlation)
-        moved = theta.copy()
-        moved[free] = step.values[: len(free)]
-        moved[n_linear:] = width * (prior + step.pulls)[len(theory.nuisances) :]
-        moved = np.clip(moved, theory.low, theory.high)
-        size = np.abs(moved - theta).max()
-        theta = moved
-        if size < 1e-10 * np.abs(theta).max():
+    free = np.array([i for i in range(len(theta)) if i not in {*at_end, *chi2.fixed}], dtype=np.intp)
+    for _ in range(NEWTON_STEPS):
+        step = np.zeros_like(theta)
+        step[free] = -np.linalg.solve(_curvature(chi2, theta, free), chi2.evaluate(theta)[1][free])
+        theta = np.clip(theta + step, theory.low, theory.high)
+        if np.abs(step).max() < 1e-12 * np.abs(theta).max():
             break
     return theta if chi2.evaluate(theta)[0] <= lowest + 1e-9 else found
+
+
+def _curvature(chi2: MassChi2, theta: FloatArray, free: NDArray[np.intp]) -> FloatArray:
+    """Second derivatives, from differences of the gradient."""
+    rows = []
+    for i in free:
+        away = np.zeros_like(theta)
+        away[i] = DIFFERENCE
+        rows.append((chi2.evaluate(theta + away)[1] - chi2.evaluate(theta - away)[1])[free] / (2 * DIFFERENCE))
+    matrix = np.array(rows)
+    return (matrix + matrix.T) / 2
 
 
 def _crossing(chi2: MassChi2, theta: FloatArray, lowest: float, index: int, start: float) -> float:

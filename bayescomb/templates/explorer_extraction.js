@@ -6,6 +6,8 @@
 const extractions = (() => {
   const { zeros, transpose, dot, times, timesTransposed, multiply, addSquare, inverse } = algebra;
   const STEPS = 60, START_MASSES = 13, START_SCALES = [0, -0.8, 0.8], CROSSING_STEPS = 60;
+  // How far from the minimum of its tangent a fit may stand, in standard deviations.
+  const MISSED = 1e-7;
 
   const parametersOf = theory => theory.low.length - theory.priorScales;
 
@@ -170,8 +172,11 @@ const extractions = (() => {
     }
     const lost = theory.masses.find((_, i) => atEnd(theory, best.theta, i));
     if (lost) return { problem: `${lost} runs to the end of the predicted masses: the prediction does not describe the data` };
-    const { theta, eta } = best;
-    return { ...derived(theory, data, parameters, tangent(theory, data, theta, eta, held), theta, eta), chi2: best.chi2, best };
+    const { theta, eta } = best, solution = tangent(theory, data, theta, eta, held);
+    // Where the prediction is far from the data the steps need not get there.
+    const missed = solution.moving.some((h, i) => Math.abs(solution.fit.values[i] - theta[h]) > MISSED * Math.sqrt(solution.fit.covariance[i][i]));
+    if (missed) return { problem: "the minimum of χ² is not found to rounding: the prediction does not describe the data" };
+    return { ...derived(theory, data, parameters, solution, theta, eta), chi2: best.chi2, best };
   }
 
   // Masses, their differences, scales, observables and free nuisances, with their derivative by p_hat.

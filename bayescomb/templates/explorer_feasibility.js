@@ -4,7 +4,7 @@
 
 const feasibility = (() => {
   const { cholesky, combine, eigenvalues, forward, raised, transpose } = algebra;
-  const { blockAt, factor, isCorrelation } = structures;
+  const { blockAt, factor, isCorrelation, smallestEigenvalue, remembered } = structures;
   const TOTAL = "total covariance";
   const TOTAL_FLOOR = 1e-12;
   // An eigenvalue that grows like the square of the distance makes the floor look like a width of 1e-4.
@@ -44,7 +44,7 @@ const feasibility = (() => {
   function violation(structure, state, r) {
     const bad = demanded(structure, state).filter(block => !isCorrelation(block, r));
     if (bad.length) {
-      const smallest = Math.min(...bad.map(b => eigenvalues(blockAt(b, r))[0])).toPrecision(3).replace("-", "\u2212");
+      const smallest = Math.min(...bad.map(b => smallestEigenvalue(b, r))).toPrecision(3).replace("-", "\u2212");
       const what = `no correlation matri${bad.length > 1 ? "ces" : "x"}`;
       return `${bad.map(b => b.label).join(", ")}: ${what} (smallest eigenvalue ${smallest})`;
     }
@@ -138,12 +138,8 @@ const feasibility = (() => {
     const block = structure.blocks.find(b => b.patterns.has(index));
     if (!block) return { low, high, label: "" };
     const others = [...block.patterns.keys()].filter(c => c !== index), key = [low, high, ...others.map(c => r[c])].join();
-    block.kept ??= new Map(); // most blocks do not move when one slider does
-    if (block.kept.get(index)?.key !== key) {
-      const ends = stretch(block, r, index, low, high);
-      block.kept.set(index, { key, found: ends && { low: ends[0], high: ends[1], label: block.label } });
-    }
-    return block.kept.get(index).found ?? { low: NaN, high: NaN, label: block.label };
+    const ends = remembered(block, `kept ${index}`, key, () => stretch(block, r, index, low, high)) ?? [NaN, NaN];
+    return { low: ends[0], high: ends[1], label: block.label };
   }
 
   function stretch(block, r, index, low, high) {

@@ -71,20 +71,18 @@ const repairs = (() => {
   function at(structure, state, r) {
     if (!inForce(state)) return [];
     return structure.blocks.filter(b => !structures.isCorrelation(b, r)).map(block => {
-      const matrix = structures.blockAt(block, r), key = [state.repair, ...[...block.patterns.keys()].map(c => r[c])].join();
-      // Most blocks do not move when one slider does.
-      if (block.repaired?.key !== key) block.repaired = { key, ...change(block, matrix, repaired(matrix, state.repair)) };
-      return block.repaired;
+      const key = [...block.patterns.keys()].map(c => r[c]).join();
+      return structures.remembered(block, `repair ${state.repair}`, key, () => change(block, r, state.repair));
     });
   }
 
-  function change(block, matrix, better) {
-    const difference = combine(better, -1, matrix), entries = [];
+  function change(block, r, how) {
+    const matrix = structures.blockAt(block, r), difference = combine(repaired(matrix, how), -1, matrix), entries = [];
     block.nuisances.forEach((i, a) => block.nuisances.forEach((j, b) => {
       if (a < b && difference[a][b] !== 0) entries.push([i, j, difference[a][b]]);
     }));
     const largest = Math.max(...entries.map(entry => Math.abs(entry[2])));
-    return { label: block.label, smallest: algebra.eigenvalues(matrix)[0], change: largest, entries };
+    return { label: block.label, smallest: structures.smallestEigenvalue(block, r), change: largest, entries };
   }
 
   return { KINDS, inForce, at };

@@ -2,7 +2,7 @@
 "use strict";
 
 const structures = (() => {
-  const { zeros, identity, cholesky, combine, raised } = algebra;
+  const { zeros, identity, cholesky, combine, eigenvalues, raised } = algebra;
   // The command line calls a block positive semidefinite down to -1e-9; a little inside, so that it agrees.
   const BLOCK_FLOOR = -9.99e-10;
   const key = (i, j) => (i < j ? `${i},${j}` : `${j},${i}`);
@@ -121,6 +121,18 @@ const structures = (() => {
   const factor = (block, r) => cholesky(raised(blockAt(block, r), block.floor ?? BLOCK_FLOOR));
   const isCorrelation = (block, r) => factor(block, r) !== null;
 
+  const smallestEigenvalue = (block, r) => {
+    const key = [...block.patterns.keys()].map(c => r[c]).join();
+    return remembered(block, "smallest eigenvalue", key, () => eigenvalues(blockAt(block, r))[0]);
+  };
+
+  // What was worked out last: most blocks do not move when one slider does.
+  function remembered(block, what, key, work) {
+    block.memory ??= new Map();
+    if (block.memory.get(what)?.key !== key) block.memory.set(what, { key, value: work() });
+    return block.memory.get(what).value;
+  }
+
   // As the command line names a block: its sources, and its ends too where a source falls into several blocks.
   function label(model, stacked, nuisances) {
     const items = nuisances.map(i => model.nuisances[i]), found = [...new Set(items.map(item => item.source))];
@@ -158,5 +170,5 @@ const structures = (() => {
     return result;
   }
 
-  return { compile, covarianceAt, blockAt, factor, isCorrelation };
+  return { compile, covarianceAt, blockAt, factor, isCorrelation, smallestEigenvalue, remembered };
 })();

@@ -19,7 +19,12 @@ BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrom
 PROBE = """
 <pre id="probe"></pre><script>
 addEventListener("load", async () => {
-  const answer = await (async () => { %s })();
+  let answer;
+  try {
+    answer = [await (async () => { %s })(), null];
+  } catch (error) {
+    answer = [null, error.stack];
+  }
   document.getElementById("probe").textContent = JSON.stringify(answer);
 });
 </script></body>"""
@@ -37,7 +42,10 @@ def probed(page, folder, script, *, address="", name="probe.html", size=(1024, 7
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, flags=re.DOTALL)[1]
     text = found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return json.loads(text), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert text, f"the script did not end: {done.stderr[-2000:]}"
+    answer, error = json.loads(text)
+    assert error is None, error
+    return answer, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
 def nominal_settings(combination):

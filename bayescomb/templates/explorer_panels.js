@@ -66,7 +66,7 @@ const panels = (() => {
       drawing("text", { x: 0, y: y + 4, class: kind }, label),
       drawing("line", { x1: x(centre - size), x2: x(centre + size), y1: y, y2: y, class: kind }),
       drawing("circle", { cx: x(centre), cy: y, r: kind === "now" ? 6 : 4.5, class: kind }));
-    if (band) svg.append(drawing("text", { x: 0, y: 20, class: "posterior" }, "posterior 68 %"));
+    if (posterior) svg.append(drawing("text", { x: 0, y: 20, class: "posterior" }, band ? "posterior 68 %" : "posterior withheld, see below"));
     if (at >= 0) line(38, "nominal", "nominal", nominal.values[at], nominal.errors[at]);
     line(61, "now", "this setting", value, error);
     svg.append(drawing("line", { x1: LEFT, x2: RIGHT, y1: 79, y2: 79, class: "axis" }), ...ticks(low, high).flatMap(v => [

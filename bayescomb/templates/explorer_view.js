@@ -7,7 +7,7 @@
   const element = id => document.getElementById(id);
   const nominal = results.evaluate(model, settings.opening(model));
   const undone = []; // states to go back to
-  let state = settings.opening(model), gesture = "", result = nominal, chosen = nominal.headline[0], later = 0;
+  let state = settings.opening(model), gesture = "", result = nominal, chosen = nominal.headline[0], later = 0, writing = 0;
 
   // The only door to a new state: what is malformed or infeasible stays outside, and the page says why.
   function enter(next, { message = "", keep = true, from = "" } = {}) {
@@ -26,11 +26,16 @@
     if (keep && !(from && from === gesture) && JSON.stringify(next) !== JSON.stringify(state)) undone.push(state);
     gesture = from;
     [state, result] = [next, found];
-    const words = settings.encode(model, state);
-    history.replaceState(null, "", words ? `#${words}` : location.pathname + location.search);
+    clearTimeout(writing);
+    writing = setTimeout(writeAddress, 200); // browsers refuse an address that changes with every pixel
     say(message || (from ? "" : summary()), Boolean(message));
     render();
     return true;
+  }
+
+  function writeAddress() {
+    const words = settings.encode(model, state);
+    history.replaceState(null, "", words ? `#${words}` : location.pathname + location.search);
   }
 
   const act = {
@@ -195,7 +200,10 @@
     element("chosen").addEventListener("change", event => { chosen = event.target.value; render(); });
     element("matrix-kind").addEventListener("change", render);
     element("matrix").addEventListener("toggle", render); // a closed matrix is not kept up to date
-    window.addEventListener("beforeprint", render);
+    window.addEventListener("beforeprint", () => {
+      element("repaired").open = true; // paper has nothing to press
+      render();
+    });
     document.addEventListener("keydown", event => {
       if ((event.ctrlKey || event.metaKey) && event.key === "z" && event.target.type !== "number") { event.preventDefault(); undo(); }
     });

@@ -97,14 +97,15 @@ def combination_at(combination, setting):
     result = result.with_treatment(
         setting.get("treatment", combination.treatment), repair=setting.get("repair", combination.repair)
     )
-    if SCALE_COEFFICIENT in setting.get("coefficients", {}):
-        extraction, value = result.extraction_in_force, setting["coefficients"][SCALE_COEFFICIENT]
-        scales = dataclasses.replace(extraction.scales, nominal=value, low=-1, high=1)
-        result = result.with_extraction(dataclasses.replace(extraction, scales=scales))
     if setting.get("sources"):
         result = with_sources(result, setting["sources"])
     for name in setting.get("off", []):
         result = result.without(name)
+    if SCALE_COEFFICIENT in setting.get("coefficients", {}):
+        extraction, value = result.extraction_in_force, setting["coefficients"][SCALE_COEFFICIENT]
+        value = value if len(extraction.distributions) > 1 else 0.0
+        scales = dataclasses.replace(extraction.scales, nominal=value, low=-1, high=1)
+        result = result.with_extraction(dataclasses.replace(extraction, scales=scales))
     return result
 
 
@@ -113,10 +114,9 @@ def with_sources(combination, sources):
     old = combination.assumption_set
     own = {c.name for c in old.coefficients} - {s.name for s in combination.sources}
     held = [
-        dataclasses.replace(c, nominal=float(sources[c.name] == "full"), low=None, high=None)
-        if c.name in own and c.name in sources
-        else c
+        dataclasses.replace(c, nominal=1.0, low=None, high=None) if c.name in own and c.name in sources else c
         for c in old.coefficients
+        if not (c.name in own and sources.get(c.name) == "uncorrelated")
     ]
     old = dataclasses.replace(old, coefficients=tuple(held))
     sources = {name: how for name, how in sources.items() if name not in own}
@@ -178,10 +178,8 @@ def expect_equal(page, fit, *, relative):
         ("theory", fit.theory_errors),
     ):
         np.testing.assert_allclose(np.square(page[key] / error), np.square(theirs / error), atol=relative, rtol=0)
-    weights, theirs = np.array(page["weights"]), fit.weights.to_numpy()
-    largest = np.abs(theirs).max(axis=1, keepdims=True)  # of each result, in units of its own
-    largest = np.where(largest > 0, largest, 1.0)
-    np.testing.assert_allclose(weights / largest, theirs / largest, rtol=relative, atol=relative)
+    weights, theirs = np.array(page["weights"]) / error[:, None], fit.weights.to_numpy() / error[:, None]
+    np.testing.assert_allclose(weights, theirs, rtol=relative, atol=relative * np.abs(theirs).max())
     # Without a degree of freedom chi2 is a difference of equal numbers.
     np.testing.assert_allclose(page["chi2"], fit.chi2, rtol=relative, atol=relative)
     assert page["ndf"] == fit.ndf

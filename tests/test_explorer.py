@@ -179,13 +179,17 @@ def test_part_of_a_slider_that_is_marked_as_repaired_is_what_the_profile_repairs
     assert found > 10
 
 
+@pytest.fixture(scope="module")
+def scales():
+    return bc.load("models/ttj_rho", extraction="scales_correlated")
+
+
 @needs_browser
-def test_correlation_of_scales_between_energies_has_a_slider(tmp_path):
-    combination = bc.load("models/ttj_rho", extraction="scales_correlated")
-    page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
+def test_correlation_of_scales_between_energies_has_a_slider(scales, tmp_path):
+    page = bc.explore(scales, tmp_path / "explorer.html", draws=0)
     settings = [{"coefficients": {"scale_correlation": value}} for value in (0.0, 0.5, 0.9, 0.999)]
     settings.append({**settings[0], "off": ["ATLAS 8 TeV"], "assumptions": "jes", "treatment": "covariance"})
-    expect_profile(combination, page, tmp_path, settings)
+    expect_profile(scales, page, tmp_path, settings)
     script = (
         HAND
         + """
@@ -420,9 +424,10 @@ def test_address_that_is_no_setting_shows_nominal_with_a_note(ttj, ttj_page, run
 
 @needs_browser
 @pytest.mark.slow
-@pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2), ("run1", 3)])
+@pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2), ("run1", 3), ("profiled", 4), ("scales", 5)])
 def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(which, seed, request, tmp_path):
-    combination, page = request.getfixturevalue(which), request.getfixturevalue(f"{which}_page")
+    combination = request.getfixturevalue(which)
+    page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
     script = (
         HAND
         + """
@@ -443,7 +448,7 @@ def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(
           select.value = any(['', 'uncorrelated', 'full']);
           select.dispatchEvent(new Event('change'));
         }
-        else if (kind === 10) any([...all('#sets button'), ...all('#treatments button'), ...all('#repairs button'), by('wide')]).click();
+        else if (kind === 10) any([...all('#sets button, #treatments button, #repairs button'), by('wide')]).click();
         else by('undo').click();
         states.push(api.state());
       }

@@ -24,6 +24,7 @@ __all__ = ["ExtractionFit", "fit_extraction"]
 
 FloatArray = NDArray[np.float64]
 
+GAUSS_NEWTON_STEPS = 60
 NEWTON_STEPS = 20
 # GeV of a mass, or of the logarithm of a scale factor: the predictions are smooth over far more than this.
 DIFFERENCE = 1e-4
@@ -70,7 +71,7 @@ def fit_extraction(
     chi2 = mass_chi2(theory, model, mean=mean, correlation=correlation)
     start = chi2.minimum(chi2.start())
     at_end = _at_end(chi2, start)
-    theta = _polished(chi2, start, at_end)
+    theta = _polished(chi2, start, at_end, correlation[len(model.nuisances) :, len(model.nuisances) :], mean)
     value, _, eta = chi2.evaluate(theta)
     tangent = tangent_model(theory, model, theta=theta, eta=eta, held=at_end)
     shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ mean)
@@ -102,15 +103,41 @@ def _at_end(chi2: MassChi2, theta: FloatArray) -> tuple[int, ...]:
     return tuple(int(i) for i in np.flatnonzero(held))
 
 
-def _polished(chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...]) -> FloatArray:
-    """Newton's steps from where Migrad stopped, down to rounding; scales at an end of their box are put there.
+def _polished(
+    chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...], correlation: FloatArray, mean: FloatArray
+) -> FloatArray:
+    """Gauss-Newton steps on the reduced model, down to rounding, from where Migrad stopped.
 
-    Steps of the tangent alone (Gauss-Newton) do not converge where the prediction is far from the data.
+    Where the prediction is far from the data they do not converge, and Newton's own steps follow.
     """
-    theory = chi2.theory
+    theory, reduced = chi2.theory, chi2.reduced
     theta = theta.copy()
     ends = np.where(theta - theory.low < theory.high - theta, theory.low, theory.high)
     theta[list(at_end)] = ends[list(at_end)]
+    found, lowest = theta, chi2.evaluate(theta)[0]
+    n_linear = len(theory.parameters) - len(theory.scale_correlation)
+    free = [i for i in range(n_linear) if i not in at_end]
+    width = theory.extraction.scales.width
+    prior = mean[len(mean) - len(correlation) :]
+    for _ in range(GAUSS_NEWTON_STEPS):
+        _, _, eta = chi2.evaluate(theta)
+        tangent = tangent_model(theory, reduced, theta=theta, eta=eta, held=at_end)
+        shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ prior)
+        step = solve(shifted, correlation)
+        moved = theta.copy()
+        moved[free] = step.values[: len(free)]
+        moved[n_linear:] = width * (prior + step.pulls)[len(theory.nuisances) :]
+        moved = np.clip(moved, theory.low, theory.high)
+        size = np.abs(moved - theta).max()
+        theta = moved
+        if size < 1e-10 * np.abs(theta).max():
+            break
+    return theta if chi2.evaluate(theta)[0] <= lowest + 1e-9 else _newton(chi2, found, at_end)
+
+
+def _newton(chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...]) -> FloatArray:
+    """Newton's steps; where they began if chi2 grows."""
+    theory = chi2.theory
     found, lowest = theta, chi2.evaluate(theta)[0]
     free = np.array([i for i in range(len(theta)) if i not in {*at_end, *chi2.fixed}], dtype=np.intp)
     for _ in range(NEWTON_STEPS):

@@ -19,6 +19,7 @@ from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.scan import ScanResult, ScanRow
 from bayescomb.size_results import SizeResult, size_quantiles
+from bayescomb.variables import variable_name
 
 __all__ = [
     "check_text",
@@ -268,7 +269,7 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
         lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
     if verdict.passed:
         for observable in combination.results:
-            values = posterior["posterior"][observable.name]
+            values = posterior["posterior"][variable_name(observable.name)]
             result = f"{float(values.mean()):.4f} +- {float(values.std(ddof=1)):.4f} {observable.unit}"
             lines.append(f"{observable.name} = {result}".rstrip())
         lines += [

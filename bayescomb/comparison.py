@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from bayescomb.checks import expects
 from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.storage import require_same_model
@@ -58,6 +59,7 @@ class Comparison:
         return "coefficient_share" in self.table
 
 
+@expects(posterior="posterior", fit="profile")
 @single_threaded
 def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     """Lay a posterior beside the profile at nominal coefficients.

@@ -9,6 +9,8 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
+from bayescomb.checks import expects
+
 __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "verdict"]
 
 MAX_R_HAT: Final = 1.01
@@ -44,6 +46,7 @@ class Verdict:
         return f"This result must not be used: {'; '.join(self.reasons)}"
 
 
+@expects(posterior="posterior")
 def verdict(posterior: xr.DataTree) -> Verdict:
     """Judge every quantity of the group ``posterior`` with ArviZ's rank-normalised diagnostics.
 

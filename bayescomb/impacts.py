@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescomb.checks import check_choice
+from bayescomb.checks import check_choice, expects
 from bayescomb.errors import OptionError
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import STATISTICS_GROUP, Combination
@@ -68,15 +69,16 @@ class ImpactResult:
         return DEFINITIONS[self.kind]
 
 
+@expects(combination="combination")
 @single_threaded
 def impacts(
-    combination: Combination, *, definition: str | None = None, coefficients: ArrayLike | None = None
+    combination: Combination, *, definition: str | None = None, coefficients: ArrayLike | Mapping[str, float] | None = None
 ) -> ImpactResult:
     """Uncertainty components of the profile at fixed coefficients.
 
     Args:
         combination: what to combine.
-        coefficients: shape (K,), in the order of the assumption set; nominal by default.
+        coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
         definition: ``"components"``, which needs a quadratic chi2, or ``"postfit"``; by default components where all
             nuisances belong to sources.
 
@@ -101,7 +103,7 @@ def impacts(
     return _components(combination, coefficients)
 
 
-def _postfit(combination: Combination, coefficients: ArrayLike | None) -> ImpactResult:
+def _postfit(combination: Combination, coefficients: ArrayLike | Mapping[str, float] | None) -> ImpactResult:
     """Convino's definitions; a group is held at its fitted values and the rest fitted again."""
     fitter = Fitter(combination)
     correlation, _ = fitter.correlation(coefficients)
@@ -173,7 +175,7 @@ def components_at(combination: Combination, *, coefficients: ArrayLike, scales: 
 
 
 def _components(
-    combination: Combination, coefficients: ArrayLike | None, *, scales: ArrayLike | None = None
+    combination: Combination, coefficients: ArrayLike | Mapping[str, float] | None, *, scales: ArrayLike | None = None
 ) -> ImpactResult:
     """The variance of the fitted values, W J W^T + W F C F^T W^T with the influence W of the data, split by source."""
     fitter = Fitter(combination)

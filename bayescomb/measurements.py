@@ -14,7 +14,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.checks import check_choice, check_covariance, check_finite, check_names, check_shape, frozen_array
+from bayescomb.checks import (
+    check_choice,
+    check_covariance,
+    check_finite,
+    check_items,
+    check_mapping,
+    check_names,
+    check_shape,
+    frozen_array,
+)
 from bayescomb.errors import InvalidNumberError, UnderdeterminedError
 from bayescomb.frozen import FrozenMapping
 
@@ -74,6 +83,7 @@ class Estimate:
     title: str = ""
 
     def __post_init__(self) -> None:
+        check_mapping(self.observables, where=f"observables of estimate {self.name!r}", example='{"m_t": 1.0}')
         check_finite([self.value, *self.observables.values()], where=f"estimate {self.name!r}")
         if not any(self.observables.values()):
             msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
@@ -148,7 +158,8 @@ class Measurement:
 
     def __post_init__(self) -> None:
         where = f"measurement {self.name!r}"
-        for key in ("estimates", "nuisances"):
+        for key, kind in (("estimates", Estimate), ("nuisances", Nuisance)):
+            check_items(getattr(self, key), kind, where=f"{key} of {where}")
             object.__setattr__(self, key, tuple(getattr(self, key)))
         n_estimates, n_nuisances = len(self.estimates), len(self.nuisances)
         check_names([e.name for e in self.estimates], where=f"estimates of {where}")

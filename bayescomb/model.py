@@ -16,7 +16,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from bayescomb.checks import check_choice
+from bayescomb.checks import check_choice, expects
 from bayescomb.correlation import NuisanceBlock
 from bayescomb.curved_plan import CurvedPlan
 from bayescomb.errors import OptionError
@@ -40,6 +40,7 @@ FloatArray = NDArray[np.float64]
 ENGINES = ("marginal", "full")
 
 
+@expects(combination="combination")
 def build_model(
     combination: Combination,
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
+from bayescomb.checks import expects
 from bayescomb.correlation import CorrelationFamily
 from bayescomb.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
@@ -91,8 +93,9 @@ class ProfileResult:
         return self.combination.chi2
 
 
+@expects(combination="combination")
 @single_threaded
-def profile(combination: Combination, *, coefficients: ArrayLike | None = None) -> ProfileResult:
+def profile(combination: Combination, *, coefficients: ArrayLike | Mapping[str, float] | None = None) -> ProfileResult:
     r"""Maximise the likelihood over observables and nuisances at fixed correlation coefficients.
 
     Where chi2 is quadratic it is closed form: with V the covariance of the estimates, statistical and systematic, and B
@@ -103,7 +106,7 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None) 
 
     Args:
         combination: what to combine.
-        coefficients: shape (K,), in the order of the assumption set; nominal by default.
+        coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
 
     Raises:
         InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.

@@ -200,7 +200,7 @@ def _triangle(names: list[str], matrix: Any) -> list[str]:
 
 
 def _table(measurement: Measurement, statistical: Any) -> list[str]:
-    """Header and rows; the files state the opposite of our responses."""
+    """Header and rows."""
     down = -measurement.responses if measurement.down_responses is None else measurement.down_responses
     names = [n.name for n in measurement.nuisances]
     lines = [" ".join(["", *names, *([STATISTICS] if statistical is not None else [])]).strip()]

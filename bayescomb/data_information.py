@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.measurements import FittedInput, Measurement
+from bayescomb.responses import on_prediction
 
 __all__ = ["Factor", "estimate_factor", "fit_factor", "measurement_factor", "nuisance_factor", "signed_factor"]
 
@@ -53,7 +54,7 @@ def measurement_factor(measurement: Measurement, *, nuisance_values: str) -> Fac
     else:
         factor = fit_factor(measurement.fit, measured, nuisance_values=nuisance_values)
     # The fit was made at externalised nuisances zero: they shift what it measures.
-    externalised = factor.rows[:, : len(measured)] @ measurement.responses
+    externalised = factor.rows[:, : len(measured)] @ on_prediction(measurement.responses)
     rows = np.hstack([factor.rows, externalised])
     return Factor(rows=rows, offset=factor.offset, signs=factor.signs, derivative=factor.derivative)
 
@@ -83,7 +84,7 @@ def nuisance_factor(measurement: Measurement, *, nuisance_values: str) -> Factor
     assert measurement.fit is not None  # asked for fitted inputs only
     n = len(measurement.estimates)
     information = measurement.fit.information
-    schur = information[n:, n:] - information[n:, :n] @ measurement.fit_responses
+    schur = information[n:, n:] + information[n:, :n] @ measurement.fit_responses
     prior = np.array([0.0 if nuisance.free else 1.0 for nuisance in measurement.fit.nuisances])
     pulls = measurement.fit.pulls if nuisance_values == "used" else np.zeros(len(prior))
     return _without_prior((schur + schur.T) / 2, prior, pulls, n_estimates=0)

@@ -5,8 +5,8 @@ the nuisances, the data say
 
 .. math::  -2 \log L = w^T J w, \qquad w = K p + F \lambda - w_0,
 
-with J a diagonal of signs.  An externalised input with statistical covariance S and responses G has
-:math:`w = S^{-1/2} (x + G \lambda - x_\mathrm{measured})`; a fitted input has its unit priors removed first
+with J a diagonal of signs.  An externalised input with statistical covariance S and shifts k of its published values has
+:math:`w = S^{-1/2} (x - k \lambda - x_\mathrm{measured})`; a fitted input has its unit priors removed first
 (:mod:`bayescomb.data_information`), which is what the signs J are for.  The prior
 lambda ~ N(0, C) is added once, and integrating lambda out gives
 

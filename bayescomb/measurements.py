@@ -1,8 +1,9 @@
 """Measurements: who measured what, with which uncertainties.
 
 All classes are frozen, hold read-only arrays and are checked when they are built.  Vocabulary: a *measurement* publishes
-*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of an estimate per
-+1 sigma of a nuisance.
+*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of a published value
+by a nuisance: what +1 sigma of a source does to the number in the publication, sign included.  Every format states it so;
+the likelihood predicts that number by mu - k(lambda) (:mod:`bayescomb.responses`).
 """
 
 from __future__ import annotations
@@ -31,10 +32,9 @@ class Nuisance:
         name: unique name.
         source: source it belongs to, empty if none is named.
         free: it has no prior.
-        response: how it shifts an estimate of measured value x, g being the response and lambda the nuisance:
-            ``"absolute"`` adds g lambda; ``"relative"`` multiplies the prediction by 1 + g lambda / x; ``"lognormal"``
-            multiplies it by (1 + g / x)^lambda
-            (where the shift at -1 sigma is stated separately, by the like power of it for negative lambda).
+        response: how an estimate of measured value x is predicted, k being its shift and lambda the nuisance:
+            ``"absolute"`` subtracts k lambda; ``"relative"`` multiplies the prediction by 1 - k lambda / x; ``"lognormal"``
+            divides it by (1 + k / x)^lambda (for lambda < 0 the same law with the shift at -1 sigma, if that is stated).
 
     Examples:
         >>> import bayescomb as bc
@@ -123,9 +123,9 @@ class Measurement:
         statistical_covariance: shape (n, n), positive definite, in the unit of the estimates squared; ``None`` if ``fit``
             carries the statistical information.
         nuisances: externalised nuisances, m of them.
-        responses: shape (n, m), shift of each estimate per +1 sigma of each nuisance, in the unit of the estimates.
-        down_responses: shape (n, m), shift of each estimate at -1 sigma of each nuisance; ``None`` if all are the opposite
-            of ``responses``.  Between and beyond, the shift is linear on either side, with a kink at 0.
+        responses: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
+        down_responses: shape (n, m), what -1 sigma does to it; ``None`` if all are the opposite of ``responses``.  Between
+            and beyond, the shift is linear on either side, with a kink at 0.
         fit: profiled input, if there is one; the externalised nuisances then come on top of it.
 
     Examples:
@@ -203,18 +203,19 @@ class Measurement:
 
     @property
     def fit_responses(self) -> NDArray[np.float64]:
-        """Shift of each estimate per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
+        """Shift of each published value per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
 
-        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is M^-1 kappa (Kieseler, EPJC 77 (2017) 792).
+        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is -M^-1 kappa (Kieseler, EPJC 77 (2017) 792), of
+        the sign of the covariance where there is one nuisance.
         """
         if self.fit is None:
             return np.zeros((len(self.estimates), 0))
         n = len(self.estimates)
-        return np.linalg.solve(self.fit.information[:n, :n], self.fit.information[:n, n:])
+        return np.linalg.solve(self.fit.information[:n, :n], 0.0 - self.fit.information[:n, n:])
 
     @property
     def all_responses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Shifts at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
+        """Shifts of the published values at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
         fitted = self.fit_responses
         down = -self.responses if self.down_responses is None else self.down_responses
         return np.hstack([fitted, self.responses]), np.hstack([-fitted, down])

@@ -21,7 +21,7 @@ from scipy.linalg import block_diag
 from bayescomb.data_information import estimate_factor, nuisance_factor
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel
-from bayescomb.responses import Responses
+from bayescomb.responses import Responses, on_prediction
 
 __all__ = ["Curved", "NonlinearModel", "NonlinearParts", "nonlinear_model", "nonlinear_parts"]
 
@@ -42,10 +42,10 @@ class NonlinearParts:
         measured: x, shape (E,).
         design: map from observables to estimates, shape (E, O).
         factor: L with L^T L the inverse statistical covariance, shape (E, E).
-        shifts: response of each estimate to the N nuisances, 0 for explicit ones, shape (E, N).
+        shifts: what each of the N nuisances adds to each prediction, 0 for explicit ones, shape (E, N).
         centre: values of the N nuisances at which their shifts are 0.
         explicit: positions among the N nuisances.
-        responses: of the estimates to (explicit, free) nuisances.
+        responses: of the predictions to (explicit, free) nuisances.
         data_loading, data_design, data_offset, data_signs: rows of the fitted inputs' nuisances, over the N nuisances and
             the free ones.
     """
@@ -118,7 +118,7 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         measured=measured,
         design=combination.design,
         factor=block_diag(*factors),
-        shifts=up[:, bound] * linear,
+        shifts=on_prediction(up[:, bound] * linear),
         centre=centre[bound],
         explicit=np.searchsorted(bound, np.flatnonzero(explicit)),
         responses=Responses.of(

@@ -49,6 +49,7 @@ class Experiment:
 
 
 CORRELATED = 0.9
+SEEN = np.array([[0.8, 0.2], [-0.3, 0.6]])  # what the nuisances add to the values, so that x is these less SEEN @ lambda
 
 
 def second_input(values):
@@ -59,7 +60,7 @@ def second_input(values):
         estimates=estimates_of("other", values, [{"x": 1.0}, {"y": 1.0}]),
         statistical_covariance=0.04 * np.eye(2),
         nuisances=(bc.Nuisance(name="other.n0"), bc.Nuisance(name="other.n1")),
-        responses=[[0.8, 0.2], [-0.3, 0.6]],
+        responses=-SEEN,
     )
 
 
@@ -68,7 +69,7 @@ def data_set(experiment, rng):
     truth = np.array([3.0, -1.0])
     own = rng.normal(size=2)
     other = CORRELATED * own + np.sqrt(1 - CORRELATED**2) * rng.normal(size=2)
-    values = truth + np.array([[0.8, 0.2], [-0.3, 0.6]]) @ other + 0.2 * rng.normal(size=2)
+    values = truth + SEEN @ other + 0.2 * rng.normal(size=2)
     pairs = tuple(coefficient(f"r{i}", CORRELATED, (f"fitted.n{i}", f"other.n{i}")) for i in range(2))
     inputs = experiment.publish(rng, truth, own), second_input(values)
     return combine(*inputs, observables=("x", "y"), coefficients=pairs), truth

@@ -169,6 +169,12 @@ def _measurement_text(measurement: Measurement) -> str:
         names = [*estimates, *(n.name for n in measurement.fit.nuisances)]
         blocks["hessian"] = _triangle(names, measurement.fit.information)
     elif covariance is not None and not diagonal:
+        if measurement.statistical_spectrum[2].any():
+            msg = (
+                f"measurement {measurement.name!r}: a singular statistical covariance cannot be written to Convino files, "
+                "which hold its inverse; use a model.toml"
+            )
+            raise OptionError(msg)
         information = np.linalg.inv(covariance)
         blocks["hessian"] = _triangle(estimates, (information + information.T) / 2)
     if measurement.nuisances or diagonal:

@@ -19,6 +19,7 @@ from scipy.linalg import block_diag
 from bayescomb.checks import check_choice
 from bayescomb.correlation import NuisanceBlock
 from bayescomb.curved_plan import CurvedPlan
+from bayescomb.data_information import estimate_factor
 from bayescomb.errors import OptionError
 from bayescomb.extraction_model import extraction_start, level_variables, theta_variables
 from bayescomb.feasibility import face_basis
@@ -63,7 +64,7 @@ def build_model(
 
     Raises:
         OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not
-            be correlation matrices.
+            be correlation matrices, or with a singular statistical covariance.
 
     Examples:
         >>> import bayescomb as bc
@@ -77,6 +78,12 @@ def build_model(
         msg = (
             "engine 'full' samples every nuisance, which the treatment 'covariance' does not define; use the engine "
             "'marginal', or the treatment 'nuisance'"
+        )
+        raise OptionError(msg)
+    if engine == "full" and any((factor == 0).any() for _, factor in map(estimate_factor, combination.measurements)):
+        msg = (
+            "engine 'full' samples the data given every nuisance, of which a singular statistical covariance leaves no "
+            "density; use the engine 'marginal'"
         )
         raise OptionError(msg)
     if plan.theory is not None:

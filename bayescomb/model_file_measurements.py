@@ -193,7 +193,7 @@ def _covariance(table: Path, estimates: list[str]) -> NDArray[np.float64]:
         known_name(name, estimates, kind="estimate", where=row.where)
     _require_rows(estimates, matrix.names, table)
     with located(str(table)):
-        return check_covariance(matrix.ordered(estimates), where="statistical covariance", definite=True)
+        return check_covariance(matrix.ordered(estimates), where="statistical covariance", definite=True, singular=True)
 
 
 def _read_fit(table: Path, estimates: list[str], *, inverted: bool) -> _Fit:

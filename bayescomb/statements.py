@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,6 +87,9 @@ def total_family(combination: Combination, family: CorrelationFamily, *, varied:
             model = integrate_out(model, kept, correlation)
         except InfeasibleCorrelationError:  # fixed blocks that are none, which their own statements tell
             kept = np.arange(len(family.nuisances))
+    # Rows without statistical variance have the unit of what shifts them.
+    size = np.where(model.signs == 0, np.sqrt((model.loading**2).sum(axis=1)), 1.0)
+    model = dataclasses.replace(model, loading=model.loading / np.where(size > 0, size, 1.0)[:, None])
     base = marginal_covariance(model, correlation[np.ix_(kept, kept)])
     loading = np.zeros((len(model.offset), len(family.nuisances)))
     loading[:, kept] = model.loading

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -24,12 +25,14 @@ __all__ = [
     "check_choice",
     "check_correlation",
     "check_covariance",
+    "check_distinct",
     "check_finite",
     "check_names",
     "check_shape",
     "frozen_array",
     "known_name",
     "located",
+    "with_article",
 ]
 
 # Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
@@ -159,13 +162,36 @@ def check_names(names: Sequence[str], *, where: str, allow_empty: bool = False) 
         raise UnknownNameError(msg)
     seen: set[str] = set()
     for name in names:
-        if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
-            msg = f"{where}: {name!r} is no name; use printable text without surrounding blanks"
+        if not isinstance(name, str):
+            msg = f"{where}: {name!r} is no name; use a text"
+            raise UnknownNameError(msg)
+        if not name or name != name.strip() or not name.isprintable():
+            found = next((unicodedata.name(c, repr(c)).lower() for c in name if not c.isprintable()), "")
+            holds = f"it holds the character {found!r}; " if found else "it is empty; " if not name else ""
+            msg = f"{where}: {name!r} is no name; {holds}use printable text without surrounding blanks"
             raise UnknownNameError(msg)
         if name in seen:
             msg = f"{where}: the name {name!r} stands twice; every name must be unique"
             raise DuplicateNameError(msg)
         seen.add(name)
+
+
+def check_distinct(first: Iterable[str], second: Iterable[str], *, kinds: tuple[str, str], where: str) -> None:
+    """No name is of both kinds.
+
+    Raises:
+        DuplicateNameError: one is.
+    """
+    taken = set(first)
+    for name in second:
+        if name in taken:
+            msg = f"{where}: {name!r} is the name of {with_article(kinds[0])} and of {with_article(kinds[1])}; rename one of them"
+            raise DuplicateNameError(msg)
+
+
+def with_article(noun: str) -> str:
+    """The noun with "a" or "an" before it."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def known_name(name: str, known: Collection[str], *, kind: str, where: str) -> str:

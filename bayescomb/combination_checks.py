@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bayescomb.checks import check_choice, check_names, known_name
+from bayescomb.checks import check_choice, check_distinct, check_names, known_name
 from bayescomb.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -101,7 +101,10 @@ def check_predictions(combination: Combination, where: str) -> None:
                 msg = f"{at}: {mass!r} is the {' and the '.join(sorted(found))} mass of its predictions; give each a name"
                 raise OptionError(msg)
         names = [o.name for o in combination.extracted(extraction)]
-        check_names(names + observables + [n.name for n in combination.nuisances], where=f"parameters of {at}")
+        check_names(names, where=f"masses, their differences and scales of {at}")
+        check_distinct(observables, names, kinds=("observable", "parameter of the extraction"), where=at)
+        free = [n.name for n in combination.nuisances if n.free]
+        check_distinct(free, names, kinds=("free nuisance", "parameter of the extraction"), where=at)
     if combination.extraction:
         known_name(combination.extraction, combination.extractions, kind="extraction", where=where)
         if not combination.quadratic or combination.normalise:

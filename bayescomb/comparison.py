@@ -14,6 +14,7 @@ from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.storage import require_same_model
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["INTERVAL", "Comparison", "compare", "posterior_quantiles"]
 
@@ -93,7 +94,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         if conditional is not None and not combination.extraction:
             row |= _of_mixture(conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name))
         else:
-            row |= _of_draws(draws[name])
+            row |= _of_draws(draws[variable_name(name)])
         if conditional is not None and not combination.extraction and not combination.errors_on_errors:
             row |= _gaussian_at_nominal(value, error)
         if conditional is not None:
@@ -167,7 +168,7 @@ def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: A
         conditional = posterior["conditional"].to_dataset().sel(parameter=parameter)
         grid, below, _ = _distribution(conditional["mean"], conditional["sd"])
         return np.interp(wanted, below, grid)
-    return np.quantile(posterior["posterior"][parameter].to_numpy(), wanted)
+    return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
 
 
 def _gaussian_at_nominal(value: float, error: float) -> dict[str, float]:

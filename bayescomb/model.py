@@ -32,6 +32,7 @@ from bayescomb.plan import SCALE, SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 from bayescomb.theory import Theory
 from bayescomb.theory_kernels import extraction_log_density
+from bayescomb.variables import variable_name
 
 __all__ = ["ENGINES", "build_model", "starting_point"]
 
@@ -92,7 +93,9 @@ def build_model(
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
         weights, scales = _weights(model, plan, rho)
-        parameters = pt.stack([pm.Flat(name, initval=value) for name, value in zip(plan.parameters, start, strict=True)])
+        parameters = pt.stack(
+            [pm.Flat(variable_name(p), initval=value) for p, value in zip(plan.parameters, start, strict=True)]
+        )
         if engine == "full":
             pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
         elif plan.curved is None:
@@ -122,7 +125,7 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: str) -> pm.Mod
         observables = theory.observables(theta, shifts, levels[:cut], xp=pt)
         for i, name in enumerate(plan.parameters[: len(theory.select)]):
             if name not in theory.free_names:
-                pm.Deterministic(name, observables[i])
+                pm.Deterministic(variable_name(name), observables[i])
         pm.Potential("data", _explicit_density(plan, nuisance, pt.concatenate([observables, levels[cut:]])))
     return model
 

@@ -25,6 +25,7 @@ from bayescomb.report_ranking_figures import impact_map_figure, predictive_figur
 from bayescomb.report_results import Results, moves, parameter_covariance
 from bayescomb.report_summaries import NuisanceRow, leading_pulls, posterior_density, rank_counts
 from bayescomb.rounding import decimals, with_error
+from bayescomb.variables import variable_name
 
 __all__ = ["ReportFigure", "report_figures"]
 
@@ -80,7 +81,7 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         row = comparison.table.sel(parameter=parameter.name)
         at = {"parameter": parameter.name}
         draw_posterior(
-            results.tree["posterior"][parameter.name].to_numpy().ravel(),
+            results.tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
             profile=(float(row["profile_value"]), float(row["profile_error"])),
             density=None
@@ -258,7 +259,7 @@ def _ranks(results: Results) -> ReportFigure:
     assert results.verdict is not None
     draws = results.tree["posterior"].to_dataset()
     table = results.verdict.table
-    quantities = [p.name for p in results.parameters][:MAX_RANKS]
+    quantities = [variable_name(p.name) for p in results.parameters][:MAX_RANKS]
     if "rho" in draws:
         names = [f"rho[{name}]" for name in draws["coefficient"].to_numpy()]
         ess = table["ess_bulk"].sel(quantity=names).to_numpy()

@@ -23,6 +23,8 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
         names: of the measurements.
     """
     measurements, observables, used = [], [], set()
+    own_names = {e.name for m in combination.measurements if m.name in names for e in m.estimates}
+    renamed = _beside(own_names, [o.name for o in combination.observables])
     for m in combination.measurements:
         if m.name in names:
             keep = [i for i, n in enumerate(m.nuisances) if not n.free]
@@ -36,16 +38,35 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
             )
         else:
             used |= {o for e in m.estimates for o, factor in e.observables.items() if factor}
+            estimates = tuple(
+                dataclasses.replace(e, observables={renamed[o]: factor for o, factor in e.observables.items()})
+                for e in m.estimates
+            )
+            m = dataclasses.replace(m, estimates=estimates)
         measurements.append(m)
     return {
         "measurements": tuple(measurements),
-        "observables": tuple(o for o in combination.observables if o.name in used) + tuple(observables),
+        "observables": (
+            *(dataclasses.replace(o, name=renamed[o.name]) for o in combination.observables if o.name in used),
+            *observables,
+        ),
         "impact_groups": {},
         "normalise": False,
         "predictions": (),
         "extractions": {},
         "extraction": "",
     }
+
+
+def _beside(taken: Collection[str], names: Sequence[str]) -> dict[str, str]:
+    """Name of each observable beside observables that bear the names of estimates."""
+    found: dict[str, str] = {}
+    for name in names:
+        other = name
+        while other in taken or (other != name and other in names):
+            other += " (observable)"
+        found[name] = other
+    return found
 
 
 def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -> dict[str, Any]:

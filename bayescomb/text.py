@@ -35,6 +35,7 @@ from bayescomb.rounding import (
 )
 from bayescomb.scan import ScanResult, ScanRow
 from bayescomb.size_results import SizeResult, size_quantiles
+from bayescomb.variables import variable_name
 
 __all__ = [
     "check_text",
@@ -301,7 +302,7 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
         lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
     if verdict.passed:
         for observable in combination.results:
-            values = posterior["posterior"][observable.name]
+            values = posterior["posterior"][variable_name(observable.name)]
             result = with_error(float(values.mean()), float(values.std(ddof=1)), unit=observable.unit)
             lines.append(f"{observable.name} = {plain(result)}")
         lines += [

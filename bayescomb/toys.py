@@ -37,6 +37,7 @@ from bayescomb.posterior import level_widths, target_accept
 from bayescomb.priors import prior_draws
 from bayescomb.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["RANKS", "Toys"]
 
@@ -181,9 +182,10 @@ class Toys:
             cut = len(theory.free_names)
             observables = theory.observables(theta, rng.standard_normal(len(theory.nuisances)), flat[:cut])
             parameters = np.concatenate([observables, flat[cut:]])
-            truth |= dict(zip(theory.parameters, theta, strict=True))
-            truth |= {f"{a} - {b}": truth[a] - truth[b] for a, b in theory.extraction.differences}
-        truth |= dict(zip(plan.model.parameters, parameters, strict=True))
+            own = dict(zip(theory.parameters, theta, strict=True))
+            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            truth |= {variable_name(name): value for name, value in own.items()}
+        truth |= dict(zip(map(variable_name, plan.model.parameters), parameters, strict=True))
         noise = rest @ rng.standard_normal(rest.shape[1])
         offset = plan.model.design @ parameters + plan.model.loading[:, self.recoverable.index] @ nuisances + noise
         truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
@@ -230,7 +232,7 @@ class Toys:
             fit = fit_extraction(theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
             found, values, up, down, chi2 = fit.solution.parameters, fit.solution.values, fit.up, fit.down, fit.chi2
         rows = {
-            name: [data.truth[name], float(v), float(a), float(b)]
+            variable_name(name): [data.truth[variable_name(name)], float(v), float(a), float(b)]
             for name, v, a, b in zip(found, values, up, down, strict=True)
             if name in self.names
         }
@@ -299,7 +301,7 @@ class Toys:
         weights = plan.weights_of(draws)
 
         def stacked(names: tuple[str, ...]) -> FloatArray:
-            return np.array([draws[name].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
+            return np.array([draws[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
 
         found: dict[str, FloatArray] = {}
         if theory is None:
@@ -308,9 +310,10 @@ class Toys:
             theta = stacked(theory.parameters)
             levels = stacked(theory.free_names + plan.reduced.parameters[len(theory.select) :])
             _, parameters = draw_theory(plan, theory, coefficients=weights, theta=theta, levels=levels, rng=rng)
-            found |= dict(zip(theory.parameters, theta.T, strict=True))
-            found |= {f"{a} - {b}": found[a] - found[b] for a, b in theory.extraction.differences}
-        found |= dict(zip(plan.parameters, parameters.T, strict=True))
+            own = dict(zip(theory.parameters, theta.T, strict=True))
+            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            found |= {variable_name(name): values for name, values in own.items()}
+        found |= dict(zip(map(variable_name, plan.parameters), parameters.T, strict=True))
         found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}
         scales = weights[:, len(plan.sampled) :].T
         found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}

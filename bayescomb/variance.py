@@ -22,6 +22,7 @@ from bayescomb.inputs import Combination
 from bayescomb.plan import SCALE
 from bayescomb.storage import combination_of, is_extended
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["conditional_mean", "variance_shares"]
 
@@ -85,7 +86,7 @@ def _total(posterior: xr.DataTree, combination: Combination, name: str) -> float
     if "conditional" in posterior.children and not combination.extraction:
         moments = posterior["conditional"].to_dataset().sel(parameter=name)
         return float((moments["sd"] ** 2).mean() + moments["mean"].var())
-    return float(posterior["posterior"][name].var())
+    return float(posterior["posterior"][variable_name(name)].var())
 
 
 def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:
@@ -94,7 +95,7 @@ def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:
         means = posterior["conditional"]["mean"]
         if name in means["parameter"].to_numpy():
             return means.sel(parameter=name).to_numpy().ravel()
-    return posterior["posterior"][name].to_numpy().ravel()
+    return posterior["posterior"][variable_name(name)].to_numpy().ravel()
 
 
 def _given_coefficients(

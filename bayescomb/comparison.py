@@ -70,9 +70,10 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         PosteriorError: the posterior was made from other inputs.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
         >>> combination = bc.load("models/run1_mass")
-        >>> posterior = bc.sample(combination, seed=1, draws=200, tune=200, chains=2)
         >>> row = bc.compare(posterior, bc.profile(combination)).table.sel(parameter="m_t")
         >>> f"{row['profile_value'].item():.2f}, {row['mean'].item():.1f} +- {row['sd'].item():.1f}"
         '172.51, 172.5 +- 0.3'

@@ -56,8 +56,9 @@ def verdict(posterior: xr.DataTree) -> Verdict:
         posterior: a tree of :func:`bayescomb.sample`.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
         >>> bc.verdict(posterior).passed
         False
     """

@@ -44,8 +44,9 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
         PosteriorError: no coefficient was sampled.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
         >>> table = bc.coefficient_relevance(posterior)
         >>> table["share"].sel(parameter="m_t").sum().item() < 0.05
         True

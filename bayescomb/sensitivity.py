@@ -74,8 +74,9 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         OptionError: the result is normalised, the model was extended, or the factor is not above 1.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
         >>> table = bc.prior_sensitivity(posterior)
         >>> round(table["sd_shift"].sel(change="all nuisances, widths x 1.1", parameter="m_t").item(), 3)
         0.027

@@ -51,8 +51,9 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
             to divide by.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
         >>> shares = bc.variance_shares(posterior)
         >>> round(shares["share"].sum("part").item(), 9)
         1.0

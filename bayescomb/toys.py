@@ -29,7 +29,7 @@ from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
-from bayescomb.model import build_model
+from bayescomb.model import build_model, strong_mixture
 from bayescomb.nuts import CompiledModel, compile_model, run_nuts
 from bayescomb.operators import ScalarWithGradient, centred
 from bayescomb.plan import sampling_plan
@@ -260,7 +260,7 @@ class Toys:
             msg = "the density does not hold the offset of its plan"
             raise ArithmeticError(msg)
         return (
-            compile_model(model, backend="vm", spread=level_widths(self.plan)),
+            compile_model(model, backend="vm", spread=level_widths(self.plan), mixture=strong_mixture(self.plan)),
             shared[0],
             self.plan.reduced.offset - offset,
         )

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.comparison import INTERVAL
 from bayescomb.export_tables import ExportColumn, Part, Tables, difference_names, numbers, result_parts
 from bayescomb.inputs import Combination
+from bayescomb.summary import HDI_KIND
 
 __all__ = ["VALUE", "add_result_tables"]
 
@@ -138,13 +138,12 @@ def _add_correlation(tables: Tables, combination: Combination, results: xr.Datas
 
 
 def _add_posterior(tables: Tables, part: Part, posterior: xr.Dataset, energies: tuple[float, ...]) -> None:
-    percent = f"{100 * INTERVAL:g} % highest-density interval"
     columns = {
         "posterior mean": posterior["mean"],
         "posterior standard deviation": posterior["sd"],
         "posterior median": posterior["median"],
-        f"{percent}, lower end": posterior["hdi_low"],
-        f"{percent}, upper end": posterior["hdi_high"],
+        f"{HDI_KIND}, lower end": posterior["hdi_low"],
+        f"{HDI_KIND}, upper end": posterior["hdi_high"],
     }
     for probability in posterior["probability"].to_numpy():
         columns[f"posterior quantile {probability:g}"] = posterior["quantile"].sel(probability=probability)
@@ -155,7 +154,7 @@ def _add_posterior(tables: Tables, part: Part, posterior: xr.Dataset, energies: 
         shown.append(ExportColumn(name=name, values=numbers(posterior["coefficient_share"])))
     text = (
         f"Posterior of {', '.join(part.parameters)}, the correlation coefficients sampled over their priors. The interval "
-        f"is the {percent}; quantiles are named by their probability."
+        f"is the {HDI_KIND}; quantiles are named by their probability."
     )
     name = f"Posterior of {_inside(part.name)}"
     tables.add(name, text, [part.labels()], [*shown, *part.names], energies=energies)

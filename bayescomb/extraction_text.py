@@ -144,16 +144,20 @@ def sets_text(comparison: SetComparison) -> str:
             continue
         cells = [[label, *names]]
         for p, unit in zip(values["parameter"].to_numpy(), values["unit"].to_numpy(), strict=True):
-            pairs = [[float(values[k].sel(assumptions=n, parameter=p)) for k in (key, spread)] for n in names]
-            cells.append([with_unit(str(p), str(unit)), *(_pair(*pair) for pair in pairs)])
+            columns = (key, spread, "mcse_mean") if key == "mean" else (key, spread)
+            found = [[float(values[k].sel(assumptions=n, parameter=p)) for k in columns] for n in names]
+            cells.append([with_unit(str(p), str(unit)), *(_pair(*numbers) for numbers in found)])
         lines += ["", table(cells)]
     for row in comparison.sets:
         lines += ["", f"set {row.name!r}: {row.description}".rstrip(": "), *_set_lines(row)]
     return "\n".join(lines)
 
 
-def _pair(value: float, spread: float) -> str:
-    return "-" if np.isnan(value) else plain(with_error(value, spread))
+def _pair(value: float, spread: float, noise: float = 0.0) -> str:
+    """A result, that of a posterior with the Monte Carlo error of its mean."""
+    if np.isnan(value):
+        return "-"
+    return plain(with_error(value, spread) + (f" (MC {significant(noise, 2)})" if noise > 0 else ""))
 
 
 def _set_lines(row: SetResult) -> list[str]:

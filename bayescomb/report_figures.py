@@ -83,6 +83,7 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         draw_posterior(
             results.tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
+            median=float(row["median"]),
             profile=(float(row["profile_value"]), float(row["profile_error"])),
             density=None
             if conditional is None

@@ -24,6 +24,7 @@ from bayescomb.rounding import (
     percent_text,
     pull_text,
     signed_errors,
+    significant,
     with_error,
 )
 from bayescomb.text import uncertain_sizes_text
@@ -182,10 +183,12 @@ def _headlines(results: Results) -> list[dict[str, str]]:
             else signed_errors(float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at)), error=error),
             "parts": _parts(results, parameter.name, value, error, statistical, systematic),
             "posterior": "",
+            "monte_carlo": "",
             "interval": "",
         }
         if results.comparison is not None:
             row = {str(k): float(v.sel(at)) for k, v in results.comparison.table.data_vars.items()}
+            line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] else ""
             line["posterior"] = with_error(row["mean"], row["sd"], unit=parameter.unit)
             line["interval"] = interval_text(row["hdi_low"], row["hdi_high"], error=row["sd"], unit=parameter.unit)
         lines.append(line)

@@ -7,7 +7,7 @@ from typing import Any
 from bayescomb.figures_style import axis_label
 from bayescomb.report_results import Results, mean_shift, parameter_covariance
 from bayescomb.report_tables import Column, Row, Table, text_column
-from bayescomb.rounding import fine_text, fine_unit, fixed, percent_text, rounded_like
+from bayescomb.rounding import fine_text, fine_unit, fixed, percent_text, rounded_like, significant
 
 __all__ = ["covariance_table", "summary_table", "variance_table"]
 
@@ -34,6 +34,7 @@ def summary_table(results: Results) -> Table:
                 "low": value + float(fit.down_errors.sel(at)),
                 "high": value + float(fit.up_errors.sel(at)),
                 "mcse_mean": None,
+                "mcse_sd": None,
             }
         )
         if results.comparison is None:
@@ -54,7 +55,8 @@ def summary_table(results: Results) -> Table:
                     "median": float(row[f"{prefix}median"]),
                     "low": float(row[f"{prefix}hdi_low"]),
                     "high": float(row[f"{prefix}hdi_high"]),
-                    "mcse_mean": None if prefix else float(row["mcse_mean"]),
+                    "mcse_mean": 0.0 if prefix else float(row["mcse_mean"]),
+                    "mcse_sd": 0.0 if prefix else float(row["mcse_sd"]),
                 }
             )
 
@@ -69,6 +71,7 @@ def summary_table(results: Results) -> Table:
         Column(title="stat.", show=like_error("statistical_error")),
         Column(title="syst.", show=like_error("systematic_error")),
         *([Column(title="theory", show=like_error("theory_error"))] if results.combination.extraction else []),
+        *([Column(title="Monte Carlo error", show=_monte_carlo)] if results.comparison is not None else []),
         Column(title="median", show=like_error("median")),
         Column(title="68 % interval", show=lambda row: f"{like_error('low')(row)} to {like_error('high')(row)}"),
         text_column("kind of interval", "interval"),
@@ -78,6 +81,13 @@ def summary_table(results: Results) -> Table:
         title += "; mean and standard deviation of the posterior"
     title += ". The posterior at nominal coefficients is exact." if results.comparison and results.comparison.exact else "."
     return Table(name="summary", title=title, rows=rows, columns=columns)
+
+
+def _monte_carlo(row: Row) -> str:
+    """Monte Carlo error of the mean."""
+    if row["mcse_mean"] == 0.0:
+        return "exact"
+    return significant(row["mcse_mean"], 2)
 
 
 def variance_table(results: Results) -> Table:

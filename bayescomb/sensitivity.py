@@ -31,6 +31,7 @@ from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 from bayescomb.recovery import given_coefficients
 from bayescomb.storage import combination_of, is_extended
+from bayescomb.summary import result_moments
 from bayescomb.threads import single_threaded
 from bayescomb.variables import variable_name
 
@@ -104,7 +105,7 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         {
             "shift": (dims, np.array([c.shift for c in changes]).reshape(-1, len(names))),
             "sd_shift": (dims, np.array([c.sd_shift for c in changes]).reshape(-1, len(names))),
-            "sd": ("parameter", [float(draws[variable_name(name)].std()) for name in names]),
+            "sd": ("parameter", [result_moments(posterior, name)[1] for name in names]),
         },
         {
             "change": [c.label for c in changes],

@@ -34,8 +34,8 @@ from bayescomb.rounding import (
     with_error,
 )
 from bayescomb.scan import ScanResult, ScanRow
-from bayescomb.size_results import SizeResult, size_quantiles
-from bayescomb.variables import variable_name
+from bayescomb.size_results import SizeResult
+from bayescomb.summary import Summary, result_summary, size_quantiles
 
 __all__ = [
     "check_text",
@@ -302,9 +302,9 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
         lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
     if verdict.passed:
         for observable in combination.results:
-            values = posterior["posterior"][variable_name(observable.name)]
-            result = with_error(float(values.mean()), float(values.std(ddof=1)), unit=observable.unit)
-            lines.append(f"{observable.name} = {plain(result)}")
+            found = result_summary(posterior, observable.name)
+            result = plain(with_error(found.mean, found.sd, unit=observable.unit))
+            lines.append(f"{observable.name} = {result} ({_origin(found)})")
         lines += [
             f"size of {name}: {significant(median)} of the quoted, "
             f"central 68 % from {significant(low)} to {significant(high)}"
@@ -318,11 +318,19 @@ def _like(error: float, *values: float) -> list[str]:
     return [plain(rounded_like(value, error)) for value in values]
 
 
+def _origin(found: Summary) -> str:
+    """Where mean and sd come from, with the Monte Carlo error of the mean."""
+    if found.origin == "exact":
+        return "exact mean and sd"
+    what = "average of exact conditional moments" if found.origin == "conditional" else "mean and sd of the draws"
+    return f"{what}, Monte Carlo error of the mean {plain(significant(found.mcse_mean, 2))}"
+
+
 def comparison_text(comparison: Comparison) -> str:
     """Profile, posterior and posterior at nominal coefficients, and what not knowing the coefficients costs."""
     t = comparison.table
     lines = [header(comparison.combination)]
-    rows = [["parameter", "", "value", "uncertainty", "median", "68 % interval"]]
+    rows = [["parameter", "", "value", "uncertainty", "Monte Carlo error", "median", "68 % interval"]]
     shares = []
     unknown = "the coefficients and sizes" if comparison.combination.errors_on_errors else "the coefficients"
     for name in t["parameter"].to_numpy():
@@ -330,12 +338,14 @@ def comparison_text(comparison: Comparison) -> str:
         unit = str(t["unit"].sel(parameter=name).item())
         value, error = row["profile_value"], row["profile_error"]
         low, high = value + row["profile_down"], value + row["profile_up"]
-        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(error, value, error), "",
+        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(error, value, error), "", "",
                      plain(interval_text(low, high, error=error))])  # fmt: skip
         exact = "nominal_mean" in row
         for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
             mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))
-            rows.append(["", label, *_like(sd, mean, sd, median), plain(interval_text(low, high, error=sd))])
+            noise = "exact" if prefix or not row["mcse_mean"] else plain(significant(row["mcse_mean"], 2))
+            centre, spread, middle = _like(sd, mean, sd, median)
+            rows.append(["", label, centre, spread, noise, middle, plain(interval_text(low, high, error=sd))])
         if np.isnan(row.get("coefficient_share", np.nan)):
             continue
         squared, own = (f" {unit}^2", f" {unit}") if unit else ("", "")

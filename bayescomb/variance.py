@@ -21,6 +21,7 @@ from bayescomb.impacts import SIZE_OF, ImpactResult, components_at, impacts
 from bayescomb.inputs import Combination
 from bayescomb.plan import SCALE
 from bayescomb.storage import combination_of, is_extended
+from bayescomb.summary import result_moments
 from bayescomb.threads import single_threaded
 from bayescomb.variables import variable_name
 
@@ -64,7 +65,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         raise OptionError(msg)
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
-    total = np.array([_total(posterior, combination, name) for name in names])
+    total = np.array([result_moments(posterior, name)[1] ** 2 for name in names])
     labels, kinds, parts = _given_coefficients(combination, draws, names)
     for coefficient, part in _of_coefficients(posterior, names).items():
         labels.append(coefficient)
@@ -80,14 +81,6 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         name="variance",
     )
     return xr.Dataset({"variance": variance, "share": variance / xr.DataArray(total, dims="parameter")})
-
-
-def _total(posterior: xr.DataTree, combination: Combination, name: str) -> float:
-    """Variance of a result, with the least Monte Carlo error that there is."""
-    if "conditional" in posterior.children and not combination.extraction:
-        moments = posterior["conditional"].to_dataset().sel(parameter=name)
-        return float((moments["sd"] ** 2).mean() + moments["mean"].var())
-    return float(posterior["posterior"][variable_name(name)].var())
 
 
 def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:

@@ -90,7 +90,7 @@ def test_other_predictions_of_which_one_is_finished_write_nothing(interrupted, t
 def test_compare_and_report_are_whole_or_not_at_all(interrupted, model, posterior, tmp_path):
     folder = tmp_path / "report"
     for sub, owner, name, number, words in (
-        ("a", "bayescomb.comparison", "_of_mixture", 1, ("compare", model, posterior, "--json", tmp_path / "c.json")),
+        ("a", "bayescomb.comparison", "result_summary", 1, ("compare", model, posterior, "--json", tmp_path / "c.json")),
         ("b", "bayescomb.figure_files", "figure_bytes", 1, ("sets", model, "--output", tmp_path / "sets")),
         ("c", "bayescomb.reporting", "figure_bytes", 4, ("report", model, "--output", folder)),
         ("d", "bayescomb.report_results", "scan", 1, ("report", model, "--output", folder)),

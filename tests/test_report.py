@@ -116,7 +116,7 @@ def test_summary_holds_profile_and_posterior(folder, posterior, fit):
     assert float(rows["profile at nominal coefficients"]["value"]) == fit.values.item()
     assert float(rows["posterior"]["value"]) == mean
     share = bc.compare(posterior, fit).table["coefficient_share"].item()
-    assert f"{100 * share:.2f} ±" in Page(folder / "report.html").section("coefficient-share")
+    assert f"({100 * share:.4f} ± 0.00" in Page(folder / "report.html").section("coefficient-share")
 
 
 def test_tables_have_full_precision_and_name_their_assumptions(folder, fit):

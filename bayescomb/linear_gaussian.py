@@ -19,8 +19,8 @@ of w and lambda).  Under the covariance treatment C may even be indefinite as lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -67,6 +67,22 @@ class LinearModel:
     offset: FloatArray
     signs: FloatArray
     constant: float = 0.0
+
+    def at(self, *, mean: FloatArray, held: Mapping[str, float]) -> LinearModel:
+        """The model over nuisances of prior mean 0 and without some parameters.
+
+        Args:
+            mean: prior mean of the nuisances, which the offset takes in, shape (N,).
+            held: parameters -> the values at which they stay.
+        """
+        fixed = np.array([p in held for p in self.parameters], dtype=bool)
+        values = np.array([held.get(p, 0.0) for p in self.parameters])
+        return replace(
+            self,
+            parameters=tuple(p for p in self.parameters if p not in held),
+            design=self.design[:, ~fixed],
+            offset=self.offset - self.design[:, fixed] @ values[fixed] - self.loading @ mean,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

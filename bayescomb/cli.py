@@ -29,9 +29,9 @@ from bayescomb.cli_commands import (
 )
 from bayescomb.cli_output import flush_output, silence_output
 from bayescomb.errors import BayescombError, InputWarning, OutputError
-from bayescomb.impacts import DEFINITIONS
 from bayescomb.inputs import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
 from bayescomb.outputs import require_file, require_folder
+from bayescomb.parts import PARTS
 from bayescomb.scan import POINTS
 
 __all__ = ["main"]
@@ -128,6 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     def json_output(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--json", metavar="F", type=Path, help="write the result as JSON")
 
+    def parts(sub: argparse.ArgumentParser) -> None:
+        text = "parts of the errors: propagated from the data, or what holding nuisances takes off (default: propagated)"
+        sub.add_argument("--parts", choices=PARTS, default="propagated", help=text)
+
     def scheduler(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--scheduler", metavar="ADDRESS", help="use the workers of this Dask scheduler, e.g. tcp://host:8786"
@@ -138,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("profile", "Profile-likelihood combination at fixed coefficients.", run_profile)
     settings(sub)
     json_output(sub)
+    parts(sub)
     sub.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
     sub = command("scan", "Profile at both ends of every coefficient's range.", run_scan)
     settings(sub)
@@ -146,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("impacts", "Uncertainty components of the profile.", run_impacts)
     settings(sub)
     json_output(sub)
-    sub.add_argument("--definition", choices=DEFINITIONS, help="of an impact (default: components where sources are named)")
+    parts(sub)
     sub = command("sample", "Sample the posterior and store it as netCDF.", run_sample)
     settings(sub)
     json_output(sub)
@@ -169,10 +174,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("report", "One folder with a page, figures and tables.", run_report)
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
+    parts(sub)
     sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the report")
     sub = command("export", "A HEPData submission, with the same as JSON and netCDF.", run_export)
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
+    parts(sub)
     sub.add_argument("--output", metavar="OUT", type=Path, required=True, help="a folder, or NAME.tar.gz or NAME.zip")
     text = "reactions, observables, cmenergies [GeV] or phrases; repeatable"
     sub.add_argument("--keyword", metavar="KIND=VALUE", action="append", help=text)

@@ -134,7 +134,7 @@ def run_profile(options: argparse.Namespace) -> int:
     from bayescomb.text import compatibility_text, profile_text
 
     combination = _load(options)
-    fit, compatible = profile(combination), compatibility(combination)
+    fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
     text = profile_text(fit)
     if compatible:
         text += "\n\n" + compatibility_text(compatible)
@@ -161,7 +161,7 @@ def run_impacts(options: argparse.Namespace) -> int:
     from bayescomb.impacts import impacts
     from bayescomb.text import impact_text
 
-    result = impacts(_load(options), definition=options.definition)
+    result = impacts(_load(options), parts=options.parts)
     show(impact_text(result), impact_data(result), options.json)
     return 0
 
@@ -232,7 +232,7 @@ def run_report(options: argparse.Namespace) -> int:
     from bayescomb.reporting import report
 
     combination, posterior = _load_with_posterior(options)
-    _print(str(report(posterior, profile(combination), options.output)))
+    _print(str(report(posterior, profile(combination, parts=options.parts), options.output)))
     return 0
 
 
@@ -259,7 +259,11 @@ def run_export(options: argparse.Namespace) -> int:
             raise OptionError(msg)
         keywords.setdefault(kind, []).append(value)
     combination, posterior = _load_with_posterior(options)
-    _print(str(export_hepdata(profile(combination), options.output, posterior=posterior, keywords=keywords)))
+    _print(
+        str(
+            export_hepdata(profile(combination, parts=options.parts), options.output, posterior=posterior, keywords=keywords)
+        )
+    )
     return 0
 
 

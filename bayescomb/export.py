@@ -76,6 +76,7 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         "p_value": fit.p_value,
         "own_chi2": _finite(fit.own_chi2),
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
+        "parts": fit.parts,
         "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
         "nuisances": nuisances,
         "covariance": {"names": shown, "matrix": fit.covariance.sel(parameter=shown, parameter_b=shown).to_numpy().tolist()},
@@ -251,24 +252,34 @@ def _scan_point(point: ScanPoint) -> dict[str, Any]:
 
 
 def impact_data(result: ImpactResult) -> dict[str, Any]:
-    """Impacts of each source or nuisance, of each group, of statistics and of all systematics."""
-    sources = {str(s): _mapping(result.sources.sel(source=s), "parameter") for s in result.sources["source"].to_numpy()}
+    """Impacts of each source, of each nuisance that is given by itself, of each group, of statistics and of all systematics.
+
+    What not knowing the sizes of sources adds stands among the sources.
+    """
+    kinds = result.sources["kind"].to_numpy()
+
+    def rows(values: xr.DataArray, *, of_nuisances: bool) -> dict[str, Any]:
+        own = values.isel(source=(kinds == "nuisance") == of_nuisances)
+        return {str(s): _mapping(own.isel(source=i), "parameter") for i, s in enumerate(own["source"].to_numpy())}
+
     whole = {
         "stat": _mapping(result.statistics, "parameter"),
         "syst": _mapping(result.systematics, "parameter"),
+        "theory": _mapping(result.theory, "parameter"),
         "coupling": _mapping(result.coupling, "parameter"),
         "total": _mapping(result.total, "parameter"),
     }
-    groups = {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()}
     data = {
         **header_data(result.combination),
+        "parts": result.parts,
         "definition": result.definition,
-        "impacts": groups | sources | whole,
-        "groups": groups,
+        "groups": {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()},
+        "sources": rows(result.sources, of_nuisances=False),
+        "nuisances": rows(result.sources, of_nuisances=True),
+        "whole": whole,
     }
     if result.shifts is not None:
-        names = result.shifts["source"].to_numpy()
-        data["shifts"] = {str(s): _mapping(result.shifts.sel(source=s), "parameter") for s in names}
+        data["shifts"] = rows(result.shifts, of_nuisances=True)
     return data
 
 

@@ -76,7 +76,7 @@ def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
         ],
         "on_kink": list(fit.on_kink),
-        "impacts_kind": impacts.kind,
+        "parts": fit.parts,
         "impacts_definition": impacts.definition,
         "versions": _versions(),
     }
@@ -210,7 +210,7 @@ def _nuisances(fit: ProfileResult) -> xr.Dataset:
     sources = {n.name: n.source for n in combination.nuisances} | (compiled.sources if compiled is not None else {})
     widths = dict(zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True))
     bound = [str(name) for name in fit.pulls["nuisance"].to_numpy()]
-    known = [name in widths or name in fit.on_kink for name in bound]
+    known = [name in widths for name in bound]
     shown = _names(combination)
     free = [str(p) for p in fit.values["parameter"].to_numpy() if p not in shown]
     at = {"parameter": free}
@@ -245,6 +245,7 @@ def _impacts(result: ImpactResult) -> dict[str, xr.Dataset]:
     parts = {
         "statistics": result.statistics,
         "systematics": result.systematics,
+        "theory": result.theory,
         "coupling of sources": result.coupling,
         "total": result.total,
     }

@@ -107,7 +107,7 @@ def delta_chi2_errors(
         chi2: the objective.
         minimum: its minimum.
         index: component of theta.
-        error: its error from the second derivatives, where MINOS begins.
+        error: its error in the linearised model, where the search begins.
         fixed: components of theta that are held.
         minos: begin from the answer of MINOS instead of from the error.
 
@@ -159,26 +159,22 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
     raise FitError(msg)
 
 
-def theta_covariance(chi2: Objective, minimum: Minimum, fixed: list[int]) -> FloatArray:
-    """2 (d2 chi2)^-1 over the directions that are neither held nor stuck on a kink.
+def theta_covariance(chi2: Objective, theta: FloatArray) -> FloatArray:
+    """2 (d2 chi2)^-1 on the side of each kink where theta lies.
 
     Raises:
         UnderdeterminedError: a direction is flat.
     """
-    blocked = np.vstack([np.eye(chi2.size)[fixed], chi2.argument_map[list(minimum.on_kink)]])
-    _, singular, right = np.linalg.svd(blocked, full_matrices=True)
-    rank = int((singular > 1e-12 * singular.max(initial=1e-300)).sum()) if singular.size else 0
-    moving = right[rank:].T
-    hessian = moving.T @ chi2.hessian(minimum.theta) @ moving / 2
+    hessian = chi2.hessian(theta) / 2
     scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     if eigenvalues.min(initial=1.0) < 1e-12:
-        direction = moving @ (vectors[:, 0] / scale)
+        direction = vectors[:, 0] / scale
         names = chi2.model.curved.parts.observables + chi2.model.curved.parts.free
         at = int(np.abs(direction[: len(names)]).argmax())
         msg = f"parameter {names[at]!r} is not determined by the data; give a free nuisance a prior, or add an estimate"
         raise UnderdeterminedError(msg)
-    root = moving @ (vectors / scale[:, None] / np.sqrt(eigenvalues))
+    root = vectors / scale[:, None] / np.sqrt(eigenvalues)
     return np.asarray(root @ root.T)
 
 

@@ -59,6 +59,7 @@ def _impacts(results: Results) -> Table:
     rows += [
         entry("stat", "statistics", "sum", impacts.statistics),
         entry("syst", "all systematics", "sum", impacts.systematics),
+        *([entry("theory", "theory", "sum", impacts.theory)] if results.combination.extraction else []),
         entry("total", "total", "sum", impacts.total),
     ]
     units = {o.name: f" [{o.unit}]" if o.unit else "" for o in results.parameters}

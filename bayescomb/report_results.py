@@ -140,11 +140,11 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         comparison=comparison,
         check=check(combination),
         scan=scanned,
-        impacts=impacts(combination),
+        impacts=impacts(combination, parts=fit.parts),
         compatibility=compatibility(combination),
         curves=_curves(scanned, fit),
-        estimates=estimate_profile(combination),
-        experiments=_experiments(combination),
+        estimates=estimate_profile(combination, parts=fit.parts),
+        experiments=_experiments(combination, parts=fit.parts),
         coefficients=coefficient_summary(combination, prior, draws),
         nuisances=nuisance_rows(fit, draws),
         not_recovered=reasons,
@@ -183,7 +183,7 @@ def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
     return result_covariance(results.tree, names), "posterior"
 
 
-def estimate_profile(combination: Combination) -> ProfileResult:
+def estimate_profile(combination: Combination, *, parts: str = "propagated") -> ProfileResult:
     """Profile with every estimate as its own observable, so that nothing is combined.
 
     Examples:
@@ -192,17 +192,17 @@ def estimate_profile(combination: Combination) -> ProfileResult:
         >>> f"{own.values[0].item():.2f} +- {own.errors[0].item():.2f}"
         '173.79 +- 1.41'
     """
-    return profile(combination.saturated())
+    return profile(combination.saturated(), parts=parts)
 
 
-def _experiments(combination: Combination) -> dict[str, ProfileResult]:
+def _experiments(combination: Combination, *, parts: str) -> dict[str, ProfileResult]:
     names = list(dict.fromkeys(m.experiment for m in combination.measurements))
     results: dict[str, ProfileResult] = {}
     if len(names) < 2 or not all(names):
         return results
     for name in names:
         try:
-            results[name] = profile(combination.only([name]))
+            results[name] = profile(combination.only([name]), parts=parts)
         except (UnderdeterminedError, InfeasibleCorrelationError):
             continue  # its estimates alone do not determine every observable, or alone they are no valid input
     return results

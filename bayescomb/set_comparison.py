@@ -250,7 +250,7 @@ def _result(combination: Combination, posterior: xr.Dataset | None) -> SetResult
         description=chosen.description,
         combined=combined,
         extracted=extracted,
-        impacts=impacts(grouped(observables), definition="postfit"),
+        impacts=impacts(grouped(observables), parts="held"),
         statements=statements,
         posterior=posterior,
     )

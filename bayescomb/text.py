@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -48,6 +49,11 @@ __all__ = [
     "scan_text",
     "uncertain_sizes_text",
 ]
+
+PARTS_TEXT: Final = {
+    "propagated": "parts of the errors: propagated from the data, which add up in quadrature",
+    "held": "parts of the errors: held, the upper error with all nuisances at their fitted values and the rest",
+}
 
 
 def header(combination: Combination) -> str:
@@ -157,13 +163,16 @@ def profile_text(fit: ProfileResult) -> str:
     if fit.sizes is not None:
         lines += _size_lines(fit.sizes, fit.errors)
     if fit.on_kink:
-        lines.append(f"on the kink of an asymmetric response, without a parabolic error: {', '.join(fit.on_kink)}")
+        lines.append(
+            "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "
+            f"{', '.join(fit.on_kink)}"
+        )
     for repair in fit.repairs:
         lines.append(
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {_number(repair.smallest)}, "
             f"largest change of a correlation {_number(repair.change)}"
         )
-    lines += ["", "weights:"]
+    lines += [PARTS_TEXT[fit.parts], "", weights_sentence(fit.combination)]
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
@@ -175,6 +184,13 @@ def profile_text(fit: ProfileResult) -> str:
         rows.append([f"{estimate.name}  {estimate.title}".rstrip(), "", *values])
     lines.append(table(rows))
     return "\n".join(lines)
+
+
+def weights_sentence(combination: Combination) -> str:
+    """What the weights are."""
+    if combination.quadratic:
+        return "weights:"
+    return "weights of the model linearised at the minimum, sizes of relative errors at the fitted values:"
 
 
 def _size_lines(found: SizeResult, errors: xr.DataArray) -> list[str]:
@@ -270,6 +286,8 @@ def impact_text(result: ImpactResult) -> str:
     for group in result.groups["group"].to_numpy():
         rows.append(cells(f"group {group}", result.groups.sel(group=group)))
     rows += [cells("all systematics", result.systematics), cells("statistics", result.statistics)]
+    if result.combination.extraction:
+        rows.append(cells("theory", result.theory))
     rows.append(cells("total", result.total))
     return "\n".join([header(result.combination), result.definition, table(rows)])
 

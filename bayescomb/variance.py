@@ -9,6 +9,7 @@ close to the variance.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from bayescomb.correlation import correlation_family
 from bayescomb.errors import OptionError
-from bayescomb.impacts import SIZE_OF, ImpactResult, components_at, impacts
+from bayescomb.impacts import SIZE_OF, ImpactResult, impacts, parts_at
 from bayescomb.inputs import Combination
 from bayescomb.plan import SCALE
 from bayescomb.storage import combination_of, is_extended
@@ -97,6 +98,7 @@ def _given_coefficients(
 ) -> tuple[list[str], list[str], list[FloatArray]]:
     """E[Var(x | r)] by statistics, groups and their coupling: averages over some draws of r."""
     family = correlation_family(combination)
+    ungrouped = dataclasses.replace(combination, impact_groups={})  # which overlap, as groups of sources do not
     points = [family.nominal]
     scales: list[FloatArray] = []
     if "rho" in draws:
@@ -111,9 +113,9 @@ def _given_coefficients(
         stacked = draws[SCALE].stack(sample=("chain", "draw")).transpose("sample", "uncertain_size").to_numpy()
         scales = list(stacked[np.linspace(0, len(stacked) - 1, POINTS).astype(int)])
         points = points if len(points) > 1 else points * POINTS
-        found = [components_at(combination, coefficients=p, scales=s) for p, s in zip(points, scales, strict=True)]
+        found = [parts_at(ungrouped, coefficients=p, scales=s) for p, s in zip(points, scales, strict=True)]
     else:
-        found = [impacts(combination, definition="components", coefficients=p) for p in points]
+        found = [impacts(ungrouped, coefficients=p) for p in points]
     tables = [_divided(result, names) for result in found]
     labels = list(tables[0])
     kinds = [label if label == STATISTICS else "coupling" if label == COUPLING else "group" for label in labels]

@@ -69,7 +69,7 @@ def errors_with(precision, held):
 @pytest.mark.parametrize("free", [False, True])
 def test_impacts_are_those_of_the_joint_precision(free):
     combination = quadratic(free=free)
-    found, precision = bc.impacts(combination, definition="postfit"), joint_precision(combination)
+    found, precision = bc.impacts(combination, parts="held"), joint_precision(combination)
     covariance = np.linalg.inv(precision)
     names = [n.name for n in combination.nuisances]
     total = np.sqrt(np.diag(covariance))[:2]
@@ -104,7 +104,7 @@ def test_iterated_fits_hold_groups_like_the_closed_form():
         observables=(*combination.observables, bc.Observable(name="z")),
         impact_groups=dict(combination.impact_groups) | {"none of x": ("d.n",)},
     )
-    plain, iterated = (bc.impacts(c, definition="postfit") for c in (combination, curved))
+    plain, iterated = (bc.impacts(c, parts="held") for c in (combination, curved))
     at = {"parameter": ["x", "y"]}
     for key in ("sources", "shifts", "groups"):
         dim = "group" if key == "groups" else "source"
@@ -171,7 +171,7 @@ def test_nuisance_without_freedom_has_no_impact():
     design = np.column_stack([rng.normal(size=8), 1e7 * rng.normal(size=8)])
     fit = fit_of_data("fit", design=design, data=rng.normal(size=8), maps=[{"x": 1.0}])
     table = external_measurement(rng, "a", observables=("x",), n_estimates=1, n_nuisances=1)
-    found = bc.impacts(combine(fit, table), definition="postfit")
+    found = bc.impacts(combine(fit, table), parts="held")
     assert found.sources.sel(source="fit.n0").item() < found.total.item()
     assert np.isfinite(found.sources).all()
     assert found.sources.sel(source="a.n0").item() > 0.001
@@ -189,5 +189,5 @@ def test_nuisance_on_its_kink_has_no_impact(chi2):
 
 def test_parts_of_the_variance_are_refused_where_there_are_none():
     with refused(OptionError, "'components'", "use 'postfit'"):
-        bc.impacts(small("neyman"), definition="components")
+        bc.impacts(small("neyman"))
     assert bc.impacts(small("neyman")).kind == "postfit"

@@ -35,7 +35,7 @@ def test_every_extraction_of_the_model_runs_and_says_what_it_rests_on():
 def test_sources_of_atlas_move_the_mass_by_what_is_published():
     """0.87 GeV of named sources, within ten per cent of the published 0.9."""
     combination = bc.load(MODEL, extraction="atlas").with_assumptions("none")
-    found = bc.impacts(combination, definition="components")
+    found = bc.impacts(combination)
     groups = found.groups.sel(parameter="m_t").to_series()
     named = float(np.sqrt(sum(groups[g] ** 2 for g in groups.index if g.startswith("ATLAS"))))
     assert named == pytest.approx(0.9, rel=0.1)

@@ -162,11 +162,8 @@ def check_names(names: Sequence[str], *, where: str, allow_empty: bool = False) 
         raise UnknownNameError(msg)
     seen: set[str] = set()
     for name in names:
-        if not isinstance(name, str):
-            msg = f"{where}: {name!r} is no name; use a text"
-            raise UnknownNameError(msg)
-        if not name or name != name.strip() or not name.isprintable():
-            found = next((unicodedata.name(c, repr(c)).lower() for c in name if not c.isprintable()), "")
+        if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+            found = next((unicodedata.name(c, repr(c)).lower() for c in str(name) if not c.isprintable()), "")
             holds = f"it holds the character {found!r}; " if found else "it is empty; " if not name else ""
             msg = f"{where}: {name!r} is no name; {holds}use printable text without surrounding blanks"
             raise UnknownNameError(msg)
@@ -185,7 +182,8 @@ def check_distinct(first: Iterable[str], second: Iterable[str], *, kinds: tuple[
     taken = set(first)
     for name in second:
         if name in taken:
-            msg = f"{where}: {name!r} is the name of {with_article(kinds[0])} and of {with_article(kinds[1])}; rename one of them"
+            owners = " and of ".join(map(with_article, kinds))
+            msg = f"{where}: {name!r} is the name of {owners}, both of which are parameters; rename one of them"
             raise DuplicateNameError(msg)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bayescomb.cli_output import save_sampled, show
 from bayescomb.cli_output import say as _print
+from bayescomb.combination_checks import how_to_extract
 from bayescomb.errors import OptionError
 from bayescomb.inputs import Combination
 
@@ -45,7 +46,7 @@ def _load(options: argparse.Namespace) -> Combination:
     if getattr(options, "drop", None):
         extraction = combination.extraction_in_force
         if extraction is None:
-            msg = f"--drop {options.drop[0]}: no mass is extracted; give --extraction NAME"
+            msg = f"--drop {options.drop[0]}: no mass is extracted; {how_to_extract(combination)}"
             raise OptionError(msg)
         combination = combination.with_extraction(dataclasses.replace(extraction, drop=tuple(options.drop)))
     if getattr(options, "assumptions", None):

@@ -18,7 +18,7 @@ from bayescomb.errors import FileFormatError
 from bayescomb.folder_writer import require_whole
 from bayescomb.inputs import STATISTICS_GROUP, Combination, ErrorOnError, Observable, Provenance, Source
 from bayescomb.model_file_blocks import BlockTables
-from bayescomb.model_file_budget import Budget, read_budget, read_within
+from bayescomb.model_file_budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
 from bayescomb.model_file_measurements import read_measurements
 from bayescomb.model_file_predictions import read_extractions, read_predictions
 from bayescomb.model_file_sets import category_scope, read_assumption_sets
@@ -71,7 +71,7 @@ def load_model(path: str | Path, *, extraction: str | None = None) -> Combinatio
     budget, within = Budget(), []
     if "budget" in document:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
-        within = read_within(document, path, budget) if "within" in document else []
+        within = read_within(document, path, budget)
     measurements, units = read_measurements(
         document, path, observables={o.name: o.unit for o in observables}, sources=source_names
     )
@@ -82,6 +82,8 @@ def load_model(path: str | Path, *, extraction: str | None = None) -> Combinatio
     scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
     sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
     tables.check_all_used()
+    if "within" not in document:
+        require_stated(budget, sets, where=where)
     name = text(document, "name", where=where)
     title = text(document, "title", where=where, default="")
     assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))
@@ -145,7 +147,7 @@ def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> 
     if not found:
         msg = f"{where}: no measurements; give a [budget], [[measurements]] or both"
         raise FileFormatError(msg)
-    if "within" in document and "budget" not in document:
+    if document.get("within", UNCORRELATED) != UNCORRELATED and "budget" not in document:
         msg = f"{where}: [within] found without a [budget], of whose estimates it speaks; state the correlations in [blocks]"
         raise FileFormatError(msg)
 

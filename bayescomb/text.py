@@ -107,7 +107,7 @@ def check_text(result: CheckResult) -> str:
     for provenance in result.combination.provenance:
         note = f" ({provenance.note})" if provenance.note else ""
         lines.append(f"{provenance.table}: {provenance.kind}, {provenance.origin}{note}")
-    lines.append("")
+    lines += ["", *_as_read(result), ""]
     count = len(result.indefinite)
     found = f"{counted(count, 'source matrices')} {'is' if count == 1 else 'are'}" if count else "no source matrices are"
     lines.append(f"{found} indefinite at the nominal coefficients" + (":" if count else ""))
@@ -132,6 +132,23 @@ def check_text(result: CheckResult) -> str:
     if result.combination.treatment == "covariance":
         lines.append("treatment covariance: only the total covariance has to be positive definite")
     return "\n".join(lines)
+
+
+def _as_read(result: CheckResult) -> list[str]:
+    """What was read, with what is assumed where nothing was said."""
+    rows = [["estimate", "measurement", "experiment", "value", "stat", "total"]]
+    rows += [
+        [e.name, e.measurement, e.experiment or "not named", *(f"{x:.6g}" for x in (e.value, e.stat, e.total))]
+        for e in result.estimates
+    ]
+    lines = ["estimates as read:", table(rows), "", "correlations as read, inside an experiment and with others:"]
+    for row in result.correlations:
+        names = ", ".join((row.source or "nuisances without a source", row.experiment or "no experiment named"))
+        lines.append(f"  {names}: {row.inside}; {row.across}")
+    if not result.correlations:
+        lines.append("  no sources")
+    lines.append("  statistics: uncorrelated between measurements")
+    return lines
 
 
 def profile_text(fit: ProfileResult) -> str:

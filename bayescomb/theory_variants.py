@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bayescomb.combination_checks import how_to_extract
 from bayescomb.errors import FitError, OptionError
 from bayescomb.extractions import Extraction, ScaleChoice
 from bayescomb.inputs import Combination

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from bayescomb.prediction_tables import COLUMNS
+
 POOL = [
     "rho", "pull", "nuisance", "coefficient", "white_nuisance", "white_explicit", "chain", "draw", "parameter", "estimate",
     "source", "group", "kind", "data", "stat", "syst", "total", "coupling", "statistics", "theory", "rho[x]", "pull[rho]",
     "rho_interval__", "posterior", "prior", "observable", "experiment", "measurement", "value", "title", "m_t", "x", "X",
     "a/b", "sigma_a/sigma_b", "parameter rho", "parameter a/b", "none", "nominal", "True", "0", "-1", "1e5", "nan", "x y",
     "x - y", "a,b", "a;b", "a=b", "it's", '"quoted"', "<b>bold</b>", "<script>alert(1)</script>", "&amp;", "</script>",
-    "$\\sigma_{t}$", "$", "\\frac{", "x_1^2", "50 %", "{0}", "%s", "#x", "[x]", ".", "..", "σ(tt̄)", "質量", 
+    "$\\sigma_{t}$", "$", "\\frac{", "x_1^2", "50 %", "{0}", "%s", "#x", "[x]", ".", "..", "\u03c3(tt\u0304)", "質量",
     "e\u0301", "é", "l" * 300, "__class__", "level x", "log2_mu_R", "size of x", "index", "CON", "*", "x*", "?", "~",
 ]  # fmt: skip
 BUDGET_COLUMNS = {"estimate", "experiment", "observable", "value", "stat", "title", "measurement", "source"}
@@ -94,7 +96,7 @@ def _budget(folder, names, values, rng):
         for i, (e, m, v) in enumerate(zip(names["estimate"], names["measurement"], values, strict=True))
     ]
     _table(folder / "budget.csv", [header, *rows])
-    return ["[budget]", 'table = "budget.csv"']
+    return ['within = "uncorrelated"', "[budget]", 'table = "budget.csv"']
 
 
 def _measurements(folder, names, values):
@@ -121,13 +123,12 @@ def _measurements(folder, names, values):
 
 
 def _extraction(folder, names):
-    header = "sqrt_s_tev,pdf_set,member,scale_choice,mu_r,mu_f,m_t_gev,bin_low,bin_high,xsec_pb,mc_error_pb".split(",")
     rows = [
-        [13, "pdf", 0, "ht", 1, 1, m, b, b + 1, round((1.05 + b) * (1 - 0.02 * (m - 170)), 6), 0.001]
-        for m in (165, 170, 175)
+        [13, "pdf", 0, "ht", 1, 1, m, b, b + 1, round((1.05 + b) * (1 - 0.01 * (m - 170)), 6), 0.001]
+        for m in (140, 170, 200)
         for b in (0, 1)
     ]
-    _table(folder / "prediction.csv", [header, *rows])
+    _table(folder / "prediction.csv", [list(COLUMNS), *rows])
     listed = ", ".join(map(_text, names["observable"]))
     prediction, mass = names["prediction"][0], names["mass"][0]
     return [
@@ -173,6 +174,8 @@ def quick_draws(compiled, *, draws, chains, seed, **_):
         noise = 1e-3 * rng.standard_normal((*shape, *start.shape)) * np.maximum(np.abs(start), 1e-3)
         data[name] = (("chain", "draw", *dims), start + noise)
         coords |= {dim: compiled.coords[dim] for dim in dims}
-    statistics = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))}, coords={"chain": coords["chain"]})
+    statistics = xr.Dataset(
+        {"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))}, coords={"chain": coords["chain"]}
+    )
     statistics.attrs["interrupted"] = 0
     return xr.Dataset(data, coords=coords), statistics

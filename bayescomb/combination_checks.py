@@ -17,6 +17,7 @@ __all__ = [
     "STATISTICS_GROUP",
     "TREATMENTS",
     "check_errors_on_errors",
+    "check_parameter_names",
     "check_predictions",
     "check_settings",
     "check_spectators",
@@ -27,6 +28,15 @@ REPAIRS: Final = ("none", "shift", "clip", "nearest")
 CHI2_FORMS: Final = ("neyman", "pearson")
 NUISANCE_VALUES: Final = ("used", "ignored")
 STATISTICS_GROUP: Final = "stat"
+
+
+def check_parameter_names(combination: Combination, where: str) -> None:
+    """Observables, estimates and nuisances have names of their own, but an observable may bear that of an estimate of it."""
+    check_names([o.name for o in combination.observables], where=f"observables of {where}")
+    measured = {e.name: e.observables for e in combination.estimates}
+    others = [o.name for o in combination.observables if not measured.get(o.name, {}).get(o.name, 0.0)]
+    names = others + [e.name for e in combination.estimates] + [n.name for n in combination.nuisances]
+    check_names(names, where=f"observables, estimates and nuisances of {where}")
 
 
 def check_spectators(combination: Combination, where: str) -> None:

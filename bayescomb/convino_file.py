@@ -7,7 +7,7 @@ warned of with file and line; what would change a number that way is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -178,7 +178,7 @@ def _read_observables(block: Block, names: _Names) -> dict[str, tuple[str, ...]]
     places: dict[str, str] = {}
     owner: dict[str, str] = {}
     for entry in found:
-        name = _observable(entry.key, names, where=entry.where)
+        name = check_name(entry.key, kind="an observable", where=entry.where)
         if name in observables:
             warn(entry.where, f"observable {name!r} is continued from {places[name]}; write its estimates on one line")
         places.setdefault(name, entry.where)
@@ -196,6 +196,8 @@ def _read_observables(block: Block, names: _Names) -> dict[str, tuple[str, ...]]
                 raise DuplicateNameError(msg)
             owner[estimate] = entry.where
             members[estimate] = entry.where
+    for name, members in observables.items():
+        _check_observable(name, members, names, where=places[name])
     return {name: tuple(members) for name, members in observables.items()}
 
 
@@ -210,16 +212,18 @@ def _by_position(files: Sequence[MeasurementFile], names: _Names, where: str) ->
         )
         raise FileFormatError(msg)
     bins = zip(*(file.values for file in files), strict=True)
-    return {_observable(f"comb_{i}", names, where=where): members for i, members in enumerate(bins)}
+    observables = {f"comb_{i}": members for i, members in enumerate(bins)}
+    for name, members in observables.items():
+        _check_observable(name, members, names, where=where)
+    return observables
 
 
-def _observable(name: str, names: _Names, *, where: str) -> str:
-    """The name itself if an observable can have it."""
-    check_name(name, kind="an observable", where=where)
-    if name in names.estimates or name in names.nuisances:
-        msg = f"{where}: observable {name!r} has the name of an estimate or nuisance; rename one of them"
+def _check_observable(name: str, members: Collection[str], names: _Names, *, where: str) -> None:
+    """An observable may have the name of one of its estimates, as in ``x = x + y``."""
+    if name in names.nuisances or (name in names.estimates and name not in members):
+        kind = "a nuisance" if name in names.nuisances else "an estimate of another quantity"
+        msg = f"{where}: observable {name!r} has the name of {kind}; rename one of them"
         raise DuplicateNameError(msg)
-    return name
 
 
 def _read_impacts(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:

@@ -22,6 +22,7 @@ from bayescomb.combination_checks import (
     STATISTICS_GROUP,
     TREATMENTS,
     check_errors_on_errors,
+    check_parameter_names,
     check_predictions,
     check_settings,
     check_spectators,
@@ -119,11 +120,7 @@ class Combination:
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
         check_names([s.name for s in self.sources], where=f"sources of {where}", allow_empty=True)
-        # One namespace: results are addressed by the names of observables, estimates and nuisances alike.  A spectator is
-        # its estimate.
-        check_names([o.name for o in self.observables], where=f"observables of {where}")
-        names = [o.name for o in self.observables if not o.spectator] + [e.name for e in self.estimates]
-        check_names(names + [n.name for n in self.nuisances], where=f"observables, estimates and nuisances of {where}")
+        check_parameter_names(self, where)
         check_spectators(self, where)
         observables = [o.name for o in self.observables]
         for estimate in self.estimates:

@@ -22,20 +22,23 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
         combination: the whole.
         names: of the measurements.
     """
-    measurements, observables, used = [], [], set()
+    rest = [m for m in combination.measurements if m.name not in names]
+    used = {o for m in rest for e in m.estimates for o, factor in e.observables.items() if factor}
+    measurements: list[Measurement] = []
+    observables: list[Observable] = []
     for m in combination.measurements:
         if m.name in names:
             keep = [i for i, n in enumerate(m.nuisances) if not n.free]
-            observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
+            # An observable of the others may bear the name of an estimate of this one, which cannot have it as well then.
+            own = {e.name: f"{e.name} of {m.name}" if e.name in used else e.name for e in m.estimates}
+            observables += [Observable(name=name, spectator=name == e) for e, name in own.items()]
             m = dataclasses.replace(
                 m,
-                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
+                estimates=tuple(dataclasses.replace(e, observables={own[e.name]: 1.0}) for e in m.estimates),
                 nuisances=tuple(m.nuisances[i] for i in keep),
                 responses=m.responses[:, keep],
                 down_responses=None if m.down_responses is None else m.down_responses[:, keep],
             )
-        else:
-            used |= {o for e in m.estimates for o, factor in e.observables.items() if factor}
         measurements.append(m)
     return {
         "measurements": tuple(measurements),

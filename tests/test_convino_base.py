@@ -161,7 +161,9 @@ def test_wrong_observables_are_refused(tmp_path, old, new, error, said):
 
 
 def test_observable_may_bear_the_name_of_one_of_its_estimates(tmp_path):
-    files = Files(tmp_path).edit("base.txt", "width = r_width", "r_width = r_width").edit("base.txt", "mass = l", "l_mass = l")
+    files = (
+        Files(tmp_path).edit("base.txt", "width = r_width", "r_width = r_width").edit("base.txt", "mass = l", "l_mass = l")
+    )
     combination, right = files.load(), Files(tmp_path / "right").load()
     assert [(o.name, o.spectator) for o in combination.observables[:2]] == [("l_mass", False), ("r_width", False)]
     fit, expected = bc.profile(combination), bc.profile(right)

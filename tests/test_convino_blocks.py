@@ -99,8 +99,7 @@ def test_second_block_of_a_name_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "block"),
-    [("base.txt", b) for b in ("global", "inputs", "observables", "correlations")]
-    + [("left.txt", "estimates")],
+    [("base.txt", b) for b in ("global", "inputs", "observables", "correlations")] + [("left.txt", "estimates")],
 )
 def test_required_block_is_asked_for(tmp_path, name, block):
     text = FILES[name]

@@ -168,8 +168,8 @@ def _names(files: Sequence[MeasurementFile], *, shared: bool) -> _Names:
             if name in places and not (shared and name in file.nuisances and name in nuisances):
                 msg = (
                     f"{where}: {name!r} is already used at {places[name]}; every estimate and nuisance has its own name, a "
-                    "source common to two files is two nuisances with a correlation of 1; shared_names 'same' (--shared-names"
-                    " same) makes nuisances of one name so"
+                    "source common to two files is two nuisances with a correlation of 1; shared_names 'same' (--shared-"
+                    "names same) makes nuisances of one name so"
                 )
                 raise DuplicateNameError(msg)
             places.setdefault(name, where)

@@ -31,6 +31,7 @@ from bayescomb.scan import scan
 from bayescomb.shipped import copy_model, shipped_models
 from bayescomb.simulation import simulate
 from bayescomb.theory_variants import prediction_variants, scale_envelope
+from bayescomb.variables import variable_name
 
 if TYPE_CHECKING:
     from bayescomb.calibration import coverage, study_summary
@@ -96,6 +97,7 @@ __all__ = [
     "shipped_models",
     "simulate",
     "study_summary",
+    "variable_name",
     "variance_shares",
     "verdict",
 ]

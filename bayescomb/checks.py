@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -20,19 +21,24 @@ from bayescomb.errors import (
 )
 
 __all__ = [
+    "SINGULAR",
     "check_choice",
     "check_correlation",
     "check_covariance",
+    "check_distinct",
     "check_finite",
     "check_names",
     "check_shape",
     "frozen_array",
     "known_name",
     "located",
+    "with_article",
 ]
 
 # Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
 SYMMETRY_TOLERANCE: Final = 1e-9
+# Eigenvalues of a matrix scaled to unit diagonal, over its size, below which they are rounding.
+SINGULAR: Final = 1e-14
 
 
 def frozen_array(values: ArrayLike) -> NDArray[np.float64]:
@@ -118,8 +124,14 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
     return matrix
 
 
-def check_covariance(values: ArrayLike, *, where: str, definite: bool) -> NDArray[np.float64]:
+def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular: bool = False) -> NDArray[np.float64]:
     """A symmetric matrix, positive definite if asked for.
+
+    Args:
+        values: shape (n, n).
+        where: what it is, for messages.
+        definite: all eigenvalues have to be above 0.
+        singular: with ``definite``, some may vanish while every variance is above 0.
 
     Raises:
         InvalidMatrixError: it is not square, not symmetric or not positive definite.
@@ -128,7 +140,8 @@ def check_covariance(values: ArrayLike, *, where: str, definite: bool) -> NDArra
     matrix = _check_symmetric(check_finite(values, where=where), where=where)
     if definite:
         scale = np.sqrt(np.abs(np.diag(matrix)))
-        if (scale == 0).any() or np.linalg.eigvalsh(matrix / np.outer(scale, scale)).min() <= 0:
+        lowest = -SINGULAR * len(matrix) if singular else 0.0
+        if (scale == 0).any() or np.linalg.eigvalsh(matrix / np.outer(scale, scale)).min() <= lowest:
             msg = (
                 f"{where}: not positive definite (smallest eigenvalue {np.linalg.eigvalsh(matrix).min():.3g}); "
                 "check the uncertainties (each must be above 0) and the correlations"
@@ -149,13 +162,36 @@ def check_names(names: Sequence[str], *, where: str, allow_empty: bool = False) 
         raise UnknownNameError(msg)
     seen: set[str] = set()
     for name in names:
-        if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
-            msg = f"{where}: {name!r} is no name; use printable text without surrounding blanks"
+        if not isinstance(name, str):
+            msg = f"{where}: {name!r} is no name; use a text"
+            raise UnknownNameError(msg)
+        if not name or name != name.strip() or not name.isprintable():
+            found = next((unicodedata.name(c, repr(c)).lower() for c in name if not c.isprintable()), "")
+            holds = f"it holds the character {found!r}; " if found else "it is empty; " if not name else ""
+            msg = f"{where}: {name!r} is no name; {holds}use printable text without surrounding blanks"
             raise UnknownNameError(msg)
         if name in seen:
             msg = f"{where}: the name {name!r} stands twice; every name must be unique"
             raise DuplicateNameError(msg)
         seen.add(name)
+
+
+def check_distinct(first: Iterable[str], second: Iterable[str], *, kinds: tuple[str, str], where: str) -> None:
+    """No name is of both kinds.
+
+    Raises:
+        DuplicateNameError: one is.
+    """
+    taken = set(first)
+    for name in second:
+        if name in taken:
+            msg = f"{where}: {name!r} is the name of {with_article(kinds[0])} and of {with_article(kinds[1])}; rename one of them"
+            raise DuplicateNameError(msg)
+
+
+def with_article(noun: str) -> str:
+    """The noun with "a" or "an" before it."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def known_name(name: str, known: Collection[str], *, kind: str, where: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bayescomb.checks import check_choice, check_names, known_name
-from bayescomb.errors import InvalidNumberError, OptionError, UnknownNameError
+from bayescomb.checks import check_choice, check_distinct, check_names, known_name
+from bayescomb.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
     from bayescomb.inputs import Combination
@@ -17,7 +17,6 @@ __all__ = [
     "STATISTICS_GROUP",
     "TREATMENTS",
     "check_errors_on_errors",
-    "check_parameter_names",
     "check_predictions",
     "check_settings",
     "check_spectators",
@@ -28,15 +27,6 @@ REPAIRS: Final = ("none", "shift", "clip", "nearest")
 CHI2_FORMS: Final = ("neyman", "pearson")
 NUISANCE_VALUES: Final = ("used", "ignored")
 STATISTICS_GROUP: Final = "stat"
-
-
-def check_parameter_names(combination: Combination, where: str) -> None:
-    """Observables, estimates and nuisances have names of their own, but an observable may bear that of an estimate of it."""
-    check_names([o.name for o in combination.observables], where=f"observables of {where}")
-    measured = {e.name: e.observables for e in combination.estimates}
-    others = [o.name for o in combination.observables if not measured.get(o.name, {}).get(o.name, 0.0)]
-    names = others + [e.name for e in combination.estimates] + [n.name for n in combination.nuisances]
-    check_names(names, where=f"observables, estimates and nuisances of {where}")
 
 
 def check_spectators(combination: Combination, where: str) -> None:
@@ -74,6 +64,17 @@ def check_settings(combination: Combination, where: str) -> None:
         if zero:
             msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
             raise InvalidNumberError(msg)
+        singular = [
+            m.name
+            for m in combination.measurements
+            if m.statistical_covariance is not None and m.statistical_spectrum[2].any()
+        ]
+        if singular:
+            msg = (
+                f"{where}: chi2 'pearson' weighs with the inverse of the statistical covariance, which is singular in "
+                f"{singular}; use 'neyman', or leave out an estimate that follows from the others"
+            )
+            raise InvalidMatrixError(msg)
 
 
 def check_predictions(combination: Combination, where: str) -> None:
@@ -100,7 +101,10 @@ def check_predictions(combination: Combination, where: str) -> None:
                 msg = f"{at}: {mass!r} is the {' and the '.join(sorted(found))} mass of its predictions; give each a name"
                 raise OptionError(msg)
         names = [o.name for o in combination.extracted(extraction)]
-        check_names(names + observables + [n.name for n in combination.nuisances], where=f"parameters of {at}")
+        check_names(names, where=f"masses, their differences and scales of {at}")
+        check_distinct(observables, names, kinds=("observable", "parameter of the extraction"), where=at)
+        free = [n.name for n in combination.nuisances if n.free]
+        check_distinct(free, names, kinds=("free nuisance", "parameter of the extraction"), where=at)
     if combination.extraction:
         known_name(combination.extraction, combination.extractions, kind="extraction", where=where)
         if not combination.quadratic or combination.normalise:

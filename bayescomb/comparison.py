@@ -14,6 +14,7 @@ from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.storage import require_same_model
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["INTERVAL", "Comparison", "compare", "posterior_quantiles"]
 
@@ -69,9 +70,10 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         PosteriorError: the posterior was made from other inputs.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
         >>> combination = bc.load("models/run1_mass")
-        >>> posterior = bc.sample(combination, seed=1, draws=200, tune=200, chains=2)
         >>> row = bc.compare(posterior, bc.profile(combination)).table.sel(parameter="m_t")
         >>> f"{row['profile_value'].item():.2f}, {row['mean'].item():.1f} +- {row['sd'].item():.1f}"
         '172.51, 172.5 +- 0.3'
@@ -93,7 +95,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         if conditional is not None and not combination.extraction:
             row |= _of_mixture(conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name))
         else:
-            row |= _of_draws(draws[name])
+            row |= _of_draws(draws[variable_name(name)])
         if conditional is not None and not combination.extraction and not combination.errors_on_errors:
             row |= _gaussian_at_nominal(value, error)
         if conditional is not None:
@@ -167,7 +169,7 @@ def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: A
         conditional = posterior["conditional"].to_dataset().sel(parameter=parameter)
         grid, below, _ = _distribution(conditional["mean"], conditional["sd"])
         return np.interp(wanted, below, grid)
-    return np.quantile(posterior["posterior"][parameter].to_numpy(), wanted)
+    return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
 
 
 def _gaussian_at_nominal(value: float, error: float) -> dict[str, float]:

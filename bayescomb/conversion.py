@@ -48,9 +48,9 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False, 
     combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names)
     if form != ".txt":
         return write_model(combination, target, overwrite=overwrite)
-    from bayescomb.convino_writer import write_convino
+    from bayescomb.convino_writer import file_name, write_convino
 
-    files = [target, *(target.with_name(f"{m.name}{target.suffix}") for m in combination.measurements)]
+    files = [target, *(target.with_name(file_name(m.name, kind="a measurement")) for m in combination.measurements)]
     found = [file for file in files if os.path.lexists(file)]
     if found and not overwrite:
         msg = f"{found[0]}: there already; choose another place, or overwrite it on purpose"

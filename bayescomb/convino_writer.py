@@ -51,11 +51,11 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
         InputWarning: the combination has predictions, which are left out.
     """
     folder = Path(folder)
-    base = _file_name(name or combination.name, kind="the combination")
+    base = file_name(name or combination.name, kind="the combination")
     _check_expressible(combination)
     texts = {base: _base_text(combination)}
     for measurement in combination.measurements:
-        file = _file_name(measurement.name, kind="a measurement")
+        file = file_name(measurement.name, kind="a measurement")
         if file.casefold() in {other.casefold() for other in texts}:
             msg = f"measurement {measurement.name!r}: the file {file} is already taken; give the base file another name"
             raise OptionError(msg)
@@ -125,8 +125,12 @@ def _name(name: str, *, kind: str) -> str:
         raise OptionError(str(error)) from error
 
 
-def _file_name(name: str, *, kind: str) -> str:
-    """The name of a file whose stem is that of the combination or measurement."""
+def file_name(name: str, *, kind: str) -> str:
+    """The name of a file whose stem is that of the combination or measurement.
+
+    Raises:
+        OptionError: Convino, or a file, cannot have such a name.
+    """
     _name(name, kind=kind)
     if any(c in name for c in "/\\") or name.startswith(".") or Path(f"{name}{SUFFIX}").stem != name:
         msg = f"{shown(name)} is no name of {kind} that a file can have; use letters, digits, '_', '-' and '.'"
@@ -149,7 +153,7 @@ def _base_text(combination: Combination) -> str:
         "global": [f"normalise = {str(combination.normalise).lower()}"],
         "inputs": [
             f"nFiles = {len(measurements)}",
-            *(f"file{i} = {_file_name(m.name, kind='a measurement')}" for i, m in enumerate(measurements)),
+            *(f"file{i} = {file_name(m.name, kind='a measurement')}" for i, m in enumerate(measurements)),
         ],
         "observables": [f"{name} = {' + '.join(estimates)}" for name, estimates in members.items()],
         "correlations": correlation_lines(combination.assumption_set),
@@ -169,6 +173,12 @@ def _measurement_text(measurement: Measurement) -> str:
         names = [*estimates, *(n.name for n in measurement.fit.nuisances)]
         blocks["hessian"] = _triangle(names, measurement.fit.information)
     elif covariance is not None and not diagonal:
+        if measurement.statistical_spectrum[2].any():
+            msg = (
+                f"measurement {measurement.name!r}: a singular statistical covariance cannot be written to Convino files, "
+                "which hold its inverse; use a model.toml"
+            )
+            raise OptionError(msg)
         information = np.linalg.inv(covariance)
         blocks["hessian"] = _triangle(estimates, (information + information.T) / 2)
     if measurement.nuisances or diagonal:
@@ -200,7 +210,7 @@ def _triangle(names: list[str], matrix: Any) -> list[str]:
 
 
 def _table(measurement: Measurement, statistical: Any) -> list[str]:
-    """Header and rows; the files state the opposite of our responses."""
+    """Header and rows."""
     down = -measurement.responses if measurement.down_responses is None else measurement.down_responses
     names = [n.name for n in measurement.nuisances]
     lines = [" ".join(["", *names, *([STATISTICS] if statistical is not None else [])]).strip()]

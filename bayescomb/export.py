@@ -20,6 +20,7 @@ from bayescomb.profile import ProfileResult, profile
 from bayescomb.scan import ScanPoint, ScanResult
 from bayescomb.size_results import SizeResult, size_quantiles
 from bayescomb.storage import combination_of
+from bayescomb.variables import variable_name
 
 __all__ = ["comparison_data", "header_data", "impact_data", "posterior_data", "profile_data", "scan_data"]
 
@@ -156,7 +157,7 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
             "r_hat": r_hat if np.isfinite(r_hat) else None,
         }
 
-    flat = np.array([draws[name].to_numpy().ravel() for name in names])
+    flat = np.array([draws[variable_name(name)].to_numpy().ravel() for name in names])
     return {
         **header_data(combination),
         **_goodness(combination),
@@ -166,7 +167,7 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
         "seed": int(posterior.attrs["seed"]),
         "converged": verdict.passed,
         "verdict": verdict.sentence,
-        "parameters": {name: summary(draws[name], name) for name in names},
+        "parameters": {name: summary(draws[variable_name(name)], variable_name(name)) for name in names},
         "coefficients": {
             name: summary(draws["rho"].sel(coefficient=name), f"rho[{name}]") for name in _labels(draws, "coefficient")
         },

@@ -17,6 +17,7 @@ from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.profile import ProfileResult
 from bayescomb.size_results import size_quantiles
 from bayescomb.storage import is_extended, require_same_settings
+from bayescomb.variables import variable_name
 
 __all__ = ["QUANTILES", "converged", "posterior_groups", "posterior_header"]
 
@@ -80,8 +81,8 @@ def posterior_groups(posterior: xr.DataTree, fit: ProfileResult, judged: Verdict
     names = [o.name for o in fit.combination.results]
     table = compare(posterior, fit).table.sel(parameter=names)
     draws = posterior["posterior"].to_dataset()
-    flat = np.array([draws[name].to_numpy().ravel() for name in names])
-    diagnostics = _by_name(judged.table, names)
+    flat = np.array([draws[variable_name(name)].to_numpy().ravel() for name in names])
+    diagnostics = _by_name(judged.table, [variable_name(name) for name in names])
     columns = {key: ("parameter", table[key].to_numpy()) for key in SUMMARY if key in table}
     columns |= {key: ("parameter", diagnostics[key].to_numpy()) for key in ("r_hat", "ess_bulk", "ess_tail")}
     quantiles = np.array([posterior_quantiles(posterior, name, QUANTILES) for name in names])
@@ -134,7 +135,7 @@ def _sizes(draws: xr.Dataset) -> xr.Dataset:
 
 def _nuisances(draws: xr.Dataset, free: list[str]) -> xr.Dataset:
     moments = _moments(draws, "pull", "nuisance") | _moments(draws, "theory_pull", "theory_nuisance")
-    moments |= {name: _mean_sd(draws[name].to_numpy()) for name in free if name in draws}
+    moments |= {n: _mean_sd(draws[variable_name(n)].to_numpy()) for n in free if variable_name(n) in draws}
     mean, sd = ([m[i] for m in moments.values()] for i in (0, 1))
     return xr.Dataset({"mean": ("nuisance", mean), "sd": ("nuisance", sd)}, {"nuisance": list(moments)})
 

@@ -15,6 +15,7 @@ from bayescomb.extraction_fit import fit_extraction
 from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.plan import SamplingPlan
 from bayescomb.theory import Theory, scale_correlation
+from bayescomb.variables import variable_name
 
 __all__ = ["ExtractionStart", "draw_theory", "extraction_start", "level_variables", "theta_variables"]
 
@@ -62,11 +63,12 @@ def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
     """Masses, flat over the tables, and scales with their priors; symbolic theta, shape (H,)."""
     n = len(theory.masses)
     values = [
-        pm.Uniform(name, low, high, initval=value)
+        pm.Uniform(variable_name(name), low, high, initval=value)
         for name, low, high, value in zip(theory.masses, theory.low[:n], theory.high[:n], start.theta[:n], strict=True)
     ]
     scales = theory.extraction.scales
     initial = start.theta[n:]
+    names = [variable_name(name) for name in theory.scales]
     if scales.treatment == "correlated":
         coefficient = pm.Uniform(SCALE_COEFFICIENT, scales.low, scales.high)
         half = len(theory.scales) // 2
@@ -75,13 +77,11 @@ def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
         inner = pt.linalg.cholesky(coefficient * np.ones((half, half)) + (1 - coefficient) * np.eye(half))
         parts = [pt.sum(inner * white[part], axis=1) for part in (slice(half), slice(half, None))]
         stacked = scales.width * pt.concatenate(parts)
-        values += [pm.Deterministic(name, stacked[i]) for i, name in enumerate(theory.scales)]
+        values += [pm.Deterministic(variable_name(name), stacked[i]) for i, name in enumerate(theory.scales)]
     elif scales.prior == "normal":
-        values += [pm.Normal(name, 0, scales.width, initval=v) for name, v in zip(theory.scales, initial, strict=True)]
+        values += [pm.Normal(n, 0, scales.width, initval=v) for n, v in zip(names, initial, strict=True)]
     else:
-        values += [
-            pm.Uniform(name, -scales.width, scales.width, initval=v) for name, v in zip(theory.scales, initial, strict=True)
-        ]
+        values += [pm.Uniform(n, -scales.width, scales.width, initval=v) for n, v in zip(names, initial, strict=True)]
     return pt.stack(values)
 
 
@@ -89,7 +89,9 @@ def level_variables(start: ExtractionStart) -> Any:
     """Flat free directions and free nuisances; symbolic, shape (Z + F,)."""
     if not start.level_names:
         return pt.zeros(0)
-    return pt.stack([pm.Flat(name, initval=v) for name, v in zip(start.level_names, start.levels, strict=True)])
+    return pt.stack(
+        [pm.Flat(variable_name(name), initval=v) for name, v in zip(start.level_names, start.levels, strict=True)]
+    )
 
 
 def draw_theory(

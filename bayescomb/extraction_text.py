@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
 from bayescomb.inputs import Combination
+from bayescomb.rounding import (
+    chi2_text,
+    counted,
+    fixed,
+    percent_text,
+    plain,
+    rounded_like,
+    significant,
+    small_unit,
+    with_error,
+)
 from bayescomb.set_comparison import SetComparison, SetResult
-from bayescomb.text import THOUSANDTH, header, table, with_unit
+from bayescomb.text import header, table, with_unit
 from bayescomb.theory_curves import interpolation_quality
 from bayescomb.theory_variants import VariantRow
+
+# Residuals of an interpolation, and shares of single coefficients, are far below the errors that they are compared with.
+PER_MILLE_PLACES: Final = 3
+SHARE_PLACES: Final = 3
 
 __all__ = ["envelope_text", "quality_text", "relevance_text", "sets_text", "shares_text", "variants_text"]
 
@@ -20,13 +36,14 @@ def variants_text(rows: Sequence[VariantRow]) -> str:
     """One line per PDF set and scale definition."""
     cells = [["prediction", "mass", "value [GeV]", "shift [GeV]", "chi2", "ndf"]]
     for row in rows:
-        factors = "" if row.mu_r == row.mu_f == 1 else f" x ({row.mu_r:g}, {row.mu_f:g})"
+        factors = "" if row.mu_r == row.mu_f == 1 else f" x ({significant(row.mu_r)}, {significant(row.mu_f)})"
         name = f"{row.pdf_set}, scale {row.scale_choice}{factors}"
         if row.value is None or row.error is None or row.chi2 is None:
             cells.append([name, row.mass, "none: no minimum", "", "", ""])
             continue
-        shift = "" if row.shift is None else f"{row.shift:+.3f}"
-        cells.append([name, row.mass, f"{row.value:.3f} +- {row.error:.3f}", shift, f"{row.chi2:.2f}", str(row.ndf)])
+        shift = "" if row.shift is None else plain(rounded_like(row.shift, row.error, sign=True))
+        value = plain(with_error(row.value, row.error))
+        cells.append([name, row.mass, value, shift, plain(chi2_text(row.chi2)), str(row.ndf)])
     return table(cells)
 
 
@@ -36,8 +53,11 @@ def envelope_text(rows: Sequence[VariantRow]) -> str:
     for mass in dict.fromkeys(row.mass for row in rows):
         shifts = [row.shift for row in rows if row.mass == mass and row.shift is not None]
         missing = sum(row.mass == mass and row.shift is None for row in rows)
-        note = f"; {missing} points have no minimum inside the predicted masses" if missing else ""
-        lines.append(f"envelope of {mass}: {max([0.0, *shifts]):+.3f} {min([0.0, *shifts]):+.3f} GeV{note}")
+        have = "has" if missing == 1 else "have"
+        note = f"; {counted(missing, 'points')} {have} no minimum inside the predicted masses" if missing else ""
+        error = next((row.error for row in rows if row.mass == mass and row.error is not None), np.nan)
+        ends = [plain(rounded_like(end, error, sign=True)) for end in (max([0.0, *shifts]), min([0.0, *shifts]))]
+        lines.append(f"envelope of {mass}: {' '.join(ends)} GeV{note}")
     return "\n".join(lines)
 
 
@@ -52,7 +72,7 @@ def quality_text(combination: Combination) -> str:
             quality = interpolation_quality(prediction, extraction)
             inner = quality["left_out"].isel(m_t=slice(1, -1))
             sizes = (abs(quality["residual"]).max(), abs(inner).max(), quality["mc_error"].max())
-            cells.append([prediction.name, *(f"{1000 * float(size):.3f}" for size in sizes)])
+            cells.append([prediction.name, *(fixed(1000 * float(size), PER_MILLE_PLACES) for size in sizes)])
     return table(cells)
 
 
@@ -61,7 +81,7 @@ def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
     parameters = [str(p) for p in relevance["parameter"].to_numpy()]
     heading = ["coefficient", "prior", "posterior", "information [bit]"]
     for p in parameters:
-        unit = THOUSANDTH.get(units.get(p, ""), f"1e-3 {units.get(p, '')}".strip())
+        unit = small_unit(units.get(p, ""))
         heading += [f"d{p}/dr [{unit}]", f"share of Var({p}) [%]"]
     order = np.argsort(-abs(relevance["share"]).sum("parameter").to_numpy())
     cells = [heading]
@@ -69,13 +89,13 @@ def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
         row = relevance.isel(coefficient=int(i))
         line = [
             str(row["title"].item()),
-            *(f"{float(row[f'{k}_mean']):.3f} +- {float(row[f'{k}_sd']):.3f}" for k in ("prior", "posterior")),
-            f"{float(row['information']):+.3f} +- {float(row['information_error']):.3f}",
+            *(plain(with_error(float(row[f"{k}_mean"]), float(row[f"{k}_sd"]))) for k in ("prior", "posterior")),
+            plain(with_error(float(row["information"]), float(row["information_error"]))),
         ]
         for p in parameters:
             line += [
-                f"{1000 * float(row['slope'].sel(parameter=p)):+.1f}",
-                f"{100 * float(row['share'].sel(parameter=p)):+.3f}",
+                plain(fixed(1000 * float(row["slope"].sel(parameter=p)), 1, sign=True)),
+                plain(percent_text(float(row["share"].sel(parameter=p)), places=SHARE_PLACES, sign=True)),
             ]
         cells.append(line)
     return "which correlation matters:\n" + table(cells)
@@ -97,13 +117,17 @@ def shares_text(shares: xr.Dataset, units: dict[str, str]) -> str:
                 count += 1
                 continue
             label = f"coefficient {part}" if kinds[i] == "coefficient" else str(part)
-            cells.append([label, f"{variance:.6f}", f"{100 * share:.2f}"])
+            cells.append([label, *_variance(variance, share)])
         if count:
-            cells.append([f"{count} other coefficients", f"{small[0]:.6f}", f"{100 * small[1]:.2f}"])
+            cells.append([counted(count, "other coefficients"), *_variance(small[0], small[1])])
         total = float(at["variance"].sum())
-        cells.append(["total", f"{total:.6f}", f"{100 * float(at['share'].sum()):.2f}"])
+        cells.append(["total", *_variance(total, float(at["share"].sum()))])
         blocks.append(table(cells))
     return "shares of the posterior variance:\n" + "\n".join(blocks)
+
+
+def _variance(variance: float, share: float) -> list[str]:
+    return [plain(significant(variance)), plain(percent_text(share, places=2))]
 
 
 def sets_text(comparison: SetComparison) -> str:
@@ -129,7 +153,7 @@ def sets_text(comparison: SetComparison) -> str:
 
 
 def _pair(value: float, spread: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3f} +- {spread:.3f}"
+    return "-" if np.isnan(value) else plain(with_error(value, spread))
 
 
 def _set_lines(row: SetResult) -> list[str]:
@@ -145,6 +169,8 @@ def _set_lines(row: SetResult) -> list[str]:
         tables = [(str(g), groups.sel(group=g)) for g in groups["group"].to_numpy()]
         tables += [("statistics", row.impacts.statistics), ("total", row.impacts.total)]
         for label, impact in tables:
-            cells.append([label, *(f"{100 * float(impact.sel(parameter=p)) / sizes[p]:.2f}" for p in parameters)])
+            cells.append(
+                [label, *(plain(percent_text(float(impact.sel(parameter=p)) / sizes[p], places=2)) for p in parameters)]
+            )
         lines.append(table(cells))
     return lines

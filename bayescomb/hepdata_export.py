@@ -26,6 +26,7 @@ from bayescomb.impacts import impacts as impacts_of
 from bayescomb.inputs import Combination
 from bayescomb.outputs import cannot_write
 from bayescomb.profile import ProfileResult
+from bayescomb.rounding import chi2_text, counted, p_value_text, plain
 from bayescomb.serialise import SETTINGS, combination_to_json, difference
 from bayescomb.storage import write_json, written_beside
 from bayescomb.text import header as header_text
@@ -174,8 +175,9 @@ def _comment(combination: Combination, header: Mapping[str, Any], left_out: Sequ
         f"Origin of the inputs: {origin(combination)}.",
     ]
     if goodness["chi2"] is not None:
-        probability = "" if goodness["p_value"] is None else f", p-value {goodness['p_value']:.3f}"
-        lines.append(f"chi2 = {goodness['chi2']:.3f} for {goodness['ndf']} degrees of freedom{probability}.")
+        probability = "" if goodness["p_value"] is None else f", p-value {plain(p_value_text(goodness['p_value']))}"
+        freedom = counted(goodness["ndf"], "degrees of freedom")
+        lines.append(f"chi2 = {plain(chi2_text(goodness['chi2']))} for {freedom}{probability}.")
     if run is not None:
         lines.append(f"Posterior with seed {run.get('seed')}: {run['verdict']}; its interval is the {run['interval']}.")
     if left_out:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import AssumptionSet, check_assumptions
-from bayescomb.checks import check_names, known_name
+from bayescomb.checks import check_distinct, check_names, known_name
 from bayescomb.combination_checks import (
     CHI2_FORMS,
     NUISANCE_VALUES,
@@ -22,7 +22,6 @@ from bayescomb.combination_checks import (
     STATISTICS_GROUP,
     TREATMENTS,
     check_errors_on_errors,
-    check_parameter_names,
     check_predictions,
     check_settings,
     check_spectators,
@@ -120,7 +119,14 @@ class Combination:
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
         check_names([s.name for s in self.sources], where=f"sources of {where}", allow_empty=True)
-        check_parameter_names(self, where)
+        # A name is unique among the things of its kind.  Only what is fitted without a prior shares a list with the
+        # observables: both are parameters.
+        check_names([o.name for o in self.observables], where=f"observables of {where}")
+        check_names([e.name for e in self.estimates], where=f"estimates of {where}")
+        check_names([n.name for n in self.nuisances], where=f"nuisances of {where}", allow_empty=True)
+        free = [n.name for n in self.nuisances if n.free]
+        for kind, names in (("observable", [o.name for o in self.observables]), ("estimate", [e.name for e in self.estimates])):
+            check_distinct(names, free, kinds=(kind, "free nuisance"), where=where)
         check_spectators(self, where)
         observables = [o.name for o in self.observables]
         for estimate in self.estimates:

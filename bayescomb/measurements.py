@@ -1,26 +1,39 @@
 """Measurements: who measured what, with which uncertainties.
 
 All classes are frozen, hold read-only arrays and are checked when they are built.  Vocabulary: a *measurement* publishes
-*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of an estimate per
-+1 sigma of a nuisance.
+*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of a published value
+by a nuisance: what +1 sigma of a source does to the number in the publication, sign included.  Every format states it so;
+the likelihood predicts that number by mu - k(lambda) (:mod:`bayescomb.responses`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.checks import check_choice, check_covariance, check_finite, check_names, check_shape, frozen_array
-from bayescomb.errors import InvalidNumberError, UnderdeterminedError
+from bayescomb.checks import (
+    SINGULAR,
+    check_choice,
+    check_covariance,
+    check_finite,
+    check_names,
+    check_shape,
+    frozen_array,
+)
+from bayescomb.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
 from bayescomb.frozen import FrozenMapping
 
 __all__ = ["RESPONSE_FORMS", "Estimate", "FittedInput", "Measurement", "Nuisance"]
 
 RESPONSE_FORMS: Final = ("absolute", "relative", "lognormal")
+
+# Shift of a direction without statistical variance, in units of the statistical errors, below which it is none.
+UNMOVED: Final = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +44,9 @@ class Nuisance:
         name: unique name.
         source: source it belongs to, empty if none is named.
         free: it has no prior.
-        response: how it shifts an estimate of measured value x, g being the response and lambda the nuisance:
-            ``"absolute"`` adds g lambda; ``"relative"`` multiplies the prediction by 1 + g lambda / x; ``"lognormal"``
-            multiplies it by (1 + g / x)^lambda
-            (where the shift at -1 sigma is stated separately, by the like power of it for negative lambda).
+        response: how an estimate of measured value x is predicted, k being its shift and lambda the nuisance:
+            ``"absolute"`` subtracts k lambda; ``"relative"`` multiplies the prediction by 1 - k lambda / x; ``"lognormal"``
+            divides it by (1 + k / x)^lambda (for lambda < 0 the same law with the shift at -1 sigma, if that is stated).
 
     Examples:
         >>> import bayescomb as bc
@@ -120,12 +132,13 @@ class Measurement:
         name: unique name.
         experiment: collaboration, used by category coefficients.
         estimates: the measured numbers, n of them.
-        statistical_covariance: shape (n, n), positive definite, in the unit of the estimates squared; ``None`` if ``fit``
-            carries the statistical information.
+        statistical_covariance: shape (n, n), in the unit of the estimates squared; ``None`` if ``fit`` carries the
+            statistical information.  It may be singular where the nuisances shift what has no statistical variance: the
+            total covariance must be positive definite.
         nuisances: externalised nuisances, m of them.
-        responses: shape (n, m), shift of each estimate per +1 sigma of each nuisance, in the unit of the estimates.
-        down_responses: shape (n, m), shift of each estimate at -1 sigma of each nuisance; ``None`` if all are the opposite
-            of ``responses``.  Between and beyond, the shift is linear on either side, with a kink at 0.
+        responses: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
+        down_responses: shape (n, m), what -1 sigma does to it; ``None`` if all are the opposite of ``responses``.  Between
+            and beyond, the shift is linear on either side, with a kink at 0.
         fit: profiled input, if there is one; the externalised nuisances then come on top of it.
 
     Examples:
@@ -162,15 +175,43 @@ class Measurement:
             msg = f"{where}: give either a statistical covariance or a fitted input, not both and not neither"
             raise UnderdeterminedError(msg)
         if self.statistical_covariance is not None:
-            covariance = check_covariance(
-                self.statistical_covariance, where=f"statistical covariance of {where}", definite=True
-            )
-            covariance = check_shape(covariance, (n_estimates,) * 2, where=f"statistical covariance of {where}")
-            object.__setattr__(self, "statistical_covariance", covariance)
+            place = f"statistical covariance of {where}"
+            covariance = check_covariance(self.statistical_covariance, where=place, definite=True, singular=True)
+            object.__setattr__(self, "statistical_covariance", check_shape(covariance, (n_estimates,) * 2, where=place))
+            self._check_unmoved(place)
         if self.fit is not None:
             size = n_estimates + len(self.fit.nuisances)
             check_shape(self.fit.information, (size, size), where=f"information of {where}")
         self._check_response_forms(where)
+
+    @cached_property
+    def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Eigenvalues, shape (n,), and vectors of the statistical correlations, and which directions have no variance."""
+        assert self.statistical_covariance is not None  # asked for where it is given
+        errors = np.sqrt(np.diag(self.statistical_covariance))
+        eigenvalues, vectors = np.linalg.eigh(self.statistical_covariance / np.outer(errors, errors))
+        return eigenvalues, vectors, eigenvalues <= SINGULAR * len(errors)
+
+    def _check_unmoved(self, where: str) -> None:
+        """What has no statistical variance is shifted by nuisances."""
+        assert self.statistical_covariance is not None  # asked for where it is given
+        eigenvalues, vectors, bare = self.statistical_spectrum
+        if not bare.any():
+            return
+        errors = np.sqrt(np.diag(self.statistical_covariance))
+        shifts = vectors[:, bare].T @ (self.responses / errors[:, None])
+        directions, variances, _ = np.linalg.svd(shifts, full_matrices=True)
+        if len(variances) == len(shifts) and variances[-1] > UNMOVED:
+            return
+        parts = np.abs(vectors[:, bare] @ directions[:, -1])
+        members = zip(self.estimates, parts, strict=True)
+        names = ", ".join(repr(e.name) for e, size in members if size > 1e-6 * parts.max())
+        msg = (
+            f"{where}: singular (smallest eigenvalue {eigenvalues[0]:.3g} in units of the variances), and no nuisance "
+            f"shifts the combination of {names} that has no statistical variance; give it an uncertainty, or leave out an "
+            "estimate that follows from the others"
+        )
+        raise InvalidMatrixError(msg)
 
     def _check_down_responses(self, where: str) -> None:
         """Read-only and of the right shape; ``None`` where they say nothing new."""
@@ -203,18 +244,19 @@ class Measurement:
 
     @property
     def fit_responses(self) -> NDArray[np.float64]:
-        """Shift of each estimate per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
+        """Shift of each published value per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
 
-        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is M^-1 kappa (Kieseler, EPJC 77 (2017) 792).
+        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is -M^-1 kappa (Kieseler, EPJC 77 (2017) 792), of
+        the sign of the covariance where there is one nuisance.
         """
         if self.fit is None:
             return np.zeros((len(self.estimates), 0))
         n = len(self.estimates)
-        return np.linalg.solve(self.fit.information[:n, :n], self.fit.information[:n, n:])
+        return np.linalg.solve(self.fit.information[:n, :n], 0.0 - self.fit.information[:n, n:])
 
     @property
     def all_responses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Shifts at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
+        """Shifts of the published values at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
         fitted = self.fit_responses
         down = -self.responses if self.down_responses is None else self.down_responses
         return np.hstack([fitted, self.responses]), np.hstack([-fitted, down])

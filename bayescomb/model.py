@@ -19,6 +19,7 @@ from scipy.linalg import block_diag
 from bayescomb.checks import check_choice
 from bayescomb.correlation import NuisanceBlock
 from bayescomb.curved_plan import CurvedPlan
+from bayescomb.data_information import estimate_factor
 from bayescomb.errors import OptionError
 from bayescomb.extraction_model import extraction_start, level_variables, theta_variables
 from bayescomb.feasibility import face_basis
@@ -31,6 +32,7 @@ from bayescomb.plan import SCALE, SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 from bayescomb.theory import Theory
 from bayescomb.theory_kernels import extraction_log_density
+from bayescomb.variables import variable_name
 
 __all__ = ["ENGINES", "build_model", "starting_point"]
 
@@ -63,7 +65,7 @@ def build_model(
 
     Raises:
         OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not
-            be correlation matrices.
+            be correlation matrices, or with a singular statistical covariance.
 
     Examples:
         >>> import bayescomb as bc
@@ -79,13 +81,21 @@ def build_model(
             "'marginal', or the treatment 'nuisance'"
         )
         raise OptionError(msg)
+    if engine == "full" and any((factor == 0).any() for _, factor in map(estimate_factor, combination.measurements)):
+        msg = (
+            "engine 'full' samples the data given every nuisance, of which a singular statistical covariance leaves no "
+            "density; use the engine 'marginal'"
+        )
+        raise OptionError(msg)
     if plan.theory is not None:
         return _extraction_model(plan, plan.theory, engine)
     start, _ = starting_point(plan)
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
         weights, scales = _weights(model, plan, rho)
-        parameters = pt.stack([pm.Flat(name, initval=value) for name, value in zip(plan.parameters, start, strict=True)])
+        parameters = pt.stack(
+            [pm.Flat(variable_name(p), initval=value) for p, value in zip(plan.parameters, start, strict=True)]
+        )
         if engine == "full":
             pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
         elif plan.curved is None:
@@ -115,7 +125,7 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: str) -> pm.Mod
         observables = theory.observables(theta, shifts, levels[:cut], xp=pt)
         for i, name in enumerate(plan.parameters[: len(theory.select)]):
             if name not in theory.free_names:
-                pm.Deterministic(name, observables[i])
+                pm.Deterministic(variable_name(name), observables[i])
         pm.Potential("data", _explicit_density(plan, nuisance, pt.concatenate([observables, levels[cut:]])))
     return model
 

@@ -20,8 +20,8 @@ and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what 
       { name = "lumi", response = "relative" },
     ]
 
-A response is the shift of the prediction of an estimate at +1 sigma of a nuisance, in the unit of the estimate; of two
-numbers the second is the shift at -1 sigma, its sign included.
+A response is what +1 sigma of a nuisance does to the published value, in the unit of the estimate; of two numbers the second
+is what -1 sigma does, its sign included.
 
 An entry may name a Convino measurement file instead (:mod:`bayescomb.model_file_convino`) or tables of HEPData
 (:mod:`bayescomb.model_file_hepdata`), and any entry may give sources to
@@ -193,7 +193,7 @@ def _covariance(table: Path, estimates: list[str]) -> NDArray[np.float64]:
         known_name(name, estimates, kind="estimate", where=row.where)
     _require_rows(estimates, matrix.names, table)
     with located(str(table)):
-        return check_covariance(matrix.ordered(estimates), where="statistical covariance", definite=True)
+        return check_covariance(matrix.ordered(estimates), where="statistical covariance", definite=True, singular=True)
 
 
 def _read_fit(table: Path, estimates: list[str], *, inverted: bool) -> _Fit:

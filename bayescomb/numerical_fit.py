@@ -92,7 +92,7 @@ def _nuisances(chi2: Objective, theta: FloatArray) -> tuple[FloatArray, FloatArr
     linear, curved = chi2.model.linear, chi2.model.curved
     q = curved.pseudo_parameters(theta, curved.prediction(theta))
     reach = linear.loading @ chi2.correlation
-    gain = np.linalg.solve(chi2.marginal_covariance, reach).T
+    gain = chi2.whitening.solve(reach).T
     conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
     by_theta = -gain @ linear.design @ chi2.pseudo_jacobian(theta)
     return gain @ (linear.offset - linear.design @ q), by_theta, conditional

@@ -29,6 +29,7 @@ from bayescomb.recovery import conditional_moments, recover_nuisances, recoverab
 from bayescomb.serialise import combination_to_json
 from bayescomb.theory import Theory
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["level_widths", "sample", "target_accept"]
 
@@ -168,7 +169,7 @@ def sample(
 def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, FloatArray]:
     """Weights (n, K + m) of the plan's patterns and parameters (n, P) of all chains one after the other."""
     n = posterior.sizes["chain"] * posterior.sizes["draw"]
-    parameters = np.column_stack([posterior[p].to_numpy().reshape(n) for p in plan.parameters])
+    parameters = np.column_stack([posterior[variable_name(p)].to_numpy().reshape(n) for p in plan.parameters])
     return plan.weights_of(posterior), parameters
 
 
@@ -176,8 +177,8 @@ def level_widths(plan: SamplingPlan) -> dict[str, float]:
     """Half-widths of the starting points of the flat variables."""
     if plan.theory is not None:
         start = extraction_start(plan, plan.theory)
-        return dict(zip(start.level_names, start.level_errors, strict=True))
-    return dict(zip(plan.parameters, starting_point(plan)[1], strict=True))
+        return dict(zip(map(variable_name, start.level_names), start.level_errors, strict=True))
+    return dict(zip(map(variable_name, plan.parameters), starting_point(plan)[1], strict=True))
 
 
 def target_accept(plan: SamplingPlan, engine: str) -> float:
@@ -194,7 +195,7 @@ def _with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed
     n = posterior.sizes["chain"] * posterior.sizes["draw"]
 
     def stacked(names: tuple[str, ...]) -> FloatArray:
-        return np.array([posterior[name].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
+        return np.array([posterior[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
 
     levels = theory.free_names + plan.reduced.parameters[len(theory.select) :]
     nuisances, parameters = draw_theory(
@@ -207,14 +208,19 @@ def _with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed
     )
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     columns = zip(plan.parameters, parameters.T, strict=True)
-    posterior = posterior.assign({name: (("chain", "draw"), column.reshape(shape)) for name, column in columns})
+    posterior = posterior.assign({variable_name(p): (("chain", "draw"), column.reshape(shape)) for p, column in columns})
     pulls = (("chain", "draw", "theory_nuisance"), nuisances.reshape(*shape, -1))
     return posterior.assign_coords(theory_nuisance=list(theory.nuisances)).assign(theory_pull=pulls)
 
 
 def _differences(theory: Theory, posterior: xr.Dataset) -> xr.Dataset:
     pairs = theory.extraction.differences
-    return posterior.assign({f"{first} - {second}": posterior[first] - posterior[second] for first, second in pairs})
+    return posterior.assign(
+        {
+            variable_name(f"{first} - {second}"): posterior[variable_name(first)] - posterior[variable_name(second)]
+            for first, second in pairs
+        }
+    )
 
 
 def _linear_parameters(
@@ -233,12 +239,12 @@ def _linear_parameters(
 
 def _normalised(combination: Combination, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
     """The posterior with its observables divided by their sum, draw by draw, and the observables as they were sampled."""
-    names = normalised_names(combination)
+    names = [variable_name(name) for name in normalised_names(combination)]
     total = sum(posterior[name] for name in names)
     divided = posterior.copy()
     for name in names:
         divided[name] = posterior[name] / total
-        divided[name].attrs = {"unit": "", "title": posterior[name].attrs["title"]}
+        divided[name].attrs = posterior[name].attrs | {"unit": ""}
     return divided, posterior[names]
 
 
@@ -258,7 +264,11 @@ def _with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tup
 def _labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
     """Units and titles as attributes."""
     for quantity in combination.results:
-        posterior[quantity.name].attrs = {"unit": quantity.unit, "title": quantity.title}
+        posterior[variable_name(quantity.name)].attrs = {
+            "name": quantity.name,
+            "unit": quantity.unit,
+            "title": quantity.title,
+        }
     if "theory_pull" in posterior:
         posterior["theory_pull"].attrs = {"unit": "prior width", "title": "values of the theory nuisances"}
     if "pull" in posterior:

@@ -20,6 +20,7 @@ import xarray as xr
 from bayescomb.errors import PosteriorError
 from bayescomb.inputs import Combination
 from bayescomb.serialise import combination_from_json
+from bayescomb.variables import variable_name
 
 __all__ = ["posterior_bytes", "posterior_from_bytes"]
 
@@ -37,9 +38,10 @@ def posterior_bytes(posterior: xr.DataTree) -> bytes:
     """The netCDF file of a posterior.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
         >>> from bayescomb.posterior_bytes import posterior_bytes
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
         >>> posterior_bytes(posterior)[-72:-65]
         b'sha256 '
     """
@@ -135,7 +137,7 @@ def _attribute_problem(attributes: dict[Any, Any]) -> str:
 
 def _group_problem(posterior: xr.DataTree, combination: Combination) -> str:
     draws = posterior["posterior"].to_dataset()
-    needed = {"posterior": [o.name for o in combination.results], "sample_stats": ["diverging"]}
+    needed = {"posterior": [variable_name(o.name) for o in combination.results], "sample_stats": ["diverging"]}
     if "rho" in draws:
         needed["prior"] = ["rho"]
     for group, names in needed.items():

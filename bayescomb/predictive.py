@@ -21,6 +21,7 @@ from bayescomb.profile import profile
 from bayescomb.recovery import given_coefficients
 from bayescomb.storage import combination_of
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["posterior_predictive"]
 
@@ -45,8 +46,9 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
         ``covariance``: ``"of each draw"``, or ``"at nominal coefficients"`` where the model is not linear.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
         >>> table = bc.posterior_predictive(posterior)
         >>> round(table["chi2_p_value"].item(), 1)
         0.9
@@ -92,7 +94,10 @@ def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray
     total = draws.sizes["chain"] * draws.sizes["draw"]
     chosen = np.unique(np.linspace(0, total - 1, min(total, MAX_DRAWS)).astype(int))
     observables = np.array(
-        [(raw if o.name in raw else draws)[o.name].to_numpy().ravel()[chosen] for o in combination.observables]
+        [
+            (raw if name in raw else draws)[name].to_numpy().ravel()[chosen]
+            for name in (variable_name(o.name) for o in combination.observables)
+        ]
     )
     return observables.T @ combination.design.T, chosen
 

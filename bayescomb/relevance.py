@@ -44,8 +44,9 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
         PosteriorError: no coefficient was sampled.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
         >>> table = bc.coefficient_relevance(posterior)
         >>> table["share"].sel(parameter="m_t").sum().item() < 0.05
         True
@@ -59,6 +60,8 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
     gains = np.array([_information(prior.sel(coefficient=c), rho.sel(coefficient=c)) for c in names]).reshape(-1, 2)
     slopes = scan_slopes(combination)
     shares = variance_shares(posterior)["share"]
+    # Parts of other kinds may have the name of a coefficient; those of sizes come after those of the coefficients.
+    of_coefficients = shares.isel(part=np.flatnonzero(shares["kind"].to_numpy() == "coefficient")[: len(names)])
     parameters = [str(p) for p in shares["parameter"].to_numpy()]
     sample = ("chain", "draw")
     table = xr.Dataset(
@@ -70,7 +73,7 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
             "information": ("coefficient", gains[:, 0]),
             "information_error": ("coefficient", gains[:, 1]),
             "slope": slopes.sel(coefficient=names, parameter=parameters),
-            "share": shares.sel(part=names).drop_vars("kind").rename(part="coefficient"),
+            "share": of_coefficients.drop_vars("kind").rename(part="coefficient"),
         }
     )
     titles = {c.name: c.title or c.name for c in combination.assumption_set.coefficients}

@@ -24,7 +24,8 @@ from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, file_name, no
 from bayescomb.report_ranking_figures import impact_map_figure, predictive_figure, ranking_figure, share_figures
 from bayescomb.report_results import Results, moves, parameter_covariance
 from bayescomb.report_summaries import NuisanceRow, leading_pulls, posterior_density, rank_counts
-from bayescomb.rounding import decimals, fixed
+from bayescomb.rounding import decimals, with_error
+from bayescomb.variables import variable_name
 
 __all__ = ["ReportFigure", "report_figures"]
 
@@ -80,7 +81,7 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         row = comparison.table.sel(parameter=parameter.name)
         at = {"parameter": parameter.name}
         draw_posterior(
-            results.tree["posterior"][parameter.name].to_numpy().ravel(),
+            results.tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
             profile=(float(row["profile_value"]), float(row["profile_error"])),
             density=None
@@ -134,8 +135,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
         errors.append([float(fit.errors.sel(at))] * 2)
         statistical.append(float(fit.statistical_errors.sel(at)))
         kinds.append(kind)
-    places = max(decimals(float(results.fit.errors.sel(at))), 0)
-    texts = [f"{fixed(v, places)} ± {fixed(e[0], places)}" for v, e in zip(values, errors, strict=True)]
+    texts = [with_error(v, e[0]) for v, e in zip(values, errors, strict=True)]
     if results.comparison is not None:
         row = results.comparison.table.sel(parameter=parameter.name)
         median, low, high = (float(row[key]) for key in ("median", "hdi_low", "hdi_high"))
@@ -144,7 +144,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
         errors.append([median - low, high - median])
         statistical.append(math.nan)
         kinds.append("posterior")
-        texts.append(f"{fixed(float(row['mean']), places)} ± {fixed(float(row['sd']), places)}")
+        texts.append(with_error(float(row["mean"]), float(row["sd"])))
     figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(names)), layout="constrained")
     draw_inputs(
         names,
@@ -219,7 +219,7 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
         kinds=[kind for _, _, kind in rows],
         label=f"impact on {math_name(parameter.name)}",
         unit=parameter.unit,
-        places=max(decimals(rows[-1][1]) + 1, 0),
+        places=decimals(rows[-1][1]),
         ax=figure.subplots(),
     )
     dropped = sources.size - len(order)
@@ -259,7 +259,7 @@ def _ranks(results: Results) -> ReportFigure:
     assert results.verdict is not None
     draws = results.tree["posterior"].to_dataset()
     table = results.verdict.table
-    quantities = [p.name for p in results.parameters][:MAX_RANKS]
+    quantities = [variable_name(p.name) for p in results.parameters][:MAX_RANKS]
     if "rho" in draws:
         names = [f"rho[{name}]" for name in draws["coefficient"].to_numpy()]
         ess = table["ess_bulk"].sel(quantity=names).to_numpy()

@@ -13,9 +13,19 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
-from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift
-from bayescomb.rounding import fixed, interval_text, signed_errors, significant, with_error
+from bayescomb.rounding import (
+    chi2_text,
+    counted,
+    fine_text,
+    fine_unit,
+    interval_text,
+    p_value_text,
+    percent_text,
+    pull_text,
+    signed_errors,
+    with_error,
+)
 from bayescomb.text import uncertain_sizes_text
 
 __all__ = ["page_context", "symbol"]
@@ -54,8 +64,8 @@ def page_context(results: Results) -> dict[str, Any]:
         "verdict": judged,
         "bfmi": _bfmi(results),
         "predictive": _predictive(results),
-        "sampled": int(results.draws.sizes.get("coefficient", 0)) if results.draws is not None else 0,
-        "sizes": int(results.draws.sizes.get("uncertain_size", 0)) if results.draws is not None else 0,
+        "sampled": _sampled(results, "coefficient", "sampled correlation coefficients"),
+        "sizes": _sampled(results, "uncertain_size", "sources"),
         "correlations": str(results.attrs.get("correlations", "nominal")),
         "held": json.loads(results.attrs.get("held_coefficients", "[]")),
         "posterior_repairs": json.loads(results.attrs.get("repairs", "[]")),
@@ -69,13 +79,13 @@ def page_context(results: Results) -> dict[str, Any]:
         "compatibility": [
             {
                 "name": c.measurement,
-                "chi2": "not known" if c.chi2 is None else significant(c.chi2),
+                "chi2": "not known" if c.chi2 is None else chi2_text(c.chi2),
                 "ndf": c.ndf,
-                "p_value": "undefined" if c.p_value is None else significant(c.p_value, 2),
+                "p_value": p_value_text(c.p_value),
             }
             for c in results.compatibility
         ],
-        "own_chi2": significant(fit.own_chi2) if fit.own_chi2 and math.isfinite(fit.own_chi2) else "",
+        "own_chi2": chi2_text(fit.own_chi2) if fit.own_chi2 and math.isfinite(fit.own_chi2) else "",
         "curved": not combination.quadratic,
         "normalised": combination.normalise,
         "few": len(results.parameters) <= MAX_SENTENCES,
@@ -84,18 +94,24 @@ def page_context(results: Results) -> dict[str, Any]:
         "definition": results.impacts.definition,
         "chi2": {
             "form": fit.chi2_form,
-            "value": significant(fit.chi2) if math.isfinite(fit.chi2) else "undefined",
-            "ndf": fit.ndf,
-            "p_value": None if fit.p_value is None else significant(fit.p_value, 2),
+            "value": chi2_text(fit.chi2) if math.isfinite(fit.chi2) else "undefined",
+            "freedom": counted(fit.ndf, "degrees of freedom"),
+            "p_value": None if fit.p_value is None else p_value_text(fit.p_value),
         },
     }
+
+
+def _sampled(results: Results, dim: str, things: str) -> str:
+    """How many of these were sampled, empty if none."""
+    number = int(results.draws.sizes.get(dim, 0)) if results.draws is not None else 0
+    return counted(number, things) if number else ""
 
 
 def _bfmi(results: Results) -> list[str]:
     """Fraction of missing information on the energy of each chain (E-BFMI); low values mean that tails are not reached."""
     if results.tree is None or "energy" not in results.tree["sample_stats"]:
         return []
-    return [fixed(float(value), 2) for value in np.ravel(az.bfmi(results.tree)["energy"].to_numpy())]
+    return [pull_text(float(value)) for value in np.ravel(az.bfmi(results.tree)["energy"].to_numpy())]
 
 
 def _predictive(results: Results) -> dict[str, str] | None:
@@ -104,9 +120,9 @@ def _predictive(results: Results) -> dict[str, str] | None:
     if table is None:
         return None
     return {
-        "chi2": significant(float(table["chi2"])),
-        "size": str(int(table["size"])),
-        "p_value": significant(float(table["chi2_p_value"]), 2),
+        "chi2": chi2_text(float(table["chi2"])),
+        "size": counted(int(table["size"]), "estimates"),
+        "p_value": p_value_text(float(table["chi2_p_value"])),
         "covariance": str(table.attrs["covariance"]),
     }
 
@@ -198,8 +214,7 @@ def _costs(results: Results) -> list[dict[str, str]]:
         costs.append(
             {
                 "name": parameter.name,
-                "share": fixed(100 * row["coefficient_share"], 2),
-                "share_error": fixed(100 * row["coefficient_share_mcse"], 2),
+                "share": percent_text(row["coefficient_share"], row["coefficient_share_mcse"]),
                 "sd": fine_text(row["sd"], fine),
                 "sd_error": fine_text(row["mcse_sd"], fine),
                 "given": fine_text(row["mean_of_variance"] ** 0.5, fine),

@@ -25,6 +25,7 @@ from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisanc
 from bayescomb.scan import ScanResult, scan, scan_curve
 from bayescomb.sensitivity import prior_sensitivity
 from bayescomb.storage import is_extended, require_same_settings
+from bayescomb.variables import variable_name
 from bayescomb.variance import variance_shares
 
 __all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift", "moves", "parameter_covariance"]
@@ -179,7 +180,7 @@ def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
     if results.draws is None:
         covariance = results.fit.covariance.sel(parameter=names, parameter_b=names)
         return covariance.to_numpy(), "profile at nominal coefficients"
-    flat = np.array([results.draws[name].to_numpy().ravel() for name in names])
+    flat = np.array([results.draws[variable_name(name)].to_numpy().ravel() for name in names])
     return np.atleast_2d(np.cov(flat)), "posterior"
 
 

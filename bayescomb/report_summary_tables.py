@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bayescomb.figures_style import axis_label
-from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift, parameter_covariance
 from bayescomb.report_tables import Column, Row, Table, text_column
-from bayescomb.rounding import decimals, fixed
+from bayescomb.rounding import fine_text, fine_unit, fixed, percent_text, rounded_like
 
 __all__ = ["covariance_table", "summary_table", "variance_table"]
 
@@ -60,7 +59,7 @@ def summary_table(results: Results) -> Table:
             )
 
     def like_error(key: str) -> Any:
-        return lambda row: fixed(row[key], decimals(row["error"]))
+        return lambda row: rounded_like(row[key], row["error"])
 
     columns = [
         Column(title="parameter", show=lambda row: axis_label(row["parameter"], row["unit"]), text=True),
@@ -124,7 +123,7 @@ def variance_table(results: Results) -> Table:
         Column(title="from not knowing them", show=like_sd("sd_from_coefficients")),
         Column(
             title="share of the variance [%]",
-            show=lambda row: f"{fixed(100 * row['coefficient_share'], 2)} ± {fixed(100 * row['coefficient_share_mcse'], 2)}",
+            show=lambda row: percent_text(row["coefficient_share"], row["coefficient_share_mcse"]),
         ),
         Column(title="shift of the mean", show=shift),
     ]

@@ -32,6 +32,7 @@ from bayescomb.priors import log_density, prior_draws
 from bayescomb.recovery import given_coefficients
 from bayescomb.storage import combination_of, is_extended
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["prior_sensitivity"]
 
@@ -73,8 +74,9 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         OptionError: the result is normalised, the model was extended, or the factor is not above 1.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
         >>> table = bc.prior_sensitivity(posterior)
         >>> round(table["sd_shift"].sel(change="all nuisances, widths x 1.1", parameter="m_t").item(), 3)
         0.027
@@ -102,7 +104,7 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         {
             "shift": (dims, np.array([c.shift for c in changes]).reshape(-1, len(names))),
             "sd_shift": (dims, np.array([c.sd_shift for c in changes]).reshape(-1, len(names))),
-            "sd": ("parameter", [float(draws[name].std()) for name in names]),
+            "sd": ("parameter", [float(draws[variable_name(name)].std()) for name in names]),
         },
         {
             "change": [c.label for c in changes],
@@ -226,7 +228,7 @@ def _reweighted_coefficients(plan: SamplingPlan, draws: xr.Dataset, names: list[
 
 def _reweighted(label: str, draws: xr.Dataset, names: list[str], log_ratio: FloatArray) -> _Change:
     """Draws of the posterior weighted with the ratio of the priors."""
-    values = np.array([draws[name].to_numpy().ravel() for name in names]).T
+    values = np.array([draws[variable_name(name)].to_numpy().ravel() for name in names]).T
     weights = np.exp(log_ratio - log_ratio.max())
     mean, sd = _moments(values, 0.0, np.ones(len(values)))
     other_mean, other_sd = _moments(values, 0.0, weights)
@@ -239,13 +241,16 @@ def _parameters(combination: Combination, draws: xr.Dataset, names: list[str], w
     """Flat priors made flat in the logarithm, and scales in a narrower range."""
     extraction = combination.extraction_in_force
     flat = list(extraction.mass_parameters) if extraction else names
-    values: Any = np.array([draws[name].to_numpy().ravel() for name in flat])
+    values: Any = np.array([draws[variable_name(name)].to_numpy().ravel() for name in flat])
     if (values > 0).all():
         kind = "masses" if extraction else "observables"
         yield _reweighted(f"{kind}: flat in the logarithm", draws, names, -np.log(values).sum(axis=0))
     if extraction is None or not extraction.scale_parameters:
         return
-    scales = np.array([draws[name].to_numpy().ravel() for name in extraction.scale_parameters]) / extraction.scales.width
+    scales = (
+        np.array([draws[variable_name(name)].to_numpy().ravel() for name in extraction.scale_parameters])
+        / extraction.scales.width
+    )
     if extraction.scales.prior == "uniform":
         inside = (np.abs(scales) * widening <= 1).all(axis=0)
         ratio = np.where(inside, 0.0, -np.inf)

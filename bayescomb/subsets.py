@@ -22,33 +22,51 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
         combination: the whole.
         names: of the measurements.
     """
-    rest = [m for m in combination.measurements if m.name not in names]
-    used = {o for m in rest for e in m.estimates for o, factor in e.observables.items() if factor}
-    measurements: list[Measurement] = []
-    observables: list[Observable] = []
+    measurements, observables, used = [], [], set()
+    own_names = {e.name for m in combination.measurements if m.name in names for e in m.estimates}
+    renamed = _beside(own_names, [o.name for o in combination.observables])
     for m in combination.measurements:
         if m.name in names:
             keep = [i for i, n in enumerate(m.nuisances) if not n.free]
-            # An observable of the others may bear the name of an estimate of this one, which cannot have it as well then.
-            own = {e.name: f"{e.name} of {m.name}" if e.name in used else e.name for e in m.estimates}
-            observables += [Observable(name=name, spectator=name == e) for e, name in own.items()]
+            observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
             m = dataclasses.replace(
                 m,
-                estimates=tuple(dataclasses.replace(e, observables={own[e.name]: 1.0}) for e in m.estimates),
+                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
                 nuisances=tuple(m.nuisances[i] for i in keep),
                 responses=m.responses[:, keep],
                 down_responses=None if m.down_responses is None else m.down_responses[:, keep],
             )
+        else:
+            used |= {o for e in m.estimates for o, factor in e.observables.items() if factor}
+            estimates = tuple(
+                dataclasses.replace(e, observables={renamed[o]: factor for o, factor in e.observables.items()})
+                for e in m.estimates
+            )
+            m = dataclasses.replace(m, estimates=estimates)
         measurements.append(m)
     return {
         "measurements": tuple(measurements),
-        "observables": tuple(o for o in combination.observables if o.name in used) + tuple(observables),
+        "observables": (
+            *(dataclasses.replace(o, name=renamed[o.name]) for o in combination.observables if o.name in used),
+            *observables,
+        ),
         "impact_groups": {},
         "normalise": False,
         "predictions": (),
         "extractions": {},
         "extraction": "",
     }
+
+
+def _beside(taken: Collection[str], names: Sequence[str]) -> dict[str, str]:
+    """Name of each observable beside observables that bear the names of estimates."""
+    found: dict[str, str] = {}
+    for name in names:
+        other = name
+        while other in taken or (other != name and other in names):
+            other += " (observable)"
+        found[name] = other
+    return found
 
 
 def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -> dict[str, Any]:

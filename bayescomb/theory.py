@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.checks import check_names
+from bayescomb.checks import check_distinct
 from bayescomb.errors import OptionError
 from bayescomb.extractions import Extraction
 from bayescomb.inputs import Combination
@@ -199,10 +199,11 @@ def theory(combination: Combination) -> Theory | None:
         free_names.append(names[i])
     ends = [[(p.masses[0], p.masses[-1]) for p in predictions if extraction.masses[p.name] == m] for m in masses]
     _check_masses(extraction, masses, ends)
-    taken = [*(o.name for o in combination.results), *(e.name for e in combination.estimates)]
-    taken += [n.name for n in combination.nuisances]
+    taken = [*(o.name for o in combination.results), *(n.name for n in combination.nuisances if n.free)]
     fresh = [name for name in free_names if name not in names]
-    check_names([*dict.fromkeys(taken), *nuisances, *fresh], where=f"parameters of extraction {extraction.name!r}")
+    where = f"extraction {extraction.name!r}"
+    check_distinct(taken, fresh, kinds=("parameter", "level of a prediction"), where=where)
+    check_distinct([n.name for n in combination.nuisances], nuisances, kinds=("nuisance", "nuisance of the theory"), where=where)
     width = extraction.scales.width if extraction.scales.prior == "uniform" else np.inf
     return Theory(
         extraction=extraction,

@@ -102,7 +102,7 @@ def scale_envelope(combination: Combination) -> tuple[VariantRow, ...]:
 def _in_force(combination: Combination) -> Extraction:
     extraction = combination.extraction_in_force
     if extraction is None:
-        msg = f"{combination.name!r}: no mass is extracted; put an extraction in force, {list(combination.extractions)}"
+        msg = f"{combination.name!r}: no mass is extracted; {how_to_extract(combination)}"
         raise OptionError(msg)
     return extraction
 

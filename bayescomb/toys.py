@@ -31,12 +31,13 @@ from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
 from bayescomb.model import build_model
 from bayescomb.nuts import CompiledModel, compile_model, run_nuts
-from bayescomb.operators import ScalarWithGradient
+from bayescomb.operators import ScalarWithGradient, centred
 from bayescomb.plan import sampling_plan
 from bayescomb.posterior import level_widths, target_accept
 from bayescomb.priors import prior_draws
 from bayescomb.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["RANKS", "Toys"]
 
@@ -181,9 +182,10 @@ class Toys:
             cut = len(theory.free_names)
             observables = theory.observables(theta, rng.standard_normal(len(theory.nuisances)), flat[:cut])
             parameters = np.concatenate([observables, flat[cut:]])
-            truth |= dict(zip(theory.parameters, theta, strict=True))
-            truth |= {f"{a} - {b}": truth[a] - truth[b] for a, b in theory.extraction.differences}
-        truth |= dict(zip(plan.model.parameters, parameters, strict=True))
+            own = dict(zip(theory.parameters, theta, strict=True))
+            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            truth |= {variable_name(name): value for name, value in own.items()}
+        truth |= dict(zip(map(variable_name, plan.model.parameters), parameters, strict=True))
         noise = rest @ rng.standard_normal(rest.shape[1])
         offset = plan.model.design @ parameters + plan.model.loading[:, self.recoverable.index] @ nuisances + noise
         truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
@@ -220,7 +222,7 @@ class Toys:
             solution = self._solution
             values = solution.influence @ data.offset
             residual = data.offset - self.plan.model.design @ values
-            chi2 = float(residual @ np.linalg.solve(solution.marginal_covariance, residual))
+            chi2 = solution.whitening.square(residual)
             up = np.sqrt(np.diag(solution.covariance))
             found, down = solution.parameters, -up
         else:
@@ -230,7 +232,7 @@ class Toys:
             fit = fit_extraction(theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
             found, values, up, down, chi2 = fit.solution.parameters, fit.solution.values, fit.up, fit.down, fit.chi2
         rows = {
-            name: [data.truth[name], float(v), float(a), float(b)]
+            variable_name(name): [data.truth[variable_name(name)], float(v), float(a), float(b)]
             for name, v, a, b in zip(found, values, up, down, strict=True)
             if name in self.names
         }
@@ -246,22 +248,28 @@ class Toys:
         return found.reduce
 
     @cached_property
-    def _compiled(self) -> tuple[CompiledModel, FloatArray]:
-        """The compiled density, and the offset in it that is replaced."""
+    def _compiled(self) -> tuple[CompiledModel, FloatArray, FloatArray]:
+        """The compiled density, the offset in it that is replaced, and what it has less than that of the plan."""
         offset = self.plan.reduced.offset
+        if self.plan.theory is None:
+            offset = centred(self.plan.reduced)[1]
         model = build_model(self.combination, plan=self.plan)
         ops = {node.owner.op for node in ancestors(model.potentials) if node.owner is not None}
         shared = [c for op in ops if isinstance(op, ScalarWithGradient) for c in op.constants if np.array_equal(c, offset)]
         if len(shared) != 1:
             msg = "the density does not hold the offset of its plan"
             raise ArithmeticError(msg)
-        return compile_model(model, backend="vm", spread=level_widths(self.plan)), shared[0]
+        return (
+            compile_model(model, backend="vm", spread=level_widths(self.plan)),
+            shared[0],
+            self.plan.reduced.offset - offset,
+        )
 
     def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:
         plan = self.plan
-        compiled, offset = self._compiled
+        compiled, offset, less = self._compiled
         accept = target_accept(plan, "marginal")
-        offset[:] = self._reduce @ data.offset
+        offset[:] = self._reduce @ data.offset - less
         draws, statistics = run_nuts(
             compiled,
             draws=self.draws,
@@ -293,7 +301,7 @@ class Toys:
         weights = plan.weights_of(draws)
 
         def stacked(names: tuple[str, ...]) -> FloatArray:
-            return np.array([draws[name].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
+            return np.array([draws[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
 
         found: dict[str, FloatArray] = {}
         if theory is None:
@@ -302,9 +310,10 @@ class Toys:
             theta = stacked(theory.parameters)
             levels = stacked(theory.free_names + plan.reduced.parameters[len(theory.select) :])
             _, parameters = draw_theory(plan, theory, coefficients=weights, theta=theta, levels=levels, rng=rng)
-            found |= dict(zip(theory.parameters, theta.T, strict=True))
-            found |= {f"{a} - {b}": found[a] - found[b] for a, b in theory.extraction.differences}
-        found |= dict(zip(plan.parameters, parameters.T, strict=True))
+            own = dict(zip(theory.parameters, theta.T, strict=True))
+            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            found |= {variable_name(name): values for name, values in own.items()}
+        found |= dict(zip(map(variable_name, plan.parameters), parameters.T, strict=True))
         found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}
         scales = weights[:, len(plan.sampled) :].T
         found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}

@@ -22,6 +22,7 @@ from bayescomb.inputs import Combination
 from bayescomb.plan import SCALE
 from bayescomb.storage import combination_of, is_extended
 from bayescomb.threads import single_threaded
+from bayescomb.variables import variable_name
 
 __all__ = ["conditional_mean", "variance_shares"]
 
@@ -50,8 +51,9 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
             to divide by.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
         >>> shares = bc.variance_shares(posterior)
         >>> round(shares["share"].sum("part").item(), 9)
         1.0
@@ -85,7 +87,7 @@ def _total(posterior: xr.DataTree, combination: Combination, name: str) -> float
     if "conditional" in posterior.children and not combination.extraction:
         moments = posterior["conditional"].to_dataset().sel(parameter=name)
         return float((moments["sd"] ** 2).mean() + moments["mean"].var())
-    return float(posterior["posterior"][name].var())
+    return float(posterior["posterior"][variable_name(name)].var())
 
 
 def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:
@@ -94,7 +96,7 @@ def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:
         means = posterior["conditional"]["mean"]
         if name in means["parameter"].to_numpy():
             return means.sel(parameter=name).to_numpy().ravel()
-    return posterior["posterior"][name].to_numpy().ravel()
+    return posterior["posterior"][variable_name(name)].to_numpy().ravel()
 
 
 def _given_coefficients(

@@ -58,7 +58,7 @@ class Explicit:
                 value = lam[column + i]
                 if i < len(fitted):
                     inverse = np.linalg.inv(m.fit.information[:n, :n])
-                    up = (inverse @ m.fit.information[:n, n:])[:, i]
+                    up = -(inverse @ m.fit.information[:n, n:])[:, i]
                     down = -up
                     value = value - m.fit.pulls[i]
                 else:
@@ -71,12 +71,12 @@ class Explicit:
                 if nuisance.response == "absolute":
                     shift = shift + g
                 elif nuisance.response == "relative":
-                    factor = factor * (1 + g / x)
+                    factor = factor * (1 - g / x)
                 elif positive or np.array_equal(down, -up):
-                    factor = factor * (1 + up / x) ** value
+                    factor = factor / (1 + up / x) ** value
                 else:
-                    factor = factor * (1 + down / x) ** -value
-            predictions.append(t * factor + shift)
+                    factor = factor / (1 + down / x) ** -value
+            predictions.append(t * factor - shift)
             start, column = start + n, column + len(m.all_nuisances)
         return np.concatenate(predictions)
 

@@ -8,6 +8,7 @@ import multiprocessing
 import numpy as np
 import pytest
 from combinations import star
+from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.calibration import _holm, _posterior_answer
@@ -228,9 +229,10 @@ def test_command_prints_and_writes_the_study(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_ranks_are_uniform_where_the_range_leaves_the_feasible_set(combination, tmp_path):
-    study = bc.coverage(combination, tmp_path / "sbc", toys=240, seed=6, draws=200, tune=200, executor=InProcess())
+    n = repetitions(60)
+    study = bc.coverage(combination, tmp_path / "sbc", toys=n, seed=6, draws=200, tune=200, executor=InProcess())
     assert study["rank_p_value_corrected"].min() > 0.001
     inside = study["coverage"].sel(answer="posterior", level="68").to_numpy()
-    assert abs(inside - 0.68).max() < SIGMAS * np.sqrt(0.68 * 0.32 / 240)
+    assert abs(inside - 0.68).max() < SIGMAS * np.sqrt(0.68 * 0.32 / n)
     assert study.attrs["divergences"] == 0
     assert not study.attrs["problems"]

@@ -278,7 +278,7 @@ def test_free_nuisances_have_profile_and_posterior(chi2):
     x, free, asy = np.linspace(35, 62, 109)[:, None, None], np.linspace(-8, 12, 81)[:, None], np.linspace(-6, 6, 241)
     up, down = measurement.responses[:, 1], measurement.down_responses[:, 1]
     shift = np.where(asy[:, None] >= 0, up * asy[:, None], -down * asy[:, None])
-    predicted = x[..., None] + free[..., None] * measurement.responses[:, 0] + shift
+    predicted = x[..., None] - free[..., None] * measurement.responses[:, 0] - shift
     density = log_likelihood(predicted, chi2, measured, statistical) - asy**2 / 2
     weight = np.exp(density - density.max())
     weight /= weight.sum()

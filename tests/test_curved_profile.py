@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from explicit_chi2 import Explicit
 from gaussian import fit_of_data, random_covariance
+from repetitions import repetitions
 from scipy.optimize import minimize
 from worked import GOLDEN, SCANS, SIMPLE, pair, worked_example
 
@@ -196,8 +197,8 @@ def kinked(rng, *, estimates, nuisances, chi2):
 @pytest.mark.slow
 def test_lowest_of_several_minima_is_found():
     rng = np.random.default_rng(5)
-    on_kink = 0
-    for trial in range(60):
+    on_kink, trials = 0, repetitions(10)
+    for trial in range(trials):
         combination = kinked(rng, estimates=2, nuisances=int(rng.integers(1, 4)), chi2=("neyman", "pearson")[trial % 2])
         fit = bc.profile(combination)
         explicit = Explicit(combination)
@@ -206,11 +207,11 @@ def test_lowest_of_several_minima_is_found():
         options = {"xatol": 1e-8, "fatol": 1e-11, "maxiter": 4000, "maxfev": 4000}
         best = min(minimize(explicit, start, method="Nelder-Mead", options=options).fun for start in starts)
         assert fit.chi2 <= best + 1e-6, trial
-    assert on_kink > 10  # so the hard case is among them
+    assert on_kink > trials / 6  # so the hard case is among them
 
 
 def one_kink(*, variance, up, down):
-    """Estimates a = 12 and b = 10 of x; a nuisance shifts a by up at +1 and by down at -1."""
+    """Estimates a = 12 and b = 10 of x; a nuisance shifts the published a by up at +1 and by down at -1."""
     measurement = bc.Measurement(
         name="m",
         estimates=tuple(bc.Estimate(name=k, value=v, observables={"x": 1.0}) for k, v in (("a", 12.0), ("b", 10.0))),
@@ -224,8 +225,8 @@ def one_kink(*, variance, up, down):
 
 
 def test_two_minima_of_one_kinked_response():
-    """A response that rises on both sides: x - 10 is pulled up by n > 0 and n < 0 alike."""
-    fit = bc.profile(one_kink(variance=0.25, up=2.0, down=2.1))
+    """A shift down on both sides: a may be 12 because n > 0 or n < 0 alike raise its prediction."""
+    fit = bc.profile(one_kink(variance=0.25, up=-2.0, down=-2.1))
     # for either sign: a = x + s |n|, b = x; profiling x leaves (2 - s |n|)^2 / 0.5 + n^2, lowest at 4 / (0.5 + s^2)
     branches = [4 / (0.5 + s**2) for s in (2.0, 2.1)]
     assert fit.chi2 == pytest.approx(min(branches), rel=1e-10)
@@ -233,8 +234,8 @@ def test_two_minima_of_one_kinked_response():
 
 
 def test_minimum_on_a_kink_is_named_and_has_errors():
-    """n shifts the estimate down on both sides while the data want it up: it stays at 0."""
-    fit = bc.profile(one_kink(variance=1.0, up=-2.0, down=-1.0))
+    """n lowers the prediction of a on both sides while the data want it up: it stays at 0."""
+    fit = bc.profile(one_kink(variance=1.0, up=2.0, down=1.0))
     assert fit.on_kink == ("n",)
     assert fit.values.item() == pytest.approx(11.0, abs=1e-6)
     assert fit.chi2 == pytest.approx(2.0, abs=1e-8)
@@ -260,7 +261,7 @@ def test_lognormal_response_is_a_power():
         kinked(np.random.default_rng(0), estimates=1, nuisances=1, chi2="neyman"), measurements=(measurement,)
     )
     fit = bc.profile(combination)
-    # x 1.2^n = 10 without statistical error: Delta chi2 = n^2 = 1 at 10 * 1.2 and 10 / 1.2
+    # x / 1.2^n = 10 without statistical error: Delta chi2 = n^2 = 1 at 10 * 1.2 and 10 / 1.2
     np.testing.assert_allclose([fit.up_errors.item(), fit.down_errors.item()], [2.0, 10 / 1.2 - 10], rtol=1e-5)
 
 

@@ -76,7 +76,7 @@ def closed_form(combination, factor):
         value = m.estimates[0].value
         rows = lift[[0, *(1 + names.index(n.name) for n in m.all_nuisances)]]
         if m.fit is None:
-            rows = rows[:1] + m.responses @ rows[1:]
+            rows = rows[:1] - m.responses @ rows[1:]
             precision += rows.T @ rows
             right += rows[0] * value
         else:

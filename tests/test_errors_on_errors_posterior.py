@@ -5,6 +5,7 @@ import json
 import arviz as az
 import numpy as np
 import pytest
+from repetitions import repetitions
 from scipy import stats
 
 import bayescomb as bc
@@ -137,7 +138,7 @@ def test_sizes_have_their_part_of_the_variance(run1):
 @pytest.mark.slow
 def test_ranks_are_uniform_with_an_uncertain_size():
     toys = Toys(one_source(values=(0.0, 1.0), relative=0.3, varied=True), seed=1, draws=200, tune=200)
-    records = [toys.analyse(i) for i in range(120)]
+    records = [toys.analyse(i) for i in range(repetitions(40))]
     assert not any("problem" in record for record in records)
     names = list(records[0]["posterior"])
     assert {"x", "rho[c]", "scale[s]", "pull[n1]"} <= set(names)

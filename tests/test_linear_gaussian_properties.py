@@ -169,7 +169,7 @@ def test_chi2_is_the_minimum_over_parameters_and_nuisances(rng, rank, step):
     measured = np.array([e.value for e in measurement.estimates])
 
     def chi2(values, u):
-        residual = design @ values + measurement.responses @ factor @ u - measured
+        residual = design @ values - measurement.responses @ factor @ u - measured
         return residual @ np.linalg.solve(measurement.statistical_covariance, residual) + u @ u
 
     best = np.linalg.lstsq(factor, solution.pulls)[0]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import model_files, mutated_files
+from repetitions import repetitions
 
 import bayescomb as bc
 
@@ -51,7 +52,10 @@ def outcome(function, argument):
         return None, str(error)
 
 
-def assert_numbers_or_refusal(folder, files):
+@pytest.mark.slow
+@settings(REPRODUCIBLE, max_examples=repetitions(200))
+@given(files=mutated_files())
+def test_mutated_model_gives_finite_numbers_or_a_refusal(folder, files):
     write(folder, files)
     before = snapshot(folder)
     combination, refusal = outcome(bc.load, folder)
@@ -64,19 +68,6 @@ def assert_numbers_or_refusal(folder, files):
     else:
         assert str(folder) in refusal, f"no file is named in {refusal!r}"
     assert snapshot(folder) == before
-
-
-@settings(REPRODUCIBLE, max_examples=300)
-@given(files=mutated_files())
-def test_mutated_model_gives_finite_numbers_or_a_refusal(folder, files):
-    assert_numbers_or_refusal(folder, files)
-
-
-@pytest.mark.slow
-@settings(REPRODUCIBLE, max_examples=2000)
-@given(files=mutated_files())
-def test_many_mutated_models_give_finite_numbers_or_a_refusal(folder, files):
-    assert_numbers_or_refusal(folder, files)
 
 
 def data_lines(name):

@@ -120,7 +120,7 @@ def test_impacts_of_normalised_results_are_conditional_errors():
         prior[0, 2] = prior[2, 0] = 0.5
         statistical = np.zeros((6, 6))
         statistical[:3, :3], statistical[3:, 3:] = (m.statistical_covariance for m in combination.measurements)
-        rows = np.hstack([np.vstack([np.eye(3), np.eye(3)]), responses])
+        rows = np.hstack([np.vstack([np.eye(3), np.eye(3)]), -responses])
         precision = rows.T @ np.linalg.solve(statistical, rows)
         precision[3:, 3:] += np.linalg.inv(prior)
         left = [i for i in range(7) if i not in held]

@@ -49,7 +49,7 @@ def joint_precision(combination):
         n = len(m.estimates)
         rows = np.zeros((n, size))
         rows[:, :2] = combination.design[start : start + n]
-        rows += m.responses @ unit[[2 + names.index(v.name) for v in m.nuisances]].reshape(len(m.nuisances), size)
+        rows -= m.responses @ unit[[2 + names.index(v.name) for v in m.nuisances]].reshape(len(m.nuisances), size)
         if m.fit is None:
             information = np.linalg.inv(m.statistical_covariance)
         else:
@@ -123,8 +123,8 @@ def small(chi2, second=7.0):
         estimates=(estimate("e0", 10.0, "x"), estimate("e1", second, "x")),
         statistical_covariance=np.diag([1.0, 1.2]),
         nuisances=nuisances("rel asy abs", relative=["rel"]),
-        responses=np.array([[1.0, 0.8, 0.5], [1.2, 0.3, -0.7]]),
-        down_responses=np.array([[-1.0, -0.3, -0.5], [-1.2, -0.9, 0.7]]),
+        responses=np.array([[-1.0, -0.8, -0.5], [-1.2, -0.3, 0.7]]),
+        down_responses=np.array([[1.0, 0.3, 0.5], [1.2, 0.9, -0.7]]),
     )
     made = dataclasses.replace(combine(measurement, coefficients=(pair("rel", "abs", 0.3),)), chi2=chi2)
     return dataclasses.replace(made, impact_groups={"rel": ("rel",), "two": ("asy", "abs"), "data": ("stat",)})

@@ -5,6 +5,7 @@ from pathlib import Path
 import arviz as az
 import numpy as np
 import pytest
+from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.extraction_fit import fit_extraction
@@ -47,14 +48,14 @@ def test_sources_of_atlas_move_the_mass_by_what_is_published():
 
 @pytest.mark.slow
 def test_simulated_data_return_the_mass_without_bias():
-    """500 data sets at 172.5 GeV; mean and width of the pulls within 0.05 and the Monte Carlo error of each."""
+    """Data sets at 172.5 GeV; mean and width of the pulls within 0.05 and the Monte Carlo error of each."""
     combination = bc.load(MODEL)
     rng = np.random.default_rng(3)
     theory = Fitter(combination).theory
     truth = np.array([172.5])
     central, shifts = theory.predict(truth)
     pulls = []
-    for _ in range(500):
+    for _ in range(repetitions(60)):
         observables = theory.select @ (central + shifts @ rng.standard_normal(len(theory.nuisances)))
         (toy,) = bc.simulate(combination, observables=observables, rng=rng)
         fitter = Fitter(toy)

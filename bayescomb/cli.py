@@ -33,6 +33,7 @@ from bayescomb.inputs import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
 from bayescomb.outputs import require_file, require_folder
 from bayescomb.parts import PARTS
 from bayescomb.scan import POINTS
+from bayescomb.shared_names import SHARED_NAMES
 
 __all__ = ["main"]
 
@@ -98,6 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, text: str, function: object) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("model", metavar="MODEL", help="model.toml, a folder that holds one, or a Convino base file")
+        text = (
+            "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
+        )
+        sub.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
         sub.set_defaults(command=function)
         return sub
 

@@ -42,7 +42,8 @@ EXIT_INTERRUPTED = 130
 def _load(options: argparse.Namespace) -> Combination:
     from bayescomb.loading import load
 
-    combination = load(options.model, extraction=_extraction(getattr(options, "extraction", None)))
+    extraction = _extraction(getattr(options, "extraction", None))
+    combination = load(options.model, extraction=extraction, shared_names=options.shared_names)
     if getattr(options, "drop", None):
         extraction = combination.extraction_in_force
         if extraction is None:
@@ -345,5 +346,5 @@ def run_convert(options: argparse.Namespace) -> int:
     """A model in another form."""
     from bayescomb.conversion import convert
 
-    _print(str(convert(options.model, options.target, overwrite=options.overwrite)))
+    _print(str(convert(options.model, options.target, overwrite=options.overwrite, shared_names=options.shared_names)))
     return 0

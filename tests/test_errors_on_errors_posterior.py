@@ -5,6 +5,7 @@ import json
 import arviz as az
 import numpy as np
 import pytest
+from densities import assert_engines_agree
 from repetitions import repetitions
 from scipy import stats
 
@@ -104,7 +105,12 @@ def test_nuisances_without_information_are_students_t():
     assert stats.kstest(rho.ravel() / 0.8, stats.uniform.cdf).statistic < 1.95 / np.sqrt(az.ess(rho))
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("varied", [False, True])
+def test_engines_have_the_same_density(varied):
+    assert_engines_agree(one_source(relative=0.35, varied=varied))
+
+
+@pytest.mark.thorough
 def test_engines_agree_with_a_sampled_coefficient():
     combination = one_source(relative=0.35, varied=True)
     trees = [bc.sample(combination, seed=seed, engine=engine) for seed, engine in ((1, "marginal"), (2, "full"))]

@@ -518,24 +518,18 @@ def test_impossible_treatment_is_disabled_with_its_reason(run1_page, tmp_path):
 
 @needs_browser
 @pytest.mark.parametrize("which", ["run1_page", "ttj_page"])
-def test_move_takes_less_than_50_ms_and_asks_the_network_for_nothing(which, request, tmp_path):
+def test_moves_ask_the_network_for_nothing(which, request, tmp_path):
     script = (
         HAND
         + """
-      const input = document.querySelector('.coefficient input[type=range]'), times = [];
-      for (let i = 0; i < 30; i++) {
-        const start = performance.now();
-        press(input, i % 2 ? 'ArrowLeft' : 'ArrowRight');
-        times.push(performance.now() - start);
-      }
-      return {times: times.sort((a, b) => a - b), asked: performance.getEntriesByType('resource').map(r => r.name)};
+      const input = document.querySelector('.coefficient input[type=range]');
+      for (let i = 0; i < 30; i++) press(input, i % 2 ? 'ArrowLeft' : 'ArrowRight');
+      return performance.getEntriesByType('resource').map(r => r.name);
     """
     )
-    answer, console = probed(request.getfixturevalue(which), tmp_path, script)
+    asked, console = probed(request.getfixturevalue(which), tmp_path, script)
     assert not console
-    assert [name for name in answer["asked"] if not name.startswith("data:")] == []
-    # The shortest: other work on the machine only adds to it.
-    assert answer["times"][0] < 50, answer["times"]
+    assert [name for name in asked if not name.startswith("data:")] == []
 
 
 @needs_browser

@@ -3,6 +3,8 @@
 import arviz as az
 import numpy as np
 import pytest
+from densities import assert_engines_agree
+from repetitions import repetitions
 from scipy import stats
 from theory_models import combination, extraction, measured, prediction, truth
 
@@ -64,8 +66,15 @@ CASES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_engines_agree_on_every_parameter(case):
+def test_engines_have_the_same_density(case):
     """The full engine has every nuisance as a variable and predicts by PyTensor's own expressions."""
+    assert_engines_agree(two_experiments(CASES[case], coefficients=uncertain()))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("case", CASES)
+def test_engines_agree_on_every_parameter(case):
+    """Sampled, with the recovery of the nuisances."""
     model = two_experiments(CASES[case], coefficients=uncertain())
     marginal = bc.sample(model, seed=1, draws=1500, tune=500)
     full = bc.sample(model, seed=2, draws=1500, tune=500, engine="full", backend="numba")
@@ -201,7 +210,7 @@ def test_simulated_masses_are_unbiased_with_the_right_width():
     prediction_of = fitter.theory
     rng = np.random.default_rng(6)
     pulls = []
-    for _ in range(150):
+    for _ in range(repetitions(50)):
         eta = rng.standard_normal(len(prediction_of.nuisances))
         state = rng.bit_generator.state
         for sign in (1, -1):

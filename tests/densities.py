@@ -59,7 +59,7 @@ class Density:
 
 
 def assert_engines_agree(combination, *, seed=1, correlations="prior", width=0.5):
-    """The full engine's density, its nuisances integrated, is that of the marginal engine up to a constant, and its slope."""
+    """The full engine's density, its nuisances integrated, is the marginal one up to a constant, and so is its slope."""
     plan = sampling_plan(combination, correlations=correlations)
     marginal, full = (
         Density(build_model(combination, engine=e, correlations=correlations, plan=plan)) for e in ("marginal", "full")

@@ -7,6 +7,8 @@ from scipy import integrate
 
 import bayescomb as bc
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def combination():

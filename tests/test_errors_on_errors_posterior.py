@@ -71,6 +71,7 @@ def close(draws, expected, quantity="mean"):
     return abs(found - expected) < SIGMAS * float(az.mcse(values, method=quantity))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["marginal", "full"])
 def test_posterior_is_that_of_quadrature(engine):
     relative = 0.35
@@ -89,6 +90,7 @@ def test_posterior_is_that_of_quadrature(engine):
         assert close(conditional["mean"], mean)
 
 
+@pytest.mark.slow
 def test_nuisances_without_information_are_students_t():
     """Two measurements of different observables: the data say nothing, a nuisance is t with 1 / (2 epsilon^2) degrees."""
     relative = 0.4
@@ -217,6 +219,7 @@ def at_end(combination, name, value):
     return [value if c.name == name else c.nominal for c in coefficients]
 
 
+@pytest.mark.slow
 def test_extraction_fits_sizes_too():
     """By brute force over the size: the certain extraction with C scaled, and the penalty."""
     ttj = bc.load("models/ttj_rho").with_assumptions("jes_modelling")

@@ -90,6 +90,7 @@ def test_engines_agree_on_every_parameter(case):
             close(first[name].sel({dim: label}), second[name].sel({dim: label}), label)
 
 
+@pytest.mark.slow
 def test_posterior_at_nominal_coefficients_is_near_the_profile():
     """Given the mass all is Gaussian, and with errors of half a GeV nearly so in the mass: curvature is below a tenth."""
     model = two_experiments(CASES["normalised"], coefficients=uncertain())
@@ -144,6 +145,7 @@ def without_data(chosen):
     return combination(inputs, tables, chosen, coefficients=uncertain())
 
 
+@pytest.mark.slow
 def test_a_coefficient_learns_nothing_without_and_something_with_a_shared_mass():
     """Two measurements of different observables say nothing of the correlation of their nuisances; one mass in both does."""
     apart, shared = (
@@ -174,6 +176,7 @@ def sampled():
     return model, bc.sample(model, seed=5, draws=1000, tune=500)
 
 
+@pytest.mark.slow
 def test_variance_shares_close_to_the_variance_of_the_draws(sampled):
     model, posterior = sampled
     shares = bc.variance_shares(posterior)
@@ -193,6 +196,7 @@ def test_variance_shares_close_to_the_variance_of_the_draws(sampled):
     assert parts["r"] * draws.var() == pytest.approx(means.var(), rel=0.2)
 
 
+@pytest.mark.slow
 def test_posterior_of_an_extraction_carries_units_and_settings(sampled):
     model, posterior = sampled
     draws = posterior["posterior"].to_dataset()
@@ -203,6 +207,7 @@ def test_posterior_of_an_extraction_carries_units_and_settings(sampled):
     np.testing.assert_array_equal(again["a0"].to_numpy(), draws["a0"].to_numpy())
 
 
+@pytest.mark.slow
 def test_simulated_masses_are_unbiased_with_the_right_width():
     """Pulls of fits to simulated data, in pairs of opposite fluctuations, which cancel what is odd in the mean."""
     model = two_experiments(CASES["normalised"], coefficients=uncertain())

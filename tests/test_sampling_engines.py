@@ -34,6 +34,7 @@ def thinned_uniformity(values, distribution):
     return stats.kstest(values.to_numpy()[:, :: max(step, 1)].ravel(), distribution).pvalue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_posterior_of_coefficients_without_information_is_the_prior(shared):
     """Different observables and unconstrained nuisances tell nothing about r: the log det term is what keeps it so."""
@@ -49,6 +50,7 @@ def test_posterior_of_coefficients_without_information_is_the_prior(shared):
         assert stats.ks_2samp(thinned, independent).pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_restricted_coefficients_stay_feasible_and_fill_the_ball():
     """Three coefficients of one nuisance with three others: the quarter ball cut by the box, uniformly."""
     combination = star(3, low=-0.2, high=0.9)
@@ -115,6 +117,7 @@ def test_marginal_and_full_engines_agree():
             close(*(tree["posterior"][group].sel({dim: name}) for tree in (marginal, full)))
 
 
+@pytest.mark.slow
 def test_full_engine_equals_the_closed_form_with_fully_correlated_nuisances():
     """C is singular at a coefficient of exactly 1: the explicit engine draws from a rank-revealing factor."""
     combination = star(1, nominal=1.0, low=0.0, high=1.0, separate_observables=False)

@@ -16,6 +16,7 @@ MODEL = Path(__file__).parents[1] / "models" / "ttj_rho"
 SIGMAS = 5.0
 
 
+@pytest.mark.slow
 def test_every_extraction_of_the_model_runs_and_says_what_it_rests_on():
     from bayescomb.caveats import caveats
 

@@ -1,4 +1,4 @@
-"""What tests and doctests share: repetition, a compile folder for each worker, one thread, and a posterior that is sampled once."""
+"""What tests and doctests share: repetition, a compile folder per worker, one thread, posteriors that are sampled once."""
 
 import os
 import re

@@ -59,6 +59,7 @@ def toys(combination):
     return Toys(combination, seed=3, draws=400, tune=300)
 
 
+@pytest.mark.slow
 def test_toy_is_the_fit_of_its_data(combination, toys):
     data = toys.data(7)
     fit = bc.profile(with_data(combination, data.offset))
@@ -70,6 +71,7 @@ def test_toy_is_the_fit_of_its_data(combination, toys):
     assert record["chi2"] == pytest.approx(fit.chi2, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_toy_has_the_posterior_of_its_data(combination, toys):
     """The compiled density with its offset replaced, against a model that is built for these data."""
     record = toys.analyse(7)["posterior"]
@@ -88,6 +90,7 @@ def test_toy_has_the_posterior_of_its_data(combination, toys):
         assert 0 <= rank <= 99
 
 
+@pytest.mark.slow
 def test_toy_is_the_same_whenever_it_is_made(combination, toys):
     first = toys.analyse(2)
     toys.analyse(5)
@@ -162,6 +165,7 @@ def test_interrupted_study_continues_and_has_every_toy_once(combination, tmp_pat
     assert (folder / "toys.jsonl").read_text().strip() == before.strip()
 
 
+@pytest.mark.slow
 def test_processes_make_the_same_toys(combination, tmp_path):
     settings = {"seed": 5, "posterior": False, "correlations": "nominal"}
     here = bc.coverage(combination, tmp_path / "here", toys=8, **settings)

@@ -61,6 +61,7 @@ def test_impacts_json_closes(tmp_path):
     assert impacts["LHCbJES"] == pytest.approx(0.18, abs=0.005)
 
 
+@pytest.mark.slow
 def test_sample_compare_and_their_json(tmp_path, capsys):
     nc = tmp_path / "p.nc"
     words = ("sample", RUN1, "--output", nc, "--seed", 1, "--draws", 600, "--tune", 300, "--json", tmp_path / "p.json")
@@ -132,6 +133,7 @@ def test_repair_of_a_model_is_kept_unless_another_is_asked_for(run1_path, tmp_pa
     assert run("profile", model, "--repair", "none") == 2
 
 
+@pytest.mark.slow
 def test_quick_commands_do_not_import_pymc():
     code = "import sys, bayescomb.cli as c; c.main(['profile', 'models/run1_mass']); sys.exit('pymc' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

@@ -17,6 +17,8 @@ from bayescomb.rounding import plain, with_error
 from bayescomb.summary import result_summary
 from bayescomb.text import posterior_text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def combination():

@@ -225,6 +225,7 @@ def test_nuisance_values_of_an_input_count_unless_they_are_ignored(config, run):
     }
 
 
+@pytest.mark.slow
 def test_sample_and_compare_tell_the_form_of_chi2(config, run, tmp_path):
     """A run this short must not be used, and says so with its exit code; comparing it is still possible."""
     target = tmp_path / "p.nc"

@@ -54,6 +54,7 @@ def test_worked_examples_are_written_and_read_alike(tmp_path, name):
     assert content(there_and_back(combination, tmp_path)) == content(combination)
 
 
+@pytest.mark.slow
 @settings(REPRODUCIBLE, max_examples=200)
 @given(combination=combinations())
 def test_random_combinations_are_written_and_read_alike(tmp_path_factory, combination):

@@ -158,6 +158,7 @@ def test_conversion_into_a_new_place(killed, place):
     assert left_over(place) == []
 
 
+@pytest.mark.slow
 def test_worker_that_is_killed_is_an_error_of_ours():
     with (
         pytest.raises(WorkerError, match=r"died .*what is finished is kept, the same command goes on"),

@@ -26,6 +26,7 @@ print(int(status[status.index("VmHWM:") + 1]) // 1024)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the peak memory that Linux reports")
 def test_profile_impacts_and_scans_stay_within_the_memory():
     arguments = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent)]

@@ -46,6 +46,7 @@ def worked_export(tmp_path_factory):
     return Submission(bc.export_hepdata(fit, tmp_path_factory.mktemp("worked") / "export"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("export", ["run1_export", "ttj_export", "worked_export"])
 def test_validator_accepts_the_folder(export, request):
     submission = request.getfixturevalue(export)
@@ -358,6 +359,7 @@ def test_names_with_signs_of_yaml_and_paths_do_no_harm(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["export"]
 
 
+@pytest.mark.slow
 def test_keywords_reach_every_table_and_known_energies_stay(ttj, tmp_path):
     keywords = {"reactions": ["P P --> TOP TOPBAR JET X"], "cmenergies": [7000.0]}
     submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", keywords=keywords))
@@ -368,6 +370,7 @@ def test_keywords_reach_every_table_and_known_energies_stay(ttj, tmp_path):
     assert {"name": "cmenergies", "values": [7000.0]} in submission.documents["Nuisances"]["keywords"]
 
 
+@pytest.mark.slow
 def test_command_exports_the_settings_that_it_is_given(tmp_path, capsys):
     target = tmp_path / "export"
     words = ["export", "models/run1_mass", "--treatment", "nuisance", "--repair", "nearest", "--output", str(target)]
@@ -382,12 +385,14 @@ def test_command_exports_the_settings_that_it_is_given(tmp_path, capsys):
     assert json.loads((target / "combination.json").read_text())["repairs"]
 
 
+@pytest.mark.slow
 def test_command_takes_a_posterior(run1_posterior, tmp_path):
     stored = save_posterior(run1_posterior, tmp_path / "posterior.nc")
     assert main(["export", "models/run1_mass", str(stored), "--output", str(tmp_path / "export.zip")]) == 0
     assert accepted(archive=tmp_path / "export.zip") == []
 
 
+@pytest.mark.slow
 def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
     combination = run1.with_errors_on_errors({"LHCbJES": 0.5, "method": bc.ErrorOnError(relative=0.3, kind="independent")})
     fit = bc.profile(combination)

@@ -37,6 +37,7 @@ def content(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_empty_folder_and_earlier_export_are_replaced(fit, exported, tmp_path):
     (tmp_path / "empty").mkdir()
     bc.export_hepdata(fit, tmp_path / "empty")

@@ -88,6 +88,7 @@ def test_damaged_tables_end_in_a_sentence_or_in_finite_numbers(tmp_path, seed):
             assert np.linalg.eigvalsh(measurement.statistical_covariance).min() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_json_and_submission_files_end_in_a_sentence(tmp_path, seed):
     generator = np.random.default_rng(100 + seed)

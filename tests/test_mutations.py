@@ -106,6 +106,7 @@ def test_table_with_a_lost_or_doubled_row_or_cell_is_refused(folder, edit):
     assert str(folder) in str(caught.value)
 
 
+@pytest.mark.slow
 @settings(REPRODUCIBLE, max_examples=20)
 @given(name=st.sampled_from(TABLES), order=st.randoms(use_true_random=False))
 def test_order_of_the_rows_changes_nothing(folder, run1, name, order):

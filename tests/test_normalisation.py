@@ -78,6 +78,7 @@ def test_errors_are_those_of_a_million_toys(name):
     np.testing.assert_allclose(fit.up_errors.sel(parameter=bins), -fit.down_errors.sel(parameter=bins), rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_normalised_values_know_that_they_add_up(name):
     combination = shape(**CASES[name])
@@ -96,6 +97,7 @@ def test_normalised_values_know_that_they_add_up(name):
             assert getattr(fit, key).sel(at).item() == getattr(plain, key).sel(at).item()
 
 
+@pytest.mark.slow
 def test_weights_are_the_derivatives_of_the_normalised_values():
     combination = shape(relative=("n0",))
     fit, step = bc.profile(combination), 1e-3

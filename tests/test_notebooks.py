@@ -77,6 +77,7 @@ def run(path, capfd):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", cases(NOTEBOOKS, lambda path: path.stem))
 def test_notebook_runs(notebook, checkout, monkeypatch, capfd):
     assert notebook.read_text(encoding="utf-8").startswith(HEADER)
@@ -104,6 +105,7 @@ def test_every_case_has_a_notebook_and_a_script():
     assert {path.parent.name for path in SCRIPTS} == {path.parent.name for path in ROOT.glob("models/*/model.toml")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", cases(SCRIPTS, lambda path: path.parent.name))
 def test_model_script_is_short_and_runs(script, checkout, capfd):
     assert len(script.read_text(encoding="utf-8").splitlines()) < 40

@@ -122,6 +122,7 @@ def test_fixed_coefficients_give_the_nuisances_of_the_closed_form(combination, a
         assert abs(draws.std(ddof=1).item() - fit.constraints.sel(nuisance=name).item()) < SIGMAS * mcse_sd(draws)
 
 
+@pytest.mark.slow
 def test_sampled_coefficients_equal_importance_sampling(sampled):
     draws, conditional_mean, conditional_variance, weight = importance_sample(40_000, seed=5)
     posterior = sampled["posterior"]
@@ -139,6 +140,7 @@ def test_sampled_coefficients_equal_importance_sampling(sampled):
         assert abs(rho.std(ddof=1).item() - sd) < SIGMAS * np.hypot(sd_error, mcse_sd(rho)), name
 
 
+@pytest.mark.slow
 def test_variance_split_equals_importance_sampling(combination, sampled):
     _, mean, variance, weight = importance_sample(40_000, seed=6)
     table = bc.compare(sampled, bc.profile(combination)).table.sel(parameter="m_t")
@@ -159,6 +161,7 @@ def test_variance_split_closes_to_the_variance(combination, sampled):
     assert abs(total - table["sd"].item() ** 2) < tolerance
 
 
+@pytest.mark.slow
 def test_default_run_converges_without_divergences(sampled):
     verdict = bc.verdict(sampled)
     assert verdict.passed, verdict.sentence

@@ -116,6 +116,7 @@ def two_blocks():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["marginal", "full"])
 def test_draws_of_a_posterior_are_feasible(engine):
     combination = two_blocks()
@@ -143,6 +144,7 @@ def test_draws_of_the_posterior_of_ttj_rho_are_feasible(assumptions):
     assert_semidefinite_and_in_range(combination, names, rho.to_numpy().reshape(-1, len(names)))
 
 
+@pytest.mark.slow
 def test_total_covariance_of_run1_mass_is_positive_definite_at_every_draw(run1):
     """Treatment covariance: the sources need not be correlation matrices, only their sum with the statistics counts."""
     tree = bc.sample(run1, seed=2, draws=100, tune=200, chains=1)

@@ -3,10 +3,12 @@
 import re
 
 import matplotlib as mpl
+import pytest
 
 from bayescomb.cli import main
 
 
+@pytest.mark.slow
 def test_report_command_tells_repairs_keeps_published_digits_and_leaves_matplotlib_alone(tmp_path, capsys):
     before = dict(mpl.rcParams)
     words = [

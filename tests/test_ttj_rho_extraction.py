@@ -16,6 +16,7 @@ MODEL = Path(__file__).parents[1] / "models" / "ttj_rho"
 SIGMAS = 5.0
 
 
+@pytest.mark.slow
 def test_every_extraction_of_the_model_runs_and_says_what_it_rests_on():
     from bayescomb.caveats import caveats
 
@@ -71,7 +72,7 @@ def test_simulated_data_return_the_mass_without_bias():
     assert abs(np.std(pulls) - 1) < 0.05 + 2 / np.sqrt(2 * count)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_engines_agree_at_true_size():
     """All 12 bins, 355 nuisances and the mass; the full engine has every nuisance as a variable."""
     combination = bc.load(MODEL)

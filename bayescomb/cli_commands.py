@@ -42,8 +42,11 @@ EXIT_INTERRUPTED = 130
 def _load(options: argparse.Namespace) -> Combination:
     from bayescomb.loading import load
 
-    extraction = _extraction(getattr(options, "extraction", None))
-    combination = load(options.model, extraction=extraction, shared_names=options.shared_names)
+    combination = load(
+        options.model,
+        extraction=_extraction(getattr(options, "extraction", None)),
+        shared_names=options.shared_names,
+    )
     if getattr(options, "drop", None):
         extraction = combination.extraction_in_force
         if extraction is None:

@@ -162,7 +162,7 @@ def _responses_text(measurement: Measurement, title: str) -> str:
                     cells[j] = f"{up[i, j]:+}/{value:+}"
         rows.append([estimate.name, *cells])
     header = ["row" if "estimate" in nuisances else "estimate", *nuisances]
-    comment = f"Shift of the estimates of {title} per +1 sigma of each nuisance; two numbers: at +1 and at -1 sigma."
+    comment = f"Shift of the published values of {title} by +1 sigma of each nuisance; two numbers: by +1 and by -1 sigma."
     return csv_text(comment, header, rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 
 import numpy as np
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 
 from bayescomb.fit_types import Fit, Held
 from bayescomb.linear_gaussian import solve
-from bayescomb.minimise import delta_chi2_errors, minimise, starting_point
+from bayescomb.minimise import delta_chi2_errors, minimise, starting_point, theta_covariance
 from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model
 from bayescomb.objective import Objective, objective
 from bayescomb.tangent import nonlinear_tangent
 
-__all__ = ["numerical_fit"]
+__all__ = ["by_second_derivatives", "numerical_fit"]
 
 FloatArray = NDArray[np.float64]
 
@@ -66,6 +67,33 @@ def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit |
         solution=solution,
         on_kink=tuple(arguments[i] for i in minimum.on_kink),
         theta=minimum.theta,
+    )
+
+
+def by_second_derivatives(parts: NonlinearParts, fit: Fit) -> Fit:
+    """The fit with the covariances of its second derivatives, as HESSE has them, in place of those of its tangent.
+
+    On a kink there are none, and the fit stays as it is.
+
+    Args:
+        parts: of the model.
+        fit: of :func:`numerical_fit` with nothing held.
+    """
+    if fit.on_kink:
+        return fit
+    chi2 = objective(nonlinear_model(parts, correlation=fit.correlation), fit.correlation)
+    covariance = theta_covariance(chi2, fit.theta)
+    reach = chi2.model.linear.loading @ chi2.correlation
+    gain = np.linalg.solve(chi2.marginal_covariance, reach).T
+    by_theta = -gain @ chi2.model.linear.design @ chi2.pseudo_jacobian(fit.theta)
+    conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
+    spread = covariance @ by_theta.T
+    n = len(fit.parameters)
+    return dataclasses.replace(
+        fit,
+        covariance=covariance[:n, :n],
+        nuisance_variance=conditional + np.einsum("nt,tn->n", by_theta, spread),
+        cross_covariance=spread[:n],
     )
 
 

@@ -58,12 +58,12 @@ def test_every_output_names_chi2_and_the_assumptions(written, tmp_path, capsys, 
 
 
 def test_impacts_of_groups_stand_beside_those_of_nuisances(written, tmp_path):
-    data = run("impacts", written, "--chi2", "pearson", folder=tmp_path)
+    data = run("impacts", written, "--chi2", "pearson", "--parts", "held", folder=tmp_path)
     values = run("profile", written, "--chi2", "pearson", folder=tmp_path)["parameters"]
     for group, expected in GOLDEN["pearson"]["groups"].items():
-        percent = [100 * data["impacts"][group][p] / values[p]["value"] for p in ("combined_a", "combined_b")]
+        percent = [100 * data["groups"][group][p] / values[p]["value"] for p in ("combined_a", "combined_b")]
         assert percent == pytest.approx(expected, rel=1e-4)
-    assert data["impacts"]["sys_a2"]["combined_b"] > 0 > data["shifts"]["sys_a2"]["combined_b"]
+    assert data["nuisances"]["sys_a2"]["combined_b"] > 0 > data["shifts"]["sys_a2"]["combined_b"]
 
 
 def test_infeasible_ends_of_a_scan_are_named(written, tmp_path, capsys):

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from bayescomb.fit import Fit, Fitter
 from bayescomb.normalisation import normalised_fit
-from bayescomb.numerical_fit import by_second_derivatives
 
 __all__ = ["PARTS", "HeldParts", "PropagatedParts", "WholeParts", "signed_root", "whole_parts"]
 
@@ -130,12 +129,6 @@ class HeldParts:
         shown = self._shown(self.fitter.fit(fit.correlation, held=held, near=fit, of=results, errors="crossing"))
         up = dict(zip(shown.parameters, shown.up, strict=True))
         return np.array([up.get(name, 0.0) for name in fit.parameters])
-
-    @cached_property
-    def correlated(self) -> Fit:
-        """The results with the post-fit correlations of the second derivatives of chi2, where it has them."""
-        combination = self.fitter.combination
-        return self.shown if combination.quadratic else self._shown(by_second_derivatives(self.fitter.parts, self.fit))
 
     @cached_property
     def whole(self) -> WholeParts:

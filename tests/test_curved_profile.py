@@ -12,7 +12,7 @@ from worked import GOLDEN, SCANS, SIMPLE, pair, worked_example
 import bayescomb as bc
 from bayescomb.fit import Fitter, Held
 from bayescomb.nonlinear_model import nonlinear_model
-from bayescomb.numerical_fit import by_second_derivatives, numerical_fit
+from bayescomb.numerical_fit import numerical_fit
 from bayescomb.objective import objective
 
 # The C++ program prints six digits and stops up to 1e-5 short of its minimum.
@@ -32,7 +32,7 @@ def test_worked_example_has_the_published_figures(form):
     # its covariance is of the second derivatives, ours of the model linearised at the minimum.  Its second derivatives are
     # differences: 20.2519 printed, 20.2543 exact
     fitter = Fitter(worked_example(form))
-    second = by_second_derivatives(fitter.parts, fitter.fit(fitter.correlation()[0], errors="hesse"))
+    second = fitter.fit(fitter.correlation()[0], errors="crossing").hesse
     np.testing.assert_allclose(second.covariance, golden["covariance"], rtol=2e-4)
     np.testing.assert_allclose(fit.covariance, golden["covariance"], rtol=0.02)
     # five digits from a debug output for Pearson, cut off after three for Neyman
@@ -143,7 +143,7 @@ def test_profile_is_that_of_an_explicit_minimisation(case):
     np.testing.assert_allclose(fit.cross_covariance.to_numpy()[:2], covariance[:2][:, bound], rtol=1e-5, atol=1e-7)
     assert list(fit.pulls.nuisance.values) == [names[i - 2] for i in bound]
     if not fit.on_kink:
-        second = by_second_derivatives(fitted.parts, raw)
+        second = raw.hesse
         covariance = explicit.covariance(ours)
         np.testing.assert_allclose(second.covariance[:2, :2], covariance[:2, :2], rtol=1e-4)
         np.testing.assert_allclose(second.nuisance_variance, np.diag(covariance)[bound], rtol=2e-4)

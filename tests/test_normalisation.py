@@ -11,6 +11,7 @@ from worked import estimate, nuisances, pair
 
 import bayescomb as bc
 from bayescomb.errors import FitError
+from bayescomb.fit import Fitter
 
 SIGMAS = 5.0
 BINS = ("b0", "b1", "b2")
@@ -60,8 +61,10 @@ def test_errors_are_those_of_a_million_toys(name):
     """Toys from the values and the covariance, for the interval with the larger of the errors; no spectator in the sum."""
     fit = bc.profile(shape(**CASES[name]))
     raw, bins = fit.unnormalised, list(BINS)
-    widening = np.maximum(raw.up_errors, -raw.down_errors) / raw.errors
-    wide = raw.covariance.to_numpy() * np.outer(widening, widening)
+    fitter = Fitter(dataclasses.replace(fit.combination, normalise=False))
+    second = fitter.fit(fitter.correlation()[0], errors="crossing").hesse
+    widening = np.maximum(raw.up_errors, -raw.down_errors).to_numpy() / second.errors
+    wide = second.covariance * np.outer(widening, widening)
     toys = np.random.default_rng(1).multivariate_normal(raw.values, raw.covariance, size=1_000_000)
     total = toys[:, :3].sum(axis=1, keepdims=True)
     toys[:, :3] /= total

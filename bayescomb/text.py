@@ -16,6 +16,7 @@ from bayescomb.compatibility import Compatibility
 from bayescomb.convergence import Verdict
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
+from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.profile import ProfileResult
 from bayescomb.scan import ScanResult, ScanRow
 from bayescomb.size_results import SizeResult, size_quantiles
@@ -34,10 +35,6 @@ __all__ = [
 
 # Shifts are small against the parameter: shown in a thousandth of its unit, by its own name where it has one.
 THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
-PARTS_TEXT: Final = {
-    "propagated": "parts of the errors: propagated from the data, which add up in quadrature",
-    "held": "parts of the errors: held, the upper error with all nuisances at their fitted values and the rest",
-}
 
 
 def header(combination: Combination) -> str:
@@ -151,7 +148,7 @@ def profile_text(fit: ProfileResult) -> str:
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {repair.smallest:.3g}, "
             f"largest change of a correlation {repair.change:.3g}"
         )
-    lines += [PARTS_TEXT[fit.parts], "", weights_sentence(fit.combination)]
+    lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", "", weights_sentence(fit.combination)]
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]

@@ -13,8 +13,8 @@ from worked import GOLDEN, worked_example
 
 import bayescomb as bc
 from bayescomb.cli import main
-from bayescomb.fit import Fitter
 from bayescomb.convino_writer import write_convino
+from bayescomb.fit import Fitter
 
 EXAMPLES = Path(__file__).parents[2] / "shared" / "reference" / "convino" / "examples"
 originals = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the original example files are not part of the project")

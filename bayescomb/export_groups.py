@@ -122,7 +122,7 @@ def export_groups(fit: ProfileResult, impacts: ImpactResult) -> dict[str, xr.Dat
     combination = fit.combination
     groups = {"results": _results(fit)}
     if combination.extraction:
-        groups["combined"] = _results(profile(combination.with_extraction("")))
+        groups["combined"] = _results(profile(combination.with_extraction(""), parts=fit.parts))
     if fit.unnormalised is not None:
         groups["unnormalised"] = _results(fit.unnormalised)
     if fit.sizes is not None:
@@ -176,6 +176,7 @@ def _results(fit: ProfileResult) -> xr.Dataset:
             "bin_low": ("parameter", [bins.get(name, none)[1] for name in names]),
             "bin_high": ("parameter", [bins.get(name, none)[2] for name in names]),
         },
+        {"parts": fit.parts},
     )
 
 

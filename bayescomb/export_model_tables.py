@@ -73,8 +73,7 @@ def _add_nuisances(tables: Tables, nuisances: xr.Dataset, posterior: xr.Dataset 
             "Nuisances without a prior: fitted value and error."
             if free
             else "Pulls (fitted value in prior widths) and constraints (post-fit over prior width) of the nuisances in the "
-            "profile likelihood; a dash where a nuisance has no posterior, because its source matrix is indefinite or it "
-            "sits on the kink of an asymmetric response."
+            "profile likelihood; a dash where a nuisance has no posterior, because its source matrix is indefinite."
         )
         text += " Posterior: mean and standard deviation, the correlation coefficients sampled." if posterior else ""
         tables.add(title, text, [ExportColumn(name="nuisance", values=names)], columns)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayescomb.export_tables import ExportColumn, Part, Tables, difference_names, numbers, result_parts
 from bayescomb.inputs import Combination
+from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.summary import HDI_KIND
 
 __all__ = ["VALUE", "add_result_tables"]
@@ -89,7 +90,8 @@ def _add_values(
     ]
     text = (
         f"Maximum-likelihood values{before} of {', '.join(part.parameters)}, correlation coefficients at nominal. Errors: "
-        f"{meaning}; they add in quadrature to the total error, which is from the second derivatives of chi2."
+        f"{meaning}: {PARTS_CLAUSE[str(results.attrs['parts'])]}. The total error is that of the model linearised at the "
+        "minimum."
     )
     alone = [str(name) for name in results["parameter"].to_numpy()[results["spectator"].to_numpy() == 1]]
     text += f" Spectators, measured by one input and by nothing else: {', '.join(alone)}." if alone else ""

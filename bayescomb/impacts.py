@@ -103,7 +103,7 @@ def parts_at(combination: Combination, *, coefficients: ArrayLike, scales: Array
 def _held(fitter: Fitter, raw: Fit) -> ImpactResult:
     """Convino's definitions; a group is held at its fitted values and the rest fitted again."""
     held = HeldParts(fitter, raw)
-    fit = held.shown
+    fit = held.shown.hesse
     deviation = np.sqrt(np.maximum(fit.nuisance_variance, 0.0))
     # A nuisance that the fit leaves no freedom cannot shift anything.
     shift = np.divide(fit.cross_covariance, deviation, out=np.zeros_like(fit.cross_covariance), where=deviation > 0)

@@ -6,6 +6,7 @@ and Roos, Comput. Phys. Commun. 10 (1975) 343).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,22 +160,23 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
     raise FitError(msg)
 
 
-def theta_covariance(chi2: Objective, theta: FloatArray) -> FloatArray:
-    """2 (d2 chi2)^-1 on the side of each kink where theta lies.
+def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int] = ()) -> FloatArray:
+    """2 (d2 chi2)^-1 on the side of each kink where theta lies, 0 for what is held.
 
     Raises:
         UnderdeterminedError: a direction is flat.
     """
-    hessian = chi2.hessian(theta) / 2
+    moving = np.delete(np.eye(chi2.size), list(held), axis=1)
+    hessian = moving.T @ chi2.hessian(theta) @ moving / 2
     scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     if eigenvalues.min(initial=1.0) < 1e-12:
-        direction = vectors[:, 0] / scale
+        direction = moving @ (vectors[:, 0] / scale)
         names = chi2.model.curved.parts.observables + chi2.model.curved.parts.free
         at = int(np.abs(direction[: len(names)]).argmax())
         msg = f"parameter {names[at]!r} is not determined by the data; give a free nuisance a prior, or add an estimate"
         raise UnderdeterminedError(msg)
-    root = vectors / scale[:, None] / np.sqrt(eigenvalues)
+    root = moving @ (vectors / scale[:, None] / np.sqrt(eigenvalues))
     return np.asarray(root @ root.T)
 
 

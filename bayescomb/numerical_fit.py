@@ -7,9 +7,9 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.fit_types import Fit, Held
+from bayescomb.fit_types import Fit, Held, SecondDerivatives
 from bayescomb.linear_gaussian import solve
-from bayescomb.minimise import delta_chi2_errors, minimise, starting_point
+from bayescomb.minimise import delta_chi2_errors, minimise, starting_point, theta_covariance
 from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model
 from bayescomb.objective import Objective, objective
 from bayescomb.tangent import nonlinear_tangent
@@ -66,6 +66,23 @@ def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit |
         solution=solution,
         on_kink=tuple(arguments[i] for i in minimum.on_kink),
         theta=minimum.theta,
+        second=None
+        if errors == "hesse" or minimum.on_kink
+        else _second_derivatives(chi2, minimum.theta, shown, list(fixed)),
+    )
+
+
+def _second_derivatives(chi2: Objective, theta: FloatArray, shown: list[int], held: list[int]) -> SecondDerivatives:
+    covariance = theta_covariance(chi2, theta, held=held)
+    reach = chi2.model.linear.loading @ chi2.correlation
+    gain = chi2.whitening.solve(reach).T
+    by_theta = -gain @ chi2.model.linear.design @ chi2.pseudo_jacobian(theta)
+    conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
+    spread = covariance @ by_theta.T
+    return SecondDerivatives(
+        covariance=covariance[np.ix_(shown, shown)],
+        nuisance_variance=conditional + np.einsum("nt,tn->n", by_theta, spread),
+        cross_covariance=spread[shown],
     )
 
 

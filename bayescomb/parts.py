@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bayescomb.fit import Fit, Fitter
 from bayescomb.normalisation import normalised_fit
 
-__all__ = ["PARTS", "HeldParts", "PropagatedParts", "WholeParts", "signed_root", "whole_parts"]
+__all__ = ["PARTS", "PARTS_CLAUSE", "HeldParts", "PropagatedParts", "WholeParts", "signed_root", "whole_parts"]
 
 FloatArray = NDArray[np.float64]
 
@@ -38,6 +38,13 @@ PARTS: Final = {
         "Delta chi2 = 1 error; of a group sqrt(|up^2 - up_held^2|) with the group's nuisances held at their fitted values, "
         "'stat' holding all of them. They refer to the upper error, overlap and do not add up in quadrature."
     ),
+}
+
+
+# What the statistical and systematic part of a result are, in one clause.
+PARTS_CLAUSE: Final = {
+    "propagated": "propagated from the data, which add up in quadrature to the error",
+    "held": "held, the upper error with all nuisances at their fitted values and the rest of it",
 }
 
 

@@ -104,7 +104,7 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         else "histogram of the draws"
     )
     gaussian = results.combination.quadratic and not results.combination.extraction
-    profile = "" if gaussian else ", drawn as a Gaussian with the errors of its second derivatives"
+    profile = "" if gaussian else ", drawn as a Gaussian with the error of the linearised model"
     caption = (
         f"Posterior density ({shape}) with its 68 % highest-density interval, and the profile likelihood at nominal "
         f"coefficients with its Δχ² = 1 interval{profile}."

@@ -104,10 +104,11 @@ def _weights(results: Results) -> Table:
         places = weight_places(row[f"weight[{name}]"] for row in rows)
         columns.append(fixed_column(f"weight in {name}", f"weight[{name}]", places, sign=True))
     columns.append(fixed_column("pull", "pull", PULL_PLACES, sign=True))
+    of_linearised = "" if combination.quadratic else ", in the linearised model with relative sizes at the fitted values"
     title = (
         "Weights of the estimates in the profile at nominal coefficients: derivative of the combined value by the measured "
-        "one. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come from a fit, nor "
-        "where nothing else measures the same."
+        f"one{of_linearised}. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come "
+        "from a fit, nor where nothing else measures the same."
     )
     return Table(name="weights", title=title, rows=rows, columns=columns)
 

@@ -179,7 +179,7 @@ def _headlines(results: Results) -> list[dict[str, str]]:
             "title": parameter.title,
             "profile": with_error(value, error, unit=parameter.unit),
             "asymmetric": ""
-            if (results.combination.quadratic and not results.combination.extraction) or results.combination.normalise
+            if results.combination.quadratic and not results.combination.extraction
             else signed_errors(float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at)), error=error),
             "parts": _parts(results, parameter.name, value, error, statistical, systematic),
             "posterior": "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bayescomb.figures_style import axis_label
+from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.report_results import Results, mean_shift, parameter_covariance
 from bayescomb.report_tables import Column, Row, Table, text_column
 from bayescomb.rounding import fine_text, fine_unit, fixed, percent_text, rounded_like, significant
@@ -76,7 +77,10 @@ def summary_table(results: Results) -> Table:
         Column(title="68 % interval", show=lambda row: f"{like_error('low')(row)} to {like_error('high')(row)}"),
         text_column("kind of interval", "interval"),
     ]
-    title = "Result: best fit of the profile, with its error from the second derivatives and its Δχ² = 1 interval"
+    title = (
+        "Result: best fit of the profile, with its error from the model linearised at the minimum and its Δχ² = 1 interval"
+    )
+    title += f"; stat. and syst. are {PARTS_CLAUSE[results.fit.parts]}"
     if results.comparison is not None:
         title += "; mean and standard deviation of the posterior"
     title += ". The posterior at nominal coefficients is exact." if results.comparison and results.comparison.exact else "."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -16,6 +15,7 @@ from bayescomb.compatibility import Compatibility
 from bayescomb.convergence import Verdict
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
+from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.profile import ProfileResult
 from bayescomb.rounding import (
     chi2_text,
@@ -49,11 +49,6 @@ __all__ = [
     "scan_text",
     "uncertain_sizes_text",
 ]
-
-PARTS_TEXT: Final = {
-    "propagated": "parts of the errors: propagated from the data, which add up in quadrature",
-    "held": "parts of the errors: held, the upper error with all nuisances at their fitted values and the rest",
-}
 
 
 def header(combination: Combination) -> str:
@@ -189,7 +184,7 @@ def profile_text(fit: ProfileResult) -> str:
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {_number(repair.smallest)}, "
             f"largest change of a correlation {_number(repair.change)}"
         )
-    lines += [PARTS_TEXT[fit.parts], "", weights_sentence(fit.combination)]
+    lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", "", weights_sentence(fit.combination)]
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]

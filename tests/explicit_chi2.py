@@ -160,5 +160,46 @@ class Explicit:
         )
         return 2 * np.linalg.inv((hessian + hessian.T) / 2)
 
+    def linearised(self, theta):
+        """Derivatives of the predictions, the mean of both sides at a kink, their information, and that of the nuisances."""
+        step = np.full(self.size, 1e-4)
+        step[: self.n] = 1e-6 * np.abs(theta[: self.n])
+        sides = []
+        for flip in (1, -1):
+            signs = [flip if abs(theta[self.n + k]) < 1e-6 else np.sign(theta[self.n + k]) for k in self.kinked]
+            ahead = [self.prediction(theta + d, signs) - self.prediction(theta - d, signs) for d in np.diag(step)]
+            sides.append(np.array(ahead).T / (2 * step))
+        information = []
+        prior = np.zeros((self.size, self.size))
+        column = self.n
+        for m in self.combination.measurements:
+            n = len(m.estimates)
+            own = slice(column, column + len(m.fit.nuisances) if m.fit else column)
+            if m.fit is None:
+                information.append(np.linalg.inv(m.statistical_covariance))
+            else:
+                h = m.fit.information
+                information.append(h[:n, :n])
+                prior[own, own] = h[n:, n:] - h[n:, :n] @ np.linalg.solve(h[:n, :n], h[:n, n:])
+                prior[own, own] -= np.diag([float(not v.free) for v in m.fit.nuisances])
+            column += len(m.all_nuisances)
+        bound = self.n + np.flatnonzero(self.bound)
+        prior[np.ix_(bound, bound)] += self.prior
+        information = block_diag(*information)
+        if self.combination.chi2 == "pearson":
+            root = np.sqrt(np.abs(self.x / self.prediction(theta)))
+            information = information * np.outer(root, root)
+        return (sides[0] + sides[1]) / 2, information, prior
+
+    def linearised_covariance(self, theta):
+        """Inverse information of the model linearised at a point, of (observables, nuisances)."""
+        derivative, information, prior = self.linearised(theta)
+        return np.linalg.inv(derivative.T @ information @ derivative + prior)
+
+    def linearised_weights(self, theta):
+        """d(observables, nuisances)/d(measured values) of that model."""
+        derivative, information, _ = self.linearised(theta)
+        return self.linearised_covariance(theta) @ derivative.T @ information
+
 
 __all__ = ["Explicit", "prior_correlation"]

@@ -56,7 +56,7 @@ def test_scan_under_the_nuisance_treatment_gives_no_number_where_it_is_infeasibl
 def test_impacts_json_closes(tmp_path):
     assert run("impacts", RUN1, "--json", tmp_path / "i.json") == 0
     data = json.loads((tmp_path / "i.json").read_text())
-    impacts = {key: value["m_t"] for key, value in data["impacts"].items()}
+    impacts = {key: value["m_t"] for key, value in (data["whole"] | data["sources"]).items()}
     assert np.hypot(impacts["stat"], impacts["syst"]) == pytest.approx(impacts["total"], rel=1e-12)
     assert impacts["LHCbJES"] == pytest.approx(0.18, abs=0.005)
 

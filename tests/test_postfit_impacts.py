@@ -134,7 +134,7 @@ def small(chi2, second=7.0):
 @pytest.mark.parametrize("chi2", ["neyman", "pearson"])
 def test_group_is_held_at_its_fitted_values_and_the_rest_fitted_again(chi2):
     combination = small(chi2)
-    found, fit, explicit = bc.impacts(combination), bc.profile(combination), Explicit(combination)
+    found, fit, explicit = bc.impacts(combination, parts="held"), bc.profile(combination), Explicit(combination)
     best = np.array([fit.values.item(), *fit.pulls.values])
     bottom = explicit(best)
     assert bottom == pytest.approx(fit.chi2, abs=1e-9)
@@ -178,16 +178,20 @@ def test_nuisance_without_freedom_has_no_impact():
 
 
 @pytest.mark.parametrize("chi2", ["neyman", "pearson"])
-def test_nuisance_on_its_kink_has_no_impact(chi2):
-    """It has no width there, and 0 over 0 would be rounding."""
+def test_nuisance_on_its_kink_keeps_its_impact(chi2):
+    """Its correlation is that of the linearised model, with the mean of both slopes."""
     combination = small(chi2, second=11.5)
-    assert bc.profile(combination).on_kink == ("asy",)
-    found = bc.impacts(combination)
-    assert (found.sources.sel(source="asy").item(), found.shifts.sel(source="asy").item()) == (0, 0)
+    fit = bc.profile(combination)
+    assert fit.on_kink == ("asy",)
+    found = bc.impacts(combination, parts="held")
+    shift = fit.cross_covariance.sel(nuisance="asy").item() / fit.constraints.sel(nuisance="asy").item()
+    assert found.shifts.sel(source="asy").item() == pytest.approx(shift, rel=1e-12)
+    assert 0.1 < found.sources.sel(source="asy").item() < found.total.item()
     assert found.sources.sel(source="rel").item() > 1
 
 
-def test_parts_of_the_variance_are_refused_where_there_are_none():
-    with refused(OptionError, "'components'", "use 'postfit'"):
-        bc.impacts(small("neyman"))
-    assert bc.impacts(small("neyman")).kind == "postfit"
+def test_unknown_definitions_are_refused():
+    for function in (bc.impacts, bc.profile):
+        with refused(OptionError, "'postfit'", "propagated", "held"):
+            function(small("neyman"), parts="postfit")
+    assert bc.impacts(small("neyman")).parts == "propagated"

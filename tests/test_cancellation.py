@@ -147,3 +147,18 @@ def test_strongly_constrained_nuisance_keeps_its_variance():
     two = measurement("B", [7.0], [{"X": 1.0}], statistical=[1.0], responses=[[1e9]])
     fit = bc.profile(combine(one, two, observables=("X",)))
     assert float(fit.constraints[0]) == pytest.approx(np.sqrt(2) * 1e-9, rel=1e-9)
+
+
+def test_tight_constraint_beside_relative_responses():
+    """Chi2 is not quadratic then; from 1e-6 to 1e-9 the constraint is as good as exact."""
+
+    def fit(size):
+        first, second = unitarity(size).measurements
+        nuisances = tuple(dataclasses.replace(n, response="relative") for n in first.nuisances)
+        measurements = (dataclasses.replace(first, nuisances=nuisances), second)
+        return bc.profile(dataclasses.replace(unitarity(size), measurements=measurements))
+
+    loose, tight = fit(1e-6), fit(1e-9)
+    np.testing.assert_allclose(tight.values, loose.values, rtol=1e-8)
+    np.testing.assert_allclose(tight.errors, loose.errors, rtol=1e-8)
+    assert tight.chi2 == pytest.approx(loose.chi2, rel=1e-8)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bayescomb.errors import FitError, UnderdeterminedError
+from bayescomb.least_squares import triangular, unit_columns
 from bayescomb.objective import Objective
 from bayescomb.orthants import ALL_ORTHANTS, ON_KINK, lowest_orthant, newton
 
@@ -167,7 +168,8 @@ def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int
         UnderdeterminedError: a direction is flat.
     """
     moving = np.delete(np.eye(chi2.size), list(held), axis=1)
-    hessian = moving.T @ chi2.hessian(theta) @ moving / 2
+    moving = moving @ _alike(chi2.rows @ (chi2.pseudo_jacobian(theta) @ moving))
+    hessian = chi2.hessian(theta, along=moving) / 2
     scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     if eigenvalues.min(initial=1.0) < 1e-12:
@@ -178,6 +180,18 @@ def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int
         raise UnderdeterminedError(msg)
     root = moving @ (vectors / scale[:, None] / np.sqrt(eigenvalues))
     return np.asarray(root @ root.T)
+
+
+def _alike(rows: FloatArray) -> FloatArray:
+    """Directions along which the squares of the rows are alike steep; as they are where some direction is not in them."""
+    _, upper = triangular(rows)
+    if len(upper) < rows.shape[1]:
+        return np.eye(rows.shape[1])
+    scale = unit_columns(rows)
+    _, singular, right = np.linalg.svd(upper / scale)
+    if not singular.size or singular[-1] < 1e-12 * singular[0]:
+        return np.eye(rows.shape[1])
+    return np.asarray((right.T / singular) / scale[:, None])
 
 
 def starting_point(chi2: Objective) -> FloatArray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from exact import ExactFit
 from gaussian import coefficient, combine
+from tight import measurement, unitarity
 
 import bayescomb as bc
 from bayescomb.linear_gaussian import linear_model, solve
@@ -13,32 +14,6 @@ from bayescomb.operators import centred, marginal_kernel
 from bayescomb.plan import sampling_plan
 
 CASES = 12
-
-
-def measurement(name, values, maps, *, statistical, responses=None):
-    """Estimates with statistical errors and one nuisance per column of the responses."""
-    responses = np.zeros((len(values), 0)) if responses is None else np.asarray(responses)
-    estimates = tuple(
-        bc.Estimate(name=f"{name}{i}", value=float(v), observables=m)
-        for i, (v, m) in enumerate(zip(values, maps, strict=True))
-    )
-    return bc.Measurement(
-        name=name,
-        experiment=name,
-        estimates=estimates,
-        statistical_covariance=np.diag(np.square(statistical)),
-        nuisances=tuple(bc.Nuisance(name=f"{name}.n{j}") for j in range(responses.shape[1])),
-        responses=responses,
-    )
-
-
-def unitarity(size):
-    """X and Y measured, and X + Y = 1 to a size: chi2 = 0.04^2 / (0.0037 + size^2)."""
-    return combine(
-        measurement("A", [0.16, 0.88], [{"X": 1.0}, {"Y": 1.0}], statistical=[0.01, 0.04], responses=[[0.02, 0], [0, 0.04]]),
-        measurement("sum", [1.0], [{"X": 1.0, "Y": 1.0}], statistical=[size]),
-        observables=("X", "Y"),
-    )
 
 
 @pytest.mark.parametrize("power", range(3, 12))
@@ -172,3 +147,18 @@ def test_strongly_constrained_nuisance_keeps_its_variance():
     two = measurement("B", [7.0], [{"X": 1.0}], statistical=[1.0], responses=[[1e9]])
     fit = bc.profile(combine(one, two, observables=("X",)))
     assert float(fit.constraints[0]) == pytest.approx(np.sqrt(2) * 1e-9, rel=1e-9)
+
+
+def test_tight_constraint_beside_relative_responses():
+    """Chi2 is not quadratic then; from 1e-6 to 1e-9 the constraint is as good as exact."""
+
+    def fit(size):
+        first, second = unitarity(size).measurements
+        nuisances = tuple(dataclasses.replace(n, response="relative") for n in first.nuisances)
+        measurements = (dataclasses.replace(first, nuisances=nuisances), second)
+        return bc.profile(dataclasses.replace(unitarity(size), measurements=measurements))
+
+    loose, tight = fit(1e-6), fit(1e-9)
+    np.testing.assert_allclose(tight.values, loose.values, rtol=1e-8)
+    np.testing.assert_allclose(tight.errors, loose.errors, rtol=1e-8)
+    assert tight.chi2 == pytest.approx(loose.chi2, rel=1e-8)

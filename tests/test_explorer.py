@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from explorer_pages import BROWSER, expect_equal, is_feasible, nominal_settings, probed, profile_at, random_settings
+from tight import fractions, unitarity
 
 import bayescomb as bc
 from bayescomb.cli import main
@@ -258,6 +259,25 @@ def profiled():
         assumption_sets={"one": bc.AssumptionSet(name="one", coefficients=coefficients)},
         assumptions="one",
     )
+
+
+@needs_browser
+@pytest.mark.parametrize("power", [5, 7, 9])
+def test_page_gives_the_profile_where_a_constraint_is_tight(power, tmp_path):
+    """X + Y = 1 to 10^-power: chi2 is 0.04^2 / (0.0037 + 10^-2 power)."""
+    combination = unitarity(10.0**-power)
+    page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
+    (answer,) = evaluated(page, tmp_path, [{}])
+    assert answer["chi2"] == pytest.approx(0.0016 / (0.0037 + 10.0 ** (-2 * power)), rel=1e-9)
+    expect_profile(combination, page, tmp_path, [{}])
+
+
+@needs_browser
+@pytest.mark.parametrize("treatment", ["covariance", "nuisance"])
+def test_page_gives_the_profile_with_a_singular_statistical_covariance(treatment, tmp_path):
+    combination = fractions(treatment)
+    page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
+    expect_profile(combination, page, tmp_path, [{}, {"sources": {"s1": "uncorrelated"}}])
 
 
 @needs_browser

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from exact import ExactFit
-from gaussian import coefficient, combine, estimates_of
+from gaussian import coefficient, combine
 from refusals import refused
+from tight import NAMES, RESPONSES, RHO, STATISTICS, VALUES, fractions, helicity
 
 import bayescomb as bc
 from bayescomb.convino_writer import write_convino
@@ -18,31 +19,6 @@ from bayescomb.linear_gaussian import linear_model, solve
 from bayescomb.model_writer import write_model
 from bayescomb.plan import sampling_plan
 from bayescomb.recovery import given_coefficients, recover_nuisances, recoverable_nuisances
-
-NAMES = ("F0", "FL")
-# Errors of two fractions that the statistics move against each other, as those of one distribution.
-STATISTICS = np.array([[0.012**2, -0.012 * 0.008], [-0.012 * 0.008, 0.008**2]])
-VALUES = {"A": (0.709, 0.299), "B": (0.685, 0.328)}
-RESPONSES = {"A": [[0.009, 0.005, 0.0], [-0.006, 0.003, 0.002]], "B": [[0.002, 0.005, 0.004], [0.001, -0.003, 0.003]]}
-RHO = 0.5
-
-
-def helicity(name, *, statistics=STATISTICS, responses=None):
-    responses = np.array(RESPONSES[name] if responses is None else responses)
-    return bc.Measurement(
-        name=name,
-        experiment=name,
-        estimates=estimates_of(name, VALUES[name], [{n: 1.0} for n in NAMES]),
-        statistical_covariance=statistics,
-        nuisances=tuple(bc.Nuisance(name=f"{name}.n{i}") for i in range(responses.shape[1])),
-        responses=responses,
-    )
-
-
-def fractions(treatment="covariance", **shared):
-    shared = coefficient("r", RHO, ("A.n1", "B.n1"), **shared)
-    second = helicity("B", statistics=np.diag([0.016**2, 0.01**2]))
-    return combine(helicity("A"), second, observables=NAMES, coefficients=(shared,), treatment=treatment)
 
 
 def exact():

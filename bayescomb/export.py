@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ from bayescomb.convergence import Verdict
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination, Observable
+from bayescomb.measurements import unsplit_label
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.scan import ScanPoint, ScanResult
 from bayescomb.size_results import SizeResult
@@ -32,6 +33,10 @@ from bayescomb.summary import (
 )
 
 __all__ = ["comparison_data", "header_data", "impact_data", "posterior_data", "profile_data", "scan_data"]
+
+
+# Keys of JSON for the rows of impacts.
+PART_KEYS: Final = {"statistics": "stat", "all systematics": "syst"}
 
 
 def header_data(combination: Combination) -> dict[str, Any]:
@@ -124,14 +129,16 @@ def _finite(value: float) -> float | None:
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
-    at = {"parameter": name}
+    at, parts = {"parameter": name}, fit.error_parts(name)
+    label = unsplit_label(fit.combination.measurements)
     return {
         "value": float(fit.values.sel(at)),
         "error": float(fit.errors.sel(at)),
         "up": float(fit.up_errors.sel(at)),
         "down": float(fit.down_errors.sel(at)),
-        "statistical_error": float(fit.statistical_errors.sel(at)),
-        "systematic_error": float(fit.systematic_errors.sel(at)),
+        "statistical_error": parts.get("stat"),
+        "systematic_error": parts.get("syst"),
+        **({"undivided_error": parts[label], "undivided_part": label} if label else {}),
         "theory_error": float(fit.theory_errors.sel(at)),
         "unit": str(fit.values.sel(at)["unit"].item()),
     }
@@ -253,10 +260,8 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
     """Impacts of each source or nuisance, of each group, of statistics and of all systematics."""
     sources = {str(s): _mapping(result.sources.sel(source=s), "parameter") for s in result.sources["source"].to_numpy()}
     whole = {
-        "stat": _mapping(result.statistics, "parameter"),
-        "syst": _mapping(result.systematics, "parameter"),
+        **{PART_KEYS.get(label, label): _mapping(part, "parameter") for label, part in result.sums.items()},
         "coupling": _mapping(result.coupling, "parameter"),
-        "total": _mapping(result.total, "parameter"),
     }
     groups = {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()}
     data = {

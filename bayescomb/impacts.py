@@ -13,6 +13,7 @@ from bayescomb.checks import check_choice
 from bayescomb.errors import OptionError
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import STATISTICS_GROUP, Combination
+from bayescomb.measurements import divided_variance, unsplit_label
 from bayescomb.normalisation import normalised_fit
 from bayescomb.threads import single_threaded
 
@@ -48,6 +49,7 @@ class ImpactResult:
         groups: dims ``group``, ``parameter``: the same for groups of sources, or the combination's impact groups.
         shifts: dims ``source``, ``parameter``: signed shift of the parameter per +1 post-fit sigma of each nuisance;
             ``None`` for components.
+        unsplit: dim ``parameter``: from inputs of which only the total covariance is known; 0 if there is none.
         statistics, systematics, coupling, total: dim ``parameter``; ``coupling`` is what correlations between different
             sources contribute to the components.
     """
@@ -59,8 +61,19 @@ class ImpactResult:
     shifts: xr.DataArray | None
     statistics: xr.DataArray
     systematics: xr.DataArray
+    unsplit: xr.DataArray
     coupling: xr.DataArray
     total: xr.DataArray
+
+    @property
+    def sums(self) -> dict[str, xr.DataArray]:
+        """Rows below the sources: all systematics, statistics, what total covariances leave undivided, total."""
+        label = unsplit_label(self.combination.measurements)
+        divided = {"all systematics": self.systematics, "statistics": self.statistics}
+        if label and not any(bool(part.any()) for part in divided.values()):
+            divided = {}
+        undivided = {label: self.unsplit} if label and label != "total" else {}
+        return divided | undivided | {"total": self.total}
 
     @property
     def definition(self) -> str:
@@ -135,10 +148,12 @@ def _postfit(combination: Combination, coefficients: ArrayLike | None) -> Impact
         return shown(fitter.fit(correlation, held=held, near=raw, of=names, errors="crossing")).up[:size]
 
     statistics = held_up(everything)
+    weights = np.zeros((size, len(combination.estimates)))
+    if unsplit_label(combination.measurements):
+        weights = _held_weights(fitter, raw, everything)[:size]
+    pure, unsplit = map(np.sqrt, divided_variance(combination.measurements, statistics**2, weights))
     groups = {
-        name: statistics
-        if members == (STATISTICS_GROUP,)
-        else np.sqrt(np.abs(fit.up[:size] ** 2 - held_up(list(members)) ** 2))
+        name: pure if members == (STATISTICS_GROUP,) else np.sqrt(np.abs(fit.up[:size] ** 2 - held_up(list(members)) ** 2))
         for name, members in combination.impact_groups.items()
     }
 
@@ -154,11 +169,25 @@ def _postfit(combination: Combination, coefficients: ArrayLike | None) -> Impact
         sources=table(simple.T, "source", list(fit.nuisances)),
         groups=table(np.array(list(groups.values())).reshape(len(groups), size), "group", list(groups)),
         shifts=table(shift.T, "source", list(fit.nuisances)),
-        statistics=row(statistics),
+        statistics=row(pure),
+        unsplit=row(unsplit),
         systematics=row(np.sqrt(np.maximum(fit.up[:size] ** 2 - statistics**2, 0.0))),
         coupling=row(np.zeros(size)),
         total=row(fit.up[:size]),
     )
+
+
+def _held_weights(fitter: Fitter, fit: Fit, names: list[str]) -> NDArray[np.float64]:
+    """d(values)/d(measured values) with nuisances held at their fitted values, as their part of the error has them."""
+    held = fitter.hold(fit, fit.correlation, names)
+    fixed = fitter.fit(fit.correlation, held=held, near=fit, errors="hesse")
+    weights = (
+        fitter.weights(fixed, fixed.correlation) if fixed.solution is not None else fitter.weights(fit, fit.correlation)
+    )
+    if fitter.combination.normalise:
+        jacobian = normalised_fit(fitter.combination, fit)[1]
+        weights = jacobian[: len(weights), : len(weights)] @ weights
+    return weights
 
 
 def components_at(combination: Combination, *, coefficients: ArrayLike, scales: ArrayLike) -> ImpactResult:
@@ -207,7 +236,8 @@ def _components(
     groups = list(dict.fromkeys(g for g in (group_of.get(name, "") for name in names) if g))
     group_labels = np.array([group_of.get(label, "") for label in labels], dtype=object)
     group_parts = np.array([part(group_labels == g) for g in groups]).reshape(len(groups), len(parameters))
-    statistics = np.einsum("pr,r,pr->p", solution.influence, model.signs, solution.influence)
+    data = np.einsum("pr,r,pr->p", solution.influence, model.signs, solution.influence)
+    statistics, unsplit = divided_variance(combination.measurements, data, solution.weights)
 
     def table(values: NDArray[np.float64], dim: str, coord: list[str]) -> xr.DataArray:
         return xr.DataArray(
@@ -224,6 +254,7 @@ def _components(
         groups=table(group_parts, "group", groups),
         shifts=None,
         statistics=row(statistics),
+        unsplit=row(unsplit),
         systematics=row(everything),
         coupling=row(coupling),
         total=row(np.diag(fit.covariance)),

@@ -15,7 +15,7 @@ from bayescomb.errors import FitError, InfeasibleCorrelationError, Underdetermin
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
-from bayescomb.measurements import Measurement
+from bayescomb.measurements import Measurement, divided_variance, unsplit_label
 from bayescomb.normalisation import normalised_fit
 from bayescomb.repair import Repair
 from bayescomb.size_results import SizeResult, size_result
@@ -55,6 +55,7 @@ class ProfileResult:
             quadrature to ``errors``: what comes from the statistical covariance, from all nuisances and from the theory
             nuisances of an extraction where chi2 is quadratic, else the error with all nuisances held at their fitted
             values, the rest, and 0.
+        unsplit_errors: what comes from inputs of which only the total covariance is known, in no other part.
         repairs: source matrices that were repaired on request.
         on_kink: nuisances that sit on the kink of an asymmetric response, which have no parabolic error.
         unnormalised: the result before normalisation, ``None`` if nothing was normalised.
@@ -80,6 +81,7 @@ class ProfileResult:
     statistical_errors: xr.DataArray
     systematic_errors: xr.DataArray
     theory_errors: xr.DataArray
+    unsplit_errors: xr.DataArray
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
     unnormalised: ProfileResult | None = None
@@ -89,6 +91,23 @@ class ProfileResult:
     def chi2_form(self) -> str:
         """The chi2 that was minimised."""
         return self.combination.chi2
+
+    def error_parts(self, parameter: str) -> dict[str, float]:
+        """Parts of an error by their names: ``stat``, ``syst``, ``theory`` of an extraction, and what totals do not divide.
+
+        A result that rests on total covariances alone has no statistical and no systematic part.
+
+        Args:
+            parameter: name of a result.
+        """
+        at = {"parameter": parameter}
+        label = unsplit_label(self.combination.measurements)
+        parts = {"stat": float(self.statistical_errors.sel(at)), "syst": float(self.systematic_errors.sel(at))}
+        if label and not any(parts.values()):
+            parts = {}
+        if self.combination.extraction:
+            parts["theory"] = float(self.theory_errors.sel(at))
+        return parts | ({label: float(self.unsplit_errors.sel(at))} if label else {})
 
 
 @single_threaded
@@ -203,6 +222,8 @@ def _result(
         return xr.DataArray(values, dims=("parameter", dim), coords=coords, name=name)
 
     statistical, systematic, from_theory = _error_parts(fitter, fit, shown, jacobian, correlation)
+    weights = jacobian @ fitter.weights(fit, correlation)
+    statistical, unsplit = map(np.sqrt, divided_variance(combination.measurements, statistical**2, weights))
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     sizes = size_result(dataclasses.replace(fit, chi2=chi2), ndf=ndf)
     return ProfileResult(
@@ -212,9 +233,7 @@ def _result(
         up_errors=by_parameter(shown.up, "up error"),
         down_errors=by_parameter(shown.down, "down error"),
         covariance=table(shown.covariance, "parameter_b", parameters, "covariance"),
-        weights=table(
-            jacobian @ fitter.weights(fit, correlation), "estimate", [e.name for e in combination.estimates], "weight"
-        ),
+        weights=table(weights, "estimate", [e.name for e in combination.estimates], "weight"),
         pulls=xr.DataArray(fit.pulls, dims="nuisance", coords={"nuisance": list(nuisances)}, name="pull"),
         constraints=xr.DataArray(
             np.sqrt(np.maximum(fit.nuisance_variance[has_posterior], 0.0)),
@@ -230,6 +249,7 @@ def _result(
         statistical_errors=by_parameter(statistical, "statistical error"),
         systematic_errors=by_parameter(systematic, "systematic error"),
         theory_errors=by_parameter(from_theory, "theory error"),
+        unsplit_errors=by_parameter(unsplit, "error from total covariances"),
         repairs=repairs,
         on_kink=fit.on_kink,
         sizes=sizes,

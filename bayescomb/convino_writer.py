@@ -48,7 +48,7 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
         OutputError: a file cannot be written.
 
     Warns:
-        InputWarning: the combination has predictions, which are left out.
+        InputWarning: the combination has predictions, which are left out, or total covariances.
     """
     folder = Path(folder)
     base = file_name(name or combination.name, kind="the combination")
@@ -61,6 +61,13 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
             raise OptionError(msg)
         texts[file] = _measurement_text(measurement)
     _write(folder, texts, last=base)
+    totals = ", ".join(repr(m.name) for m in combination.measurements if m.is_total)
+    if totals:
+        message = (
+            f"{folder / base}: Convino files know statistics and sources only, so that the total covariance of {totals} is "
+            "written as statistical"
+        )
+        warnings.warn(message, InputWarning, skip_file_prefixes=(PACKAGE,))
     if combination.predictions:
         left_out = ", ".join(repr(p.name) for p in combination.predictions)
         message = f"{folder / base}: Convino files hold no predictions, left out: {left_out}"

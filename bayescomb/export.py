@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ from bayescomb.convergence import Verdict
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination, Observable
+from bayescomb.measurements import unsplit_label
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.scan import ScanPoint, ScanResult
 from bayescomb.size_results import SizeResult
@@ -33,6 +34,10 @@ from bayescomb.summary import (
 from bayescomb.variables import variable_name
 
 __all__ = ["comparison_data", "header_data", "impact_data", "posterior_data", "profile_data", "scan_data"]
+
+
+# Keys of JSON for the rows of impacts.
+PART_KEYS: Final = {"statistics": "stat", "all systematics": "syst"}
 
 
 def header_data(combination: Combination) -> dict[str, Any]:
@@ -126,14 +131,16 @@ def _finite(value: float) -> float | None:
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
-    at = {"parameter": name}
+    at, parts = {"parameter": name}, fit.error_parts(name)
+    label = unsplit_label(fit.combination.measurements)
     return {
         "value": float(fit.values.sel(at)),
         "error": float(fit.errors.sel(at)),
         "up": float(fit.up_errors.sel(at)),
         "down": float(fit.down_errors.sel(at)),
-        "statistical_error": float(fit.statistical_errors.sel(at)),
-        "systematic_error": float(fit.systematic_errors.sel(at)),
+        "statistical_error": parts.get("stat"),
+        "systematic_error": parts.get("syst"),
+        **({"undivided_error": parts[label], "undivided_part": label} if label else {}),
         "theory_error": float(fit.theory_errors.sel(at)),
         "unit": str(fit.values.sel(at)["unit"].item()),
     }
@@ -263,11 +270,8 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
         return {str(s): _mapping(own.isel(source=i), "parameter") for i, s in enumerate(own["source"].to_numpy())}
 
     whole = {
-        "stat": _mapping(result.statistics, "parameter"),
-        "syst": _mapping(result.systematics, "parameter"),
-        "theory": _mapping(result.theory, "parameter"),
+        **{PART_KEYS.get(label, label): _mapping(part, "parameter") for label, part in result.sums.items()},
         "coupling": _mapping(result.coupling, "parameter"),
-        "total": _mapping(result.total, "parameter"),
     }
     data = {
         **header_data(result.combination),

@@ -20,6 +20,7 @@ from bayescomb.export_reading import FORMAT, FORMAT_VERSION
 from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
+from bayescomb.measurements import unsplit_label
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.size_results import SizeResult
 from bayescomb.theory import theory
@@ -34,6 +35,7 @@ ERRORS: Final = {
     "statistical_error": "statistical_errors",
     "systematic_error": "systematic_errors",
     "theory_error": "theory_errors",
+    "undivided_error": "unsplit_errors",
 }
 # With sources of uncertain size: mean of the likelihood ratio, and where -2 log L has grown by that much.
 CORRECTED: Final = {"bartlett": "bartlett", "corrected_up_error": "up", "corrected_down_error": "down"}
@@ -158,6 +160,13 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
     width = np.sqrt(np.diag(covariance))
     columns = {key: getattr(fit, attribute).sel(parameter=names).to_numpy() for key, attribute in ERRORS.items()}
+    if unsplit_label(fit.combination.measurements):
+        # Of a result of total covariances alone nobody knows the parts.
+        unknown = (columns["statistical_error"] == 0) & (columns["systematic_error"] == 0)
+        for key in ("statistical_error", "systematic_error"):
+            columns[key] = np.where(unknown, np.nan, columns[key])
+    else:
+        del columns["undivided_error"]
     if fit.sizes is not None:
         at = fit.sizes.intervals.sel(parameter=names)
         columns |= {key: at[of].to_numpy() for key, of in CORRECTED.items()}
@@ -243,13 +252,9 @@ def _impacts(result: ImpactResult) -> dict[str, xr.Dataset]:
     sources = xr.Dataset({"impact": result.sources.sel(parameter=names)})
     if result.shifts is not None:
         sources["shift"] = result.shifts.sel(parameter=names)
-    parts = {
-        "statistics": result.statistics,
-        "systematics": result.systematics,
-        "theory": result.theory,
-        "coupling of sources": result.coupling,
-        "total": result.total,
-    }
+    divided = {"systematics" if label == "all systematics" else label: part for label, part in result.sums.items()}
+    total = divided.pop("total")
+    parts = divided | {"coupling of sources": result.coupling, "total": total}
     rows = np.array([part.sel(parameter=names).to_numpy() for part in parts.values()])
     return {
         "impacts": sources.reset_coords(drop=True),

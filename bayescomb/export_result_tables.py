@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayescomb.export_tables import ExportColumn, Part, Tables, difference_names, numbers, result_parts
 from bayescomb.inputs import Combination
+from bayescomb.measurements import unsplit_label
 from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.summary import HDI_KIND
 
@@ -74,8 +75,15 @@ def _add_values(
     before: str = "",
 ) -> None:
     extracted = combination.extraction_in_force is not None
+    label = unsplit_label(combination.measurements)
     shown = {label: key for label, key in PARTS.items() if label != "theory" or extracted}
     meaning = "'stat' from the statistical covariances, 'syst' from all nuisances"
+    if label and bool(np.isnan(results["statistical_error"]).all()):
+        shown = {name: key for name, key in shown.items() if name == "theory"}
+        meaning = "'total' from the total covariances of the inputs, of which no part is known"
+    elif label:
+        meaning += f", '{label}' from those of which only the total covariance is known"
+    shown |= {label: "undivided_error"} if label else {}
     meaning += ", 'theory' from the theory nuisances of the extraction" if extracted else ""
     up, down, error = (numbers(results[key]) for key in ("up_error", "down_error", "error"))
     columns = [

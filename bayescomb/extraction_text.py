@@ -171,7 +171,7 @@ def _set_lines(row: SetResult) -> list[str]:
         assert fit is not None  # there are impacts only where there is a fit
         sizes = {p: abs(float(fit.values.sel(parameter=p))) for p in parameters}
         tables = [(str(g), groups.sel(group=g)) for g in groups["group"].to_numpy()]
-        tables += [("statistics", row.impacts.statistics), ("total", row.impacts.total)]
+        tables += [(label, part) for label, part in row.impacts.sums.items() if label != "all systematics"]
         for label, impact in tables:
             cells.append(
                 [label, *(plain(percent_text(float(impact.sel(parameter=p)) / sizes[p], places=2)) for p in parameters)]

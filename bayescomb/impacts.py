@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayescomb.checks import check_choice
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import STATISTICS_GROUP, Combination
+from bayescomb.measurements import unsplit_label
 from bayescomb.normalisation import normalised_fit
 from bayescomb.parts import PARTS, HeldParts, PropagatedParts, WholeParts, signed_root
 from bayescomb.threads import single_threaded
@@ -41,6 +42,7 @@ class ImpactResult:
             ``None`` for propagated parts.
         statistics, systematics, theory, total: dim ``parameter``; ``theory`` is by the theory nuisances of an extraction
             and in no other; the total is the error, for ``held`` the upper one.
+        unsplit: dim ``parameter``: by inputs of which only the total covariance is known, in no other part; 0 without any.
         coupling: dim ``parameter``: what correlations between different sources contribute to propagated parts.
     """
 
@@ -52,8 +54,21 @@ class ImpactResult:
     statistics: xr.DataArray
     systematics: xr.DataArray
     theory: xr.DataArray
+    unsplit: xr.DataArray
     coupling: xr.DataArray
     total: xr.DataArray
+
+    @property
+    def sums(self) -> dict[str, xr.DataArray]:
+        """Rows below the sources: all systematics, statistics, theory, what total covariances leave undivided, total."""
+        label = unsplit_label(self.combination.measurements)
+        divided = {"all systematics": self.systematics, "statistics": self.statistics}
+        if label and not any(bool(part.any()) for part in divided.values()):
+            divided = {}
+        if self.combination.extraction:
+            divided["theory"] = self.theory
+        undivided = {label: self.unsplit} if label and label != "total" else {}
+        return divided | undivided | {"total": self.total}
 
     @property
     def definition(self) -> str:
@@ -206,6 +221,7 @@ def _result(
         statistics=row(whole.statistics),
         systematics=row(whole.systematics),
         theory=row(whole.theory),
+        unsplit=row(whole.unsplit),
         coupling=row(np.zeros(len(fit.parameters)) if coupling is None else coupling),
         total=row(whole.total),
     )

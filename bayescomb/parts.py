@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.fit import Fit, Fitter
+from bayescomb.measurements import divided_variance, unsplit_label
 from bayescomb.normalisation import normalised_fit
 
 __all__ = ["PARTS", "PARTS_CLAUSE", "HeldParts", "PropagatedParts", "WholeParts", "signed_root", "whole_parts"]
@@ -50,11 +51,12 @@ PARTS_CLAUSE: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class WholeParts:
-    """Statistics, all sources, theory and their sum in quadrature, each of shape (P,)."""
+    """Statistics, all sources, theory, what totals leave undivided, and their sum in quadrature, each of shape (P,)."""
 
     statistics: FloatArray
     systematics: FloatArray
     theory: FloatArray
+    unsplit: FloatArray
     total: FloatArray
 
 
@@ -100,10 +102,13 @@ class PropagatedParts:
         ours = np.arange(self.reach.shape[1]) < n
         systematics, theory = self.of(ours) + self.sizes.sum(axis=0), self.of(~ours)
         total = self.jacobian @ self.fit.covariance @ self.jacobian.T
+        weights = self.jacobian @ self.fit.solution.weights
+        statistics, unsplit = divided_variance(self.fitter.combination.measurements, self.statistics, weights)
         return WholeParts(
-            statistics=signed_root(self.statistics),
+            statistics=signed_root(statistics),
             systematics=signed_root(systematics),
             theory=signed_root(theory),
+            unsplit=signed_root(unsplit),
             total=np.sqrt(np.diag(total)),
         )
 
@@ -142,13 +147,31 @@ class HeldParts:
         """Statistics with everything held, theory by holding its nuisances alone, systematics the rest."""
         free = [n.name for n in self.fitter.combination.nuisances if n.free]
         statistics = self.held_up([*self.fit.nuisances, *free])
+        measurements = self.fitter.combination.measurements
+        weights = self._weights([*self.fit.nuisances, *free]) if unsplit_label(measurements) else self._no_weights
+        pure, unsplit = divided_variance(measurements, statistics**2, weights)
         n = len(self.fitter.family.nuisances)
         without = self.up if n == len(self.fit.nuisances) else self.held_up(self.fit.nuisances[n:])
         return WholeParts(
-            statistics=statistics,
+            statistics=np.sqrt(pure),
+            unsplit=np.sqrt(unsplit),
             systematics=np.sqrt(np.maximum(without**2 - statistics**2, 0.0)),
             theory=np.sqrt(np.maximum(self.up**2 - without**2, 0.0)),
             total=self.up,
+        )
+
+    @property
+    def _no_weights(self) -> FloatArray:
+        return np.zeros((len(self.fit.parameters), len(self.fitter.combination.estimates)))
+
+    def _weights(self, names: Collection[str]) -> FloatArray:
+        """d(results)/d(measured values) with some nuisances held, 0 for held parameters, shape (P, E)."""
+        held = self.fitter.hold(self.fit, self.fit.correlation, names)
+        fixed = self.fitter.fit(self.fit.correlation, held=held, near=self.fit, errors="hesse")
+        weights = self._no_weights
+        weights[[self.fit.parameters.index(name) for name in fixed.parameters]] = fixed.solution.weights
+        return (
+            normalised_fit(self.fitter.combination, self.fit)[1] @ weights if self.fitter.combination.normalise else weights
         )
 
     def _shown(self, fit: Fit) -> Fit:

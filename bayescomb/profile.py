@@ -16,7 +16,7 @@ from bayescomb.errors import FitError, InfeasibleCorrelationError, Underdetermin
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
-from bayescomb.measurements import Measurement
+from bayescomb.measurements import Measurement, unsplit_label
 from bayescomb.normalisation import normalised_fit
 from bayescomb.parts import PARTS, whole_parts
 from bayescomb.repair import Repair
@@ -58,6 +58,7 @@ class ProfileResult:
         statistical_errors, systematic_errors, theory_errors: parts of each error, dim ``parameter``, by the statistical
             covariance, by all nuisances and by the theory nuisances of an extraction.  They add in quadrature to ``errors``,
             ``held`` ones to ``up_errors`` (of the linearised model for an extraction).
+        unsplit_errors: what comes from inputs of which only the total covariance is known, in no other part.
         parts: their definition, ``"propagated"`` or ``"held"``.
         repairs: source matrices that were repaired on request.
         on_kink: nuisances that sit on the kink of an asymmetric response.
@@ -84,6 +85,7 @@ class ProfileResult:
     statistical_errors: xr.DataArray
     systematic_errors: xr.DataArray
     theory_errors: xr.DataArray
+    unsplit_errors: xr.DataArray
     parts: str = "propagated"
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
@@ -94,6 +96,23 @@ class ProfileResult:
     def chi2_form(self) -> str:
         """The chi2 that was minimised."""
         return self.combination.chi2
+
+    def error_parts(self, parameter: str) -> dict[str, float]:
+        """Parts of an error by their names: ``stat``, ``syst``, ``theory`` of an extraction, and what totals do not divide.
+
+        A result that rests on total covariances alone has no statistical and no systematic part.
+
+        Args:
+            parameter: name of a result.
+        """
+        at = {"parameter": parameter}
+        label = unsplit_label(self.combination.measurements)
+        parts = {"stat": float(self.statistical_errors.sel(at)), "syst": float(self.systematic_errors.sel(at))}
+        if label and not any(parts.values()):
+            parts = {}
+        if self.combination.extraction:
+            parts["theory"] = float(self.theory_errors.sel(at))
+        return parts | ({label: float(self.unsplit_errors.sel(at))} if label else {})
 
 
 @single_threaded
@@ -235,6 +254,7 @@ def _result(
         statistical_errors=by_parameter(whole.statistics, "statistical error"),
         systematic_errors=by_parameter(whole.systematics, "systematic error"),
         theory_errors=by_parameter(whole.theory, "theory error"),
+        unsplit_errors=by_parameter(whole.unsplit, "error from total covariances"),
         parts=parts,
         repairs=repairs,
         on_kink=fit.on_kink,

@@ -124,7 +124,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
             names.append(estimate.title or estimate.name)
             values.append(estimate.value)
             errors.append([float(own.errors[index])] * 2)
-            statistical.append(float(own.statistical_errors[index]))
+            statistical.append(own.error_parts(str(own.values["parameter"].to_numpy()[index])).get("stat", math.nan))
             kinds.append("input")
     if len(names) < 2:
         return
@@ -134,7 +134,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
         names.append(name)
         values.append(float(fit.values.sel(at)))
         errors.append([float(fit.errors.sel(at))] * 2)
-        statistical.append(float(fit.statistical_errors.sel(at)))
+        statistical.append(fit.error_parts(parameter.name).get("stat", math.nan))
         kinds.append(kind)
     texts = [with_error(v, e[0]) for v, e in zip(values, errors, strict=True)]
     if results.comparison is not None:
@@ -208,11 +208,7 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
     ]
     coupling = float(impacts.coupling.sel(at))
     rows += [("between sources", coupling, "total")] if coupling else []
-    rows += [
-        ("statistics", float(impacts.statistics.sel(at)), "total"),
-        ("all systematics", float(impacts.systematics.sel(at)), "total"),
-        ("total", float(impacts.total.sel(at)), "total"),
-    ]
+    rows += [(label, float(part.sel(at)), "total") for label, part in impacts.sums.items()]
     figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained")
     draw_impacts(
         [name for name, _, _ in rows],

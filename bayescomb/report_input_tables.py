@@ -40,6 +40,7 @@ def _estimates(results: Results) -> Table:
     index = 0
     for measurement in results.combination.measurements:
         for estimate in measurement.estimates:
+            parts = own.error_parts(str(own.values["parameter"].to_numpy()[index]))
             involved = {units[name] for name in estimate.observables}
             rows.append(
                 {
@@ -50,8 +51,8 @@ def _estimates(results: Results) -> Table:
                     "observable": _observables(dict(estimate.observables)),
                     "unit": involved.pop() if len(involved) == 1 else "",
                     "value": estimate.value,
-                    "statistical_error": float(own.statistical_errors[index]),
-                    "systematic_error": float(own.systematic_errors[index]),
+                    "statistical_error": parts.get("stat"),
+                    "systematic_error": parts.get("syst"),
                     "total_error": float(own.errors[index]),
                 }
             )

@@ -56,12 +56,8 @@ def _impacts(results: Results) -> Table:
         rows += [entry(g, g, "group", impacts.groups.sel(group=g)) for g in ranked(impacts.groups, "group")]
     if bool((impacts.coupling != 0).any()):
         rows.append(entry("coupling", "between different sources", "coupling", impacts.coupling))
-    rows += [
-        entry("stat", "statistics", "sum", impacts.statistics),
-        entry("syst", "all systematics", "sum", impacts.systematics),
-        *([entry("theory", "theory", "sum", impacts.theory)] if results.combination.extraction else []),
-        entry("total", "total", "sum", impacts.total),
-    ]
+    keys = {"statistics": "stat", "all systematics": "syst"}
+    rows += [entry(keys.get(label, label), label, "sum", part) for label, part in impacts.sums.items()]
     units = {o.name: f" [{o.unit}]" if o.unit else "" for o in results.parameters}
     totals = {p: float(impacts.total.sel(parameter=p)) for p in names}
     columns = [text_column("source", "title"), text_column("", "kind")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bayescomb.figures_style import axis_label
+from bayescomb.measurements import unsplit_label
 from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.report_results import Results, mean_shift, parameter_covariance
 from bayescomb.report_tables import Column, Row, Table, text_column
@@ -16,9 +17,11 @@ __all__ = ["covariance_table", "summary_table", "variance_table"]
 def summary_table(results: Results) -> Table:
     """Profile, posterior and posterior at nominal coefficients."""
     rows: list[dict[str, Any]] = []
+    label = unsplit_label(results.combination.measurements)
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         fit = results.fit
+        parts = fit.error_parts(parameter.name)
         value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
         first: dict[str, Any] = {"parameter": parameter.name, "unit": parameter.unit}
         rows.append(
@@ -28,9 +31,10 @@ def summary_table(results: Results) -> Table:
                 "interval": "Δχ² = 1",
                 "value": value,
                 "error": error,
-                "statistical_error": float(fit.statistical_errors.sel(at)),
-                "systematic_error": float(fit.systematic_errors.sel(at)),
-                "theory_error": float(fit.theory_errors.sel(at)) if results.combination.extraction else None,
+                "statistical_error": parts.get("stat"),
+                "systematic_error": parts.get("syst"),
+                "theory_error": parts.get("theory"),
+                "undivided_error": parts.get(label),
                 "median": None,
                 "low": value + float(fit.down_errors.sel(at)),
                 "high": value + float(fit.up_errors.sel(at)),
@@ -53,6 +57,7 @@ def summary_table(results: Results) -> Table:
                     "statistical_error": None,
                     "systematic_error": None,
                     "theory_error": None,
+                    "undivided_error": None,
                     "median": float(row[f"{prefix}median"]),
                     "low": float(row[f"{prefix}hdi_low"]),
                     "high": float(row[f"{prefix}hdi_high"]),
@@ -71,6 +76,7 @@ def summary_table(results: Results) -> Table:
         Column(title="uncertainty", show=like_error("error")),
         Column(title="stat.", show=like_error("statistical_error")),
         Column(title="syst.", show=like_error("systematic_error")),
+        *([Column(title=label, show=like_error("undivided_error"))] if label else []),
         *([Column(title="theory", show=like_error("theory_error"))] if results.combination.extraction else []),
         *([Column(title="Monte Carlo error", show=_monte_carlo)] if results.comparison is not None else []),
         Column(title="median", show=like_error("median")),

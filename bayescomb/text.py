@@ -156,9 +156,7 @@ def profile_text(fit: ProfileResult) -> str:
         up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
         unit = str(fit.values.sel(at)["unit"].item())
         asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if (up, down) != (error, -error) else ""
-        parts = [("stat", fit.statistical_errors), ("syst", fit.systematic_errors)]
-        parts += [("theory", fit.theory_errors)] if fit.combination.extraction else []
-        shown = ", ".join(f"{rounded_like(float(part.sel(at)), error)} {label}" for label, part in parts)
+        shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
     if fit.combination.chi2 == "pearson":
@@ -297,10 +295,7 @@ def impact_text(result: ImpactResult) -> str:
         rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
     for group in result.groups["group"].to_numpy():
         rows.append(cells(f"group {group}", result.groups.sel(group=group)))
-    rows += [cells("all systematics", result.systematics), cells("statistics", result.statistics)]
-    if result.combination.extraction:
-        rows.append(cells("theory", result.theory))
-    rows.append(cells("total", result.total))
+    rows += [cells(label, part) for label, part in result.sums.items()]
     return "\n".join([header(result.combination), result.definition, table(rows)])
 
 

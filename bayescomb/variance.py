@@ -20,6 +20,7 @@ from bayescomb.correlation import correlation_family
 from bayescomb.errors import OptionError
 from bayescomb.impacts import SIZE_OF, ImpactResult, impacts, parts_at
 from bayescomb.inputs import Combination
+from bayescomb.measurements import unsplit_label
 from bayescomb.plan import SCALE
 from bayescomb.storage import combination_of, is_extended
 from bayescomb.summary import result_moments
@@ -132,6 +133,8 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[str, FloatArray]:
     group_of = {s.name: s.group for s in result.combination.sources}
     grouped = {str(g) for g in result.groups["group"].to_numpy()}
     parts = {STATISTICS: squared(result.statistics)}
+    if label := unsplit_label(result.combination.measurements):
+        parts |= {label: squared(result.unsplit)}
     parts |= {str(g): squared(result.groups.sel(group=g)) for g in result.groups["group"].to_numpy()}
     alone = [str(s) for s in result.sources["source"].to_numpy() if group_of.get(str(s), "") not in grouped]
     from_theory = grouped - set(group_of.values())

@@ -141,7 +141,7 @@ def test_checks_flag_what_rounding_explains(folder):
     rows = {row["block"]: row["within_rounding"] for row in read_csv(folder / "tables" / "indefinite_sources.csv")}
     assert {name for name, flag in rows.items() if flag == "False"} == {"btag", "LHCrad", "PDF", "bkgMC"}
     text = Page(folder / "report.html").text
-    assert "btag from 0.250 to 0.259 of 0.25 to 0.75" in text
+    assert "btag from 0.25 to 0.259 of 0.25 to 0.75" in text
     assert "their mean 0.61 is used" in text
 
 

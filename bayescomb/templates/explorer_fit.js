@@ -100,7 +100,8 @@ const fits = (() => {
     };
     [...structure.base, ...changed].forEach(item => pair(item, 1));
     structure.pairs.forEach((own, c) => own.forEach(item => pair(item, r[c])));
-    return { statistics: quadratic(influence, structure.statistical), sources, coupling };
+    const statistics = quadratic(influence, structure.statistical), undivided = quadratic(influence, structure.undivided);
+    return { statistics, undivided, sources, coupling };
   }
 
   return { leastSquares, combine, ownChi2, degreesOfFreedom, variances };

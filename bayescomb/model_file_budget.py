@@ -11,7 +11,7 @@ its rows there, so that a table that was cut off does not read as "uncorrelated"
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +34,7 @@ __all__ = [
     "read_budget",
     "read_within",
     "require_stated",
+    "unstated_pairs",
 ]
 
 BUDGET_COLUMNS: Final = ("estimate", "experiment", "observable", "value", "stat")
@@ -215,24 +216,28 @@ def require_stated(budget: Budget, sets: Mapping[str, AssumptionSet], *, where: 
     Raises:
         FileFormatError: for some pair neither a block nor a coefficient of any assumption set does.
     """
-    blocks = {id(b): set(b.nuisances) for s in sets.values() for b in s.blocks}.values()
-    pairs = {frozenset((p.first, p.second)) for s in sets.values() for c in s.coefficients for p in c.pairs}
-    found = []
-    for source in budget.sources:
-        for experiment in budget.experiments:
-            names = budget.affected(source, experiment)
-            for first, second in itertools.combinations(names, 2):
-                pair = {nuisance_name(source, first), nuisance_name(source, second)}
-                if pair not in pairs and not any(pair <= block for block in blocks):
-                    found.append(f"source {source!r} of {first!r} and {second!r} ({experiment})")
+    found = list(unstated_pairs(budget, sets))
     if found:
+        source, first, second, experiment = found[0]
         more = f" and {len(found) - 1} more pairs" if len(found) > 1 else ""
         msg = (
-            f"{where}: nothing says how the {found[0]} is correlated inside its experiment{more}; give the correlations in "
-            f'a table, within = {{ table = "within.csv" }}, or say within = "{UNCORRELATED}" above the first [table] if the '
-            "estimates have nothing in common"
+            f"{where}: nothing says how the source {source!r} of {first!r} and {second!r} ({experiment}) is correlated "
+            f'inside its experiment{more}; give the correlations in a table, within = {{ table = "within.csv" }}, or say '
+            f'within = "{UNCORRELATED}" above the first [table] if the estimates have nothing in common'
         )
         raise FileFormatError(msg)
+
+
+def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterator[tuple[str, str, str, str]]:
+    """Source, two estimates and their experiment, where neither a block nor a coefficient of any set speaks of them."""
+    blocks = list({id(b): set(b.nuisances) for s in sets.values() for b in s.blocks}.values())
+    pairs = {frozenset((p.first, p.second)) for s in sets.values() for c in s.coefficients for p in c.pairs}
+    for source in budget.sources:
+        for experiment in budget.experiments:
+            for first, second in itertools.combinations(budget.affected(source, experiment), 2):
+                pair = {nuisance_name(source, first), nuisance_name(source, second)}
+                if pair not in pairs and not any(pair <= block for block in blocks):
+                    yield source, first, second, experiment
 
 
 def _read_averaged_pairs(

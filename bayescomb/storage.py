@@ -21,6 +21,7 @@ from bayescomb.serialise import SETTINGS, combination_from_json, difference
 __all__ = [
     "combination_of",
     "is_extended",
+    "json_text",
     "load_posterior",
     "require_same_model",
     "require_same_settings",
@@ -58,10 +59,15 @@ def write_json(data: Any, path: str | Path) -> Path:
     Raises:
         OutputError: it cannot be written.
     """
-    text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)
+    text = json_text(data)
     with written_beside(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     return Path(path)
+
+
+def json_text(data: Any) -> str:
+    """Plain data as JSON in full precision; NaN is refused."""
+    return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +33,17 @@ class Named:
     extraction: bool
 
 
-def write_named_model(folder, rng):
-    """A small model that is right in everything, its names drawn from :data:`POOL`."""
+def write_named_model(folder, rng, *, plain=False):
+    """A small model that is right in everything, its names drawn from :data:`POOL`; or the same with plain names."""
     style = "budget" if rng.random() < 0.5 else "measurements"
     extraction = style == "measurements" and rng.random() < 0.3
 
+    used = itertools.count()
+
     def draw(n, *, without=()):
         allowed = [name for name in POOL if name not in without]
-        return [allowed[i] for i in rng.choice(len(allowed), n, replace=False)]
+        chosen = [allowed[i] for i in rng.choice(len(allowed), n, replace=False)]
+        return [f"plain_{next(used)}" for _ in chosen] if plain else chosen
 
     names = {
         "observable": draw(2),

@@ -149,7 +149,7 @@ def run_scan(options: argparse.Namespace) -> int:
     """Results along every coefficient."""
     from bayescomb.export import scan_data
     from bayescomb.scan import scan
-    from bayescomb.text import scan_text
+    from bayescomb.scan_text import scan_text
 
     result = scan(_load(options), points=options.points)
     show(scan_text(result), scan_data(result), options.json)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bayescomb.errors import OutputError
 from bayescomb.outputs import cannot_write
+from bayescomb.text_layout import wrapped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,7 +29,7 @@ def say(text: str) -> None:
         OutputError: it cannot be written.
     """
     with _standard_output():
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(wrapped(text) + "\n")
 
 
 def flush_output() -> None:

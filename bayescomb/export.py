@@ -230,7 +230,9 @@ def scan_data(result: ScanResult) -> dict[str, Any]:
 
 def _scan_ends(row: ScanRow) -> dict[str, Any]:
     """Where a scan starts and ends in fact, and half of what covariances and correlations change by between."""
-    found: dict[str, Any] = {"reached": None if row.reached is None else dict(zip(("low", "high"), row.reached, strict=True))}
+    found: dict[str, Any] = {
+        "reached": None if row.reached is None else dict(zip(("low", "high"), row.reached, strict=True))
+    }
     if row.cut:
         found["cut_by"] = list(row.blocks)
     if row.ends is not None:

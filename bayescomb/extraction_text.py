@@ -21,7 +21,8 @@ from bayescomb.rounding import (
     with_error,
 )
 from bayescomb.set_comparison import SetComparison, SetResult
-from bayescomb.text import header, table, with_unit
+from bayescomb.text import header, with_unit
+from bayescomb.text_layout import table
 from bayescomb.theory_curves import interpolation_quality
 from bayescomb.theory_variants import VariantRow
 

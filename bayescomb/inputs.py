@@ -125,7 +125,10 @@ class Combination:
         check_names([e.name for e in self.estimates], where=f"estimates of {where}")
         check_names([n.name for n in self.nuisances], where=f"nuisances of {where}", allow_empty=True)
         free = [n.name for n in self.nuisances if n.free]
-        for kind, names in (("observable", [o.name for o in self.observables]), ("estimate", [e.name for e in self.estimates])):
+        for kind, names in (
+            ("observable", [o.name for o in self.observables]),
+            ("estimate", [e.name for e in self.estimates]),
+        ):
             check_distinct(names, free, kinds=(kind, "free nuisance"), where=where)
         check_spectators(self, where)
         observables = [o.name for o in self.observables]

@@ -299,9 +299,7 @@ class _Scanner:
             published_half_error_shift="" if grouped else first.published_half_error_shift,
         )
 
-    def _reached(
-        self, members: list[int], path: _Path, found: tuple[ScanPoint, ...]
-    ) -> tuple[ScanPoint, ScanPoint] | None:
+    def _reached(self, members: list[int], path: _Path, found: tuple[ScanPoint, ...]) -> tuple[ScanPoint, ScanPoint] | None:
         """The two ends of what is feasible between the quoted ends, ``None`` if nothing is.
 
         The feasible set is convex, so that what a straight path has in common with it is one interval.

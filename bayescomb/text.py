@@ -20,7 +20,6 @@ from bayescomb.rounding import (
     chi2_text,
     coefficient_text,
     counted,
-    fine_unit,
     fixed,
     interval_text,
     p_value_text,
@@ -33,8 +32,8 @@ from bayescomb.rounding import (
     weight_places,
     with_error,
 )
-from bayescomb.scan import ScanResult, ScanRow
 from bayescomb.size_results import SizeResult, size_quantiles
+from bayescomb.text_layout import table
 from bayescomb.variables import variable_name
 
 __all__ = [
@@ -45,7 +44,6 @@ __all__ = [
     "impact_text",
     "posterior_text",
     "profile_text",
-    "scan_text",
     "uncertain_sizes_text",
 ]
 
@@ -82,16 +80,6 @@ def _chi2(value: float | None) -> str:
 def with_unit(name: str, unit: str) -> str:
     """A name and its unit in brackets, if it has one."""
     return f"{name} [{unit}]" if unit else name
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned, the first to the left, the others to the right; the first row is the heading."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in [lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
 def check_text(result: CheckResult) -> str:
@@ -201,54 +189,6 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
     for row in rows:
         cells.append([row.measurement, _chi2(row.chi2), str(row.ndf), plain(p_value_text(row.p_value))])
     return "compatibility of each input with the rest:\n" + table(cells)
-
-
-def scan_text(result: ScanResult) -> str:
-    """Half shifts beside the published ones."""
-    lines = [header(result.combination), "half of value(high) - value(low), and of error(high) - error(low)"]
-    for observable in result.combination.headline:
-        scale, unit, places = fine_unit(_scan_error(result, observable.name), observable.unit)
-        rows = [["coefficient", "range", "nominal", f"shift of {observable.name} [{unit}]", "published",
-                 f"shift of error [{unit}]", "published"]]  # fmt: skip
-        for row in result.rows:
-            shifts = ["infeasible", "infeasible"]
-            if row.half_shift is not None and row.half_error_shift is not None:
-                at = {"parameter": observable.name}
-                shifts = [
-                    plain(fixed(scale * float(s.sel(at)), places + 1, sign=True))
-                    for s in (row.half_shift, row.half_error_shift)
-                ]
-            quoted = [row.published_half_shift or "-", row.published_half_error_shift or "-"]
-            span = plain(f"{coefficient_text(row.low, sign=True)} to {coefficient_text(row.high, sign=True)}")
-            nominal = plain(coefficient_text(row.nominal))
-            rows.append([row.title or row.name, span, nominal, shifts[0], quoted[0], shifts[1], quoted[1]])
-        lines.append(table(rows))
-    for row in result.rows:
-        if row.problem or len(row.points[0].coefficients) > 1:
-            lines += ["", f"{row.name}:", _points_table(result.combination, row)]
-    return "\n".join(lines)
-
-
-def _scan_error(result: ScanResult, name: str) -> float:
-    """Error that sets the digits of the shifts: that of the first feasible point, as all are of one size."""
-    found = (point.errors for row in result.rows for point in row.points if point.errors is not None)
-    return next((float(errors.sel(parameter=name)) for errors in found), float("nan"))
-
-
-def _points_table(combination: Combination, row: ScanRow) -> str:
-    """The points of one scan, where its two ends do not say all."""
-    names = [o.name for o in combination.headline]
-    cells = [[*row.points[0].coefficients, "chi2", *names]]
-    for point in row.points:
-        at = [plain(coefficient_text(value, sign=True)) for value in point.coefficients.values()]
-        if point.values is None or point.errors is None:
-            cells.append([*at, "infeasible", *["-" for _ in names]])
-            continue
-        results = [
-            plain(with_error(float(point.values.sel(parameter=n)), float(point.errors.sel(parameter=n)))) for n in names
-        ]
-        cells.append([*at, _chi2(point.chi2), *results])
-    return table(cells)
 
 
 def impact_text(result: ImpactResult) -> str:

@@ -173,6 +173,8 @@ def quick_draws(compiled, *, draws, chains, seed, **_):
         noise = 1e-3 * rng.standard_normal((*shape, *start.shape)) * np.maximum(np.abs(start), 1e-3)
         data[name] = (("chain", "draw", *dims), start + noise)
         coords |= {dim: compiled.coords[dim] for dim in dims}
-    statistics = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))}, coords={"chain": coords["chain"]})
+    statistics = xr.Dataset(
+        {"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))}, coords={"chain": coords["chain"]}
+    )
     statistics.attrs["interrupted"] = 0
     return xr.Dataset(data, coords=coords), statistics

@@ -23,6 +23,7 @@ from bayescomb.rounding import (
 from bayescomb.set_comparison import SetComparison, SetResult
 from bayescomb.text import header, with_unit
 from bayescomb.text_layout import table
+from bayescomb.text_many import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows
 from bayescomb.theory_curves import interpolation_quality
 from bayescomb.theory_variants import VariantRow
 
@@ -80,6 +81,8 @@ def quality_text(combination: Combination) -> str:
 def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
     """Each coefficient: prior, posterior, information, effect; the largest share first."""
     parameters = [str(p) for p in relevance["parameter"].to_numpy()]
+    if len(parameters) > MANY:
+        return "which correlation matters:\n" + table(relevance_rows(relevance))
     heading = ["coefficient", "prior", "posterior", "information [bit]"]
     for p in parameters:
         unit = small_unit(units.get(p, ""))
@@ -104,6 +107,8 @@ def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
 
 def shares_text(shares: xr.Dataset, units: dict[str, str]) -> str:
     """Parts of the variance with their sum; coefficients of less than a per mille in one line."""
+    if shares.sizes["parameter"] > MANY:
+        return "shares of the posterior variance:\n" + table(shares_rows(shares))
     blocks = []
     for p in shares["parameter"].to_numpy():
         unit = units.get(str(p), "")
@@ -159,7 +164,7 @@ def _pair(value: float, spread: float) -> str:
 
 def _set_lines(row: SetResult) -> list[str]:
     lines = [f"infeasible: {row.problem}"] if row.problem else []
-    lines += [f"  {statement.text}" for statement in row.statements]
+    lines += feasibility_lines(row.statements)
     if row.impacts is not None and row.impacts.groups.sizes["group"]:
         groups = row.impacts.groups
         parameters = [str(p) for p in groups["parameter"].to_numpy()]
@@ -167,7 +172,12 @@ def _set_lines(row: SetResult) -> list[str]:
         fit = row.combined
         assert fit is not None  # there are impacts only where there is a fit
         sizes = {p: abs(float(fit.values.sel(parameter=p))) for p in parameters}
-        tables = [(str(g), groups.sel(group=g)) for g in groups["group"].to_numpy()]
+        shown = range(groups.sizes["group"])
+        if len(parameters) > MANY:
+            largest = np.argsort(-(abs(groups) / row.impacts.total).sum("parameter").to_numpy())
+            shown = sorted(largest[: fitting_rows(cells)].tolist())
+            cells[0][0] = f"impact in percent of the value, held ({len(shown)} of {counted(len(largest), 'groups')})"
+        tables = [(str(groups["group"].to_numpy()[i]), groups.isel(group=i)) for i in shown]
         tables += [("statistics", row.impacts.statistics), ("total", row.impacts.total)]
         for label, impact in tables:
             cells.append(

@@ -24,6 +24,7 @@ from bayescomb.rounding import (
 from bayescomb.scan import ScanResult, ScanRow
 from bayescomb.text import header
 from bayescomb.text_layout import table
+from bayescomb.text_many import CUT, MANY
 
 __all__ = ["across_experiments", "largest_moves", "scan_text"]
 
@@ -110,6 +111,11 @@ def _cuts(result: ScanResult) -> list[str]:
     if not found:
         return []
     lines = ["* the last value with a matrix of correlations, where the quoted range goes on:"]
+    if len(found) > MANY:
+        cut = [f"{row.name} (quoted {coefficient_text(row.low)} to {coefficient_text(row.high)}; {'; '.join(row.blocks)})"
+               for rows in found.values() for row in rows]  # fmt: skip
+        more = f"; {len(cut) - CUT} more" if len(cut) > CUT else ""
+        return [*lines, plain("  " + ", ".join(cut[:CUT]) + more)]
     for blocks, rows in found.items():
         quoted = ", ".join(
             f"{row.name} (quoted {coefficient_text(row.low)} to {coefficient_text(row.high)})" for row in rows
@@ -125,23 +131,26 @@ def _many(result: ScanResult) -> list[str]:
     lines = []
     if moved:
         rows = [["coefficient", "range", "value [error]", "of", "error [%]", "of", "correlation", "of"]]
+        empty = {
+            c for c, key in ((2, "value"), (4, "error"), (6, "correlation")) if not any(getattr(m, key)[1] for m in moved)
+        }
         for move in moved[:TOP]:
             rows.append(
                 [
                     _short(move.row.title or move.row.name, 34),
                     _range(move.row),
-                    plain(fixed(move.value[0], 3, sign=True)),
+                    plain(fixed(move.value[0], 3, sign=True)) if move.value[1] else "",
                     _short(move.value[1], 12),
-                    plain(percent_text(move.error[0], places=2, sign=True)),
+                    plain(percent_text(move.error[0], places=2, sign=True)) if move.error[1] else "",
                     _short(move.error[1], 12),
-                    plain(fixed(move.correlation[0], 3, sign=True)),
+                    plain(fixed(move.correlation[0], 3, sign=True)) if move.correlation[1] else "",
                     _short(move.correlation[1], 25),
-                ]  # fmt: skip
+                ]
             )
         lines += [
             "largest half shift of a value in units of its error, of an error in percent, and of a correlation "
             + ("between results of different experiments" if across_experiments(result.combination) else "of results"),
-            table(rows),
+            table([[cell for c, cell in enumerate(row) if c - c % 2 not in empty] for row in rows]),
         ]
     still = len(moves) - len(moved)
     if len(moved) > TOP:

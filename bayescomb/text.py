@@ -18,7 +18,6 @@ from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.rounding import (
     chi2_text,
-    coefficient_text,
     counted,
     fixed,
     interval_text,
@@ -34,6 +33,7 @@ from bayescomb.rounding import (
 )
 from bayescomb.size_results import SizeResult, size_quantiles
 from bayescomb.text_layout import table
+from bayescomb.text_many import MANY, comparison_rows, feasibility_lines, fitting_rows, weight_lines
 from bayescomb.variables import variable_name
 
 __all__ = [
@@ -110,7 +110,7 @@ def check_text(result: CheckResult) -> str:
         )
     lines.append("")
     lines.append("feasibility of the quoted ranges:")
-    lines += [f"  {statement.text}" for statement in result.statements]
+    lines += feasibility_lines(result.statements)
     if result.combination.treatment == "covariance":
         lines.append("treatment covariance: only the total covariance has to be positive definite")
     return "\n".join(lines)
@@ -151,10 +151,13 @@ def profile_text(fit: ProfileResult) -> str:
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {_number(repair.smallest)}, "
             f"largest change of a correlation {_number(repair.change)}"
         )
-    lines += ["", "weights:"]
+    lines.append("")
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
+    if len(names) > MANY:
+        return "\n".join([*lines, *weight_lines(fit.weights, names)])
+    lines.append("weights:")
     rows = [["estimate", "", *names]]
     places = {p: weight_places(fit.weights.sel(parameter=p).to_numpy()) for p in names}
     for estimate in fit.combination.estimates:
@@ -185,6 +188,8 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
     """Each input against the rest."""
     if not rows:
         return ""
+    if all(row.ndf == 0 and not row.problem for row in rows):
+        return "compatibility of each input with the rest: nothing that one input measures is tested by the others"
     cells = [["input", "chi2 of all - chi2 of the rest", "ndf", "p-value"]]
     for row in rows:
         cells.append([row.measurement, _chi2(row.chi2), str(row.ndf), plain(p_value_text(row.p_value))])
@@ -202,16 +207,25 @@ def impact_text(result: ImpactResult) -> str:
         return [label, *[plain(rounded_like(float(values.sel(parameter=p)), totals[p])) for p in names]]
 
     order = abs(result.sources).sum("parameter").to_numpy().argsort()[::-1]
+    groups = result.groups["group"].to_numpy()
+    chosen, left_out = range(len(groups)), ""
+    if len(names) > MANY:  # the largest in units of the errors, so that the table fits a page
+        rows_of_page = fitting_rows([heading, ["", *(plain(rounded_like(totals[p], totals[p])) for p in names)]])
+        sized, grouped = ((abs(x) / result.total).sum("parameter").to_numpy() for x in (result.sources, result.groups))
+        chosen = sorted(np.argsort(-grouped)[: max(rows_of_page * 2 // 3, rows_of_page - len(sized))].tolist())
+        order = np.argsort(-sized)[: max(rows_of_page - len(chosen), 0)]
+        left_out = f"left out, as smaller: {counted(len(sized) - len(order), 'sources')}"
+        left_out += f" and {counted(len(grouped) - len(chosen), 'groups')}; --json has them"
     titles = {s.name: s.title or s.name for s in result.combination.sources}
     rows = [heading]
     for i in order:
         source = str(result.sources["source"].to_numpy()[i])
         rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
-    for group in result.groups["group"].to_numpy():
-        rows.append(cells(f"group {group}", result.groups.sel(group=group)))
+    for i in chosen:
+        rows.append(cells(f"group {groups[i]}", result.groups.isel(group=i)))
     rows += [cells("all systematics", result.systematics), cells("statistics", result.statistics)]
     rows.append(cells("total", result.total))
-    return "\n".join([header(result.combination), result.definition, table(rows)])
+    return "\n".join([header(result.combination), result.definition, table(rows), *([left_out] if left_out else [])])
 
 
 def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Verdict) -> str:
@@ -262,6 +276,8 @@ def comparison_text(comparison: Comparison) -> str:
     """Profile, posterior and posterior at nominal coefficients, and what not knowing the coefficients costs."""
     t = comparison.table
     lines = [header(comparison.combination)]
+    if t.sizes["parameter"] > MANY:
+        return "\n".join([*lines, table(comparison_rows(t))])
     rows = [["parameter", "", "value", "uncertainty", "median", "68 % interval"]]
     shares = []
     unknown = "the coefficients and sizes" if comparison.combination.errors_on_errors else "the coefficients"

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["PAGE", "table", "table_lines", "text_width", "wrapped"]
+__all__ = ["PAGE", "panels", "table", "text_width", "wrapped"]
 
 # Where there is no terminal, and of one that claims less than a table needs.
 DEFAULT_WIDTH: Final = 120
@@ -47,7 +47,7 @@ def table(rows: Sequence[Sequence[str]], *, width: int | None = None) -> str:
     return "\n\n".join(panels)
 
 
-def table_lines(rows: Sequence[Sequence[str]]) -> int:
+def panels(rows: Sequence[Sequence[str]]) -> int:
     """How many panels a table of these columns has."""
     return len(_chosen([max(len(row[i]) for row in rows) for i in range(len(rows[0]))], text_width()))
 

@@ -10,7 +10,8 @@ import xarray as xr
 from bayescomb.export import header_data
 from bayescomb.inputs import Combination
 from bayescomb.rounding import counted, p_value_text, plain, with_error
-from bayescomb.text import header, table
+from bayescomb.text import header
+from bayescomb.text_layout import table
 
 __all__ = ["study_data", "study_text"]
 

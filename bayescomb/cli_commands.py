@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayescomb.cli_output import save_sampled, show, write_result
@@ -188,7 +187,7 @@ def run_scan(options: argparse.Namespace) -> int:
     """Results along every coefficient."""
     from bayescomb.export import scan_data
     from bayescomb.scan import scan
-    from bayescomb.text import scan_text
+    from bayescomb.scan_text import scan_text
 
     result = scan(_load(options), points=options.points)
     show(scan_text(result), scan_data(result), options.json)

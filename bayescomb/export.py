@@ -17,7 +17,7 @@ from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination, Observable
 from bayescomb.measurements import unsplit_label
 from bayescomb.profile import ProfileResult, profile
-from bayescomb.scan import ScanPoint, ScanResult
+from bayescomb.scan import ScanPoint, ScanResult, ScanRow
 from bayescomb.size_results import SizeResult
 from bayescomb.storage import combination_of
 from bayescomb.summary import (
@@ -217,7 +217,7 @@ def _goodness(combination: Combination) -> dict[str, Any]:
 
 
 def scan_data(result: ScanResult) -> dict[str, Any]:
-    """Scan rows with their points; a row whose ends are infeasible has no parameters and says why."""
+    """Scan rows with their points; a row that is nowhere feasible has no parameters and says why."""
     rows = []
     for row in result.rows:
         entry: dict[str, Any] = {
@@ -241,12 +241,33 @@ def scan_data(result: ScanResult) -> dict[str, Any]:
                 }
                 for p in row.half_shift["parameter"].to_numpy()
             }
+        entry |= _scan_ends(row)
         rows.append(entry)
     return {**header_data(result.combination), "scan": rows}
 
 
+def _scan_ends(row: ScanRow) -> dict[str, Any]:
+    """Where a scan starts and ends in fact, and half of what covariances and correlations change by between."""
+    found: dict[str, Any] = {
+        "reached": None if row.reached is None else dict(zip(("low", "high"), row.reached, strict=True))
+    }
+    if row.cut:
+        found["cut_by"] = list(row.blocks)
+    if row.ends is not None:
+        found["ends"] = [_scan_point(end) for end in row.ends]
+    for key in ("covariance", "correlation"):
+        shift = getattr(row, f"half_{key}_shift")
+        if shift is not None:
+            found[f"half_{key}_shift"] = _matrix(shift)
+    return found
+
+
+def _matrix(values: xr.DataArray) -> dict[str, Any]:
+    return {"names": values["parameter"].to_numpy().tolist(), "matrix": values.to_numpy().tolist()}
+
+
 def _scan_point(point: ScanPoint) -> dict[str, Any]:
-    if point.values is None or point.errors is None:
+    if point.values is None or point.errors is None or point.covariance is None:
         return {"coefficients": dict(point.coefficients), "problem": point.problem}
     return {
         "coefficients": dict(point.coefficients),
@@ -255,6 +276,7 @@ def _scan_point(point: ScanPoint) -> dict[str, Any]:
             str(p): {"value": float(point.values.sel(parameter=p)), "error": float(point.errors.sel(parameter=p))}
             for p in point.values["parameter"].to_numpy()
         },
+        "covariance": _matrix(point.covariance),
     }
 
 

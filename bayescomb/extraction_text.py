@@ -21,7 +21,9 @@ from bayescomb.rounding import (
     with_error,
 )
 from bayescomb.set_comparison import SetComparison, SetResult
-from bayescomb.text import header, table, with_unit
+from bayescomb.text import header, with_unit
+from bayescomb.text_layout import table
+from bayescomb.text_many import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows
 from bayescomb.theory_curves import interpolation_quality
 from bayescomb.theory_variants import VariantRow
 
@@ -79,6 +81,8 @@ def quality_text(combination: Combination) -> str:
 def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
     """Each coefficient: prior, posterior, information, effect; the largest share first."""
     parameters = [str(p) for p in relevance["parameter"].to_numpy()]
+    if len(parameters) > MANY:
+        return "which correlation matters:\n" + table(relevance_rows(relevance))
     heading = ["coefficient", "prior", "posterior", "information [bit]"]
     for p in parameters:
         unit = small_unit(units.get(p, ""))
@@ -103,6 +107,8 @@ def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
 
 def shares_text(shares: xr.Dataset, units: dict[str, str]) -> str:
     """Parts of the variance with their sum; coefficients of less than a per mille in one line."""
+    if shares.sizes["parameter"] > MANY:
+        return "shares of the posterior variance:\n" + table(shares_rows(shares))
     blocks = []
     for p in shares["parameter"].to_numpy():
         unit = units.get(str(p), "")
@@ -162,7 +168,7 @@ def _pair(value: float, spread: float, noise: float = 0.0) -> str:
 
 def _set_lines(row: SetResult) -> list[str]:
     lines = [f"infeasible: {row.problem}"] if row.problem else []
-    lines += [f"  {statement.text}" for statement in row.statements]
+    lines += feasibility_lines(row.statements)
     if row.impacts is not None and row.impacts.groups.sizes["group"]:
         groups = row.impacts.groups
         parameters = [str(p) for p in groups["parameter"].to_numpy()]
@@ -170,7 +176,12 @@ def _set_lines(row: SetResult) -> list[str]:
         fit = row.combined
         assert fit is not None  # there are impacts only where there is a fit
         sizes = {p: abs(float(fit.values.sel(parameter=p))) for p in parameters}
-        tables = [(str(g), groups.sel(group=g)) for g in groups["group"].to_numpy()]
+        shown = list(range(groups.sizes["group"]))
+        if len(parameters) > MANY:
+            largest = np.argsort(-(abs(groups) / row.impacts.total).sum("parameter").to_numpy())
+            shown = sorted(largest[: fitting_rows(cells)].tolist())
+            cells[0][0] = f"impact in percent of the value, held ({len(shown)} of {counted(len(largest), 'groups')})"
+        tables = [(str(groups["group"].to_numpy()[i]), groups.isel(group=i)) for i in shown]
         tables += [(label, part) for label, part in row.impacts.sums.items() if label != "all systematics"]
         for label, impact in tables:
             cells.append(

@@ -30,6 +30,10 @@ FloatArray = NDArray[np.float64]
 
 TOTAL: Final = "total covariance"
 MANY_ROWS: Final = 60
+# Coefficients of one block up to which every interval is stated, and not the cut ones alone.
+MANY_RANGES: Final = 8
+# Of a range: by how much the extremes of a few thousand points can miss its ends.
+SHORT: Final = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,11 @@ class Statement:
     status: str
     nominal_smallest: float
     text: str
+
+    @property
+    def cut(self) -> NDArray[np.bool_]:
+        """Which ranges are not feasible as a whole, shape (k,)."""
+        return _cut(self.feasible_low, self.feasible_high, self.low, self.high)
 
 
 def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: NDArray[np.intp]) -> AffineFamily:
@@ -158,6 +167,12 @@ def make_statement(affine: AffineFamily, region: FeasibleRegion, names: list[str
     )
 
 
+def _cut(feasible_low: FloatArray, feasible_high: FloatArray, low: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
+    """Which ranges end inside the quoted ones; the extremes of a sample of points fall short of both a little."""
+    missing: NDArray[np.bool_] = np.maximum(feasible_low - low, high - feasible_high) > SHORT * (high - low)
+    return missing
+
+
 def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) -> str:
     # An exact zero comes out as rounding of the size of the tolerance or below.
     smallest = region.nominal_smallest if abs(region.nominal_smallest) > EIGENVALUE_TOLERANCE else 0.0
@@ -172,10 +187,19 @@ def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) ->
     if region.status == "point":
         points = ", ".join(f"{n} = {_at(float(v))}" for n, v in zip(names, region.centre, strict=True))
         return f"{affine.label}: feasible only at {points} ({nominal})"
+    listed = np.ones(len(names), dtype=bool)
+    if len(names) > MANY_RANGES:
+        listed = _cut(region.low, region.high, affine.low, affine.high)
+    whole = int((~listed).sum())
     intervals = ", ".join(
         f"{n} in [{_at(a)}, {_at(b)}] of [{_at(c)}, {_at(d)}]"
-        for n, a, b, c, d in zip(names, region.low, region.high, affine.low, affine.high, strict=True)
+        for n, a, b, c, d, is_cut in zip(names, region.low, region.high, affine.low, affine.high, listed, strict=True)
+        if is_cut
     )
+    if whole:
+        intervals += (
+            f"{', ' if intervals else ''}{whole} {'other ' if intervals else ''}coefficients over their whole ranges"
+        )
     share = plain(percent_text(region.share, region.share_error))
     return f"{affine.label}: feasible for {intervals}, {share} % of the quoted box ({nominal})"
 

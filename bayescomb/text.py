@@ -19,9 +19,7 @@ from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.profile import ProfileResult
 from bayescomb.rounding import (
     chi2_text,
-    coefficient_text,
     counted,
-    fine_unit,
     fixed,
     interval_text,
     p_value_text,
@@ -34,9 +32,10 @@ from bayescomb.rounding import (
     weight_places,
     with_error,
 )
-from bayescomb.scan import ScanResult, ScanRow
 from bayescomb.size_results import SizeResult
 from bayescomb.summary import Summary, result_summary, size_quantiles
+from bayescomb.text_layout import table
+from bayescomb.text_many import MANY, comparison_rows, feasibility_lines, fitting_rows, weight_lines
 
 __all__ = [
     "check_text",
@@ -46,7 +45,6 @@ __all__ = [
     "impact_text",
     "posterior_text",
     "profile_text",
-    "scan_text",
     "uncertain_sizes_text",
 ]
 
@@ -85,16 +83,6 @@ def with_unit(name: str, unit: str) -> str:
     return f"{name} [{unit}]" if unit else name
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned, the first to the left, the others to the right; the first row is the heading."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in [lines[0], "-" * len(lines[0]), *lines[1:]])
-
-
 def check_text(result: CheckResult) -> str:
     """Sizes, indefinite matrices and what of the quoted ranges is feasible."""
     lines = [header(result.combination)]
@@ -123,7 +111,7 @@ def check_text(result: CheckResult) -> str:
         )
     lines.append("")
     lines.append("feasibility of the quoted ranges:")
-    lines += [f"  {statement.text}" for statement in result.statements]
+    lines += feasibility_lines(result.statements)
     if result.combination.treatment == "covariance":
         lines.append("treatment covariance: only the total covariance has to be positive definite")
     return "\n".join(lines)
@@ -182,10 +170,13 @@ def profile_text(fit: ProfileResult) -> str:
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {_number(repair.smallest)}, "
             f"largest change of a correlation {_number(repair.change)}"
         )
-    lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", "", weights_sentence(fit.combination)]
+    lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", ""]
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
+    if len(names) > MANY:
+        return "\n".join([*lines, *weight_lines(fit.weights, names)])
+    lines.append(weights_sentence(fit.combination))
     rows = [["estimate", "", *names]]
     places = {p: weight_places(fit.weights.sel(parameter=p).to_numpy()) for p in names}
     for estimate in fit.combination.estimates:
@@ -223,58 +214,12 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
     """Each input against the rest."""
     if not rows:
         return ""
+    if all(row.ndf == 0 and not row.problem for row in rows):
+        return "compatibility of each input with the rest: nothing that one input measures is tested by the others"
     cells = [["input", "chi2 of all - chi2 of the rest", "ndf", "p-value"]]
     for row in rows:
         cells.append([row.measurement, _chi2(row.chi2), str(row.ndf), plain(p_value_text(row.p_value))])
     return "compatibility of each input with the rest:\n" + table(cells)
-
-
-def scan_text(result: ScanResult) -> str:
-    """Half shifts beside the published ones."""
-    lines = [header(result.combination), "half of value(high) - value(low), and of error(high) - error(low)"]
-    for observable in result.combination.headline:
-        scale, unit, places = fine_unit(_scan_error(result, observable.name), observable.unit)
-        rows = [["coefficient", "range", "nominal", f"shift of {observable.name} [{unit}]", "published",
-                 f"shift of error [{unit}]", "published"]]  # fmt: skip
-        for row in result.rows:
-            shifts = ["infeasible", "infeasible"]
-            if row.half_shift is not None and row.half_error_shift is not None:
-                at = {"parameter": observable.name}
-                shifts = [
-                    plain(fixed(scale * float(s.sel(at)), places + 1, sign=True))
-                    for s in (row.half_shift, row.half_error_shift)
-                ]
-            quoted = [row.published_half_shift or "-", row.published_half_error_shift or "-"]
-            span = plain(f"{coefficient_text(row.low, sign=True)} to {coefficient_text(row.high, sign=True)}")
-            nominal = plain(coefficient_text(row.nominal))
-            rows.append([row.title or row.name, span, nominal, shifts[0], quoted[0], shifts[1], quoted[1]])
-        lines.append(table(rows))
-    for row in result.rows:
-        if row.problem or len(row.points[0].coefficients) > 1:
-            lines += ["", f"{row.name}:", _points_table(result.combination, row)]
-    return "\n".join(lines)
-
-
-def _scan_error(result: ScanResult, name: str) -> float:
-    """Error that sets the digits of the shifts: that of the first feasible point, as all are of one size."""
-    found = (point.errors for row in result.rows for point in row.points if point.errors is not None)
-    return next((float(errors.sel(parameter=name)) for errors in found), float("nan"))
-
-
-def _points_table(combination: Combination, row: ScanRow) -> str:
-    """The points of one scan, where its two ends do not say all."""
-    names = [o.name for o in combination.headline]
-    cells = [[*row.points[0].coefficients, "chi2", *names]]
-    for point in row.points:
-        at = [plain(coefficient_text(value, sign=True)) for value in point.coefficients.values()]
-        if point.values is None or point.errors is None:
-            cells.append([*at, "infeasible", *["-" for _ in names]])
-            continue
-        results = [
-            plain(with_error(float(point.values.sel(parameter=n)), float(point.errors.sel(parameter=n)))) for n in names
-        ]
-        cells.append([*at, _chi2(point.chi2), *results])
-    return table(cells)
 
 
 def impact_text(result: ImpactResult) -> str:
@@ -288,15 +233,24 @@ def impact_text(result: ImpactResult) -> str:
         return [label, *[plain(rounded_like(float(values.sel(parameter=p)), totals[p])) for p in names]]
 
     order = abs(result.sources).sum("parameter").to_numpy().argsort()[::-1]
+    groups = result.groups["group"].to_numpy()
+    chosen, left_out = list(range(len(groups))), ""
+    if len(names) > MANY:  # the largest in units of the errors, so that the table fits a page
+        rows_of_page = fitting_rows([heading, ["", *(plain(rounded_like(totals[p], totals[p])) for p in names)]])
+        sized, grouped = ((abs(x) / result.total).sum("parameter").to_numpy() for x in (result.sources, result.groups))
+        chosen = sorted(np.argsort(-grouped)[: max(rows_of_page * 2 // 3, rows_of_page - len(sized))].tolist())
+        order = np.argsort(-sized)[: max(rows_of_page - len(chosen), 0)]
+        left_out = f"left out, as smaller: {counted(len(sized) - len(order), 'sources')}"
+        left_out += f" and {counted(len(grouped) - len(chosen), 'groups')}; --json has them"
     titles = {s.name: s.title or s.name for s in result.combination.sources}
     rows = [heading]
     for i in order:
         source = str(result.sources["source"].to_numpy()[i])
         rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
-    for group in result.groups["group"].to_numpy():
-        rows.append(cells(f"group {group}", result.groups.sel(group=group)))
+    for i in chosen:
+        rows.append(cells(f"group {groups[i]}", result.groups.isel(group=i)))
     rows += [cells(label, part) for label, part in result.sums.items()]
-    return "\n".join([header(result.combination), result.definition, table(rows)])
+    return "\n".join([header(result.combination), result.definition, table(rows), *([left_out] if left_out else [])])
 
 
 def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Verdict) -> str:
@@ -355,6 +309,8 @@ def comparison_text(comparison: Comparison) -> str:
     """Profile, posterior and posterior at nominal coefficients, and what not knowing the coefficients costs."""
     t = comparison.table
     lines = [header(comparison.combination)]
+    if t.sizes["parameter"] > MANY:
+        return "\n".join([*lines, table(comparison_rows(t))])
     rows = [["parameter", "", "value", "uncertainty", "Monte Carlo error", "median", "68 % interval"]]
     shares = []
     unknown = "the coefficients and sizes" if comparison.combination.errors_on_errors else "the coefficients"

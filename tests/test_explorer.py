@@ -574,11 +574,11 @@ def test_names_cannot_end_the_script(run1, tmp_path):
 
 
 @pytest.mark.slow
-def test_posterior_is_stored_with_its_seed_and_only_if_it_has_converged(run1, tmp_path):
-    tree = bc.sample(run1, seed=5, draws=20, tune=50, chains=2)
+def test_posterior_is_stored_with_its_seed_and_only_if_it_has_converged(run1, run1_posterior, tmp_path):
+    tree = run1_posterior.isel(chain=slice(2), draw=slice(20))
     text = bc.explore(run1, tmp_path / "explorer.html", posterior=tree).read_text(encoding="utf-8")
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)[1])
-    assert data["posterior"]["seed"] == "5"
+    assert data["posterior"]["seed"] == "1"
     assert data["posterior"]["versions"]["pymc"]
     assert data["posterior"]["results"] == {}
     assert "The posterior is withheld" in text

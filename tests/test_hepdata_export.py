@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-import report_pages
 import xarray as xr
 from combinations import star
 from exported import Submission, accepted
@@ -21,12 +20,6 @@ from bayescomb.storage import save_posterior
 def ttj():
     """The ttbar+jet model with its extraction in force."""
     return bc.load("models/ttj_rho")
-
-
-@pytest.fixture(scope="module")
-def run1_posterior(run1):
-    """Draws without a sampler, which pass as converged."""
-    return report_pages.tree(run1)
 
 
 @pytest.fixture(scope="module")
@@ -413,11 +406,10 @@ def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
 
 
 @pytest.mark.slow
-def test_posterior_of_an_extraction(ttj, tmp_path):
-    posterior = bc.sample(ttj, seed=3, draws=700, tune=500, chains=4, progress=False)
-    submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=posterior))
+def test_posterior_of_an_extraction(ttj, ttj_posterior, tmp_path):
+    submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=ttj_posterior))
     assert accepted(directory=submission.folder) == []
-    draws = posterior["posterior"]
+    draws = ttj_posterior["posterior"]
     assert submission.values("Posterior of extracted results", "posterior mean")[0] == draws["m_t"].mean().item()
     quantile = submission.values("Posterior of fitted 13 TeV", "posterior quantile 0.16")
     assert quantile == [np.quantile(draws[n].values, 0.16) for n in ttj.predictions[1].observables]

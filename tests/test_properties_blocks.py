@@ -145,9 +145,9 @@ def test_draws_of_the_posterior_of_ttj_rho_are_feasible(assumptions):
 
 
 @pytest.mark.slow
-def test_total_covariance_of_run1_mass_is_positive_definite_at_every_draw(run1):
+def test_total_covariance_of_run1_mass_is_positive_definite_at_every_draw(run1, run1_posterior):
     """Treatment covariance: the sources need not be correlation matrices, only their sum with the statistics counts."""
-    tree = bc.sample(run1, seed=2, draws=100, tune=200, chains=1)
+    tree = run1_posterior.isel(chain=[0], draw=slice(100))
     loading = linear_model(run1).loading
     names = [str(name) for name in tree["posterior"]["rho"]["coefficient"].to_numpy()]
     for group in ("prior", "posterior"):

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from explorer_pages import BROWSER, expect_equal, is_feasible, nominal_settings, probed, profile_at, random_settings
+from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.cli import main
@@ -58,20 +59,14 @@ def expect_profile(combination, page, folder, settings):
 
 @pytest.mark.slow
 @needs_browser
-def test_page_gives_the_profile_at_nominal_under_every_set_and_at_100_random_settings(run1, run1_page, tmp_path):
-    expect_profile(run1, run1_page, tmp_path, nominal_settings(run1) + random_settings(run1, 100, seed=1))
-
-
-@pytest.mark.slow
-@needs_browser
-def test_page_of_an_extraction_gives_the_profile_under_every_set(ttj, ttj_page, tmp_path):
-    expect_profile(ttj, ttj_page, tmp_path, nominal_settings(ttj) + random_settings(ttj, 8, seed=2))
+def test_page_gives_the_profile_at_nominal_under_every_set_and_at_random_settings(run1, run1_page, tmp_path):
+    expect_profile(run1, run1_page, tmp_path, nominal_settings(run1) + random_settings(run1, repetitions(30), seed=1))
 
 
 @needs_browser
 @pytest.mark.slow
-def test_page_of_an_extraction_gives_the_profile_at_100_random_settings(ttj, ttj_page, tmp_path):
-    expect_profile(ttj, ttj_page, tmp_path, random_settings(ttj, 100, seed=3))
+def test_page_of_an_extraction_gives_the_profile_under_every_set_and_at_random_settings(ttj, ttj_page, tmp_path):
+    expect_profile(ttj, ttj_page, tmp_path, nominal_settings(ttj) + random_settings(ttj, repetitions(20), seed=2))
 
 
 @needs_browser
@@ -434,14 +429,15 @@ def test_address_that_is_no_setting_shows_nominal_with_a_note(ttj, ttj_page, run
 @pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2), ("run1", 3), ("profiled", 4), ("scales", 5)])
 def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(which, seed, request, tmp_path):
     combination = request.getfixturevalue(which)
-    page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
+    page, moves = bc.explore(combination, tmp_path / "explorer.html", draws=0), repetitions(100)
     script = (
-        HAND
-        + """
+        (
+            HAND
+            + """
       let seed = SEED;
       const random = n => { seed = (seed * 48271) % 2147483647; return seed % n; };
       const any = list => list[random(list.length)], all = query => [...document.querySelectorAll(query)], states = [];
-      for (let move = 0; move < 300; move++) {
+      for (let move = 0; move < MOVES; move++) {
         const kind = random(12);
         if (kind < 7) {
           const sliders = all('.coefficient input[type=range]').filter(e => !e.disabled);
@@ -461,11 +457,14 @@ def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(
       }
       return {states, last: states.slice(-1).concat(states.filter((_, i) => i % 15 === 7)).map(s => api.evaluate(s))};
     """
-    ).replace("SEED", str(seed))
+        )
+        .replace("SEED", str(seed))
+        .replace("MOVES", str(moves))
+    )
     answer, console = probed(page, tmp_path, script)
     assert not console
     states = answer["states"]
-    assert len({json.dumps(state, sort_keys=True) for state in states}) >= 30
+    assert len({json.dumps(state, sort_keys=True) for state in states}) >= moves / 10
     assert all(is_feasible(combination, state) for state in states[::3])
     chosen = [states[-1], *(state for i, state in enumerate(states) if i % 15 == 7)]
     for found, state in zip(answer["last"], chosen, strict=True):

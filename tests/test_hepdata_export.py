@@ -11,6 +11,7 @@ from exported import Submission, accepted
 from worked import worked_example
 
 import bayescomb as bc
+from bayescomb import export_tables
 from bayescomb.cli import main
 from bayescomb.export_posterior import QUANTILES
 from bayescomb.storage import save_posterior
@@ -438,7 +439,7 @@ def test_sampled_correlation_of_scales_is_a_coefficient_like_the_others(tmp_path
 
 
 def test_table_that_is_too_long_for_the_site_is_left_to_json_and_netcdf(run1, tmp_path, monkeypatch):
-    monkeypatch.setattr("bayescomb.export_tables.MAX_ROWS", 1000)
+    monkeypatch.setattr(export_tables, "MAX_ROWS", 1000)
     submission = Submission(bc.export_hepdata(bc.profile(run1), tmp_path / "export"))
     assert accepted(directory=submission.folder) == []
     assert "Prior correlations" not in submission.tables

@@ -8,6 +8,7 @@ from combinations import star
 from explicit_chi2 import prior_correlation
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.errors import InfeasibleCorrelationError
@@ -16,7 +17,7 @@ from bayescomb.linear_gaussian import linear_model
 from bayescomb.plan import sampling_plan
 from bayescomb.priors import prior_draws
 
-FEW = settings(max_examples=20, derandomize=True, database=None, deadline=None)
+FEW = settings(max_examples=repetitions(20), derandomize=True, database=None, deadline=None)
 # The boundary itself is allowed, and reached where the logistic map rounds to an end of the box.
 ROUNDING = 1e-8
 

@@ -62,7 +62,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         PosteriorError: the posterior was made from other inputs.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> combination = bc.load("models/run1_mass")

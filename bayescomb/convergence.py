@@ -56,11 +56,11 @@ def verdict(posterior: xr.DataTree) -> Verdict:
         posterior: a tree of :func:`bayescomb.sample`.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
-        >>> bc.verdict(posterior).passed
-        False
+        >>> bc.verdict(posterior).passed, bc.verdict(posterior.isel(draw=slice(20))).passed
+        (True, False)
     """
     draws = posterior["posterior"].to_dataset()
     table = _diagnostics(draws)

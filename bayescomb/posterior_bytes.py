@@ -38,7 +38,7 @@ def posterior_bytes(posterior: xr.DataTree) -> bytes:
     """The netCDF file of a posterior.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> from bayescomb.posterior_bytes import posterior_bytes

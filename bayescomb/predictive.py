@@ -46,7 +46,7 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
         ``covariance``: ``"of each draw"``, or ``"at nominal coefficients"`` where the model is not linear.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> table = bc.posterior_predictive(posterior)

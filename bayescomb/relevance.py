@@ -45,7 +45,7 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
         PosteriorError: no coefficient was sampled.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> table = bc.coefficient_relevance(posterior)

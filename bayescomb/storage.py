@@ -77,7 +77,7 @@ def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
         OutputError: it cannot be written.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import tempfile
         >>> import bayescomb as bc
@@ -98,7 +98,7 @@ def load_posterior(path: str | Path) -> xr.DataTree:
         PosteriorError: the file is absent, damaged or not one of ours.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import tempfile
         >>> import bayescomb as bc

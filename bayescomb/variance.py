@@ -54,7 +54,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
             to divide by.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> shares = bc.variance_shares(posterior)

@@ -125,7 +125,7 @@ def test_toy_of_an_extraction_is_the_fit_of_its_data():
 def test_extraction_is_studied_too():
     toys = Toys(bc.load("models/ttj_rho"), seed=1, correlations="nominal", posterior=False)
     pulls = []
-    for i in range(30):
+    for i in range(repetitions(30)):
         truth, value, up, down = toys.analyse(i)["profile"]["m_t"]
         pulls.append((value - truth) / (up if truth > value else -down))
     assert abs(np.mean(pulls)) < SIGMAS / np.sqrt(len(pulls))
@@ -133,14 +133,15 @@ def test_extraction_is_studied_too():
 
 
 def test_coverage_of_the_profile_is_what_it_says(run1, tmp_path):
-    study = bc.coverage(run1, tmp_path / "study", toys=4000, seed=2, correlations="nominal", posterior=False)
+    n = repetitions(1000)
+    study = bc.coverage(run1, tmp_path / "study", toys=n, seed=2, correlations="nominal", posterior=False)
     at = study.sel(quantity="m_t", answer="profile")
     for level in ("68", "95"):
         error = float(at["coverage_error"].sel(level=level))
         assert abs(float(at["coverage"].sel(level=level)) - int(level) / 100) < 4 * error
     assert abs(float(at["pull_mean"])) < 4 * float(at["pull_mean_error"])
     assert abs(float(at["pull_width"]) - 1) < 4 * float(at["pull_width_error"])
-    assert study.attrs["toys"] == 4000
+    assert study.attrs["toys"] == n
 
 
 def lines(folder):

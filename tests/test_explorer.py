@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from explorer_pages import BROWSER, expect_equal, is_feasible, nominal_settings, probed, profile_at, random_settings
+from repetitions import repetitions
 from tight import fractions, unitarity
 
 import bayescomb as bc
@@ -59,20 +60,14 @@ def expect_profile(combination, page, folder, settings):
 
 @pytest.mark.slow
 @needs_browser
-def test_page_gives_the_profile_at_nominal_under_every_set_and_at_100_random_settings(run1, run1_page, tmp_path):
-    expect_profile(run1, run1_page, tmp_path, nominal_settings(run1) + random_settings(run1, 100, seed=1))
-
-
-@pytest.mark.slow
-@needs_browser
-def test_page_of_an_extraction_gives_the_profile_under_every_set(ttj, ttj_page, tmp_path):
-    expect_profile(ttj, ttj_page, tmp_path, nominal_settings(ttj) + random_settings(ttj, 8, seed=2))
+def test_page_gives_the_profile_at_nominal_under_every_set_and_at_random_settings(run1, run1_page, tmp_path):
+    expect_profile(run1, run1_page, tmp_path, nominal_settings(run1) + random_settings(run1, repetitions(30), seed=1))
 
 
 @needs_browser
 @pytest.mark.slow
-def test_page_of_an_extraction_gives_the_profile_at_100_random_settings(ttj, ttj_page, tmp_path):
-    expect_profile(ttj, ttj_page, tmp_path, random_settings(ttj, 100, seed=3))
+def test_page_of_an_extraction_gives_the_profile_under_every_set_and_at_random_settings(ttj, ttj_page, tmp_path):
+    expect_profile(ttj, ttj_page, tmp_path, nominal_settings(ttj) + random_settings(ttj, repetitions(20), seed=2))
 
 
 @needs_browser
@@ -300,8 +295,8 @@ def test_page_follows_scales_that_end_at_the_ends_of_their_box(name, tmp_path):
     """Chi2 has minima at several corners, and is lowest at ends of the box; inputs that are off move it to another."""
     combination = bc.load("models/ttj_rho", extraction=name)
     page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
-    settings = [*nominal_settings(combination), *random_settings(combination, 20, seed=5), {"off": ["ATLAS 8 TeV"]}]
-    settings.append({"off": ["CMS 13 TeV"]})
+    settings = nominal_settings(combination) + random_settings(combination, repetitions(6), seed=5)
+    settings += [{"off": [off]} for off in ("ATLAS 8 TeV", "CMS 13 TeV")]
     fits = [profile_at(combination, setting) for setting in settings]
     for answer, fit in zip(evaluated(page, tmp_path, settings), fits, strict=True):
         expect_equal(answer, fit, relative=RELATIVE)
@@ -454,14 +449,15 @@ def test_address_that_is_no_setting_shows_nominal_with_a_note(ttj, ttj_page, run
 @pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2), ("run1", 3), ("profiled", 4), ("scales", 5)])
 def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(which, seed, request, tmp_path):
     combination = request.getfixturevalue(which)
-    page = bc.explore(combination, tmp_path / "explorer.html", draws=0)
+    page, moves = bc.explore(combination, tmp_path / "explorer.html", draws=0), repetitions(100)
     script = (
-        HAND
-        + """
+        (
+            HAND
+            + """
       let seed = SEED;
       const random = n => { seed = (seed * 48271) % 2147483647; return seed % n; };
       const any = list => list[random(list.length)], all = query => [...document.querySelectorAll(query)], states = [];
-      for (let move = 0; move < 300; move++) {
+      for (let move = 0; move < MOVES; move++) {
         const kind = random(12);
         if (kind < 7) {
           const sliders = all('.coefficient input[type=range]').filter(e => !e.disabled);
@@ -481,11 +477,14 @@ def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(
       }
       return {states, last: states.slice(-1).concat(states.filter((_, i) => i % 15 === 7)).map(s => api.evaluate(s))};
     """
-    ).replace("SEED", str(seed))
+        )
+        .replace("SEED", str(seed))
+        .replace("MOVES", str(moves))
+    )
     answer, console = probed(page, tmp_path, script)
     assert not console
     states = answer["states"]
-    assert len({json.dumps(state, sort_keys=True) for state in states}) >= 30
+    assert len({json.dumps(state, sort_keys=True) for state in states}) >= moves / 10
     assert all(is_feasible(combination, state) for state in states[::3])
     chosen = [states[-1], *(state for i, state in enumerate(states) if i % 15 == 7)]
     for found, state in zip(answer["last"], chosen, strict=True):
@@ -594,11 +593,11 @@ def test_names_cannot_end_the_script(run1, tmp_path):
 
 
 @pytest.mark.slow
-def test_posterior_is_stored_with_its_seed_and_only_if_it_has_converged(run1, tmp_path):
-    tree = bc.sample(run1, seed=5, draws=20, tune=50, chains=2)
+def test_posterior_is_stored_with_its_seed_and_only_if_it_has_converged(run1, run1_posterior, tmp_path):
+    tree = run1_posterior.isel(chain=slice(2), draw=slice(20))
     text = bc.explore(run1, tmp_path / "explorer.html", posterior=tree).read_text(encoding="utf-8")
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, flags=re.DOTALL)[1])
-    assert data["posterior"]["seed"] == "5"
+    assert data["posterior"]["seed"] == "1"
     assert data["posterior"]["versions"]["pymc"]
     assert data["posterior"]["results"] == {}
     assert "The posterior is withheld" in text

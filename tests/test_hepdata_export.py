@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
-import report_pages
 import xarray as xr
 from combinations import star
 from exported import Submission, accepted
 from worked import worked_example
 
 import bayescomb as bc
+from bayescomb import export_tables
 from bayescomb.cli import main
 from bayescomb.export_posterior import QUANTILES
 from bayescomb.storage import save_posterior
@@ -21,12 +21,6 @@ from bayescomb.storage import save_posterior
 def ttj():
     """The ttbar+jet model with its extraction in force."""
     return bc.load("models/ttj_rho")
-
-
-@pytest.fixture(scope="module")
-def run1_posterior(run1):
-    """Draws without a sampler, which pass as converged."""
-    return report_pages.tree(run1)
 
 
 @pytest.fixture(scope="module")
@@ -413,11 +407,10 @@ def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
 
 
 @pytest.mark.slow
-def test_posterior_of_an_extraction(ttj, tmp_path):
-    posterior = bc.sample(ttj, seed=3, draws=700, tune=500, chains=4, progress=False)
-    submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=posterior))
+def test_posterior_of_an_extraction(ttj, ttj_posterior, tmp_path):
+    submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=ttj_posterior))
     assert accepted(directory=submission.folder) == []
-    draws = posterior["posterior"]
+    draws = ttj_posterior["posterior"]
     assert submission.values("Posterior of extracted results", "posterior mean")[0] == draws["m_t"].mean().item()
     quantile = submission.values("Posterior of fitted 13 TeV", "posterior quantile 0.16")
     assert quantile == [np.quantile(draws[n].values, 0.16) for n in ttj.predictions[1].observables]
@@ -446,7 +439,7 @@ def test_sampled_correlation_of_scales_is_a_coefficient_like_the_others(tmp_path
 
 
 def test_table_that_is_too_long_for_the_site_is_left_to_json_and_netcdf(run1, tmp_path, monkeypatch):
-    monkeypatch.setattr("bayescomb.export_tables.MAX_ROWS", 1000)
+    monkeypatch.setattr(export_tables, "MAX_ROWS", 1000)
     submission = Submission(bc.export_hepdata(bc.profile(run1), tmp_path / "export"))
     assert accepted(directory=submission.folder) == []
     assert "Prior correlations" not in submission.tables

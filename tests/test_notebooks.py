@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.py"))
 SCRIPTS = sorted(ROOT.glob("models/*/sample.py"))
-SLOW = {"ttj_rho"}  # more than ten seconds
 
 HEADER = """\
 # ---
@@ -37,7 +36,7 @@ FIGURES = {"from_convino": 1, "own_model": 1, "run1_mass": 0, "ttj_rho": 4}
 
 
 def cases(paths, name):
-    return [pytest.param(path, id=name(path), marks=pytest.mark.slow if name(path) in SLOW else ()) for path in paths]
+    return [pytest.param(path, id=name(path)) for path in paths]
 
 
 def content(folder):

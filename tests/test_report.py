@@ -15,6 +15,7 @@ from combinations import star
 from report_pages import SECTIONS, Page, read_csv, tree
 
 import bayescomb as bc
+from bayescomb import beside, reporting
 from bayescomb.errors import OutputError, PosteriorError
 from bayescomb.report_results import collect, estimate_profile, mean_shift
 from bayescomb.report_summaries import nuisance_rows, posterior_density, rank_counts
@@ -46,7 +47,7 @@ def posterior(combination):
 @pytest.fixture
 def small(monkeypatch):
     """Profile of a small combination, and no figures: for tests of the folder alone."""
-    monkeypatch.setattr("bayescomb.reporting.report_figures", lambda _results: iter(()))
+    monkeypatch.setattr(reporting, "report_figures", lambda _results: iter(()))
     return bc.profile(star(1, separate_observables=False))
 
 
@@ -266,7 +267,7 @@ def test_failure_half_way_keeps_the_earlier_report(folder, small, tmp_path, monk
     def fail(*_args):
         raise error
 
-    monkeypatch.setattr("bayescomb.reporting.write_table", fail)
+    monkeypatch.setattr(reporting, "write_table", fail)
     with pytest.raises(OutputError if isinstance(error, OSError) else KeyboardInterrupt):
         report(None, small, target)
     assert {p.relative_to(target): p.read_bytes() for p in target.rglob("*") if p.is_file()} == before
@@ -285,7 +286,7 @@ def test_failed_rename_brings_the_earlier_report_back(folder, small, tmp_path, m
         return rename(self, other)
 
     monkeypatch.setattr(Path, "rename", fail)
-    monkeypatch.setattr("bayescomb.beside._exchange", lambda *_: False)  # a file system that cannot swap
+    monkeypatch.setattr(beside, "_exchange", lambda *_: False)  # a file system that cannot swap
     with pytest.raises(OutputError, match="Input/output error"):
         report(None, small, target)
     assert (target / "figures" / "posterior.png").is_file()

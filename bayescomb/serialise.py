@@ -46,8 +46,8 @@ def combination_from_json(text: str) -> Combination:
     data = json.loads(text)
     if any(data.pop(key, None) != value for key, value in SHIFTS.items()):
         msg = (
-            "its inputs do not say that their shifts are those of published values, an earlier bayescomb wrote them; "
-            "do it again"
+            "its inputs do not say that their shifts are those of published values, so an earlier bayescomb wrote them; "
+            "make it again"
         )
         raise FileFormatError(msg)
     combination = _typed(Combination, data)

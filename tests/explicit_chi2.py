@@ -43,12 +43,34 @@ class Explicit:
                 self.kinked += [start + i for i in np.flatnonzero(differs)]
             column = start + len(m.nuisances)
         self.size = self.n + column
+        self.information = block_diag(*(np.linalg.inv(self._statistical(m)) for m in combination.measurements))
+        self.shifts = [self._fit_shifts(m) for m in combination.measurements]
+        self.constraints = [
+            None
+            if m.fit is None
+            else np.linalg.inv(np.linalg.inv(m.fit.information)[len(m.estimates) :, len(m.estimates) :])
+            for m in combination.measurements
+        ]
+
+    @staticmethod
+    def _statistical(m):
+        """Covariance of the estimates at fixed nuisances."""
+        n = len(m.estimates)
+        return m.statistical_covariance if m.fit is None else np.linalg.inv(m.fit.information[:n, :n])
+
+    @staticmethod
+    def _fit_shifts(m):
+        """Regression of the published values on the nuisances of their fit, from its covariance."""
+        if m.fit is None:
+            return None
+        covariance, n = np.linalg.inv(m.fit.information), len(m.estimates)
+        return covariance[:n, n:] @ np.linalg.inv(covariance[n:, n:])
 
     def prediction(self, theta, signs=None):
         """X; ``signs`` fixes the branch of the kinked nuisances."""
         mu, lam = theta[: self.n], theta[self.n :]
         predictions, start, column = [], 0, 0
-        for m in self.combination.measurements:
+        for m, fit_shifts in zip(self.combination.measurements, self.shifts, strict=True):
             n = len(m.estimates)
             t = self.combination.design[start : start + n] @ mu
             x = self.x[start : start + n]
@@ -57,8 +79,7 @@ class Explicit:
             for i, nuisance in enumerate(m.all_nuisances):
                 value = lam[column + i]
                 if i < len(fitted):
-                    inverse = np.linalg.inv(m.fit.information[:n, :n])
-                    up = -(inverse @ m.fit.information[:n, n:])[:, i]
+                    up = fit_shifts[:, i]
                     down = -up
                     value = value - m.fit.pulls[i]
                 else:
@@ -85,21 +106,16 @@ class Explicit:
         x_minus = self.x - self.prediction(theta, signs)
         if self.combination.chi2 == "pearson":
             x_minus = x_minus * np.sqrt(np.abs(self.x / self.prediction(theta, signs)))
-        information, chi2, column = [], 0.0, 0
-        for m in self.combination.measurements:
-            n = len(m.estimates)
-            if m.fit is None:
-                information.append(np.linalg.inv(m.statistical_covariance))
-            else:
-                h = m.fit.information
-                information.append(h[:n, :n])
+        chi2, column = 0.0, 0
+        for m, constraint in zip(self.combination.measurements, self.constraints, strict=True):
+            if m.fit is not None:
                 own = lam[column : column + len(m.fit.nuisances)]
                 away = own - m.fit.pulls
-                chi2 += away @ (h[n:, n:] - h[n:, :n] @ np.linalg.solve(h[:n, :n], h[:n, n:])) @ away
+                chi2 += away @ constraint @ away
                 chi2 -= sum(v**2 for v, nuisance in zip(own, m.fit.nuisances, strict=True) if not nuisance.free)
             column += len(m.all_nuisances)
         constrained = lam[self.bound]
-        return chi2 + x_minus @ block_diag(*information) @ x_minus + constrained @ self.prior @ constrained
+        return chi2 + x_minus @ self.information @ x_minus + constrained @ self.prior @ constrained
 
     def minimum(self, start, fixed=None):
         """Lowest value over all sign patterns of the kinked nuisances, by a bounded smooth minimisation of each."""

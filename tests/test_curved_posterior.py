@@ -54,7 +54,7 @@ def prior(r):
 def prediction(x, rel, asy, absolute):
     """Last axis: the two estimates."""
     x, rel, asy, absolute = (np.asarray(v, dtype=float)[..., None] for v in (x, rel, asy, absolute))
-    return x * (1 + rel * RELATIVE / MEASURED) + np.where(asy >= 0, UP * asy, -DOWN * asy) + absolute * ABSOLUTE
+    return x * (1 - rel * RELATIVE / MEASURED) - np.where(asy >= 0, UP * asy, -DOWN * asy) - absolute * ABSOLUTE
 
 
 def log_likelihood(predicted, chi2, measured=MEASURED, statistical=STATISTICAL):
@@ -137,7 +137,7 @@ def test_density_of_the_marginal_engine_is_the_written_out_one(chi2, ranged):
 
     def arguments(x, white, root):
         values, shifts = plan.curved.map.arguments(plan.curved.theta(np.array([x]), white, root))
-        return np.append(values, shifts[0] / ABSOLUTE[0]) if chi2 == "pearson" else values
+        return np.append(values, -shifts[0] / ABSOLUTE[0]) if chi2 == "pearson" else values
 
     differences = []
     for _ in range(8):

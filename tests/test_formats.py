@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from exported import Submission
 from input_formats import EXTERNAL, Input, convino_text, nuisance_name, write_model
 from property_comparisons import log_densities
 from scipy.optimize import brentq, nnls
@@ -264,3 +265,16 @@ def test_one_input_with_factors(shift, tmp_path):
             assert interval(bc.load(folder)) == pytest.approx([100.0, *ends], rel=1e-4), (response, form)
     files = convert(folder, tmp_path / "convino" / "base.txt")
     assert interval(bc.load(files)) == pytest.approx([100.0, *ends], rel=1e-4)
+
+
+@pytest.mark.slow  # the validator of the site reads its schemas
+def test_an_export_keeps_the_interval(tmp_path):
+    """Where chi2 has grown by 1 stands in its table, and the combination that is read from it has it again."""
+    pytest.importorskip("hepdata_lib")
+    folder = write_model(tmp_path / "model", [alone((20.0, -10.0), "labels")], {"none": []}, observables=["x"])
+    target = bc.export_hepdata(bc.profile(bc.load(folder)), tmp_path / "export")
+    expected = own((20.0, -10.0))
+    assert interval(bc.load(target)) == pytest.approx(expected, rel=1e-6)
+    table = Submission(target)
+    ends = [table.values("Combined results", f"{side} error (Delta chi2 = 1)") for side in ("upward", "downward")]
+    assert [value for (value,) in ends] == pytest.approx(expected[1:], rel=1e-6)

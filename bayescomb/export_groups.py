@@ -77,6 +77,7 @@ def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
         ],
         "on_kink": list(fit.on_kink),
         "parts": fit.parts,
+        "impacts_of": "source" if (impacts.sources["kind"] == "source").any() else "nuisance",
         "impacts_definition": impacts.definition,
         "versions": _versions(),
     }
@@ -246,7 +247,7 @@ def _impacts(result: ImpactResult) -> dict[str, xr.Dataset]:
     parts = {
         "statistics": result.statistics,
         "systematics": result.systematics,
-        "theory": result.theory,
+        **({"theory": result.theory} if result.combination.extraction else {}),
         "coupling of sources": result.coupling,
         "total": result.total,
     }

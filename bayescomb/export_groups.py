@@ -79,6 +79,7 @@ def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
         ],
         "on_kink": list(fit.on_kink),
         "parts": fit.parts,
+        "impacts_of": "source" if (impacts.sources["kind"] == "source").any() else "nuisance",
         "impacts_definition": impacts.definition,
         "versions": _versions(),
     }

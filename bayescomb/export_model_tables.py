@@ -101,7 +101,7 @@ def _add_sizes(tables: Tables, sizes: xr.Dataset, posterior: xr.Dataset | None) 
 def _add_impacts(
     tables: Tables, header: Mapping[str, Any], groups: Mapping[str, xr.Dataset], units: Mapping[str, str]
 ) -> None:
-    row = "source" if header["parts"] == "propagated" else "nuisance"
+    row = header["impacts_of"]
     definition = header["impacts_definition"]
     wanted = (
         ("impacts", "impact", f"Impacts of {row}s", row, f"Impact of every {row} on every result"),

@@ -201,7 +201,7 @@ def _result(
     """Labelled parts of the results, of arrays over the parameters of the fit; rows have a kind and a name."""
     names = [o.name for o in combination.results]
     shown = [fit.parameters.index(name) for name in names]
-    coords = {"parameter": names, "source": [name for _, name in rows], "kind": ("source", [kind for kind, _ in rows])}
+    coords = {"source": [name for _, name in rows], "parameter": names, "kind": ("source", [kind for kind, _ in rows])}
 
     def row(values: FloatArray) -> xr.DataArray:
         return xr.DataArray(values[shown], dims="parameter", coords={"parameter": names}, name="impact")

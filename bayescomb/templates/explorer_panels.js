@@ -28,7 +28,7 @@ const panels = (() => {
       const found = page.crossings?.[q], known = found && found.every(x => x !== null);
       const crossing = page.model.theory && q < page.model.theory.masses.length
         ? [make("p", { class: "parts" }, known ? `+${fixed(found[0], place)} ${fixed(found[1], place)} for Δχ² = 1` : "")] : [];
-      return make("div", { class: "headline" }, value, make("p", { class: "parts" }, parts.join("")), ...crossing,
+      return make("div", { class: "headline" }, value, make("p", { class: "parts", title: "propagated parts: they add up in quadrature" }, parts.join("")), ...crossing,
         strip(page, name, q, unit), comparison(page, name, q, unit));
     }));
   }

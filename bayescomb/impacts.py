@@ -60,9 +60,9 @@ class ImpactResult:
 
     @property
     def sums(self) -> dict[str, xr.DataArray]:
-        """Rows below the sources: all systematics, statistics, theory, what total covariances leave undivided, total."""
+        """Rows below the sources: statistics, all systematics, theory, what total covariances leave undivided, total."""
         label = unsplit_label(self.combination.measurements)
-        divided = {"all systematics": self.systematics, "statistics": self.statistics}
+        divided = {"statistics": self.statistics, "all systematics": self.systematics}
         if label and not any(bool(part.any()) for part in divided.values()):
             divided = {}
         if self.combination.extraction:

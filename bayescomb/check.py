@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.checks import expects
 from bayescomb.correlation import CorrelationFamily, correlation_family
 from bayescomb.data_information import measurement_factor
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
@@ -129,6 +130,7 @@ class CheckResult:
         return tuple(s for s in self.statements if s.label != TOTAL)
 
 
+@expects(combination="combination")
 @single_threaded
 def check(combination: Combination) -> CheckResult:
     """Sizes, indefinite matrices and feasibility of a combination.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bayescomb.cli_output import save_sampled, show, write_result
 from bayescomb.cli_output import say as _print
 from bayescomb.combination_checks import how_to_extract
-from bayescomb.errors import OptionError
+from bayescomb.errors import BayescombError, OptionError, PosteriorError
 from bayescomb.inputs import Combination
 
 if TYPE_CHECKING:
@@ -100,7 +100,15 @@ def _load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Com
     own = combination_of(posterior)
     _require_as_sampled(options, own)
     given = argparse.Namespace(model=options.model, extraction="none")
-    return _load(given).with_extraction(own.extraction_in_force or "")
+    combination = _load(given)
+    try:
+        return combination.with_extraction(own.extraction_in_force or "")
+    except BayescombError as error:
+        msg = (
+            f"{options.posterior} was made from {own.name!r}, not from {combination.name!r} as it is now ({error}); name "
+            "its model, or sample again from this one"
+        )
+        raise PosteriorError(msg) from error
 
 
 def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:

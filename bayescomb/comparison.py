@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import norm
 
+from bayescomb.checks import expects
 from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.storage import require_same_model
@@ -50,6 +51,7 @@ class Comparison:
         return "coefficient_share" in self.table
 
 
+@expects(posterior="posterior", fit="profile")
 @single_threaded
 def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     """Lay a posterior beside the profile at nominal coefficients.

@@ -9,6 +9,7 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
+from bayescomb.checks import expects
 from bayescomb.rounding import R_HAT_PLACES, counted, fixed
 
 __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "verdict"]
@@ -49,6 +50,7 @@ class Verdict:
         return f"This result must not be used: {'; '.join(self.reasons)}"
 
 
+@expects(posterior="posterior")
 def verdict(posterior: xr.DataTree) -> Verdict:
     """Judge every quantity of the group ``posterior`` with ArviZ's rank-normalised diagnostics.
 

@@ -8,7 +8,7 @@ C' = C - C_g C_gg^+ C_g^T and m = C_g C_gg^+ lambda_g, which serves a singular C
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -73,13 +73,15 @@ class Fitter:
             return correlation
         return np.asarray(block_diag(correlation, np.eye(len(self.theory.nuisances)), self.theory.scale_correlation))
 
-    def correlation(self, coefficients: ArrayLike | None = None) -> tuple[FloatArray, tuple[Repair, ...]]:
+    def correlation(
+        self, coefficients: ArrayLike | Mapping[str, float] | None = None
+    ) -> tuple[FloatArray, tuple[Repair, ...]]:
         """C at the coefficients, nominal by default, theory nuisances included, and what was repaired.
 
         Raises:
             InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
         """
-        r = self.family.nominal if coefficients is None else np.asarray(coefficients, dtype=float)
+        r = self.family.vector(coefficients)
         correlation, repairs = feasible_correlation(self.combination, self.family, r)
         return self.with_theory(correlation), repairs
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import xarray as xr
 
 from bayescomb.beside import ASIDE, put_in_place, umask, working_folder
+from bayescomb.checks import expects
 from bayescomb.errors import OptionError
 from bayescomb.export_archive import pack
 from bayescomb.export_data import plain_data, tree
@@ -41,6 +42,7 @@ RESOURCES: Final = {
 }
 
 
+@expects(fit="profile", posterior="posterior")
 @single_threaded
 def export_hepdata(
     fit: ProfileResult,

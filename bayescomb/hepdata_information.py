@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.checks import located
-from bayescomb.errors import FileFormatError, InputWarning, InvalidNumberError
+from bayescomb.errors import FileFormatError, InvalidNumberError, warn_input
 from bayescomb.hepdata_breakdown import Shift, labelled_errors, symmetric_sizes
 from bayescomb.hepdata_checks import (
     Finding,
@@ -224,7 +223,7 @@ def _check_axes(matrix: TableMatrix, measured: Measured) -> None:
                 f"{matrix.where}: its rows are in {own.unit!r}, those of {measured.where} in {other.unit!r}; the same "
                 "numbers are taken for the same bins"
             )
-            warnings.warn(message, InputWarning, stacklevel=6)
+            warn_input(message)
 
 
 def _check_matrix_unit(matrix: TableMatrix, measured: Measured) -> None:
@@ -238,7 +237,7 @@ def _check_matrix_unit(matrix: TableMatrix, measured: Measured) -> None:
         return
     at = f"{matrix.where}: the unit of the covariance is {matrix.unit!r}, that of the values {unit!r}"
     if same_unit(unit, matrix.unit):
-        warnings.warn(f"{at}, of which it is taken to be the square", InputWarning, stacklevel=6)
+        warn_input(f"{at}, of which it is taken to be the square")
         return
     msg = f"{at}, whose square is needed; name the table that belongs to these values"
     raise InvalidNumberError(msg)

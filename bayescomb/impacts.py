@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayescomb.checks import check_choice
+from bayescomb.checks import check_choice, expects
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import STATISTICS_GROUP, Combination
 from bayescomb.measurements import unsplit_label
@@ -76,13 +76,19 @@ class ImpactResult:
         return PARTS[self.parts]
 
 
+@expects(combination="combination")
 @single_threaded
-def impacts(combination: Combination, *, parts: str = "propagated", coefficients: ArrayLike | None = None) -> ImpactResult:
+def impacts(
+    combination: Combination,
+    *,
+    parts: str = "propagated",
+    coefficients: ArrayLike | Mapping[str, float] | None = None,
+) -> ImpactResult:
     """Parts of the uncertainty of the profile at fixed coefficients.
 
     Args:
         combination: what to combine.
-        coefficients: shape (K,), in the order of the assumption set; nominal by default.
+        coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
         parts: ``"propagated"``, which add up to the variance, or ``"held"``, the definitions of Convino.
 
     Raises:

@@ -22,6 +22,8 @@ from bayescomb.checks import (
     check_choice,
     check_covariance,
     check_finite,
+    check_items,
+    check_mapping,
     check_names,
     check_shape,
     frozen_array,
@@ -108,6 +110,7 @@ class Estimate:
     title: str = ""
 
     def __post_init__(self) -> None:
+        check_mapping(self.observables, where=f"observables of estimate {self.name!r}", example='{"m_t": 1.0}')
         check_finite([self.value, *self.observables.values()], where=f"estimate {self.name!r}")
         if not any(self.observables.values()):
             msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
@@ -188,7 +191,8 @@ class Measurement:
         where = f"measurement {self.name!r}"
         check_choice(self.covariance_kind, tuple(CovarianceKind), where=f"covariance_kind of {where}")
         object.__setattr__(self, "covariance_kind", CovarianceKind(self.covariance_kind))
-        for key in ("estimates", "nuisances"):
+        for key, kind in (("estimates", Estimate), ("nuisances", Nuisance)):
+            check_items(getattr(self, key), kind, where=f"{key} of {where}")
             object.__setattr__(self, key, tuple(getattr(self, key)))
         n_estimates, n_nuisances = len(self.estimates), len(self.nuisances)
         check_names([e.name for e in self.estimates], where=f"estimates of {where}")

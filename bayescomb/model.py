@@ -16,7 +16,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from bayescomb.checks import check_choice
+from bayescomb.checks import check_choice, expects
 from bayescomb.correlation import NuisanceBlock
 from bayescomb.curved_plan import CurvedPlan
 from bayescomb.data_information import estimate_factor
@@ -44,6 +44,7 @@ ENGINES = ("marginal", "full")
 NEEDLE = 1e-2
 
 
+@expects(combination="combination")
 def build_model(
     combination: Combination,
     *,

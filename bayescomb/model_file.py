@@ -8,6 +8,7 @@ and ``[[assumption_sets]]`` (:mod:`bayescomb.model_file_sets`).
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ from bayescomb.toml_values import check_keys, entries, flag, named_values, numbe
 __all__ = ["FORMAT", "load_model"]
 
 FORMAT: Final = 1
+LONG_LINE: Final = 120
 # Settings of a combination that are texts, with what they are where they are not given.
 SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used", "extraction": ""}
 VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "shared_names")
@@ -130,10 +132,11 @@ def _is_folder(path: Path) -> bool:
 
 def _document(path: Path) -> dict[str, Any]:
     """The TOML document, with the keys it must have and no others."""
+    content = read_text(path)
     try:
-        document = tomllib.loads(read_text(path))
+        document = tomllib.loads(content)
     except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
-        msg = f"{path}: broken TOML, {error}"
+        msg = f"{path}: broken TOML, {error}{_toml_advice(content, str(error))}"
         raise FileFormatError(msg) from error
     version = document.get("format", FORMAT)  # first, as another format may have other keys
     if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
@@ -165,6 +168,28 @@ def _one_nuisance(measurements: Sequence[Measurement], shared_names: str, *, whe
         )
         raise DuplicateNameError(msg)
     return one
+
+
+def _toml_advice(content: str, error: str) -> str:
+    """The line that is not TOML, and what is most often wrong with such a line."""
+    found = re.search(r"at line (\d+)", error)
+    if found is None:
+        return ""
+    line = content.split("\n")[int(found[1]) - 1].strip()
+    shown = f": {line!r}; " if len(line) < LONG_LINE else "; "
+    if re.search(r"=\s*[+-]?\d+,\d", line):
+        return f"{shown}decimal comma? Write 0.3"
+    if any(quote in line for quote in "\u201c\u201d\u201e\u2018\u2019"):
+        return f'{shown}write texts in straight quotes, "..."'
+    if re.search(r"=\s*(True|False|None|yes|no)\b", line):
+        return f"{shown}write true or false in small letters and without quotes"
+    if re.search(r"\\", line):
+        return f"{shown}a backslash in a text is written twice, or the text in single quotes"
+    if re.search(r"=\s*[A-Za-z_]", line) and "Invalid value" in error:
+        return f'{shown}write texts in quotes, "..."'
+    if "overwrite" in error or "Cannot declare" in error:
+        return f"{shown}every key stands once; rows of a list begin with [[...]]"
+    return f"{shown}correct the line"
 
 
 def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> None:

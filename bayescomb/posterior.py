@@ -14,8 +14,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescomb.checks import check_choice
-from bayescomb.errors import OptionError
+from bayescomb.checks import check_choice, check_count, expects
 from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.extraction_moments import conditional_masses, has_conditional_masses
 from bayescomb.inputs import Combination
@@ -41,6 +40,7 @@ STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reach
 PACKAGES = ("bayescomb", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "scipy", "numba")
 
 
+@expects(combination="combination")
 @single_threaded
 def sample(
     combination: Combination,
@@ -91,9 +91,7 @@ def sample(
     """
     check_choice(engine, ENGINES, where="engine")
     for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
-        if value < 1:
-            msg = f"{name} = {value} found, at least 1 is needed"
-            raise OptionError(msg)
+        check_count(value, least=1, where=name)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     plan = sampling_plan(combination, correlations=correlations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
-from bayescomb.checks import check_choice
+from bayescomb.checks import check_choice, expects
 from bayescomb.correlation import CorrelationFamily
 from bayescomb.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
@@ -115,8 +116,14 @@ class ProfileResult:
         return parts | ({label: float(self.unsplit_errors.sel(at))} if label else {})
 
 
+@expects(combination="combination")
 @single_threaded
-def profile(combination: Combination, *, coefficients: ArrayLike | None = None, parts: str = "propagated") -> ProfileResult:
+def profile(
+    combination: Combination,
+    *,
+    coefficients: ArrayLike | Mapping[str, float] | None = None,
+    parts: str = "propagated",
+) -> ProfileResult:
     r"""Maximise the likelihood over observables and nuisances at fixed correlation coefficients.
 
     Where chi2 is quadratic it is closed form: with V the covariance of the estimates, statistical and systematic, and B
@@ -127,8 +134,8 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None, 
 
     Args:
         combination: what to combine.
-        coefficients: shape (K,), in the order of the assumption set; nominal by default.
-        parts: definition of the statistical and systematic parts, see :func:`bayescomb.impacts`.
+        coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
+        parts: definition of the statistical and systematic parts, see :data:`bayescomb.parts.PARTS`.
 
     Raises:
         OptionError: the definition of the parts is unknown.

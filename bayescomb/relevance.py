@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescomb.checks import expects
 from bayescomb.errors import PosteriorError
 from bayescomb.scan import scan_slopes
 from bayescomb.storage import combination_of
@@ -23,6 +24,7 @@ FloatArray = NDArray[np.float64]
 BINS: Final = 10
 
 
+@expects(posterior="posterior")
 @single_threaded
 def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
     """Prior, posterior, information gained and effect of every sampled coefficient.

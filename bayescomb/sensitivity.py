@@ -22,6 +22,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import CorrelationCoefficient
+from bayescomb.checks import expects
 from bayescomb.errors import BayescombError, OptionError
 from bayescomb.extraction_moments import conditional_masses, has_conditional_masses
 from bayescomb.fit import Fitter
@@ -58,6 +59,7 @@ class _Change:
     effective: float = float("nan")
 
 
+@expects(posterior="posterior")
 @single_threaded
 def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Dataset:
     """How mean and standard deviation of each headline result change under other priors.

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.checks import known_name
+from bayescomb.checks import expects, known_name
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.impacts import ImpactResult, impacts
 from bayescomb.inputs import Combination
@@ -103,6 +103,7 @@ class SetComparison:
         )
 
 
+@expects(combination="combination")
 @single_threaded
 def compare_sets(
     combination: Combination,

@@ -12,6 +12,7 @@ from typing import Any
 import xarray as xr
 
 from bayescomb.beside import umask, working_folder
+from bayescomb.checks import expects
 from bayescomb.errors import PosteriorError
 from bayescomb.inputs import Combination
 from bayescomb.outputs import cannot_write, file_place
@@ -70,6 +71,7 @@ def json_text(data: Any) -> str:
     return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+@expects(posterior="posterior")
 def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
     """Write a posterior as netCDF; an existing file stays whole until the new one is complete.
 

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescomb.checks import expects
 from bayescomb.correlation import correlation_family
 from bayescomb.errors import OptionError
 from bayescomb.impacts import SIZE_OF, ImpactResult, impacts, parts_at
@@ -36,6 +37,7 @@ POINTS: Final = 24
 STATISTICS, COUPLING, REMAINDER = "statistics", "coupling between groups", "remainder"
 
 
+@expects(posterior="posterior")
 @single_threaded
 def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     """Parts of the posterior variance of each headline result.

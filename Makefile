@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := build/run1_mass
 SEED ?= 1
+WORKERS ?= 2
+# A module stays in one worker, as its tests share fixtures; in the order of the files, the small ones (doctests) last.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: demo test lint quick bench calibration install clean
+.PHONY: demo test lint quick thorough bench calibration install clean
 
 install: $(VENV)/.installed
 
@@ -26,10 +29,14 @@ lint: install
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 quick: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
+
+# Random checks ten times as often, studies of full size, the full engine at true size; an hour.
+thorough: lint
+	$(PYTEST) --thorough
 
 bench: install
 	$(BIN)/python tests/benchmarks/profile.py

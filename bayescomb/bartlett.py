@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.least_squares import least_squares
 from bayescomb.linear_gaussian import Solution
 from bayescomb.sizes import UncertainSize
 
@@ -44,12 +45,14 @@ def goodness_mean(solution: Solution, sizes: Sequence[UncertainSize], ndf: int) 
 
 def _term(solution: Solution, sizes: Sequence[UncertainSize], design: FloatArray) -> float:
     """The sum b with the parameters of ``design`` free."""
-    loading, covariance = solution.model.loading, solution.marginal_covariance
-    solved = np.linalg.solve(covariance, loading)
-    precision = loading.T @ solved
+    white = solution.whitening
+    loading = white.white(solution.model.loading)
+    precision = loading.T @ (white.signs[:, None] * loading)
     if design.shape[1]:
-        inner = design.T @ solved
-        precision = precision - inner.T @ np.linalg.solve(design.T @ np.linalg.solve(covariance, design), inner)
+        inner = white.white(design)
+        _, root = least_squares(inner, white.signs, tuple(map(str, range(design.shape[1]))))
+        taken = root.T @ inner.T @ (white.signs[:, None] * loading)
+        precision = precision - taken.T @ taken
     total = 0.0
     for size in sizes:
         block = np.ix_(size.nuisances, size.nuisances)

@@ -9,7 +9,9 @@ import xarray as xr
 
 from bayescomb.export import header_data
 from bayescomb.inputs import Combination
-from bayescomb.text import header, table
+from bayescomb.rounding import counted, p_value_text, plain, with_error
+from bayescomb.text import header
+from bayescomb.text_layout import table
 
 __all__ = ["study_data", "study_text"]
 
@@ -19,11 +21,15 @@ def study_text(study: xr.Dataset, combination: Combination) -> str:
     attrs = study.attrs
     lines = [
         header(combination),
-        f"{attrs['toys']} data sets, {attrs['problems']} of them could not be analysed, {attrs['divergences']} divergences",
+        (
+            f"{counted(attrs['toys'], 'data sets')}, {attrs['problems']} of them could not be analysed, "
+            f"{counted(attrs['divergences'], 'divergences')}"
+        ),
     ]
     if "posterior" in study["answer"]:
         smallest = float(study["rank_p_value_corrected"].min())
-        lines.append(f"smallest p-value of the ranks, corrected for {int(study['rank_p_value'].count())}: {smallest:.3g}")
+        count = int(study["rank_p_value"].count())
+        lines.append(f"smallest p-value of the ranks, corrected for {count}: {plain(p_value_text(smallest))}")
     columns = ["quantity", "answer", "68 % covers", "95 % covers", "pull mean", "pull width", "p-value of the ranks"]
     rows = [columns]
     for answer in study["answer"].to_numpy():
@@ -32,7 +38,7 @@ def study_text(study: xr.Dataset, combination: Combination) -> str:
             if math.isnan(float(at["pull_mean"])):
                 continue
             covered = [
-                f"{float(at['coverage'].sel(level=level)):.3f} +- {float(at['coverage_error'].sel(level=level)):.3f}"
+                plain(with_error(float(at["coverage"].sel(level=level)), float(at["coverage_error"].sel(level=level))))
                 for level in at["level"].to_numpy()
             ]
             p_value = float(at["rank_p_value"]) if answer == "posterior" else math.nan
@@ -41,9 +47,9 @@ def study_text(study: xr.Dataset, combination: Combination) -> str:
                     str(name),
                     str(answer),
                     *covered,
-                    f"{float(at['pull_mean']):+.3f} +- {float(at['pull_mean_error']):.3f}",
-                    f"{float(at['pull_width']):.3f} +- {float(at['pull_width_error']):.3f}",
-                    "" if math.isnan(p_value) else f"{p_value:.3g}",
+                    plain(with_error(float(at["pull_mean"]), float(at["pull_mean_error"]))),
+                    plain(with_error(float(at["pull_width"]), float(at["pull_width_error"]))),
+                    "" if math.isnan(p_value) else plain(p_value_text(p_value)),
                 ]
             )
     return "\n".join([*lines, table(rows)])

@@ -24,6 +24,7 @@ from bayescomb.errors import (
 )
 
 __all__ = [
+    "SINGULAR",
     "check_choice",
     "check_correlation",
     "check_count",
@@ -44,6 +45,8 @@ __all__ = [
 
 # Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
 SYMMETRY_TOLERANCE: Final = 1e-9
+# Eigenvalues of a matrix scaled to unit diagonal, over its size, below which they are rounding.
+SINGULAR: Final = 1e-14
 # Characters of a value in a message.
 LONGEST_VALUE: Final = 60
 
@@ -131,8 +134,14 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
     return matrix
 
 
-def check_covariance(values: ArrayLike, *, where: str, definite: bool) -> NDArray[np.float64]:
+def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular: bool = False) -> NDArray[np.float64]:
     """A symmetric matrix, positive definite if asked for.
+
+    Args:
+        values: shape (n, n).
+        where: what it is, for messages.
+        definite: all eigenvalues have to be above 0.
+        singular: with ``definite``, some may vanish while every variance is above 0.
 
     Raises:
         InvalidMatrixError: it is not square, not symmetric or not positive definite.
@@ -141,7 +150,8 @@ def check_covariance(values: ArrayLike, *, where: str, definite: bool) -> NDArra
     matrix = _check_symmetric(check_finite(values, where=where), where=where)
     if definite:
         scale = np.sqrt(np.abs(np.diag(matrix)))
-        if (scale == 0).any() or np.linalg.eigvalsh(matrix / np.outer(scale, scale)).min() <= 0:
+        lowest = -SINGULAR * len(matrix) if singular else 0.0
+        if (scale == 0).any() or np.linalg.eigvalsh(matrix / np.outer(scale, scale)).min() <= lowest:
             msg = (
                 f"{where}: not positive definite (smallest eigenvalue {np.linalg.eigvalsh(matrix).min():.3g}); "
                 "check the uncertainties (each must be above 0) and the correlations"

@@ -33,10 +33,11 @@ from bayescomb.cli_commands import (
 )
 from bayescomb.cli_output import STANDARD, flush_output, json_alone, silence_output
 from bayescomb.errors import BayescombError, InputWarning, OutputError
-from bayescomb.impacts import DEFINITIONS
 from bayescomb.inputs import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
 from bayescomb.outputs import require_file, require_folder
+from bayescomb.parts import PARTS
 from bayescomb.scan import POINTS
+from bayescomb.shared_names import SHARED_NAMES
 
 __all__ = ["main"]
 
@@ -105,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, text: str, function: object) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("model", metavar="MODEL", help="model.toml, a folder that holds one, or a Convino base file")
+        text = (
+            "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
+        )
+        sub.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
         sub.set_defaults(command=function)
         return sub
 
@@ -136,6 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     def json_output(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--json", metavar="F", type=Path, help="write the result as JSON; - is standard output")
 
+    def parts(sub: argparse.ArgumentParser) -> None:
+        text = "parts of the errors: propagated from the data, or what holding nuisances takes off (default: propagated)"
+        sub.add_argument("--parts", choices=PARTS, default="propagated", help=text)
+
     def scheduler(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--scheduler", metavar="ADDRESS", help="use the workers of this Dask scheduler, e.g. tcp://host:8786"
@@ -146,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("profile", "Profile-likelihood combination at fixed coefficients.", run_profile)
     settings(sub)
     json_output(sub)
+    parts(sub)
     sub.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
     sub = command("scan", "Profile at both ends of every coefficient's range.", run_scan)
     settings(sub)
@@ -154,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("impacts", "Uncertainty components of the profile.", run_impacts)
     settings(sub)
     json_output(sub)
-    sub.add_argument("--definition", choices=DEFINITIONS, help="of an impact (default: components where sources are named)")
+    parts(sub)
     sub = command("sample", "Sample the posterior and store it as netCDF.", run_sample)
     settings(sub)
     json_output(sub)
@@ -177,10 +187,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("report", "One folder with a page, figures and tables.", run_report)
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
+    parts(sub)
     sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the report")
     sub = command("export", "A HEPData submission, with the same as JSON and netCDF.", run_export)
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
+    parts(sub)
     sub.add_argument("--output", metavar="OUT", type=Path, required=True, help="a folder, or NAME.tar.gz or NAME.zip")
     text = "reactions, observables, cmenergies [GeV] or phrases; repeatable"
     sub.add_argument("--keyword", metavar="KIND=VALUE", action="append", help=text)

@@ -48,7 +48,11 @@ WORKERS = 2
 def _load(options: argparse.Namespace) -> Combination:
     from bayescomb.loading import load
 
-    combination = load(options.model, extraction=_extraction(getattr(options, "extraction", None)))
+    combination = load(
+        options.model,
+        extraction=_extraction(getattr(options, "extraction", None)),
+        shared_names=options.shared_names,
+    )
     if getattr(options, "drop", None):
         extraction = combination.extraction_in_force
         if extraction is None:
@@ -177,7 +181,7 @@ def run_profile(options: argparse.Namespace) -> int:
     from bayescomb.text import compatibility_text, profile_text
 
     combination = _load(options)
-    fit, compatible = profile(combination), compatibility(combination)
+    fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
     text = profile_text(fit)
     if compatible:
         text += "\n\n" + compatibility_text(compatible)
@@ -191,7 +195,7 @@ def run_scan(options: argparse.Namespace) -> int:
     """Results along every coefficient."""
     from bayescomb.export import scan_data
     from bayescomb.scan import scan
-    from bayescomb.text import scan_text
+    from bayescomb.scan_text import scan_text
 
     result = scan(_load(options), points=options.points)
     show(scan_text(result), scan_data(result), options.json)
@@ -204,7 +208,7 @@ def run_impacts(options: argparse.Namespace) -> int:
     from bayescomb.impacts import impacts
     from bayescomb.text import impact_text
 
-    result = impacts(_load(options), definition=options.definition)
+    result = impacts(_load(options), parts=options.parts)
     show(impact_text(result), impact_data(result), options.json)
     return 0
 
@@ -275,7 +279,7 @@ def run_report(options: argparse.Namespace) -> int:
     from bayescomb.reporting import report
 
     combination, posterior = _load_with_posterior(options)
-    _print(str(report(posterior, profile(combination), options.output)))
+    _print(str(report(posterior, profile(combination, parts=options.parts), options.output)))
     return 0
 
 
@@ -302,7 +306,11 @@ def run_export(options: argparse.Namespace) -> int:
             raise OptionError(msg)
         keywords.setdefault(kind, []).append(value)
     combination, posterior = _load_with_posterior(options)
-    _print(str(export_hepdata(profile(combination), options.output, posterior=posterior, keywords=keywords)))
+    _print(
+        str(
+            export_hepdata(profile(combination, parts=options.parts), options.output, posterior=posterior, keywords=keywords)
+        )
+    )
     return 0
 
 
@@ -406,5 +414,5 @@ def run_convert(options: argparse.Namespace) -> int:
     """A model in another form."""
     from bayescomb.conversion import convert
 
-    _print(str(convert(options.model, options.target, overwrite=options.overwrite)))
+    _print(str(convert(options.model, options.target, overwrite=options.overwrite, shared_names=options.shared_names)))
     return 0

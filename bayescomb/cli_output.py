@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from bayescomb.errors import OutputError
 from bayescomb.outputs import cannot_write
+from bayescomb.text_layout import wrapped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,7 +33,7 @@ def say(text: str) -> None:
         OutputError: it cannot be written.
     """
     with _standard_output():
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(wrapped(text) + "\n")
 
 
 def flush_output() -> None:

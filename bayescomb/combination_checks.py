@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bayescomb.checks import check_choice, check_distinct, check_names, known_name
-from bayescomb.errors import InvalidNumberError, OptionError, UnknownNameError
+from bayescomb.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
     from bayescomb.inputs import Combination
@@ -65,6 +65,17 @@ def check_settings(combination: Combination, where: str) -> None:
         if zero:
             msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
             raise InvalidNumberError(msg)
+        singular = [
+            m.name
+            for m in combination.measurements
+            if m.statistical_covariance is not None and m.statistical_spectrum[2].any()
+        ]
+        if singular:
+            msg = (
+                f"{where}: chi2 'pearson' weighs with the inverse of the statistical covariance, which is singular in "
+                f"{singular}; use 'neyman', or leave out an estimate that follows from the others"
+            )
+            raise InvalidMatrixError(msg)
 
 
 def check_predictions(combination: Combination, where: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.checks import expects
+from bayescomb.rounding import R_HAT_PLACES, counted, fixed
 
 __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "verdict"]
 
@@ -40,7 +41,10 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """One line for the top of an output."""
-        figures = f"R-hat <= {self.max_r_hat:.4f}, ESS >= {self.min_ess:.0f}, {self.divergences} divergences"
+        figures = (
+            f"R-hat <= {fixed(self.max_r_hat, R_HAT_PLACES)}, ESS >= {fixed(self.min_ess, 0)}, "
+            f"{counted(self.divergences, 'divergences')}"
+        )
         if self.passed:
             return f"converged: {figures}"
         return f"This result must not be used: {'; '.join(self.reasons)}"
@@ -54,10 +58,11 @@ def verdict(posterior: xr.DataTree) -> Verdict:
         posterior: a tree of :func:`bayescomb.sample`.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
-        >>> bc.verdict(posterior).passed
-        False
+        >>> bc.verdict(posterior).passed, bc.verdict(posterior.isel(draw=slice(20))).passed
+        (True, False)
     """
     draws = posterior["posterior"].to_dataset()
     table = _diagnostics(draws)
@@ -70,7 +75,7 @@ def verdict(posterior: xr.DataTree) -> Verdict:
         reasons += _failures(table, ~(r_hat < MAX_R_HAT), "r_hat", f"R-hat is not below {MAX_R_HAT}", ".3f")
     reasons += _failures(table, ~(ess > MIN_ESS), "ess_bulk", f"ESS is not above {MIN_ESS}", ".0f")
     if divergences:
-        reasons.append(f"{divergences} divergent transitions")
+        reasons.append(counted(divergences, "divergent transitions"))
     return Verdict(
         passed=not reasons,
         reasons=tuple(reasons),

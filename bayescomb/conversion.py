@@ -12,7 +12,7 @@ from bayescomb.model_writer import write_model
 __all__ = ["convert"]
 
 
-def convert(source: str | Path, target: str | Path, *, overwrite: bool = False) -> Path:
+def convert(source: str | Path, target: str | Path, *, overwrite: bool = False, shared_names: str | None = None) -> Path:
     """Read a model in whatever form it has, and write it in the form that the target's name asks for.
 
     Args:
@@ -20,6 +20,7 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False) 
         target: a folder (one that is there, or a name without an ending) or ``NAME.toml`` for a model file with its
             tables, ``NAME.txt`` for a Convino base file with its measurement files.
         overwrite: replace files that are there already.
+        shared_names: as :func:`bayescomb.load` takes it; what is written states the names and the correlations of 1.
 
     Returns:
         The path of the main file that was written.
@@ -44,7 +45,7 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False) 
         )
         raise OptionError(msg)
     # Convino combines; what a model file says of extracting a mass is for the predictions that go with it.
-    combination = load(source, extraction="" if form == ".txt" else None)
+    combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names)
     if form != ".txt":
         return write_model(combination, target, overwrite=overwrite)
     from bayescomb.convino_writer import file_name, write_convino

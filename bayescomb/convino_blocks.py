@@ -26,11 +26,15 @@ MEASUREMENT_BLOCKS: Final = (
     "hessian", "correlation matrix", "not fitted", "systematics", "estimates", "nuisance values",
 )  # fmt: skip
 
+# Their lines are ``key = value``, so that a marker among them can be no row of a table.
+ENTRY_BLOCKS: Final = (*BASE_BLOCKS, "systematics", "estimates", "nuisance values")
 # White space inside a marker does not count.
 COMPACT: Final = {"".join(name.split()): name for name in BASE_BLOCKS + MEASUREMENT_BLOCKS}
 MARKER: Final = re.compile(r"\s*\[([^\[\]]*)\](.*)", re.DOTALL)
 INCLUDE: Final = re.compile(r"#!FILE\s*(=?)([^#]*)")
 INCLUDE_MEANT: Final = re.compile(r"#\s*!\s*FILE\s*=", re.IGNORECASE)
+# Text outside the blocks that can be an entry, a row or an include.
+MEANT: Final = re.compile(r"^[^#]*[=\d]|#!FILE")
 MAX_INCLUDES: Final = 1000
 MAX_DEPTH: Final = 50
 
@@ -109,6 +113,8 @@ class _Reader:
         self.found: dict[str, tuple[str, list[tuple[str, str]]]] = {}
         self.current = ""
         self.mentions: list[tuple[str, str]] = []
+        self.ended: dict[str, tuple[str, int]] = {}  # block -> its end, how many lines lie outside the blocks before it
+        self.outside: list[tuple[str, str]] = []
 
     def take(self, where: str, raw: str) -> None:
         marker = MARKER.match(raw)
@@ -121,7 +127,9 @@ class _Reader:
                 msg = f"{where}: {shown(raw.strip())} inside [{self.current}]; only [end {self.current}] may begin so"
                 raise FileFormatError(msg)
             self.found[self.current][1].append((where, raw))
-        elif INCLUDE.search(raw):
+            return
+        self.outside.append((where, raw))
+        if INCLUDE.search(raw):
             warn(where, "an include outside the blocks is not read; move it into the block that it belongs to")
 
     def finish(self) -> None:
@@ -169,11 +177,27 @@ class _Reader:
         self.mentions = [m for m in self.mentions if m[0] != name]
 
     def _end(self, name: str, where: str) -> None:
+        if name in self.ended and self.current in ("", *ENTRY_BLOCKS):
+            self._second_end(name, where)
+            return
         if self.current != name:
             inside = f"inside [{self.current}]" if self.current else "without its start"
             msg = f"{where}: [end {name}] found {inside}; a block starts with a line that begins with [{name}]"
             raise FileFormatError(msg)
         self.current = ""
+        self.ended[name] = (where, len(self.outside))
+
+    def _second_end(self, name: str, where: str) -> None:
+        """A block ends at its first end; what stands between two ends may have been meant to be in it."""
+        first, position = self.ended[name]
+        between = [at for at, text in self.outside[position:] if MEANT.search(text)]
+        if between:
+            msg = (
+                f"{where}: second [end {name}], and {between[0]} before it lies outside the block, which ended at {first}; "
+                "remove the end that is not meant"
+            )
+            raise FileFormatError(msg)
+        warn(where, f"second [end {name}], the block ended at {first}; remove one")
 
     def _judge_unknown(self, compact: str, rest: str, where: str) -> None:
         """Text in brackets that is like a marker would lose a block."""

@@ -7,13 +7,13 @@ warned of with file and line; what would change a number that way is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bayescomb.assumptions import AssumptionSet
-from bayescomb.checks import known_name, located
+from bayescomb.checks import check_choice, known_name, located
 from bayescomb.convino_blocks import BASE_BLOCKS, Block, Line, read_blocks, shown, starts_block, warn
 from bayescomb.convino_correlations import read_correlations
 from bayescomb.convino_entries import Entry, check_stray, entries, known_key, summands, unique, without_semicolon
@@ -23,6 +23,7 @@ from bayescomb.errors import DuplicateNameError, FileFormatError, OptionError, U
 from bayescomb.folder_writer import require_whole
 from bayescomb.inputs import Combination, Observable
 from bayescomb.measurements import Nuisance
+from bayescomb.shared_names import SHARED_NAMES, shared_nuisances
 from bayescomb.tables import read_text
 
 __all__ = ["ASSUMPTIONS", "load_convino", "looks_like_convino"]
@@ -55,7 +56,7 @@ def looks_like_convino(path: Path) -> bool:
         return False
 
 
-def load_convino(path: str | Path) -> Combination:
+def load_convino(path: str | Path, *, shared_names: str = "error") -> Combination:
     """Read a combination from a Convino base file and the measurement files it names.
 
     Nuisances keep their names; the assumption set is called ``"nominal"``, its ranges are uniform priors.  An estimate in
@@ -63,10 +64,13 @@ def load_convino(path: str | Path) -> Combination:
 
     Args:
         path: the base file.
+        shared_names: what a nuisance is whose name stands in two measurement files: ``"error"``, as for Convino, or
+            ``"same"``, one nuisance (:mod:`bayescomb.shared_names`).
 
     Raises:
         FileFormatError: a file has the wrong form; the other bayescomb errors for wrong content, each with file and line.
     """
+    check_choice(shared_names, SHARED_NAMES, where="shared_names")
     path = Path(path)
     require_whole(path)
     blocks = read_blocks(path, allowed=BASE_BLOCKS, required=REQUIRED)
@@ -76,7 +80,7 @@ def load_convino(path: str | Path) -> Combination:
     for entry in inputs:
         with located(entry.where):
             files.append(read_measurement(path.parent / entry.value))
-    names = _names(files)
+    names = _names(files, shared=shared_names == "same")
     observables = _read_observables(blocks["observables"], names)
     if settings.get("isDifferential") and not observables:
         observables = _by_position(files, names, blocks["inputs"].where)
@@ -86,19 +90,22 @@ def load_convino(path: str | Path) -> Combination:
     coefficients = read_correlations(blocks["correlations"], names.nuisances, names.estimates)
     groups = _read_impacts(blocks["uncertainty impacts"], names) if "uncertainty impacts" in blocks else {}
     measurements = [file.measurement(name, maps) for file, name in zip(files, _measurement_names(files), strict=True)]
+    one = shared_nuisances(measurements, where=str(path))
+    assumptions = one.assumptions(AssumptionSet(name=ASSUMPTIONS, coefficients=coefficients))
     with located(str(path)):
         return Combination(
             name=path.stem.strip() or "combination",
-            measurements=tuple(measurements),
+            measurements=one.measurements,
             observables=(
                 *(Observable(name=name) for name in observables),
                 *(Observable(name=name, spectator=True) for name in spectators),
             ),
-            assumption_sets={ASSUMPTIONS: AssumptionSet(name=ASSUMPTIONS, coefficients=coefficients)},
+            assumption_sets={ASSUMPTIONS: assumptions},
             assumptions=ASSUMPTIONS,
             treatment="nuisance",
             normalise=settings.get("normalise", False),
-            impact_groups=groups,
+            impact_groups=one.groups(groups),
+            sources=one.sources(()),
         )
 
 
@@ -148,25 +155,28 @@ def _read_inputs(block: Block) -> list[Entry]:
     return list(inputs.values())
 
 
-def _names(files: Sequence[MeasurementFile]) -> _Names:
+def _names(files: Sequence[MeasurementFile], *, shared: bool) -> _Names:
     """All estimates and nuisances.
 
     Raises:
-        DuplicateNameError: two files use the same name.
+        DuplicateNameError: two files use the same name, and it is not that of a nuisance in both or not to be shared.
     """
     places: dict[str, str] = {}
+    nuisances: dict[str, Nuisance] = {}
     for file in files:
         for name, where in file.places.items():
-            if name in places:
+            if name in places and not (shared and name in file.nuisances and name in nuisances):
                 msg = (
                     f"{where}: {name!r} is already used at {places[name]}; every estimate and nuisance has its own name, a "
-                    "source common to two files is two nuisances with a correlation of 1"
+                    "source common to two files is two nuisances with a correlation of 1; shared_names 'same' (--shared-"
+                    "names same) makes nuisances of one name so"
                 )
                 raise DuplicateNameError(msg)
-            places[name] = where
+            places.setdefault(name, where)
+        nuisances |= {name: nuisance for name, nuisance in file.nuisances.items() if name not in nuisances}
     return _Names(
         estimates={e: places[e] for file in files for e in file.values},
-        nuisances={name: nuisance for file in files for name, nuisance in file.nuisances.items()},
+        nuisances=nuisances,
     )
 
 
@@ -178,7 +188,7 @@ def _read_observables(block: Block, names: _Names) -> dict[str, tuple[str, ...]]
     places: dict[str, str] = {}
     owner: dict[str, str] = {}
     for entry in found:
-        name = _observable(entry.key, names, where=entry.where)
+        name = check_name(entry.key, kind="an observable", where=entry.where)
         if name in observables:
             warn(entry.where, f"observable {name!r} is continued from {places[name]}; write its estimates on one line")
         places.setdefault(name, entry.where)
@@ -196,6 +206,8 @@ def _read_observables(block: Block, names: _Names) -> dict[str, tuple[str, ...]]
                 raise DuplicateNameError(msg)
             owner[estimate] = entry.where
             members[estimate] = entry.where
+    for name, members in observables.items():
+        _check_observable(name, members, names, where=places[name])
     return {name: tuple(members) for name, members in observables.items()}
 
 
@@ -210,16 +222,18 @@ def _by_position(files: Sequence[MeasurementFile], names: _Names, where: str) ->
         )
         raise FileFormatError(msg)
     bins = zip(*(file.values for file in files), strict=True)
-    return {_observable(f"comb_{i}", names, where=where): members for i, members in enumerate(bins)}
+    observables = {f"comb_{i}": members for i, members in enumerate(bins)}
+    for name, members in observables.items():
+        _check_observable(name, members, names, where=where)
+    return observables
 
 
-def _observable(name: str, names: _Names, *, where: str) -> str:
-    """The name itself if an observable can have it."""
-    check_name(name, kind="an observable", where=where)
-    if name in names.estimates or name in names.nuisances:
-        msg = f"{where}: observable {name!r} has the name of an estimate or nuisance; rename one of them"
+def _check_observable(name: str, members: Collection[str], names: _Names, *, where: str) -> None:
+    """An observable may have the name of one of its estimates, as in ``x = x + y``."""
+    if name in names.nuisances or (name in names.estimates and name not in members):
+        kind = "a nuisance" if name in names.nuisances else "an estimate of another quantity"
+        msg = f"{where}: observable {name!r} has the name of {kind}; rename one of them"
         raise DuplicateNameError(msg)
-    return name
 
 
 def _read_impacts(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:

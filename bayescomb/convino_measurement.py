@@ -104,7 +104,9 @@ def read_measurement(path: Path) -> MeasurementFile:
     Raises:
         FileFormatError: it has the wrong form; the other bayescomb errors for wrong content, each with file and line.
     """
-    blocks = read_blocks(path, allowed=MEASUREMENT_BLOCKS, required=("systematics", "estimates"))
+    blocks = read_blocks(path, allowed=MEASUREMENT_BLOCKS, required=("estimates",))
+    if "systematics" not in blocks:
+        warn(f"{path}", "block [systematics] is missing, so that every nuisance counts as absolute; add it, be it empty")
     matrix = read_matrix(blocks)
     has_table = "not fitted" in blocks and blocks["not fitted"].lines
     table = read_not_fitted(blocks["not fitted"]) if has_table else None
@@ -123,7 +125,7 @@ def read_measurement(path: Path) -> MeasurementFile:
                 f"{where}: column {name!r} of [not fitted] has the name of another nuisance or estimate, {first}; rename one"
             )
             raise DuplicateNameError(msg)
-    types = _read_systematics(blocks["systematics"], fitted | external)
+    types = _read_systematics(blocks["systematics"], fitted | external) if "systematics" in blocks else {}
     nuisances = {
         name: Nuisance(name=name, free=types.get(name, (False, ""))[0], response=types.get(name, (False, "absolute"))[1])
         for name in (*fitted, *external)
@@ -134,7 +136,7 @@ def read_measurement(path: Path) -> MeasurementFile:
         values=values,
         nuisances=nuisances,
         places=fitted | external | places,
-        types_at=blocks["systematics"].where,
+        types_at=blocks["systematics"].where if "systematics" in blocks else f"{path}",
         matrix=matrix,
         table=table,
         pulls=pulls,

@@ -81,21 +81,20 @@ def bracketed(text: str, *, where: str) -> float:
 
 
 def shift(text: str, *, where: str) -> tuple[float, float]:
-    """Shifts of an estimate at +1 and at -1 sigma of a nuisance.
+    """Shifts of a published value at +1 and at -1 sigma of a nuisance.
 
-    The files state the shift of the true value against the measured one, u at +1 and d at -1 sigma, as ``(u d)`` with both
-    signs written or as the single number u = -d; the estimate itself moves by the opposite.
+    The files state them as ``(u d)`` with both signs written, or as the single number u = -d.
 
     Raises:
         InvalidNumberError: it is neither form, or not finite.
 
     Examples:
         >>> shift("(+5-3)", where="row 1"), shift("6.1", where="row 1")
-        ((-5.0, 3.0), (-6.1, 6.1))
+        ((5.0, -3.0), (6.1, -6.1))
     """
     if not text.startswith("("):
         up = value(text, where=where)
-        return 0.0 - up, up
+        return up, 0.0 - up
     match = SHIFT.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
         msg = f"{where}: {shown(text)} found, a number or (+up-down) with both signs is needed; correct it"
@@ -103,7 +102,7 @@ def shift(text: str, *, where: str) -> tuple[float, float]:
     if "e" in text.lower():
         warn(where, f"the exponent in {text} is read as a part of its number, but Convino misreads it; write it out")
     up, down = (value("".join(part.split()), where=where) for part in match.groups())
-    return 0.0 - up, 0.0 - down
+    return up, down
 
 
 def count(text: str, *, where: str) -> int:

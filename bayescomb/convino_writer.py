@@ -47,7 +47,7 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
         OutputError: a file cannot be written.
 
     Warns:
-        InputWarning: the combination has predictions, which are left out.
+        InputWarning: the combination has predictions, which are left out, or total covariances.
     """
     folder = Path(folder)
     base = file_name(name or combination.name, kind="the combination")
@@ -60,6 +60,13 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
             raise OptionError(msg)
         texts[file] = _measurement_text(measurement)
     _write(folder, texts, last=base)
+    totals = ", ".join(repr(m.name) for m in combination.measurements if m.is_total)
+    if totals:
+        message = (
+            f"{folder / base}: Convino files know statistics and sources only, so that the total covariance of {totals} is "
+            "written as statistical"
+        )
+        warn_input(message)
     if combination.predictions:
         left_out = ", ".join(repr(p.name) for p in combination.predictions)
         message = f"{folder / base}: Convino files hold no predictions, left out: {left_out}"
@@ -172,6 +179,12 @@ def _measurement_text(measurement: Measurement) -> str:
         names = [*estimates, *(n.name for n in measurement.fit.nuisances)]
         blocks["hessian"] = _triangle(names, measurement.fit.information)
     elif covariance is not None and not diagonal:
+        if measurement.statistical_spectrum[2].any():
+            msg = (
+                f"measurement {measurement.name!r}: a singular statistical covariance cannot be written to Convino files, "
+                "which hold its inverse; use a model.toml"
+            )
+            raise OptionError(msg)
         information = np.linalg.inv(covariance)
         blocks["hessian"] = _triangle(estimates, (information + information.T) / 2)
     if measurement.nuisances or diagonal:
@@ -203,7 +216,7 @@ def _triangle(names: list[str], matrix: Any) -> list[str]:
 
 
 def _table(measurement: Measurement, statistical: Any) -> list[str]:
-    """Header and rows; the files state the opposite of our responses."""
+    """Header and rows."""
     down = -measurement.responses if measurement.down_responses is None else measurement.down_responses
     names = [n.name for n in measurement.nuisances]
     lines = [" ".join(["", *names, *([STATISTICS] if statistical is not None else [])]).strip()]

@@ -25,16 +25,16 @@ def number_text(number: float, *, where: str) -> str:
 
 
 def shift_text(up: float, down: float, *, where: str) -> str:
-    """Shifts of an estimate at +1 and -1 sigma as the files state them: opposite signs, and no exponents in brackets.
+    """Shifts of a published value at +1 and -1 sigma as the files state them, without exponents in brackets.
 
     Raises:
         OptionError: their size is one that reading refuses.
 
     Examples:
-        >>> shift_text(-5.0, 3.0, where="row 1"), shift_text(-6.1, 6.1, where="row 1")
+        >>> shift_text(5.0, -3.0, where="row 1"), shift_text(6.1, -6.1, where="row 1")
         ('(+5.0-3.0)', '6.1')
     """
     if down == -up:
-        return number_text(0.0 - up, where=where)
-    parts = (number_text(0.0 - shift, where=where) for shift in (up, down))
+        return number_text(up, where=where)
+    parts = (number_text(shift, where=where) for shift in (up, down))
     return f"({''.join(format(Decimal(part), '+f') for part in parts)})"

@@ -5,9 +5,11 @@ nuisances inside.  Its data alone say A = H - diag(0, P), P = 1 for a nuisance w
 
 .. math:: (z - \hat z)^T H (z - \hat z) - \lambda^T P \lambda = z^T A z - 2 z^T H \hat z + \mathrm{const}.
 
-A is factored by its eigenvectors; constraints above 1 give it negative eigenvalues, which the signs J keep.  Where an
-eigenvalue vanishes (a nuisance that the data do not constrain) and the pull does not, what remains is a linear tilt, written
-without division by the eigenvalue as a pair of rows of opposite sign: (s - b/2)^2 - (s + b/2)^2 = -2 b s.
+The estimates at given nuisances carry no prior and are factored by the Cholesky factor of their block of H, whatever their
+units.  What is left is the information on the nuisances alone, the Schur complement of that block.  It is factored by its
+eigenvectors; constraints above 1 give it negative eigenvalues, which the signs J keep.  Where an eigenvalue vanishes (a
+nuisance that the data do not constrain) and the pull does not, what remains is a linear tilt, written without division by
+the eigenvalue as a pair of rows of opposite sign: (s - b/2)^2 - (s + b/2)^2 = -2 b s.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.measurements import FittedInput, Measurement
+from bayescomb.measurements import Measurement
+from bayescomb.responses import on_prediction
 
-__all__ = ["Factor", "estimate_factor", "fit_factor", "measurement_factor", "nuisance_factor", "signed_factor"]
+__all__ = ["Factor", "estimate_factor", "measurement_factor", "nuisance_factor", "signed_factor"]
 
 FloatArray = NDArray[np.float64]
 
@@ -47,31 +50,45 @@ class Factor:
 def measurement_factor(measurement: Measurement, *, nuisance_values: str) -> Factor:
     """Factor over (estimates, fit nuisances, externalised nuisances), the responses linear with their slope at +1 sigma."""
     measured = np.array([e.value for e in measurement.estimates], dtype=float)
-    if measurement.fit is None:
-        rows = estimate_factor(measurement)
-        factor = Factor(rows=rows, offset=rows @ measured, signs=np.ones(len(rows)), derivative=rows)
-    else:
-        factor = fit_factor(measurement.fit, measured, nuisance_values=nuisance_values)
+    own, own_signs = estimate_factor(measurement)
+    factor = Factor(rows=own, offset=own @ measured, signs=own_signs, derivative=own)
+    if measurement.fit is not None:
+        factor = _with_fit(factor, measurement, nuisance_values=nuisance_values)
     # The fit was made at externalised nuisances zero: they shift what it measures.
-    externalised = factor.rows[:, : len(measured)] @ measurement.responses
+    externalised = factor.rows[:, : len(measured)] @ on_prediction(measurement.responses)
     rows = np.hstack([factor.rows, externalised])
     return Factor(rows=rows, offset=factor.offset, signs=factor.signs, derivative=factor.derivative)
 
 
-def estimate_factor(measurement: Measurement) -> FloatArray:
-    """L of shape (n, n) with L^T L the inverse covariance of the estimates at fixed nuisances."""
+def estimate_factor(measurement: Measurement) -> tuple[FloatArray, FloatArray]:
+    """L of shape (n, n) and signs J with L S L^T = J, S the covariance of the estimates at fixed nuisances.
+
+    J is 1 but in the directions that have no statistical variance, where it is 0 and S is singular.
+    """
     n = len(measurement.estimates)
     if measurement.fit is not None:
-        return np.linalg.cholesky(measurement.fit.information[:n, :n]).T
+        return np.linalg.cholesky(measurement.fit.information[:n, :n]).T, np.ones(n)
     assert measurement.statistical_covariance is not None  # guaranteed by Measurement
-    return np.linalg.solve(np.linalg.cholesky(measurement.statistical_covariance), np.eye(n))
+    variances, vectors, bare = measurement.statistical_spectrum
+    if not bare.any():
+        return np.linalg.solve(np.linalg.cholesky(measurement.statistical_covariance), np.eye(n)), np.ones(n)
+    root = np.sqrt(np.where(bare, 1.0, variances))
+    return (vectors / root).T / np.sqrt(np.diag(measurement.statistical_covariance)), np.where(bare, 0.0, 1.0)
 
 
-def fit_factor(fit: FittedInput, measured: FloatArray, *, nuisance_values: str) -> Factor:
-    """Factor over (estimates, nuisances) of a fitted input."""
-    prior = np.array([0.0] * len(measured) + [0.0 if nuisance.free else 1.0 for nuisance in fit.nuisances])
-    pulls = fit.pulls if nuisance_values == "used" else np.zeros(len(fit.pulls))
-    return _without_prior(fit.information, prior, np.concatenate([measured, pulls]), n_estimates=len(measured))
+def _with_fit(estimates: Factor, measurement: Measurement, *, nuisance_values: str) -> Factor:
+    """Factor over (estimates, nuisances) of a fitted input: its estimates at given nuisances, and what it says of these."""
+    assert measurement.fit is not None  # asked for fitted inputs only
+    pulls = measurement.fit.pulls if nuisance_values == "used" else np.zeros(len(measurement.fit.pulls))
+    shifts = estimates.rows @ on_prediction(measurement.fit_responses)
+    nuisances = nuisance_factor(measurement, nuisance_values=nuisance_values)
+    n, rest = len(measurement.estimates), len(nuisances.rows)
+    return Factor(
+        rows=np.block([[estimates.rows, shifts], [np.zeros((rest, n)), nuisances.rows]]),
+        offset=np.concatenate([estimates.offset + shifts @ pulls, nuisances.offset]),
+        signs=np.concatenate([estimates.signs, nuisances.signs]),
+        derivative=np.vstack([estimates.derivative, np.zeros((rest, n))]),
+    )
 
 
 def nuisance_factor(measurement: Measurement, *, nuisance_values: str) -> Factor:
@@ -83,18 +100,14 @@ def nuisance_factor(measurement: Measurement, *, nuisance_values: str) -> Factor
     assert measurement.fit is not None  # asked for fitted inputs only
     n = len(measurement.estimates)
     information = measurement.fit.information
-    schur = information[n:, n:] - information[n:, :n] @ measurement.fit_responses
+    schur = information[n:, n:] + information[n:, :n] @ measurement.fit_responses
+    schur = (schur + schur.T) / 2
     prior = np.array([0.0 if nuisance.free else 1.0 for nuisance in measurement.fit.nuisances])
     pulls = measurement.fit.pulls if nuisance_values == "used" else np.zeros(len(prior))
-    return _without_prior((schur + schur.T) / 2, prior, pulls, n_estimates=0)
-
-
-def _without_prior(information: FloatArray, prior: FloatArray, values: FloatArray, *, n_estimates: int) -> Factor:
-    """Factor of A = H - diag(prior) around the centre that solves A z_d = H z_hat."""
-    right = np.column_stack([information[:, :n_estimates], information @ values])
-    scale = np.sqrt(np.diag(information))
-    rows, signs, projected = signed_factor(information - np.diag(prior), right, scale=scale)
-    return Factor(rows=rows, offset=projected[:, -1], signs=signs, derivative=projected[:, :-1])
+    # Around the centre that solves A z_d = H z_hat.
+    right = (schur @ pulls)[:, None]
+    rows, signs, projected = signed_factor(schur - np.diag(prior), right, scale=np.sqrt(np.diag(schur)))
+    return Factor(rows=rows, offset=projected[:, 0], signs=signs, derivative=np.zeros((len(rows), 0)))
 
 
 def signed_factor(matrix: FloatArray, linear: FloatArray, *, scale: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

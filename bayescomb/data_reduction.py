@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.linear_gaussian import LinearModel, integrate_out, marginal_covariance
+from bayescomb.least_squares import Whitening, near
+from bayescomb.linear_gaussian import LinearModel, integrate_out, whitening
 
 __all__ = ["DataReduction", "data_reduction"]
 
@@ -22,18 +24,30 @@ class DataReduction:
     Attributes:
         reduce: from w_0 to the offset of the reduced model, shape (R', R).
         model: the reduced model, R' rows.
-        inverse: of the covariance of w_0 with the kept nuisances fixed, shape (R, R).
+        stacked: columns of what stays, parameters and kept nuisances, in the rows of the data, shape (R, P + kept).
+        integrated: the model of what is integrated, with no other nuisances.
+        prior: covariance of the integrated nuisances.
     """
 
     reduce: FloatArray
     model: LinearModel
-    inverse: FloatArray
+    stacked: FloatArray
+    integrated: LinearModel
+    prior: FloatArray
 
     def of(self, offset: FloatArray) -> LinearModel:
         """The reduced model of a data set w_0, shape (R,)."""
         reduced = self.reduce @ offset
-        constant = float(offset @ self.inverse @ offset - reduced @ (self.model.signs * reduced))
+        # Of what is left of the data at a point near them: chi2 of all rows less that of the reduced ones.
+        centre = near(np.hstack([self.model.design, self.model.loading]), reduced)
+        left = offset - self.stacked @ centre
+        kept = self.reduce @ left
+        constant = self._white.square(left) - float(kept @ (self.model.signs * kept))
         return dataclasses.replace(self.model, offset=reduced, constant=constant)
+
+    @cached_property
+    def _white(self) -> Whitening:
+        return whitening(self.integrated, self.prior)
 
 
 def data_reduction(model: LinearModel, kept: NDArray[np.intp], correlation: FloatArray) -> DataReduction:
@@ -63,6 +77,10 @@ def data_reduction(model: LinearModel, kept: NDArray[np.intp], correlation: Floa
         msg = "the reduced model is not linear in the data"
         raise ArithmeticError(msg)
     others = np.setdiff1d(np.arange(len(model.nuisances)), kept)
-    fixed = dataclasses.replace(model, loading=model.loading[:, others])
-    inverse = np.linalg.inv(marginal_covariance(fixed, correlation[np.ix_(others, others)]))
-    return DataReduction(reduce=reduced.estimate_loading, model=reduced, inverse=inverse)
+    return DataReduction(
+        reduce=reduced.estimate_loading,
+        model=reduced,
+        stacked=np.column_stack([model.design, model.loading[:, kept]]),
+        integrated=dataclasses.replace(model, loading=model.loading[:, others]),
+        prior=correlation[np.ix_(others, others)],
+    )

@@ -45,7 +45,7 @@ class DerivedSolution:
     def influence(self) -> FloatArray:
         """d(values)/d(w_0) = A I + B C F^T V^-1 (1 - K I), shape (Q, R)."""
         model, inner = self.inner.model, self.inner
-        gain = np.linalg.solve(inner.marginal_covariance, model.loading @ (inner.correlation @ self.by_nuisance.T)).T
+        gain = inner.whitening.solve(model.loading @ (inner.correlation @ self.by_nuisance.T)).T
         return self.by_parameter @ inner.influence + gain - gain @ model.design @ inner.influence
 
     @property

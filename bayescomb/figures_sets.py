@@ -14,6 +14,7 @@ from bayescomb.caveats import quoting_note, reconstructed_note
 from bayescomb.figure_files import save_figures
 from bayescomb.figures_style import COLOURS, axes_or_new, axis_label, figure_style, math_name, plain, set_rows
 from bayescomb.inputs import Combination
+from bayescomb.rounding import with_error
 from bayescomb.set_comparison import SetComparison
 
 __all__ = ["draw_ratios", "draw_sets", "figure_note", "save_set_figures"]
@@ -67,7 +68,7 @@ def draw_sets(
         for row, value, error in zip(rows, centre, spread, strict=True):
             if np.isfinite(value):
                 ax.annotate(
-                    f"{value:.2f} ± {error:.2f}",
+                    with_error(float(value), float(error)),
                     (1.02, row + offset),
                     xycoords=("axes fraction", "data"),
                     va="center",

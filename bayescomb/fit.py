@@ -23,7 +23,7 @@ from bayescomb.fit_types import Fit, FittedSizes, Held
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, linear_model, solve
 from bayescomb.nonlinear_model import NonlinearParts, nonlinear_parts
-from bayescomb.numerical_fit import numerical_fit, numerical_weights
+from bayescomb.numerical_fit import numerical_fit
 from bayescomb.repair import Repair, feasible_correlation
 from bayescomb.size_fit import STEP, SizeProfile
 from bayescomb.sizes import UncertainSize, scaled, uncertain_sizes
@@ -194,9 +194,7 @@ class Fitter:
         )
 
     def _closed_form(self, held: Held) -> Fit:
-        model = _without(self.linear, held.free)
-        if held.mean.any():
-            model = dataclasses.replace(model, offset=model.offset - model.loading @ held.mean)
+        model = self.linear.at(mean=held.mean, held=held.free)
         solution = solve(model, held.correlation)
         error = np.sqrt(np.diag(solution.covariance))
         return Fit(
@@ -216,7 +214,7 @@ class Fitter:
     def _extraction(self, theory: Theory, held: Held, *, errors: str) -> Fit:
         fitted = fit_extraction(
             theory,
-            _without(self.linear, held.free),
+            self.linear.at(mean=np.zeros(len(self.linear.nuisances)), held=held.free),
             mean=held.mean,
             correlation=held.correlation,
             errors=errors,
@@ -238,24 +236,6 @@ class Fitter:
             solution=solution,
         )
 
-    def weights(self, fit: Fit, correlation: FloatArray) -> FloatArray:
-        """d(values)/d(measured values), shape (P, E)."""
-        if fit.solution is not None:
-            return fit.solution.weights
-        return numerical_weights(self.combination, self.parts, fit, correlation)
-
     @cached_property
     def _free_names(self) -> frozenset[str]:
         return frozenset(n.name for n in self.combination.nuisances if n.free)
-
-
-def _without(model: LinearModel, free: dict[str, float]) -> LinearModel:
-    """The model with some of its free nuisances at given values."""
-    fixed = np.array([p in free for p in model.parameters], dtype=bool)
-    values = np.array([free.get(p, 0.0) for p in model.parameters])
-    return dataclasses.replace(
-        model,
-        parameters=tuple(p for p in model.parameters if p not in free),
-        design=model.design[:, ~fixed],
-        offset=model.offset - model.design[:, fixed] @ values[fixed],
-    )

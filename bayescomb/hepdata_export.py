@@ -27,6 +27,7 @@ from bayescomb.impacts import impacts as impacts_of
 from bayescomb.inputs import Combination
 from bayescomb.outputs import cannot_write
 from bayescomb.profile import ProfileResult
+from bayescomb.rounding import chi2_text, counted, p_value_text, plain
 from bayescomb.serialise import SETTINGS, combination_to_json, difference
 from bayescomb.storage import write_json, written_beside
 from bayescomb.text import header as header_text
@@ -64,7 +65,7 @@ def export_hepdata(
         target: a folder (absent, empty or an earlier export), or ``NAME.tar.gz``, ``NAME.tgz`` or ``NAME.zip`` for the
             archive that the site takes.
         posterior: a converged tree of :func:`bayescomb.sample` from the same combination under the same settings.
-        impacts: of the same combination; those of :func:`bayescomb.impacts` by default.
+        impacts: of the same combination and definition of parts; those of :func:`bayescomb.impacts` by default.
         keywords: kind (``"reactions"``, ``"observables"``, ``"cmenergies"`` in GeV, ``"phrases"``) -> values, for the search
             of the site; known collider energies are added.
 
@@ -73,7 +74,7 @@ def export_hepdata(
 
     Raises:
         OptionError: the target has another ending, a keyword is of an unknown kind, or the impacts are of another
-            combination.
+            combination or definition than the profile.
         PosteriorError: the posterior has not converged, or does not belong to the profile.
         OutputError: hepdata_lib is not installed, something else is there already, the place cannot be written, or the site
             would refuse the submission.
@@ -92,7 +93,7 @@ def export_hepdata(
     require_replaceable(target, archive=archive)
     hepdata_lib()  # rather now than after the work
     combination = fit.combination
-    found = _impacts(combination, impacts)
+    found = _impacts(fit, impacts)
     header, groups = export_header(fit, found), export_groups(fit, found)
     if posterior is not None:
         from bayescomb.export_posterior import converged, posterior_groups, posterior_header
@@ -140,9 +141,13 @@ def _is_archive(target: Path) -> str:
     raise OptionError(msg)
 
 
-def _impacts(combination: Combination, given: ImpactResult | None) -> ImpactResult:
+def _impacts(fit: ProfileResult, given: ImpactResult | None) -> ImpactResult:
+    combination = fit.combination
     if given is None:
-        return impacts_of(combination)
+        return impacts_of(combination, parts=fit.parts)
+    if given.parts != fit.parts:
+        msg = f"the impacts are {given.parts} parts of the errors, the profile has {fit.parts} ones; make both with the same"
+        raise OptionError(msg)
     own = given.combination
     where = difference(own, combination) or next((k for k in SETTINGS if getattr(own, k) != getattr(combination, k)), "")
     if where:
@@ -176,8 +181,9 @@ def _comment(combination: Combination, header: Mapping[str, Any], left_out: Sequ
         f"Origin of the inputs: {origin(combination)}.",
     ]
     if goodness["chi2"] is not None:
-        probability = "" if goodness["p_value"] is None else f", p-value {goodness['p_value']:.3f}"
-        lines.append(f"chi2 = {goodness['chi2']:.3f} for {goodness['ndf']} degrees of freedom{probability}.")
+        probability = "" if goodness["p_value"] is None else f", p-value {plain(p_value_text(goodness['p_value']))}"
+        freedom = counted(goodness["ndf"], "degrees of freedom")
+        lines.append(f"chi2 = {plain(chi2_text(goodness['chi2']))} for {freedom}{probability}.")
     if run is not None:
         lines.append(f"Posterior with seed {run.get('seed')}: {run['verdict']}; its interval is the {run['interval']}.")
     if left_out:

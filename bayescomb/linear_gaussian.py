@@ -5,21 +5,24 @@ the nuisances, the data say
 
 .. math::  -2 \log L = w^T J w, \qquad w = K p + F \lambda - w_0,
 
-with J a diagonal of signs.  An externalised input with statistical covariance S and responses G has
-:math:`w = S^{-1/2} (x + G \lambda - x_\mathrm{measured})`; a fitted input has its unit priors removed first
-(:mod:`bayescomb.data_information`), which is what the signs J are for.  The prior
+with J a diagonal of signs.  An externalised input with statistical covariance S and shifts k of its published values has
+:math:`w = S^{-1/2} (x - k \lambda - x_\mathrm{measured})`; a fitted input has its unit priors removed first
+(:mod:`bayescomb.data_information`), which is what the signs J are for.  Where S is singular, the directions without
+variance are rows of sign 0.  The prior
 lambda ~ N(0, C) is added once, and integrating lambda out gives
 
 .. math::  V = J + F C F^T, \qquad -2 \log L_\mathrm{marginal} = (K p - w_0)^T V^{-1} (K p - w_0) + \log |\det V|,
 
-the determinant being that of 1 + J F C F^T, so C is never inverted and may be singular.  The total precision is positive
+the determinant being that of 1 + J F C F^T, so C is never inverted and may be singular.  Everything is worked out in rows
+whitened by a factor of V (:mod:`bayescomb.least_squares`).  The total precision is positive
 definite exactly when V has as many negative eigenvalues as J (Sylvester's law of inertia applied to the joint precision
 of w and lambda).  Under the covariance treatment C may even be indefinite as long as that holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,21 +30,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.data_information import RANK_TOLERANCE, measurement_factor, signed_factor
-from bayescomb.errors import InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.inputs import Combination
+from bayescomb.least_squares import Whitening, least_squares, near, semidefinite_root, triangular, unit_columns, whiten
 
 __all__ = [
     "LinearModel",
     "Solution",
-    "check_definite",
     "conditional_errors",
     "integrate_out",
     "linear_model",
     "marginal_covariance",
     "solve",
+    "whitening",
 ]
 
 FloatArray = NDArray[np.float64]
+
+# Post-fit over prior variance of a nuisance below which it is not taken as a difference of the two.
+STRONG_CONSTRAINT = 1e-6
+# Variance over that of its parts, in a direction without statistical variance, below which it is none.
+VARIANCE_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +66,7 @@ class LinearModel:
         offset: w_0, shape (R,).
         signs: diagonal of J, shape (R,).
         constant: part of chi2 that no parameter or nuisance can change.
+        estimates: E names, for messages.
     """
 
     parameters: tuple[str, ...]
@@ -67,6 +77,23 @@ class LinearModel:
     offset: FloatArray
     signs: FloatArray
     constant: float = 0.0
+    estimates: tuple[str, ...] = ()
+
+    def at(self, *, mean: FloatArray, held: Mapping[str, float]) -> LinearModel:
+        """The model over nuisances of prior mean 0 and without some parameters.
+
+        Args:
+            mean: prior mean of the nuisances, which the offset takes in, shape (N,).
+            held: parameters -> the values at which they stay.
+        """
+        fixed = np.array([p in held for p in self.parameters], dtype=bool)
+        values = np.array([held.get(p, 0.0) for p in self.parameters])
+        return dataclasses.replace(
+            self,
+            parameters=tuple(p for p in self.parameters if p not in held),
+            design=self.design[:, ~fixed],
+            offset=self.offset - self.design[:, fixed] @ values[fixed] - self.loading @ mean,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,18 +105,20 @@ class Solution:
     Attributes:
         model: the linear model.
         correlation: C, shape (N, N).
-        marginal_covariance: V, shape (R, R).
+        whitening: of V.
         values: fitted parameters, shape (P,).
-        covariance: of the parameters, shape (P, P).
+        root: B with B B^T the covariance of the parameters, shape (P, P).
+        residual: w_0 - K p, shape (R,).
         influence: d(values)/d(w_0), shape (P, R).
         chi2: minimum of chi2, prior terms included.
     """
 
     model: LinearModel
     correlation: FloatArray
-    marginal_covariance: FloatArray
+    whitening: Whitening
     values: FloatArray
-    covariance: FloatArray
+    root: FloatArray
+    residual: FloatArray
     influence: FloatArray
     chi2: float
 
@@ -109,10 +138,14 @@ class Solution:
         return self.influence @ self.model.estimate_loading
 
     @cached_property
+    def covariance(self) -> FloatArray:
+        """Of the parameters, shape (P, P)."""
+        return self.root @ self.root.T
+
+    @cached_property
     def pulls(self) -> FloatArray:
         """Fitted nuisances in units of the prior width, C F^T V^-1 (w_0 - K p), shape (N,)."""
-        residual = self.model.offset - self.model.design @ self.values
-        return self.correlation @ (self.model.loading.T @ np.linalg.solve(self.marginal_covariance, residual))
+        return self.correlation @ (self.model.loading.T @ self.whitening.solve(self.residual))
 
     @cached_property
     def cross_covariance(self) -> FloatArray:
@@ -125,20 +158,49 @@ class Solution:
 
         It is negative where C is indefinite and the covariance treatment therefore has no posterior for that nuisance.
         """
-        # diag of C - C F^T V^-1 F C + C F^T V^-1 K cov K^T V^-1 F C
-        reach = self.model.loading @ self.correlation
-        reduction = np.einsum("rn,rn->n", reach, np.linalg.solve(self.marginal_covariance, reach))
-        cross = self.cross_covariance
-        spread = np.einsum("pn,pn->n", cross, np.linalg.solve(self.covariance, cross))
-        return np.diag(self.correlation) - reduction + spread
+        reduction, spread = self._learned
+        signs = self.whitening.signs
+        variance = np.diag(self.correlation) - np.einsum("r,rn,rn->n", signs, reduction, reduction)
+        variance = variance + np.einsum("pn,pn->n", spread, spread)
+        if (variance < STRONG_CONSTRAINT * np.diag(self.correlation)).any() and self._conditional_root is not None:
+            return np.einsum("nz,nz->n", self._conditional_root, self._conditional_root)
+        return variance
 
     @cached_property
     def nuisance_covariance(self) -> FloatArray:
         """Post-fit covariance of the nuisances, shape (N, N)."""
-        reach = self.model.loading @ self.correlation
-        cross = self.cross_covariance
-        spread = cross.T @ np.linalg.solve(self.covariance, cross)
-        return self.correlation - reach.T @ np.linalg.solve(self.marginal_covariance, reach) + spread
+        reduction, spread = self._learned
+        signs = self.whitening.signs
+        covariance = self.correlation - (signs[:, None] * reduction).T @ reduction + spread.T @ spread
+        diagonal = np.diag(covariance)
+        if (diagonal < STRONG_CONSTRAINT * np.diag(self.correlation)).any() and self._conditional_root is not None:
+            return self._conditional_root @ self._conditional_root.T
+        return covariance
+
+    @cached_property
+    def _learned(self) -> tuple[FloatArray, FloatArray]:
+        """L^-1 F C, and B^-1 times the covariance of parameters and nuisances: C - a^T s a + b^T b is what is left of C."""
+        reach = self.whitening.white(self.model.loading @ self.correlation)
+        design = self.whitening.white(self.model.design) @ self.root
+        return reach, design.T @ (self.whitening.signs[:, None] * reach)
+
+    @cached_property
+    def _conditional_root(self) -> FloatArray | None:
+        """Root of the covariance of the nuisances, without a difference: the prior, divided by what the data add to it.
+
+        ``None`` where C is indefinite or the data have rows of another sign than 1.
+        """
+        root = semidefinite_root(self.correlation) if (self.model.signs > 0).all() else None
+        if root is None:
+            return None
+        loading = self.model.loading @ root
+        if self.parameters:
+            orthogonal, _ = triangular(self.model.design)
+            loading = loading - orthogonal @ (orthogonal.T @ loading)
+        _, singular, right = np.linalg.svd(loading, full_matrices=True)
+        width = np.ones(len(right))
+        width[: len(singular)] = 1 / np.hypot(1.0, singular)
+        return root @ (right.T * width)
 
     def errors_given(self, held: Sequence[bool]) -> FloatArray:
         """Errors of the parameters with some nuisances held at their fitted values, shape (P,)."""
@@ -207,6 +269,7 @@ def linear_model(combination: Combination) -> LinearModel:
         estimate_loading=np.concatenate(estimate_rows),
         offset=np.concatenate(offsets),
         signs=np.concatenate(signs),
+        estimates=tuple(e.name for e in combination.estimates),
     )
 
 
@@ -235,61 +298,55 @@ def solve(model: LinearModel, correlation: FloatArray) -> Solution:
         >>> solution.values.item(), solution.covariance.item(), solution.chi2
         (2.0, 0.5, 2.0)
     """
-    covariance = marginal_covariance(model, correlation)
-    check_definite(covariance, model.signs)
-    inverse_design = np.linalg.solve(covariance, model.design)
-    information = model.design.T @ inverse_design
-    _check_determined(information, model.parameters)
-    parameter_covariance = np.linalg.inv(information)
-    parameter_covariance = (parameter_covariance + parameter_covariance.T) / 2
-    influence = parameter_covariance @ inverse_design.T
-    values = influence @ model.offset
+    white = whitening(model, correlation)
+    gain, root = least_squares(white.white(model.design), white.signs, model.parameters)
+    values = gain @ white.white(model.offset)
+    # What is left of the data once the fit is taken off is small, and so is its rounding.
+    values = values + gain @ white.white(model.offset - model.design @ values)
     residual = model.offset - model.design @ values
     return Solution(
         model=model,
         correlation=correlation,
-        marginal_covariance=covariance,
+        whitening=white,
         values=values,
-        covariance=parameter_covariance,
-        influence=influence,
-        chi2=float(residual @ np.linalg.solve(covariance, residual)) + model.constant,
+        root=root,
+        residual=residual,
+        influence=white.white_transposed(gain.T).T,
+        chi2=white.square(residual) + model.constant,
     )
 
 
-def _check_determined(information: FloatArray, parameters: tuple[str, ...]) -> None:
-    """Raise if the data leave a direction of the parameters open, which free nuisances can."""
-    if not parameters:  # all of them are held
-        return
-    scale = np.sqrt(np.maximum(np.diag(information), 0.0))
-    scale[scale == 0] = 1.0
-    eigenvalues, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    if eigenvalues[0] < RANK_TOLERANCE:
-        name = parameters[int(np.abs(vectors[:, 0]).argmax())]
-        msg = (
-            f"parameter {name!r} is not determined by the data (smallest eigenvalue of the scaled information "
-            f"{eigenvalues[0]:.3g}); give a free nuisance a prior, or add an estimate"
-        )
-        raise UnderdeterminedError(msg)
-
-
-def check_definite(covariance: FloatArray, signs: FloatArray) -> None:
-    """Raise unless V belongs to a positive definite total precision.
+def whitening(model: LinearModel, correlation: FloatArray) -> Whitening:
+    """Factor of V = J + F C F^T.
 
     Raises:
-        InfeasibleCorrelationError: V has more negative eigenvalues than J.
+        InfeasibleCorrelationError: the total precision is not positive definite, or a combination of the estimates has no
+            variance at all.
     """
-    # Scaled to unit diagonal, which leaves the signs of the eigenvalues and takes out the size of the uncertainties.
-    scale = np.sqrt(np.abs(np.diag(covariance)))
+    bare = model.signs == 0
+    if bare.any():
+        variances, vectors, scale = _spectrum(model.loading[bare], correlation)
+        if variances[0] < VARIANCE_TOLERANCE:
+            direction = np.abs((vectors[:, 0] / scale) @ model.estimate_loading[bare])
+            weights = zip(model.estimates, direction, strict=False)
+            names = ", ".join(repr(name) for name, size in weights if size > 1e-6 * direction.max())
+            msg = (
+                f"total covariance: singular (smallest eigenvalue {variances[0]:.3g} in units of its diagonal); a "
+                f"combination of the estimates {names or 'in it'} has neither statistical nor systematic variance: give it "
+                "an uncertainty of its own, move fully correlated coefficients away from -1 and 1, or leave out an estimate "
+                "that follows from the others"
+            )
+            raise InfeasibleCorrelationError(msg)
+    return whiten(model.signs, model.loading, correlation)
+
+
+def _spectrum(loading: FloatArray, correlation: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Eigenvalues and vectors of F C F^T with its rows divided by sizes that are returned too."""
+    scale = np.sqrt((loading**2).sum(axis=1))
     scale[scale == 0] = 1.0
-    eigenvalues = np.linalg.eigvalsh(covariance / np.outer(scale, scale))
-    negative, expected = int((eigenvalues <= 0).sum()), int((signs < 0).sum())
-    if negative != expected:
-        msg = (
-            f"total covariance: {negative} eigenvalue(s) are not positive where the inputs have {expected} (smallest "
-            f"{eigenvalues.min():.3g} after scaling to unit diagonal); the coefficients leave the feasible set, move them "
-            "towards their nominal values"
-        )
-        raise InfeasibleCorrelationError(msg)
+    scaled = loading / scale[:, None]
+    eigenvalues, vectors = np.linalg.eigh(scaled @ correlation @ scaled.T)
+    return eigenvalues, vectors, scale
 
 
 def integrate_out(model: LinearModel, kept: NDArray[np.intp], correlation: FloatArray) -> LinearModel:
@@ -307,32 +364,80 @@ def integrate_out(model: LinearModel, kept: NDArray[np.intp], correlation: Float
         InfeasibleCorrelationError: the precision of what is integrated is not positive definite.
     """
     others = np.setdiff1d(np.arange(len(model.nuisances)), kept)
-    loading = model.loading[:, others]
-    covariance = np.diag(model.signs) + loading @ correlation[np.ix_(others, others)] @ loading.T
-    check_definite(covariance, model.signs)
-    names = tuple(model.nuisances[i] for i in kept)
-    stacked = np.column_stack([model.design, model.loading[:, kept]])
+    prior = correlation[np.ix_(others, others)]
+    moved, still = _without_variance(model, others, prior)
+    white = whitening(dataclasses.replace(moved, loading=moved.loading[:, others]), prior)
+    stacked = np.column_stack([moved.design, moved.loading[:, kept]])
+    # At a point near the data what is left is small, and the part of chi2 that nothing changes no difference of large ones.
+    centre = near(white.white(stacked), white.white(moved.offset))
+    right = np.column_stack([moved.estimate_loading, moved.offset - stacked @ centre])
+    rows, signs, projected, constant = _compressed(white.white(stacked), white.white(right), white.signs)
     n_parameters = model.design.shape[1]
-    if (model.signs > 0).all() and len(covariance) <= stacked.shape[1]:
-        right = np.column_stack([stacked, model.estimate_loading, model.offset])
-        white = np.linalg.solve(np.linalg.cholesky(covariance), right)
-        rows, derivative, offset = white[:, : stacked.shape[1]], white[:, stacked.shape[1] : -1], white[:, -1]
-        signs, constant = np.ones(len(white)), model.constant
-    else:
-        solved = np.linalg.solve(covariance, np.column_stack([stacked, model.estimate_loading, model.offset]))
-        information = stacked.T @ solved[:, : stacked.shape[1]]
-        scale = np.sqrt(np.abs(np.diag(information)))
-        scale[scale == 0] = 1.0
-        rows, signs, projected = signed_factor(information, stacked.T @ solved[:, stacked.shape[1] :], scale=scale)
-        derivative, offset = projected[:, :-1], projected[:, -1]
-        constant = model.constant + float(model.offset @ solved[:, -1] - offset @ (signs * offset))
     return LinearModel(
         parameters=model.parameters,
-        nuisances=names,
-        design=rows[:, :n_parameters],
-        loading=rows[:, n_parameters:],
-        estimate_loading=derivative,
-        offset=offset,
-        signs=signs,
-        constant=constant,
+        nuisances=tuple(model.nuisances[i] for i in kept),
+        design=np.vstack([rows[:, :n_parameters], still.design]),
+        loading=np.vstack([rows[:, n_parameters:], still.loading[:, kept]]),
+        estimate_loading=np.vstack([projected[:, :-1], still.estimate_loading]),
+        offset=np.concatenate([projected[:, -1] + rows @ centre, still.offset]),
+        signs=np.concatenate([signs, still.signs]),
+        constant=model.constant + constant,
+        estimates=model.estimates,
     )
+
+
+def _without_variance(model: LinearModel, others: NDArray[np.intp], prior: FloatArray) -> tuple[LinearModel, LinearModel]:
+    """The model with its rows turned so that some have no variance even with the others integrated, and these apart."""
+    bare = np.flatnonzero(model.signs == 0)
+    variances, vectors, scale = _spectrum(model.loading[np.ix_(bare, others)], prior)
+    turned = np.eye(len(model.signs))
+    turned[np.ix_(bare, bare)] = vectors.T / scale
+    none = np.zeros(len(model.signs), dtype=bool)
+    none[bare] = np.abs(variances) < VARIANCE_TOLERANCE
+
+    def part(rows: FloatArray, signs: FloatArray) -> LinearModel:
+        return dataclasses.replace(
+            model,
+            design=rows @ model.design,
+            loading=rows @ model.loading,
+            estimate_loading=rows @ model.estimate_loading,
+            offset=rows @ model.offset,
+            signs=signs,
+        )
+
+    if not bare.size:
+        return model, part(turned[:0], model.signs[:0])
+    return part(turned[~none], model.signs[~none]), part(turned[none], model.signs[none])
+
+
+def _compressed(rows: FloatArray, right: FloatArray, signs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    """As few rows as there are columns, with the same chi2 but for a constant.
+
+    Args:
+        rows: whitened, shape (R, c).
+        right: their right-hand sides, shape (R, k), the last one that of the data.
+        signs: shape (R,).
+
+    Returns:
+        Rows, signs, right-hand sides, and the constant.
+    """
+    if len(rows) <= rows.shape[1]:
+        return rows, signs, right, 0.0
+    plus, minus = signs > 0, signs < 0
+    orthogonal, upper = triangular(rows[plus])
+    scale = unit_columns(rows)
+    felt = np.abs(upper / scale).max(axis=1, initial=0.0) > RANK_TOLERANCE
+    orthogonal, upper = orthogonal[:, felt], upper[felt]
+    along = orthogonal.T @ right[plus]
+    constant = float(((right[plus, -1] - orthogonal @ along[:, -1]) ** 2).sum())
+    if not minus.any():
+        return upper, np.ones(len(upper)), along, constant
+    if len(upper) < len(scale):
+        signs = np.concatenate([np.ones(len(upper)), signs[minus]])
+        return np.vstack([upper, rows[minus]]), signs, np.vstack([along, right[minus]]), constant
+    # In d = R z - a the sum is |d|^2 - |M d - b|^2, of which the square is completed.
+    reach = np.linalg.solve((upper / scale).T, (rows[minus] / scale).T).T
+    missing = right[minus] - reach @ along
+    inner, signs, shift = signed_factor(np.eye(len(scale)) - reach.T @ reach, -reach.T @ missing, scale=np.ones(len(scale)))
+    constant -= float((missing[:, -1] ** 2).sum() + shift[:, -1] @ (signs * shift[:, -1]))
+    return inner @ upper, signs, inner @ along + shift, constant

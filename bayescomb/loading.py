@@ -14,6 +14,7 @@ from bayescomb.hepdata_proposal import refuse_bare
 from bayescomb.hepdata_submission import looks_like_hepdata
 from bayescomb.inputs import Combination
 from bayescomb.model_file import load_model
+from bayescomb.shared_names import SHARED_NAMES
 from bayescomb.tables import read_text
 
 __all__ = ["load"]
@@ -21,7 +22,7 @@ __all__ = ["load"]
 MODEL: Final = "model.toml"
 
 
-def load(path: str | Path, *, extraction: str | None = None) -> Combination:
+def load(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
     """Read a combination, whatever the form of its file.
 
     Args:
@@ -32,6 +33,8 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
             says what its tables are (:mod:`bayescomb.model_file_hepdata`); the message about one without proposes it.
         extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
             the file names.  Measurements that it does not use are left out.
+        shared_names: what a nuisance is whose name several inputs use: ``"error"`` or ``"same"``, one nuisance; by default
+            as a ``model.toml`` says, else an error.
 
     Raises:
         FileFormatError: a file or key is missing or malformed; the other bayescomb errors for wrong content, each with
@@ -58,9 +61,9 @@ def load(path: str | Path, *, extraction: str | None = None) -> Combination:
     if looks_like_hepdata(path) and not os.path.lexists(path / "model.toml"):
         refuse_bare(path)
     if path.suffix == ".toml" or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
-        return load_model(path, extraction=extraction)
+        return load_model(path, extraction=extraction, shared_names=shared_names)
     if looks_like_convino(path):
-        return load_convino(path).with_extraction(extraction or "")
+        return load_convino(path, shared_names=shared_names or SHARED_NAMES[0]).with_extraction(extraction or "")
     read_text(path)  # says so if it is absent or no text
     msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
     raise FileFormatError(msg)

@@ -66,9 +66,11 @@ class MassChi2:
         loading = self.predicted @ shifts
         covariance = self.noise + loading @ self.covariance @ loading.T
         residual = self.predicted @ (central + shifts @ self.mean) - self.offset
-        solved = np.linalg.solve(covariance, np.column_stack([residual, self.linear]))
-        inner = solved[:, 1:]
-        weight = solved[:, 0] - inner @ np.linalg.solve(self.linear.T @ inner, self.linear.T @ solved[:, 0])
+        if self.linear.shape[1]:
+            solved = np.linalg.solve(covariance, np.column_stack([residual, self.linear]))
+            inner = solved[:, 1:]
+            residual = residual - self.linear @ np.linalg.solve(self.linear.T @ inner, self.linear.T @ solved[:, 0])
+        weight = np.linalg.solve(covariance, residual)
         value = float(residual @ weight) + self.constant
         back = self.predicted.T @ weight
         eta = self.mean - self.covariance @ (loading.T @ weight)  # their profiled values

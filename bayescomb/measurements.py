@@ -1,20 +1,24 @@
 """Measurements: who measured what, with which uncertainties.
 
 All classes are frozen, hold read-only arrays and are checked when they are built.  Vocabulary: a *measurement* publishes
-*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of an estimate per
-+1 sigma of a nuisance.
+*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of a published value
+by a nuisance: what +1 sigma of a source does to the number in the publication, sign included.  Every format states it so;
+the likelihood predicts that number by mu - k(lambda) (:mod:`bayescomb.responses`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.checks import (
+    SINGULAR,
     check_choice,
     check_covariance,
     check_finite,
@@ -24,12 +28,36 @@ from bayescomb.checks import (
     check_shape,
     frozen_array,
 )
-from bayescomb.errors import InvalidNumberError, UnderdeterminedError
+from bayescomb.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
 from bayescomb.frozen import FrozenMapping
 
-__all__ = ["RESPONSE_FORMS", "Estimate", "FittedInput", "Measurement", "Nuisance"]
+__all__ = [
+    "RESPONSE_FORMS",
+    "CovarianceKind",
+    "Estimate",
+    "FittedInput",
+    "Measurement",
+    "Nuisance",
+    "divided_variance",
+    "systematic_shifts",
+    "unnamed_nuisances",
+    "unsplit_label",
+]
 
 RESPONSE_FORMS: Final = ("absolute", "relative", "lognormal")
+# Below this fraction of a variance a part of it is rounding.
+ROUNDING: Final = 1e-9
+
+
+class CovarianceKind(StrEnum):
+    """What the covariance of a measurement is of: statistics, or of everything, where the parts are not known."""
+
+    STATISTICAL = "statistical"
+    TOTAL = "total"
+
+
+# Shift of a direction without statistical variance, in units of the statistical errors, below which it is none.
+UNMOVED: Final = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +68,9 @@ class Nuisance:
         name: unique name.
         source: source it belongs to, empty if none is named.
         free: it has no prior.
-        response: how it shifts an estimate of measured value x, g being the response and lambda the nuisance:
-            ``"absolute"`` adds g lambda; ``"relative"`` multiplies the prediction by 1 + g lambda / x; ``"lognormal"``
-            multiplies it by (1 + g / x)^lambda
-            (where the shift at -1 sigma is stated separately, by the like power of it for negative lambda).
+        response: how an estimate of measured value x is predicted, k being its shift and lambda the nuisance:
+            ``"absolute"`` subtracts k lambda; ``"relative"`` multiplies the prediction by 1 - k lambda / x; ``"lognormal"``
+            divides it by (1 + k / x)^lambda (for lambda < 0 the same law with the shift at -1 sigma, if that is stated).
 
     Examples:
         >>> import bayescomb as bc
@@ -130,12 +157,15 @@ class Measurement:
         name: unique name.
         experiment: collaboration, used by category coefficients.
         estimates: the measured numbers, n of them.
-        statistical_covariance: shape (n, n), positive definite, in the unit of the estimates squared; ``None`` if ``fit``
-            carries the statistical information.
+        statistical_covariance: shape (n, n), in the unit of the estimates squared; ``None`` if ``fit`` carries the
+            statistical information.  It may be singular where the nuisances shift what has no statistical variance: the
+            total covariance must be positive definite.
+        covariance_kind: ``"total"`` if that covariance is of all uncertainties together and no source is stated: results
+            then have a part that is neither statistical nor systematic.
         nuisances: externalised nuisances, m of them.
-        responses: shape (n, m), shift of each estimate per +1 sigma of each nuisance, in the unit of the estimates.
-        down_responses: shape (n, m), shift of each estimate at -1 sigma of each nuisance; ``None`` if all are the opposite
-            of ``responses``.  Between and beyond, the shift is linear on either side, with a kink at 0.
+        responses: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
+        down_responses: shape (n, m), what -1 sigma does to it; ``None`` if all are the opposite of ``responses``.  Between
+            and beyond, the shift is linear on either side, with a kink at 0.
         fit: profiled input, if there is one; the externalised nuisances then come on top of it.
 
     Examples:
@@ -151,6 +181,7 @@ class Measurement:
     estimates: tuple[Estimate, ...]
     experiment: str = ""
     statistical_covariance: NDArray[np.float64] | None = None
+    covariance_kind: CovarianceKind = CovarianceKind.STATISTICAL
     nuisances: tuple[Nuisance, ...] = ()
     responses: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     down_responses: NDArray[np.float64] | None = None
@@ -158,6 +189,8 @@ class Measurement:
 
     def __post_init__(self) -> None:
         where = f"measurement {self.name!r}"
+        check_choice(self.covariance_kind, tuple(CovarianceKind), where=f"covariance_kind of {where}")
+        object.__setattr__(self, "covariance_kind", CovarianceKind(self.covariance_kind))
         for key, kind in (("estimates", Estimate), ("nuisances", Nuisance)):
             check_items(getattr(self, key), kind, where=f"{key} of {where}")
             object.__setattr__(self, key, tuple(getattr(self, key)))
@@ -173,15 +206,51 @@ class Measurement:
             msg = f"{where}: give either a statistical covariance or a fitted input, not both and not neither"
             raise UnderdeterminedError(msg)
         if self.statistical_covariance is not None:
-            covariance = check_covariance(
-                self.statistical_covariance, where=f"statistical covariance of {where}", definite=True
-            )
-            covariance = check_shape(covariance, (n_estimates,) * 2, where=f"statistical covariance of {where}")
-            object.__setattr__(self, "statistical_covariance", covariance)
+            place = f"statistical covariance of {where}"
+            covariance = check_covariance(self.statistical_covariance, where=place, definite=True, singular=True)
+            object.__setattr__(self, "statistical_covariance", check_shape(covariance, (n_estimates,) * 2, where=place))
+            self._check_unmoved(place)
         if self.fit is not None:
             size = n_estimates + len(self.fit.nuisances)
             check_shape(self.fit.information, (size, size), where=f"information of {where}")
+        if self.is_total and (self.nuisances or self.fit is not None):
+            msg = f"{where}: a total covariance beside nuisances counts them twice; take them off, or leave them out"
+            raise InvalidMatrixError(msg)
         self._check_response_forms(where)
+
+    @property
+    def is_total(self) -> bool:
+        """Whether its covariance is of all uncertainties together."""
+        return self.covariance_kind == CovarianceKind.TOTAL
+
+    @cached_property
+    def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Eigenvalues, shape (n,), and vectors of the statistical correlations, and which directions have no variance."""
+        assert self.statistical_covariance is not None  # asked for where it is given
+        errors = np.sqrt(np.diag(self.statistical_covariance))
+        eigenvalues, vectors = np.linalg.eigh(self.statistical_covariance / np.outer(errors, errors))
+        return eigenvalues, vectors, eigenvalues <= SINGULAR * len(errors)
+
+    def _check_unmoved(self, where: str) -> None:
+        """What has no statistical variance is shifted by nuisances."""
+        assert self.statistical_covariance is not None  # asked for where it is given
+        eigenvalues, vectors, bare = self.statistical_spectrum
+        if not bare.any():
+            return
+        errors = np.sqrt(np.diag(self.statistical_covariance))
+        shifts = vectors[:, bare].T @ (self.responses / errors[:, None])
+        directions, variances, _ = np.linalg.svd(shifts, full_matrices=True)
+        if len(variances) == len(shifts) and variances[-1] > UNMOVED:
+            return
+        parts = np.abs(vectors[:, bare] @ directions[:, -1])
+        members = zip(self.estimates, parts, strict=True)
+        names = ", ".join(repr(e.name) for e, size in members if size > 1e-6 * parts.max())
+        msg = (
+            f"{where}: singular (smallest eigenvalue {eigenvalues[0]:.3g} in units of the variances), and no nuisance "
+            f"shifts the combination of {names} that has no statistical variance; give it an uncertainty, or leave out an "
+            "estimate that follows from the others"
+        )
+        raise InvalidMatrixError(msg)
 
     def _check_down_responses(self, where: str) -> None:
         """Read-only and of the right shape; ``None`` where they say nothing new."""
@@ -214,18 +283,19 @@ class Measurement:
 
     @property
     def fit_responses(self) -> NDArray[np.float64]:
-        """Shift of each estimate per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
+        """Shift of each published value per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
 
-        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is M^-1 kappa (Kieseler, EPJC 77 (2017) 792).
+        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is -M^-1 kappa (Kieseler, EPJC 77 (2017) 792), of
+        the sign of the covariance where there is one nuisance.
         """
         if self.fit is None:
             return np.zeros((len(self.estimates), 0))
         n = len(self.estimates)
-        return np.linalg.solve(self.fit.information[:n, :n], self.fit.information[:n, n:])
+        return np.linalg.solve(self.fit.information[:n, :n], 0.0 - self.fit.information[:n, n:])
 
     @property
     def all_responses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Shifts at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
+        """Shifts of the published values at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
         fitted = self.fit_responses
         down = -self.responses if self.down_responses is None else self.down_responses
         return np.hstack([fitted, self.responses]), np.hstack([-fitted, down])
@@ -234,3 +304,86 @@ class Measurement:
     def all_nuisances(self) -> tuple[Nuisance, ...]:
         """Nuisances of the fit first, then the externalised ones."""
         return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)
+
+
+def unnamed_nuisances(measurement: str, count: int) -> tuple[Nuisance, ...]:
+    """Nuisances of systematic uncertainties that an input does not name.
+
+    Examples:
+        >>> [n.name for n in unnamed_nuisances("D0", 2)]
+        ['D0_syst1', 'D0_syst2']
+    """
+    return tuple(Nuisance(name=f"{measurement}_syst{k + 1}") for k in range(count))
+
+
+def unsplit_label(measurements: Sequence[Measurement]) -> str:
+    """Name of the part of an error that comes from total covariances; empty if there is none.
+
+    Examples:
+        >>> unsplit_label([])
+        ''
+    """
+    kinds = {m.is_total for m in measurements}
+    if True not in kinds:
+        return ""
+    return "total of inputs without sources" if False in kinds else "total"
+
+
+def divided_variance(
+    measurements: Sequence[Measurement], variance: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The variance that results have from the covariances of the inputs: what is statistical, and what is not divided.
+
+    What is not divided is w S w^T over the measurements of which only the total covariance S is known.
+
+    Args:
+        measurements: E estimates together.
+        variance: of P results, from statistical and total covariances together, shape (P,).
+        weights: d(result)/d(measured value), shape (P, E).
+    """
+    if all(m.is_total for m in measurements):
+        return np.zeros_like(variance), variance
+    unsplit = np.zeros_like(variance)
+    first = 0
+    for measurement in measurements:
+        own = weights[:, first : first + len(measurement.estimates)]
+        first += len(measurement.estimates)
+        if measurement.is_total and measurement.statistical_covariance is not None:
+            unsplit += np.einsum("pe,ef,pf->p", own, measurement.statistical_covariance, own)
+    unsplit = np.minimum(unsplit, variance)
+    rest = variance - unsplit
+    return np.where(rest > ROUNDING * variance, rest, 0.0), unsplit
+
+
+def systematic_shifts(total: NDArray[np.float64], statistical: NDArray[np.float64], *, where: str) -> NDArray[np.float64]:
+    """Independent shifts whose covariance is the total one without the statistical one.
+
+    Args:
+        total: shape (n, n).
+        statistical: shape (n, n).
+        where: place, for errors.
+
+    Returns:
+        F with F F^T = total - statistical, shape (n, number of eigenvalues above rounding).
+
+    Raises:
+        InvalidMatrixError: the difference is not positive semidefinite; with its smallest eigenvalue.
+
+    Examples:
+        >>> F = systematic_shifts(np.array([[5.0, 4.0], [4.0, 5.0]]), np.eye(2), where="here")
+        >>> (F @ F.T).round(12).tolist()
+        [[4.0, 4.0], [4.0, 4.0]]
+    """
+    difference = total - statistical
+    eigenvalues, vectors = np.linalg.eigh((difference + difference.T) / 2)
+    size = float(np.trace(total))
+    if eigenvalues[0] < -ROUNDING * size:
+        msg = (
+            f"{where}: the total covariance without the statistical one is not positive semidefinite (smallest eigenvalue "
+            f"{eigenvalues[0]:.3g}), so that it is no covariance of systematic uncertainties; correct one of the two"
+        )
+        raise InvalidMatrixError(msg)
+    kept = eigenvalues > ROUNDING * size
+    shifts = vectors[:, kept] * np.sqrt(eigenvalues[kept])
+    # A direction has no sign of its own: that of its largest entry is positive, so that files come out alike.
+    return shifts * np.sign(shifts[np.abs(shifts).argmax(axis=0), np.arange(shifts.shape[1])])

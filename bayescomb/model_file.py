@@ -10,19 +10,21 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bayescomb.checks import check_names, known_name, located
-from bayescomb.errors import FileFormatError
+from bayescomb.checks import check_choice, check_names, known_name, located
+from bayescomb.errors import DuplicateNameError, FileFormatError
 from bayescomb.folder_writer import require_whole
 from bayescomb.inputs import STATISTICS_GROUP, Combination, ErrorOnError, Observable, Provenance, Source
+from bayescomb.measurements import Measurement
 from bayescomb.model_file_blocks import BlockTables
 from bayescomb.model_file_budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
 from bayescomb.model_file_measurements import read_measurements
 from bayescomb.model_file_predictions import read_extractions, read_predictions
 from bayescomb.model_file_sets import category_scope, read_assumption_sets
+from bayescomb.shared_names import SHARED_NAMES, SharedNames, shared_nuisances
 from bayescomb.tables import read_text
 from bayescomb.toml_values import check_keys, entries, flag, named_values, number, text, texts
 
@@ -32,19 +34,21 @@ FORMAT: Final = 1
 LONG_LINE: Final = 120
 # Settings of a combination that are texts, with what they are where they are not given.
 SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used", "extraction": ""}
-VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise")
+VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "shared_names")
 TABLE_KEYS: Final = (
     "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
     "predictions", "extractions", "errors_on_errors",
 )  # fmt: skip
 
 
-def load_model(path: str | Path, *, extraction: str | None = None) -> Combination:
+def load_model(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
     """Read a combination from a ``model.toml`` (any name with that ending) or from a folder that holds one.
 
     Args:
         path: what to read.
         extraction: name of the extraction to put in force, ``""`` for none; by default the one that the file names.
+        shared_names: ``"error"`` or ``"same"``, by default what the file says: whether nuisances of one name in several
+            measurements are one nuisance (:mod:`bayescomb.shared_names`).
 
     Raises:
         FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
@@ -92,8 +96,9 @@ def load_model(path: str | Path, *, extraction: str | None = None) -> Combinatio
     settings: dict[str, Any] = {key: text(document, key, where=where, default=default) for key, default in SETTINGS.items()}
     normalise = flag(document, "normalise", where=where)
     provenance = tuple(_read_provenance(document, where))
-    all_measurements = (*budget.measurements, *measurements)
-    nuisances = [n.name for m in all_measurements for n in m.all_nuisances]
+    shared_names = shared_names or text(document, "shared_names", where=where, default=SHARED_NAMES[0])
+    one = _one_nuisance((*budget.measurements, *measurements), shared_names, where=where)
+    nuisances = [n.name for m in one.measurements for n in m.all_nuisances]
     groups = _read_impact_groups(document, where, nuisances)
     predictions = read_predictions(document, path)
     extractions = read_extractions(document, where, predictions)
@@ -102,13 +107,13 @@ def load_model(path: str | Path, *, extraction: str | None = None) -> Combinatio
         combination = Combination(
             name=name,
             title=title,
-            measurements=all_measurements,
+            measurements=one.measurements,
             observables=tuple(observables),
-            sources=tuple(sources),
-            assumption_sets=sets,
+            sources=one.sources(sources),
+            assumption_sets={key: one.assumptions(value) for key, value in sets.items()},
             assumptions=assumptions,
             normalise=normalise,
-            impact_groups=groups,
+            impact_groups=one.groups(groups),
             provenance=provenance,
             predictions=predictions,
             extractions=extractions,
@@ -144,6 +149,25 @@ def _document(path: Path) -> dict[str, Any]:
         document, (*VALUE_KEYS, *TABLE_KEYS), required=("format", "name", "observables", "assumption_sets"), where=str(path)
     )
     return document
+
+
+def _one_nuisance(measurements: Sequence[Measurement], shared_names: str, *, where: str) -> SharedNames:
+    """The measurements with nuisances of their own.
+
+    Raises:
+        DuplicateNameError: two have a nuisance of one name, and it is not said that these are the same.
+    """
+    check_choice(shared_names, SHARED_NAMES, where=f"{where}: shared_names")
+    one = shared_nuisances(measurements, where=where)
+    if shared_names == "error" and one.copies:
+        name = next(iter(one.copies))
+        owners = " and ".join(repr(m.name) for m in measurements if name in {n.name for n in m.all_nuisances})
+        msg = (
+            f'{where}: measurements {owners} have a nuisance {name!r} each; rename one, or write shared_names = "same" '
+            "(--shared-names same) if they are one and the same nuisance"
+        )
+        raise DuplicateNameError(msg)
+    return one
 
 
 def _toml_advice(content: str, error: str) -> str:

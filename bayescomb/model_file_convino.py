@@ -12,10 +12,6 @@ It is written so::
 The file says what it says as an input of a Convino base file: values, statistics, responses (relative and two-sided ones
 too), free nuisances, post-fit values.  What it cannot say stands in the entry: which observables an estimate measures, and
 the sources of the nuisances (:mod:`bayescomb.model_file_maps`).
-
-Beware of one sign: Convino's ``[not fitted]`` states the shift of the true value against the measured one, a table of
-``responses`` the shift of the estimate.  The same figures in both mean opposite nuisances, which matters as soon as one is
-correlated with another.
 """
 
 from __future__ import annotations

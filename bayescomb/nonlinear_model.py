@@ -21,7 +21,7 @@ from scipy.linalg import block_diag
 from bayescomb.data_information import estimate_factor, nuisance_factor
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel
-from bayescomb.responses import Responses
+from bayescomb.responses import Responses, on_prediction
 
 __all__ = ["Curved", "NonlinearModel", "NonlinearParts", "nonlinear_model", "nonlinear_parts"]
 
@@ -41,11 +41,12 @@ class NonlinearParts:
         pearson: whether the weights of the estimates follow the prediction.
         measured: x, shape (E,).
         design: map from observables to estimates, shape (E, O).
-        factor: L with L^T L the inverse statistical covariance, shape (E, E).
-        shifts: response of each estimate to the N nuisances, 0 for explicit ones, shape (E, N).
+        factor: L with L^T L the inverse statistical covariance, shape (E, E); if that is singular, L S L^T = J.
+        signs: diagonal of J, 0 for what has no statistical variance, shape (E,).
+        shifts: what each of the N nuisances adds to each prediction, 0 for explicit ones, shape (E, N).
         centre: values of the N nuisances at which their shifts are 0.
         explicit: positions among the N nuisances.
-        responses: of the estimates to (explicit, free) nuisances.
+        responses: of the predictions to (explicit, free) nuisances.
         data_loading, data_design, data_offset, data_signs: rows of the fitted inputs' nuisances, over the N nuisances and
             the free ones.
     """
@@ -57,6 +58,7 @@ class NonlinearParts:
     measured: FloatArray
     design: FloatArray
     factor: FloatArray
+    signs: FloatArray
     shifts: FloatArray
     centre: FloatArray
     explicit: IntArray
@@ -86,13 +88,15 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
     measured = np.array([e.value for e in combination.estimates], dtype=float)
     up, down = np.zeros((2, len(measured), len(names)))
     centre = np.zeros(len(names))
-    factors, rows, offsets, signs = [], [], [], []
+    factors, estimate_signs, rows, offsets, signs = [], [], [], [], []
     start, column = 0, 0
     for measurement in combination.measurements:
         own = slice(start, start + len(measurement.estimates))
         columns = slice(column, column + len(measurement.all_nuisances))
         up[own, columns], down[own, columns] = measurement.all_responses
-        factors.append(estimate_factor(measurement))
+        own_rows, own_signs = estimate_factor(measurement)
+        factors.append(own_rows)
+        estimate_signs.append(own_signs)
         if measurement.fit is not None:
             fitted = slice(column, column + len(measurement.fit.nuisances))
             if combination.nuisance_values == "used":
@@ -118,7 +122,8 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         measured=measured,
         design=combination.design,
         factor=block_diag(*factors),
-        shifts=up[:, bound] * linear,
+        signs=np.concatenate(estimate_signs),
+        shifts=on_prediction(up[:, bound] * linear),
         centre=centre[bound],
         explicit=np.searchsorted(bound, np.flatnonzero(explicit)),
         responses=Responses.of(
@@ -248,7 +253,7 @@ def nonlinear_model(
         loading=loading,
         estimate_loading=np.zeros((len(offset), len(parts.measured))),
         offset=offset,
-        signs=np.concatenate([np.ones(n_estimates), parts.data_signs, np.zeros(n_white)]),
+        signs=np.concatenate([parts.signs[:n_estimates], parts.data_signs, np.zeros(n_white)]),
     )
     return NonlinearModel(
         curved=Curved(parts=parts, mean=functionals @ mean, basis=basis),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.linear_gaussian import check_definite, marginal_covariance
+from bayescomb.least_squares import Whitening
+from bayescomb.linear_gaussian import integrate_out, whitening
 from bayescomb.nonlinear_model import NonlinearModel
 from bayescomb.responses import Derivatives
 
@@ -19,15 +20,16 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """Chi2(theta) = q^T Q q - 2 l^T q + c, plus Pearson's part.
+    """Chi2(theta) = (D q - d)^T s (D q - d) + c, plus Pearson's part.
 
     Attributes:
         model: the nonlinear model.
         correlation: C of the N nuisances.
-        marginal_covariance: V of the linear part, shape (R, R).
-        quadratic: Q = K^T V^-1 K, shape (number of q,) * 2.
-        linear: l = K^T V^-1 w_0.
-        constant: c = w_0^T V^-1 w_0.
+        whitening: of V of the linear part.
+        rows: D, the nuisances integrated, shape (R', number of q).
+        offset: d, shape (R',).
+        signs: diagonal of s, shape (R',).
+        constant: c.
         argument_map: d(explicit and free nuisances)/d(theta).
         argument_offset: their values at theta = 0.
         shift_map: d(shifts by integrated nuisances)/d(theta), shape (E, size of theta), for Pearson.
@@ -35,9 +37,10 @@ class Objective:
 
     model: NonlinearModel
     correlation: FloatArray
-    marginal_covariance: FloatArray
-    quadratic: FloatArray
-    linear: FloatArray
+    whitening: Whitening
+    rows: FloatArray
+    offset: FloatArray
+    signs: FloatArray
     constant: float
     argument_map: FloatArray
     argument_offset: FloatArray
@@ -62,16 +65,19 @@ class Objective:
         curved = self.model.curved
         prediction = curved.prediction(theta, positive=positive)
         q = curved.pseudo_parameters(theta, prediction)
-        chi2 = float(q @ (self.quadratic @ q - 2 * self.linear)) + self.constant
+        away = self.rows @ q - self.offset
+        chi2 = float(away @ (self.signs * away)) + self.constant
         return chi2 + (float(curved.pearson_terms(prediction)[0]) if curved.parts.pearson else 0.0)
 
     def gradient(self, theta: FloatArray, *, positive: BoolArray | None = None) -> FloatArray:
         """d(chi2)/d(theta)."""
         return self._derivatives(theta, positive, second=False)[0]
 
-    def hessian(self, theta: FloatArray, *, positive: BoolArray | None = None) -> FloatArray:
-        """d2(chi2)/d(theta)2, on the side of each kink where theta lies."""
-        return self._derivatives(theta, positive, second=True)[1]
+    def hessian(
+        self, theta: FloatArray, *, positive: BoolArray | None = None, along: FloatArray | None = None
+    ) -> FloatArray:
+        """d2(chi2)/d(theta)2, on the side of each kink where theta lies, between the columns of ``along`` if it is given."""
+        return self._derivatives(theta, positive, second=True, along=along)[1]
 
     def pseudo_jacobian(self, theta: FloatArray) -> FloatArray:
         """dq/d(theta)."""
@@ -98,12 +104,15 @@ class Objective:
         tail = np.eye(self.size)[len(parts.observables) :]
         return tail if parts.pearson else np.vstack([jacobian, tail])
 
-    def _derivatives(self, theta: FloatArray, positive: BoolArray | None, *, second: bool) -> tuple[FloatArray, FloatArray]:
+    def _derivatives(
+        self, theta: FloatArray, positive: BoolArray | None, *, second: bool, along: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
         curved, parts = self.model.curved, self.model.curved.parts
         derivatives, prediction = self._prediction_derivatives(theta, positive)
         jacobian = self._prediction_jacobian(derivatives)
         pseudo = self._pseudo_jacobian(jacobian)
-        by_q = 2 * (self.quadratic @ curved.pseudo_parameters(theta, prediction) - self.linear)
+        away = self.rows @ curved.pseudo_parameters(theta, prediction) - self.offset
+        by_q = 2 * ((self.signs * away) @ self.rows)
         gradient = pseudo.T @ by_q
         if parts.pearson:
             by_prediction, curvature = self._pearson_derivatives(prediction)
@@ -112,16 +121,17 @@ class Objective:
             by_prediction = by_q[: len(prediction)]
         if not second:
             return gradient, np.zeros((0, 0))
-        hessian = 2 * pseudo.T @ self.quadratic @ pseudo
+        # Along directions in which chi2 is alike steep, no large curvature hides a small one.
+        along = np.eye(self.size) if along is None else along
+        by_theta, arguments, jacobian = self.rows @ (pseudo @ along), self.argument_map @ along, jacobian @ along
+        hessian = 2 * (self.signs[:, None] * by_theta).T @ by_theta
         if parts.pearson:
             hessian += jacobian.T @ curvature @ jacobian
         inner = np.einsum("e,eij->ij", by_prediction, derivatives.by_nuisances)
-        hessian += self.argument_map.T @ inner @ self.argument_map
-        mixed = parts.design.T @ (by_prediction[:, None] * derivatives.by_t_nuisance) @ self.argument_map
-        n = len(parts.observables)
-        hessian[:n] += mixed
-        hessian[:, :n] += mixed.T
-        return gradient, hessian
+        hessian += arguments.T @ inner @ arguments
+        observables = parts.design @ along[: len(parts.observables)]
+        mixed = observables.T @ (by_prediction[:, None] * derivatives.by_t_nuisance) @ arguments
+        return gradient, hessian + mixed + mixed.T
 
     def _pearson_derivatives(self, prediction: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Derivatives of u^T M u by X, u = (x - X) sqrt|x / X|."""
@@ -143,10 +153,7 @@ def objective(model: NonlinearModel, correlation: FloatArray) -> Objective:
         InfeasibleCorrelationError: the total precision of the linear part is not positive definite.
     """
     linear, curved = model.linear, model.curved
-    covariance = marginal_covariance(linear, correlation)
-    check_definite(covariance, linear.signs)
-    solved = np.linalg.solve(covariance, np.column_stack([linear.design, linear.offset]))
-    quadratic = linear.design.T @ solved[:, :-1]
+    reduced = integrate_out(linear, np.zeros(0, dtype=np.intp), correlation)
     n_observables, n_free, n_white = curved.sizes
     n_explicit = len(curved.parts.explicit)
     arguments = np.zeros((n_explicit + n_free, n_observables + n_free + n_white))
@@ -158,10 +165,11 @@ def objective(model: NonlinearModel, correlation: FloatArray) -> Objective:
     return Objective(
         model=model,
         correlation=correlation,
-        marginal_covariance=covariance,
-        quadratic=(quadratic + quadratic.T) / 2,
-        linear=linear.design.T @ solved[:, -1],
-        constant=float(linear.offset @ solved[:, -1]),
+        whitening=whitening(linear, correlation),
+        rows=reduced.design,
+        offset=reduced.offset,
+        signs=reduced.signs,
+        constant=reduced.constant,
         argument_map=arguments,
         argument_offset=np.concatenate([curved.mean[:n_explicit], np.zeros(n_free)]),
         shift_map=shifts,

@@ -18,9 +18,10 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 
+from bayescomb.least_squares import near
 from bayescomb.linear_gaussian import LinearModel
 
-__all__ = ["ScalarWithGradient", "invert", "marginal_log_density"]
+__all__ = ["ScalarWithGradient", "centred", "invert", "marginal_log_density"]
 
 FloatArray = NDArray[np.float64]
 
@@ -178,5 +179,12 @@ def marginal_log_density(
         patterns: dV/dr, shape (k, R, R).
     """
     flat = patterns.reshape(len(patterns), len(base) ** 2)
-    constants = (base, flat, model.design, model.offset, model.signs)
-    return ScalarWithGradient(marginal_kernel, constants, n_inputs=2)(coefficients, parameters)[0]
+    centre, offset = centred(model)
+    constants = (base, flat, model.design, offset, model.signs)
+    return ScalarWithGradient(marginal_kernel, constants, n_inputs=2)(coefficients, parameters - centre)[0]
+
+
+def centred(model: LinearModel) -> tuple[FloatArray, FloatArray]:
+    """A point p_0 near the data, shape (P,), and w_0 - K p_0, which is not large where data are precise, shape (R,)."""
+    centre = near(model.design, model.offset)
+    return centre, model.offset - model.design @ centre

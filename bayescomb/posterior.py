@@ -18,7 +18,7 @@ from bayescomb.checks import check_choice, check_count, expects
 from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.extraction_moments import conditional_masses, has_conditional_masses
 from bayescomb.inputs import Combination
-from bayescomb.model import ENGINES, build_model, starting_point
+from bayescomb.model import ENGINES, build_model, starting_point, strong_mixture
 from bayescomb.normalisation import normalised_names
 from bayescomb.nuts import compile_model, run_nuts
 from bayescomb.plan import SCALE, SamplingPlan, sampling_plan
@@ -99,7 +99,7 @@ def sample(
     model = model if model is not None else build_model(combination, engine=engine, plan=plan)
     spread = level_widths(plan)
     clock = time.perf_counter()
-    compiled = compile_model(model, backend=backend, spread=spread)
+    compiled = compile_model(model, backend=backend, spread=spread, mixture=strong_mixture(plan))
     compile_time = time.perf_counter() - clock
     log.info(f"compiled in {compile_time:.1f} s")
     show = shows_progress(progress)

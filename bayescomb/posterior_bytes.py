@@ -38,9 +38,10 @@ def posterior_bytes(posterior: xr.DataTree) -> bytes:
     """The netCDF file of a posterior.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
         >>> import bayescomb as bc
         >>> from bayescomb.posterior_bytes import posterior_bytes
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
         >>> posterior_bytes(posterior)[-72:-65]
         b'sha256 '
     """

@@ -48,8 +48,9 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
         ``covariance``: ``"of each draw"``, or ``"at nominal coefficients"`` where the model is not linear.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
         >>> table = bc.posterior_predictive(posterior)
         >>> round(table["chi2_p_value"].item(), 1)
         0.9

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from bayescomb.correlation import NuisanceBlock
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, feasible_region
+from bayescomb.least_squares import near, unit_columns
 from bayescomb.linear_gaussian import LinearModel
 from bayescomb.plan import SamplingPlan
+from bayescomb.rounding import percent_text, plain, significant
 from bayescomb.statements import block_family
 
 __all__ = [
@@ -62,9 +64,9 @@ def recoverable_nuisances(plan: SamplingPlan) -> Recoverable:
             region = feasible_region(block_family(plan.family, block, varied=plan.sampled))
             if region.status != "box":
                 reasons[block.label] = (
-                    f"its matrix is not a correlation matrix for {100 * (1 - region.share):.0f} % of the sampled range"
+                    f"its matrix is not a correlation matrix for {percent_text(1 - region.share)} % of the sampled range"
                     if region.low.size
-                    else f"its matrix is indefinite (smallest eigenvalue {region.nominal_smallest:.3g})"
+                    else f"its matrix is indefinite (smallest eigenvalue {plain(significant(region.nominal_smallest))})"
                 )
                 continue
         blocks.append(block)
@@ -273,13 +275,28 @@ def given_coefficients(plan: SamplingPlan, coefficients: FloatArray) -> tuple[Fl
     """
     model = plan.reduced
     covariance = plan.base + np.tensordot(coefficients, plan.patterns, axes=1)
-    right = np.column_stack([model.design, model.offset])
-    solved = np.linalg.solve(covariance, np.broadcast_to(right, (len(covariance), *right.shape)))
-    n_parameters = model.design.shape[1]
-    precision = model.design.T @ solved[:, :, :n_parameters]
-    posterior = np.linalg.inv(precision)
-    projected = np.einsum("rp,nr->np", model.design, solved[:, :, -1])
-    means = np.einsum("npq,nq->np", posterior, projected)
-    chi2 = solved[:, :, -1] @ model.offset - np.einsum("np,np->n", projected, means)
-    evidence = -0.5 * (chi2 + np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(precision)[1])
-    return means, posterior, evidence
+    # In units of their columns and from a point near the data, where nothing large is subtracted.
+    scale, centre = unit_columns(model.design), near(model.design, model.offset)
+    design, offset = model.design / scale, model.offset - model.design @ centre
+    right = np.column_stack([design, offset])
+    right = np.broadcast_to(right, (len(covariance), *right.shape))
+    if (model.signs > 0).all():
+        white = np.linalg.solve(np.linalg.cholesky(covariance), right)
+        orthogonal, upper = np.linalg.qr(white[:, :, :-1])
+        along = np.einsum("nrp,nr->np", orthogonal, white[:, :, -1])
+        left = white[:, :, -1] - np.einsum("nrp,np->nr", orthogonal, along)
+        root = np.linalg.inv(upper)
+        moved = np.einsum("npq,nq->np", root, along)
+        posterior = root @ np.swapaxes(root, 1, 2)
+        chi2 = (left**2).sum(axis=1)
+        size = 2 * np.log(np.abs(np.diagonal(upper, axis1=1, axis2=2))).sum(axis=1)
+    else:
+        solved = np.linalg.solve(covariance, right)
+        precision = design.T @ solved[:, :, :-1]
+        posterior = np.linalg.inv(precision)
+        moved = np.einsum("npq,rq,nr->np", posterior, design, solved[:, :, -1])
+        left = solved[:, :, -1] - np.einsum("nrp,np->nr", solved[:, :, :-1], moved)
+        chi2 = np.einsum("nr,nr->n", offset - moved @ design.T, left)
+        size = np.linalg.slogdet(precision)[1]
+    evidence = -0.5 * (chi2 + np.linalg.slogdet(covariance)[1] + size)
+    return centre + moved / scale, posterior / np.outer(scale, scale), evidence

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from bayescomb.figures import draw_coefficient, draw_coefficients, draw_scan_curves, draw_scan_shifts
 from bayescomb.figures_style import COLOURS, math_name
-from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, fine_unit, not_drawn, panels
+from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, not_drawn, panels
 from bayescomb.report_results import Results
+from bayescomb.rounding import fine_unit
 
 __all__ = ["coefficient_figure", "coefficient_panels", "scan_curve_figure", "scan_shift_figure"]
 
@@ -109,7 +110,9 @@ def coefficient_figure(results: Results) -> ReportFigure:
         feasible=(feasible[0], feasible[1]),
         feasible_label="feasible for some values of the others",
         median=summary["posterior_median"].to_numpy() if sampled else None,
-        interval=(summary["posterior_low"].to_numpy(), summary["posterior_high"].to_numpy()) if sampled else None,
+        interval=(summary["posterior_central_low"].to_numpy(), summary["posterior_central_high"].to_numpy())
+        if sampled
+        else None,
         ax=figure.subplots(),
     )
     covariance = results.combination.treatment == "covariance"

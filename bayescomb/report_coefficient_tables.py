@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from bayescomb.figures_style import axis_label
-from bayescomb.report_figure import fine_unit
 from bayescomb.report_results import Results
-from bayescomb.report_tables import Column, Row, Table, fixed_column, text_column
-from bayescomb.rounding import fixed
+from bayescomb.report_tables import Column, Row, Table, fixed_column, number_column, text_column
+from bayescomb.rounding import coefficient_text, fine_unit, interval_text, with_error
 
 __all__ = ["coefficient_table", "scan_table"]
 
@@ -35,8 +34,8 @@ def scan_table(results: Results) -> Table:
         rows.append(entry)
     columns = [
         text_column("coefficient", "title"),
-        Column(title="range", show=lambda row: f"{fixed(row['low'], 2)} to {fixed(row['high'], 2)}"),
-        fixed_column("nominal", "nominal", 2),
+        Column(title="range", show=_range),
+        number_column("nominal", "nominal", coefficient_text),
     ]
     quoted = any(row["published_half_shift"] or row["published_half_error_shift"] for row in rows)
     published = {
@@ -60,6 +59,10 @@ def scan_table(results: Results) -> Table:
         "first coefficient is shown."
     )
     return Table(name="scan", title=title, rows=rows, columns=columns)
+
+
+def _range(row: Row) -> str:
+    return f"{coefficient_text(row['low'])} to {coefficient_text(row['high'])}"
 
 
 def coefficient_table(results: Results) -> Table:
@@ -87,25 +90,30 @@ def coefficient_table(results: Results) -> Table:
         def show(row: Row) -> str:
             if row[f"{kind}_mean"] is None:
                 return "\N{EN DASH}"
-            return f"{fixed(row[f'{kind}_mean'], 2)} ± {fixed(row[f'{kind}_sd'], 2)}"
+            return with_error(row[f"{kind}_mean"], row[f"{kind}_sd"])
 
         return show
 
-    def interval(low: str, high: str) -> Any:
-        return lambda row: "\N{EN DASH}" if row[low] is None else f"{fixed(row[low], 2)} to {fixed(row[high], 2)}"
+    def interval(kind: str) -> Any:
+        def show(row: Row) -> str:
+            if row[f"{kind}_mean"] is None:
+                return "\N{EN DASH}"
+            return interval_text(row[f"{kind}_central_low"], row[f"{kind}_central_high"], error=row[f"{kind}_sd"])
+
+        return show
 
     columns = [
         text_column("coefficient", "title"),
-        fixed_column("nominal", "nominal", 2),
-        Column(title="range", show=interval("low", "high")),
+        number_column("nominal", "nominal", coefficient_text),
+        Column(title="range", show=_range),
         text_column("prior", "prior"),
     ]
     if results.tree is not None and "prior" in results.tree.children:
         columns.append(Column(title="prior mean ± sd", show=pair("prior")))
-        columns.append(Column(title="prior 68 %", show=interval("prior_low", "prior_high")))
+        columns.append(Column(title="prior, central 68 %", show=interval("prior")))
     if results.draws is not None and "rho" in results.draws:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
-        columns.append(Column(title="posterior 68 %", show=interval("posterior_low", "posterior_high")))
+        columns.append(Column(title="posterior, central 68 %", show=interval("posterior")))
     factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
     title = axis_label(f"half shift of {parameter.name}", unit)
     columns.append(fixed_column(title, f"half_shift[{parameter.name}]", places, sign=True, scale=factor))

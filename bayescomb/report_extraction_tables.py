@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from bayescomb.figures_style import axis_label
 from bayescomb.inputs import Combination
 from bayescomb.profile import profile
 from bayescomb.report_results import Results
-from bayescomb.report_tables import Table, fixed_column, number_column, text_column
-from bayescomb.rounding import significant
+from bayescomb.report_tables import Column, Table, fixed_column, number_column, text_column
+from bayescomb.rounding import chi2_text, p_value_text, rounded_like, significant, with_error
 from bayescomb.theory_curves import interpolation_quality
 from bayescomb.theory_variants import VariantRow, prediction_variants, scale_envelope
 
@@ -49,16 +50,20 @@ def extraction_tables(results: Results) -> dict[str, Table]:
 
 def _variants(found: tuple[VariantRow, ...], name: str, title: str) -> Table:
     rows = [dataclasses.asdict(row) for row in found]
+
+    def like_error(key: str, *, sign: bool = False) -> Any:
+        return lambda row: rounded_like(row[key], math.nan if row["error"] is None else row["error"], sign=sign)
+
     columns = [
         text_column("PDF set", "pdf_set"),
         text_column("scale", "scale_choice"),
         fixed_column("μ_R factor", "mu_r", 1),
         fixed_column("μ_F factor", "mu_f", 1),
         text_column("mass", "mass"),
-        fixed_column("value [GeV]", "value", 2),
-        fixed_column("uncertainty [GeV]", "error", 2),
-        fixed_column("shift [GeV]", "shift", 2, sign=True),
-        fixed_column("χ²", "chi2", 1),
+        Column(title="value [GeV]", show=like_error("value")),
+        Column(title="uncertainty [GeV]", show=like_error("error")),
+        Column(title="shift [GeV]", show=like_error("shift", sign=True)),
+        number_column("χ²", "chi2", chi2_text),
         fixed_column("degrees of freedom", "ndf", 0),
     ]
     return Table(name=name, title=title, rows=rows, columns=columns)
@@ -119,9 +124,9 @@ def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
         rows.append(row | {"chi2": fit.chi2, "ndf": fit.ndf, "p_value": fit.p_value, "problem": ""})
     columns = [
         text_column("theory", "theory"),
-        fixed_column("χ²", "chi2", 1),
+        number_column("χ²", "chi2", chi2_text),
         fixed_column("degrees of freedom", "ndf", 0),
-        number_column("p-value", "p_value", lambda value: "undefined" if value is None else significant(value, 2)),
+        number_column("p-value", "p_value", p_value_text),
     ]
     title = "Goodness of fit, and what theory uncertainties do to it."
     return Table(name="theory_fit", title=title, rows=rows, columns=columns)
@@ -157,7 +162,7 @@ def _shares(results: Results) -> Table:
         text_column("parameter", "parameter"),
         text_column("part", "part"),
         text_column("kind", "kind"),
-        number_column("variance", "variance", lambda value: "" if value is None else significant(value)),
+        number_column("variance", "variance", significant),
         text_column("unit", "unit"),
         fixed_column("share [%]", "share", 2, sign=True),
     ]
@@ -187,12 +192,11 @@ def _relevance(results: Results) -> Table:
             rows.append(row)
     columns = [
         text_column("coefficient", "title"),
-        fixed_column("prior mean", "prior_mean", 2),
-        fixed_column("prior sd", "prior_sd", 2),
-        fixed_column("posterior mean", "posterior_mean", 2),
-        fixed_column("posterior sd", "posterior_sd", 2),
-        fixed_column("information [bit]", "information", 3, sign=True),
-        fixed_column("±", "information_error", 3),
+        *(
+            Column(title=f"{kind} mean ± sd", show=lambda row, k=kind: with_error(row[f"{k}_mean"], row[f"{k}_sd"]))  # type: ignore[misc]
+            for kind in ("prior", "posterior")
+        ),
+        Column(title="information [bit]", show=lambda row: with_error(row["information"], row["information_error"])),
     ]
     units = {o.name: o.unit for o in results.parameters}
     for p in names:

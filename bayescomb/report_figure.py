@@ -13,19 +13,14 @@ from matplotlib.figure import Figure
 from bayescomb.figures_style import math_name
 from bayescomb.inputs import Observable
 from bayescomb.report_results import Results
-from bayescomb.rounding import decimals, fixed
-from bayescomb.text import THOUSANDTH
 
 __all__ = [
     "MAX_ROWS",
     "WIDTH",
     "ReportFigure",
     "file_name",
-    "fine_text",
-    "fine_unit",
     "not_drawn",
     "panels",
-    "small_unit",
     "symbol_of",
 ]
 
@@ -48,43 +43,6 @@ class ReportFigure:
     kind: str
     caption: str
     figure: Figure
-
-
-def small_unit(unit: str) -> str:
-    """Name of a thousandth of a unit, in which shifts are quoted."""
-    return THOUSANDTH.get(unit, f"0.001 {unit}".strip())
-
-
-def fine_unit(error: float, unit: str) -> tuple[float, str, int]:
-    """Scale, unit and decimals in which shifts of a parameter read well: a thousandth of its unit where the error is small.
-
-    Args:
-        error: of the parameter, in its unit.
-        unit: its unit.
-
-    Examples:
-        >>> fine_unit(0.33, "GeV"), fine_unit(35.0, "pb")
-        ((1000.0, 'MeV', 1), (1.0, 'pb', 2))
-    """
-    if error < 1:
-        return 1000.0, small_unit(unit), max(decimals(error) - 1, 0)
-    return 1.0, unit, max(decimals(error) + 2, 0)
-
-
-def fine_text(value: float, fine: tuple[float, str, int], *, sign: bool = False) -> str:
-    """A shift with its unit.
-
-    Args:
-        value: in the unit of the parameter.
-        fine: of :func:`fine_unit`.
-        sign: write the plus of positive numbers too.
-
-    Examples:
-        >>> fine_text(0.01212, fine_unit(0.33, "GeV"), sign=True)
-        '+12.1 MeV'
-    """
-    scale, unit, places = fine
-    return f"{fixed(scale * value, places, sign=sign)} {unit}".rstrip()
 
 
 def file_name(kind: str, parameter: Observable, results: Results) -> str:

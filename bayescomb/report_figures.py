@@ -24,7 +24,7 @@ from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, file_name, no
 from bayescomb.report_ranking_figures import impact_map_figure, predictive_figure, ranking_figure, share_figures
 from bayescomb.report_results import Results, moves, parameter_covariance
 from bayescomb.report_summaries import NuisanceRow, leading_pulls, posterior_density, rank_counts
-from bayescomb.rounding import decimals, fixed
+from bayescomb.rounding import decimals, with_error
 from bayescomb.variables import variable_name
 
 __all__ = ["ReportFigure", "report_figures"]
@@ -83,6 +83,7 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         draw_posterior(
             results.tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
+            median=float(row["median"]),
             profile=(float(row["profile_value"]), float(row["profile_error"])),
             density=None
             if conditional is None
@@ -103,7 +104,7 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         else "histogram of the draws"
     )
     gaussian = results.combination.quadratic and not results.combination.extraction
-    profile = "" if gaussian else ", drawn as a Gaussian with the errors of its second derivatives"
+    profile = "" if gaussian else ", drawn as a Gaussian with the error of the linearised model"
     caption = (
         f"Posterior density ({shape}) with its 68 % highest-density interval, and the profile likelihood at nominal "
         f"coefficients with its Δχ² = 1 interval{profile}."
@@ -123,7 +124,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
             names.append(estimate.title or estimate.name)
             values.append(estimate.value)
             errors.append([float(own.errors[index])] * 2)
-            statistical.append(float(own.statistical_errors[index]))
+            statistical.append(own.error_parts(str(own.values["parameter"].to_numpy()[index])).get("stat", math.nan))
             kinds.append("input")
     if len(names) < 2:
         return
@@ -137,10 +138,9 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
         names.append(name)
         values.append(float(fit.values.sel(at)))
         errors.append([float(fit.errors.sel(at))] * 2)
-        statistical.append(float(fit.statistical_errors.sel(at)))
+        statistical.append(fit.error_parts(parameter.name).get("stat", math.nan))
         kinds.append(kind)
-    places = max(decimals(float(results.fit.errors.sel(at))), 0)
-    texts = [f"{fixed(v, places)} ± {fixed(e[0], places)}" for v, e in zip(values, errors, strict=True)]
+    texts = [with_error(v, e[0]) for v, e in zip(values, errors, strict=True)]
     if results.comparison is not None:
         row = results.comparison.table.sel(parameter=parameter.name)
         median, low, high = (float(row[key]) for key in ("median", "hdi_low", "hdi_high"))
@@ -149,7 +149,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
         errors.append([median - low, high - median])
         statistical.append(math.nan)
         kinds.append("posterior")
-        texts.append(f"{fixed(float(row['mean']), places)} ± {fixed(float(row['sd']), places)}")
+        texts.append(with_error(float(row["mean"]), float(row["sd"])))
     figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(names)), layout="constrained")
     draw_inputs(
         names,
@@ -212,11 +212,7 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
     ]
     coupling = float(impacts.coupling.sel(at))
     rows += [("between sources", coupling, "total")] if coupling else []
-    rows += [
-        ("statistics", float(impacts.statistics.sel(at)), "total"),
-        ("all systematics", float(impacts.systematics.sel(at)), "total"),
-        ("total", float(impacts.total.sel(at)), "total"),
-    ]
+    rows += [(label, float(part.sel(at)), "total") for label, part in impacts.sums.items()]
     figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained")
     draw_impacts(
         [name for name, _, _ in rows],
@@ -224,7 +220,7 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
         kinds=[kind for _, _, kind in rows],
         label=f"impact on {math_name(parameter.name)}",
         unit=parameter.unit,
-        places=max(decimals(rows[-1][1]) + 1, 0),
+        places=decimals(rows[-1][1]),
         ax=figure.subplots(),
     )
     dropped = sources.size - len(order)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from typing import Any
 
 import numpy as np
 
 from bayescomb.report_results import Results
 from bayescomb.report_tables import Column, Row, Table, fixed_column, number_column, text_column
-from bayescomb.rounding import fixed, significant
+from bayescomb.rounding import PULL_PLACES, coefficient_text, percent_text, rounded_like, significant, weight_places
 from bayescomb.statements import TOTAL, Statement
 
 __all__ = ["input_tables"]
@@ -32,7 +30,7 @@ def input_tables(results: Results) -> dict[str, Table]:
 
 def _observables(coefficients: dict[str, float]) -> str:
     """``m_t``, or ``0.5 x + 2 y``."""
-    terms = [name if value == 1 else f"{value:g} {name}" for name, value in coefficients.items() if value]
+    terms = [name if value == 1 else f"{significant(value, 6)} {name}" for name, value in coefficients.items() if value]
     return " + ".join(terms)
 
 
@@ -42,6 +40,7 @@ def _estimates(results: Results) -> Table:
     index = 0
     for measurement in results.combination.measurements:
         for estimate in measurement.estimates:
+            parts = own.error_parts(str(own.values["parameter"].to_numpy()[index]))
             involved = {units[name] for name in estimate.observables}
             rows.append(
                 {
@@ -52,23 +51,15 @@ def _estimates(results: Results) -> Table:
                     "observable": _observables(dict(estimate.observables)),
                     "unit": involved.pop() if len(involved) == 1 else "",
                     "value": estimate.value,
-                    "statistical_error": float(own.statistical_errors[index]),
-                    "systematic_error": float(own.systematic_errors[index]),
+                    "statistical_error": parts.get("stat"),
+                    "systematic_error": parts.get("syst"),
                     "total_error": float(own.errors[index]),
                 }
             )
             index += 1
 
-    # Two digits of the smaller part of the uncertainty, as publications quote them; one number for estimates of one unit.
-    found: dict[str, list[int]] = {}
-    for row in rows:
-        parts = [row[key] for key in ("statistical_error", "systematic_error") if row[key] > 0]
-        smallest = max(min(parts), 0.1 * row["total_error"])
-        found.setdefault(row["unit"], []).append(max(1 - math.floor(math.log10(smallest)), 0))
-    digits = {key: statistics.median_high(values) for key, values in found.items()}
-
     def column(title: str, key: str) -> Column:
-        return Column(title=title, show=lambda row: fixed(row[key], digits[row["unit"]]))
+        return Column(title=title, show=lambda row: rounded_like(row[key], row["total_error"]))
 
     same = {row["unit"] for row in rows}
     unit = same.pop() if len(same) == 1 else ""
@@ -110,12 +101,15 @@ def _weights(results: Results) -> Table:
         rows.append(row)
     columns = [text_column("estimate", "estimate")]
     columns += [text_column("", "title")] if any(row["title"] for row in rows) else []
-    columns += [fixed_column(f"weight in {name}", f"weight[{name}]", 4, sign=True) for name in names]
-    columns.append(fixed_column("pull", "pull", 2, sign=True))
+    for name in names:
+        places = weight_places(row[f"weight[{name}]"] for row in rows)
+        columns.append(fixed_column(f"weight in {name}", f"weight[{name}]", places, sign=True))
+    columns.append(fixed_column("pull", "pull", PULL_PLACES, sign=True))
+    of_linearised = "" if combination.quadratic else ", in the linearised model with relative sizes at the fitted values"
     title = (
         "Weights of the estimates in the profile at nominal coefficients: derivative of the combined value by the measured "
-        "one. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come from a fit, nor "
-        "where nothing else measures the same."
+        f"one{of_linearised}. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come "
+        "from a fit, nor where nothing else measures the same."
     )
     return Table(name="weights", title=title, rows=rows, columns=columns)
 
@@ -221,16 +215,15 @@ def _intervals(statement: Statement) -> str:
         return "the whole range of every coefficient" if statement.status == "box" else f"{k} coefficients, see the files"
     ends = zip(names, statement.feasible_low, statement.feasible_high, statement.low, statement.high, strict=True)
     if statement.status == "point":
-        return ", ".join(f"{name} = {fixed(float(low), 3)}" for name, low, _, _, _ in ends)
+        return ", ".join(f"{name} = {coefficient_text(float(low))}" for name, low, _, _, _ in ends)
     return ", ".join(
-        f"{name} from {fixed(float(a), 3)} to {fixed(float(b), 3)} of {fixed(float(c), 2)} to {fixed(float(d), 2)}"
-        for name, a, b, c, d in ends
+        f"{name} from {a} to {b} of {c} to {d}"
+        for name, (a, b, c, d) in ((end[0], (coefficient_text(float(v)) for v in end[1:])) for end in ends)
     )
 
 
 def _share(row: Row) -> str:
-    error = f" ± {fixed(100 * row['share_error'], 1)}" if row["share_error"] else ""
-    return f"{fixed(100 * row['share'], 1)}{error}"
+    return percent_text(row["share"], row["share_error"])
 
 
 def _eigenvalue(value: float | None) -> str:

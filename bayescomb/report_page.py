@@ -13,9 +13,21 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
-from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results, mean_shift
-from bayescomb.rounding import fixed, interval_text, signed_errors, significant, with_error
+from bayescomb.rounding import (
+    chi2_text,
+    counted,
+    fine_text,
+    fine_unit,
+    interval_text,
+    p_value_text,
+    percent_text,
+    pull_text,
+    rounded_like,
+    signed_errors,
+    significant,
+    with_error,
+)
 from bayescomb.text import uncertain_sizes_text
 
 __all__ = ["page_context", "symbol"]
@@ -54,8 +66,8 @@ def page_context(results: Results) -> dict[str, Any]:
         "verdict": judged,
         "bfmi": _bfmi(results),
         "predictive": _predictive(results),
-        "sampled": int(results.draws.sizes.get("coefficient", 0)) if results.draws is not None else 0,
-        "sizes": int(results.draws.sizes.get("uncertain_size", 0)) if results.draws is not None else 0,
+        "sampled": _sampled(results, "coefficient", "sampled correlation coefficients"),
+        "sizes": _sampled(results, "uncertain_size", "sources"),
         "correlations": str(results.attrs.get("correlations", "nominal")),
         "held": json.loads(results.attrs.get("held_coefficients", "[]")),
         "posterior_repairs": json.loads(results.attrs.get("repairs", "[]")),
@@ -69,13 +81,13 @@ def page_context(results: Results) -> dict[str, Any]:
         "compatibility": [
             {
                 "name": c.measurement,
-                "chi2": "not known" if c.chi2 is None else significant(c.chi2),
+                "chi2": "not known" if c.chi2 is None else chi2_text(c.chi2),
                 "ndf": c.ndf,
-                "p_value": "undefined" if c.p_value is None else significant(c.p_value, 2),
+                "p_value": p_value_text(c.p_value),
             }
             for c in results.compatibility
         ],
-        "own_chi2": significant(fit.own_chi2) if fit.own_chi2 and math.isfinite(fit.own_chi2) else "",
+        "own_chi2": chi2_text(fit.own_chi2) if fit.own_chi2 and math.isfinite(fit.own_chi2) else "",
         "curved": not combination.quadratic,
         "normalised": combination.normalise,
         "few": len(results.parameters) <= MAX_SENTENCES,
@@ -84,18 +96,24 @@ def page_context(results: Results) -> dict[str, Any]:
         "definition": results.impacts.definition,
         "chi2": {
             "form": fit.chi2_form,
-            "value": significant(fit.chi2) if math.isfinite(fit.chi2) else "undefined",
-            "ndf": fit.ndf,
-            "p_value": None if fit.p_value is None else significant(fit.p_value, 2),
+            "value": chi2_text(fit.chi2) if math.isfinite(fit.chi2) else "undefined",
+            "freedom": counted(fit.ndf, "degrees of freedom"),
+            "p_value": None if fit.p_value is None else p_value_text(fit.p_value),
         },
     }
+
+
+def _sampled(results: Results, dim: str, things: str) -> str:
+    """How many of these were sampled, empty if none."""
+    number = int(results.draws.sizes.get(dim, 0)) if results.draws is not None else 0
+    return counted(number, things) if number else ""
 
 
 def _bfmi(results: Results) -> list[str]:
     """Fraction of missing information on the energy of each chain (E-BFMI); low values mean that tails are not reached."""
     if results.tree is None or "energy" not in results.tree["sample_stats"]:
         return []
-    return [fixed(float(value), 2) for value in np.ravel(az.bfmi(results.tree)["energy"].to_numpy())]
+    return [pull_text(float(value)) for value in np.ravel(az.bfmi(results.tree)["energy"].to_numpy())]
 
 
 def _predictive(results: Results) -> dict[str, str] | None:
@@ -104,9 +122,9 @@ def _predictive(results: Results) -> dict[str, str] | None:
     if table is None:
         return None
     return {
-        "chi2": significant(float(table["chi2"])),
-        "size": str(int(table["size"])),
-        "p_value": significant(float(table["chi2_p_value"]), 2),
+        "chi2": chi2_text(float(table["chi2"])),
+        "size": counted(int(table["size"]), "estimates"),
+        "p_value": p_value_text(float(table["chi2_p_value"])),
         "covariance": str(table.attrs["covariance"]),
     }
 
@@ -154,36 +172,32 @@ def _headlines(results: Results) -> list[dict[str, str]]:
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         fit = results.fit
-        value, error, statistical, systematic = (
-            float(a.sel(at)) for a in (fit.values, fit.errors, fit.statistical_errors, fit.systematic_errors)
-        )
+        value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
         line = {
             "name": parameter.name,
             "title": parameter.title,
             "profile": with_error(value, error, unit=parameter.unit),
             "asymmetric": ""
-            if (results.combination.quadratic and not results.combination.extraction) or results.combination.normalise
+            if results.combination.quadratic and not results.combination.extraction
             else signed_errors(float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at)), error=error),
-            "parts": _parts(results, parameter.name, value, error, statistical, systematic),
+            "parts": _parts(results, parameter.name, error),
             "posterior": "",
+            "monte_carlo": "",
             "interval": "",
         }
         if results.comparison is not None:
             row = {str(k): float(v.sel(at)) for k, v in results.comparison.table.data_vars.items()}
+            line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] else ""
             line["posterior"] = with_error(row["mean"], row["sd"], unit=parameter.unit)
             line["interval"] = interval_text(row["hdi_low"], row["hdi_high"], error=row["sd"], unit=parameter.unit)
         lines.append(line)
     return lines
 
 
-def _parts(results: Results, name: str, value: float, error: float, statistical: float, systematic: float) -> str:
+def _parts(results: Results, name: str, error: float) -> str:
     """The parts of an error, of an extraction with that of theory."""
-    sizes = [error, statistical, systematic]
-    labels: tuple[str, ...] = ("", "stat", "syst")
-    if results.combination.extraction:
-        sizes.append(float(results.fit.theory_errors.sel(parameter=name)))
-        labels = (*labels, "theory")
-    return with_error(value, *sizes, labels=labels).split(" ± ", 2)[2]
+    parts = results.fit.error_parts(name)
+    return " ± ".join(f"{rounded_like(part, error)} ({label})" for label, part in parts.items())
 
 
 def _costs(results: Results) -> list[dict[str, str]]:
@@ -198,8 +212,7 @@ def _costs(results: Results) -> list[dict[str, str]]:
         costs.append(
             {
                 "name": parameter.name,
-                "share": fixed(100 * row["coefficient_share"], 2),
-                "share_error": fixed(100 * row["coefficient_share_mcse"], 2),
+                "share": percent_text(row["coefficient_share"], row["coefficient_share_mcse"]),
                 "sd": fine_text(row["sd"], fine),
                 "sd_error": fine_text(row["mcse_sd"], fine),
                 "given": fine_text(row["mean_of_variance"] ** 0.5, fine),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bayescomb.report_figure import fine_text, fine_unit
 from bayescomb.report_results import Results
-from bayescomb.report_tables import Table, fixed_column, number_column, text_column
-from bayescomb.rounding import significant
+from bayescomb.report_tables import Column, Table, fixed_column, number_column, text_column
+from bayescomb.rounding import fine_text, fine_unit, fixed, p_value_text, rounded_like
 
 __all__ = ["prior_tables"]
 
@@ -30,18 +29,18 @@ def _predictive(results: Results) -> Table:
             keys = ("measured", "mean", "sd", "low68", "high68", "low95", "high95", "p_value")
             rows.append(row | {key: float(at[key]) for key in keys})
 
-    def number(value: float | None) -> str:
-        return "" if value is None else significant(value, 5)
+    def like_sd(key: str) -> Any:
+        return lambda row: rounded_like(row[key], row["sd"])
 
     columns = [
         text_column("estimate", "title"),
         text_column("unit", "unit"),
-        number_column("measured", "measured", number),
-        number_column("predictive mean", "mean", number),
-        number_column("predictive sd", "sd", lambda value: "" if value is None else significant(value)),
-        number_column("68 % from", "low68", number),
-        number_column("to", "high68", number),
-        fixed_column("predictive p", "p_value", 3),
+        Column(title="measured", show=like_sd("measured")),
+        Column(title="predictive mean", show=like_sd("mean")),
+        Column(title="predictive sd", show=like_sd("sd")),
+        Column(title="central 68 % from", show=like_sd("low68")),
+        Column(title="to", show=like_sd("high68")),
+        number_column("predictive p", "p_value", p_value_text),
     ]
     title = "Posterior predictive distribution of each estimate, statistics and nuisances repeated."
     return Table(name="predictive", title=title, rows=rows, columns=columns)
@@ -79,7 +78,7 @@ def _sensitivity(results: Results) -> Table:
         text_column("shift of the mean", "shift_text"),
         fixed_column("in % of the sd", "shift_relative", 1, sign=True),
         fixed_column("change of the sd [%]", "sd_shift_relative", 1, sign=True),
-        number_column("effective draws", "effective", lambda value: "fit" if value is None else f"{value:.0f}"),
+        number_column("effective draws", "effective", lambda value: "fit" if value is None else fixed(value, 0)),
     ]
     fields = ("parameter", "kind", "change", "shift", "sd_shift", "unit", "shift_relative", "sd_shift_relative", "effective")
     title = "Mean and standard deviation of the results under other priors."

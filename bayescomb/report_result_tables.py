@@ -14,7 +14,7 @@ from bayescomb.report_size_table import size_table
 from bayescomb.report_summaries import leading_pulls
 from bayescomb.report_summary_tables import covariance_table, summary_table, variance_table
 from bayescomb.report_tables import Column, Table, fixed_column, number_column, text_column
-from bayescomb.rounding import decimals, fixed, significant
+from bayescomb.rounding import PULL_PLACES, R_HAT_PLACES, rounded_like, significant
 
 __all__ = ["result_tables"]
 
@@ -56,18 +56,15 @@ def _impacts(results: Results) -> Table:
         rows += [entry(g, g, "group", impacts.groups.sel(group=g)) for g in ranked(impacts.groups, "group")]
     if bool((impacts.coupling != 0).any()):
         rows.append(entry("coupling", "between different sources", "coupling", impacts.coupling))
-    rows += [
-        entry("stat", "statistics", "sum", impacts.statistics),
-        entry("syst", "all systematics", "sum", impacts.systematics),
-        entry("total", "total", "sum", impacts.total),
-    ]
+    keys = {"statistics": "stat", "all systematics": "syst"}
+    rows += [entry(keys.get(label, label), label, "sum", part) for label, part in impacts.sums.items()]
     units = {o.name: f" [{o.unit}]" if o.unit else "" for o in results.parameters}
-    places = {p: decimals(float(impacts.total.sel(parameter=p))) + 1 for p in names}
+    totals = {p: float(impacts.total.sel(parameter=p)) for p in names}
     columns = [text_column("source", "title"), text_column("", "kind")]
     columns += [
         Column(
             title=f"impact on {p}{units[p]}",
-            show=lambda row, p=p: fixed(row[f"impact[{p}]"], places[p]),  # type: ignore[misc]
+            show=lambda row, p=p: rounded_like(row[f"impact[{p}]"], totals[p]),  # type: ignore[misc]
         )
         for p in names
     ]
@@ -94,12 +91,12 @@ def _pulls(results: Results) -> Table:
     columns = [
         text_column("nuisance", "nuisance"),
         Column(title="fully correlated with it", show=lambda row: str(row["followers"] or "\N{EN DASH}")),
-        fixed_column("pull (profile)", "profile_pull", 2, sign=True),
-        fixed_column("constraint (profile)", "profile_constraint", 2),
+        fixed_column("pull (profile)", "profile_pull", PULL_PLACES, sign=True),
+        fixed_column("constraint (profile)", "profile_constraint", PULL_PLACES),
     ]
     if results.draws is not None:
-        columns.insert(2, fixed_column("pull (posterior)", "pull", 2, sign=True))
-        columns.insert(3, fixed_column("constraint (posterior)", "constraint", 2))
+        columns.insert(2, fixed_column("pull (posterior)", "pull", PULL_PLACES, sign=True))
+        columns.insert(3, fixed_column("constraint (posterior)", "constraint", PULL_PLACES))
     title = (
         "The largest pulls, in prior widths, one nuisance of every fully correlated set. Constraint: post-fit over prior "
         "width."
@@ -121,13 +118,14 @@ def _not_recovered(results: Results) -> Table:
 
 
 def _diagnostics(results: Results) -> Table:
-    keys = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
+    # The Monte Carlo error of the draws; that of a result, which may come from exact conditional moments, is in the summary.
+    keys = {"r_hat": "r_hat", "ess_bulk": "ess_bulk", "ess_tail": "ess_tail", "mcse_mean": "mcse_of_draws"}
     rows: list[dict[str, Any]] = []
     shown: list[int] = []
     if results.verdict is not None:
         table = results.verdict.table
         names = [str(q) for q in table["quantity"].to_numpy()]
-        rows = [{"quantity": n} | {key: float(table[key][i]) for key in keys} for i, n in enumerate(names)]
+        rows = [{"quantity": n} | {keys[key]: float(table[key][i]) for key in keys} for i, n in enumerate(names)]
         least = np.minimum(table["ess_bulk"].to_numpy(), table["ess_tail"].to_numpy())
         # One nuisance of every fully correlated set: the others have the same draws.
         leaders = {f"pull[{row.name}]" for row in results.nuisances if row.leader == row.name}
@@ -138,10 +136,10 @@ def _diagnostics(results: Results) -> Table:
         shown.sort(key=lambda i: (names[i] not in parameters, i in worst))
     columns = [
         text_column("quantity", "quantity"),
-        fixed_column("R-hat", "r_hat", 4),
+        fixed_column("R-hat", "r_hat", R_HAT_PLACES),
         fixed_column("ESS bulk", "ess_bulk", 0),
         fixed_column("ESS tail", "ess_tail", 0),
-        number_column("MCSE of the mean", "mcse_mean", lambda value: significant(value, 2)),
+        number_column("MCSE of the mean of the draws", "mcse_of_draws", lambda value: significant(value, 2)),
     ]
     title = f"Convergence: parameters, coefficients and the {WORST} nuisances with the smallest effective sample size."
     return Table(name="diagnostics", title=title, rows=rows, columns=columns, on_page=shown)

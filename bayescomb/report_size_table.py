@@ -8,9 +8,9 @@ import numpy as np
 from scipy.stats import invgamma
 
 from bayescomb.report_results import Results
-from bayescomb.report_tables import Table, number_column, text_column
-from bayescomb.rounding import significant
-from bayescomb.size_results import size_quantiles
+from bayescomb.report_tables import Column, Table, fixed_column, number_column, text_column
+from bayescomb.rounding import significant, with_error
+from bayescomb.summary import CENTRAL, size_quantiles
 
 __all__ = ["size_table"]
 
@@ -25,7 +25,7 @@ def size_table(results: Results) -> Table:
         row = found.sizes.sel(uncertain_size=name)
         relative = float(row["relative"])
         shape = 1 / (4 * relative**2)
-        prior_low, prior_high = (float(np.sqrt(invgamma.ppf(q, shape, scale=shape))) for q in (0.16, 0.84))
+        prior_low, prior_high = (float(np.sqrt(invgamma.ppf(q, shape, scale=shape))) for q in CENTRAL)
         low, median, high = posterior.get(name, (None, None, None))
         rows.append(
             {
@@ -45,9 +45,8 @@ def size_table(results: Results) -> Table:
     columns = [
         text_column("size of", "name"),
         number_column("quoted to", "relative", significant),
-        number_column("independent nuisances", "rank", lambda value: f"{value:.0f}"),
-        number_column("fitted / quoted", "fitted", significant),
-        number_column("±", "fitted_error", significant),
+        fixed_column("independent nuisances", "rank", 0),
+        Column(title="fitted / quoted", show=lambda row: with_error(row["fitted"], row["fitted_error"])),
         number_column("prior 16 %", "prior_low", significant),
         number_column("prior 84 %", "prior_high", significant),
     ]

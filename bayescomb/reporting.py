@@ -32,6 +32,7 @@ from bayescomb.report_prior_tables import prior_tables
 from bayescomb.report_result_tables import result_tables
 from bayescomb.report_results import Results, collect
 from bayescomb.report_tables import write_table
+from bayescomb.rounding import counted, significant
 from bayescomb.threads import single_threaded
 
 __all__ = ["report"]
@@ -186,5 +187,5 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["symbol"] = symbol
+    environment.filters |= {"symbol": symbol, "counted": counted, "significant": significant}
     return environment.get_template(PAGE)

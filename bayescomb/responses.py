@@ -1,15 +1,18 @@
-r"""Predictions of the estimates as a function of observables and nuisances, where that is not linear.
+r"""Shifts of published values, and what they make of the prediction of these: the likelihood's one place for their sign.
 
-With t the prediction of an estimate of measured value x from the observables alone, lambda_i a nuisance and g_i its
-response, piecewise linear with one slope on either side of 0,
+A shift k is what +1 sigma of a source does to the published value, and k_minus what -1 sigma does; k(lambda) is linear on
+either side of 0.  Whoever knew lambda would publish x + k(lambda) in place of x, so x is predicted by mu - k(lambda).  With
+t the prediction from the observables alone,
 
-.. math:: X = t \prod_{i\ \mathrm{relative}} \Big(1 + \frac{g_i(\lambda_i)}{x}\Big)
-          \prod_{i\ \mathrm{lognormal}} \Big(1 + \frac{g_i(\pm 1)}{x}\Big)^{|\lambda_i|}
-          + \sum_{i\ \mathrm{absolute}} g_i(\lambda_i),
+.. math:: X = t \prod_{i\ \mathrm{relative}} \Big(1 - \frac{k_i(\lambda_i)}{x}\Big)
+          \prod_{i\ \mathrm{lognormal}} \Big(1 + \frac{k_i(\pm 1)}{x}\Big)^{-|\lambda_i|}
+          - \sum_{i\ \mathrm{absolute}} k_i(\lambda_i),
 
 the form of Convino (Kieseler, EPJC 77 (2017) 792) with a lognormal factor in the usual sense, the power of a constant,
-added; one that is stated by a single number is (1 + g/x)^lambda on both sides, without a
-kink.  A nuisance of a fitted input shifts by its distance from the post-fit value.
+added; one that is stated by a single number is (1 + k/x)^-lambda on both sides, without a kink.  A single input thus returns
+t = x + k at lambda = 1 and t = x + k_minus at lambda = -1 where the shift is absolute or lognormal; where it is relative,
+Convino's factor returns x / (1 - k/x), which is x + k to first order.  A nuisance of a fitted input shifts by its distance
+from the post-fit value.
 """
 
 from __future__ import annotations
@@ -20,9 +23,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Derivatives", "Responses"]
+__all__ = ["Derivatives", "Responses", "on_prediction"]
 
 FloatArray = NDArray[np.float64]
+
+
+def on_prediction(shift: FloatArray) -> FloatArray:
+    """What a shift k of the published value is to its prediction, -k; of a lognormal one k is the logarithm of the factor.
+
+    Examples:
+        >>> on_prediction(np.array([20.0, 0.0])).tolist()
+        [-20.0, 0.0]
+    """
+    return np.asarray(0.0 - shift)  # 0.0 - 0.0 is not -0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +57,12 @@ class Derivatives:
 
 @dataclass(frozen=True, kw_only=True)
 class Responses:
-    """Responses of E estimates to n nuisances, split by form; a form that a nuisance does not have is 0 there.
+    """Responses of E predictions to n nuisances, split by form; a form that a nuisance does not have is 0 there.
 
     Attributes:
-        absolute_up, absolute_down: shift at +1 and per unit of -lambda, shape (E, n).
+        absolute_up, absolute_down: what +1 and what -1 adds to the prediction, shape (E, n).
         relative_up, relative_down: the same over the measured value, shape (E, n).
-        log_up, log_down: logarithm of the factor at +1 and at -1, shape (E, n).
+        log_up, log_down: logarithm of the prediction's factor at +1 and at -1, shape (E, n).
         centre: values at which the shifts are 0, shape (n,).
     """
 
@@ -65,11 +78,11 @@ class Responses:
     def of(
         cls, up: FloatArray, down: FloatArray, *, forms: list[str], measured: FloatArray, centre: FloatArray
     ) -> Responses:
-        """Responses from the shifts at +1 and -1.
+        """Responses from the shifts of the published values at +1 and -1.
 
         Args:
-            up: shape (E, n), in the units of the estimates.
-            down: shape (E, n), likewise.
+            up: k, shape (E, n), in the units of the estimates.
+            down: k_minus, shape (E, n), likewise.
             forms: ``absolute``, ``relative`` or ``lognormal``, n of them.
             measured: values of the estimates, shape (E,).
             centre: shape (n,).
@@ -81,12 +94,12 @@ class Responses:
         both = down != -up
         log_down = np.where(both, np.log1p(np.where(both, down / scale, 0.0) * is_form["lognormal"]), -log_up)
         return cls(
-            absolute_up=up * is_form["absolute"],
-            absolute_down=down * is_form["absolute"],
-            relative_up=up / scale * is_form["relative"],
-            relative_down=down / scale * is_form["relative"],
-            log_up=log_up,
-            log_down=log_down,
+            absolute_up=on_prediction(up * is_form["absolute"]),
+            absolute_down=on_prediction(down * is_form["absolute"]),
+            relative_up=on_prediction(up / scale * is_form["relative"]),
+            relative_down=on_prediction(down / scale * is_form["relative"]),
+            log_up=on_prediction(log_up),
+            log_down=on_prediction(log_down),
             centre=centre,
         )
 

@@ -15,6 +15,7 @@ from bayescomb.checks import check_count, expects
 from bayescomb.derived import DerivedSolution
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.extraction_fit import fit_extraction
+from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, Solution, integrate_out, solve
@@ -31,6 +32,8 @@ FloatArray = NDArray[np.float64]
 POINTS = 6
 # Of the range: far above rounding, and the curvature of a coefficient's effect is of second order in it.
 SLOPE_STEP = 0.01
+# Halvings of the range to find where the feasible set ends: to the tolerance that eigenvalues are judged by.
+BISECTIONS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,7 @@ class ScanPoint:
         coefficients: name -> value of the coefficients that are scanned together.
         chi2: minimum of chi2, the inputs' own pulls included; ``None`` if the point is infeasible.
         values, errors: dim ``parameter``, in the units of the parameters; ``None`` if the point is infeasible.
+        covariance: of the parameters, dims ``parameter``, ``parameter_b``, likewise.
         problem: why there is no number, empty if there is one.
     """
 
@@ -48,7 +52,16 @@ class ScanPoint:
     chi2: float | None = None
     values: xr.DataArray | None = None
     errors: xr.DataArray | None = None
+    covariance: xr.DataArray | None = None
     problem: str = ""
+
+    @property
+    def correlation(self) -> xr.DataArray | None:
+        """Correlation matrix of the parameters, dims as those of the covariance; ``None`` if the point is infeasible."""
+        if self.covariance is None:
+            return None
+        size = np.sqrt(np.diag(self.covariance))
+        return self.covariance.copy(data=self.covariance.to_numpy() / np.outer(size, size)).rename("correlation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +71,17 @@ class ScanRow:
     Attributes:
         name, title: of the coefficient or the group.
         low, nominal, high: of the (first) coefficient; low is where the scan starts.
-        half_shift: half of value(high) - value(low), dim ``parameter``, in the unit of the parameter; ``None`` if an end
-            is infeasible.
-        half_error_shift: half of error(high) - error(low), likewise.
+        reached: where the (first) coefficient starts and ends in fact: at low and high, or where the feasible set ends
+            between them; ``None`` if nothing between them is feasible.
+        half_shift: half of value(end) - value(start) between the points reached, dim ``parameter``, in the unit of the
+            parameter; ``None`` if nothing is feasible.
+        half_error_shift: half of error(end) - error(start), likewise.
+        half_covariance_shift, half_correlation_shift: the same of the covariances and correlations of the parameters, dims
+            ``parameter``, ``parameter_b``.
         problem: why there is no number, empty if there is one.
-        points: equidistant points from low to high, the ends included.
+        blocks: what is not positive semidefinite at a quoted end that is not reached.
+        points: equidistant points from low to high, these included.
+        ends: the points that were reached.
         published_half_shift, published_half_error_shift: what a publication quotes, as text, empty if nothing.
     """
 
@@ -73,10 +92,20 @@ class ScanRow:
     high: float
     half_shift: xr.DataArray | None
     half_error_shift: xr.DataArray | None
+    half_covariance_shift: xr.DataArray | None = None
+    half_correlation_shift: xr.DataArray | None = None
+    reached: tuple[float, float] | None = None
     problem: str = ""
+    blocks: tuple[str, ...] = ()
+    ends: tuple[ScanPoint, ScanPoint] | None = None
     points: tuple[ScanPoint, ...] = field(default=())
     published_half_shift: str = ""
     published_half_error_shift: str = ""
+
+    @property
+    def cut(self) -> bool:
+        """Whether the feasible set ends before a quoted end."""
+        return self.reached is not None and self.reached != (self.low, self.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +216,32 @@ def _ends(coefficient: CorrelationCoefficient, *, grouped: bool) -> tuple[float,
     return (high, low) if grouped and coefficient.descending else (low, high)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Path:
+    """Coefficients that move together from a start to a stop, shape (k,)."""
+
+    start: FloatArray
+    stop: FloatArray
+
+    def at(self, share: float) -> FloatArray:
+        """The coefficients when a share of the way is done, the ends exactly."""
+        return self.stop if share == 1 else self.start + share * (self.stop - self.start)
+
+    def share_of(self, values: FloatArray) -> float | None:
+        """Where on the way the coefficients have these values; ``None`` if nowhere."""
+        share = float((values[0] - self.start[0]) / (self.stop[0] - self.start[0]))
+        return share if 0 <= share <= 1 and np.allclose(self.at(share), values, rtol=0, atol=1e-12) else None
+
+
+def _half_shifts(ends: tuple[ScanPoint, ScanPoint] | None) -> dict[str, xr.DataArray | None]:
+    """Half of what changes from one end to the other."""
+    names = {"half_shift": "values", "half_error_shift": "errors", "half_covariance_shift": "covariance",
+             "half_correlation_shift": "correlation"}  # fmt: skip
+    if ends is None:
+        return dict.fromkeys(names)
+    return {key: (getattr(ends[1], name) - getattr(ends[0], name)) / 2 for key, name in names.items()}
+
+
 class _Scanner:
     """Fits at many coefficients of one combination."""
 
@@ -221,26 +276,77 @@ class _Scanner:
         chosen = [family.coefficients[i] for i in members]
         first, grouped = chosen[0], len(members) > 1
         ends = np.array([_ends(c, grouped=grouped) for c in chosen])
-        found = tuple(
-            self.point(members, ends[:, 0] + share * (ends[:, 1] - ends[:, 0])) for share in np.linspace(0, 1, points)
-        )
-        start, stop = found[0], found[-1]
-        shifts: tuple[xr.DataArray | None, xr.DataArray | None] = (None, None)
-        if start.values is not None and stop.values is not None and start.errors is not None and stop.errors is not None:
-            shifts = ((stop.values - start.values) / 2, (stop.errors - start.errors) / 2)
+        path = _Path(start=ends[:, 0], stop=ends[:, 1])
+        found = tuple(self.point(members, path.at(share)) for share in np.linspace(0, 1, points))
+        reached = self._reached(members, path, found)
+        blocks: list[str] = []
+        for share in (0, 1):
+            if found[-share].values is None:
+                blocks += self._infeasible_blocks(members, path.at(share))
         return ScanRow(
             name=first.scan_group if grouped else first.name,
             title="" if grouped else first.title,
             low=float(ends[0, 0]),
             nominal=first.nominal,
             high=float(ends[0, 1]),
-            half_shift=shifts[0],
-            half_error_shift=shifts[1],
-            problem=start.problem or stop.problem,
+            **_half_shifts(reached),
+            reached=None if reached is None else (_first_value(reached[0]), _first_value(reached[1])),
+            problem="" if reached is not None else found[0].problem or found[-1].problem,
+            blocks=tuple(dict.fromkeys(blocks)),
             points=found,
+            ends=reached,
             published_half_shift="" if grouped else first.published_half_shift,
             published_half_error_shift="" if grouped else first.published_half_error_shift,
         )
+
+    def _reached(self, members: list[int], path: _Path, found: tuple[ScanPoint, ...]) -> tuple[ScanPoint, ScanPoint] | None:
+        """The two ends of what is feasible between the quoted ends, ``None`` if nothing is.
+
+        The feasible set is convex, so that what a straight path has in common with it is one interval.
+        """
+        shares = np.linspace(0, 1, len(found))
+        inside = [float(share) for share, at in zip(shares, found, strict=True) if at.values is not None]
+        if not inside:
+            share = path.share_of(self.fitter.family.nominal[members])
+            if share is None or self.point(members, path.at(share)).values is None:
+                return None
+            inside = [share]
+        ends = []
+        for quoted, nearest, at in ((0.0, inside[0], found[0]), (1.0, inside[-1], found[-1])):
+            ends.append(at if at.values is not None else self._last_feasible(members, path, nearest, quoted))
+        return ends[0], ends[1]
+
+    def _last_feasible(self, members: list[int], path: _Path, inside: float, outside: float) -> ScanPoint:
+        """The last feasible point from one that is feasible to one that is not, by bisection."""
+        best = None
+        for judge in (self._allowed, self.point):  # a matrix is looked at sooner than a fit, which can be worse off
+            good, bad = inside, outside
+            for _ in range(BISECTIONS):
+                middle = (good + bad) / 2
+                judged = judge(members, path.at(middle))
+                good, bad = (middle, bad) if judged and getattr(judged, "values", True) is not None else (good, middle)
+            best = self.point(members, path.at(good))
+            if best.values is not None:
+                break
+        assert best is not None  # the point inside is feasible
+        return best
+
+    def _allowed(self, members: list[int], values: FloatArray) -> bool:
+        """Whether the prior correlations are allowed, which is necessary for a fit."""
+        return self.combination.treatment == "covariance" or not self._infeasible_blocks(members, values)
+
+    def _infeasible_blocks(self, members: list[int], values: FloatArray) -> list[str]:
+        """Labels of what is not positive semidefinite; the total covariance where every block is."""
+        family = self.fitter.family
+        coefficients = family.nominal
+        coefficients[members] = values
+        correlation = family.correlation(coefficients)
+        varied = [b for b in family.blocks if len(b.nuisances) > 1 and np.isin(b.coefficients, members).any()]
+        return [
+            b.label
+            for b in varied
+            if smallest_eigenvalue(correlation[np.ix_(b.nuisances, b.nuisances)]) < -EIGENVALUE_TOLERANCE
+        ]
 
     def point(self, members: list[int], values: FloatArray) -> ScanPoint:
         """The fit with some coefficients at values, the others at nominal."""
@@ -260,6 +366,12 @@ class _Scanner:
             chi2=fit.chi2,
             values=xr.DataArray(fit.values, dims="parameter", coords=coords, name="value"),
             errors=xr.DataArray(fit.errors, dims="parameter", coords=coords, name="error"),
+            covariance=xr.DataArray(
+                fit.covariance,
+                dims=("parameter", "parameter_b"),
+                coords=coords | {"parameter_b": list(fit.parameters)},
+                name="covariance",
+            ),
         )
 
     def _fit(self, coefficients: FloatArray) -> Fit:
@@ -292,3 +404,8 @@ class _Scanner:
             cross_covariance=np.zeros((len(error), 0)),
             solution=solution,
         )
+
+
+def _first_value(point: ScanPoint) -> float:
+    """Of the first coefficient that is scanned there."""
+    return next(iter(point.coefficients.values()))

@@ -33,7 +33,7 @@ def simulate(
 ) -> tuple[Combination, ...]:
     """The combination with data drawn at true observables, the nuisances drawn from their prior.
 
-    The data of an input say w = R z - w_0 with w ~ N(0, 1) at its true estimates and nuisances z; a fitted input then
+    The data of an input say w = R z - w_0 with w ~ N(0, J) at its true estimates and nuisances z; a fitted input then
     publishes z_hat with H z_hat = R^T w_0, its priors included, so that estimates and pulls are simulated together.
 
     Args:
@@ -86,7 +86,7 @@ def _data(
         if (factor.signs < 0).any():
             msg = f"measurement {measurement.name!r}: constraints above 1 leave no data to simulate"
             raise OptionError(msg)
-        data = factor.rows @ true + white[: len(factor.rows)]  # w_0
+        data = factor.rows @ true + factor.signs * white[: len(factor.rows)]  # w_0
         fit = measurement.fit
         if fit is None:
             values = np.linalg.solve(factor.rows[:, :n], data)

@@ -98,8 +98,7 @@ class SizeProfile:
     def value(self, log_scales: FloatArray) -> tuple[float, FloatArray]:
         """Objective and gradient, shape (m,)."""
         chi2, solution = self._solution(np.exp(log_scales))
-        residual = solution.model.offset - solution.model.design @ solution.values
-        back = solution.model.loading.T @ np.linalg.solve(solution.marginal_covariance, residual)
+        back = solution.model.loading.T @ solution.whitening.solve(solution.residual)
         along = back * solution.pulls
         penalty, slope = self._penalty(log_scales)
         return chi2 + penalty, slope - np.array([along[size.nuisances].sum() for size in self.sizes])

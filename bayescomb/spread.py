@@ -94,10 +94,12 @@ def measured_covariance(combination: Combination, correlation: FloatArray) -> Fl
         combination: E estimates, N nuisances.
         correlation: C, shape (N, N).
     """
-    publish = []
+    publish, noise = [], []
     for measurement in combination.measurements:
         n = len(measurement.estimates)
-        rows = measurement_factor(measurement, nuisance_values="used").rows
+        factor = measurement_factor(measurement, nuisance_values="used")
+        rows = factor.rows
+        noise.append(factor.signs)
         if measurement.fit is None:
             publish.append(np.linalg.inv(rows[:, :n]))
         else:
@@ -106,4 +108,4 @@ def measured_covariance(combination: Combination, correlation: FloatArray) -> Fl
     into = block_diag(*publish)
     model = linear_model(combination.with_nuisance_values("used"))
     scattered = into @ model.loading
-    return np.asarray(into @ into.T + scattered @ correlation @ scattered.T)
+    return np.asarray((into * np.concatenate(noise)) @ into.T + scattered @ correlation @ scattered.T)

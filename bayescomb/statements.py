@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, feasible_region
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import integrate_out, linear_model, marginal_covariance
+from bayescomb.rounding import coefficient_text, percent_text, plain, significant
 
 __all__ = [
     "TOTAL",
@@ -28,6 +30,10 @@ FloatArray = NDArray[np.float64]
 
 TOTAL: Final = "total covariance"
 MANY_ROWS: Final = 60
+# Coefficients of one block up to which every interval is stated, and not the cut ones alone.
+MANY_RANGES: Final = 8
+# Of a range: by how much the extremes of a few thousand points can miss its ends.
+SHORT: Final = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +65,11 @@ class Statement:
     nominal_smallest: float
     text: str
 
+    @property
+    def cut(self) -> NDArray[np.bool_]:
+        """Which ranges are not feasible as a whole, shape (k,)."""
+        return _cut(self.feasible_low, self.feasible_high, self.low, self.high)
+
 
 def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: NDArray[np.intp]) -> AffineFamily:
     """C(r) of one block as a function of the coefficients ``varied``, the others of the block at nominal."""
@@ -86,6 +97,9 @@ def total_family(combination: Combination, family: CorrelationFamily, *, varied:
             model = integrate_out(model, kept, correlation)
         except InfeasibleCorrelationError:  # fixed blocks that are none, which their own statements tell
             kept = np.arange(len(family.nuisances))
+    # Rows without statistical variance have the unit of what shifts them.
+    size = np.where(model.signs == 0, np.sqrt((model.loading**2).sum(axis=1)), 1.0)
+    model = dataclasses.replace(model, loading=model.loading / np.where(size > 0, size, 1.0)[:, None])
     base = marginal_covariance(model, correlation[np.ix_(kept, kept)])
     loading = np.zeros((len(model.offset), len(family.nuisances)))
     loading[:, kept] = model.loading
@@ -153,10 +167,16 @@ def make_statement(affine: AffineFamily, region: FeasibleRegion, names: list[str
     )
 
 
+def _cut(feasible_low: FloatArray, feasible_high: FloatArray, low: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
+    """Which ranges end inside the quoted ones; the extremes of a sample of points fall short of both a little."""
+    missing: NDArray[np.bool_] = np.maximum(feasible_low - low, high - feasible_high) > SHORT * (high - low)
+    return missing
+
+
 def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) -> str:
     # An exact zero comes out as rounding of the size of the tolerance or below.
     smallest = region.nominal_smallest if abs(region.nominal_smallest) > EIGENVALUE_TOLERANCE else 0.0
-    nominal = f"smallest eigenvalue at nominal {smallest:.3g}"
+    nominal = f"smallest eigenvalue at nominal {plain(significant(smallest))}"
     if region.status == "box":
         return f"{affine.label}: feasible" + (" over the whole range of every coefficient" if names else "")
     if region.status == "empty":
@@ -165,11 +185,24 @@ def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) ->
         )
         return f"{affine.label}: {found} ({nominal})"
     if region.status == "point":
-        points = ", ".join(f"{n} = {round(float(v), 6) + 0.0:g}" for n, v in zip(names, region.centre, strict=True))
+        points = ", ".join(f"{n} = {_at(float(v))}" for n, v in zip(names, region.centre, strict=True))
         return f"{affine.label}: feasible only at {points} ({nominal})"
+    listed = np.ones(len(names), dtype=bool)
+    if len(names) > MANY_RANGES:
+        listed = _cut(region.low, region.high, affine.low, affine.high)
+    whole = int((~listed).sum())
     intervals = ", ".join(
-        f"{n} in [{a:.3f}, {b:.3f}] of [{c:g}, {d:g}]"
-        for n, a, b, c, d in zip(names, region.low, region.high, affine.low, affine.high, strict=True)
+        f"{n} in [{_at(a)}, {_at(b)}] of [{_at(c)}, {_at(d)}]"
+        for n, a, b, c, d, is_cut in zip(names, region.low, region.high, affine.low, affine.high, listed, strict=True)
+        if is_cut
     )
-    error = f" +- {100 * region.share_error:.1f}" if region.share_error else ""
-    return f"{affine.label}: feasible for {intervals}, {100 * region.share:.1f}{error} % of the quoted box ({nominal})"
+    if whole:
+        intervals += (
+            f"{', ' if intervals else ''}{whole} {'other ' if intervals else ''}coefficients over their whole ranges"
+        )
+    share = plain(percent_text(region.share, region.share_error))
+    return f"{affine.label}: feasible for {intervals}, {share} % of the quoted box ({nominal})"
+
+
+def _at(coefficient: float) -> str:
+    return plain(coefficient_text(coefficient))

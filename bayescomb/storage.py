@@ -79,9 +79,10 @@ def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
         OutputError: it cannot be written.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
         >>> import tempfile
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     bc.save_posterior(posterior, f"{folder}/posterior.nc").name
         'posterior.nc'
@@ -99,9 +100,10 @@ def load_posterior(path: str | Path) -> xr.DataTree:
         PosteriorError: the file is absent, damaged or not one of ours.
 
     Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
         >>> import tempfile
         >>> import bayescomb as bc
-        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=20, tune=50, chains=2)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     again = bc.load_posterior(bc.save_posterior(posterior, f"{folder}/posterior.nc"))
         >>> int(again.attrs["seed"]), bool((again["posterior"]["m_t"] == posterior["posterior"]["m_t"]).all())

@@ -29,13 +29,14 @@ from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
-from bayescomb.model import build_model
+from bayescomb.model import build_model, strong_mixture
 from bayescomb.nuts import CompiledModel, compile_model, run_nuts
-from bayescomb.operators import ScalarWithGradient
+from bayescomb.operators import ScalarWithGradient, centred
 from bayescomb.plan import sampling_plan
 from bayescomb.posterior import level_widths, target_accept
 from bayescomb.priors import prior_draws
 from bayescomb.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
+from bayescomb.summary import mean_sd
 from bayescomb.threads import single_threaded
 from bayescomb.variables import variable_name
 
@@ -222,7 +223,7 @@ class Toys:
             solution = self._solution
             values = solution.influence @ data.offset
             residual = data.offset - self.plan.model.design @ values
-            chi2 = float(residual @ np.linalg.solve(solution.marginal_covariance, residual))
+            chi2 = solution.whitening.square(residual)
             up = np.sqrt(np.diag(solution.covariance))
             found, down = solution.parameters, -up
         else:
@@ -248,22 +249,28 @@ class Toys:
         return found.reduce
 
     @cached_property
-    def _compiled(self) -> tuple[CompiledModel, FloatArray]:
-        """The compiled density, and the offset in it that is replaced."""
+    def _compiled(self) -> tuple[CompiledModel, FloatArray, FloatArray]:
+        """The compiled density, the offset in it that is replaced, and what it has less than that of the plan."""
         offset = self.plan.reduced.offset
+        if self.plan.theory is None:
+            offset = centred(self.plan.reduced)[1]
         model = build_model(self.combination, plan=self.plan)
         ops = {node.owner.op for node in ancestors(model.potentials) if node.owner is not None}
         shared = [c for op in ops if isinstance(op, ScalarWithGradient) for c in op.constants if np.array_equal(c, offset)]
         if len(shared) != 1:
             msg = "the density does not hold the offset of its plan"
             raise ArithmeticError(msg)
-        return compile_model(model, backend="vm", spread=level_widths(self.plan)), shared[0]
+        return (
+            compile_model(model, backend="vm", spread=level_widths(self.plan), mixture=strong_mixture(self.plan)),
+            shared[0],
+            self.plan.reduced.offset - offset,
+        )
 
     def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:
         plan = self.plan
-        compiled, offset = self._compiled
+        compiled, offset, less = self._compiled
         accept = target_accept(plan, "marginal")
-        offset[:] = self._reduce @ data.offset
+        offset[:] = self._reduce @ data.offset - less
         draws, statistics = run_nuts(
             compiled,
             draws=self.draws,
@@ -279,7 +286,7 @@ class Toys:
             chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
             truth = data.truth[name]
             ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
-            rows[name] = [truth, int((chosen < truth).sum()), float(values.mean()), float(values.std()), *map(float, ends)]
+            rows[name] = [truth, int((chosen < truth).sum()), *mean_sd(values), *map(float, ends)]
         return {"posterior": rows, "divergences": int(statistics["diverging"].sum())}
 
     def _quantities(self, draws: xr.Dataset, data: _Data, rng: np.random.Generator) -> dict[str, FloatArray]:

@@ -6,8 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import scipy.linalg  # noqa: F401  # its BLAS is limited only if it is loaded
-from threadpoolctl import threadpool_limits
 
 import bayescomb as bc
 
@@ -15,13 +13,6 @@ RUN1 = Path(__file__).parents[1] / "models" / "run1_mass"
 
 # Columns that tell the rows of each table apart.
 KEY_COLUMNS = {"budget.csv": ("estimate",), "correlations.csv": ("source", "estimate")}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """On a shared machine the threads of BLAS wait for each other, which makes small matrices fifty times slower."""
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield
 
 
 @pytest.fixture(scope="session")

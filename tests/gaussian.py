@@ -39,7 +39,7 @@ def dense_solution(combination, factor):
         predicted = np.zeros((n, size))
         predicted[:, :n_observables] = combination.design[start : start + n]
         for response, nuisance in zip(measurement.responses.T, measurement.nuisances, strict=True):
-            predicted += np.outer(response, row_of[nuisance.name])
+            predicted -= np.outer(response, row_of[nuisance.name])  # a published value is predicted by mu - k
         if measurement.fit is None:
             information = np.linalg.inv(measurement.statistical_covariance)
             gradient = information @ measured
@@ -115,11 +115,11 @@ def fit_of_data(name, *, design, data, maps, free=(), external=None):
 
     Args:
         name: of the measurement.
-        design: shape (bins, n + m), response of the data to the n estimates and m nuisances.
+        design: shape (bins, n + m), what the n estimates and m nuisances add to the data.
         data: shape (bins,).
         maps: n maps to the observables.
         free: positions of the nuisances without a prior.
-        external: responses of the n estimates to externalised nuisances, shape (n, k).
+        external: shifts of the n published values by externalised nuisances, shape (n, k).
     """
     n = len(maps)
     prior = np.array([0.0] * n + [float(i not in free) for i in range(design.shape[1] - n)])

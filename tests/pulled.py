@@ -7,7 +7,7 @@ import bayescomb as bc
 
 
 def alike(constraint, *, size, rho=1.0):
-    """Two inputs of x with statistical errors of 1 and a systematic response of ``size`` to nuisances correlated by rho.
+    """Two inputs that measure x + ``size`` * lambda with statistical errors of 1, their nuisances correlated by rho.
 
     The data of the first constrain its nuisance to ``constraint`` of the prior width, by a second number that they hold.
     """
@@ -20,6 +20,6 @@ def alike(constraint, *, size, rho=1.0):
         estimates=estimates_of("other", [0.0], [{"x": 1.0}]),
         statistical_covariance=np.eye(1),
         nuisances=(bc.Nuisance(name="other.n0"),),
-        responses=[[size]],
+        responses=[[-size]],  # to publish x, lambda = 1 is subtracted
     )
     return combine(first, second, coefficients=(coefficient("rho", rho, ("fitted.n0", "other.n0")),))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from gaussian import coefficient, combine, external_measurement, fit_of_data
+from repetitions import repetitions
 from scipy import stats
 from scipy.linalg import block_diag
 
@@ -81,8 +82,8 @@ def test_p_values_of_simulated_data_are_uniform():
             responses=responses,
         )  # fmt: skip
 
-    p_values, chi2 = [], []
-    for _ in range(2000):
+    p_values, chi2, n = [], [], repetitions(300)
+    for _ in range(n):
         nuisances = root @ rng.normal(size=6)
         data = design @ np.concatenate([truth, nuisances[:2]]) + rng.normal(size=9)
         inputs = (fit_of_data("fit", design=design, data=data, maps=maps), table("a", responses[0], nuisances[2:4]))
@@ -96,7 +97,7 @@ def test_p_values_of_simulated_data_are_uniform():
         assert stats.kstest(column, "uniform").pvalue > 1e-4
     # mean ndf, variance 2 ndf
     ndf = np.array([2, 2, 1])
-    assert (np.abs(np.mean(chi2, axis=0) - ndf) < 5 * np.sqrt(2 * ndf / 2000)).all()
+    assert (np.abs(np.mean(chi2, axis=0) - ndf) < 5 * np.sqrt(2 * ndf / n)).all()
 
 
 def test_input_that_alone_measures_something_is_not_tested_by_it():

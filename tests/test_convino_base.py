@@ -149,7 +149,7 @@ def test_name_of_another_file_is_refused(tmp_path):
         ("l_mass + r_mass", "", FileFormatError, ["base.txt:13", "'name = value'"]),
         ("l_mass + r_mass", "l_mass = relative", FileFormatError, ["base.txt:13", "second '='"]),
         ("width = r_width", "width = r_width + r_mass", DuplicateNameError, ["base.txt:14", "'r_mass'", "base.txt:13"]),
-        ("width = r_width", "r_width = r_width", DuplicateNameError, ["base.txt:14", "'r_width'", "rename"]),
+        ("width = r_width", "r_mass = r_width", DuplicateNameError, ["base.txt:14", "'r_mass'", "another quantity"]),
         ("width = r_width", "r_scale = r_width", DuplicateNameError, ["base.txt:14", "'r_scale'", "rename"]),
         ("width = r_width", "wi(d)th = r_width", UnknownNameError, ["base.txt:14", "'('"]),
         ("width = r_width", "r_width", FileFormatError, ["base.txt:14", "'r_width'", "is no entry"]),
@@ -158,6 +158,22 @@ def test_name_of_another_file_is_refused(tmp_path):
 )
 def test_wrong_observables_are_refused(tmp_path, old, new, error, said):
     Files(tmp_path).edit("base.txt", old, new).refused(error, *said)
+
+
+def test_observable_may_bear_the_name_of_one_of_its_estimates(tmp_path):
+    files = (
+        Files(tmp_path).edit("base.txt", "width = r_width", "r_width = r_width").edit("base.txt", "mass = l", "l_mass = l")
+    )
+    combination, right = files.load(), Files(tmp_path / "right").load()
+    assert [(o.name, o.spectator) for o in combination.observables[:2]] == [("l_mass", False), ("r_width", False)]
+    fit, expected = bc.profile(combination), bc.profile(right)
+    np.testing.assert_array_equal(fit.values, expected.values)
+    np.testing.assert_array_equal(fit.covariance, expected.covariance)
+    np.testing.assert_array_equal(fit.weights, expected.weights)
+    # An estimate that has to be free of the observable that bears its name.
+    assert [(c.measurement, c.chi2, c.ndf) for c in bc.compatibility(combination)] == [
+        (c.measurement, c.chi2, c.ndf) for c in bc.compatibility(right)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """Blocks of Convino files: markers, comments, includes, and files that are none."""
 
+import re
+
 import pytest
 from convino_files import BASE, FILES, MORE, Files
 
 import bayescomb as bc
 from bayescomb.convino_file import looks_like_convino
 from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidNumberError, UnknownNameError
+from bayescomb.serialise import difference
 
 
 def nominal(combination):
@@ -96,8 +99,7 @@ def test_second_block_of_a_name_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "block"),
-    [("base.txt", b) for b in ("global", "inputs", "observables", "correlations")]
-    + [("left.txt", b) for b in ("systematics", "estimates")],
+    [("base.txt", b) for b in ("global", "inputs", "observables", "correlations")] + [("left.txt", "estimates")],
 )
 def test_required_block_is_asked_for(tmp_path, name, block):
     text = FILES[name]
@@ -105,6 +107,51 @@ def test_required_block_is_asked_for(tmp_path, name, block):
     Files(tmp_path, **{name.removesuffix(".txt"): text[:start] + text[end + len(block) + 6 :]}).refused(
         FileFormatError, str(tmp_path / name), f"[{block}] is missing", "add"
     )
+
+
+def test_missing_systematics_are_absolute_with_a_warning(tmp_path):
+    files = Files(tmp_path).edit("left.txt", "[systematics]\n  l_model = relative\n[end systematics]\n", "")
+    combination = files.load_warned([str(tmp_path / "left.txt"), "[systematics] is missing", "absolute"])
+    right = Files(tmp_path / "right").edit("left.txt", "l_model = relative", "")
+    assert not difference(combination, right.load())
+
+
+END = "[end systematics]\n"
+
+
+def last_end(files):
+    """Where the last end of the systematics stands."""
+    lines = files.texts["left.txt"].splitlines()
+    return f"left.txt:{max(i for i, line in enumerate(lines, 1) if line == END.strip())}"
+
+
+@pytest.mark.parametrize("between", ["", "\n \n", "# l_model = absolute\n", "That was all.\n"])
+def test_second_end_marker_is_warned_of(tmp_path, between):
+    files = Files(tmp_path).edit("left.txt", END, END + between + END)
+    combination = files.load_warned([last_end(files), "second [end systematics]"])
+    assert not difference(combination, Files(tmp_path / "right").load())
+
+
+def test_second_end_marker_behind_or_among_other_entries_is_warned_of(tmp_path):
+    for i, line in enumerate(("[end estimates]\n", "  value_0 = 172.5\n")):
+        files = Files(tmp_path / str(i)).edit("left.txt", line, line + "[end systematics]\n")
+        combination = files.load_warned([last_end(files), "second [end systematics]"])
+        assert not difference(combination, Files(tmp_path / "right").load())
+
+
+@pytest.mark.parametrize("between", ["l_scale = relative\n", "l_mass 1.5\n", "#!FILE = more.txt\n"])
+def test_second_end_marker_behind_what_may_have_been_meant_is_refused(tmp_path, between):
+    files = Files(tmp_path).edit("left.txt", END, END + between + END)
+    files.refused(FileFormatError, last_end(files), "remove the end that is not meant")
+
+
+def test_order_of_the_blocks_does_not_count(tmp_path):
+    def reversed_blocks(text):
+        blocks = re.findall(r"^\[.*?^\[end [^\n]*\n", text, flags=re.MULTILINE | re.DOTALL)
+        return "".join(reversed(blocks))
+
+    texts = {name.removesuffix(".txt"): reversed_blocks(text) for name, text in FILES.items() if name != "more.txt"}
+    assert not difference(Files(tmp_path, **texts).load(), Files(tmp_path / "right").load())
 
 
 def test_unlike_unknown_block_is_text_with_a_warning(tmp_path):

@@ -23,7 +23,7 @@ def right(combination):
     return combination.measurements[1]
 
 
-def test_external_table_gives_statistics_and_opposite_responses(tmp_path):
+def test_external_table_gives_statistics_and_shifts(tmp_path):
     measurement = left(Files(tmp_path).load())
     assert measurement.name == "left"
     assert [(e.name, e.value, dict(e.observables)) for e in measurement.estimates] == [
@@ -31,8 +31,8 @@ def test_external_table_gives_statistics_and_opposite_responses(tmp_path):
         ("l_rate", 12.0, {"l_rate": 1.0}),
     ]
     assert measurement.statistical_covariance.tolist() == [[9.0, 0.0], [0.0, 0.2**2]]
-    assert measurement.responses.tolist() == [[-1.5, -2.0], [-0.5, -0.1]]
-    assert measurement.down_responses.tolist() == [[1.5, 1.0], [0.5, 0.1]]
+    assert measurement.responses.tolist() == [[1.5, 2.0], [0.5, 0.1]]
+    assert measurement.down_responses.tolist() == [[-1.5, -1.0], [-0.5, -0.1]]
     assert measurement.nuisances == (bc.Nuisance(name="l_scale"), bc.Nuisance(name="l_model", response="relative"))
 
 
@@ -40,7 +40,7 @@ def test_matrix_gives_the_fit_and_the_table_what_comes_on_top(tmp_path):
     measurement = right(Files(tmp_path).load())
     assert [n.name for n in measurement.fit.nuisances] == ["r_scale", "r_tagging"]
     assert measurement.fit.pulls.tolist() == [0.0, -0.4]
-    assert measurement.responses.tolist() == [[0.2], [-0.7]]
+    assert measurement.responses.tolist() == [[-0.2], [0.7]]
     assert measurement.down_responses is None
     assert measurement.statistical_covariance is None
 
@@ -61,16 +61,16 @@ def test_matrix_of_the_estimates_alone_gives_correlated_statistics(tmp_path):
 @pytest.mark.parametrize(
     ("cell", "up", "down"),
     [
-        ("(+5-3)", -5.0, 3.0),
-        ("(-3+4)", 3.0, -4.0),
-        ("(+3+2)", -3.0, -2.0),
-        ("(-3-2)", 3.0, 2.0),
-        ("( +5 - 3 )", -5.0, 3.0),
-        ("(5-3)", -5.0, 3.0),
-        ("(.5-3.)", -0.5, 3.0),
+        ("(+5-3)", 5.0, -3.0),
+        ("(-3+4)", -3.0, 4.0),
+        ("(+3+2)", 3.0, 2.0),
+        ("(-3-2)", -3.0, -2.0),
+        ("( +5 - 3 )", 5.0, -3.0),
+        ("(5-3)", 5.0, -3.0),
+        ("(.5-3.)", 0.5, -3.0),
         ("(+0-0)", 0.0, 0.0),
-        ("-2", 2.0, -2.0),
-        ("+1.5e1", -15.0, 15.0),
+        ("-2", -2.0, 2.0),
+        ("+1.5e1", 15.0, -15.0),
     ],
 )
 def test_shifts_are_read_in_all_their_forms(tmp_path, cell, up, down):
@@ -82,7 +82,7 @@ def test_shifts_are_read_in_all_their_forms(tmp_path, cell, up, down):
 def test_exponents_in_brackets_belong_to_their_numbers(tmp_path):
     files = Files(tmp_path).edit("left.txt", "(+2-1)", "(+3e-1-2E-1)")
     measurement = left(files.load_warned(["left.txt:3", "Convino misreads"]))
-    assert (measurement.responses[0, 1], measurement.down_responses[0, 1]) == (-0.3, 0.2)
+    assert (measurement.responses[0, 1], measurement.down_responses[0, 1]) == (0.3, -0.2)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_post_fit_values_need_a_matrix(tmp_path):
 
 
 def test_responses_of_the_fit_are_those_of_convino(tmp_path):
-    """X = xbar - k lambda with k = -M^-1 kappa is the shift M^-1 kappa of the estimate."""
+    """X = xbar - k lambda with k = -M^-1 kappa."""
     information = right(Files(tmp_path).load()).fit.information
-    expected = np.linalg.solve(information[:2, :2], information[:2, 2:])
+    expected = -np.linalg.solve(information[:2, :2], information[:2, 2:])
     np.testing.assert_allclose(right(Files(tmp_path).load()).fit_responses, expected)

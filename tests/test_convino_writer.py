@@ -119,8 +119,8 @@ def test_small_shifts_have_no_exponents_in_brackets(tmp_path, combination):
     first = changed(first, responses=[[-1e-7, 1e22], [0, 0]], down_responses=[[3e-7, 1.5], [-0.0, 1e-5]])
     write_convino(changed(combination, measurements=(first, second)), tmp_path)
     lines = (tmp_path / "left.txt").read_text().splitlines()
-    assert lines[4] == "  l_mass (+0.0000001-0.0000003) (-10000000000000000000000-1.5) 3.0"
-    assert lines[5] == "  l_rate 0.0 (+0.0-0.00001) 0.2"
+    assert lines[4] == "  l_mass (-0.0000001+0.0000003) (+10000000000000000000000+1.5) 3.0"
+    assert lines[5] == "  l_rate 0.0 (+0.0+0.00001) 0.2"
 
 
 def test_base_file_can_have_another_name(tmp_path, combination):

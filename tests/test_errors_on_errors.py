@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from repetitions import repetitions
 from scipy.optimize import minimize
 from scipy.stats import norm
 
@@ -218,7 +219,7 @@ def two_inputs(correlation, *, values=(0.0, 4.0), source="s"):
 @pytest.mark.slow
 def test_bartlett_factor_is_the_mean_of_the_likelihood_ratio():
     """Estimates, nuisance values and sizes simulated: the mean ratio at the true value."""
-    relative, toys = 0.25, 600
+    relative, toys = 0.25, repetitions(600)
     rng = np.random.default_rng(5)
     true = np.array([1.5, 0.5])
     fitter = Fitter(two_inputs(0.0).with_errors_on_errors({"s": relative}))

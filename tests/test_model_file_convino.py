@@ -104,7 +104,7 @@ def test_includes_of_the_file_are_followed(model):
     with refused(InvalidNumberError, f"{RIGHT}.convino", "table.txt:1"):
         bc.load(folder)
     model("sub/table.txt", "x", "0.7")
-    assert bc.load(folder).measurements[1].responses.tolist() == [[0.2], [-0.7]]
+    assert bc.load(folder).measurements[1].responses.tolist() == [[-0.2], [0.7]]
 
 
 def test_what_the_file_is_warned_of_is_warned_of_here(model):
@@ -121,11 +121,11 @@ def test_stands_beside_a_measurement_that_is_stated(model):
     assert [m.name for m in combination.measurements] == ["left", "right", "new"]
 
 
-def test_responses_have_the_opposite_sign_of_those_that_are_stated(model):
-    """Convino states the shift of the true value against the measured one, ``responses`` that of the estimate."""
+def test_responses_are_those_that_are_stated(model):
+    """Both state what a source does to the published value."""
     folder = model()
     file = {m.name: m for m in bc.load(folder).measurements}["left"]
-    (folder / "left.csv").write_text("estimate,l_scale,l_model\nl_mass,-1.5,-2/1\nl_rate,-0.5,-0.1\n")
+    (folder / "left.csv").write_text("estimate,l_scale,l_model\nl_mass,1.5,+2/-1\nl_rate,0.5,0.1\n")
     inline = (
         'estimates = [{ name = "l_mass", value = 172.5, observable = "mass" }, '
         '{ name = "l_rate", value = 12, observable = "l_rate" }]\n'
@@ -179,7 +179,7 @@ def test_groups_of_sources_given_by_patterns_are_components_of_impacts(model):
         rest='[[assumption_sets]]\nname = "half"\n'
         'coefficients = [{ name = "r", pairs = [["jes_a", "jes_b"]], nominal = 0.5 }]\n',
     )
-    found = bc.impacts(bc.load(folder), definition="components")
+    found = bc.impacts(bc.load(folder))
     assert found.sources.sel(parameter="mu").to_series().to_dict() == pytest.approx(
         {"JES": np.sqrt(9 + 16 + 12), "b tagging": 12, "other": 2}
     )

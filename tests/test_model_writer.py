@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import MUTATIONS
 from refusals import refused
+from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.errors import OutputError
@@ -80,19 +81,13 @@ def test_general_model_is_written_as_it_was_read(written, tmp_path):
     assert all((written / name).read_text().startswith("# ") for name in copy["blocks"]["table"].split())
 
 
-@settings(REPRODUCIBLE, max_examples=150)
+@pytest.mark.slow
+@settings(REPRODUCIBLE, max_examples=repetitions(100))
 @given(seed=st.integers(0, 10**9))
 def test_any_combination_survives_to_the_last_bit(tmp_path_factory, seed):
     combination = random_combination(np.random.default_rng(seed))
     path = write_model(combination, tmp_path_factory.mktemp("round") / "model")
     assert_same(path, combination)
-
-
-@pytest.mark.slow
-@settings(REPRODUCIBLE, max_examples=1500)
-@given(seed=st.integers(0, 10**9))
-def test_very_many_combinations_survive_to_the_last_bit(tmp_path_factory, seed):
-    test_any_combination_survives_to_the_last_bit.hypothesis.inner_test(tmp_path_factory, seed)
 
 
 @pytest.mark.parametrize("combination", [star(3), star(2, shared=True, separate_observables=False)])
@@ -261,7 +256,8 @@ def test_full_disk_while_writing_leaves_nothing(tmp_path, monkeypatch):
     assert tree(tmp_path) == {}
 
 
-@settings(REPRODUCIBLE, max_examples=300)
+@pytest.mark.slow
+@settings(REPRODUCIBLE, max_examples=repetitions(100))
 @given(data=st.data())
 def test_mutated_written_model_is_a_combination_or_a_refusal(written, tmp_path_factory, data):
     files = {p.name: p.read_text(encoding="utf-8") for p in written.iterdir()}

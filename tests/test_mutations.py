@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import model_files, mutated_files
+from repetitions import repetitions
 
 import bayescomb as bc
 
@@ -51,7 +52,10 @@ def outcome(function, argument):
         return None, str(error)
 
 
-def assert_numbers_or_refusal(folder, files):
+@pytest.mark.slow
+@settings(REPRODUCIBLE, max_examples=repetitions(200))
+@given(files=mutated_files())
+def test_mutated_model_gives_finite_numbers_or_a_refusal(folder, files):
     write(folder, files)
     before = snapshot(folder)
     combination, refusal = outcome(bc.load, folder)
@@ -64,19 +68,6 @@ def assert_numbers_or_refusal(folder, files):
     else:
         assert str(folder) in refusal, f"no file is named in {refusal!r}"
     assert snapshot(folder) == before
-
-
-@settings(REPRODUCIBLE, max_examples=300)
-@given(files=mutated_files())
-def test_mutated_model_gives_finite_numbers_or_a_refusal(folder, files):
-    assert_numbers_or_refusal(folder, files)
-
-
-@pytest.mark.slow
-@settings(REPRODUCIBLE, max_examples=2000)
-@given(files=mutated_files())
-def test_many_mutated_models_give_finite_numbers_or_a_refusal(folder, files):
-    assert_numbers_or_refusal(folder, files)
 
 
 def data_lines(name):
@@ -94,7 +85,7 @@ def edits_of_a_row():
     )
 
 
-@settings(REPRODUCIBLE, max_examples=60)
+@settings(REPRODUCIBLE, max_examples=repetitions(60))
 @given(edit=edits_of_a_row())
 def test_table_with_a_lost_or_doubled_row_or_cell_is_refused(folder, edit):
     name, i, how = edit
@@ -115,7 +106,8 @@ def test_table_with_a_lost_or_doubled_row_or_cell_is_refused(folder, edit):
     assert str(folder) in str(caught.value)
 
 
-@settings(REPRODUCIBLE, max_examples=20)
+@pytest.mark.slow
+@settings(REPRODUCIBLE, max_examples=repetitions(20))
 @given(name=st.sampled_from(TABLES), order=st.randoms(use_true_random=False))
 def test_order_of_the_rows_changes_nothing(folder, run1, name, order):
     lines = FILES[name].splitlines()

@@ -73,8 +73,8 @@ def test_one_experiment_alone(run1, inputs, experiment, value, error, ndf):
 
 
 def test_pulls_are_what_the_residuals_say(run1, fit, inputs, independent):
-    """Pull of nuisance S[e]: sum over estimates of C_S G_S V^-1 (x - value)."""
-    residual = np.linalg.solve(inputs.statistical + sum(inputs.systematic.values()), inputs.values - independent.value)
+    """Pull of nuisance S[e]: sum over estimates of C_S K_S V^-1 (value - x), x being predicted by value - K lambda."""
+    residual = np.linalg.solve(inputs.statistical + sum(inputs.systematic.values()), independent.value - inputs.values)
     sizes = {n.name: r.sum() for m in run1.measurements for n, r in zip(m.nuisances, m.responses.T, strict=True)}
     for source in ("LHCbJES", "CR", "LHCrad"):
         for i, label in enumerate(inputs.labels):

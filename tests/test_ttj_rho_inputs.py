@@ -112,7 +112,7 @@ def cms(combination):
 def postfit(combination):
     """Impact group -> impact on each CMS bin in percent; the total uncertainty in percent."""
     loaded, labels = combination
-    result = bc.impacts(loaded, definition="postfit")
+    result = bc.impacts(loaded, parts="held")
     parameters = [f"x_{name}" for name in CMS]
     value = columns(table("published/cms_13tev_cross_sections.csv"), "value")[0]
     groups = {
@@ -158,7 +158,7 @@ def atlas_mass_shifts(atlas, dropped):
     yields = np.array([e.value for e in atlas.estimates])
     _, slope = shares_against_mass("prediction_8tev.csv", lows, 171.38)
     weights = mass_weights(yields, np.linalg.inv(atlas.fit.information), slope, dropped)
-    return dict(zip([n.name for n in atlas.nuisances], -weights @ atlas.responses, strict=True))
+    return dict(zip([n.name for n in atlas.nuisances], weights @ atlas.responses, strict=True))
 
 
 def test_nuisances_are_those_of_the_public_lists(atlas, cms):
@@ -282,7 +282,7 @@ def test_pairs_move_both_masses_up(atlas, cms, cms_covariance):
     _, slope = shares_against_mass("prediction_13tev.csv", low, 171.38)
     covariance, with_nuisances = cms_covariance
     moves = dict(zip([n.name for n in cms.fit.nuisances], with_nuisances.T, strict=True))
-    moves |= dict(zip([n.name for n in cms.nuisances], (-100 * cms.responses / value[:, None]).T, strict=True))
+    moves |= dict(zip([n.name for n in cms.nuisances], (100 * cms.responses / value[:, None]).T, strict=True))
     weights = mass_weights(yields, covariance * np.outer(yields, yields) / 1e4, slope, 3)
     up = atlas_mass_shifts(atlas, 7)
     for ours, theirs in PAIRS:

@@ -90,7 +90,7 @@ class Explicit:
         for m in self.c.measurements:
             given = np.array([e.value for e in m.estimates])
             shifts = m.responses @ [nuisance[n.name] for n in m.nuisances]
-            away = np.array([found[next(iter(e.observables))] for e in m.estimates]) + shifts
+            away = np.array([found[next(iter(e.observables))] for e in m.estimates]) - shifts
             if m.fit is None:
                 rows.append(np.linalg.solve(np.linalg.cholesky(m.statistical_covariance), away - given))
             else:

@@ -36,7 +36,7 @@ def worked_example(chi2="pearson"):
         estimates=(estimate("estimate_a1", 810, "combined_a"), estimate("estimate_b1", 310, "combined_b")),
         statistical_covariance=np.diag([6.0**2, 2.0**2]),
         nuisances=nuisances("sys_a1 sys_b1 sys_c1", relative=["sys_c1"]),
-        responses=-np.array([[5, 6.1, 2], [3, 1, 4.0]]),
+        responses=np.array([[5, 6.1, 2], [3, 1, 4.0]]),
     )
     correlation = lower_triangle(
         [
@@ -79,8 +79,8 @@ def worked_example(chi2="pearson"):
             pulls=np.zeros(3),
         ),
         nuisances=nuisances("sys_d3 sys_e3"),
-        responses=-np.array([[5, 6.1], [-3, 1]]),
-        down_responses=np.array([[3, 6.1], [-4, 1]]),
+        responses=np.array([[5, 6.1], [-3, 1]]),
+        down_responses=-np.array([[3, 6.1], [-4, 1]]),
     )
     line = {"scan_group": "sys_a1 x (sys_c2, sys_c1)"}
     coefficients = (

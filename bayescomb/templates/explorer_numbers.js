@@ -1,16 +1,14 @@
-// Numbers for people: the rounding rule of the Particle Data Group, true minus signs, names in italics.
+// Numbers for people: two significant digits of the error (as rounding.py), true minus signs, names in italics.
 "use strict";
 
 const numbers = (() => {
   const MINUS = "\u2212", NONE = "\u2013";
 
-  // Decimals that an uncertainty gives its value: two digits up to 354, one up to 949, then two of 1000.
-  function decimals(error) {
-    if (!(error > 0 && Number.isFinite(error))) return 3;
-    const [mantissa, exponent] = error.toExponential(2).split("e");
-    const leading = Math.round(100 * Number(mantissa));
-    return (leading < 355 || leading >= 950 ? 2 : 1) - 1 - (Number(exponent) + (leading >= 950 ? 1 : 0));
-  }
+  // Power of ten of the leading digit once a number is rounded to so many digits.
+  const power = (value, digits) => Number(value.toExponential(digits - 1).split("e")[1]);
+
+  // Decimals that leave two significant digits of an error.
+  const places = error => (error > 0 && Number.isFinite(error) ? 1 - power(error, 2) : 3);
 
   // Negative digits round to tens, hundreds, ...
   function fixed(value, digits, sign = false) {
@@ -25,13 +23,23 @@ const numbers = (() => {
   function significant(value, digits = 3) {
     if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
     if (value === 0) return "0";
-    const power = Math.floor(Math.log10(Math.abs(value)));
-    if (power >= -5 && power < 7) return fixed(value, digits - 1 - power);
-    return value.toExponential(digits - 1).replace("-", MINUS);
+    const leading = power(value, digits);
+    return leading >= -5 && leading < 7 ? fixed(value, digits - 1 - leading) : withPower(value, digits);
   }
 
-  // Two digits of the uncertainty at least: a page on which results move has to show that they do.
-  const places = error => Math.max(decimals(error), error > 0 ? 1 - Math.floor(Math.log10(error)) : 0);
+  // "3.5e−4"
+  const withPower = (value, digits) => value.toExponential(digits - 1).replaceAll("-", MINUS).replace("+", "");
+
+  function pValue(p) {
+    if (p === null || p === undefined || !Number.isFinite(p)) return "undefined";
+    if (p < 1e-300) return `< ${withPower(1e-300, 1)}`;
+    return p >= 1e-3 ? significant(p, 2) : withPower(p, 2);
+  }
+
+  const chi2 = value => fixed(value, 3);
+
+  // A number of things, named in the plural; of one thing the singular.
+  const counted = (number, things) => `${number} ${number === 1 ? things.replace(/s\b/, "") : things}`;
 
   // "172.51 ± 0.33 GeV"
   function withError(value, error, unit = "") {
@@ -81,5 +89,5 @@ const numbers = (() => {
     return element;
   }
 
-  return { places, fixed, significant, withError, change, symbol, make, replace, drawing };
+  return { places, fixed, significant, pValue, chi2, counted, withError, change, symbol, make, replace, drawing };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 const panels = (() => {
-  const { make, drawing, fixed, significant, withError, change, symbol, places } = numbers;
+  const { make, drawing, fixed, significant, pValue, chi2, counted, withError, change, symbol, places } = numbers;
   const unitOf = (model, name) => {
     if (model.theory?.masses.some(m => name === m || name.startsWith(`${m} - `))) return "GeV";
     return model.observables.find(o => o.name === name)?.unit ?? "";
@@ -20,13 +20,15 @@ const panels = (() => {
       const unit = unitOf(page.model, name), error = result.errors[q];
       const place = places(error), part = key => fixed(result[key][q], place);
       const value = make("p", { class: "result" }, make("b", {}, symbol(name), ` = ${withError(result.values[q], error, unit)}`));
-      const parts = [`± ${part("statistical")} (stat) ± ${part("systematic")} (syst)`];
+      const parts = result.onlyTotals ? [] : [`± ${part("statistical")} (stat) ± ${part("systematic")} (syst)`];
+      if (result.onlyTotals) parts.push(`± ${part("undivided")} (total)`);
+      else if (result.undivided[q] > 0) parts.push(` ± ${part("undivided")} (total of inputs without sources)`);
       if (result.theory[q] > 0) parts.push(` ± ${part("theory")} (theory)`);
       // A line of its own from the beginning, so that nothing jumps when it is filled.
       const found = page.crossings?.[q], known = found && found.every(x => x !== null);
       const crossing = page.model.theory && q < page.model.theory.masses.length
         ? [make("p", { class: "parts" }, known ? `+${fixed(found[0], place)} ${fixed(found[1], place)} for Δχ² = 1` : "")] : [];
-      return make("div", { class: "headline" }, value, make("p", { class: "parts" }, parts.join("")), ...crossing,
+      return make("div", { class: "headline" }, value, make("p", { class: "parts", title: "propagated parts: they add up in quadrature" }, parts.join("")), ...crossing,
         strip(page, name, q, unit), comparison(page, name, q, unit));
     }));
   }
@@ -85,11 +87,11 @@ const panels = (() => {
 
   function goodness(container, page) {
     const { result, nominal } = page;
-    const text = r => `χ² = ${significant(r.chi2)} for ${r.ndf} degrees of freedom, `
-      + (r.pValue === null ? "no p-value" : `p-value ${significant(r.pValue, 2)}`);
-    const before = `nominal: ${significant(nominal.chi2)} for ${nominal.ndf}`;
+    const text = r => `χ² = ${chi2(r.chi2)} for ${counted(r.ndf, "degrees of freedom")}, `
+      + (r.pValue === null ? "no p-value" : `p-value ${pValue(r.pValue)}`);
+    const before = `nominal: ${chi2(nominal.chi2)} for ${nominal.ndf}`;
     container.replaceChildren(make("b", {}, text(result)), make("span", { class: "more" }, ` (${before})`));
-    if (result.ownChi2) container.append(` The inputs' own post-fit nuisance values cost another ${significant(result.ownChi2)}.`);
+    if (result.ownChi2) container.append(` The inputs' own post-fit nuisance values cost another ${chi2(result.ownChi2)}.`);
     if (result.chi2 !== result.chi2) container.append(" χ² is not known: the inputs do not determine their estimates one by one.");
   }
 
@@ -134,8 +136,7 @@ const panels = (() => {
     const heads = ["input", "measured", model.theory ? "effect of +1 % on the result" : "weight", ""];
     const line = (head, estimate) => {
       const e = result.estimates.indexOf(estimate.name), found = e >= 0 ? weight(page, q, e) : null;
-      const digits = estimate.value > 1000 ? 0 : 2;
-      return [head, fixed(estimate.value, digits), found ? found.text : "off", found ? bar(found.size, largest) : ""];
+      return [head, significant(estimate.value, 5), found ? found.text : "off", found ? bar(found.size, largest) : ""];
     };
     const rows = model.measurements.flatMap(m => {
       const own = m.estimates.map(number => model.estimates[number]), title = own[0].title || m.name;
@@ -159,9 +160,10 @@ const panels = (() => {
     rows.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
     const large = rows.filter(row => Math.abs(row[1]) >= 0.01), small = rows.filter(row => Math.abs(row[1]) < 0.01);
     const coupling = parts.coupling / total;
-    const listed = [["statistics", parts.statistics / total], ...large];
+    const listed = [...(result.onlyTotals ? [] : [["statistics", parts.statistics / total]]), ...large];
+    if (parts.undivided) listed.push(["total of inputs without sources", parts.undivided / total]);
     if (Math.abs(coupling) > 1e-12) listed.push(["coupling between sources", coupling]);
-    if (small.length) listed.push([`${small.length} sources below 1 %`, small.reduce((sum, row) => sum + row[1], 0)]);
+    if (small.length) listed.push([`${counted(small.length, "sources")} below 1 %`, small.reduce((sum, row) => sum + row[1], 0)]);
     const largest = Math.max(...listed.map(row => Math.abs(row[1])));
     container.replaceChildren(table("Shares of the variance", ["part", "share", ""],
       listed.map(([name, share]) => [name, `${fixed(100 * share, 1)} %`, bar(share, largest)])));

@@ -1,0 +1,168 @@
+"""Text for combinations of real size: dozens of results, hundreds of nuisances, a hundred correlations, on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescomb.rounding import coefficient_text, counted, fixed, percent_text, plain, significant, weight_places, with_error
+from bayescomb.statements import TOTAL, Statement
+from bayescomb.text_layout import PAGE, panels, table
+
+__all__ = [
+    "CUT", "MANY", "comparison_rows", "feasibility_lines", "fitting_rows", "relevance_rows", "shares_rows", "weight_lines",
+]  # fmt: skip
+
+# Results, or blocks, up to which each has its own table or sentence.
+MANY: Final = 8
+# Cut ranges that are listed.
+CUT: Final = 40
+# A weight that counts.
+WEIGHT: Final = 0.005
+
+
+def fitting_rows(rows: Sequence[Sequence[str]], *, least: int = 8) -> int:
+    """How many rows of a table fit a page, whose columns may need several panels."""
+    return max(least, PAGE // panels(rows) - 8)
+
+
+def feasibility_lines(statements: Sequence[Statement]) -> list[str]:
+    """What of the quoted ranges is feasible: every statement where they are few, else what is cut."""
+    if len(statements) <= MANY:
+        return [f"  {statement.text}" for statement in statements]
+    blocks = [s for s in statements if s.label != TOTAL]
+    whole = [s for s in blocks if s.status == "box"]
+    partial = [s for s in blocks if s.status == "partial"]
+    lines = [f"  {s.text}" for s in statements if s.label == TOTAL or s.status in {"empty", "point"}]
+    ranges = sum(len(s.coefficients) for s in blocks)
+    cut = [(s, i) for s in partial for i in np.flatnonzero(s.cut)]
+    rest = sum(len(s.coefficients) for s in blocks if s.status in {"empty", "point"})
+    lines.append(
+        f"  {counted(ranges - len(cut) - rest, 'ranges')} of {ranges} whole, {len(whole)} of "
+        f"{counted(len(blocks), 'blocks')} feasible all over"
+    )
+    corners = [s.label for s in partial if not s.cut.any()]
+    if corners:
+        lines.append(f"  each range whole, but not all values together: {_listed(corners, 10)}")
+    if cut:
+        lines.append("  cut, with the others of the block free:")
+        rows = [["  coefficient", "feasible", "of", "share of the box [%]", "block"]]
+        for s, i in cut[:CUT]:
+            feasible, quoted = (
+                plain(f"{coefficient_text(a, sign=True)} to {coefficient_text(b, sign=True)}")
+                for a, b in ((s.feasible_low[i], s.feasible_high[i]), (s.low[i], s.high[i]))
+            )
+            rows.append([f"  {s.coefficients[i]}", feasible, quoted, plain(percent_text(s.share, s.share_error)), s.label])
+        lines.append(table(rows))
+        if len(cut) > CUT:
+            lines.append(f"  and {len(cut) - CUT} more")
+    return lines
+
+
+def _listed(names: Sequence[str], limit: int) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def weight_lines(weights: xr.DataArray, names: Sequence[str]) -> list[str]:
+    """Which estimates a result is made of, where a matrix of weights has too many columns.
+
+    Args:
+        weights: dims ``parameter``, ``estimate``.
+        names: of the results.
+    """
+    matrix = weights.sel(parameter=list(names)).to_numpy()
+    estimates = [str(e) for e in weights["estimate"].to_numpy()]
+    if _is_unit(matrix):
+        return ["weights: each result is its own estimate"]
+    lines = ["weights without those below 0.005:"]
+    places = weight_places(matrix.ravel())
+    for name, row in zip(names, matrix, strict=True):
+        order = [i for i in np.argsort(-np.abs(row)) if abs(row[i]) >= WEIGHT]
+        lines.append(f"  {name}: " + ", ".join(f"{plain(fixed(row[i], places, sign=True))} {estimates[i]}" for i in order))
+    return lines
+
+
+def _is_unit(matrix: NDArray[np.float64]) -> bool:
+    """Whether every row and column has a 1 and else nothing."""
+    ones = np.isclose(matrix, 1.0, rtol=0, atol=1e-9)
+    others = np.isclose(matrix, 0.0, rtol=0, atol=1e-9)
+    square = matrix.shape[0] == matrix.shape[1]
+    return bool(square and (ones | others).all() and (ones.sum(0) == 1).all() and (ones.sum(1) == 1).all())
+
+
+def comparison_rows(table_of: xr.Dataset) -> list[list[str]]:
+    """One row per result: profile, posterior, posterior at nominal coefficients, and what the coefficients cost.
+
+    Args:
+        table_of: table of a :class:`bayescomb.comparison.Comparison`.
+    """
+    t = table_of
+    exact, shares = "nominal_mean" in t, "coefficient_share" in t
+    rows = [["parameter", "profile", "posterior", *(["at nominal (exact)"] if exact else []),
+             *(["coefficients [% of variance]"] if shares else [])]]  # fmt: skip
+    for name in t["parameter"].to_numpy():
+        row = {str(key): float(t[key].sel(parameter=name)) for key in t.data_vars if t[key].dtype.kind == "f"}
+        unit = str(t["unit"].sel(parameter=name).item())
+        cells = [f"{name} [{unit}]" if unit else str(name), with_error(row["profile_value"], row["profile_error"]),
+                 with_error(row["mean"], row["sd"])]  # fmt: skip
+        if exact:
+            cells.append(with_error(row["nominal_mean"], row["nominal_sd"]))
+        if shares:
+            cells.append(percent_text(row["coefficient_share"], row["coefficient_share_mcse"], places=2))
+        rows.append([plain(cell) for cell in cells])
+    return rows
+
+
+def shares_rows(shares: xr.Dataset) -> list[list[str]]:
+    """One row per result: the largest parts of its variance.
+
+    Args:
+        shares: of :func:`bayescomb.variance.variance_shares`.
+    """
+    rows = [["variance of", "sd", "statistics [%]", "coefficients [%]", "largest other parts [%]"]]
+    kinds, parts = shares["kind"].to_numpy(), [str(p) for p in shares["part"].to_numpy()]
+    for p in shares["parameter"].to_numpy():
+        at = shares.sel(parameter=p)
+        share = at["share"].to_numpy()
+        coefficients = float(share[kinds == "coefficient"].sum())
+        statistics = sum(float(share[i]) for i, part in enumerate(parts) if part == "statistics")
+        others = [i for i in np.argsort(-np.abs(share)) if kinds[i] != "coefficient" and parts[i] != "statistics"]
+        largest = ", ".join(f"{parts[i]} {percent_text(float(share[i]))}" for i in others[:3])
+        rows.append(
+            [
+                str(p),
+                *(
+                    plain(x)
+                    for x in (
+                        significant(float(at["variance"].sum()) ** 0.5),
+                        percent_text(statistics),
+                        percent_text(coefficients, places=2),
+                        largest,
+                    )
+                ),
+            ]
+        )
+    return rows
+
+
+def relevance_rows(relevance: xr.Dataset) -> list[list[str]]:
+    """One row per coefficient, that of the largest share of a variance first, of as many as a page holds.
+
+    Args:
+        relevance: of :func:`bayescomb.relevance.coefficient_relevance`.
+    """
+    share = relevance["share"].transpose("coefficient", "parameter").to_numpy()
+    parameters = [str(p) for p in relevance["parameter"].to_numpy()]
+    rows = [["coefficient", "prior", "posterior", "information [bit]", "largest share [%]", "of"]]
+    for i in np.argsort(-np.abs(share).max(axis=1))[: PAGE - 20]:
+        row, j = relevance.isel(coefficient=int(i)), int(np.abs(share[i]).argmax())
+        texts = [with_error(float(row[f"{k}_mean"]), float(row[f"{k}_sd"])) for k in ("prior", "posterior")]
+        texts += [with_error(float(row["information"]), float(row["information_error"]))]
+        texts += [percent_text(float(share[i, j]), places=3, sign=True)]
+        rows.append([str(row["title"].item()), *(plain(x) for x in texts), parameters[j]])
+    return rows

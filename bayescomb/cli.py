@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from bayescomb.cli_commands import (
     DRAWS_BEHIND,
@@ -96,12 +99,40 @@ def _require_outputs(options: argparse.Namespace) -> None:
         (require_file if options.target.suffix in {".toml", ".txt"} else require_folder)(options.target)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says which command or option was probably meant."""
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        options, rest = self.parse_known_args(args, namespace)
+        if rest:
+            words = sys.argv[1:] if args is None else list(args)
+            name = next((word for word in words if word in self.commands), "")
+            known = self.commands[name]._option_string_actions if name else self._option_string_actions
+            close = difflib.get_close_matches(rest[0].partition("=")[0], known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else f"; 'bayescomb {name} --help' lists the options of {name}"
+            self.error(f"unrecognized arguments: {' '.join(rest)}{hint if name else ''}")
+        return options
+
+    @property
+    def commands(self) -> dict[str, argparse.ArgumentParser]:
+        """The parsers of the commands by name."""
+        found = (action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return dict(next(found, {}))
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.search(r"argument COMMAND: invalid choice: '([^']*)'", message)
+        close = difflib.get_close_matches(wrong[1], self.commands, n=1) if wrong else []
+        super().error(f"{message}; did you mean {close[0]!r}?" if close else message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="bayescomb", description="Combine published measurements with correlated systematic uncertainties."
     )
     parser.add_argument("--verbose", action="store_true", help="say what happens")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", parser_class=argparse.ArgumentParser
+    )
 
     def command(name: str, text: str, function: object) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)

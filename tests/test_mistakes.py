@@ -180,6 +180,20 @@ def test_option_that_means_nothing_is_not_offered(capsys, words):
     assert "unrecognized arguments" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["profil", "m"], "did you mean 'profile'?"),
+        (["profile", "m", "--treatmnt", "nuisance"], "did you mean --treatment?"),
+        (["theory", "m", "--drop", "x"], "'bayescomb theory --help' lists"),
+    ],
+)
+def test_command_or_option_that_is_not_there(capsys, words, said):
+    with pytest.raises(SystemExit):
+        main(words)
+    assert said in capsys.readouterr().err
+
+
 def _estimate():
     return bc.Estimate(name="x", value=1.0, observables={"m": 1.0})
 

@@ -49,7 +49,7 @@ def test_every_command_takes_every_name(tmp_path, capsys, request, seed):
     assert set(parameters) == set(named.names["observable"]) | ({*named.names["mass"]} if named.extraction else set())
     run("scan", model, "--points", 3, "--json", tmp_path / "scan.json")
     run("impacts", model, "--json", tmp_path / "impacts.json")
-    run("impacts", model, "--definition", "postfit")
+    run("impacts", model, "--parts", "held")
     quick = ("--chains", 2, "--draws", 2000, "--tune", 1, "--seed", 1)
     run("sample", model, "--output", posterior, *quick, "--json", tmp_path / "sample.json")
     sampled = json.loads((tmp_path / "sample.json").read_text(encoding="utf-8"))

@@ -120,13 +120,16 @@ def _given_coefficients(
     else:
         found = [impacts(ungrouped, coefficients=p) for p in points]
     tables = [_divided(result, names) for result in found]
-    labels = list(tables[0])
-    kinds = [label if label == STATISTICS else "coupling" if label == COUPLING else "group" for label in labels]
-    return labels, kinds, [np.mean([table[label] for table in tables], axis=0) for label in labels]
+    keys = list(tables[0])
+    kinds = [kind if kind in {"statistics", "coupling"} else "group" for kind, _ in keys]
+    return [label for _, label in keys], kinds, [np.mean([table[key] for table in tables], axis=0) for key in keys]
 
 
-def _divided(result: ImpactResult, names: list[str]) -> dict[str, FloatArray]:
-    """Signed variances of one impact table: statistics, groups, sources without a group, and what couples them."""
+def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], FloatArray]:
+    """Signed variances of one impact table: statistics, groups, sources without a group, and what couples them.
+
+    By kind and name, as a group may be called like a source, or "statistics".
+    """
 
     def squared(values: xr.DataArray) -> FloatArray:
         impact = values.sel(parameter=names).to_numpy()
@@ -134,17 +137,17 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[str, FloatArray]:
 
     group_of = {s.name: s.group for s in result.combination.sources}
     grouped = {str(g) for g in result.groups["group"].to_numpy()}
-    parts = {STATISTICS: squared(result.statistics)}
+    parts = {("statistics", STATISTICS): squared(result.statistics)}
     if label := unsplit_label(result.combination.measurements):
-        parts |= {label: squared(result.unsplit)}
-    parts |= {str(g): squared(result.groups.sel(group=g)) for g in result.groups["group"].to_numpy()}
+        parts |= {("unsplit", label): squared(result.unsplit)}
+    parts |= {("group", str(g)): squared(result.groups.sel(group=g)) for g in result.groups["group"].to_numpy()}
     alone = [str(s) for s in result.sources["source"].to_numpy() if group_of.get(str(s), "") not in grouped]
     from_theory = grouped - set(group_of.values())
     if not from_theory:
-        parts |= {s: squared(result.sources.sel(source=s)) for s in alone}
+        parts |= {("source", s): squared(result.sources.sel(source=s)) for s in alone}
     rest = squared(result.total) - np.sum(list(parts.values()), axis=0)
     rest[np.abs(rest) < 1e-12 * np.abs(squared(result.total))] = 0.0  # a difference of equal sums
-    return parts | {COUPLING: rest}
+    return parts | {("coupling", COUPLING): rest}
 
 
 def _of_coefficients(posterior: xr.DataTree, names: list[str]) -> dict[str, FloatArray]:

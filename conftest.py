@@ -1,4 +1,4 @@
-"""What tests and doctests share: repetition, a compile folder for each worker, one thread, and a posterior that is sampled once."""
+"""What tests and doctests share: repetition, a compile folder per worker, one thread, posteriors that are sampled once."""
 
 import os
 import re
@@ -10,6 +10,7 @@ import scipy.linalg  # noqa: F401  # its BLAS is limited only if it is loaded
 from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
+MODELS = Path(__file__).parent / "models"
 NEEDS = re.compile(r"\bposterior\b")
 
 
@@ -84,16 +85,23 @@ def sampled_once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def short_run1_posterior(sampled_once):
-    """Two short chains of the Run 1 mass combination, for what does not look at their values."""
+def run1_posterior(sampled_once):
+    """The Run 1 mass combination with all 19 coefficients sampled, as by default."""
     import bayescomb as bc
 
-    combination = bc.load(Path(__file__).parent / "models" / "run1_mass")
-    return sampled_once("short_run1", lambda: bc.sample(combination, seed=1, draws=200, tune=200, chains=2))
+    return sampled_once("run1_mass", lambda: bc.sample(bc.load(MODELS / "run1_mass"), seed=1))
+
+
+@pytest.fixture(scope="session")
+def ttj_posterior(sampled_once):
+    """The ttbar+jet model with its extraction in force."""
+    import bayescomb as bc
+
+    return sampled_once("ttj_rho", lambda: bc.sample(bc.load(MODELS / "ttj_rho"), seed=3, draws=700, tune=500))
 
 
 @pytest.fixture(autouse=True)
 def _names_of_doctests(request):
-    """``posterior`` in doctests."""
+    """``posterior`` of the Run 1 mass combination in the doctests that need it."""
     if isinstance(request.node, pytest.DoctestItem) and any(NEEDS.search(e.source) for e in request.node.dtest.examples):
-        request.getfixturevalue("doctest_namespace")["posterior"] = request.getfixturevalue("short_run1_posterior")
+        request.getfixturevalue("doctest_namespace")["posterior"] = request.getfixturevalue("run1_posterior")

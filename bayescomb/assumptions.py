@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.checks import check_choice, check_correlation, check_finite, check_names, known_name
+from bayescomb.checks import check_choice, check_correlation, check_finite, check_items, check_names, known_name
 from bayescomb.errors import DuplicateNameError, InvalidNumberError, RangeError, UnderdeterminedError
 
 __all__ = [
@@ -88,6 +88,7 @@ class CorrelationCoefficient:
     published_half_error_shift: str = ""
 
     def __post_init__(self) -> None:
+        check_items(self.pairs, CorrelationPair, where=f"pairs of coefficient {self.name!r}")
         object.__setattr__(self, "pairs", tuple(self.pairs))
         where = f"coefficient {self.name!r}"
         check_choice(self.prior, PRIOR_SHAPES, where=f"prior of {where}")
@@ -178,6 +179,8 @@ class AssumptionSet:
 
     def __post_init__(self) -> None:
         for key in ("coefficients", "blocks"):
+            kind = CorrelationCoefficient if key == "coefficients" else CorrelationBlock
+            check_items(getattr(self, key), kind, where=f"{key} of assumption set {self.name!r}")
             object.__setattr__(self, key, tuple(getattr(self, key)))
         where = f"assumption set {self.name!r}"
         check_names([c.name for c in self.coefficients], where=f"coefficients of {where}", allow_empty=True)

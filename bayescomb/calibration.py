@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
+from bayescomb.checks import expects
 from bayescomb.errors import OptionError
 from bayescomb.inputs import Combination
 from bayescomb.schedulers import executor_of
@@ -30,6 +31,7 @@ LEVELS: Final = {"68": 0.68, "95": 0.95}
 SETTINGS: Final = ("seed", "correlations", "posterior", "draws", "tune", "chains", "nuisances")
 
 
+@expects(combination="combination")
 def coverage(
     combination: Combination,
     directory: str | Path,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Final
 
 import numpy as np
@@ -24,11 +27,16 @@ __all__ = [
     "SINGULAR",
     "check_choice",
     "check_correlation",
+    "check_count",
     "check_covariance",
     "check_distinct",
     "check_finite",
+    "check_items",
+    "check_kind",
+    "check_mapping",
     "check_names",
     "check_shape",
+    "expects",
     "frozen_array",
     "known_name",
     "located",
@@ -39,6 +47,8 @@ __all__ = [
 SYMMETRY_TOLERANCE: Final = 1e-9
 # Eigenvalues of a matrix scaled to unit diagonal, over its size, below which they are rounding.
 SINGULAR: Final = 1e-14
+# Characters of a value in a message.
+LONGEST_VALUE: Final = 60
 
 
 def frozen_array(values: ArrayLike) -> NDArray[np.float64]:
@@ -162,11 +172,8 @@ def check_names(names: Sequence[str], *, where: str, allow_empty: bool = False) 
         raise UnknownNameError(msg)
     seen: set[str] = set()
     for name in names:
-        if not isinstance(name, str):
-            msg = f"{where}: {name!r} is no name; use a text"
-            raise UnknownNameError(msg)
-        if not name or name != name.strip() or not name.isprintable():
-            found = next((unicodedata.name(c, repr(c)).lower() for c in name if not c.isprintable()), "")
+        if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+            found = next((unicodedata.name(c, repr(c)).lower() for c in str(name) if not c.isprintable()), "")
             holds = f"it holds the character {found!r}; " if found else "it is empty; " if not name else ""
             msg = f"{where}: {name!r} is no name; {holds}use printable text without surrounding blanks"
             raise UnknownNameError(msg)
@@ -185,7 +192,8 @@ def check_distinct(first: Iterable[str], second: Iterable[str], *, kinds: tuple[
     taken = set(first)
     for name in second:
         if name in taken:
-            msg = f"{where}: {name!r} is the name of {with_article(kinds[0])} and of {with_article(kinds[1])}; rename one of them"
+            owners = " and of ".join(map(with_article, kinds))
+            msg = f"{where}: {name!r} is the name of {owners}, both of which are parameters; rename one of them"
             raise DuplicateNameError(msg)
 
 
@@ -200,9 +208,11 @@ def known_name(name: str, known: Collection[str], *, kind: str, where: str) -> s
     Raises:
         UnknownNameError: it is not; the message offers the closest names.
     """
-    if name not in known:
-        close = difflib.get_close_matches(str(name), list(dict.fromkeys(known)), n=3)
+    if not isinstance(name, str) or name not in known:
+        close = _written_otherwise(name, known) or difflib.get_close_matches(str(name), list(dict.fromkeys(known)), n=3)
         hint = f"did you mean {', '.join(map(repr, close))}?" if close else f"known: {_some(known)}"
+        if not known:
+            hint = "there is none"
         msg = f"{where}: unknown {kind} {name!r}; {hint}"
         raise UnknownNameError(msg)
     return name
@@ -216,9 +226,100 @@ def check_choice(value: str, choices: Iterable[str], *, where: str) -> str:
     """
     choices = list(choices)
     if value not in choices:
-        msg = f"{where}: {value!r} found, allowed: {', '.join(choices)}"
+        close = difflib.get_close_matches(str(value), choices, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        msg = f"{where}: {value!r} found, allowed: {', '.join(choices)}{hint}"
         raise OptionError(msg)
     return value
+
+
+# What the arguments of the public functions are -> the class, by name as this module is below them all, and how to get one.
+KINDS: Final = {
+    "combination": ("Combination", "bayescomb.load(path) reads one"),
+    "posterior": ("DataTree", "bayescomb.sample(combination) gives one, bayescomb.load_posterior(path) reads one"),
+    "profile": ("ProfileResult", "bayescomb.profile(combination) gives one"),
+}
+
+
+def expects[**P, R](**kinds: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorator of a public function whose arguments are to be of some :data:`KINDS`; an optional one may be ``None``.
+
+    Raises (when the function is called):
+        OptionError: one is something else, most often a path, or two stand in the wrong order.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.profile("models/run1_mass")
+        Traceback (most recent call last):
+        ...
+        bayescomb.errors.OptionError: profile(): combination = 'models/run1_mass' found, a combination is needed;
+            bayescomb.load(path) reads one
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            given = signature.bind_partial(*args, **kwargs).arguments
+            for name, kind in kinds.items():
+                optional = "None" in str(signature.parameters[name].annotation)
+                if name in given and not (optional and given[name] is None):
+                    check_kind(given[name], kind, where=f"{function.__name__}(): {name}", others=given.values())
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def check_kind(value: object, kind: str, *, where: str, others: Iterable[object] = ()) -> None:
+    """The value is of one of the :data:`KINDS`.
+
+    Raises:
+        OptionError: it is not.
+    """
+    name, remedy = KINDS[kind]
+
+    def fits(candidate: object) -> bool:
+        return any(c.__name__ == name for c in type(candidate).__mro__)
+
+    if not fits(value):
+        found = next((f"a {k}" for k, (own, _) in KINDS.items() if type(value).__name__ == own), None)
+        if found is None:
+            found = (
+                repr(str(value)) if isinstance(value, (str, PurePath)) else f"something of the type {type(value).__name__}"
+            )
+        if any(fits(other) for other in others):
+            remedy = "are two arguments in the wrong order?"
+        msg = f"{where} = {found} found, a {kind} is needed; {remedy}"
+        raise OptionError(msg)
+
+
+def check_mapping(value: object, *, where: str, example: str) -> None:
+    """The value is a mapping from names.
+
+    Raises:
+        OptionError: it is not; the message shows the example.
+    """
+    if not isinstance(value, Mapping):
+        msg = f"{where}: {_shortened(value)} found, a mapping from names is needed, as in {example}"
+        raise OptionError(msg)
+
+
+def check_items(values: object, kind: type, *, where: str) -> None:
+    """The values are a list or tuple of things of a kind.
+
+    Raises:
+        OptionError: they are not.
+    """
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+        msg = f"{where}: {_shortened(values)} found, a list of objects of the class {kind.__name__} is needed"
+        raise OptionError(msg)
+    for value in values:
+        if not isinstance(value, kind):
+            msg = f"{where}: {_shortened(value)} found in the list, an object of the class {kind.__name__} is needed"
+            raise OptionError(msg)
 
 
 @contextmanager
@@ -241,6 +342,33 @@ def located(where: str) -> Iterator[None]:
 def _entry(i: int, j: int, names: Sequence[str]) -> str:
     """An entry of a matrix, by name where its rows have names."""
     return f"entry ({names[i]!r}, {names[j]!r})" if names else f"entry ({i}, {j})"
+
+
+def _written_otherwise(name: object, known: Collection[str]) -> list[str]:
+    """Names that differ in capital letters and blanks only."""
+
+    def folded(text: object) -> str:
+        return "".join(str(text).casefold().split())
+
+    return [k for k in dict.fromkeys(known) if folded(k) == folded(name)]
+
+
+def _shortened(value: object) -> str:
+    """A value for a message, not more than half a line of it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def check_count(value: object, *, least: int, where: str) -> int:
+    """A whole number that is large enough.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        msg = f"{where} = {value!r} found, a whole number of at least {least} is needed"
+        raise OptionError(msg)
+    return int(value)
 
 
 def _some(names: Collection[str], limit: int = 8) -> str:

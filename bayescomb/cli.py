@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import re
 import sys
@@ -12,7 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bayescomb.cli_commands import (
+    DRAWS_BEHIND,
+    DRAWS_PER_TOY,
     EXIT_INTERRUPTED,
+    WORKERS,
     run_check,
     run_compare,
     run_convert,
@@ -29,11 +33,11 @@ from bayescomb.cli_commands import (
     run_sets,
     run_theory,
 )
-from bayescomb.cli_output import flush_output, silence_output
+from bayescomb.cli_output import STANDARD, flush_output, json_alone, silence_output
 from bayescomb.errors import BayescombError, InputWarning, OutputError
-from bayescomb.impacts import DEFINITIONS
 from bayescomb.inputs import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
 from bayescomb.outputs import require_file, require_folder
+from bayescomb.parts import PARTS
 from bayescomb.rounding import counted
 from bayescomb.scan import POINTS
 from bayescomb.shared_names import SHARED_NAMES
@@ -65,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = said = _Warnings(limit=None if options.verbose else WARNINGS_OF_A_KIND)
             try:
                 _require_outputs(options)
-                code = int(options.command(options))
+                with json_alone() if getattr(options, "json", None) == STANDARD else contextlib.nullcontext():
+                    code = int(options.command(options))
             finally:
                 said.finish()
             flush_output()
@@ -90,11 +95,13 @@ def _require_outputs(options: argparse.Namespace) -> None:
     Raises:
         OutputError: one of those that were asked for cannot be.
     """
-    if getattr(options, "json", None) is not None:
+    if getattr(options, "json", None) not in (None, STANDARD):
         require_file(options.json)
     if getattr(options, "output", None) is not None:
         is_file = options.command in {run_sample, run_explore} or (options.command is run_export and options.output.suffix)
         (require_file if is_file else require_folder)(options.output)
+    if options.command is run_convert:
+        (require_file if options.target.suffix in {".toml", ".txt"} else require_folder)(options.target)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,8 +121,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    def settings(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--assumptions", metavar="SET", help="assumption set (default: the one the model names)")
+    def settings(sub: argparse.ArgumentParser, *, of_set: bool = True, of_drop: bool = True) -> None:
+        if of_set:
+            sub.add_argument("--assumptions", metavar="SET", help="assumption set (default: the one the model names)")
         sub.add_argument("--treatment", choices=TREATMENTS, help="treatment of the sources (default: the model's)")
         sub.add_argument("--repair", choices=REPAIRS, help="repair of infeasible blocks (treatment nuisance)")
         sub.add_argument(
@@ -124,9 +132,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--extraction", metavar="NAME", help="how the mass is extracted; 'none' combines the observables only"
         )
-        sub.add_argument(
-            "--drop", metavar="OBSERVABLE", action="append", help="not compared with the prediction; repeatable"
-        )
+        if of_drop:
+            text = "not compared with the prediction; repeatable"
+            sub.add_argument("--drop", metavar="OBSERVABLE", action="append", help=text)
         sub.add_argument(
             "--nuisance-values", choices=NUISANCE_VALUES, help="post-fit nuisance values of the inputs (default: used)"
         )
@@ -139,7 +147,11 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     def json_output(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--json", metavar="F", type=Path, help="write the result as JSON")
+        sub.add_argument("--json", metavar="F", type=Path, help="write the result as JSON; - is standard output")
+
+    def parts(sub: argparse.ArgumentParser) -> None:
+        text = "parts of the errors: propagated from the data, or what holding nuisances takes off (default: propagated)"
+        sub.add_argument("--parts", choices=PARTS, default="propagated", help=text)
 
     def scheduler(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
@@ -147,10 +159,11 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     sub = command("check", "Validate a model; print sizes, blocks and feasibility.", run_check)
-    settings(sub)
+    settings(sub, of_drop=False)
     sub = command("profile", "Profile-likelihood combination at fixed coefficients.", run_profile)
     settings(sub)
     json_output(sub)
+    parts(sub)
     sub.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
     sub = command("scan", "Profile at both ends of every coefficient's range.", run_scan)
     settings(sub)
@@ -159,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("impacts", "Uncertainty components of the profile.", run_impacts)
     settings(sub)
     json_output(sub)
-    sub.add_argument("--definition", choices=DEFINITIONS, help="of an impact (default: components where sources are named)")
+    parts(sub)
     sub = command("sample", "Sample the posterior and store it as netCDF.", run_sample)
     settings(sub)
     json_output(sub)
@@ -182,10 +195,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("report", "One folder with a page, figures and tables.", run_report)
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
+    parts(sub)
     sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the report")
     sub = command("export", "A HEPData submission, with the same as JSON and netCDF.", run_export)
     sub.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs="?")
     settings(sub)
+    parts(sub)
     sub.add_argument("--output", metavar="OUT", type=Path, required=True, help="a folder, or NAME.tar.gz or NAME.zip")
     text = "reactions, observables, cmenergies [GeV] or phrases; repeatable"
     sub.add_argument("--keyword", metavar="KIND=VALUE", action="append", help=text)
@@ -194,21 +209,21 @@ def _parser() -> argparse.ArgumentParser:
     settings(sub)
     sub.add_argument("--output", metavar="F.html", type=Path, required=True, help="the page")
     sub.add_argument(
-        "--draws", type=int, default=1000, metavar="N", help="per chain without POSTERIOR.nc, 0 for none (default: 1000)"
+        "--draws", type=int, metavar="N", help=f"per chain without POSTERIOR.nc, 0 for none (default: {DRAWS_BEHIND})"
     )
     sub.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn and stored)")
     sub = command("theory", "The extracted mass with other predictions side by side.", run_theory)
-    settings(sub)
+    settings(sub, of_drop=False)
     json_output(sub)
     sub = command("sets", "Results under every assumption set.", run_sets)
-    settings(sub)
+    settings(sub, of_set=False)
     json_output(sub)
     sub.add_argument(
         "--draws", type=int, default=0, metavar="N", help="sample too, N draws per chain (default: profile only)"
     )
     sub.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn)")
     sub.add_argument("--output", metavar="DIR", type=Path, help="folder for figures and for what was sampled, to continue")
-    sub.add_argument("--workers", type=int, default=0, metavar="N", help="local processes that sample (default: this one)")
+    sub.add_argument("--workers", type=int, metavar="N", help="local processes that sample (default: this one)")
     scheduler(sub)
     sub = commands.add_parser(
         "models", help="List or copy the shipped models.", description="List or copy the shipped models."
@@ -226,8 +241,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder of the study, new or to continue")
     sub.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help="draw or hold the coefficients")
     sub.add_argument("--profile-only", action="store_true", help="do not sample: thousands of data sets in seconds")
-    sub.add_argument("--draws", type=int, default=300, metavar="N", help="draws per chain (default: 300)")
-    sub.add_argument("--workers", type=int, default=2, metavar="N", help="local processes (default: 2)")
+    sub.add_argument("--draws", type=int, metavar="N", help=f"draws per chain (default: {DRAWS_PER_TOY})")
+    sub.add_argument("--workers", type=int, metavar="N", help=f"local processes (default: {WORKERS})")
     sub.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
     scheduler(sub)
     sub = command("convert", "Write a model in another form.", run_convert)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayescomb.cli_output import save_sampled, show
+from bayescomb.cli_output import save_sampled, show, write_result
 from bayescomb.cli_output import say as _print
-from bayescomb.errors import OptionError
+from bayescomb.combination_checks import how_to_extract
+from bayescomb.errors import BayescombError, OptionError, PosteriorError
 from bayescomb.inputs import Combination
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "DRAWS_BEHIND",
+    "DRAWS_PER_TOY",
+    "WORKERS",
     "run_check",
     "run_compare",
     "run_convert",
@@ -36,17 +39,24 @@ __all__ = [
 
 EXIT_NOT_CONVERGED = 3
 EXIT_INTERRUPTED = 130
+# Defaults of options that are refused where they would do nothing.
+DRAWS_BEHIND = 1000
+DRAWS_PER_TOY = 300
+WORKERS = 2
 
 
 def _load(options: argparse.Namespace) -> Combination:
     from bayescomb.loading import load
 
-    extraction = _extraction(getattr(options, "extraction", None))
-    combination = load(options.model, extraction=extraction, shared_names=options.shared_names)
+    combination = load(
+        options.model,
+        extraction=_extraction(getattr(options, "extraction", None)),
+        shared_names=options.shared_names,
+    )
     if getattr(options, "drop", None):
         extraction = combination.extraction_in_force
         if extraction is None:
-            msg = f"--drop {options.drop[0]}: no mass is extracted; give --extraction NAME"
+            msg = f"--drop {options.drop[0]}: no mass is extracted; {how_to_extract(combination)}"
             raise OptionError(msg)
         combination = combination.with_extraction(dataclasses.replace(extraction, drop=tuple(options.drop)))
     if getattr(options, "assumptions", None):
@@ -80,24 +90,60 @@ def _relative_uncertainty(text: str) -> tuple[str, float]:
 
 
 def _load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Combination:
-    """The model with the extraction of a posterior in force, dropped bins included."""
+    """The model with the extraction of a posterior in force, dropped bins included.
+
+    Raises:
+        OptionError: an option asks for another setting than that which was sampled.
+    """
     from bayescomb.storage import combination_of
 
-    extraction = combination_of(posterior).extraction_in_force
-    options.extraction, options.drop = "none", None
-    return _load(options).with_extraction("" if extraction is None else extraction)
+    own = combination_of(posterior)
+    _require_as_sampled(options, own)
+    given = argparse.Namespace(model=options.model, extraction="none")
+    combination = _load(given)
+    try:
+        return combination.with_extraction(own.extraction_in_force or "")
+    except BayescombError as error:
+        msg = (
+            f"{options.posterior} was made from {own.name!r}, not from {combination.name!r} as it is now ({error}); name "
+            "its model, or sample again from this one"
+        )
+        raise PosteriorError(msg) from error
+
+
+def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:
+    """The posterior has settings of its own, which no option can change afterwards."""
+    extraction = own.extraction_in_force
+    settings: dict[str, object] = {
+        "assumptions": own.assumptions,
+        "treatment": own.treatment,
+        "repair": own.repair,
+        "chi2": own.chi2,
+        "extraction": own.extraction or "none",
+        "nuisance_values": own.nuisance_values,
+    }
+    asked = {key: getattr(options, key, None) for key in settings}
+    wrong = {key: (value, settings[key]) for key, value in asked.items() if value is not None and value != settings[key]}
+    for name in getattr(options, "drop", None) or ():
+        if extraction is None or name not in extraction.drop:
+            wrong["drop"] = (name, ", ".join(extraction.drop) if extraction and extraction.drop else "none")
+    for text in getattr(options, "error_on_error", None) or ():
+        source, relative = _relative_uncertainty(text)
+        found = own.errors_on_errors.get(source)
+        if found is None or found.relative != relative:
+            wrong["error_on_error"] = (text, "none" if found is None else f"{source}={found.relative:g}")
+    for key, (value, sampled) in wrong.items():
+        option = f"--{key.replace('_', '-')}"
+        msg = (
+            f"{option} {value}: {options.posterior} was sampled with {sampled}, which stands; leave {option} out, or sample "
+            f"again: bayescomb sample {options.model} {option} {value} --output OTHER.nc"
+        )
+        raise OptionError(msg)
 
 
 def _extraction(name: str | None) -> str | None:
     """What ``--extraction`` means to the library; ``None`` leaves it to the model."""
     return "" if name == "none" else name
-
-
-def _write(data: dict[str, object], path: Path | None) -> None:
-    if path is not None:
-        from bayescomb.storage import write_json
-
-        _print(str(write_json(data, path)))
 
 
 def run_models(options: argparse.Namespace) -> int:
@@ -135,7 +181,7 @@ def run_profile(options: argparse.Namespace) -> int:
     from bayescomb.text import compatibility_text, profile_text
 
     combination = _load(options)
-    fit, compatible = profile(combination), compatibility(combination)
+    fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
     text = profile_text(fit)
     if compatible:
         text += "\n\n" + compatibility_text(compatible)
@@ -162,7 +208,7 @@ def run_impacts(options: argparse.Namespace) -> int:
     from bayescomb.impacts import impacts
     from bayescomb.text import impact_text
 
-    result = impacts(_load(options), definition=options.definition)
+    result = impacts(_load(options), parts=options.parts)
     show(impact_text(result), impact_data(result), options.json)
     return 0
 
@@ -192,7 +238,7 @@ def run_sample(options: argparse.Namespace) -> int:
         _print(posterior_text(posterior, combination, judged))
     _print(str(options.output))
     if options.json is not None:
-        _write(posterior_data(posterior, judged), options.json)
+        write_result(posterior_data(posterior, judged), options.json)
     if posterior.attrs["interrupted"]:
         return EXIT_INTERRUPTED
     return 0 if judged.passed else EXIT_NOT_CONVERGED
@@ -233,7 +279,7 @@ def run_report(options: argparse.Namespace) -> int:
     from bayescomb.reporting import report
 
     combination, posterior = _load_with_posterior(options)
-    _print(str(report(posterior, profile(combination), options.output)))
+    _print(str(report(posterior, profile(combination, parts=options.parts), options.output)))
     return 0
 
 
@@ -260,16 +306,35 @@ def run_export(options: argparse.Namespace) -> int:
             raise OptionError(msg)
         keywords.setdefault(kind, []).append(value)
     combination, posterior = _load_with_posterior(options)
-    _print(str(export_hepdata(profile(combination), options.output, posterior=posterior, keywords=keywords)))
+    _print(
+        str(
+            export_hepdata(profile(combination, parts=options.parts), options.output, posterior=posterior, keywords=keywords)
+        )
+    )
     return 0
+
+
+def _refuse(options: argparse.Namespace, *names: str, because: str) -> None:
+    """Options that would do nothing are not taken in silence.
+
+    Raises:
+        OptionError: one is given.
+    """
+    for name in names:
+        if getattr(options, name) is not None:
+            msg = f"--{name} {getattr(options, name)}: it would do nothing, {because}; leave it out"
+            raise OptionError(msg)
 
 
 def run_explore(options: argparse.Namespace) -> int:
     """The page on which coefficients are moved."""
     from bayescomb.explorer import explore
 
+    if options.posterior is not None:
+        _refuse(options, "draws", "seed", because=f"{options.posterior} is already sampled")
     combination, posterior = _load_with_posterior(options)
-    page = explore(combination, options.output, posterior=posterior, draws=options.draws, seed=options.seed)
+    draws = DRAWS_BEHIND if options.draws is None else options.draws
+    page = explore(combination, options.output, posterior=posterior, draws=draws, seed=options.seed)
     _print(str(page))
     return 0
 
@@ -295,8 +360,12 @@ def run_sets(options: argparse.Namespace) -> int:
     from bayescomb.schedulers import executor_of
     from bayescomb.set_comparison import compare_sets
 
+    if not options.draws:
+        _refuse(options, "seed", "workers", "scheduler", because="nothing is sampled without --draws")
+    elif options.scheduler is not None:
+        _refuse(options, "workers", because=f"the workers of {options.scheduler} sample")
     folder = options.output if options.draws else None
-    with executor_of(scheduler=options.scheduler, workers=options.workers if options.draws else 0) as executor:
+    with executor_of(scheduler=options.scheduler, workers=options.workers or 0) as executor:
         result = compare_sets(_load(options), draws=options.draws, seed=options.seed, directory=folder, executor=executor)
     show(sets_text(result), sets_data(result), options.json)
     if options.output is not None:
@@ -314,6 +383,10 @@ def run_coverage(options: argparse.Namespace) -> int:
     from bayescomb.figures_calibration import save_calibration_figures
     from bayescomb.schedulers import executor_of
 
+    if options.profile_only:
+        _refuse(options, "draws", because="--profile-only does not sample")
+    if options.scheduler is not None:
+        _refuse(options, "workers", because=f"the workers of {options.scheduler} work")
     combination = _load(options)
     try:
         with executor_of(scheduler=options.scheduler) as executor:
@@ -324,9 +397,9 @@ def run_coverage(options: argparse.Namespace) -> int:
                 seed=options.seed,
                 correlations=options.correlations,
                 posterior=not options.profile_only,
-                draws=options.draws,
+                draws=DRAWS_PER_TOY if options.draws is None else options.draws,
                 executor=executor,
-                workers=options.workers,
+                workers=WORKERS if options.workers is None else options.workers,
             )
     except KeyboardInterrupt:
         sys.stderr.write(f"bayescomb: interrupted; finished data sets are in {options.output}, the same command goes on\n")

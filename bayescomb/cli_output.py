@@ -7,8 +7,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TextIO
 
 from bayescomb.errors import OutputError
 from bayescomb.outputs import cannot_write
@@ -17,9 +18,12 @@ from bayescomb.text_layout import wrapped
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["flush_output", "save_sampled", "say", "show", "silence_output"]
+__all__ = ["STANDARD", "flush_output", "json_alone", "save_sampled", "say", "show", "silence_output", "write_result"]
 
 STANDARD_OUTPUT = "standard output"
+# What --json takes for it.
+STANDARD: Final = Path("-")
+_json_stream: ContextVar[TextIO | None] = ContextVar("json_stream", default=None)
 
 
 def say(text: str) -> None:
@@ -70,13 +74,41 @@ def show(text: str, data: dict[str, object], path: Path | None) -> None:
     """
     try:
         if path is not None:
-            from bayescomb.storage import write_json
-
-            write_json(data, path)
+            write_result(data, path, named=False)
     finally:
         say(text)
-    if path is not None:
+    if path not in (None, STANDARD):
         say(str(path))
+
+
+def write_result(data: dict[str, object], path: Path, *, named: bool = True) -> None:
+    """JSON in its file, whose name is said, or on standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from bayescomb.storage import json_text, write_json
+
+    if path != STANDARD:
+        write_json(data, path)
+        if named:
+            say(str(path))
+        return
+    with _standard_output():
+        stream = _json_stream.get() or sys.stdout
+        stream.write(json_text(data))
+        stream.flush()
+
+
+@contextlib.contextmanager
+def json_alone() -> Iterator[None]:
+    """Standard output is for JSON: what is said to people goes where errors go."""
+    token = _json_stream.set(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _json_stream.reset(token)
 
 
 def save_sampled(posterior: xr.DataTree, path: Path) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "check_predictions",
     "check_settings",
     "check_spectators",
+    "how_to_extract",
 ]
 
 TREATMENTS: Final = ("covariance", "nuisance")
@@ -113,6 +114,14 @@ def check_predictions(combination: Combination, where: str) -> None:
                 "'neyman', absolute symmetric responses and no 'normalise' (the extraction itself normalises a distribution)"
             )
             raise OptionError(msg)
+
+
+def how_to_extract(combination: Combination) -> str:
+    """What to do where a mass is needed and none is extracted."""
+    if not combination.extractions:
+        return "the model has no [[extractions]], so there is none to put in force"
+    names = ", ".join(map(repr, combination.extractions))
+    return f"put an extraction in force, --extraction NAME or with_extraction(NAME); there is {names}"
 
 
 def check_errors_on_errors(combination: Combination, where: str) -> None:

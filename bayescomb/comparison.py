@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import arviz as az
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from bayescomb.checks import expects
 from bayescomb.inputs import Combination
 from bayescomb.profile import ProfileResult
 from bayescomb.storage import require_same_model
+from bayescomb.summary import INTERVAL, monte_carlo_error, result_summary
 from bayescomb.threads import single_threaded
-from bayescomb.variables import variable_name
 
-__all__ = ["INTERVAL", "Comparison", "compare", "posterior_quantiles"]
+__all__ = ["Comparison", "compare"]
 
-INTERVAL = 0.68
-# Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
-GRID = 801
-MIXTURE_DRAWS = 2000
-ROUNDING = 1e-12
 SHARES = ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse")
 
 
@@ -33,10 +27,9 @@ class Comparison:
     Attributes:
         combination: what was combined.
         table: dim ``parameter``, with the variables ``profile_value``, ``profile_error``; ``mean``, ``sd``, ``median``,
-            ``hdi_low``, ``hdi_high`` (68 % highest-density interval), ``mcse_mean`` of the posterior, of a linear model from
-            the average of the exact conditional Gaussians, which carries less Monte Carlo error than the draws;
-            ``mcse_sd``; ``nominal_mean``,
-            ``nominal_sd``, ``nominal_median``, ``nominal_hdi_low``, ``nominal_hdi_high`` of the posterior with all
+            ``hdi_low``, ``hdi_high`` (68 % highest-density interval), ``central_low``, ``central_high``, ``mcse_mean`` and
+            ``mcse_sd`` of the posterior, see :func:`bayescomb.summary.result_summary`; ``nominal_mean``, ``nominal_sd``,
+            ``nominal_median``, ``nominal_hdi_low``, ``nominal_hdi_high`` of the posterior with all
             coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =
             Var(E[x | r]) and ``coefficient_share`` = Var(E[x | r]) / (their sum), the share of the variance that comes
             from not knowing the coefficients r, each from exact conditional moments; ``coefficient_share_mcse`` its Monte
@@ -58,6 +51,7 @@ class Comparison:
         return "coefficient_share" in self.table
 
 
+@expects(posterior="posterior", fit="profile")
 @single_threaded
 def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     """Lay a posterior beside the profile at nominal coefficients.
@@ -70,7 +64,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         PosteriorError: the posterior was made from other inputs.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> combination = bc.load("models/run1_mass")
@@ -80,7 +74,6 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     """
     combination = require_same_model(posterior, fit.combination)
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
-    draws = posterior["posterior"].to_dataset()
     # Only a linear model has exact conditional moments.
     conditional = posterior["conditional"].to_dataset() if "conditional" in posterior.children else None
     rows = []
@@ -92,10 +85,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
             "profile_up": float(fit.up_errors.sel(parameter=name)),
             "profile_down": float(fit.down_errors.sel(parameter=name)),
         }
-        if conditional is not None and not combination.extraction:
-            row |= _of_mixture(conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name))
-        else:
-            row |= _of_draws(draws[variable_name(name)])
+        row |= result_summary(posterior, name).numbers
         if conditional is not None and not combination.extraction and not combination.errors_on_errors:
             row |= _gaussian_at_nominal(value, error)
         if conditional is not None:
@@ -105,71 +95,6 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     table = xr.Dataset({key: ("parameter", [row[key] for row in rows]) for key in rows[0]}, {"parameter": names})
     units = fit.values["unit"].to_numpy()
     return Comparison(combination=combination, table=table.assign_coords(unit=("parameter", units)))
-
-
-def _of_draws(values: xr.DataArray) -> dict[str, float]:
-    hdi = np.ravel(az.hdi(values.to_numpy().ravel(), prob=INTERVAL))
-    return {
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)),
-        "median": float(values.median()),
-        "hdi_low": float(hdi[0]),
-        "hdi_high": float(hdi[1]),
-        "mcse_mean": float(az.mcse(values.to_numpy(), method="mean")),
-        "mcse_sd": float(az.mcse(values.to_numpy(), method="sd")),
-    }
-
-
-def _of_mixture(mean: xr.DataArray, sd: xr.DataArray) -> dict[str, float]:
-    """Summary of the average of the Gaussians that the draws of the coefficients leave."""
-    variance = sd**2
-    grid, below, total = _distribution(mean, sd)
-    lower = np.linspace(1e-4, 1 - INTERVAL - 1e-4, GRID)
-    low, high = np.interp(lower, below, grid), np.interp(lower + INTERVAL, below, grid)
-    shortest = int(np.argmin(high - low))
-
-    def error(values: xr.DataArray) -> float:
-        # a quantity that does not depend on the coefficients has no Monte Carlo error
-        return float(az.mcse(values.to_numpy(), method="mean")) if float(values.std()) > ROUNDING * total else 0.0
-
-    of_variance = float(np.hypot(error(variance), error((mean - mean.mean()) ** 2)))
-    return {
-        "mean": float(mean.mean()),
-        "sd": total,
-        "median": float(np.interp(0.5, below, grid)),
-        "hdi_low": float(low[shortest]),
-        "hdi_high": float(high[shortest]),
-        "mcse_mean": error(mean),
-        "mcse_sd": of_variance / (2 * total),
-    }
-
-
-def _distribution(mean: xr.DataArray, sd: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Points of the average of Gaussians, its distribution function there, and its standard deviation."""
-    total = float(np.sqrt(float((sd**2).mean()) + float(mean.var())))
-    centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
-    chosen = np.linspace(0, len(centres) - 1, min(len(centres), MIXTURE_DRAWS)).astype(int)
-    grid = float(centres.mean()) + total * np.linspace(-6.0, 6.0, GRID)
-    return grid, norm.cdf((grid[:, None] - centres[chosen]) / widths[chosen]).mean(axis=1), total
-
-
-def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Quantiles of the same distribution that the mean and the interval of a comparison are of.
-
-    Args:
-        posterior: a tree of :func:`bayescomb.sample`.
-        parameter: name of a result.
-        probabilities: shape (n,), each above 0 and below 1.
-
-    Returns:
-        Shape (n,), in the unit of the parameter.
-    """
-    wanted = np.asarray(probabilities, dtype=float)
-    if "conditional" in posterior.children and not posterior.attrs.get("extraction"):
-        conditional = posterior["conditional"].to_dataset().sel(parameter=parameter)
-        grid, below, _ = _distribution(conditional["mean"], conditional["sd"])
-        return np.interp(wanted, below, grid)
-    return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
 
 
 def _gaussian_at_nominal(value: float, error: float) -> dict[str, float]:
@@ -188,14 +113,15 @@ def _shares(conditional: xr.Dataset, name: str) -> dict[str, float]:
     """What the coefficients contribute to the variance, from exact conditional moments."""
     mean, variance = conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name) ** 2
     of_mean, of_variance = float(mean.var()), float(variance.mean())
-    share = of_mean / (of_mean + of_variance)
     # Delta method on the two Monte Carlo averages; the mean's own error is of second order.
-    error_of_mean = float(az.mcse(((mean - mean.mean()) ** 2).to_numpy(), method="mean")) if of_mean else 0.0
-    error_of_variance = float(az.mcse(variance.to_numpy(), method="mean")) if of_mean else 0.0
+    total = of_mean + of_variance
+    share = of_mean / total
+    error_of_mean = monte_carlo_error((mean - mean.mean()) ** 2, scale=total)
+    error_of_variance = monte_carlo_error(variance, scale=total)
     combined = float(np.hypot((1 - share) * error_of_mean, share * error_of_variance))
     return {
         "mean_of_variance": of_variance,
         "variance_of_mean": of_mean,
         "coefficient_share": share,
-        "coefficient_share_mcse": combined / (of_mean + of_variance),
+        "coefficient_share_mcse": combined / total,
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayescomb.checks import expects
 from bayescomb.errors import BayescombError
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
@@ -37,6 +38,7 @@ class Compatibility:
     problem: str = ""
 
 
+@expects(combination="combination")
 @single_threaded
 def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
     """One entry per measurement, at nominal coefficients; none for a single measurement.

@@ -9,6 +9,7 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
+from bayescomb.checks import expects
 from bayescomb.rounding import R_HAT_PLACES, counted, fixed
 
 __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "verdict"]
@@ -49,6 +50,7 @@ class Verdict:
         return f"This result must not be used: {'; '.join(self.reasons)}"
 
 
+@expects(posterior="posterior")
 def verdict(posterior: xr.DataTree) -> Verdict:
     """Judge every quantity of the group ``posterior`` with ArviZ's rank-normalised diagnostics.
 
@@ -56,11 +58,11 @@ def verdict(posterior: xr.DataTree) -> Verdict:
         posterior: a tree of :func:`bayescomb.sample`.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
-        >>> bc.verdict(posterior).passed
-        False
+        >>> bc.verdict(posterior).passed, bc.verdict(posterior.isel(draw=slice(20))).passed
+        (True, False)
     """
     draws = posterior["posterior"].to_dataset()
     table = _diagnostics(draws)

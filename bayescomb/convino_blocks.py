@@ -10,14 +10,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bayescomb.checks import located
-from bayescomb.errors import DuplicateNameError, FileFormatError, InputWarning
+from bayescomb.errors import DuplicateNameError, FileFormatError, warn_input
 from bayescomb.tables import read_text
 
 __all__ = ["BASE_BLOCKS", "MEASUREMENT_BLOCKS", "Block", "Line", "read_blocks", "shown", "starts_block", "warn"]
@@ -38,7 +37,6 @@ INCLUDE_MEANT: Final = re.compile(r"#\s*!\s*FILE\s*=", re.IGNORECASE)
 MEANT: Final = re.compile(r"^[^#]*[=\d]|#!FILE")
 MAX_INCLUDES: Final = 1000
 MAX_DEPTH: Final = 50
-PACKAGE: Final = str(Path(__file__).parent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,7 @@ class Block:
 
 def warn(where: str, message: str) -> None:
     """Warn of what a file holds, on behalf of whoever called bayescomb."""
-    warnings.warn(f"{where}: {message}", InputWarning, skip_file_prefixes=(PACKAGE,))
+    warn_input(f"{where}: {message}")
 
 
 def shown(text: str, limit: int = 60) -> str:

@@ -8,18 +8,17 @@ warning, and refused where a mass is extracted with them, which is another fit.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from bayescomb.convino_blocks import PACKAGE, shown
+from bayescomb.convino_blocks import shown
 from bayescomb.convino_values import STATISTICS, check_name
 from bayescomb.convino_writer_correlations import correlation_lines
 from bayescomb.convino_writer_values import number_text, shift_text
-from bayescomb.errors import InputWarning, OptionError, OutputError, UnknownNameError
+from bayescomb.errors import OptionError, OutputError, UnknownNameError, warn_input
 from bayescomb.folder_writer import written_into
 from bayescomb.inputs import Combination
 from bayescomb.measurements import Measurement, Nuisance
@@ -48,7 +47,7 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
         OutputError: a file cannot be written.
 
     Warns:
-        InputWarning: the combination has predictions, which are left out.
+        InputWarning: the combination has predictions, which are left out, or total covariances.
     """
     folder = Path(folder)
     base = file_name(name or combination.name, kind="the combination")
@@ -61,10 +60,17 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
             raise OptionError(msg)
         texts[file] = _measurement_text(measurement)
     _write(folder, texts, last=base)
+    totals = ", ".join(repr(m.name) for m in combination.measurements if m.is_total)
+    if totals:
+        message = (
+            f"{folder / base}: Convino files know statistics and sources only, so that the total covariance of {totals} is "
+            "written as statistical"
+        )
+        warn_input(message)
     if combination.predictions:
         left_out = ", ".join(repr(p.name) for p in combination.predictions)
         message = f"{folder / base}: Convino files hold no predictions, left out: {left_out}"
-        warnings.warn(message, InputWarning, skip_file_prefixes=(PACKAGE,))
+        warn_input(message)
     return folder / base
 
 

@@ -16,6 +16,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bayescomb.assumptions import CorrelationCoefficient
+from bayescomb.checks import check_finite, known_name
+from bayescomb.errors import OptionError
 from bayescomb.inputs import Combination
 from bayescomb.measurements import Nuisance
 
@@ -62,6 +64,33 @@ class CorrelationFamily:
     def nominal(self) -> FloatArray:
         """Nominal coefficients, shape (K,)."""
         return np.array([c.nominal for c in self.coefficients], dtype=float)
+
+    def vector(self, coefficients: ArrayLike | Mapping[str, float] | None) -> FloatArray:
+        """Coefficients in the order of the family, shape (K,): of a mapping by name the others are nominal.
+
+        Raises:
+            UnknownNameError: a name is not that of a coefficient.
+            OptionError: there are not K of them.
+            InvalidNumberError: one is no finite number.
+        """
+        if coefficients is None:
+            return self.nominal
+        names = [c.name for c in self.coefficients]
+        if isinstance(coefficients, Mapping):
+            found = self.nominal
+            for name, value in coefficients.items():
+                known_name(name, names, kind="coefficient", where="coefficients")
+                found[names.index(name)] = check_finite(value, where=f"coefficient {name!r}")
+            return found
+        values = check_finite(coefficients, where="coefficients")
+        if values.shape != (len(names),):
+            example = f"{{{names[0]!r}: 0.5}}" if names else "{}"
+            msg = (
+                f"coefficients: shape {values.shape} found, ({len(names)},) is needed, one per coefficient of the "
+                f"assumption set in its order; or give some by name, as in {example}"
+            )
+            raise OptionError(msg)
+        return np.array(values)
 
     def correlation(self, coefficients: ArrayLike) -> FloatArray:
         """C(r), shape (N, N).

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, integrate_out
-from bayescomb.minimise import Minimum, minimise, starting_point, theta_covariance
+from bayescomb.minimise import minimise, starting_point, theta_covariance
 from bayescomb.nonlinear_model import Curved, NonlinearModel, nonlinear_model, nonlinear_parts
 from bayescomb.objective import objective
 
@@ -81,7 +81,7 @@ def curved_plan(combination: Combination, correlation: FloatArray, kept: IntArra
     model = nonlinear_model(parts, correlation=correlation, groups=[others, kept])
     chi2 = objective(model, correlation)
     minimum = minimise(chi2, starting_point(chi2))
-    covariance = theta_covariance(chi2, Minimum(theta=minimum.theta, chi2=minimum.chi2), [])
+    covariance = theta_covariance(chi2, minimum.theta)
     n = len(parts.observables) + len(parts.free)
     slope = np.linalg.solve(covariance[:n, :n], covariance[:n, n:]).T
     rest = covariance[n:, n:] - slope @ covariance[:n, n:]

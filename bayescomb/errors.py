@@ -9,6 +9,11 @@ Examples:
     True
 """
 
+import os
+import sys
+import warnings
+from pathlib import Path
+
 __all__ = [
     "BayescombError",
     "DuplicateNameError",
@@ -25,6 +30,7 @@ __all__ = [
     "UnderdeterminedError",
     "UnknownNameError",
     "WorkerError",
+    "warn_input",
 ]
 
 
@@ -52,6 +58,21 @@ class InputWarning(UserWarning):
         ...     bc.load("models/run1_mass").name
         'run1_mass'
     """
+
+
+def warn_input(message: str) -> None:
+    """Warn of what an input holds; the warning points to the line of the caller's file, whatever called what in here.
+
+    Examples:
+        >>> import warnings
+        >>> from bayescomb.errors import warn_input
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warn_input("p.txt:3: [end] found where [end inputs] is needed")
+        >>> caught[0].category.__name__
+        'InputWarning'
+    """
+    package = str(Path(sys.modules["bayescomb"].__path__[0], ""))
+    warnings.warn(message, InputWarning, skip_file_prefixes=(f"{package}{os.sep}",))
 
 
 class FileFormatError(BayescombError):

@@ -13,6 +13,7 @@ import xarray as xr
 from markupsafe import Markup
 
 from bayescomb.caveats import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
+from bayescomb.checks import expects
 from bayescomb.comparison import compare
 from bayescomb.convergence import verdict
 from bayescomb.errors import OptionError, OutputError
@@ -36,6 +37,7 @@ DRAWS: Final = 1000
 TUNE: Final = 500
 
 
+@expects(combination="combination", posterior="posterior")
 @single_threaded
 def explore(
     combination: Combination,

@@ -178,6 +178,7 @@ def _measurement(
         free_responses=measurement.responses[:, externalised].tolist(),
         loading=(reduced.loading if others else loading[:, kept]).tolist(),
         integrated_loading=(projection @ loading[:, others]).tolist(),
+        total=measurement.is_total,
         statistical=((projection * factor.signs) @ projection.T).tolist(),
         noise=np.diag(reduced.signs).tolist(),
         negative=int((reduced.signs < 0).sum()),

@@ -37,6 +37,7 @@ class ExplorerMeasurement:
         free_responses: of the estimates to the externalised free nuisances, shape (E, .).
         loading: shape (R, n).
         integrated_loading: shape (R, m).
+        total: whether that is a total covariance, of which no part is known to be statistical.
         statistical: covariance of the rows without any nuisance, shape (R, R).
         noise: the same with the integrated nuisances, shape (R, R).
         negative: number of negative eigenvalues of ``noise``: directions of negative information.
@@ -57,6 +58,7 @@ class ExplorerMeasurement:
     free_responses: Matrix
     loading: Matrix
     integrated_loading: Matrix
+    total: bool
     statistical: Matrix
     noise: Matrix
     negative: int

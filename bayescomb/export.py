@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-import arviz as az
 import numpy as np
 import xarray as xr
 
 from bayescomb.caveats import origin_data
-from bayescomb.comparison import INTERVAL, Comparison
+from bayescomb.comparison import Comparison
 from bayescomb.compatibility import Compatibility
 from bayescomb.convergence import Verdict
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination, Observable
+from bayescomb.measurements import unsplit_label
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.scan import ScanPoint, ScanResult, ScanRow
-from bayescomb.size_results import SizeResult, size_quantiles
+from bayescomb.size_results import SizeResult
 from bayescomb.storage import combination_of
+from bayescomb.summary import (
+    CENTRAL_KIND,
+    HDI_KIND,
+    INTERVAL,
+    Summary,
+    coefficient_summaries,
+    nuisance_moments,
+    result_covariance,
+    result_summary,
+    size_quantiles,
+)
 from bayescomb.variables import variable_name
 
 __all__ = ["comparison_data", "header_data", "impact_data", "posterior_data", "profile_data", "scan_data"]
+
+
+# Keys of JSON for the rows of impacts.
+PART_KEYS: Final = {"statistics": "stat", "all systematics": "syst"}
 
 
 def header_data(combination: Combination) -> dict[str, Any]:
@@ -66,6 +81,7 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         "p_value": fit.p_value,
         "own_chi2": _finite(fit.own_chi2),
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
+        "parts": fit.parts,
         "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
         "nuisances": nuisances,
         "covariance": {"names": shown, "matrix": fit.covariance.sel(parameter=shown, parameter_b=shown).to_numpy().tolist()},
@@ -115,14 +131,16 @@ def _finite(value: float) -> float | None:
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
-    at = {"parameter": name}
+    at, parts = {"parameter": name}, fit.error_parts(name)
+    label = unsplit_label(fit.combination.measurements)
     return {
         "value": float(fit.values.sel(at)),
         "error": float(fit.errors.sel(at)),
         "up": float(fit.up_errors.sel(at)),
         "down": float(fit.down_errors.sel(at)),
-        "statistical_error": float(fit.statistical_errors.sel(at)),
-        "systematic_error": float(fit.systematic_errors.sel(at)),
+        "statistical_error": parts.get("stat"),
+        "systematic_error": parts.get("syst"),
+        **({"undivided_error": parts[label], "undivided_part": label} if label else {}),
         "theory_error": float(fit.theory_errors.sel(at)),
         "unit": str(fit.values.sel(at)["unit"].item()),
     }
@@ -142,22 +160,30 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
     names = [o.name for o in combination.results]
     diagnostics = {str(q): i for i, q in enumerate(verdict.table["quantity"].to_numpy())}
 
-    def summary(values: xr.DataArray, quantity: str) -> dict[str, Any]:
+    def summary(found: Summary, quantity: str) -> dict[str, Any]:
         row = verdict.table.isel(quantity=diagnostics[quantity])
-        hdi = np.ravel(az.hdi(values.to_numpy().ravel(), prob=INTERVAL))
         r_hat = float(row["r_hat"])
         return {
-            "mean": float(values.mean()),
-            "sd": float(values.std(ddof=1)),
-            "median": float(values.median()),
-            "hdi68": [float(hdi[0]), float(hdi[1])],
+            "mean": found.mean,
+            "sd": found.sd,
+            "median": found.median,
+            "hdi68": [found.hdi_low, found.hdi_high],
+            "central68": [found.central_low, found.central_high],
+            "mcse": found.mcse_mean,
+            "mcse_mean": found.mcse_mean,
+            "mcse_sd": found.mcse_sd,
+            "origin": found.origin,
             "ess_bulk": float(row["ess_bulk"]),
             "ess_tail": float(row["ess_tail"]),
-            "mcse_mean": float(row["mcse_mean"]),
             "r_hat": r_hat if np.isfinite(r_hat) else None,
         }
 
-    flat = np.array([draws[variable_name(name)].to_numpy().ravel() for name in names])
+    def pull(name: str, moments: tuple[float, float]) -> dict[str, float]:
+        variable = "pull" if f"pull[{name}]" in diagnostics else "theory_pull"
+        row = verdict.table.isel(quantity=diagnostics[f"{variable}[{name}]"])
+        return {"pull": moments[0], "constraint": moments[1], "mcse": float(row["mcse_mean"])}
+
+    coefficients = coefficient_summaries(draws)
     return {
         **header_data(combination),
         **_goodness(combination),
@@ -167,26 +193,18 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
         "seed": int(posterior.attrs["seed"]),
         "converged": verdict.passed,
         "verdict": verdict.sentence,
-        "parameters": {name: summary(draws[variable_name(name)], variable_name(name)) for name in names},
+        "intervals": {"hdi68": HDI_KIND, "central68": CENTRAL_KIND, "sizes": CENTRAL_KIND},
+        "parameters": {name: summary(result_summary(posterior, name), variable_name(name)) for name in names},
         "coefficients": {
-            name: summary(draws["rho"].sel(coefficient=name), f"rho[{name}]") for name in _labels(draws, "coefficient")
+            name: summary(found, f"rho[{name}]") for name, found in coefficients.items() if f"rho[{name}]" in diagnostics
         },
         "sizes": {
             name: {"low": low, "median": median, "high": high} for name, (low, median, high) in size_quantiles(draws).items()
         },
-        "nuisances": {name: _pull(draws["pull"].sel(nuisance=name)) for name in _labels(draws, "nuisance")}
-        | {n: _pull(draws["theory_pull"].sel(theory_nuisance=n)) for n in _labels(draws, "theory_nuisance")},
+        "nuisances": {name: pull(name, moments) for name, moments in nuisance_moments(draws).items()},
         "divergences": verdict.divergences,
-        "covariance": {"names": names, "matrix": np.atleast_2d(np.cov(flat)).tolist()},
+        "covariance": {"names": names, "matrix": result_covariance(posterior, names).tolist()},
     }
-
-
-def _labels(draws: xr.Dataset, dim: str) -> list[str]:
-    return [str(label) for label in draws[dim].to_numpy()] if dim in draws.dims else []
-
-
-def _pull(values: xr.DataArray) -> dict[str, float]:
-    return {"pull": float(values.mean()), "constraint": float(values.std(ddof=1))}
 
 
 def _goodness(combination: Combination) -> dict[str, Any]:
@@ -263,24 +281,31 @@ def _scan_point(point: ScanPoint) -> dict[str, Any]:
 
 
 def impact_data(result: ImpactResult) -> dict[str, Any]:
-    """Impacts of each source or nuisance, of each group, of statistics and of all systematics."""
-    sources = {str(s): _mapping(result.sources.sel(source=s), "parameter") for s in result.sources["source"].to_numpy()}
+    """Impacts of each source, of each nuisance that is given by itself, of each group, of statistics and of all systematics.
+
+    What not knowing the sizes of sources adds stands among the sources.
+    """
+    kinds = result.sources["kind"].to_numpy()
+
+    def rows(values: xr.DataArray, *, of_nuisances: bool) -> dict[str, Any]:
+        own = values.isel(source=(kinds == "nuisance") == of_nuisances)
+        return {str(s): _mapping(own.isel(source=i), "parameter") for i, s in enumerate(own["source"].to_numpy())}
+
     whole = {
-        "stat": _mapping(result.statistics, "parameter"),
-        "syst": _mapping(result.systematics, "parameter"),
+        **{PART_KEYS.get(label, label): _mapping(part, "parameter") for label, part in result.sums.items()},
         "coupling": _mapping(result.coupling, "parameter"),
-        "total": _mapping(result.total, "parameter"),
     }
-    groups = {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()}
     data = {
         **header_data(result.combination),
+        "parts": result.parts,
         "definition": result.definition,
-        "impacts": groups | sources | whole,
-        "groups": groups,
+        "groups": {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()},
+        "sources": rows(result.sources, of_nuisances=False),
+        "nuisances": rows(result.sources, of_nuisances=True),
+        "whole": whole,
     }
     if result.shifts is not None:
-        names = result.shifts["source"].to_numpy()
-        data["shifts"] = {str(s): _mapping(result.shifts.sel(source=s), "parameter") for s in names}
+        data["shifts"] = rows(result.shifts, of_nuisances=True)
     return data
 
 
@@ -289,9 +314,10 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
     table = comparison.table
     parameters = {
         str(p): {str(key): _finite(float(table[key].sel(parameter=p))) for key in table.data_vars}
+        | {"mcse": float(table["mcse_mean"].sel(parameter=p))}
         for p in table["parameter"].to_numpy()
     }
-    return {**header_data(comparison.combination), "interval": INTERVAL, "parameters": parameters}
+    return {**header_data(comparison.combination), "interval": INTERVAL, "interval_kind": HDI_KIND, "parameters": parameters}
 
 
 def _mapping(values: xr.DataArray, dim: str) -> dict[str, float]:

@@ -20,6 +20,7 @@ from bayescomb.export_reading import FORMAT, FORMAT_VERSION
 from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
+from bayescomb.measurements import unsplit_label
 from bayescomb.profile import ProfileResult, profile
 from bayescomb.size_results import SizeResult
 from bayescomb.theory import theory
@@ -34,6 +35,7 @@ ERRORS: Final = {
     "statistical_error": "statistical_errors",
     "systematic_error": "systematic_errors",
     "theory_error": "theory_errors",
+    "undivided_error": "unsplit_errors",
 }
 # With sources of uncertain size: mean of the likelihood ratio, and where -2 log L has grown by that much.
 CORRECTED: Final = {"bartlett": "bartlett", "corrected_up_error": "up", "corrected_down_error": "down"}
@@ -76,7 +78,8 @@ def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
         ],
         "on_kink": list(fit.on_kink),
-        "impacts_kind": impacts.kind,
+        "parts": fit.parts,
+        "impacts_of": "source" if (impacts.sources["kind"] == "source").any() else "nuisance",
         "impacts_definition": impacts.definition,
         "versions": _versions(),
     }
@@ -122,7 +125,7 @@ def export_groups(fit: ProfileResult, impacts: ImpactResult) -> dict[str, xr.Dat
     combination = fit.combination
     groups = {"results": _results(fit)}
     if combination.extraction:
-        groups["combined"] = _results(profile(combination.with_extraction("")))
+        groups["combined"] = _results(profile(combination.with_extraction(""), parts=fit.parts))
     if fit.unnormalised is not None:
         groups["unnormalised"] = _results(fit.unnormalised)
     if fit.sizes is not None:
@@ -158,6 +161,13 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
     width = np.sqrt(np.diag(covariance))
     columns = {key: getattr(fit, attribute).sel(parameter=names).to_numpy() for key, attribute in ERRORS.items()}
+    if unsplit_label(fit.combination.measurements):
+        # Of a result of total covariances alone nobody knows the parts.
+        unknown = (columns["statistical_error"] == 0) & (columns["systematic_error"] == 0)
+        for key in ("statistical_error", "systematic_error"):
+            columns[key] = np.where(unknown, np.nan, columns[key])
+    else:
+        del columns["undivided_error"]
     if fit.sizes is not None:
         at = fit.sizes.intervals.sel(parameter=names)
         columns |= {key: at[of].to_numpy() for key, of in CORRECTED.items()}
@@ -176,6 +186,7 @@ def _results(fit: ProfileResult) -> xr.Dataset:
             "bin_low": ("parameter", [bins.get(name, none)[1] for name in names]),
             "bin_high": ("parameter", [bins.get(name, none)[2] for name in names]),
         },
+        {"parts": fit.parts},
     )
 
 
@@ -210,7 +221,7 @@ def _nuisances(fit: ProfileResult) -> xr.Dataset:
     sources = {n.name: n.source for n in combination.nuisances} | (compiled.sources if compiled is not None else {})
     widths = dict(zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True))
     bound = [str(name) for name in fit.pulls["nuisance"].to_numpy()]
-    known = [name in widths or name in fit.on_kink for name in bound]
+    known = [name in widths for name in bound]
     shown = _names(combination)
     free = [str(p) for p in fit.values["parameter"].to_numpy() if p not in shown]
     at = {"parameter": free}
@@ -242,12 +253,9 @@ def _impacts(result: ImpactResult) -> dict[str, xr.Dataset]:
     sources = xr.Dataset({"impact": result.sources.sel(parameter=names)})
     if result.shifts is not None:
         sources["shift"] = result.shifts.sel(parameter=names)
-    parts = {
-        "statistics": result.statistics,
-        "systematics": result.systematics,
-        "coupling of sources": result.coupling,
-        "total": result.total,
-    }
+    divided = {"systematics" if label == "all systematics" else label: part for label, part in result.sums.items()}
+    total = divided.pop("total")
+    parts = divided | {"coupling of sources": result.coupling, "total": total}
     rows = np.array([part.sel(parameter=names).to_numpy() for part in parts.values()])
     return {
         "impacts": sources.reset_coords(drop=True),

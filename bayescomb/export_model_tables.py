@@ -73,8 +73,7 @@ def _add_nuisances(tables: Tables, nuisances: xr.Dataset, posterior: xr.Dataset 
             "Nuisances without a prior: fitted value and error."
             if free
             else "Pulls (fitted value in prior widths) and constraints (post-fit over prior width) of the nuisances in the "
-            "profile likelihood; a dash where a nuisance has no posterior, because its source matrix is indefinite or it "
-            "sits on the kink of an asymmetric response."
+            "profile likelihood; a dash where a nuisance has no posterior, because its source matrix is indefinite."
         )
         text += " Posterior: mean and standard deviation, the correlation coefficients sampled." if posterior else ""
         tables.add(title, text, [ExportColumn(name="nuisance", values=names)], columns)
@@ -102,7 +101,7 @@ def _add_sizes(tables: Tables, sizes: xr.Dataset, posterior: xr.Dataset | None) 
 def _add_impacts(
     tables: Tables, header: Mapping[str, Any], groups: Mapping[str, xr.Dataset], units: Mapping[str, str]
 ) -> None:
-    row = "source" if header["impacts_kind"] == "components" else "nuisance"
+    row = header["impacts_of"]
     definition = header["impacts_definition"]
     wanted = (
         ("impacts", "impact", f"Impacts of {row}s", row, f"Impact of every {row} on every result"),

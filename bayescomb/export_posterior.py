@@ -7,16 +7,22 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from bayescomb.comparison import INTERVAL, compare, posterior_quantiles
+from bayescomb.comparison import compare
 from bayescomb.convergence import Verdict, verdict
 from bayescomb.errors import PosteriorError
 from bayescomb.export_groups import finite
-from bayescomb.extractions import SCALE_COEFFICIENT
 from bayescomb.profile import ProfileResult
-from bayescomb.size_results import size_quantiles
 from bayescomb.storage import is_extended, require_same_settings
+from bayescomb.summary import (
+    HDI_KIND,
+    coefficient_summaries,
+    mean_sd,
+    nuisance_moments,
+    posterior_quantiles,
+    result_covariance,
+    size_quantiles,
+)
 from bayescomb.variables import variable_name
 
 __all__ = ["QUANTILES", "converged", "posterior_groups", "posterior_header"]
@@ -47,7 +53,7 @@ def posterior_header(posterior: xr.DataTree, judged: Verdict) -> dict[str, Any]:
     run = {key: _plain(attrs[key]) for key in RUN if key in attrs}
     return {
         **run,
-        "interval": f"{100 * INTERVAL:g} % highest-density interval",
+        "interval": HDI_KIND,
         "converged": judged.passed,
         "verdict": judged.sentence,
         "max_r_hat": finite(judged.max_r_hat),
@@ -81,7 +87,8 @@ def posterior_groups(posterior: xr.DataTree, fit: ProfileResult, judged: Verdict
     names = [o.name for o in fit.combination.results]
     table = compare(posterior, fit).table.sel(parameter=names)
     draws = posterior["posterior"].to_dataset()
-    flat = np.array([draws[variable_name(name)].to_numpy().ravel() for name in names])
+    covariance = result_covariance(posterior, names)
+    sd = np.sqrt(np.diag(covariance))
     diagnostics = _by_name(judged.table, [variable_name(name) for name in names])
     columns = {key: ("parameter", table[key].to_numpy()) for key in SUMMARY if key in table}
     columns |= {key: ("parameter", diagnostics[key].to_numpy()) for key in ("r_hat", "ess_bulk", "ess_tail")}
@@ -91,7 +98,7 @@ def posterior_groups(posterior: xr.DataTree, fit: ProfileResult, judged: Verdict
         columns
         | {
             "quantile": (("parameter", "probability"), quantiles),
-            "correlation": (("parameter", "parameter_b"), np.atleast_2d(np.corrcoef(flat))),
+            "correlation": (("parameter", "parameter_b"), covariance / np.outer(sd, sd)),
         },
         coords | {"unit": ("parameter", table["unit"].to_numpy())},
     )
@@ -115,12 +122,10 @@ def _coefficients(posterior: xr.DataTree, draws: xr.Dataset) -> xr.Dataset:
     columns: dict[str, tuple[str, list[float]]] = {}
     names: list[str] = []
     for key, data in (("posterior", draws), ("prior", prior)):
-        moments = _moments(data, "rho", "coefficient")
-        if SCALE_COEFFICIENT in data:
-            moments[SCALE_COEFFICIENT] = _mean_sd(data[SCALE_COEFFICIENT].to_numpy())
-        names = names or list(moments)
-        for i, moment in enumerate(("mean", "sd")):
-            values = [moments.get(name, (np.nan, np.nan))[i] for name in names]
+        found = {name: own.numbers for name, own in coefficient_summaries(data).items()}
+        names = names or list(found)
+        for moment in ("mean", "sd", "mcse_mean"):
+            values = [found[name][moment] if name in found else np.nan for name in names]
             columns[f"{key}_{moment}"] = ("coefficient", values)
     return xr.Dataset(columns, {"coefficient": names})
 
@@ -134,22 +139,11 @@ def _sizes(draws: xr.Dataset) -> xr.Dataset:
 
 
 def _nuisances(draws: xr.Dataset, free: list[str]) -> xr.Dataset:
-    moments = _moments(draws, "pull", "nuisance") | _moments(draws, "theory_pull", "theory_nuisance")
-    moments |= {n: _mean_sd(draws[variable_name(n)].to_numpy()) for n in free if variable_name(n) in draws}
+    moments = nuisance_moments(draws) | {
+        name: mean_sd(draws[variable_name(name)]) for name in free if variable_name(name) in draws
+    }
     mean, sd = ([m[i] for m in moments.values()] for i in (0, 1))
     return xr.Dataset({"mean": ("nuisance", mean), "sd": ("nuisance", sd)}, {"nuisance": list(moments)})
-
-
-def _moments(data: xr.Dataset, variable: str, dim: str) -> dict[str, tuple[float, float]]:
-    """Label -> mean and standard deviation over all draws."""
-    if variable not in data:
-        return {}
-    values = data[variable].transpose(dim, "chain", "draw")
-    return {str(name): _mean_sd(own) for name, own in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)}
-
-
-def _mean_sd(values: NDArray[np.float64]) -> tuple[float, float]:
-    return float(values.mean()), float(values.std(ddof=1))
 
 
 def _plain(value: Any) -> Any:

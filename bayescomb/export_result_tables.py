@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.comparison import INTERVAL
 from bayescomb.export_tables import ExportColumn, Part, Tables, difference_names, numbers, result_parts
 from bayescomb.inputs import Combination
+from bayescomb.measurements import unsplit_label
+from bayescomb.parts import PARTS_CLAUSE
+from bayescomb.summary import HDI_KIND
 
 __all__ = ["VALUE", "add_result_tables"]
 
@@ -73,8 +75,15 @@ def _add_values(
     before: str = "",
 ) -> None:
     extracted = combination.extraction_in_force is not None
+    label = unsplit_label(combination.measurements)
     shown = {label: key for label, key in PARTS.items() if label != "theory" or extracted}
     meaning = "'stat' from the statistical covariances, 'syst' from all nuisances"
+    if label and bool(np.isnan(results["statistical_error"]).all()):
+        shown = {name: key for name, key in shown.items() if name == "theory"}
+        meaning = "'total' from the total covariances of the inputs, of which no part is known"
+    elif label:
+        meaning += f", '{label}' from those of which only the total covariance is known"
+    shown |= {label: "undivided_error"} if label else {}
     meaning += ", 'theory' from the theory nuisances of the extraction" if extracted else ""
     up, down, error = (numbers(results[key]) for key in ("up_error", "down_error", "error"))
     columns = [
@@ -89,7 +98,8 @@ def _add_values(
     ]
     text = (
         f"Maximum-likelihood values{before} of {', '.join(part.parameters)}, correlation coefficients at nominal. Errors: "
-        f"{meaning}; they add in quadrature to the total error, which is from the second derivatives of chi2."
+        f"{meaning}: {PARTS_CLAUSE[str(results.attrs['parts'])]}. The total error is that of the model linearised at the "
+        "minimum."
     )
     alone = [str(name) for name in results["parameter"].to_numpy()[results["spectator"].to_numpy() == 1]]
     text += f" Spectators, measured by one input and by nothing else: {', '.join(alone)}." if alone else ""
@@ -138,13 +148,12 @@ def _add_correlation(tables: Tables, combination: Combination, results: xr.Datas
 
 
 def _add_posterior(tables: Tables, part: Part, posterior: xr.Dataset, energies: tuple[float, ...]) -> None:
-    percent = f"{100 * INTERVAL:g} % highest-density interval"
     columns = {
         "posterior mean": posterior["mean"],
         "posterior standard deviation": posterior["sd"],
         "posterior median": posterior["median"],
-        f"{percent}, lower end": posterior["hdi_low"],
-        f"{percent}, upper end": posterior["hdi_high"],
+        f"{HDI_KIND}, lower end": posterior["hdi_low"],
+        f"{HDI_KIND}, upper end": posterior["hdi_high"],
     }
     for probability in posterior["probability"].to_numpy():
         columns[f"posterior quantile {probability:g}"] = posterior["quantile"].sel(probability=probability)
@@ -155,7 +164,7 @@ def _add_posterior(tables: Tables, part: Part, posterior: xr.Dataset, energies: 
         shown.append(ExportColumn(name=name, values=numbers(posterior["coefficient_share"])))
     text = (
         f"Posterior of {', '.join(part.parameters)}, the correlation coefficients sampled over their priors. The interval "
-        f"is the {percent}; quantiles are named by their probability."
+        f"is the {HDI_KIND}; quantiles are named by their probability."
     )
     name = f"Posterior of {_inside(part.name)}"
     tables.add(name, text, [part.labels()], [*shown, *part.names], energies=energies)

@@ -74,7 +74,7 @@ def sets_data(comparison: SetComparison) -> dict[str, Any]:
     for row in comparison.sets:
         at = table.sel(assumptions=row.name)
         parameters = [str(p) for p in at["parameter"].to_numpy()]
-        keys = ("value", "error", "mean", "sd")
+        keys = ("value", "error", "mean", "sd", "mcse_mean")
         sets[row.name] = {
             "description": row.description,
             "problem": row.problem or None,

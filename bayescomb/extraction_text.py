@@ -152,16 +152,20 @@ def sets_text(comparison: SetComparison) -> str:
             continue
         cells = [[label, *names]]
         for p, unit in zip(values["parameter"].to_numpy(), values["unit"].to_numpy(), strict=True):
-            pairs = [[float(values[k].sel(assumptions=n, parameter=p)) for k in (key, spread)] for n in names]
-            cells.append([with_unit(str(p), str(unit)), *(_pair(*pair) for pair in pairs)])
+            columns = (key, spread, "mcse_mean") if key == "mean" else (key, spread)
+            found = [[float(values[k].sel(assumptions=n, parameter=p)) for k in columns] for n in names]
+            cells.append([with_unit(str(p), str(unit)), *(_pair(*numbers) for numbers in found)])
         lines += ["", table(cells)]
     for row in comparison.sets:
         lines += ["", f"set {row.name!r}: {row.description}".rstrip(": "), *_set_lines(row)]
     return "\n".join(lines)
 
 
-def _pair(value: float, spread: float) -> str:
-    return "-" if np.isnan(value) else plain(with_error(value, spread))
+def _pair(value: float, spread: float, noise: float = 0.0) -> str:
+    """A result, that of a posterior with the Monte Carlo error of its mean."""
+    if np.isnan(value):
+        return "-"
+    return plain(with_error(value, spread) + (f" (MC {significant(noise, 2)})" if noise > 0 else ""))
 
 
 def _set_lines(row: SetResult) -> list[str]:
@@ -174,14 +178,14 @@ def _set_lines(row: SetResult) -> list[str]:
         fit = row.combined
         assert fit is not None  # there are impacts only where there is a fit
         sizes = {p: abs(float(fit.values.sel(parameter=p))) for p in parameters}
-        shown = range(groups.sizes["group"])
+        shown = list(range(groups.sizes["group"]))
         if len(parameters) > MANY:
             largest = np.argsort(-(abs(groups) / row.impacts.total).sum("parameter").to_numpy())
             cells[0][0] = "impact [%], held"
             shown = sorted(largest[: fitting_rows(cells, taken=26)].tolist())
             lines.append(f"the {len(shown)} largest of {counted(len(largest), 'groups')}, in percent of the value:")
         tables = [(str(groups["group"].to_numpy()[i]), groups.isel(group=i)) for i in shown]
-        tables += [("statistics", row.impacts.statistics), ("total", row.impacts.total)]
+        tables += [(label, part) for label, part in row.impacts.sums.items() if label != "all systematics"]
         for label, impact in tables:
             cells.append(
                 [label, *(plain(percent_text(float(impact.sel(parameter=p)) / sizes[p], places=2)) for p in parameters)]

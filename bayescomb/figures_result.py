@@ -26,6 +26,7 @@ def draw_posterior(
     draws: ArrayLike,
     *,
     interval: tuple[float, float],
+    median: float | None = None,
     profile: tuple[float, float] | None = None,
     density: tuple[ArrayLike, ArrayLike] | None = None,
     label: str = "",
@@ -42,6 +43,7 @@ def draw_posterior(
     Args:
         draws: shape (n,), in the unit of the parameter.
         interval: ends of the 68 % highest-density interval.
+        median: of the posterior, by default that of the draws.
         profile: value and error of the profile.
         density: grid and density values, shape (m,) each, drawn as the line of the posterior.
         label: symbol or name of the parameter, for the axis.
@@ -74,7 +76,7 @@ def draw_posterior(
         ax.fill_between(inside, np.interp(inside, x, y), color=COLOURS["posterior"], alpha=0.2, linewidth=0)
         ax.plot(x, y, color=COLOURS["posterior"], label="posterior density")
         peak = max(peak, float(y.max()))
-    rows = [(float(np.median(draws)), interval, "posterior", "posterior median, 68 % HDI")]
+    rows = [(float(np.median(draws)) if median is None else median, interval, "posterior", "posterior median, 68 % HDI")]
     if profile is not None:
         value, error = profile
         x = np.linspace(value - 4 * error, value + 4 * error, 201)

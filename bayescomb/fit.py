@@ -8,7 +8,7 @@ C' = C - C_g C_gg^+ C_g^T and m = C_g C_gg^+ lambda_g, which serves a singular C
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +23,7 @@ from bayescomb.fit_types import Fit, FittedSizes, Held
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import LinearModel, linear_model, solve
 from bayescomb.nonlinear_model import NonlinearParts, nonlinear_parts
-from bayescomb.numerical_fit import numerical_fit, numerical_weights
+from bayescomb.numerical_fit import numerical_fit
 from bayescomb.repair import Repair, feasible_correlation
 from bayescomb.size_fit import STEP, SizeProfile
 from bayescomb.sizes import UncertainSize, scaled, uncertain_sizes
@@ -73,13 +73,15 @@ class Fitter:
             return correlation
         return np.asarray(block_diag(correlation, np.eye(len(self.theory.nuisances)), self.theory.scale_correlation))
 
-    def correlation(self, coefficients: ArrayLike | None = None) -> tuple[FloatArray, tuple[Repair, ...]]:
+    def correlation(
+        self, coefficients: ArrayLike | Mapping[str, float] | None = None
+    ) -> tuple[FloatArray, tuple[Repair, ...]]:
         """C at the coefficients, nominal by default, theory nuisances included, and what was repaired.
 
         Raises:
             InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
         """
-        r = self.family.nominal if coefficients is None else np.asarray(coefficients, dtype=float)
+        r = self.family.vector(coefficients)
         correlation, repairs = feasible_correlation(self.combination, self.family, r)
         return self.with_theory(correlation), repairs
 
@@ -192,9 +194,7 @@ class Fitter:
         )
 
     def _closed_form(self, held: Held) -> Fit:
-        model = _without(self.linear, held.free)
-        if held.mean.any():
-            model = dataclasses.replace(model, offset=model.offset - model.loading @ held.mean)
+        model = self.linear.at(mean=held.mean, held=held.free)
         solution = solve(model, held.correlation)
         error = np.sqrt(np.diag(solution.covariance))
         return Fit(
@@ -214,7 +214,7 @@ class Fitter:
     def _extraction(self, theory: Theory, held: Held, *, errors: str) -> Fit:
         fitted = fit_extraction(
             theory,
-            _without(self.linear, held.free),
+            self.linear.at(mean=np.zeros(len(self.linear.nuisances)), held=held.free),
             mean=held.mean,
             correlation=held.correlation,
             errors=errors,
@@ -236,24 +236,6 @@ class Fitter:
             solution=solution,
         )
 
-    def weights(self, fit: Fit, correlation: FloatArray) -> FloatArray:
-        """d(values)/d(measured values), shape (P, E)."""
-        if fit.solution is not None:
-            return fit.solution.weights
-        return numerical_weights(self.combination, self.parts, fit, correlation)
-
     @cached_property
     def _free_names(self) -> frozenset[str]:
         return frozenset(n.name for n in self.combination.nuisances if n.free)
-
-
-def _without(model: LinearModel, free: dict[str, float]) -> LinearModel:
-    """The model with some of its free nuisances at given values."""
-    fixed = np.array([p in free for p in model.parameters], dtype=bool)
-    values = np.array([free.get(p, 0.0) for p in model.parameters])
-    return dataclasses.replace(
-        model,
-        parameters=tuple(p for p in model.parameters if p not in free),
-        design=model.design[:, ~fixed],
-        offset=model.offset - model.design[:, fixed] @ values[fixed],
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from bayescomb.linear_gaussian import Solution
 from bayescomb.size_fit import SizeFit, SizeProfile
 from bayescomb.sizes import UncertainSize
 
-__all__ = ["Fit", "FittedSizes", "Held"]
+__all__ = ["Fit", "FittedSizes", "Held", "SecondDerivatives"]
 
 FloatArray = NDArray[np.float64]
 
@@ -52,21 +52,38 @@ class FittedSizes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondDerivatives:
+    """Covariances by the second derivatives of chi2 at its minimum, as HESSE has them: what Convino's definitions refer to.
+
+    Attributes:
+        covariance: shape (P, P).
+        nuisance_variance: shape (N,).
+        cross_covariance: shape (P, N).
+    """
+
+    covariance: FloatArray
+    nuisance_variance: FloatArray
+    cross_covariance: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """Result of one fit; P parameters (observables, then free nuisances), N nuisances with a prior.
 
     Attributes:
         parameters, nuisances: names.
         values: shape (P,).
-        covariance: inverse of half the second derivatives of chi2 at the minimum, shape (P, P).
+        covariance: inverse information of the model linearised at the minimum, shape (P, P).
         up, down: signed Delta chi2 = 1 errors, shape (P,); ``errors="hesse"`` fits have +-sqrt(diag(covariance)).
         chi2: minimum.
         pulls: fitted nuisances in prior widths, shape (N,).
         nuisance_variance: shape (N,).
         cross_covariance: of parameters and nuisances, shape (P, N).
-        on_kink: nuisances that sit on the kink of an asymmetric response; they have no parabolic error.
-        theta, theta_covariance: all variables of a numerical fit; empty for closed forms.
-        solution: of the linear algebra, where chi2 is quadratic; of its tangent for an extraction.
+        on_kink: nuisances that sit on the kink of an asymmetric response; the linearised one has the mean of both slopes.
+        solution: of the linear model, the tangent at the minimum where chi2 is not quadratic, with all that is linear in
+            the data: influence, weights and parts of the errors.  What it says of values and pulls is the tangent's.
+        theta: all variables of a numerical fit; empty for closed forms.
+        second: ``None`` where chi2 is quadratic, on a kink and without Delta chi2 = 1 errors.
         correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
         sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
     """
@@ -81,14 +98,26 @@ class Fit:
     pulls: FloatArray
     nuisance_variance: FloatArray
     cross_covariance: FloatArray
+    solution: Solution | DerivedSolution
     on_kink: tuple[str, ...] = ()
     theta: FloatArray = field(default_factory=lambda: np.zeros(0))
-    theta_covariance: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
-    solution: Solution | DerivedSolution | None = None
+    second: SecondDerivatives | None = None
     correlation: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     sizes: FittedSizes | None = None
 
     @property
+    def hesse(self) -> Fit:
+        """The fit with the covariances of the second derivatives, where there are any."""
+        if self.second is None:
+            return self
+        return replace(
+            self,
+            covariance=self.second.covariance,
+            nuisance_variance=self.second.nuisance_variance,
+            cross_covariance=self.second.cross_covariance,
+        )
+
+    @property
     def errors(self) -> FloatArray:
-        """Parabolic errors, shape (P,)."""
+        """Of the linearised model, shape (P,)."""
         return np.sqrt(np.diag(self.covariance))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.checks import check_names
-from bayescomb.errors import DuplicateNameError, FileFormatError, InputWarning, InvalidNumberError, UnknownNameError
+from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.hepdata_mapping import Chosen, Measured, Selection, TableMapping, listed, only
 from bayescomb.hepdata_submission import Submission
 from bayescomb.hepdata_tables import Cell, Column, LabelledError, row_label
@@ -112,7 +111,7 @@ def _source_labels(mapping: TableMapping, column: Column) -> list[str]:
                 f"{where}: the values have {n} errors labelled {base!r}, which are taken for {n} sources in the order in "
                 f"which they stand ({listed(ours)}); look whether they are"
             )
-            warnings.warn(message, InputWarning, stacklevel=4)
+            warn_input(message)
     return chosen
 
 
@@ -224,7 +223,7 @@ def _shift(
     used = sum(bool(cell.errors) for cell in up)
     if used:
         message = f"{up[0].where}: the shifts have errors of their own in {used} of {len(up)} rows, which are not used"
-        warnings.warn(message, InputWarning, stacklevel=5)
+        warn_input(message)
     return Shift(name=name, where=up[0].where, up=sides[0], down=sides[1] if len(sides) == 2 else 0.0 - sides[0])
 
 
@@ -258,4 +257,4 @@ def _warn_of_signs(shifts: Sequence[Shift], mapping: TableMapping) -> None:
             f"{mapping.where}: {len(odd)} two-sided shifts go to one side at +1 and at -1 sigma, the first of {shift.where} "
             f"in row {i + 1} ({shift.up[i]:+g}, {shift.down[i]:+g}), and are kept so; look whether a sign is missing"
         )
-        warnings.warn(message, InputWarning, stacklevel=4)
+        warn_input(message)

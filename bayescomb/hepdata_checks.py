@@ -6,7 +6,6 @@ warning, which ``bayescomb check`` shows.  Allowed is what the rounding of the p
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.errors import InputWarning, InvalidMatrixError
+from bayescomb.errors import InvalidMatrixError, warn_input
 
 __all__ = [
     "Finding",
@@ -70,7 +69,7 @@ def report(findings: Iterable[Finding], *, where: str) -> None:
     found = list(findings)
     for finding in found:
         if not finding.wrong:
-            warnings.warn(f"{where}: {finding.message}", InputWarning, stacklevel=3)
+            warn_input(f"{where}: {finding.message}")
     wrong = [finding.message for finding in found if finding.wrong]
     if wrong:
         msg = f"{where}: {'; '.join(wrong)}"

@@ -11,6 +11,7 @@ from typing import Any, Final
 import xarray as xr
 
 from bayescomb.beside import ASIDE, put_in_place, umask, working_folder
+from bayescomb.checks import expects
 from bayescomb.errors import OptionError
 from bayescomb.export_archive import pack
 from bayescomb.export_data import plain_data, tree
@@ -41,6 +42,7 @@ RESOURCES: Final = {
 }
 
 
+@expects(fit="profile", posterior="posterior")
 @single_threaded
 def export_hepdata(
     fit: ProfileResult,
@@ -63,7 +65,7 @@ def export_hepdata(
         target: a folder (absent, empty or an earlier export), or ``NAME.tar.gz``, ``NAME.tgz`` or ``NAME.zip`` for the
             archive that the site takes.
         posterior: a converged tree of :func:`bayescomb.sample` from the same combination under the same settings.
-        impacts: of the same combination; those of :func:`bayescomb.impacts` by default.
+        impacts: of the same combination and definition of parts; those of :func:`bayescomb.impacts` by default.
         keywords: kind (``"reactions"``, ``"observables"``, ``"cmenergies"`` in GeV, ``"phrases"``) -> values, for the search
             of the site; known collider energies are added.
 
@@ -72,7 +74,7 @@ def export_hepdata(
 
     Raises:
         OptionError: the target has another ending, a keyword is of an unknown kind, or the impacts are of another
-            combination.
+            combination or definition than the profile.
         PosteriorError: the posterior has not converged, or does not belong to the profile.
         OutputError: hepdata_lib is not installed, something else is there already, the place cannot be written, or the site
             would refuse the submission.
@@ -91,7 +93,7 @@ def export_hepdata(
     require_replaceable(target, archive=archive)
     hepdata_lib()  # rather now than after the work
     combination = fit.combination
-    found = _impacts(combination, impacts)
+    found = _impacts(fit, impacts)
     header, groups = export_header(fit, found), export_groups(fit, found)
     if posterior is not None:
         from bayescomb.export_posterior import converged, posterior_groups, posterior_header
@@ -139,9 +141,13 @@ def _is_archive(target: Path) -> str:
     raise OptionError(msg)
 
 
-def _impacts(combination: Combination, given: ImpactResult | None) -> ImpactResult:
+def _impacts(fit: ProfileResult, given: ImpactResult | None) -> ImpactResult:
+    combination = fit.combination
     if given is None:
-        return impacts_of(combination)
+        return impacts_of(combination, parts=fit.parts)
+    if given.parts != fit.parts:
+        msg = f"the impacts are {given.parts} parts of the errors, the profile has {fit.parts} ones; make both with the same"
+        raise OptionError(msg)
     own = given.combination
     where = difference(own, combination) or next((k for k in SETTINGS if getattr(own, k) != getattr(combination, k)), "")
     if where:

@@ -26,7 +26,7 @@ def read_fit(
     r"""The fit of n values and m nuisances.
 
     With the impacts g (shift of a value when the nuisance moves by its post-fit uncertainty c, the other nuisances
-    following), the covariance of values and nuisances is g c, and that of the nuisances rho c c.
+    following), the covariance of values and nuisances is g c, of the sign of the shift, and that of the nuisances rho c c.
 
     Args:
         submission: the tables.

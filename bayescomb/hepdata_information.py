@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.checks import located
-from bayescomb.errors import FileFormatError, InputWarning, InvalidNumberError
+from bayescomb.errors import FileFormatError, InvalidNumberError, warn_input
 from bayescomb.hepdata_breakdown import Shift, labelled_errors, symmetric_sizes
 from bayescomb.hepdata_checks import (
     Finding,
@@ -28,9 +27,9 @@ from bayescomb.hepdata_matrices import TableMatrix, read_table_matrix
 from bayescomb.hepdata_submission import Submission
 from bayescomb.hepdata_tables import Bin
 from bayescomb.hepdata_units import same_unit
-from bayescomb.measurements import FittedInput
+from bayescomb.measurements import CovarianceKind, FittedInput, systematic_shifts
 
-__all__ = ["read_information"]
+__all__ = ["Information", "read_information"]
 
 FloatArray = NDArray[np.float64]
 
@@ -50,9 +49,26 @@ class _Covariance:
     diagonal: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Information:
+    """What the tables know of n values.
+
+    Attributes:
+        covariance: shape (n, n), ``None`` if there is a fit.
+        kind: what the covariance is of.
+        fit: of the values and the nuisances.
+        systematic: shifts of the values by independent systematic uncertainties that no source names, shape (n, m).
+    """
+
+    covariance: FloatArray | None = None
+    kind: CovarianceKind = CovarianceKind.STATISTICAL
+    fit: FittedInput | None = None
+    systematic: FloatArray | None = None
+
+
 def read_information(
     submission: Submission, mapping: TableMapping, measured: Measured, shifts: Sequence[Shift]
-) -> tuple[FloatArray | None, FittedInput | None]:
+) -> Information:
     """What the tables know of the values: their statistical covariance, or a fit of them and the nuisances.
 
     Everything that they state twice is compared first.
@@ -63,8 +79,7 @@ def read_information(
         measured: the values, n of them.
         shifts: the breakdown.
 
-    Returns:
-        The statistical covariance, shape (n, n), or the fit; the other is ``None``.
+    A total covariance without sources stays a total; with a statistical one beside it, the difference is systematic.
 
     Raises:
         InvalidMatrixError: tables contradict each other, or a matrix is none; with the numbers.
@@ -110,26 +125,33 @@ def read_information(
                 total_findings(conditional, statistical.values, nothing, nothing, names=measured.rows, slack=total.slack),
                 where=where,
             )
-        return None, fit
+        return Information(fit=fit)
     up = np.array([s.up for s in shifts]).reshape(-1, len(measured.rows)).T
     down = np.array([s.down for s in shifts]).reshape(-1, len(measured.rows)).T
+    known = total is not None and (not total.diagonal or len(measured.rows) == 1)  # correlations included
+    if total is not None and statistical is not None and known and not shifts:
+        return Information(
+            covariance=statistical.values, systematic=systematic_shifts(total.values, statistical.values, where=total.where)
+        )
     if total is not None and statistical is not None:
         both = total.slack + statistical.slack
         report(
             total_findings(total.values, statistical.values, up, down, names=measured.rows, slack=both), where=total.where
         )
     if statistical is not None:
-        return statistical.values, None
-    if total is None or total.diagonal:
+        return Information(covariance=statistical.values)
+    if total is None or not known:
         msg = (
             f"{mapping.where}: nothing says what the statistical part is; name the label of the errors (statistical), or a "
             "table (statistical_covariance, or total_covariance, of which it is what the sources leave)"
         )
         raise FileFormatError(msg)
+    if not shifts:
+        return Information(covariance=total.values, kind=CovarianceKind.TOTAL)
     middle = (up - down) / 2
     rest = total.values - middle @ middle.T
     report(covariance_findings(rest, names=measured.rows), where=f"{total.where} without the {len(shifts)} sources")
-    return rest, None
+    return Information(covariance=rest)
 
 
 def _total(submission: Submission, mapping: TableMapping, measured: Measured) -> _Covariance | None:
@@ -201,7 +223,7 @@ def _check_axes(matrix: TableMatrix, measured: Measured) -> None:
                 f"{matrix.where}: its rows are in {own.unit!r}, those of {measured.where} in {other.unit!r}; the same "
                 "numbers are taken for the same bins"
             )
-            warnings.warn(message, InputWarning, stacklevel=6)
+            warn_input(message)
 
 
 def _check_matrix_unit(matrix: TableMatrix, measured: Measured) -> None:
@@ -215,7 +237,7 @@ def _check_matrix_unit(matrix: TableMatrix, measured: Measured) -> None:
         return
     at = f"{matrix.where}: the unit of the covariance is {matrix.unit!r}, that of the values {unit!r}"
     if same_unit(unit, matrix.unit):
-        warnings.warn(f"{at}, of which it is taken to be the square", InputWarning, stacklevel=6)
+        warn_input(f"{at}, of which it is taken to be the square")
         return
     msg = f"{at}, whose square is needed; name the table that belongs to these values"
     raise InvalidNumberError(msg)

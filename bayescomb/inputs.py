@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import AssumptionSet, check_assumptions
-from bayescomb.checks import check_distinct, check_names, known_name
+from bayescomb.checks import check_distinct, check_finite, check_items, check_mapping, check_names, known_name
 from bayescomb.combination_checks import (
     CHI2_FORMS,
     NUISANCE_VALUES,
@@ -46,6 +47,21 @@ __all__ = [
     "Provenance",
     "Source",
 ]
+
+
+LISTS: Final = {
+    "measurements": Measurement,
+    "observables": Observable,
+    "sources": Source,
+    "provenance": Provenance,
+    "predictions": Prediction,
+}
+MAPPINGS: Final = {
+    "assumption_sets": '{"none": AssumptionSet(name="none")}',
+    "impact_groups": '{"JES": ("jes_1", "jes_2")}',
+    "extractions": '{"pole": Extraction(name="pole", ...)}',
+    "errors_on_errors": '{"JES": ErrorOnError(relative=0.3)}',
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +125,18 @@ class Combination:
     errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for key in ("measurements", "observables", "sources", "provenance", "predictions"):
+        where = f"combination {self.name!r}"
+        for key, of in LISTS.items():
+            check_items(getattr(self, key), of, where=f"{key} of {where}")
+        for key, example in MAPPINGS.items():
+            check_mapping(getattr(self, key), where=f"{key} of {where}", example=example)
+        for key in LISTS:
             object.__setattr__(self, key, tuple(getattr(self, key)))
         for key in ("assumption_sets", "extractions", "errors_on_errors"):
             object.__setattr__(self, key, FrozenMapping(getattr(self, key)))
         groups = {key: tuple(members) for key, members in self.impact_groups.items()}
         object.__setattr__(self, "impact_groups", FrozenMapping(groups))
-        where = f"combination {self.name!r}"
+        check_items(self.assumption_sets.values(), AssumptionSet, where=f"assumption_sets of {where}")
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
         check_names([s.name for s in self.sources], where=f"sources of {where}", allow_empty=True)
@@ -125,11 +146,8 @@ class Combination:
         check_names([e.name for e in self.estimates], where=f"estimates of {where}")
         check_names([n.name for n in self.nuisances], where=f"nuisances of {where}", allow_empty=True)
         free = [n.name for n in self.nuisances if n.free]
-        for kind, names in (
-            ("observable", [o.name for o in self.observables]),
-            ("estimate", [e.name for e in self.estimates]),
-        ):
-            check_distinct(names, free, kinds=(kind, "free nuisance"), where=where)
+        for kind, owners in (("observable", self.observables), ("estimate", self.estimates)):
+            check_distinct([owner.name for owner in owners], free, kinds=(kind, "free nuisance"), where=where)
         check_spectators(self, where)
         observables = [o.name for o in self.observables]
         for estimate in self.estimates:
@@ -275,10 +293,14 @@ class Combination:
             >>> uncertain.errors_on_errors["LHCbJES"].relative
             0.3
         """
-        given = {
-            name: value if isinstance(value, ErrorOnError) else ErrorOnError(relative=float(value))
-            for name, value in errors_on_errors.items()
-        }
+        check_mapping(errors_on_errors, where="with_errors_on_errors()", example='{"JES": 0.3}')
+        given: dict[str, ErrorOnError] = {}
+        for name, value in errors_on_errors.items():
+            if isinstance(value, ErrorOnError):
+                given[name] = value
+            else:
+                relative = check_finite(value, where=f"error on error of {name!r}")
+                given[name] = ErrorOnError(relative=float(relative))
         return dataclasses.replace(self, errors_on_errors=given)
 
     def with_values(self, values: Mapping[str, float]) -> Combination:
@@ -287,6 +309,8 @@ class Combination:
         Raises:
             UnknownNameError: there is no estimate of that name.
         """
+        check_mapping(values, where="with_values()", example='{"l+jets": 172.3}')
+        check_finite(list(values.values()), where="with_values()")
         for name in values:
             known_name(name, [e.name for e in self.estimates], kind="estimate", where=f"{self.name!r}")
         measurements = tuple(
@@ -321,7 +345,7 @@ class Combination:
         Raises:
             UnknownNameError: an experiment has no measurement here.
         """
-        experiments = list(experiments)
+        experiments = [experiments] if isinstance(experiments, str) else list(experiments)
         for name in experiments:
             known_name(name, [m.experiment for m in self.measurements], kind="experiment", where=f"{self.name!r}")
         return dataclasses.replace(self, **kept_fields(self, [m for m in self.measurements if m.experiment in experiments]))

@@ -22,7 +22,7 @@ of w and lambda).  Under the covariance treatment C may even be indefinite as lo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -78,6 +78,22 @@ class LinearModel:
     signs: FloatArray
     constant: float = 0.0
     estimates: tuple[str, ...] = ()
+
+    def at(self, *, mean: FloatArray, held: Mapping[str, float]) -> LinearModel:
+        """The model over nuisances of prior mean 0 and without some parameters.
+
+        Args:
+            mean: prior mean of the nuisances, which the offset takes in, shape (N,).
+            held: parameters -> the values at which they stay.
+        """
+        fixed = np.array([p in held for p in self.parameters], dtype=bool)
+        values = np.array([held.get(p, 0.0) for p in self.parameters])
+        return dataclasses.replace(
+            self,
+            parameters=tuple(p for p in self.parameters if p not in held),
+            design=self.design[:, ~fixed],
+            offset=self.offset - self.design[:, fixed] @ values[fixed] - self.loading @ mean,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

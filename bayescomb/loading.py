@@ -49,6 +49,10 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
         >>> len(combination.estimates), len(combination.sources), combination.assumptions
         (15, 25, 'nominal')
     """
+    given: object = path
+    if not isinstance(given, (str, Path)):
+        msg = f"load(): something of the type {type(given).__name__} found, the path of a model is needed"
+        raise FileFormatError(msg)
     path = Path(path)
     data = exported_data(path) if _may_be_export(path) else None
     if data is not None:

@@ -50,8 +50,8 @@ class Shifts:
 
     Attributes:
         nuisances: m names.
-        up: shape (n, m), shift of each estimate at +1 sigma of each nuisance, in the unit of the estimates.
-        down: the same at -1 sigma; ``None`` if every cell is a single number.
+        up: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
+        down: the same of -1 sigma; ``None`` if every cell is a single number.
     """
 
     nuisances: tuple[str, ...]

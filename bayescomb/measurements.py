@@ -8,8 +8,9 @@ the likelihood predicts that number by mu - k(lambda) (:mod:`bayescomb.responses
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
@@ -21,6 +22,8 @@ from bayescomb.checks import (
     check_choice,
     check_covariance,
     check_finite,
+    check_items,
+    check_mapping,
     check_names,
     check_shape,
     frozen_array,
@@ -28,9 +31,30 @@ from bayescomb.checks import (
 from bayescomb.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
 from bayescomb.frozen import FrozenMapping
 
-__all__ = ["RESPONSE_FORMS", "Estimate", "FittedInput", "Measurement", "Nuisance"]
+__all__ = [
+    "RESPONSE_FORMS",
+    "CovarianceKind",
+    "Estimate",
+    "FittedInput",
+    "Measurement",
+    "Nuisance",
+    "divided_variance",
+    "systematic_shifts",
+    "unnamed_nuisances",
+    "unsplit_label",
+]
 
 RESPONSE_FORMS: Final = ("absolute", "relative", "lognormal")
+# Below this fraction of a variance a part of it is rounding.
+ROUNDING: Final = 1e-9
+
+
+class CovarianceKind(StrEnum):
+    """What the covariance of a measurement is of: statistics, or of everything, where the parts are not known."""
+
+    STATISTICAL = "statistical"
+    TOTAL = "total"
+
 
 # Shift of a direction without statistical variance, in units of the statistical errors, below which it is none.
 UNMOVED: Final = 1e-12
@@ -86,6 +110,7 @@ class Estimate:
     title: str = ""
 
     def __post_init__(self) -> None:
+        check_mapping(self.observables, where=f"observables of estimate {self.name!r}", example='{"m_t": 1.0}')
         check_finite([self.value, *self.observables.values()], where=f"estimate {self.name!r}")
         if not any(self.observables.values()):
             msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
@@ -135,6 +160,8 @@ class Measurement:
         statistical_covariance: shape (n, n), in the unit of the estimates squared; ``None`` if ``fit`` carries the
             statistical information.  It may be singular where the nuisances shift what has no statistical variance: the
             total covariance must be positive definite.
+        covariance_kind: ``"total"`` if that covariance is of all uncertainties together and no source is stated: results
+            then have a part that is neither statistical nor systematic.
         nuisances: externalised nuisances, m of them.
         responses: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
         down_responses: shape (n, m), what -1 sigma does to it; ``None`` if all are the opposite of ``responses``.  Between
@@ -154,6 +181,7 @@ class Measurement:
     estimates: tuple[Estimate, ...]
     experiment: str = ""
     statistical_covariance: NDArray[np.float64] | None = None
+    covariance_kind: CovarianceKind = CovarianceKind.STATISTICAL
     nuisances: tuple[Nuisance, ...] = ()
     responses: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     down_responses: NDArray[np.float64] | None = None
@@ -161,7 +189,10 @@ class Measurement:
 
     def __post_init__(self) -> None:
         where = f"measurement {self.name!r}"
-        for key in ("estimates", "nuisances"):
+        check_choice(self.covariance_kind, tuple(CovarianceKind), where=f"covariance_kind of {where}")
+        object.__setattr__(self, "covariance_kind", CovarianceKind(self.covariance_kind))
+        for key, kind in (("estimates", Estimate), ("nuisances", Nuisance)):
+            check_items(getattr(self, key), kind, where=f"{key} of {where}")
             object.__setattr__(self, key, tuple(getattr(self, key)))
         n_estimates, n_nuisances = len(self.estimates), len(self.nuisances)
         check_names([e.name for e in self.estimates], where=f"estimates of {where}")
@@ -182,7 +213,15 @@ class Measurement:
         if self.fit is not None:
             size = n_estimates + len(self.fit.nuisances)
             check_shape(self.fit.information, (size, size), where=f"information of {where}")
+        if self.is_total and (self.nuisances or self.fit is not None):
+            msg = f"{where}: a total covariance beside nuisances counts them twice; take them off, or leave them out"
+            raise InvalidMatrixError(msg)
         self._check_response_forms(where)
+
+    @property
+    def is_total(self) -> bool:
+        """Whether its covariance is of all uncertainties together."""
+        return self.covariance_kind == CovarianceKind.TOTAL
 
     @cached_property
     def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
@@ -265,3 +304,86 @@ class Measurement:
     def all_nuisances(self) -> tuple[Nuisance, ...]:
         """Nuisances of the fit first, then the externalised ones."""
         return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)
+
+
+def unnamed_nuisances(measurement: str, count: int) -> tuple[Nuisance, ...]:
+    """Nuisances of systematic uncertainties that an input does not name.
+
+    Examples:
+        >>> [n.name for n in unnamed_nuisances("D0", 2)]
+        ['D0_syst1', 'D0_syst2']
+    """
+    return tuple(Nuisance(name=f"{measurement}_syst{k + 1}") for k in range(count))
+
+
+def unsplit_label(measurements: Sequence[Measurement]) -> str:
+    """Name of the part of an error that comes from total covariances; empty if there is none.
+
+    Examples:
+        >>> unsplit_label([])
+        ''
+    """
+    kinds = {m.is_total for m in measurements}
+    if True not in kinds:
+        return ""
+    return "total of inputs without sources" if False in kinds else "total"
+
+
+def divided_variance(
+    measurements: Sequence[Measurement], variance: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The variance that results have from the covariances of the inputs: what is statistical, and what is not divided.
+
+    What is not divided is w S w^T over the measurements of which only the total covariance S is known.
+
+    Args:
+        measurements: E estimates together.
+        variance: of P results, from statistical and total covariances together, shape (P,).
+        weights: d(result)/d(measured value), shape (P, E).
+    """
+    if all(m.is_total for m in measurements):
+        return np.zeros_like(variance), variance
+    unsplit = np.zeros_like(variance)
+    first = 0
+    for measurement in measurements:
+        own = weights[:, first : first + len(measurement.estimates)]
+        first += len(measurement.estimates)
+        if measurement.is_total and measurement.statistical_covariance is not None:
+            unsplit += np.einsum("pe,ef,pf->p", own, measurement.statistical_covariance, own)
+    unsplit = np.minimum(unsplit, variance)
+    rest = variance - unsplit
+    return np.where(rest > ROUNDING * variance, rest, 0.0), unsplit
+
+
+def systematic_shifts(total: NDArray[np.float64], statistical: NDArray[np.float64], *, where: str) -> NDArray[np.float64]:
+    """Independent shifts whose covariance is the total one without the statistical one.
+
+    Args:
+        total: shape (n, n).
+        statistical: shape (n, n).
+        where: place, for errors.
+
+    Returns:
+        F with F F^T = total - statistical, shape (n, number of eigenvalues above rounding).
+
+    Raises:
+        InvalidMatrixError: the difference is not positive semidefinite; with its smallest eigenvalue.
+
+    Examples:
+        >>> F = systematic_shifts(np.array([[5.0, 4.0], [4.0, 5.0]]), np.eye(2), where="here")
+        >>> (F @ F.T).round(12).tolist()
+        [[4.0, 4.0], [4.0, 4.0]]
+    """
+    difference = total - statistical
+    eigenvalues, vectors = np.linalg.eigh((difference + difference.T) / 2)
+    size = float(np.trace(total))
+    if eigenvalues[0] < -ROUNDING * size:
+        msg = (
+            f"{where}: the total covariance without the statistical one is not positive semidefinite (smallest eigenvalue "
+            f"{eigenvalues[0]:.3g}), so that it is no covariance of systematic uncertainties; correct one of the two"
+        )
+        raise InvalidMatrixError(msg)
+    kept = eigenvalues > ROUNDING * size
+    shifts = vectors[:, kept] * np.sqrt(eigenvalues[kept])
+    # A direction has no sign of its own: that of its largest entry is positive, so that files come out alike.
+    return shifts * np.sign(shifts[np.abs(shifts).argmax(axis=0), np.arange(shifts.shape[1])])

@@ -6,6 +6,7 @@ and Roos, Comput. Phys. Commun. 10 (1975) 343).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bayescomb.errors import FitError, UnderdeterminedError
+from bayescomb.least_squares import triangular, unit_columns
 from bayescomb.objective import Objective
 from bayescomb.orthants import ALL_ORTHANTS, ON_KINK, lowest_orthant, newton
 
@@ -107,7 +109,7 @@ def delta_chi2_errors(
         chi2: the objective.
         minimum: its minimum.
         index: component of theta.
-        error: its error from the second derivatives, where MINOS begins.
+        error: its error in the linearised model, where the search begins.
         fixed: components of theta that are held.
         minos: begin from the answer of MINOS instead of from the error.
 
@@ -159,17 +161,15 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
     raise FitError(msg)
 
 
-def theta_covariance(chi2: Objective, minimum: Minimum, fixed: list[int]) -> FloatArray:
-    """2 (d2 chi2)^-1 over the directions that are neither held nor stuck on a kink.
+def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int] = ()) -> FloatArray:
+    """2 (d2 chi2)^-1 on the side of each kink where theta lies, 0 for what is held.
 
     Raises:
         UnderdeterminedError: a direction is flat.
     """
-    blocked = np.vstack([np.eye(chi2.size)[fixed], chi2.argument_map[list(minimum.on_kink)]])
-    _, singular, right = np.linalg.svd(blocked, full_matrices=True)
-    rank = int((singular > 1e-12 * singular.max(initial=1e-300)).sum()) if singular.size else 0
-    moving = right[rank:].T
-    hessian = moving.T @ chi2.hessian(minimum.theta) @ moving / 2
+    moving = np.delete(np.eye(chi2.size), list(held), axis=1)
+    moving = moving @ _alike(chi2.rows @ (chi2.pseudo_jacobian(theta) @ moving))
+    hessian = chi2.hessian(theta, along=moving) / 2
     scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     if eigenvalues.min(initial=1.0) < 1e-12:
@@ -180,6 +180,18 @@ def theta_covariance(chi2: Objective, minimum: Minimum, fixed: list[int]) -> Flo
         raise UnderdeterminedError(msg)
     root = moving @ (vectors / scale[:, None] / np.sqrt(eigenvalues))
     return np.asarray(root @ root.T)
+
+
+def _alike(rows: FloatArray) -> FloatArray:
+    """Directions along which the squares of the rows are alike steep; as they are where some direction is not in them."""
+    _, upper = triangular(rows)
+    if len(upper) < rows.shape[1]:
+        return np.eye(rows.shape[1])
+    scale = unit_columns(rows)
+    _, singular, right = np.linalg.svd(upper / scale)
+    if not singular.size or singular[-1] < 1e-12 * singular[0]:
+        return np.eye(rows.shape[1])
+    return np.asarray((right.T / singular) / scale[:, None])
 
 
 def starting_point(chi2: Objective) -> FloatArray:

@@ -16,7 +16,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from bayescomb.checks import check_choice
+from bayescomb.checks import check_choice, expects
 from bayescomb.correlation import NuisanceBlock
 from bayescomb.curved_plan import CurvedPlan
 from bayescomb.data_information import estimate_factor
@@ -27,6 +27,7 @@ from bayescomb.feasible_transform import FeasibleTransform
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
 from bayescomb.nonlinear_model import nonlinear_parts
+from bayescomb.nuts import Mixture
 from bayescomb.operators import marginal_log_density
 from bayescomb.plan import SCALE, SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
@@ -34,13 +35,16 @@ from bayescomb.theory import Theory
 from bayescomb.theory_kernels import extraction_log_density
 from bayescomb.variables import variable_name
 
-__all__ = ["ENGINES", "build_model", "starting_point"]
+__all__ = ["ENGINES", "build_model", "starting_point", "strong_mixture"]
 
 FloatArray = NDArray[np.float64]
 
 ENGINES = ("marginal", "full")
+# Width over length of a posterior along which single variables cannot be sampled.
+NEEDLE = 1e-2
 
 
+@expects(combination="combination")
 def build_model(
     combination: Combination,
     *,
@@ -136,6 +140,22 @@ def starting_point(plan: SamplingPlan) -> tuple[NDArray[np.float64], NDArray[np.
         return plan.curved.centre, np.sqrt(np.diag(plan.curved.covariance))
     start = solve(plan.model, plan.correlation(plan.start[None])[0])
     return start.values, np.sqrt(np.diag(start.covariance))
+
+
+def strong_mixture(plan: SamplingPlan) -> Mixture | None:
+    """How the flat variables depend on each other near the best fit; ``None`` where steps along each of them do.
+
+    A precise constraint on a combination of observables makes their posterior a needle askew to all of them.
+    """
+    if plan.theory is not None or len(plan.parameters) < 2:
+        return None
+    if plan.curved is None:
+        root = solve(plan.model, plan.correlation(plan.start[None])[0]).root
+    else:
+        eigenvalues, vectors = np.linalg.eigh(plan.curved.covariance)
+        root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
+    singular = np.linalg.svd(root / np.sqrt((root**2).sum(axis=1))[:, None], compute_uv=False)
+    return Mixture(names=plan.parameters, root=root) if 0 < singular[-1] < NEEDLE * singular[0] else None
 
 
 def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho: Any, parameters: Any) -> Any:

@@ -8,6 +8,7 @@ and ``[[assumption_sets]]`` (:mod:`bayescomb.model_file_sets`).
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from bayescomb.folder_writer import require_whole
 from bayescomb.inputs import STATISTICS_GROUP, Combination, ErrorOnError, Observable, Provenance, Source
 from bayescomb.measurements import Measurement
 from bayescomb.model_file_blocks import BlockTables
-from bayescomb.model_file_budget import Budget, read_budget, read_within
+from bayescomb.model_file_budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
 from bayescomb.model_file_measurements import read_measurements
 from bayescomb.model_file_predictions import read_extractions, read_predictions
 from bayescomb.model_file_sets import category_scope, read_assumption_sets
@@ -30,6 +31,7 @@ from bayescomb.toml_values import check_keys, entries, flag, named_values, numbe
 __all__ = ["FORMAT", "load_model"]
 
 FORMAT: Final = 1
+LONG_LINE: Final = 120
 # Settings of a combination that are texts, with what they are where they are not given.
 SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used", "extraction": ""}
 VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "shared_names")
@@ -75,7 +77,7 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     budget, within = Budget(), []
     if "budget" in document:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
-        within = read_within(document, path, budget) if "within" in document else []
+        within = read_within(document, path, budget)
     measurements, units = read_measurements(
         document, path, observables={o.name: o.unit for o in observables}, sources=source_names
     )
@@ -86,6 +88,8 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
     sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
     tables.check_all_used()
+    if "within" not in document:
+        require_stated(budget, sets, where=where)
     name = text(document, "name", where=where)
     title = text(document, "title", where=where, default="")
     assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))
@@ -128,10 +132,11 @@ def _is_folder(path: Path) -> bool:
 
 def _document(path: Path) -> dict[str, Any]:
     """The TOML document, with the keys it must have and no others."""
+    content = read_text(path)
     try:
-        document = tomllib.loads(read_text(path))
+        document = tomllib.loads(content)
     except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
-        msg = f"{path}: broken TOML, {error}"
+        msg = f"{path}: broken TOML, {error}{_toml_advice(content, str(error))}"
         raise FileFormatError(msg) from error
     version = document.get("format", FORMAT)  # first, as another format may have other keys
     if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
@@ -165,11 +170,33 @@ def _one_nuisance(measurements: Sequence[Measurement], shared_names: str, *, whe
     return one
 
 
+def _toml_advice(content: str, error: str) -> str:
+    """The line that is not TOML, and what is most often wrong with such a line."""
+    found = re.search(r"at line (\d+)", error)
+    if found is None:
+        return ""
+    line = content.split("\n")[int(found[1]) - 1].strip()
+    shown = f": {line!r}; " if len(line) < LONG_LINE else "; "
+    if re.search(r"=\s*[+-]?\d+,\d", line):
+        return f"{shown}decimal comma? Write 0.3"
+    if any(quote in line for quote in "\u201c\u201d\u201e\u2018\u2019"):
+        return f'{shown}write texts in straight quotes, "..."'
+    if re.search(r"=\s*(True|False|None|yes|no)\b", line):
+        return f"{shown}write true or false in small letters and without quotes"
+    if re.search(r"\\", line):
+        return f"{shown}a backslash in a text is written twice, or the text in single quotes"
+    if re.search(r"=\s*[A-Za-z_]", line) and "Invalid value" in error:
+        return f'{shown}write texts in quotes, "..."'
+    if "overwrite" in error or "Cannot declare" in error:
+        return f"{shown}every key stands once; rows of a list begin with [[...]]"
+    return f"{shown}correct the line"
+
+
 def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> None:
     if not found:
         msg = f"{where}: no measurements; give a [budget], [[measurements]] or both"
         raise FileFormatError(msg)
-    if "within" in document and "budget" not in document:
+    if document.get("within", UNCORRELATED) != UNCORRELATED and "budget" not in document:
         msg = f"{where}: [within] found without a [budget], of whose estimates it speaks; state the correlations in [blocks]"
         raise FileFormatError(msg)
 

@@ -4,29 +4,42 @@ The budget is a CSV table with the columns ``estimate, experiment, observable, v
 row is a measurement of its own unless a column ``measurement`` says otherwise.  The nuisance of source S and estimate e is
 called ``S[e]``.  Correlations inside an experiment are a second CSV table (``source, estimate`` and one column per estimate;
 a cell is empty where an assumption set speaks, or nobody does); a source that several estimates of an experiment have needs
-its rows there, so that a table that was cut off does not read as "uncorrelated".
+its rows there, so that a table that was cut off does not read as "uncorrelated".  A budget without such a table says
+``within = "uncorrelated"`` if that is what is meant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from bayescomb.assumptions import CorrelationBlock
+from bayescomb.assumptions import AssumptionSet, CorrelationBlock
 from bayescomb.checks import check_names, known_name, located
 from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
 from bayescomb.measurements import Estimate, Measurement, Nuisance
 from bayescomb.tables import Row, number, read_table
 from bayescomb.toml_values import check_keys, entries, text, texts
 
-__all__ = ["BUDGET_COLUMNS", "OPTIONAL_BUDGET_COLUMNS", "Budget", "nuisance_name", "read_budget", "read_within"]
+__all__ = [
+    "BUDGET_COLUMNS",
+    "OPTIONAL_BUDGET_COLUMNS",
+    "UNCORRELATED",
+    "Budget",
+    "nuisance_name",
+    "read_budget",
+    "read_within",
+    "require_stated",
+    "unstated_pairs",
+]
 
 BUDGET_COLUMNS: Final = ("estimate", "experiment", "observable", "value", "stat")
 OPTIONAL_BUDGET_COLUMNS: Final = ("title", "measurement")
+UNCORRELATED: Final = "uncorrelated"
 
 
 def nuisance_name(source: str, estimate: str) -> str:
@@ -143,20 +156,25 @@ def _measurement(name: str, rows: list[Row], sources: Sequence[str]) -> Measurem
 
 def _table_path(entry: Any, path: Path, place: str, *, keys: list[str]) -> Path:
     if not isinstance(entry, dict):
-        msg = f"{place}: a table with the key 'table' is needed"
+        other = f', or "{UNCORRELATED}"' if place.endswith(": within") else ""
+        key = place.rpartition(" ")[2]
+        example = f'{key} = {{ table = "{key}.csv" }}'
+        msg = f"{place}: {entry!r} found, a table with the key 'table' is needed, as in {example}{other}"
         raise FileFormatError(msg)
     check_keys(entry, keys, required=("table",), where=place)
     return path.parent / text(entry, "table", where=place)
 
 
 def read_within(document: Mapping[str, Any], path: Path, budget: Budget) -> list[CorrelationBlock]:
-    """One block per source and experiment from the table of a document that has one.
+    """One block per source and experiment from the table of a document; none without ``within``, or if it is uncorrelated.
 
     Raises:
         FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError: as the content
             demands, each with the file and line.
     """
     place = f"{path}: within"
+    if document.get("within", UNCORRELATED) == UNCORRELATED:
+        return []
     table = _table_path(document["within"], path, place, keys=["table", "symmetrise"])
     estimates = [name for names in budget.experiments.values() for name in names]
     header, rows = read_table(table, required=["source", "estimate", *estimates])
@@ -190,6 +208,36 @@ def read_within(document: Mapping[str, Any], path: Path, budget: Budget) -> list
             with located(str(table)):
                 blocks.append(CorrelationBlock(name=f"{source}, {experiment}", nuisances=names, correlation=matrix))
     return blocks
+
+
+def require_stated(budget: Budget, sets: Mapping[str, AssumptionSet], *, where: str) -> None:
+    """Somebody says how a source is correlated between any two estimates of an experiment that have it.
+
+    Raises:
+        FileFormatError: for some pair neither a block nor a coefficient of any assumption set does.
+    """
+    found = list(unstated_pairs(budget, sets))
+    if found:
+        source, first, second, experiment = found[0]
+        more = f" and {len(found) - 1} more pairs" if len(found) > 1 else ""
+        msg = (
+            f"{where}: nothing says how the source {source!r} of {first!r} and {second!r} ({experiment}) is correlated "
+            f'inside its experiment{more}; give the correlations in a table, within = {{ table = "within.csv" }}, or say '
+            f'within = "{UNCORRELATED}" above the first [table] if the estimates have nothing in common'
+        )
+        raise FileFormatError(msg)
+
+
+def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterator[tuple[str, str, str, str]]:
+    """Source, two estimates and their experiment, where neither a block nor a coefficient of any set speaks of them."""
+    blocks = list({id(b): set(b.nuisances) for s in sets.values() for b in s.blocks}.values())
+    pairs = {frozenset((p.first, p.second)) for s in sets.values() for c in s.coefficients for p in c.pairs}
+    for source in budget.sources:
+        for experiment in budget.experiments:
+            for first, second in itertools.combinations(budget.affected(source, experiment), 2):
+                pair = {nuisance_name(source, first), nuisance_name(source, second)}
+                if pair not in pairs and not any(pair <= block for block in blocks):
+                    yield source, first, second, experiment
 
 
 def _read_averaged_pairs(

@@ -46,7 +46,7 @@ from bayescomb.hepdata_proposal import proposed_tables
 from bayescomb.hepdata_submission import read_submission
 from bayescomb.hepdata_tables import Bin
 from bayescomb.hepdata_units import same_unit
-from bayescomb.measurements import Estimate, Measurement, Nuisance
+from bayescomb.measurements import Estimate, Measurement, Nuisance, unnamed_nuisances
 from bayescomb.model_file_maps import read_factors
 from bayescomb.toml_values import text, texts
 
@@ -98,19 +98,25 @@ def read_hepdata_entry(
     estimates = _estimates(entry, place, measured, name, units)
     stated = dict(_checked_units(estimates, measured, place, units))
     shifts = read_breakdown(submission, mapping, measured)
-    statistical, fit = read_information(submission, mapping, measured, shifts)
-    external = [] if fit else shifts
+    found = read_information(submission, mapping, measured, shifts)
+    external = [] if found.fit else shifts
     n = len(estimates)
+    up, down = (np.array([getattr(s, key) for s in external]).reshape(-1, n).T for key in ("up", "down"))
+    nuisances = tuple(Nuisance(name=s.name) for s in external)
+    if found.systematic is not None:
+        up, down = found.systematic, -found.systematic
+        nuisances = unnamed_nuisances(name, up.shape[1])
     with located(place):
         measurement = Measurement(
             name=name,
             experiment=experiment,
             estimates=estimates,
-            statistical_covariance=statistical,
-            nuisances=tuple(Nuisance(name=s.name) for s in external),
-            responses=np.array([s.up for s in external]).reshape(-1, n).T,
-            down_responses=np.array([s.down for s in external]).reshape(-1, n).T if external else None,
-            fit=fit,
+            statistical_covariance=found.covariance,
+            covariance_kind=found.kind,
+            nuisances=nuisances,
+            responses=up,
+            down_responses=down if nuisances else None,
+            fit=found.fit,
         )
     return measurement, stated
 

@@ -1,7 +1,9 @@
 """Reader of ``[[measurements]]`` in ``model.toml``: estimates, their data information, and externalised nuisances.
 
-The data information is given in one of four ways: ``statistical`` (uncorrelated uncertainties), ``statistical_covariance``,
-or the measurement's own fit of estimates and nuisances as ``hessian`` (inverse of the post-fit covariance) or as
+The data information is given in one of five ways: ``statistical`` (uncorrelated uncertainties), ``statistical_covariance``,
+``total_covariance`` (of all uncertainties together; beside one of the former the difference is systematic, with
+``responses`` what they leave is statistical), or the measurement's own fit of estimates and nuisances as ``hessian``
+(inverse of the post-fit covariance) or as
 ``correlation`` (matrix with a column ``uncertainty``: total uncertainty of an estimate, constraint of a nuisance).  Matrices
 and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what they do not say, as a list or a CSV table::
 
@@ -42,7 +44,15 @@ from numpy.typing import NDArray
 from bayescomb.checks import check_covariance, check_names, known_name, located
 from bayescomb.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.matrix_tables import Shifts, information_from_correlation, read_matrix, read_shifts
-from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.measurements import (
+    CovarianceKind,
+    Estimate,
+    FittedInput,
+    Measurement,
+    Nuisance,
+    systematic_shifts,
+    unnamed_nuisances,
+)
 from bayescomb.model_file_convino import CONVINO_KEYS, read_convino_entry
 from bayescomb.model_file_hepdata import HEPDATA_KEYS, read_hepdata_entry
 from bayescomb.model_file_maps import assign_sources, read_factors
@@ -51,7 +61,9 @@ from bayescomb.toml_values import check_keys, entries, flag, text
 
 __all__ = ["read_measurements"]
 
-INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "hessian", "correlation")
+INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covariance", "hessian", "correlation")
+# The total beside what is statistical leaves what is systematic.
+TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
 STATED_KEYS: Final = ("name", "experiment", "estimates", *INFORMATION_KEYS, "responses", "nuisances", "sources")
 MEASUREMENT_KEYS: Final = tuple(dict.fromkeys((*STATED_KEYS, *CONVINO_KEYS, *HEPDATA_KEYS)))
 FILE_KEYS: Final = ("convino", "hepdata")
@@ -126,20 +138,29 @@ def _read_measurement(
     names = [e.name for e in estimates]
     check_names(names, where=f"{place}.estimates")
     given = [key for key in INFORMATION_KEYS if key in entry]
-    if len(given) != 1:
-        msg = f"{place}: {' and '.join(given) or 'nothing'} found; give exactly one of {', '.join(INFORMATION_KEYS)}"
+    if len(given) != 1 and given not in TOGETHER:
+        msg = (
+            f"{place}: {' and '.join(given) or 'nothing'} found; give exactly one of {', '.join(INFORMATION_KEYS)}, or "
+            "total_covariance beside statistical or statistical_covariance"
+        )
         raise FileFormatError(msg)
-    table = None if given == ["statistical"] else folder / text(entry, given[0], where=place)
-    covariance, fit = None, None
-    if table is None:
+    covariance, fit, kind = None, None, CovarianceKind.STATISTICAL
+    if "statistical" in given:
         covariance = np.diag(_statistical(entry["statistical"], names, place) ** 2)
-    elif given == ["statistical_covariance"]:
-        covariance = _covariance(table, names)
-    else:
-        fit = _read_fit(table, names, inverted=given == ["correlation"])
+    elif "statistical_covariance" in given:
+        covariance = _covariance(folder / text(entry, "statistical_covariance", where=place), names)
+    elif given[0] in ("hessian", "correlation"):
+        fit = _read_fit(folder / text(entry, given[0], where=place), names, inverted=given == ["correlation"])
     shifts = Shifts(nuisances=(), up=np.zeros((len(names), 0)), down=None)
     if "responses" in entry:
         shifts = _read_responses(folder / text(entry, "responses", where=place), names, fit)
+    if "total_covariance" in given:
+        total = _Total(
+            where=f"{place}.total_covariance",
+            values=_covariance(folder / text(entry, "total_covariance", where=place), names, kind="total"),
+        )
+        name = text(entry, "name", where=place)
+        covariance, kind, shifts = total.divided(covariance, shifts, name)
     fitted = fit.nuisances if fit else ()
     details = _read_details(entry, place, folder, known=[*fitted, *shifts.nuisances], fitted=fitted, sources=sources)
     nuisances, fitted_input = _nuisances(shifts.nuisances, details), _fitted_input(fit, details) if fit else None
@@ -150,6 +171,7 @@ def _read_measurement(
             experiment=experiment,
             estimates=tuple(estimates),
             statistical_covariance=covariance,
+            covariance_kind=kind,
             nuisances=nuisances,
             responses=shifts.up,
             down_responses=shifts.down,
@@ -187,13 +209,47 @@ def _statistical(values: Any, estimates: list[str], place: str) -> NDArray[np.fl
     return sizes
 
 
-def _covariance(table: Path, estimates: list[str]) -> NDArray[np.float64]:
+@dataclass(frozen=True, kw_only=True)
+class _Total:
+    """A total covariance of n estimates, shape (n, n), and its place."""
+
+    where: str
+    values: NDArray[np.float64]
+
+    def divided(
+        self, statistical: NDArray[np.float64] | None, shifts: Shifts, name: str
+    ) -> tuple[NDArray[np.float64], CovarianceKind, Shifts]:
+        """Covariance, its kind and the shifts: the total minus what is known is the part that is not.
+
+        Raises:
+            FileFormatError: everything is stated twice.
+            InvalidMatrixError: what is known is larger than the total.
+        """
+        if statistical is None and not shifts.nuisances:
+            return self.values, CovarianceKind.TOTAL, shifts
+        if statistical is None:
+            down = -shifts.up if shifts.down is None else shifts.down
+            middle = (shifts.up - down) / 2
+            with located(f"{self.where} without the responses"):
+                rest = check_covariance(self.values - middle @ middle.T, where="statistical covariance", definite=True)
+            return rest, CovarianceKind.STATISTICAL, shifts
+        if shifts.nuisances:
+            msg = f"{self.where}: the statistical part and the responses say all of the total; leave one of the three out"
+            raise FileFormatError(msg)
+        found = systematic_shifts(self.values, statistical, where=self.where)
+        names = tuple(n.name for n in unnamed_nuisances(name, found.shape[1]))
+        return statistical, CovarianceKind.STATISTICAL, Shifts(nuisances=names, up=found, down=None)
+
+
+def _covariance(table: Path, estimates: list[str], *, kind: str = "statistical") -> NDArray[np.float64]:
     matrix = read_matrix(table)
     for name, row in zip(matrix.names, matrix.rows, strict=True):
         known_name(name, estimates, kind="estimate", where=row.where)
     _require_rows(estimates, matrix.names, table)
     with located(str(table)):
-        return check_covariance(matrix.ordered(estimates), where="statistical covariance", definite=True, singular=True)
+        return check_covariance(
+            matrix.ordered(estimates), where=f"{kind} covariance", definite=True, singular=kind == "statistical"
+        )
 
 
 def _read_fit(table: Path, estimates: list[str], *, inverted: bool) -> _Fit:

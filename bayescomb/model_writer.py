@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from bayescomb.errors import BayescombError, OutputError
 from bayescomb.folder_writer import written_into
 from bayescomb.inputs import Combination
 from bayescomb.model_file import FORMAT, SETTINGS, load_model
+from bayescomb.model_file_budget import UNCORRELATED, Budget, unstated_pairs
 from bayescomb.model_file_sets import category_scope
 from bayescomb.model_writer_measurements import BudgetPart, budget_part, measurement_table
 from bayescomb.model_writer_predictions import extraction_tables, prediction_tables
@@ -87,7 +89,9 @@ def model_texts(combination: Combination, *, name: str = MODEL_NAME) -> dict[str
     """The files of a model, name -> text; the TOML file is called ``name``."""
     files: dict[str, str] = {}
     budget = budget_part(combination)
-    sections = [_head(combination)]
+    read = Budget(measurements=budget.measurements, experiments=budget.experiments, sources=budget.sources)
+    unstated = any(unstated_pairs(read, combination.assumption_sets))
+    sections = [_head(combination, {"within": UNCORRELATED if unstated else None})]
     if budget.measurements:
         files["budget.csv"] = budget.text()
         declared = [s.name for s in combination.sources]
@@ -120,7 +124,7 @@ def model_texts(combination: Combination, *, name: str = MODEL_NAME) -> dict[str
     return files
 
 
-def _head(combination: Combination) -> list[str]:
+def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]:
     """Settings, observables and sources."""
     values = {key: getattr(combination, key) for key in SETTINGS}
     shown = {key: value for key, value in values.items() if value != SETTINGS[key] or key in {"treatment", "chi2"}}
@@ -131,6 +135,7 @@ def _head(combination: Combination) -> list[str]:
         **shown,
         "normalise": combination.normalise or None,
         "assumptions": combination.assumptions,
+        **more,
     }
     observables = [
         {"name": o.name, "unit": o.unit or None, "title": o.title or None, "spectator": o.spectator or None}

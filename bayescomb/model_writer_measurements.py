@@ -89,7 +89,7 @@ def _is_plain(text: str) -> bool:
 def _statistical(measurement: Measurement) -> list[float] | None:
     """Uncorrelated uncertainties whose squares are the statistical covariance to the last bit, if there are such."""
     covariance = measurement.statistical_covariance
-    if covariance is None:
+    if covariance is None or measurement.is_total:
         return None
     sizes = np.sqrt(np.diag(covariance))
     return [float(s) for s in sizes] if np.diag(sizes**2).tobytes() == covariance.tobytes() else None
@@ -119,10 +119,9 @@ def measurement_table(measurement: Measurement, prefix: str) -> tuple[dict[str, 
     if statistical is not None:
         table["statistical"] = statistical
     elif measurement.statistical_covariance is not None:
-        comment = f"Statistical covariance of the estimates of {title}; lower triangle."
-        table["statistical_covariance"] = stored(
-            "statistical", triangle_text(comment, names, measurement.statistical_covariance)
-        )
+        kind = str(measurement.covariance_kind)
+        comment = f"{kind.capitalize()} covariance of the estimates of {title}; lower triangle."
+        table[f"{kind}_covariance"] = stored(kind, triangle_text(comment, names, measurement.statistical_covariance))
     if measurement.fit is not None:
         rows = [*names, *(n.name for n in measurement.fit.nuisances)]
         comment = f"Inverse of the post-fit covariance of {title}, the priors of the nuisances included; lower triangle."
@@ -162,7 +161,7 @@ def _responses_text(measurement: Measurement, title: str) -> str:
                     cells[j] = f"{up[i, j]:+}/{value:+}"
         rows.append([estimate.name, *cells])
     header = ["row" if "estimate" in nuisances else "estimate", *nuisances]
-    comment = f"Shift of the estimates of {title} per +1 sigma of each nuisance; two numbers: at +1 and at -1 sigma."
+    comment = f"Shift of the published values of {title} by +1 sigma of each nuisance; two numbers: by +1 and by -1 sigma."
     return csv_text(comment, header, rows)
 
 

@@ -1,8 +1,8 @@
 r"""Normalised results: observables divided by their sum.
 
 With S the sum of the values x and y = x / S, the derivative of y is J = (1 - y 1^T) / S, so that the covariance of y is
-J V J^T, of rank one less than its size.  V has the correlations of the second derivatives and, where the Delta chi2 = 1
-errors are asymmetric, the larger of them as errors, the choice of Convino, whose toys this replaces.
+J V J^T, of rank one less than its size.  The interval beside it has in place of V the correlations of the second derivatives
+with the larger of the Delta chi2 = 1 errors, the choice of Convino, whose toys this replaces.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def normalised_names(combination: Combination) -> list[str]:
 def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]:
     """The fit with its observables normalised, and the derivative by the original parameters, shape (P, P).
 
-    The errors are the roots of the diagonal of J V J^T, the same up and down.
+    The interval is the same up and down.
 
     Raises:
         FitError: the sum is not above 0.
@@ -47,19 +47,24 @@ def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]
         raise FitError(msg)
     values = fit.values.copy()
     values[index] /= total
-    widening = np.maximum(fit.up, -fit.down) / fit.errors
+    widening = np.maximum(fit.up, -fit.down) / fit.hesse.errors
     jacobian = np.eye(len(values))
     jacobian[np.ix_(index, index)] = (np.eye(len(index)) - np.outer(values[index], np.ones(len(index)))) / total
-    covariance = jacobian @ (fit.covariance * np.outer(widening, widening)) @ jacobian.T
-    error = np.sqrt(np.diag(covariance))
+    interval = np.sqrt(np.diag(jacobian @ (fit.hesse.covariance * np.outer(widening, widening)) @ jacobian.T))
     up, down = fit.up.copy(), fit.down.copy()
-    up[index], down[index] = error[index], -error[index]
+    up[index], down[index] = interval[index], -interval[index]
+    second = fit.second and dataclasses.replace(
+        fit.second,
+        covariance=jacobian @ fit.second.covariance @ jacobian.T,
+        cross_covariance=jacobian @ fit.second.cross_covariance,
+    )
     changed = dataclasses.replace(
         fit,
         values=values,
-        covariance=covariance,
+        covariance=jacobian @ fit.covariance @ jacobian.T,
         up=up,
         down=down,
-        cross_covariance=jacobian @ (fit.cross_covariance * widening[:, None]),
+        cross_covariance=jacobian @ fit.cross_covariance,
+        second=second,
     )
     return changed, jacobian

@@ -7,19 +7,20 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.fit_types import Fit, Held
-from bayescomb.inputs import Combination
+from bayescomb.fit_types import Fit, Held, SecondDerivatives
+from bayescomb.linear_gaussian import solve
 from bayescomb.minimise import delta_chi2_errors, minimise, starting_point, theta_covariance
-from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model, nonlinear_parts
+from bayescomb.nonlinear_model import NonlinearParts, nonlinear_model
 from bayescomb.objective import Objective, objective
+from bayescomb.tangent import nonlinear_tangent
 
-__all__ = ["numerical_fit", "numerical_weights"]
+__all__ = ["numerical_fit"]
 
 FloatArray = NDArray[np.float64]
 
 
 def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit | None, of: Collection[str] | None) -> Fit:
-    """Migrad over what chi2 is curved in, all else profiled exactly.
+    """Migrad over what chi2 is curved in, all else profiled exactly; what is linear is that of the tangent at the minimum.
 
     Args:
         parts: of the model.
@@ -39,60 +40,55 @@ def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit |
         if len(near.theta) == len(start):
             start[len(names) :] = near.theta[len(names) :]
     minimum = minimise(chi2, start, fixed=fixed)
-    covariance = theta_covariance(chi2, minimum, list(fixed))
+    nuisances = held.mean + _pulls(chi2, minimum.theta)
+    tangent = nonlinear_tangent(chi2, minimum.theta, nuisances=nuisances, on_kink=minimum.on_kink)
+    solution = solve(tangent.at(mean=held.mean, held=held.free), held.correlation)
     shown = [i for i in range(len(names)) if i not in fixed]
-    error = np.sqrt(np.diag(covariance)[shown])
+    error = np.sqrt(np.diag(solution.covariance))
     up, down = error.copy(), -error
     if errors != "hesse":
         minos = errors == "minos"
         for k, i in enumerate(shown):
             if of is None or names[i] in of:
                 up[k], down[k] = delta_chi2_errors(chi2, minimum, i, error=float(error[k]), fixed=fixed, minos=minos)
-    pulls, by_theta, conditional = _nuisances(chi2, minimum.theta)
-    spread = covariance @ by_theta.T
     arguments = [parts.bound[i] for i in parts.explicit] + list(parts.free)
     return Fit(
-        parameters=tuple(names[i] for i in shown),
+        parameters=solution.parameters,
         nuisances=parts.bound,
         values=minimum.theta[shown],
-        covariance=covariance[np.ix_(shown, shown)],
+        covariance=solution.covariance,
         up=up,
         down=down,
         chi2=minimum.chi2,
-        pulls=held.mean + pulls,
-        nuisance_variance=conditional + np.einsum("nt,tn->n", by_theta, spread),
-        cross_covariance=spread[shown],
+        pulls=nuisances,
+        nuisance_variance=solution.nuisance_variance,
+        cross_covariance=solution.cross_covariance,
+        solution=solution,
         on_kink=tuple(arguments[i] for i in minimum.on_kink),
         theta=minimum.theta,
-        theta_covariance=covariance,
+        second=None
+        if errors == "hesse" or minimum.on_kink
+        else _second_derivatives(chi2, minimum.theta, shown, list(fixed)),
     )
 
 
-def numerical_weights(combination: Combination, parts: NonlinearParts, fit: Fit, correlation: FloatArray) -> FloatArray:
-    """d(values)/d(measured values), shape (P, E), of a numerical fit.
-
-    It is -(d2 chi2)^-1 d2 chi2 / d(theta) d(measured), the last factor by central differences of the exact gradient.
-    """
-    estimates = combination.estimates
-    inverse_factor = np.linalg.inv(parts.factor)
-    steps = 1e-3 * np.sqrt(np.diag(inverse_factor @ inverse_factor.T))
-    mixed = np.empty((len(fit.theta), len(estimates)))
-    for column, (estimate, step) in enumerate(zip(estimates, steps, strict=True)):
-        gradients = []
-        for sign in (1, -1):
-            moved = combination.with_values({estimate.name: estimate.value + sign * step})
-            model = nonlinear_model(nonlinear_parts(moved), correlation=correlation)
-            gradients.append(objective(model, correlation).gradient(fit.theta))
-        mixed[:, column] = (gradients[0] - gradients[1]) / (2 * step)
-    return np.asarray(-(fit.theta_covariance @ mixed / 2)[: len(fit.parameters)])
+def _second_derivatives(chi2: Objective, theta: FloatArray, shown: list[int], held: list[int]) -> SecondDerivatives:
+    covariance = theta_covariance(chi2, theta, held=held)
+    reach = chi2.model.linear.loading @ chi2.correlation
+    gain = chi2.whitening.solve(reach).T
+    by_theta = -gain @ chi2.model.linear.design @ chi2.pseudo_jacobian(theta)
+    conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
+    spread = covariance @ by_theta.T
+    return SecondDerivatives(
+        covariance=covariance[np.ix_(shown, shown)],
+        nuisance_variance=conditional + np.einsum("nt,tn->n", by_theta, spread),
+        cross_covariance=spread[shown],
+    )
 
 
-def _nuisances(chi2: Objective, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Nuisances given theta: mean over prior mean, its derivative by theta, and conditional variance."""
+def _pulls(chi2: Objective, theta: FloatArray) -> FloatArray:
+    """Nuisances given theta: mean over prior mean, shape (N,)."""
     linear, curved = chi2.model.linear, chi2.model.curved
     q = curved.pseudo_parameters(theta, curved.prediction(theta))
-    reach = linear.loading @ chi2.correlation
-    gain = chi2.whitening.solve(reach).T
-    conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
-    by_theta = -gain @ linear.design @ chi2.pseudo_jacobian(theta)
-    return gain @ (linear.offset - linear.design @ q), by_theta, conditional
+    residual = chi2.whitening.solve(linear.offset - linear.design @ q)
+    return chi2.correlation @ (linear.loading.T @ residual)

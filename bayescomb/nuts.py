@@ -24,7 +24,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from bayescomb.checks import check_choice
 from bayescomb.threads import single_threaded
 
-__all__ = ["BACKENDS", "CompiledModel", "compile_model", "run_nuts"]
+__all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_nuts"]
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,26 @@ class CompiledModel:
     coords: dict[str, list[Any]]
 
 
-def compile_model(model: pm.Model, *, backend: str = "auto", spread: dict[str, float] | None = None) -> CompiledModel:
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Scalar variables that are sampled as x = x_0 + B xi, x_0 being the initial point of the model.
+
+    Attributes:
+        names: P variables without a transform.
+        root: B with B B^T about their covariance, shape (P, P).
+    """
+
+    names: tuple[str, ...]
+    root: FloatArray
+
+
+def compile_model(
+    model: pm.Model,
+    *,
+    backend: str = "auto",
+    spread: dict[str, float] | None = None,
+    mixture: Mixture | None = None,
+) -> CompiledModel:
     """Compile a model once.
 
     Args:
@@ -60,6 +79,7 @@ def compile_model(model: pm.Model, *, backend: str = "auto", spread: dict[str, f
         backend: ``vm``, ``numba``, or ``auto`` (``vm`` where there is a C++ compiler).
         spread: half-width of the starting points around the model's initial point, per variable, in its unconstrained
             units; 1 where it is not given.
+        mixture: variables that depend on each other too strongly for steps along each of them; ``vm`` only.
 
     Raises:
         OptionError: the backend is unknown.
@@ -84,6 +104,12 @@ def compile_model(model: pm.Model, *, backend: str = "auto", spread: dict[str, f
     function = density._pytensor_function  # raw function: nutpie checks its own inputs
     start = np.concatenate([np.ravel(v) for v in point.values()])
     width = np.concatenate([np.full(np.size(v), _width(model, name, spread or {})) for name, v in point.items()])
+    mix = np.eye(len(start))
+    if mixture is not None:
+        found = list(point)
+        index = [sum(np.size(point[key]) for key in found[: found.index(name)]) for name in mixture.names]
+        mix[np.ix_(index, index)] = mixture.root
+        width[index] = 1.0
     outputs = [v for v in model.unobserved_value_vars if v.name in names]
     transform = model.compile_fn(outputs, inputs=model.value_vars, mode=mode, point_fn=False)
     shapes = {name: np.shape(value) for name, value in point.items()}
@@ -106,13 +132,18 @@ def compile_model(model: pm.Model, *, backend: str = "auto", spread: dict[str, f
             value, gradient = own(x)
             return value, gradient
 
-        return evaluate
+        def mixed(x: FloatArray, **_: Any) -> tuple[Any, Any]:
+            value, gradient = own(start + mix @ x)
+            return value, mix.T @ gradient
+
+        return evaluate if mixture is None else mixed
 
     def make_expand(*_: Any) -> Callable[..., dict[str, FloatArray]]:
-        return lambda x, **_: {"unconstrained": x.copy()}
+        return lambda x, **_: {"unconstrained": x.copy() if mixture is None else start + mix @ x}
 
     def initial(seed: int) -> FloatArray:
-        return start + width * np.random.default_rng(seed).uniform(-1, 1, size=len(start))
+        away = width * np.random.default_rng(seed).uniform(-1, 1, size=len(start))
+        return away if mixture is not None else start + away
 
     sampler = from_pyfunc(
         len(start),

@@ -73,9 +73,11 @@ class Objective:
         """d(chi2)/d(theta)."""
         return self._derivatives(theta, positive, second=False)[0]
 
-    def hessian(self, theta: FloatArray, *, positive: BoolArray | None = None) -> FloatArray:
-        """d2(chi2)/d(theta)2, on the side of each kink where theta lies."""
-        return self._derivatives(theta, positive, second=True)[1]
+    def hessian(
+        self, theta: FloatArray, *, positive: BoolArray | None = None, along: FloatArray | None = None
+    ) -> FloatArray:
+        """d2(chi2)/d(theta)2, on the side of each kink where theta lies, between the columns of ``along`` if it is given."""
+        return self._derivatives(theta, positive, second=True, along=along)[1]
 
     def pseudo_jacobian(self, theta: FloatArray) -> FloatArray:
         """dq/d(theta)."""
@@ -102,7 +104,9 @@ class Objective:
         tail = np.eye(self.size)[len(parts.observables) :]
         return tail if parts.pearson else np.vstack([jacobian, tail])
 
-    def _derivatives(self, theta: FloatArray, positive: BoolArray | None, *, second: bool) -> tuple[FloatArray, FloatArray]:
+    def _derivatives(
+        self, theta: FloatArray, positive: BoolArray | None, *, second: bool, along: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
         curved, parts = self.model.curved, self.model.curved.parts
         derivatives, prediction = self._prediction_derivatives(theta, positive)
         jacobian = self._prediction_jacobian(derivatives)
@@ -117,17 +121,17 @@ class Objective:
             by_prediction = by_q[: len(prediction)]
         if not second:
             return gradient, np.zeros((0, 0))
-        by_theta = self.rows @ pseudo
+        # Along directions in which chi2 is alike steep, no large curvature hides a small one.
+        along = np.eye(self.size) if along is None else along
+        by_theta, arguments, jacobian = self.rows @ (pseudo @ along), self.argument_map @ along, jacobian @ along
         hessian = 2 * (self.signs[:, None] * by_theta).T @ by_theta
         if parts.pearson:
             hessian += jacobian.T @ curvature @ jacobian
         inner = np.einsum("e,eij->ij", by_prediction, derivatives.by_nuisances)
-        hessian += self.argument_map.T @ inner @ self.argument_map
-        mixed = parts.design.T @ (by_prediction[:, None] * derivatives.by_t_nuisance) @ self.argument_map
-        n = len(parts.observables)
-        hessian[:n] += mixed
-        hessian[:, :n] += mixed.T
-        return gradient, hessian
+        hessian += arguments.T @ inner @ arguments
+        observables = parts.design @ along[: len(parts.observables)]
+        mixed = observables.T @ (by_prediction[:, None] * derivatives.by_t_nuisance) @ arguments
+        return gradient, hessian + mixed + mixed.T
 
     def _pearson_derivatives(self, prediction: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Derivatives of u^T M u by X, u = (x - X) sqrt|x / X|."""

@@ -119,8 +119,11 @@ def require_folder(path: str | Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.lstat(path)  # refuses a name that is too long, and one below a file
         place = Path(os.path.realpath(path))
-        while not place.exists():
+        if not place.exists():
             place = place.parent
+            if not place.exists():
+                msg = f"{path}: cannot be written, the folder {Path(path).parent} does not exist; make it first"
+                raise OutputError(msg)
         if not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         with working_folder(place / "folder"):

@@ -14,12 +14,11 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescomb.checks import check_choice
-from bayescomb.errors import OptionError
+from bayescomb.checks import check_choice, check_count, expects
 from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.extraction_moments import conditional_masses, has_conditional_masses
 from bayescomb.inputs import Combination
-from bayescomb.model import ENGINES, build_model, starting_point
+from bayescomb.model import ENGINES, build_model, starting_point, strong_mixture
 from bayescomb.normalisation import normalised_names
 from bayescomb.nuts import compile_model, run_nuts
 from bayescomb.plan import SCALE, SamplingPlan, sampling_plan
@@ -41,6 +40,7 @@ STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reach
 PACKAGES = ("bayescomb", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "scipy", "numba")
 
 
+@expects(combination="combination")
 @single_threaded
 def sample(
     combination: Combination,
@@ -91,9 +91,7 @@ def sample(
     """
     check_choice(engine, ENGINES, where="engine")
     for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
-        if value < 1:
-            msg = f"{name} = {value} found, at least 1 is needed"
-            raise OptionError(msg)
+        check_count(value, least=1, where=name)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     plan = sampling_plan(combination, correlations=correlations)
@@ -101,7 +99,7 @@ def sample(
     model = model if model is not None else build_model(combination, engine=engine, plan=plan)
     spread = level_widths(plan)
     clock = time.perf_counter()
-    compiled = compile_model(model, backend=backend, spread=spread)
+    compiled = compile_model(model, backend=backend, spread=spread, mixture=strong_mixture(plan))
     compile_time = time.perf_counter() - clock
     log.info(f"compiled in {compile_time:.1f} s")
     show = shows_progress(progress)

@@ -38,7 +38,7 @@ def posterior_bytes(posterior: xr.DataTree) -> bytes:
     """The netCDF file of a posterior.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> from bayescomb.posterior_bytes import posterior_bytes
@@ -88,7 +88,10 @@ def posterior_from_bytes(data: bytes, *, where: str) -> xr.DataTree:
             with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
                 posterior = tree.load()
     except Exception as error:  # the netCDF stack raises many classes on damaged files, none of them documented
-        msg = f"{where}: not a readable netCDF file ({type(error).__name__}: {error}); {AGAIN}"
+        msg = (
+            f"{where}: not a readable netCDF file of 'bayescomb sample' ({type(error).__name__}: {error}); name the file of "
+            f"a posterior, {AGAIN}"
+        )
         raise PosteriorError(msg) from error
     if marked and not signed:
         msg = (

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
+from bayescomb.checks import expects
 from bayescomb.inputs import Combination
 from bayescomb.plan import sampling_plan
 from bayescomb.profile import profile
@@ -31,6 +32,7 @@ MAX_DRAWS: Final = 1000
 LEVELS: Final = {"68": 0.68, "95": 0.95}
 
 
+@expects(posterior="posterior")
 @single_threaded
 def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
     """Predictive distribution of every estimate, and how far out in it the measured value lies.
@@ -46,7 +48,7 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
         ``covariance``: ``"of each draw"``, or ``"at nominal coefficients"`` where the model is not linear.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> table = bc.posterior_predictive(posterior)

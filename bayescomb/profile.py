@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,15 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
+from bayescomb.checks import check_choice, expects
 from bayescomb.correlation import CorrelationFamily
 from bayescomb.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.fit import Fit, Fitter
 from bayescomb.inputs import Combination
-from bayescomb.measurements import Measurement
+from bayescomb.measurements import Measurement, unsplit_label
 from bayescomb.normalisation import normalised_fit
+from bayescomb.parts import PARTS, whole_parts
 from bayescomb.repair import Repair
 from bayescomb.size_results import SizeResult, size_result
 from bayescomb.theory import theory
@@ -38,25 +41,28 @@ class ProfileResult:
         combination: what was combined, with the assumption set, the treatment and the form of chi2 in force.
         values: fitted parameters, dim ``parameter``, in the units of the observables; divided by their sum if the
             combination asks for that.
-        errors: from the second derivatives of chi2 at its minimum, dim ``parameter``.
+        errors: inverse information, of the model linearised at the minimum where chi2 is not quadratic, dim ``parameter``;
+            a response with a kink there has the mean of both slopes.
         up_errors, down_errors: signed Delta chi2 = 1 errors, dim ``parameter``; the same as ``errors`` where chi2 is
-            quadratic or the parameters are normalised.
+            quadratic; of normalised parameters see :mod:`bayescomb.normalisation`.
         covariance: dims ``parameter``, ``parameter_b``.
-        weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value.
+        weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value, of the linearised
+            model: relative sizes and Pearson's weights stay at the fitted values (an iterated linear combination).
         pulls: fitted nuisances in prior widths, dim ``nuisance``; free nuisances are parameters.
-        constraints: post-fit over prior width, dim ``nuisance``; NaN-free: a nuisance of an indefinite source or on a
-            kink has none and is left out of this array.
+        constraints: post-fit over prior width, dim ``nuisance``; NaN-free: a nuisance of an indefinite source has none and
+            is left out of this array.
         cross_covariance: of parameters and nuisances, dims ``parameter``, ``nuisance``.
         chi2: minimum of chi2 less what the inputs' own pulls cost before combining (``own_chi2``); NaN with it.
         ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
         own_chi2: minimum with an observable for each estimate; 0 without post-fit nuisance values, NaN where the inputs
             do not determine their estimates one by one.
-        statistical_errors, systematic_errors, theory_errors: parts of each error, dim ``parameter``, that add in
-            quadrature to ``errors``: what comes from the statistical covariance, from all nuisances and from the theory
-            nuisances of an extraction where chi2 is quadratic, else the error with all nuisances held at their fitted
-            values, the rest, and 0.
+        statistical_errors, systematic_errors, theory_errors: parts of each error, dim ``parameter``, by the statistical
+            covariance, by all nuisances and by the theory nuisances of an extraction.  They add in quadrature to ``errors``,
+            ``held`` ones to ``up_errors`` (of the linearised model for an extraction).
+        unsplit_errors: what comes from inputs of which only the total covariance is known, in no other part.
+        parts: their definition, ``"propagated"`` or ``"held"``.
         repairs: source matrices that were repaired on request.
-        on_kink: nuisances that sit on the kink of an asymmetric response, which have no parabolic error.
+        on_kink: nuisances that sit on the kink of an asymmetric response.
         unnormalised: the result before normalisation, ``None`` if nothing was normalised.
         sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
             variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
@@ -80,6 +86,8 @@ class ProfileResult:
     statistical_errors: xr.DataArray
     systematic_errors: xr.DataArray
     theory_errors: xr.DataArray
+    unsplit_errors: xr.DataArray
+    parts: str = "propagated"
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
     unnormalised: ProfileResult | None = None
@@ -90,9 +98,32 @@ class ProfileResult:
         """The chi2 that was minimised."""
         return self.combination.chi2
 
+    def error_parts(self, parameter: str) -> dict[str, float]:
+        """Parts of an error by their names: ``stat``, ``syst``, ``theory`` of an extraction, and what totals do not divide.
 
+        A result that rests on total covariances alone has no statistical and no systematic part.
+
+        Args:
+            parameter: name of a result.
+        """
+        at = {"parameter": parameter}
+        label = unsplit_label(self.combination.measurements)
+        parts = {"stat": float(self.statistical_errors.sel(at)), "syst": float(self.systematic_errors.sel(at))}
+        if label and not any(parts.values()):
+            parts = {}
+        if self.combination.extraction:
+            parts["theory"] = float(self.theory_errors.sel(at))
+        return parts | ({label: float(self.unsplit_errors.sel(at))} if label else {})
+
+
+@expects(combination="combination")
 @single_threaded
-def profile(combination: Combination, *, coefficients: ArrayLike | None = None) -> ProfileResult:
+def profile(
+    combination: Combination,
+    *,
+    coefficients: ArrayLike | Mapping[str, float] | None = None,
+    parts: str = "propagated",
+) -> ProfileResult:
     r"""Maximise the likelihood over observables and nuisances at fixed correlation coefficients.
 
     Where chi2 is quadratic it is closed form: with V the covariance of the estimates, statistical and systematic, and B
@@ -103,9 +134,11 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None) 
 
     Args:
         combination: what to combine.
-        coefficients: shape (K,), in the order of the assumption set; nominal by default.
+        coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
+        parts: definition of the statistical and systematic parts, see :data:`bayescomb.parts.PARTS`.
 
     Raises:
+        OptionError: the definition of the parts is unknown.
         InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
         UnderdeterminedError: a free nuisance is not determined.
         FitError: a minimisation failed.
@@ -116,19 +149,18 @@ def profile(combination: Combination, *, coefficients: ArrayLike | None = None) 
         >>> f"{fit.values.item():.2f} +- {fit.errors.item():.2f} GeV, chi2 {fit.chi2:.1f} for {fit.ndf}"
         '172.51 +- 0.33 GeV, chi2 7.6 for 14'
     """
+    check_choice(parts, PARTS, where="parts of errors")
     fitter = Fitter(combination)
     correlation, repairs = fitter.correlation(coefficients)
     fit = fitter.fit(correlation)
     own = own_chi2(combination, correlation)
-    result = _result(fitter, fit, own, repairs)
     if not combination.normalise:
-        return result
-    return dataclasses.replace(_normalised(fitter, fit, own, repairs), unnormalised=result)
-
-
-def _normalised(fitter: Fitter, fit: Fit, own: float, repairs: tuple[Repair, ...]) -> ProfileResult:
-    shown, jacobian = normalised_fit(fitter.combination, fit)
-    return _result(fitter, fit, own, repairs, shown=shown, jacobian=jacobian)
+        return _result(fitter, fit, own, repairs, parts=parts)
+    shown, jacobian = normalised_fit(combination, fit)
+    plain = dataclasses.replace(combination, normalise=False)
+    unnormalised = _result(Fitter(plain), fit, own, repairs, parts=parts)
+    result = _result(fitter, fit, own, repairs, parts=parts, shown=shown, jacobian=jacobian)
+    return dataclasses.replace(result, unnormalised=dataclasses.replace(unnormalised, combination=combination))
 
 
 def own_chi2(combination: Combination, correlation: FloatArray) -> float:
@@ -183,6 +215,7 @@ def _result(
     own: float,
     repairs: tuple[Repair, ...],
     *,
+    parts: str,
     shown: Fit | None = None,
     jacobian: FloatArray | None = None,
 ) -> ProfileResult:
@@ -192,7 +225,7 @@ def _result(
     shown = fit if shown is None else shown
     jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
     parameters, nuisances = list(fit.parameters), np.array(fit.nuisances, dtype=object)
-    has_posterior = _has_posterior(fitter.family, correlation) & ~np.isin(nuisances, list(fit.on_kink))
+    has_posterior = _has_posterior(fitter.family, correlation)
     by_parameter_coords = {"parameter": parameters, "unit": ("parameter", [units.get(p, "") for p in parameters])}
 
     def by_parameter(values: FloatArray, name: str) -> xr.DataArray:
@@ -202,7 +235,7 @@ def _result(
         coords = {"parameter": parameters, dim: labels}
         return xr.DataArray(values, dims=("parameter", dim), coords=coords, name=name)
 
-    statistical, systematic, from_theory = _error_parts(fitter, fit, shown, jacobian, correlation)
+    whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     sizes = size_result(dataclasses.replace(fit, chi2=chi2), ndf=ndf)
     return ProfileResult(
@@ -212,9 +245,7 @@ def _result(
         up_errors=by_parameter(shown.up, "up error"),
         down_errors=by_parameter(shown.down, "down error"),
         covariance=table(shown.covariance, "parameter_b", parameters, "covariance"),
-        weights=table(
-            jacobian @ fitter.weights(fit, correlation), "estimate", [e.name for e in combination.estimates], "weight"
-        ),
+        weights=table(jacobian @ fit.solution.weights, "estimate", [e.name for e in combination.estimates], "weight"),
         pulls=xr.DataArray(fit.pulls, dims="nuisance", coords={"nuisance": list(nuisances)}, name="pull"),
         constraints=xr.DataArray(
             np.sqrt(np.maximum(fit.nuisance_variance[has_posterior], 0.0)),
@@ -227,37 +258,15 @@ def _result(
         ndf=ndf,
         p_value=goodness_of_fit(chi2 if sizes is None else sizes.chi2, ndf),
         own_chi2=own,
-        statistical_errors=by_parameter(statistical, "statistical error"),
-        systematic_errors=by_parameter(systematic, "systematic error"),
-        theory_errors=by_parameter(from_theory, "theory error"),
+        statistical_errors=by_parameter(whole.statistics, "statistical error"),
+        systematic_errors=by_parameter(whole.systematics, "systematic error"),
+        theory_errors=by_parameter(whole.theory, "theory error"),
+        unsplit_errors=by_parameter(whole.unsplit, "error from total covariances"),
+        parts=parts,
         repairs=repairs,
         on_kink=fit.on_kink,
         sizes=sizes,
     )
-
-
-def _error_parts(
-    fitter: Fitter, fit: Fit, shown: Fit, jacobian: FloatArray, correlation: FloatArray
-) -> tuple[FloatArray, ...]:
-    """Statistical, systematic and theory part of each error."""
-    if fit.solution is not None:
-        influence = jacobian @ fit.solution.influence
-        model = fit.solution.model
-        reach, n = jacobian @ fit.solution.reach, len(fitter.family.nuisances)
-        statistical = np.einsum("pr,r,pr->p", influence, model.signs, influence)
-        systematic, from_theory = (
-            np.einsum("pn,nm,pm->p", reach[:, part], correlation[part, part], reach[:, part])
-            for part in (slice(n), slice(n, None))
-        )
-        if fit.sizes is not None:
-            systematic = systematic + fit.sizes.variance.sum(axis=0)
-        return tuple(np.sqrt(np.maximum(variance, 0.0)) for variance in (statistical, systematic, from_theory))
-    held = fitter.hold(fit, correlation, [*fit.nuisances, *fitter.parts.free])
-    fixed = fitter.fit(correlation, held=held, errors="hesse", near=fit)
-    n = len(fixed.parameters)  # the free nuisances come last, and are held
-    statistical = np.zeros(len(fit.parameters))
-    statistical[:n] = np.diag(jacobian[:n, :n] @ fixed.covariance @ jacobian[:n, :n].T)
-    return np.sqrt(statistical), np.sqrt(np.maximum(shown.errors**2 - statistical, 0.0)), np.zeros(len(statistical))
 
 
 def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from bayescomb.feasibility import EIGENVALUE_TOLERANCE, feasible_region
 from bayescomb.least_squares import near, unit_columns
 from bayescomb.linear_gaussian import LinearModel
 from bayescomb.plan import SamplingPlan
+from bayescomb.rounding import percent_text, plain, significant
 from bayescomb.statements import block_family
 
 __all__ = [
@@ -63,9 +64,9 @@ def recoverable_nuisances(plan: SamplingPlan) -> Recoverable:
             region = feasible_region(block_family(plan.family, block, varied=plan.sampled))
             if region.status != "box":
                 reasons[block.label] = (
-                    f"its matrix is not a correlation matrix for {100 * (1 - region.share):.0f} % of the sampled range"
+                    f"its matrix is not a correlation matrix for {percent_text(1 - region.share)} % of the sampled range"
                     if region.low.size
-                    else f"its matrix is indefinite (smallest eigenvalue {region.nominal_smallest:.3g})"
+                    else f"its matrix is indefinite (smallest eigenvalue {plain(significant(region.nominal_smallest))})"
                 )
                 continue
         blocks.append(block)

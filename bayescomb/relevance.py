@@ -9,9 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescomb.checks import expects
 from bayescomb.errors import PosteriorError
 from bayescomb.scan import scan_slopes
 from bayescomb.storage import combination_of
+from bayescomb.summary import mean_sd
 from bayescomb.threads import single_threaded
 from bayescomb.variance import variance_shares
 
@@ -22,6 +24,7 @@ FloatArray = NDArray[np.float64]
 BINS: Final = 10
 
 
+@expects(posterior="posterior")
 @single_threaded
 def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
     """Prior, posterior, information gained and effect of every sampled coefficient.
@@ -44,7 +47,7 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
         PosteriorError: no coefficient was sampled.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> table = bc.coefficient_relevance(posterior)
@@ -63,18 +66,19 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
     # Parts of other kinds may have the name of a coefficient; those of sizes come after those of the coefficients.
     of_coefficients = shares.isel(part=np.flatnonzero(shares["kind"].to_numpy() == "coefficient")[: len(names)])
     parameters = [str(p) for p in shares["parameter"].to_numpy()]
-    sample = ("chain", "draw")
+    moments = {}
+    for kind, values in (("prior", prior), ("posterior", rho)):
+        found = np.array([mean_sd(values.sel(coefficient=c)) for c in names]).reshape(-1, 2)
+        moments[kind] = {"mean": found[:, 0], "sd": found[:, 1]}
     table = xr.Dataset(
         {
-            "prior_mean": prior.mean(sample),
-            "prior_sd": prior.std(sample),
-            "posterior_mean": rho.mean(sample),
-            "posterior_sd": rho.std(sample),
+            **{f"{kind}_{key}": ("coefficient", row) for kind, rows in moments.items() for key, row in rows.items()},
             "information": ("coefficient", gains[:, 0]),
             "information_error": ("coefficient", gains[:, 1]),
             "slope": slopes.sel(coefficient=names, parameter=parameters),
             "share": of_coefficients.drop_vars("kind").rename(part="coefficient"),
-        }
+        },
+        {"coefficient": names},
     )
     titles = {c.name: c.title or c.name for c in combination.assumption_set.coefficients}
     return table.assign_coords(title=("coefficient", [titles[name] for name in names]))

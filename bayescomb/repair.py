@@ -12,6 +12,7 @@ from bayescomb.correlation import CorrelationFamily
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.inputs import Combination
+from bayescomb.rounding import plain, significant
 
 __all__ = ["Repair", "feasible_correlation", "nearest_correlation", "repaired_correlation"]
 
@@ -65,7 +66,7 @@ def feasible_correlation(
         if smallest >= -EIGENVALUE_TOLERANCE:
             continue
         if combination.repair == "none":
-            infeasible.append(f"{block.label} (smallest eigenvalue {smallest:.3g})")
+            infeasible.append(f"{block.label} (smallest eigenvalue {plain(significant(smallest))})")
             continue
         repaired = repaired_correlation(correlation[grid], how=combination.repair)
         change = float(np.abs(repaired - correlation[grid]).max())

@@ -179,7 +179,9 @@ def coefficient_figure(results: Results) -> ReportFigure:
         feasible=(feasible[0], feasible[1]),
         feasible_label="feasible for some values of the others",
         median=summary["posterior_median"].to_numpy() if sampled else None,
-        interval=(summary["posterior_low"].to_numpy(), summary["posterior_high"].to_numpy()) if sampled else None,
+        interval=(summary["posterior_central_low"].to_numpy(), summary["posterior_central_high"].to_numpy())
+        if sampled
+        else None,
         ax=figure.subplots(),
     )
     covariance = results.combination.treatment == "covariance"

@@ -131,7 +131,7 @@ def coefficient_table(results: Results) -> Table:
         def show(row: Row) -> str:
             if row[f"{kind}_mean"] is None:
                 return "\N{EN DASH}"
-            return interval_text(row[f"{kind}_low"], row[f"{kind}_high"], error=row[f"{kind}_sd"])
+            return interval_text(row[f"{kind}_central_low"], row[f"{kind}_central_high"], error=row[f"{kind}_sd"])
 
         return show
 
@@ -143,10 +143,10 @@ def coefficient_table(results: Results) -> Table:
     ]
     if results.tree is not None and "prior" in results.tree.children:
         columns.append(Column(title="prior mean ± sd", show=pair("prior")))
-        columns.append(Column(title="prior 68 %", show=interval("prior")))
+        columns.append(Column(title="prior, central 68 %", show=interval("prior")))
     if results.draws is not None and "rho" in results.draws:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
-        columns.append(Column(title="posterior 68 %", show=interval("posterior")))
+        columns.append(Column(title="posterior, central 68 %", show=interval("posterior")))
     factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
     title = axis_label(f"half shift of {parameter.name}", unit)
     columns.append(fixed_column(title, f"half_shift[{parameter.name}]", places, sign=True, scale=factor))

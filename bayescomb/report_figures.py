@@ -87,6 +87,7 @@ def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFi
         draw_posterior(
             results.tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
+            median=float(row["median"]),
             profile=(float(row["profile_value"]), float(row["profile_error"])),
             density=None
             if conditional is None
@@ -107,7 +108,7 @@ def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFi
         else "histogram of the draws"
     )
     gaussian = results.combination.quadratic and not results.combination.extraction
-    profile = "" if gaussian else ", drawn as a Gaussian with the errors of its second derivatives"
+    profile = "" if gaussian else ", drawn as a Gaussian with the error of the linearised model"
     caption = (
         f"Posterior density ({shape}) with its 68 % highest-density interval, and the profile likelihood at nominal "
         f"coefficients with its Δχ² = 1 interval{profile}."
@@ -128,7 +129,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
             names.append(estimate.title or estimate.name)
             values.append(estimate.value)
             errors.append([float(own.errors[index])] * 2)
-            statistical.append(float(own.statistical_errors[index]))
+            statistical.append(own.error_parts(str(own.values["parameter"].to_numpy()[index])).get("stat", math.nan))
             kinds.append("input")
     if len(names) < 2:
         return
@@ -138,7 +139,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
         names.append(name)
         values.append(float(fit.values.sel(at)))
         errors.append([float(fit.errors.sel(at))] * 2)
-        statistical.append(float(fit.statistical_errors.sel(at)))
+        statistical.append(fit.error_parts(parameter.name).get("stat", math.nan))
         kinds.append(kind)
     texts = [with_error(v, e[0]) for v, e in zip(values, errors, strict=True)]
     if results.comparison is not None:
@@ -212,11 +213,7 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
     ]
     coupling = float(impacts.coupling.sel(at))
     rows += [("between sources", coupling, "total")] if coupling else []
-    rows += [
-        ("statistics", float(impacts.statistics.sel(at)), "total"),
-        ("all systematics", float(impacts.systematics.sel(at)), "total"),
-        ("total", float(impacts.total.sel(at)), "total"),
-    ]
+    rows += [(label, float(part.sel(at)), "total") for label, part in impacts.sums.items()]
     figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained")
     draw_impacts(
         [name for name, _, _ in rows],

@@ -40,6 +40,7 @@ def _estimates(results: Results) -> Table:
     index = 0
     for measurement in results.combination.measurements:
         for estimate in measurement.estimates:
+            parts = own.error_parts(str(own.values["parameter"].to_numpy()[index]))
             involved = {units[name] for name in estimate.observables}
             rows.append(
                 {
@@ -50,8 +51,8 @@ def _estimates(results: Results) -> Table:
                     "observable": _observables(dict(estimate.observables)),
                     "unit": involved.pop() if len(involved) == 1 else "",
                     "value": estimate.value,
-                    "statistical_error": float(own.statistical_errors[index]),
-                    "systematic_error": float(own.systematic_errors[index]),
+                    "statistical_error": parts.get("stat"),
+                    "systematic_error": parts.get("syst"),
                     "total_error": float(own.errors[index]),
                 }
             )
@@ -104,10 +105,11 @@ def _weights(results: Results) -> Table:
         places = weight_places(row[f"weight[{name}]"] for row in rows)
         columns.append(fixed_column(f"weight in {name}", f"weight[{name}]", places, sign=True))
     columns.append(fixed_column("pull", "pull", PULL_PLACES, sign=True))
+    of_linearised = "" if combination.quadratic else ", in the linearised model with relative sizes at the fitted values"
     title = (
         "Weights of the estimates in the profile at nominal coefficients: derivative of the combined value by the measured "
-        "one. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come from a fit, nor "
-        "where nothing else measures the same."
+        f"one{of_linearised}. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come "
+        "from a fit, nor where nothing else measures the same."
     )
     return Table(name="weights", title=title, rows=rows, columns=columns)
 

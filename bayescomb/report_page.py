@@ -23,7 +23,9 @@ from bayescomb.rounding import (
     p_value_text,
     percent_text,
     pull_text,
+    rounded_like,
     signed_errors,
+    significant,
     with_error,
 )
 from bayescomb.text import uncertain_sizes_text
@@ -170,36 +172,32 @@ def _headlines(results: Results) -> list[dict[str, str]]:
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         fit = results.fit
-        value, error, statistical, systematic = (
-            float(a.sel(at)) for a in (fit.values, fit.errors, fit.statistical_errors, fit.systematic_errors)
-        )
+        value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
         line = {
             "name": parameter.name,
             "title": parameter.title,
             "profile": with_error(value, error, unit=parameter.unit),
             "asymmetric": ""
-            if (results.combination.quadratic and not results.combination.extraction) or results.combination.normalise
+            if results.combination.quadratic and not results.combination.extraction
             else signed_errors(float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at)), error=error),
-            "parts": _parts(results, parameter.name, value, error, statistical, systematic),
+            "parts": _parts(results, parameter.name, error),
             "posterior": "",
+            "monte_carlo": "",
             "interval": "",
         }
         if results.comparison is not None:
             row = {str(k): float(v.sel(at)) for k, v in results.comparison.table.data_vars.items()}
+            line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] else ""
             line["posterior"] = with_error(row["mean"], row["sd"], unit=parameter.unit)
             line["interval"] = interval_text(row["hdi_low"], row["hdi_high"], error=row["sd"], unit=parameter.unit)
         lines.append(line)
     return lines
 
 
-def _parts(results: Results, name: str, value: float, error: float, statistical: float, systematic: float) -> str:
+def _parts(results: Results, name: str, error: float) -> str:
     """The parts of an error, of an extraction with that of theory."""
-    sizes = [error, statistical, systematic]
-    labels: tuple[str, ...] = ("", "stat", "syst")
-    if results.combination.extraction:
-        sizes.append(float(results.fit.theory_errors.sel(parameter=name)))
-        labels = (*labels, "theory")
-    return with_error(value, *sizes, labels=labels).split(" ± ", 2)[2]
+    parts = results.fit.error_parts(name)
+    return " ± ".join(f"{rounded_like(part, error)} ({label})" for label, part in parts.items())
 
 
 def _costs(results: Results) -> list[dict[str, str]]:

@@ -67,8 +67,9 @@ def impact_map_figure(results: Results) -> ReportFigure | None:
         return None
     parts: list[xr.DataArray] = [impacts.groups.sel(group=g) for g in impacts.groups["group"].to_numpy()]
     labels = [str(g) for g in impacts.groups["group"].to_numpy()]
-    parts += [impacts.statistics, impacts.total]
-    labels += ["statistics", "total"]
+    sums = {label: part for label, part in impacts.sums.items() if label != "all systematics"}
+    parts += sums.values()
+    labels += sums
     table = np.array([(100 * part.sel(parameter=names) / abs(values)).to_numpy() for part in parts])
     figure = Figure(figsize=(WIDTH, 1.5 + 0.28 * len(labels)), layout="constrained")
     draw_impact_map(labels, names, table, label="impact, relative", ax=figure.subplots())

@@ -56,11 +56,8 @@ def _impacts(results: Results) -> Table:
         rows += [entry(g, g, "group", impacts.groups.sel(group=g)) for g in ranked(impacts.groups, "group")]
     if bool((impacts.coupling != 0).any()):
         rows.append(entry("coupling", "between different sources", "coupling", impacts.coupling))
-    rows += [
-        entry("stat", "statistics", "sum", impacts.statistics),
-        entry("syst", "all systematics", "sum", impacts.systematics),
-        entry("total", "total", "sum", impacts.total),
-    ]
+    keys = {"statistics": "stat", "all systematics": "syst"}
+    rows += [entry(keys.get(label, label), label, "sum", part) for label, part in impacts.sums.items()]
     units = {o.name: f" [{o.unit}]" if o.unit else "" for o in results.parameters}
     totals = {p: float(impacts.total.sel(parameter=p)) for p in names}
     columns = [text_column("source", "title"), text_column("", "kind")]
@@ -121,13 +118,14 @@ def _not_recovered(results: Results) -> Table:
 
 
 def _diagnostics(results: Results) -> Table:
-    keys = ("r_hat", "ess_bulk", "ess_tail", "mcse_mean")
+    # The Monte Carlo error of the draws; that of a result, which may come from exact conditional moments, is in the summary.
+    keys = {"r_hat": "r_hat", "ess_bulk": "ess_bulk", "ess_tail": "ess_tail", "mcse_mean": "mcse_of_draws"}
     rows: list[dict[str, Any]] = []
     shown: list[int] = []
     if results.verdict is not None:
         table = results.verdict.table
         names = [str(q) for q in table["quantity"].to_numpy()]
-        rows = [{"quantity": n} | {key: float(table[key][i]) for key in keys} for i, n in enumerate(names)]
+        rows = [{"quantity": n} | {keys[key]: float(table[key][i]) for key in keys} for i, n in enumerate(names)]
         least = np.minimum(table["ess_bulk"].to_numpy(), table["ess_tail"].to_numpy())
         # One nuisance of every fully correlated set: the others have the same draws.
         leaders = {f"pull[{row.name}]" for row in results.nuisances if row.leader == row.name}
@@ -141,7 +139,7 @@ def _diagnostics(results: Results) -> Table:
         fixed_column("R-hat", "r_hat", R_HAT_PLACES),
         fixed_column("ESS bulk", "ess_bulk", 0),
         fixed_column("ESS tail", "ess_tail", 0),
-        number_column("MCSE of the mean", "mcse_mean", lambda value: significant(value, 2)),
+        number_column("MCSE of the mean of the draws", "mcse_of_draws", lambda value: significant(value, 2)),
     ]
     title = f"Convergence: parameters, coefficients and the {WORST} nuisances with the smallest effective sample size."
     return Table(name="diagnostics", title=title, rows=rows, columns=columns, on_page=shown)

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from bayescomb.report_summaries import NuisanceRow, coefficient_summary, nuisanc
 from bayescomb.scan import ScanResult, scan, scan_curve
 from bayescomb.sensitivity import prior_sensitivity
 from bayescomb.storage import is_extended, require_same_settings
-from bayescomb.variables import variable_name
+from bayescomb.summary import monte_carlo_error, result_covariance
 from bayescomb.variance import variance_shares
 
 __all__ = ["Results", "ScanCurve", "collect", "estimate_profile", "mean_shift", "moves", "parameter_covariance"]
@@ -141,11 +140,11 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         comparison=comparison,
         check=check(combination),
         scan=scanned,
-        impacts=impacts(combination),
+        impacts=impacts(combination, parts=fit.parts),
         compatibility=compatibility(combination),
         curves=_curves(scanned, fit),
-        estimates=estimate_profile(combination),
-        experiments=_experiments(combination),
+        estimates=estimate_profile(combination, parts=fit.parts),
+        experiments=_experiments(combination, parts=fit.parts),
         coefficients=coefficient_summary(combination, prior, draws),
         nuisances=nuisance_rows(fit, draws),
         not_recovered=reasons,
@@ -160,8 +159,8 @@ def mean_shift(results: Results, parameter: str) -> tuple[float, float]:
     """Posterior mean minus profile by the exact conditional means, and its Monte Carlo error, in the parameter's unit."""
     assert results.tree is not None  # asked for only where there is a comparison
     at = {"parameter": parameter}
-    mean = results.tree["conditional"]["mean"].sel(at)
-    error = float(az.mcse(mean.to_numpy(), method="mean")) if float(mean.std()) > 0 else 0.0
+    mean = results.tree["conditional"].to_dataset()["mean"].sel(at)
+    error = monte_carlo_error(mean, scale=float(results.fit.errors.sel(at)))
     return float(mean.mean()) - float(results.fit.values.sel(at)), error
 
 
@@ -180,11 +179,11 @@ def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
     if results.draws is None:
         covariance = results.fit.covariance.sel(parameter=names, parameter_b=names)
         return covariance.to_numpy(), "profile at nominal coefficients"
-    flat = np.array([results.draws[variable_name(name)].to_numpy().ravel() for name in names])
-    return np.atleast_2d(np.cov(flat)), "posterior"
+    assert results.tree is not None  # as there are draws
+    return result_covariance(results.tree, names), "posterior"
 
 
-def estimate_profile(combination: Combination) -> ProfileResult:
+def estimate_profile(combination: Combination, *, parts: str = "propagated") -> ProfileResult:
     """Profile with every estimate as its own observable, so that nothing is combined.
 
     Examples:
@@ -193,17 +192,17 @@ def estimate_profile(combination: Combination) -> ProfileResult:
         >>> f"{own.values[0].item():.2f} +- {own.errors[0].item():.2f}"
         '173.79 +- 1.41'
     """
-    return profile(combination.saturated())
+    return profile(combination.saturated(), parts=parts)
 
 
-def _experiments(combination: Combination) -> dict[str, ProfileResult]:
+def _experiments(combination: Combination, *, parts: str) -> dict[str, ProfileResult]:
     names = list(dict.fromkeys(m.experiment for m in combination.measurements))
     results: dict[str, ProfileResult] = {}
     if len(names) < 2 or not all(names):
         return results
     for name in names:
         try:
-            results[name] = profile(combination.only([name]))
+            results[name] = profile(combination.only([name]), parts=parts)
         except (UnderdeterminedError, InfeasibleCorrelationError):
             continue  # its estimates alone do not determine every observable, or alone they are no valid input
     return results

@@ -10,7 +10,7 @@ from scipy.stats import invgamma
 from bayescomb.report_results import Results
 from bayescomb.report_tables import Column, Table, fixed_column, number_column, text_column
 from bayescomb.rounding import significant, with_error
-from bayescomb.size_results import size_quantiles
+from bayescomb.summary import CENTRAL, size_quantiles
 
 __all__ = ["size_table"]
 
@@ -25,7 +25,7 @@ def size_table(results: Results) -> Table:
         row = found.sizes.sel(uncertain_size=name)
         relative = float(row["relative"])
         shape = 1 / (4 * relative**2)
-        prior_low, prior_high = (float(np.sqrt(invgamma.ppf(q, shape, scale=shape))) for q in (0.16, 0.84))
+        prior_low, prior_high = (float(np.sqrt(invgamma.ppf(q, shape, scale=shape))) for q in CENTRAL)
         low, median, high = posterior.get(name, (None, None, None))
         rows.append(
             {

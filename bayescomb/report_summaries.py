@@ -10,17 +10,18 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bayescomb.comparison import INTERVAL
 from bayescomb.correlation import CorrelationFamily, correlation_family
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import linear_model
 from bayescomb.profile import ProfileResult
+from bayescomb.summary import coefficient_summaries, nuisance_moments
 
 __all__ = ["NuisanceRow", "coefficient_summary", "leading_pulls", "nuisance_rows", "posterior_density", "rank_counts"]
 
 FloatArray = NDArray[np.float64]
 
 MAX_PULLS: Final = 20
+SUMMARISED: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class NuisanceRow:
 
 
 def coefficient_summary(combination: Combination, prior: xr.Dataset | None, draws: xr.Dataset | None) -> xr.Dataset:
-    """Mean, standard deviation and central 68 % interval of each coefficient, before and after the data.
+    """Summary of each coefficient, before and after the data.
 
     Args:
         combination: K coefficients.
@@ -54,22 +55,15 @@ def coefficient_summary(combination: Combination, prior: xr.Dataset | None, draw
         draws: draws ``rho`` of the posterior.
 
     Returns:
-        Dim ``coefficient``: ``prior_mean``, ``prior_sd``, ``prior_low``, ``prior_high`` and the same for ``posterior``, with
-        ``posterior_median``; NaN for what was not sampled.
+        Dim ``coefficient``: the numbers of :class:`bayescomb.summary.Summary` with the prefix ``prior_`` and ``posterior_``;
+        NaN for what was not sampled.
     """
     names = [c.name for c in combination.assumption_set.coefficients]
-    tail = (1 - INTERVAL) / 2
     columns: dict[str, FloatArray] = {}
     for label, data in (("prior", prior), ("posterior", draws)):
-        values = np.full((5, len(names)), np.nan)
-        if data is not None and "rho" in data:
-            rho = data["rho"].stack(sample=("chain", "draw"), create_index=False)
-            for i, name in enumerate(names):
-                if name in rho["coefficient"].to_numpy():
-                    own = rho.sel(coefficient=name).to_numpy()
-                    values[:, i] = [own.mean(), own.std(ddof=1), *np.quantile(own, [tail, 1 - tail, 0.5])]
-        for key, row in zip(("mean", "sd", "low", "high", "median"), values, strict=True):
-            columns[f"{label}_{key}"] = row
+        found = {} if data is None else {name: own.numbers for name, own in coefficient_summaries(data).items()}
+        for key in SUMMARISED:
+            columns[f"{label}_{key}"] = np.array([found[n][key] if n in found else np.nan for n in names], dtype=float)
     return xr.Dataset({key: ("coefficient", row) for key, row in columns.items()}, {"coefficient": names})
 
 
@@ -77,14 +71,7 @@ def nuisance_rows(fit: ProfileResult, draws: xr.Dataset | None) -> tuple[Nuisanc
     """All nuisances after the fit; those that are fully correlated whatever the coefficients share a leader."""
     family = correlation_family(fit.combination)
     leaders = _leaders(fit.combination, family)
-    pulls = (
-        draws["pull"].stack(sample=("chain", "draw"), create_index=False) if draws is not None and "pull" in draws else None
-    )
-    posterior: dict[str, tuple[float, float]] = {}
-    if pulls is not None:
-        means, widths = pulls.mean("sample").to_numpy(), pulls.std("sample", ddof=1).to_numpy()
-        names = [str(name) for name in pulls["nuisance"].to_numpy()]
-        posterior = {name: (float(m), float(w)) for name, m, w in zip(names, means, widths, strict=True)}
+    posterior = {} if draws is None else nuisance_moments(draws)
     centres = {str(n): float(v) for n, v in zip(fit.pulls["nuisance"].to_numpy(), fit.pulls.to_numpy(), strict=True)}
     widths_of = {
         str(n): float(v) for n, v in zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True)

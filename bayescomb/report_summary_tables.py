@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from bayescomb.figures_style import axis_label
+from bayescomb.measurements import unsplit_label
+from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.report_results import Results, mean_shift, parameter_covariance
 from bayescomb.report_tables import Column, Row, Table, text_column
-from bayescomb.rounding import fine_text, fine_unit, fixed, percent_text, rounded_like
+from bayescomb.rounding import fine_text, fine_unit, fixed, percent_text, rounded_like, significant
 
 __all__ = ["covariance_table", "summary_table", "variance_table"]
 
@@ -15,9 +17,11 @@ __all__ = ["covariance_table", "summary_table", "variance_table"]
 def summary_table(results: Results) -> Table:
     """Profile, posterior and posterior at nominal coefficients."""
     rows: list[dict[str, Any]] = []
+    label = unsplit_label(results.combination.measurements)
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         fit = results.fit
+        parts = fit.error_parts(parameter.name)
         value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
         first: dict[str, Any] = {"parameter": parameter.name, "unit": parameter.unit}
         rows.append(
@@ -27,13 +31,15 @@ def summary_table(results: Results) -> Table:
                 "interval": "Δχ² = 1",
                 "value": value,
                 "error": error,
-                "statistical_error": float(fit.statistical_errors.sel(at)),
-                "systematic_error": float(fit.systematic_errors.sel(at)),
-                "theory_error": float(fit.theory_errors.sel(at)) if results.combination.extraction else None,
+                "statistical_error": parts.get("stat"),
+                "systematic_error": parts.get("syst"),
+                "theory_error": parts.get("theory"),
+                "undivided_error": parts.get(label),
                 "median": None,
                 "low": value + float(fit.down_errors.sel(at)),
                 "high": value + float(fit.up_errors.sel(at)),
                 "mcse_mean": None,
+                "mcse_sd": None,
             }
         )
         if results.comparison is None:
@@ -51,10 +57,12 @@ def summary_table(results: Results) -> Table:
                     "statistical_error": None,
                     "systematic_error": None,
                     "theory_error": None,
+                    "undivided_error": None,
                     "median": float(row[f"{prefix}median"]),
                     "low": float(row[f"{prefix}hdi_low"]),
                     "high": float(row[f"{prefix}hdi_high"]),
-                    "mcse_mean": None if prefix else float(row["mcse_mean"]),
+                    "mcse_mean": 0.0 if prefix else float(row["mcse_mean"]),
+                    "mcse_sd": 0.0 if prefix else float(row["mcse_sd"]),
                 }
             )
 
@@ -68,16 +76,28 @@ def summary_table(results: Results) -> Table:
         Column(title="uncertainty", show=like_error("error")),
         Column(title="stat.", show=like_error("statistical_error")),
         Column(title="syst.", show=like_error("systematic_error")),
+        *([Column(title=label, show=like_error("undivided_error"))] if label else []),
         *([Column(title="theory", show=like_error("theory_error"))] if results.combination.extraction else []),
+        *([Column(title="Monte Carlo error", show=_monte_carlo)] if results.comparison is not None else []),
         Column(title="median", show=like_error("median")),
         Column(title="68 % interval", show=lambda row: f"{like_error('low')(row)} to {like_error('high')(row)}"),
         text_column("kind of interval", "interval"),
     ]
-    title = "Result: best fit of the profile, with its error from the second derivatives and its Δχ² = 1 interval"
+    title = (
+        "Result: best fit of the profile, with its error from the model linearised at the minimum and its Δχ² = 1 interval"
+    )
+    title += f"; stat. and syst. are {PARTS_CLAUSE[results.fit.parts]}"
     if results.comparison is not None:
         title += "; mean and standard deviation of the posterior"
     title += ". The posterior at nominal coefficients is exact." if results.comparison and results.comparison.exact else "."
     return Table(name="summary", title=title, rows=rows, columns=columns)
+
+
+def _monte_carlo(row: Row) -> str:
+    """Monte Carlo error of the mean."""
+    if row["mcse_mean"] == 0.0:
+        return "exact"
+    return significant(row["mcse_mean"], 2)
 
 
 def variance_table(results: Results) -> Table:

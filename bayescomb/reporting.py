@@ -13,6 +13,7 @@ import xarray as xr
 from markupsafe import Markup
 
 from bayescomb.beside import ASIDE, put_in_place, working_folder
+from bayescomb.checks import expects
 from bayescomb.errors import OutputError
 from bayescomb.explorer_link import EXPLORER, LINK, PLACE
 from bayescomb.export import comparison_data, impact_data, profile_data, scan_data
@@ -42,6 +43,7 @@ PNG_DPI: Final = 120
 NOTE_HEIGHT: Final = 0.16  # inches
 
 
+@expects(posterior="posterior", fit="profile")
 @single_threaded
 def report(
     posterior: xr.DataTree | None, fit: ProfileResult, directory: str | Path, *, progress: bool | None = None

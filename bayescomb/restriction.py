@@ -12,6 +12,7 @@ from bayescomb.errors import InfeasibleCorrelationError, OptionError
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, face_basis, feasible_region
 from bayescomb.inputs import Combination
 from bayescomb.repair import Repair, repaired_correlation
+from bayescomb.rounding import plain, significant
 from bayescomb.statements import Statement, block_family, has_negative_information, make_statement, total_family
 
 __all__ = ["Draft", "RadialBlock", "radial_block_of", "restrict_block", "restrict_total"]
@@ -89,7 +90,9 @@ def restrict_block(combination: Combination, family: CorrelationFamily, block: N
         _set_block(block, affine.matrix(region.centre), draft)
     elif region.status == "empty":
         if combination.repair == "none":
-            draft.infeasible.append(f"{block.label} (smallest eigenvalue {region.nominal_smallest:.3g} at nominal)")
+            draft.infeasible.append(
+                f"{block.label} (smallest eigenvalue {plain(significant(region.nominal_smallest))} at nominal)"
+            )
             return
         nominal = affine.matrix(affine.nominal)
         repaired = repaired_correlation(nominal, how=combination.repair)

@@ -11,8 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import CorrelationCoefficient
+from bayescomb.checks import check_count, expects
 from bayescomb.derived import DerivedSolution
-from bayescomb.errors import InfeasibleCorrelationError, OptionError
+from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.extraction_fit import fit_extraction
 from bayescomb.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.fit import Fit, Fitter
@@ -116,6 +117,7 @@ class ScanResult:
     interrupted: bool = False
 
 
+@expects(combination="combination")
 @single_threaded
 def scan(combination: Combination, *, points: int = POINTS, progress: bool | None = None) -> ScanResult:
     """Profile along every coefficient's range, the others at nominal; coefficients of one scan group move together.
@@ -135,9 +137,7 @@ def scan(combination: Combination, *, points: int = POINTS, progress: bool | Non
         >>> f"{1000 * rows['LHCbJES'].half_shift.item():.1f} MeV"
         '-26.0 MeV'
     """
-    if points < 2:
-        msg = f"points = {points} found, a scan needs at least its 2 ends"
-        raise OptionError(msg)
+    check_count(points, least=2, where="points of a scan")
     scanner = _Scanner(combination)
     coefficients = scanner.fitter.family.coefficients
     groups: dict[str, list[int]] = {}
@@ -290,7 +290,7 @@ class _Scanner:
             nominal=first.nominal,
             high=float(ends[0, 1]),
             **_half_shifts(reached),
-            reached=None if reached is None else tuple(next(iter(end.coefficients.values())) for end in reached),
+            reached=None if reached is None else (_first_value(reached[0]), _first_value(reached[1])),
             problem="" if reached is not None else found[0].problem or found[-1].problem,
             blocks=tuple(dict.fromkeys(blocks)),
             points=found,
@@ -404,3 +404,8 @@ class _Scanner:
             cross_covariance=np.zeros((len(error), 0)),
             solution=solution,
         )
+
+
+def _first_value(point: ScanPoint) -> float:
+    """Of the first coefficient that is scanned there."""
+    return next(iter(point.coefficients.values()))

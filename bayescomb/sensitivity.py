@@ -22,6 +22,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.assumptions import CorrelationCoefficient
+from bayescomb.checks import expects
 from bayescomb.errors import BayescombError, OptionError
 from bayescomb.extraction_moments import conditional_masses, has_conditional_masses
 from bayescomb.fit import Fitter
@@ -31,6 +32,7 @@ from bayescomb.plan import SamplingPlan, sampling_plan
 from bayescomb.priors import log_density, prior_draws
 from bayescomb.recovery import given_coefficients
 from bayescomb.storage import combination_of, is_extended
+from bayescomb.summary import result_moments
 from bayescomb.threads import single_threaded
 from bayescomb.variables import variable_name
 
@@ -57,6 +59,7 @@ class _Change:
     effective: float = float("nan")
 
 
+@expects(posterior="posterior")
 @single_threaded
 def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Dataset:
     """How mean and standard deviation of each headline result change under other priors.
@@ -74,7 +77,7 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         OptionError: the result is normalised, the model was extended, or the factor is not above 1.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> table = bc.prior_sensitivity(posterior)
@@ -104,7 +107,7 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         {
             "shift": (dims, np.array([c.shift for c in changes]).reshape(-1, len(names))),
             "sd_shift": (dims, np.array([c.sd_shift for c in changes]).reshape(-1, len(names))),
-            "sd": ("parameter", [float(draws[variable_name(name)].std()) for name in names]),
+            "sd": ("parameter", [result_moments(posterior, name)[1] for name in names]),
         },
         {
             "change": [c.label for c in changes],

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bayescomb.errors import FileFormatError
 from bayescomb.inputs import Combination
 
 __all__ = ["SETTINGS", "combination_from_json", "combination_to_json", "difference"]
@@ -20,14 +21,20 @@ SETTINGS = ("assumptions", "treatment", "repair", "chi2", "nuisance_values", "ex
 
 ROUNDING = 1e-9
 
+# What the responses are shifts of.  Data of earlier versions do not say it: theirs were those of the prediction.
+SHIFTS = {"shifts": "published values"}
+
 
 def combination_to_json(combination: Combination) -> str:
     """The combination as JSON text, every figure in full precision."""
-    return json.dumps(_plain(combination), allow_nan=False)
+    return json.dumps(SHIFTS | _plain(combination), allow_nan=False)
 
 
 def combination_from_json(text: str) -> Combination:
     """The combination back from its JSON text; checked like any other input.
+
+    Raises:
+        FileFormatError: it is of a version whose responses had the other sign.
 
     Examples:
         >>> import bayescomb as bc
@@ -36,7 +43,14 @@ def combination_from_json(text: str) -> Combination:
         >>> combination_to_json(combination_from_json(text)) == text
         True
     """
-    combination = _typed(Combination, json.loads(text))
+    data = json.loads(text)
+    if any(data.pop(key, None) != value for key, value in SHIFTS.items()):
+        msg = (
+            "its inputs do not say that their shifts are those of published values, so an earlier bayescomb wrote them; "
+            "make it again"
+        )
+        raise FileFormatError(msg)
+    combination = _typed(Combination, data)
     assert isinstance(combination, Combination)  # _typed returns what it is asked for
     return combination
 

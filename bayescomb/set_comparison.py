@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.checks import known_name
+from bayescomb.checks import expects, known_name
 from bayescomb.errors import InfeasibleCorrelationError
 from bayescomb.impacts import ImpactResult, impacts
 from bayescomb.inputs import Combination
@@ -24,12 +24,15 @@ from bayescomb.profile import ProfileResult, profile
 from bayescomb.progress import finished_parts, tracked
 from bayescomb.statements import Statement, feasibility_statements
 from bayescomb.studies import opened_study, restored, stored_settings
+from bayescomb.summary import result_summary
 from bayescomb.threads import single_threaded
 
 __all__ = ["SetComparison", "SetResult", "compare_sets"]
 
 SETS: Final = "sets.jsonl"
 KEY: Final = "assumptions"
+# What is kept of each quantity of a posterior.
+SUMMARISED: Final = ("mean", "sd", "mcse_mean")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +74,14 @@ class SetComparison:
         """Results of all sets side by side.
 
         Returns:
-            ``value`` and ``error`` of the profile at nominal coefficients, ``mean`` and ``sd`` of the posterior with priors
-            on them, dims ``assumptions``, ``parameter`` (the masses of the extraction in force, then the combined
-            observables); NaN where there is none.
+            ``value`` and ``error`` of the profile at nominal coefficients, ``mean``, ``sd`` and ``mcse_mean`` of the
+            posterior with priors on them, dims ``assumptions``, ``parameter`` (the masses of the extraction in force, then
+            the combined observables); NaN where there is none.
         """
         names = [o.name for o in self.combination.headline] if self.combination.extraction else []
         names += [o.name for o in self.combination.observables]
         units = {o.name: o.unit for o in self.combination.results}
-        columns: dict[str, list[list[float]]] = {key: [] for key in ("value", "error", "mean", "sd")}
+        columns: dict[str, list[list[float]]] = {key: [] for key in ("value", "error", *SUMMARISED)}
         for row in self.sets:
             fits = [fit for fit in (row.combined, row.extracted) if fit is not None]  # masses are in the second only
             for key, which in (("value", "values"), ("error", "errors")):
@@ -87,8 +90,8 @@ class SetComparison:
                     series = getattr(fit, which)
                     found |= dict(zip(series["parameter"].to_numpy(), series.to_numpy(), strict=True))
                 columns[key].append([float(found.get(name, np.nan)) for name in names])
-            for key in ("mean", "sd"):
-                known = {} if row.posterior is None else row.posterior[key].to_series().to_dict()
+            for key in SUMMARISED:
+                known = {} if row.posterior is None or key not in row.posterior else row.posterior[key].to_series().to_dict()
                 columns[key].append([float(known.get(name, np.nan)) for name in names])
         return xr.Dataset(
             {key: (("assumptions", "parameter"), np.array(values)) for key, values in columns.items()},
@@ -100,6 +103,7 @@ class SetComparison:
         )
 
 
+@expects(combination="combination")
 @single_threaded
 def compare_sets(
     combination: Combination,
@@ -186,26 +190,29 @@ def _sampled_piece(model: bytes, settings: str, name: str) -> dict[str, Any]:
 
 
 def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, seed: int) -> dict[str, Any]:
-    """Mean and standard deviation of every scalar of the posterior under the set in force, extracted and combined.
+    """Summary of every scalar of the posterior under the set in force, extracted and combined.
 
     Raises:
         KeyboardInterrupt: a set with fewer chains than the others is not finished.
     """
     kinds = [combination, combination.with_extraction("")] if combination.extraction else [combination]
-    found: dict[str, dict[str, float]] = {"mean": {}, "sd": {}}
+    found: dict[str, dict[str, float]] = {key: {} for key in SUMMARISED}
     for kind in kinds:
         tree = sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False)
         if tree.attrs["interrupted"]:
             raise KeyboardInterrupt
         for name, values in tree["posterior"].to_dataset().data_vars.items():
             if values.dims == ("chain", "draw"):  # of two that share a name the last one's
-                found["mean"][str(name)], found["sd"][str(name)] = float(values.mean()), float(values.std(ddof=1))
+                own = result_summary(tree, str(name))
+                for key in SUMMARISED:
+                    found[key][str(name)] = own.numbers[key]
     return found
 
 
 def _dataset(found: Mapping[str, Any]) -> xr.Dataset:
     coords = {"parameter": list(found["mean"])}
-    return xr.Dataset({key: ("parameter", list(found[key].values())) for key in ("mean", "sd")}, coords)
+    # A study that was begun before the Monte Carlo error was kept has none.
+    return xr.Dataset({key: ("parameter", list(found[key].values())) for key in SUMMARISED if key in found}, coords)
 
 
 def grouped(combination: Combination) -> Combination:
@@ -244,7 +251,7 @@ def _result(combination: Combination, posterior: xr.Dataset | None) -> SetResult
         description=chosen.description,
         combined=combined,
         extracted=extracted,
-        impacts=impacts(grouped(observables), definition="postfit"),
+        impacts=impacts(grouped(observables), parts="held"),
         statements=statements,
         posterior=posterior,
     )

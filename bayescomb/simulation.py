@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bayescomb.checks import expects
 from bayescomb.correlation import correlation_family
 from bayescomb.data_information import measurement_factor
 from bayescomb.errors import OptionError
@@ -19,13 +21,14 @@ __all__ = ["simulate"]
 FloatArray = NDArray[np.float64]
 
 
+@expects(combination="combination")
 @single_threaded
 def simulate(
     combination: Combination,
     *,
     observables: FloatArray,
     rng: np.random.Generator,
-    coefficients: FloatArray | None = None,
+    coefficients: ArrayLike | Mapping[str, float] | None = None,
     antithetic: bool = False,
 ) -> tuple[Combination, ...]:
     """The combination with data drawn at true observables, the nuisances drawn from their prior.
@@ -54,7 +57,7 @@ def simulate(
     if not combination.quadratic or any(n.free for n in combination.nuisances):
         msg = f"{combination.name!r}: data are simulated for a quadratic chi2 without free nuisances"
         raise OptionError(msg)
-    r = family.nominal if coefficients is None else np.asarray(coefficients, dtype=float)
+    r = family.vector(coefficients)
     correlation, _ = feasible_correlation(combination, family, r)
     eigenvalues, vectors = np.linalg.eigh(correlation)
     nuisances = vectors @ (np.sqrt(np.maximum(eigenvalues, 0.0)) * rng.standard_normal(len(eigenvalues)))

@@ -10,9 +10,8 @@ import xarray as xr
 from bayescomb.bartlett import goodness_mean, ratio_mean
 from bayescomb.errors import FitError
 from bayescomb.fit import Fit
-from bayescomb.plan import SCALE
 
-__all__ = ["SizeResult", "size_quantiles", "size_result"]
+__all__ = ["SizeResult", "size_result"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +74,3 @@ def size_result(fit: Fit, *, ndf: int) -> SizeResult | None:
         ),
         chi2=fit.chi2 * ndf / goodness_mean(solution, profiled.sizes, ndf) if ndf else fit.chi2,
     )
-
-
-def size_quantiles(draws: xr.Dataset) -> dict[str, tuple[float, float, float]]:
-    """16, 50 and 84 % quantiles of true over quoted standard deviation of each source of uncertain size."""
-    if SCALE not in draws:
-        return {}
-    scales = draws[SCALE].transpose("uncertain_size", "chain", "draw")
-    quantiles = np.sqrt(np.quantile(scales.to_numpy(), [0.16, 0.5, 0.84], axis=(1, 2))).T
-    names = [str(name) for name in scales["uncertain_size"].to_numpy()]
-    return {
-        name: (float(low), float(median), float(high)) for name, (low, median, high) in zip(names, quantiles, strict=True)
-    }

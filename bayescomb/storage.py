@@ -12,6 +12,7 @@ from typing import Any
 import xarray as xr
 
 from bayescomb.beside import umask, working_folder
+from bayescomb.checks import expects
 from bayescomb.errors import PosteriorError
 from bayescomb.inputs import Combination
 from bayescomb.outputs import cannot_write, file_place
@@ -21,6 +22,7 @@ from bayescomb.serialise import SETTINGS, combination_from_json, difference
 __all__ = [
     "combination_of",
     "is_extended",
+    "json_text",
     "load_posterior",
     "require_same_model",
     "require_same_settings",
@@ -58,12 +60,18 @@ def write_json(data: Any, path: str | Path) -> Path:
     Raises:
         OutputError: it cannot be written.
     """
-    text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)
+    text = json_text(data)
     with written_beside(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     return Path(path)
 
 
+def json_text(data: Any) -> str:
+    """Plain data as JSON in full precision; NaN is refused."""
+    return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+@expects(posterior="posterior")
 def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
     """Write a posterior as netCDF; an existing file stays whole until the new one is complete.
 
@@ -71,7 +79,7 @@ def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
         OutputError: it cannot be written.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import tempfile
         >>> import bayescomb as bc
@@ -92,7 +100,7 @@ def load_posterior(path: str | Path) -> xr.DataTree:
         PosteriorError: the file is absent, damaged or not one of ours.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import tempfile
         >>> import bayescomb as bc

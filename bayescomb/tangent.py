@@ -1,4 +1,4 @@
-"""The tangent of an extraction at a point: a linear model, and what its solution says of everything that is reported."""
+"""Linear models that touch a curved one at a point, and what their solutions say of everything that is reported."""
 
 from __future__ import annotations
 
@@ -10,11 +10,60 @@ from numpy.typing import NDArray
 
 from bayescomb.derived import DerivedSolution
 from bayescomb.linear_gaussian import LinearModel, Solution
+from bayescomb.objective import Objective
 from bayescomb.theory import Theory
 
-__all__ = ["derived_solution", "tangent_model"]
+__all__ = ["derived_solution", "nonlinear_tangent", "tangent_model"]
 
 FloatArray = NDArray[np.float64]
+
+
+def nonlinear_tangent(
+    chi2: Objective, theta: FloatArray, *, nuisances: FloatArray, on_kink: Collection[int] = ()
+) -> LinearModel:
+    r"""The linear model of (observables, free nuisances) over the nuisances with a prior at a point.
+
+    With X the predictions there and L the factor of the inverse statistical covariance (over :math:`\sqrt{|X / x|}` for
+    Pearson's chi2) the rows of the estimates are L dX/d(observables, free nuisances), L dX/d(nuisances).  Relative sizes
+    are those at the point: a measured value moves its own row only.  At a kink dX/d(nuisance) is the mean of both sides.
+
+    Args:
+        chi2: the objective.
+        theta: the point, shape (size,).
+        nuisances: values of the N nuisances there.
+        on_kink: positions among the (explicit, free) nuisances of those that sit on their kink.
+    """
+    curved, parts = chi2.model.curved, chi2.model.curved.parts
+    n_observables, n_free, _ = curved.sizes
+    parameters = theta[: n_observables + n_free]
+    sides = np.repeat([chi2.arguments(theta) >= 0], 2, axis=0)
+    sides[:, list(on_kink)] = [[True], [False]]
+    observables = parts.design @ theta[:n_observables]
+    both = [parts.responses.derivatives(observables, chi2.arguments(theta), positive=side) for side in sides]
+    by_nuisance = (both[0].by_nuisance + both[1].by_nuisance) / 2
+    n_explicit = len(parts.explicit)
+    prediction = curved.prediction(theta)
+    loading = parts.shifts.copy()
+    loading[:, parts.explicit] = by_nuisance[:, :n_explicit]
+    factor = parts.factor
+    if parts.pearson:
+        factor = factor / np.sqrt(np.abs(prediction / parts.measured))
+    else:
+        prediction = prediction + parts.shifts @ (nuisances - parts.centre)
+    into = factor @ np.hstack([both[0].by_t[:, None] * parts.design, by_nuisance[:, n_explicit:]])
+    loading = factor @ loading
+    no_observable = np.zeros((len(parts.data_signs), n_observables))
+    return LinearModel(
+        parameters=parts.observables + parts.free,
+        nuisances=parts.bound,
+        design=np.vstack([into, np.hstack([no_observable, parts.data_design])]),
+        loading=np.vstack([loading, parts.data_loading]),
+        estimate_loading=np.vstack([factor, np.zeros((len(parts.data_signs), len(factor)))]),
+        offset=np.concatenate(
+            [factor @ (parts.measured - prediction) + into @ parameters + loading @ nuisances, parts.data_offset]
+        ),
+        signs=np.concatenate([parts.signs, parts.data_signs]),
+    )
 
 
 def tangent_model(

@@ -15,6 +15,7 @@ from bayescomb.compatibility import Compatibility
 from bayescomb.convergence import Verdict
 from bayescomb.impacts import ImpactResult
 from bayescomb.inputs import Combination
+from bayescomb.parts import PARTS_CLAUSE
 from bayescomb.profile import ProfileResult
 from bayescomb.rounding import (
     chi2_text,
@@ -31,10 +32,10 @@ from bayescomb.rounding import (
     weight_places,
     with_error,
 )
-from bayescomb.size_results import SizeResult, size_quantiles
+from bayescomb.size_results import SizeResult
+from bayescomb.summary import Summary, result_summary, size_quantiles
 from bayescomb.text_layout import table
 from bayescomb.text_many import MANY, comparison_rows, feasibility_lines, fitting_rows, weight_lines
-from bayescomb.variables import variable_name
 
 __all__ = [
     "check_text",
@@ -89,7 +90,7 @@ def check_text(result: CheckResult) -> str:
     for provenance in result.combination.provenance:
         note = f" ({provenance.note})" if provenance.note else ""
         lines.append(f"{provenance.table}: {provenance.kind}, {provenance.origin}{note}")
-    lines.append("")
+    lines += ["", *_as_read(result), ""]
     count = len(result.indefinite)
     found = f"{counted(count, 'source matrices')} {'is' if count == 1 else 'are'}" if count else "no source matrices are"
     lines.append(f"{found} indefinite at the nominal coefficients" + (":" if count else ""))
@@ -116,6 +117,23 @@ def check_text(result: CheckResult) -> str:
     return "\n".join(lines)
 
 
+def _as_read(result: CheckResult) -> list[str]:
+    """What was read, with what is assumed where nothing was said."""
+    rows = [["estimate", "measurement", "experiment", "value", "stat", "total"]]
+    rows += [
+        [e.name, e.measurement, e.experiment or "not named", *(f"{x:.6g}" for x in (e.value, e.stat, e.total))]
+        for e in result.estimates
+    ]
+    lines = ["estimates as read:", table(rows), "", "correlations as read, inside an experiment and with others:"]
+    for row in result.correlations:
+        names = ", ".join((row.source or "nuisances without a source", row.experiment or "no experiment named"))
+        lines.append(f"  {names}: {row.inside}; {row.across}")
+    if not result.correlations:
+        lines.append("  no sources")
+    lines.append("  statistics: uncorrelated between measurements")
+    return lines
+
+
 def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
     lines = [header(fit.combination)]
@@ -126,9 +144,7 @@ def profile_text(fit: ProfileResult) -> str:
         up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
         unit = str(fit.values.sel(at)["unit"].item())
         asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if (up, down) != (error, -error) else ""
-        parts = [("stat", fit.statistical_errors), ("syst", fit.systematic_errors)]
-        parts += [("theory", fit.theory_errors)] if fit.combination.extraction else []
-        shown = ", ".join(f"{rounded_like(float(part.sel(at)), error)} {label}" for label, part in parts)
+        shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
     if fit.combination.chi2 == "pearson":
@@ -145,19 +161,22 @@ def profile_text(fit: ProfileResult) -> str:
     if fit.sizes is not None:
         lines += _size_lines(fit.sizes, fit.errors)
     if fit.on_kink:
-        lines.append(f"on the kink of an asymmetric response, without a parabolic error: {', '.join(fit.on_kink)}")
+        lines.append(
+            "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "
+            f"{', '.join(fit.on_kink)}"
+        )
     for repair in fit.repairs:
         lines.append(
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {_number(repair.smallest)}, "
             f"largest change of a correlation {_number(repair.change)}"
         )
-    lines.append("")
+    lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", ""]
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
     if len(names) > MANY:
         return "\n".join([*lines, *weight_lines(fit.weights, names)])
-    lines.append("weights:")
+    lines.append(weights_sentence(fit.combination))
     rows = [["estimate", "", *names]]
     places = {p: weight_places(fit.weights.sel(parameter=p).to_numpy()) for p in names}
     for estimate in fit.combination.estimates:
@@ -166,6 +185,13 @@ def profile_text(fit: ProfileResult) -> str:
         rows.append([f"{estimate.name}  {estimate.title}".rstrip(), "", *values])
     lines.append(table(rows))
     return "\n".join(lines)
+
+
+def weights_sentence(combination: Combination) -> str:
+    """What the weights are."""
+    if combination.quadratic:
+        return "weights:"
+    return "weights of the model linearised at the minimum, sizes of relative errors at the fitted values:"
 
 
 def _size_lines(found: SizeResult, errors: xr.DataArray) -> list[str]:
@@ -208,7 +234,7 @@ def impact_text(result: ImpactResult) -> str:
 
     order = abs(result.sources).sum("parameter").to_numpy().argsort()[::-1]
     groups = result.groups["group"].to_numpy()
-    chosen, left_out = range(len(groups)), ""
+    chosen, left_out = list(range(len(groups))), ""
     if len(names) > MANY:  # the largest in units of the errors, so that the table fits a page
         rows_of_page = fitting_rows([heading, ["", *(plain(rounded_like(totals[p], totals[p])) for p in names)]])
         sized, grouped = ((abs(x) / result.total).sum("parameter").to_numpy() for x in (result.sources, result.groups))
@@ -223,8 +249,7 @@ def impact_text(result: ImpactResult) -> str:
         rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
     for i in chosen:
         rows.append(cells(f"group {groups[i]}", result.groups.isel(group=i)))
-    rows += [cells("all systematics", result.systematics), cells("statistics", result.statistics)]
-    rows.append(cells("total", result.total))
+    rows += [cells(label, part) for label, part in result.sums.items()]
     return "\n".join([header(result.combination), result.definition, table(rows), *([left_out] if left_out else [])])
 
 
@@ -256,9 +281,9 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
         lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
     if verdict.passed:
         for observable in combination.results:
-            values = posterior["posterior"][variable_name(observable.name)]
-            result = with_error(float(values.mean()), float(values.std(ddof=1)), unit=observable.unit)
-            lines.append(f"{observable.name} = {plain(result)}")
+            found = result_summary(posterior, observable.name)
+            result = plain(with_error(found.mean, found.sd, unit=observable.unit))
+            lines.append(f"{observable.name} = {result} ({_origin(found)})")
         lines += [
             f"size of {name}: {significant(median)} of the quoted, "
             f"central 68 % from {significant(low)} to {significant(high)}"
@@ -272,13 +297,21 @@ def _like(error: float, *values: float) -> list[str]:
     return [plain(rounded_like(value, error)) for value in values]
 
 
+def _origin(found: Summary) -> str:
+    """Where mean and sd come from, with the Monte Carlo error of the mean."""
+    if found.origin == "exact":
+        return "exact mean and sd"
+    what = "average of exact conditional moments" if found.origin == "conditional" else "mean and sd of the draws"
+    return f"{what}, Monte Carlo error of the mean {plain(significant(found.mcse_mean, 2))}"
+
+
 def comparison_text(comparison: Comparison) -> str:
     """Profile, posterior and posterior at nominal coefficients, and what not knowing the coefficients costs."""
     t = comparison.table
     lines = [header(comparison.combination)]
     if t.sizes["parameter"] > MANY:
         return "\n".join([*lines, table(comparison_rows(t))])
-    rows = [["parameter", "", "value", "uncertainty", "median", "68 % interval"]]
+    rows = [["parameter", "", "value", "uncertainty", "Monte Carlo error", "median", "68 % interval"]]
     shares = []
     unknown = "the coefficients and sizes" if comparison.combination.errors_on_errors else "the coefficients"
     for name in t["parameter"].to_numpy():
@@ -286,12 +319,14 @@ def comparison_text(comparison: Comparison) -> str:
         unit = str(t["unit"].sel(parameter=name).item())
         value, error = row["profile_value"], row["profile_error"]
         low, high = value + row["profile_down"], value + row["profile_up"]
-        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(error, value, error), "",
+        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(error, value, error), "", "",
                      plain(interval_text(low, high, error=error))])  # fmt: skip
         exact = "nominal_mean" in row
         for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
             mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))
-            rows.append(["", label, *_like(sd, mean, sd, median), plain(interval_text(low, high, error=sd))])
+            noise = "exact" if prefix or not row["mcse_mean"] else plain(significant(row["mcse_mean"], 2))
+            centre, spread, middle = _like(sd, mean, sd, median)
+            rows.append(["", label, centre, spread, noise, middle, plain(interval_text(low, high, error=sd))])
         if np.isnan(row.get("coefficient_share", np.nan)):
             continue
         squared, own = (f" {unit}^2", f" {unit}") if unit else ("", "")

@@ -86,7 +86,7 @@ def weight_lines(weights: xr.DataArray, names: Sequence[str]) -> list[str]:
     estimates = [str(e) for e in weights["estimate"].to_numpy()]
     if _is_unit(matrix):
         return ["weights: each result is its own estimate"]
-    lines = ["weights (without those below 0.005):"]
+    lines = ["weights without those below 0.005:"]
     places = weight_places(matrix.ravel())
     for name, row in zip(names, matrix, strict=True):
         order = [i for i in np.argsort(-np.abs(row)) if abs(row[i]) >= WEIGHT]

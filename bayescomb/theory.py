@@ -203,9 +203,8 @@ def theory(combination: Combination) -> Theory | None:
     fresh = [name for name in free_names if name not in names]
     where = f"extraction {extraction.name!r}"
     check_distinct(taken, fresh, kinds=("parameter", "level of a prediction"), where=where)
-    check_distinct(
-        [n.name for n in combination.nuisances], nuisances, kinds=("nuisance", "nuisance of the theory"), where=where
-    )
+    given = [n.name for n in combination.nuisances]
+    check_distinct(given, nuisances, kinds=("nuisance", "nuisance of the theory"), where=where)
     width = extraction.scales.width if extraction.scales.prior == "uniform" else np.inf
     return Theory(
         extraction=extraction,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bayescomb.checks import expects
+from bayescomb.combination_checks import how_to_extract
 from bayescomb.errors import FitError, OptionError
 from bayescomb.extractions import Extraction, ScaleChoice
 from bayescomb.inputs import Combination
@@ -43,6 +45,7 @@ class VariantRow:
     problem: str = ""
 
 
+@expects(combination="combination")
 @single_threaded
 def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
     """Every PDF set and scale definition that all tables in use hold, scales fixed at their centre.
@@ -78,6 +81,7 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
     return _shifted(rows, lambda row: (row.pdf_set, row.scale_choice) == in_force)
 
 
+@expects(combination="combination")
 @single_threaded
 def scale_envelope(combination: Combination) -> tuple[VariantRow, ...]:
     """The seven points of the usual scale variation, the centre first, scales fixed at each.

@@ -7,6 +7,7 @@ from typing import Any
 
 from bayescomb.checks import known_name
 from bayescomb.errors import FileFormatError
+from bayescomb.tables import number as cell_number
 
 __all__ = ["check_keys", "entries", "flag", "named_values", "number", "text", "texts"]
 
@@ -72,8 +73,11 @@ def number(table: Mapping[str, Any], key: str, *, where: str) -> float:
 
     Raises:
         FileFormatError: it is missing, or none.
+        InvalidNumberError: it is a text that is no number.
     """
     value = table.get(key)
+    if isinstance(value, str):
+        return cell_number(value, where=f"{where}: {key}")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         msg = f"{where}: {key} = {value!r} found, a number is needed"
         raise FileFormatError(msg)

@@ -29,13 +29,14 @@ from bayescomb.extraction_model import draw_theory, extraction_start
 from bayescomb.fit import Fitter
 from bayescomb.inputs import Combination
 from bayescomb.linear_gaussian import solve
-from bayescomb.model import build_model
+from bayescomb.model import build_model, strong_mixture
 from bayescomb.nuts import CompiledModel, compile_model, run_nuts
 from bayescomb.operators import ScalarWithGradient, centred
 from bayescomb.plan import sampling_plan
 from bayescomb.posterior import level_widths, target_accept
 from bayescomb.priors import prior_draws
 from bayescomb.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
+from bayescomb.summary import mean_sd
 from bayescomb.threads import single_threaded
 from bayescomb.variables import variable_name
 
@@ -260,7 +261,7 @@ class Toys:
             msg = "the density does not hold the offset of its plan"
             raise ArithmeticError(msg)
         return (
-            compile_model(model, backend="vm", spread=level_widths(self.plan)),
+            compile_model(model, backend="vm", spread=level_widths(self.plan), mixture=strong_mixture(self.plan)),
             shared[0],
             self.plan.reduced.offset - offset,
         )
@@ -285,7 +286,7 @@ class Toys:
             chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
             truth = data.truth[name]
             ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
-            rows[name] = [truth, int((chosen < truth).sum()), float(values.mean()), float(values.std()), *map(float, ends)]
+            rows[name] = [truth, int((chosen < truth).sum()), *mean_sd(values), *map(float, ends)]
         return {"posterior": rows, "divergences": int(statistics["diverging"].sum())}
 
     def _quantities(self, draws: xr.Dataset, data: _Data, rng: np.random.Generator) -> dict[str, FloatArray]:

@@ -9,18 +9,22 @@ close to the variance.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayescomb.checks import expects
 from bayescomb.correlation import correlation_family
 from bayescomb.errors import OptionError
-from bayescomb.impacts import SIZE_OF, ImpactResult, components_at, impacts
+from bayescomb.impacts import SIZE_OF, ImpactResult, impacts, parts_at
 from bayescomb.inputs import Combination
+from bayescomb.measurements import unsplit_label
 from bayescomb.plan import SCALE
 from bayescomb.storage import combination_of, is_extended
+from bayescomb.summary import result_moments
 from bayescomb.threads import single_threaded
 from bayescomb.variables import variable_name
 
@@ -33,6 +37,7 @@ POINTS: Final = 24
 STATISTICS, COUPLING, REMAINDER = "statistics", "coupling between groups", "remainder"
 
 
+@expects(posterior="posterior")
 @single_threaded
 def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     """Parts of the posterior variance of each headline result.
@@ -51,7 +56,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
             to divide by.
 
     Examples:
-        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)``:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
         >>> import bayescomb as bc
         >>> shares = bc.variance_shares(posterior)
@@ -64,7 +69,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         raise OptionError(msg)
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
-    total = np.array([_total(posterior, combination, name) for name in names])
+    total = np.array([result_moments(posterior, name)[1] ** 2 for name in names])
     labels, kinds, parts = _given_coefficients(combination, draws, names)
     for coefficient, part in _of_coefficients(posterior, names).items():
         labels.append(coefficient)
@@ -82,14 +87,6 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     return xr.Dataset({"variance": variance, "share": variance / xr.DataArray(total, dims="parameter")})
 
 
-def _total(posterior: xr.DataTree, combination: Combination, name: str) -> float:
-    """Variance of a result, with the least Monte Carlo error that there is."""
-    if "conditional" in posterior.children and not combination.extraction:
-        moments = posterior["conditional"].to_dataset().sel(parameter=name)
-        return float((moments["sd"] ** 2).mean() + moments["mean"].var())
-    return float(posterior["posterior"][variable_name(name)].var())
-
-
 def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:
     """E[x | r] at every draw, shape (n,), or the draws of x themselves where it is not known."""
     if "conditional" in posterior.children:
@@ -104,6 +101,7 @@ def _given_coefficients(
 ) -> tuple[list[str], list[str], list[FloatArray]]:
     """E[Var(x | r)] by statistics, groups and their coupling: averages over some draws of r."""
     family = correlation_family(combination)
+    ungrouped = dataclasses.replace(combination, impact_groups={})  # which overlap, as groups of sources do not
     points = [family.nominal]
     scales: list[FloatArray] = []
     if "rho" in draws:
@@ -118,9 +116,9 @@ def _given_coefficients(
         stacked = draws[SCALE].stack(sample=("chain", "draw")).transpose("sample", "uncertain_size").to_numpy()
         scales = list(stacked[np.linspace(0, len(stacked) - 1, POINTS).astype(int)])
         points = points if len(points) > 1 else points * POINTS
-        found = [components_at(combination, coefficients=p, scales=s) for p, s in zip(points, scales, strict=True)]
+        found = [parts_at(ungrouped, coefficients=p, scales=s) for p, s in zip(points, scales, strict=True)]
     else:
-        found = [impacts(combination, definition="components", coefficients=p) for p in points]
+        found = [impacts(ungrouped, coefficients=p) for p in points]
     tables = [_divided(result, names) for result in found]
     labels = list(tables[0])
     kinds = [label if label == STATISTICS else "coupling" if label == COUPLING else "group" for label in labels]
@@ -137,6 +135,8 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[str, FloatArray]:
     group_of = {s.name: s.group for s in result.combination.sources}
     grouped = {str(g) for g in result.groups["group"].to_numpy()}
     parts = {STATISTICS: squared(result.statistics)}
+    if label := unsplit_label(result.combination.measurements):
+        parts |= {label: squared(result.unsplit)}
     parts |= {str(g): squared(result.groups.sel(group=g)) for g in result.groups["group"].to_numpy()}
     alone = [str(s) for s in result.sources["source"].to_numpy() if group_of.get(str(s), "") not in grouped]
     from_theory = grouped - set(group_of.values())

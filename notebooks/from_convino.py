@@ -161,11 +161,12 @@ assert np.allclose(by_hand, (neyman.values, neyman.errors), rtol=1e-9)
 # %% [markdown]
 # ## Impacts and scan
 #
-# Impacts have Convino's definition: the nuisances of a group are held at their fitted values and what the error loses in
-# quadrature is the impact. `jets`, `luminosity` and `statistics` are the block `[uncertainty impacts]`.
+# With `parts="held"` impacts have Convino's definition: the nuisances of a group are held at their fitted values and what
+# the error loses in quadrature is the impact. `jets`, `luminosity` and `statistics` are the block `[uncertainty impacts]`.
+# By default the parts are propagated from the data, and add up.
 
 # %%
-print(impact_text(bc.impacts(combination.with_chi2("pearson"))))
+print(impact_text(bc.impacts(combination.with_chi2("pearson"), parts="held")))
 
 # %% [markdown]
 # The scan moves one line of `[correlations]` at a time over its range, with the others at nominal.

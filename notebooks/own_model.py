@@ -145,7 +145,8 @@ print(comparison_text(bc.compare(posterior, fit)))
 # %% [markdown]
 # ## The same in Python
 #
-# The files hold nothing that the classes do not. A response is signed: the shift of each estimate by +1 sigma of a nuisance.
+# The files hold nothing that the classes do not. A response is signed: what +1 sigma of a nuisance does to a published
+# value.
 
 # %%
 sources = ("jets", "luminosity", "model")

@@ -251,7 +251,7 @@ draw_coefficients(
 # quadrature, and with `coupling`, what correlations between groups contribute, they give the total.
 
 # %%
-parts = bc.impacts(combination, definition="components")
+parts = bc.impacts(combination)
 by_group = parts.groups.sel(parameter="m_t")
 sizes = {"statistics": parts.statistics, **{str(g): by_group.sel(group=g) for g in by_group["group"].to_numpy()}}
 sizes = {name: float(size.sel(parameter="m_t") if "parameter" in size.dims else size) for name, size in sizes.items()}

@@ -46,3 +46,32 @@ def star(n, *, low=0.0, high=0.9, nominal=0.3, prior="uniform", shared=False, se
         assumption_sets={"default": AssumptionSet(name="default", coefficients=coefficients)},
         assumptions="default",
     )
+
+
+def pairs_with_priors(priors, *, low, high, nominal):
+    """For each prior two measurements of observables of their own, whose nuisances have a coefficient with that prior."""
+    names = [f"{prior} {side}" for prior in priors for side in "ab"]
+    measurements = tuple(
+        Measurement(
+            name=name,
+            estimates=(Estimate(name=f"e {name}", value=10.0, observables={f"x {name}": 1.0}),),
+            statistical_covariance=np.array([[0.5**2]]),
+            nuisances=(Nuisance(name=f"n {name}"),),
+            responses=np.array([[1.0]]),
+        )
+        for name in names
+    )
+    coefficients = tuple(
+        CorrelationCoefficient(
+            name=prior, pairs=(CorrelationPair(first=f"n {prior} a", second=f"n {prior} b"),), nominal=nominal, low=low,
+            high=high, prior=prior,
+        )
+        for prior in priors
+    )  # fmt: skip
+    return Combination(
+        name="pairs",
+        measurements=measurements,
+        observables=tuple(Observable(name=f"x {name}") for name in names),
+        assumption_sets={"default": AssumptionSet(name="default", coefficients=coefficients)},
+        assumptions="default",
+    )

@@ -43,12 +43,34 @@ class Explicit:
                 self.kinked += [start + i for i in np.flatnonzero(differs)]
             column = start + len(m.nuisances)
         self.size = self.n + column
+        self.information = block_diag(*(np.linalg.inv(self._statistical(m)) for m in combination.measurements))
+        self.shifts = [self._fit_shifts(m) for m in combination.measurements]
+        self.constraints = [
+            None
+            if m.fit is None
+            else np.linalg.inv(np.linalg.inv(m.fit.information)[len(m.estimates) :, len(m.estimates) :])
+            for m in combination.measurements
+        ]
+
+    @staticmethod
+    def _statistical(m):
+        """Covariance of the estimates at fixed nuisances."""
+        n = len(m.estimates)
+        return m.statistical_covariance if m.fit is None else np.linalg.inv(m.fit.information[:n, :n])
+
+    @staticmethod
+    def _fit_shifts(m):
+        """Regression of the published values on the nuisances of their fit, from its covariance."""
+        if m.fit is None:
+            return None
+        covariance, n = np.linalg.inv(m.fit.information), len(m.estimates)
+        return covariance[:n, n:] @ np.linalg.inv(covariance[n:, n:])
 
     def prediction(self, theta, signs=None):
         """X; ``signs`` fixes the branch of the kinked nuisances."""
         mu, lam = theta[: self.n], theta[self.n :]
         predictions, start, column = [], 0, 0
-        for m in self.combination.measurements:
+        for m, fit_shifts in zip(self.combination.measurements, self.shifts, strict=True):
             n = len(m.estimates)
             t = self.combination.design[start : start + n] @ mu
             x = self.x[start : start + n]
@@ -57,8 +79,7 @@ class Explicit:
             for i, nuisance in enumerate(m.all_nuisances):
                 value = lam[column + i]
                 if i < len(fitted):
-                    inverse = np.linalg.inv(m.fit.information[:n, :n])
-                    up = -(inverse @ m.fit.information[:n, n:])[:, i]
+                    up = fit_shifts[:, i]
                     down = -up
                     value = value - m.fit.pulls[i]
                 else:
@@ -85,21 +106,16 @@ class Explicit:
         x_minus = self.x - self.prediction(theta, signs)
         if self.combination.chi2 == "pearson":
             x_minus = x_minus * np.sqrt(np.abs(self.x / self.prediction(theta, signs)))
-        information, chi2, column = [], 0.0, 0
-        for m in self.combination.measurements:
-            n = len(m.estimates)
-            if m.fit is None:
-                information.append(np.linalg.inv(m.statistical_covariance))
-            else:
-                h = m.fit.information
-                information.append(h[:n, :n])
+        chi2, column = 0.0, 0
+        for m, constraint in zip(self.combination.measurements, self.constraints, strict=True):
+            if m.fit is not None:
                 own = lam[column : column + len(m.fit.nuisances)]
                 away = own - m.fit.pulls
-                chi2 += away @ (h[n:, n:] - h[n:, :n] @ np.linalg.solve(h[:n, :n], h[:n, n:])) @ away
+                chi2 += away @ constraint @ away
                 chi2 -= sum(v**2 for v, nuisance in zip(own, m.fit.nuisances, strict=True) if not nuisance.free)
             column += len(m.all_nuisances)
         constrained = lam[self.bound]
-        return chi2 + x_minus @ block_diag(*information) @ x_minus + constrained @ self.prior @ constrained
+        return chi2 + x_minus @ self.information @ x_minus + constrained @ self.prior @ constrained
 
     def minimum(self, start, fixed=None):
         """Lowest value over all sign patterns of the kinked nuisances, by a bounded smooth minimisation of each."""
@@ -159,6 +175,47 @@ class Explicit:
             [(gradient(theta + d) - gradient(theta - d)) / (2 * s) for d, s in zip(np.diag(step), step, strict=True)]
         )
         return 2 * np.linalg.inv((hessian + hessian.T) / 2)
+
+    def linearised(self, theta):
+        """Derivatives of the predictions, the mean of both sides at a kink, their information, and that of the nuisances."""
+        step = np.full(self.size, 1e-4)
+        step[: self.n] = 1e-6 * np.abs(theta[: self.n])
+        sides = []
+        for flip in (1, -1):
+            signs = [flip if abs(theta[self.n + k]) < 1e-6 else np.sign(theta[self.n + k]) for k in self.kinked]
+            ahead = [self.prediction(theta + d, signs) - self.prediction(theta - d, signs) for d in np.diag(step)]
+            sides.append(np.array(ahead).T / (2 * step))
+        information = []
+        prior = np.zeros((self.size, self.size))
+        column = self.n
+        for m in self.combination.measurements:
+            n = len(m.estimates)
+            own = slice(column, column + len(m.fit.nuisances) if m.fit else column)
+            if m.fit is None:
+                information.append(np.linalg.inv(m.statistical_covariance))
+            else:
+                h = m.fit.information
+                information.append(h[:n, :n])
+                prior[own, own] = h[n:, n:] - h[n:, :n] @ np.linalg.solve(h[:n, :n], h[:n, n:])
+                prior[own, own] -= np.diag([float(not v.free) for v in m.fit.nuisances])
+            column += len(m.all_nuisances)
+        bound = self.n + np.flatnonzero(self.bound)
+        prior[np.ix_(bound, bound)] += self.prior
+        information = block_diag(*information)
+        if self.combination.chi2 == "pearson":
+            root = np.sqrt(np.abs(self.x / self.prediction(theta)))
+            information = information * np.outer(root, root)
+        return (sides[0] + sides[1]) / 2, information, prior
+
+    def linearised_covariance(self, theta):
+        """Inverse information of the model linearised at a point, of (observables, nuisances)."""
+        derivative, information, prior = self.linearised(theta)
+        return np.linalg.inv(derivative.T @ information @ derivative + prior)
+
+    def linearised_weights(self, theta):
+        """d(observables, nuisances)/d(measured values) of that model."""
+        derivative, information, _ = self.linearised(theta)
+        return self.linearised_covariance(theta) @ derivative.T @ information
 
 
 __all__ = ["Explicit", "prior_correlation"]

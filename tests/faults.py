@@ -1,9 +1,9 @@
 """Real processes to which faults happen: killed, interrupted, out of room; they fork from a server that has imported all."""
 
 import contextlib
+import importlib
 import multiprocessing
 import os
-import pkgutil
 import resource
 import signal
 import sys
@@ -107,8 +107,11 @@ def command(*words):
 
 
 def at_call(owner, name, number, *, send):
-    """The process sends itself a signal when a function is called for the n-th time: in the middle, whatever the machine."""
-    owner = pkgutil.resolve_name(owner)
+    """The process sends itself a signal when a function is called for the n-th time: in the middle, whatever the machine.
+
+    The owner is a class, or the name of a module, as no module itself can be sent to a process.
+    """
+    owner = importlib.import_module(owner) if isinstance(owner, str) else owner
     original = getattr(owner, name)
     calls = []
 

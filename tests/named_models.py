@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from bayescomb.prediction_tables import COLUMNS
+
 POOL = [
     "rho", "pull", "nuisance", "coefficient", "white_nuisance", "white_explicit", "chain", "draw", "parameter", "estimate",
     "source", "group", "kind", "data", "stat", "syst", "total", "coupling", "statistics", "theory", "rho[x]", "pull[rho]",
     "rho_interval__", "posterior", "prior", "observable", "experiment", "measurement", "value", "title", "m_t", "x", "X",
     "a/b", "sigma_a/sigma_b", "parameter rho", "parameter a/b", "none", "nominal", "True", "0", "-1", "1e5", "nan", "x y",
     "x - y", "a,b", "a;b", "a=b", "it's", '"quoted"', "<b>bold</b>", "<script>alert(1)</script>", "&amp;", "</script>",
-    "$\\sigma_{t}$", "$", "\\frac{", "x_1^2", "50 %", "{0}", "%s", "#x", "[x]", ".", "..", "σ(tt̄)", "質量", 
+    "$\\sigma_{t}$", "$", "\\frac{", "x_1^2", "50 %", "{0}", "%s", "#x", "[x]", ".", "..", "\u03c3(tt\u0304)", "質量",
     "e\u0301", "é", "l" * 300, "__class__", "level x", "log2_mu_R", "size of x", "index", "CON", "*", "x*", "?", "~",
 ]  # fmt: skip
 BUDGET_COLUMNS = {"estimate", "experiment", "observable", "value", "stat", "title", "measurement", "source"}
@@ -30,14 +33,17 @@ class Named:
     extraction: bool
 
 
-def write_named_model(folder, rng):
-    """A small model that is right in everything, its names drawn from :data:`POOL`."""
+def write_named_model(folder, rng, *, plain=False):
+    """A small model that is right in everything, its names drawn from :data:`POOL`; or the same with plain names."""
     style = "budget" if rng.random() < 0.5 else "measurements"
     extraction = style == "measurements" and rng.random() < 0.3
 
+    used = itertools.count()
+
     def draw(n, *, without=()):
         allowed = [name for name in POOL if name not in without]
-        return [allowed[i] for i in rng.choice(len(allowed), n, replace=False)]
+        chosen = [allowed[i] for i in rng.choice(len(allowed), n, replace=False)]
+        return [f"plain_{next(used)}" for _ in chosen] if plain else chosen
 
     names = {
         "observable": draw(2),
@@ -94,7 +100,7 @@ def _budget(folder, names, values, rng):
         for i, (e, m, v) in enumerate(zip(names["estimate"], names["measurement"], values, strict=True))
     ]
     _table(folder / "budget.csv", [header, *rows])
-    return ["[budget]", 'table = "budget.csv"']
+    return ['within = "uncorrelated"', "[budget]", 'table = "budget.csv"']
 
 
 def _measurements(folder, names, values):
@@ -121,13 +127,12 @@ def _measurements(folder, names, values):
 
 
 def _extraction(folder, names):
-    header = "sqrt_s_tev,pdf_set,member,scale_choice,mu_r,mu_f,m_t_gev,bin_low,bin_high,xsec_pb,mc_error_pb".split(",")
     rows = [
-        [13, "pdf", 0, "ht", 1, 1, m, b, b + 1, round((1.05 + b) * (1 - 0.02 * (m - 170)), 6), 0.001]
-        for m in (165, 170, 175)
+        [13, "pdf", 0, "ht", 1, 1, m, b, b + 1, round((1.05 + b) * (1 - 0.01 * (m - 170)), 6), 0.001]
+        for m in (140, 170, 200)
         for b in (0, 1)
     ]
-    _table(folder / "prediction.csv", [header, *rows])
+    _table(folder / "prediction.csv", [list(COLUMNS), *rows])
     listed = ", ".join(map(_text, names["observable"]))
     prediction, mass = names["prediction"][0], names["mass"][0]
     return [

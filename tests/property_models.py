@@ -6,11 +6,12 @@ import numpy as np
 from gaussian import estimates_of, external_measurement, fit_of_data, random_map
 from hypothesis import settings
 from hypothesis import strategies as st
+from repetitions import repetitions
 
 import bayescomb as bc
 
 OBSERVABLES = ("x", "y")
-FEW = settings(max_examples=15, derandomize=True, database=None, deadline=None)
+FEW = settings(max_examples=repetitions(15), derandomize=True, database=None, deadline=None)
 seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 HALF = np.sqrt(0.5)
 

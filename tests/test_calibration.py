@@ -59,6 +59,7 @@ def toys(combination):
     return Toys(combination, seed=3, draws=400, tune=300)
 
 
+@pytest.mark.slow
 def test_toy_is_the_fit_of_its_data(combination, toys):
     data = toys.data(7)
     fit = bc.profile(with_data(combination, data.offset))
@@ -70,6 +71,7 @@ def test_toy_is_the_fit_of_its_data(combination, toys):
     assert record["chi2"] == pytest.approx(fit.chi2, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_toy_has_the_posterior_of_its_data(combination, toys):
     """The compiled density with its offset replaced, against a model that is built for these data."""
     record = toys.analyse(7)["posterior"]
@@ -88,6 +90,7 @@ def test_toy_has_the_posterior_of_its_data(combination, toys):
         assert 0 <= rank <= 99
 
 
+@pytest.mark.slow
 def test_toy_is_the_same_whenever_it_is_made(combination, toys):
     first = toys.analyse(2)
     toys.analyse(5)
@@ -122,7 +125,7 @@ def test_toy_of_an_extraction_is_the_fit_of_its_data():
 def test_extraction_is_studied_too():
     toys = Toys(bc.load("models/ttj_rho"), seed=1, correlations="nominal", posterior=False)
     pulls = []
-    for i in range(30):
+    for i in range(repetitions(30)):
         truth, value, up, down = toys.analyse(i)["profile"]["m_t"]
         pulls.append((value - truth) / (up if truth > value else -down))
     assert abs(np.mean(pulls)) < SIGMAS / np.sqrt(len(pulls))
@@ -130,14 +133,15 @@ def test_extraction_is_studied_too():
 
 
 def test_coverage_of_the_profile_is_what_it_says(run1, tmp_path):
-    study = bc.coverage(run1, tmp_path / "study", toys=4000, seed=2, correlations="nominal", posterior=False)
+    n = repetitions(1000)
+    study = bc.coverage(run1, tmp_path / "study", toys=n, seed=2, correlations="nominal", posterior=False)
     at = study.sel(quantity="m_t", answer="profile")
     for level in ("68", "95"):
         error = float(at["coverage_error"].sel(level=level))
         assert abs(float(at["coverage"].sel(level=level)) - int(level) / 100) < 4 * error
     assert abs(float(at["pull_mean"])) < 4 * float(at["pull_mean_error"])
     assert abs(float(at["pull_width"]) - 1) < 4 * float(at["pull_width_error"])
-    assert study.attrs["toys"] == 4000
+    assert study.attrs["toys"] == n
 
 
 def lines(folder):
@@ -162,6 +166,7 @@ def test_interrupted_study_continues_and_has_every_toy_once(combination, tmp_pat
     assert (folder / "toys.jsonl").read_text().strip() == before.strip()
 
 
+@pytest.mark.slow
 def test_processes_make_the_same_toys(combination, tmp_path):
     settings = {"seed": 5, "posterior": False, "correlations": "nominal"}
     here = bc.coverage(combination, tmp_path / "here", toys=8, **settings)

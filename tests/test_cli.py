@@ -56,11 +56,12 @@ def test_scan_under_the_nuisance_treatment_gives_no_number_where_it_is_infeasibl
 def test_impacts_json_closes(tmp_path):
     assert run("impacts", RUN1, "--json", tmp_path / "i.json") == 0
     data = json.loads((tmp_path / "i.json").read_text())
-    impacts = {key: value["m_t"] for key, value in data["impacts"].items()}
+    impacts = {key: value["m_t"] for key, value in (data["whole"] | data["sources"]).items()}
     assert np.hypot(impacts["stat"], impacts["syst"]) == pytest.approx(impacts["total"], rel=1e-12)
     assert impacts["LHCbJES"] == pytest.approx(0.18, abs=0.005)
 
 
+@pytest.mark.slow
 def test_sample_compare_and_their_json(tmp_path, capsys):
     nc = tmp_path / "p.nc"
     words = ("sample", RUN1, "--output", nc, "--seed", 1, "--draws", 600, "--tune", 300, "--json", tmp_path / "p.json")
@@ -132,6 +133,7 @@ def test_repair_of_a_model_is_kept_unless_another_is_asked_for(run1_path, tmp_pa
     assert run("profile", model, "--repair", "none") == 2
 
 
+@pytest.mark.slow
 def test_quick_commands_do_not_import_pymc():
     code = "import sys, bayescomb.cli as c; c.main(['profile', 'models/run1_mass']); sys.exit('pymc' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

@@ -10,6 +10,8 @@ import bayescomb as bc
 from bayescomb.cli import main
 from bayescomb.model_writer import write_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

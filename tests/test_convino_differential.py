@@ -79,7 +79,8 @@ def test_differential_example_has_the_published_figures(tmp_path, capsys, form):
     assert [shown[b]["value"] for b in bins] == pytest.approx(shares, rel=1e-5)
     assert sum(shown[b]["value"] for b in bins) == pytest.approx(1, abs=1e-14)
     # J V J^T, J = (1 - y 1^T) / S, takes differences of numbers of order V: rounding of V in the sixth digit is 0.06 % of it
-    errors = np.array([shown[b]["error"] for b in bins])
+    # (with the larger Delta chi2 = 1 errors as roots of the diagonal of V, which is the interval here)
+    errors = np.array([shown[b]["up"] for b in bins])
     if form == "pearson":
         printed = [
             0.6755229,

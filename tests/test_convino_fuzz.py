@@ -65,7 +65,7 @@ def test_mutated_file_sets_end_in_a_combination_or_a_refusal(monkeypatch):
 
 
 def test_reading_mutated_files_writes_nothing(tmp_path):
-    for seed in range(100):
+    for seed in range(repetitions(100)):
         folder = tmp_path / str(seed)
         files = Files(folder)
         files.texts = {name: text for name, text in mutated(seed).items() if text is not None}
@@ -84,7 +84,7 @@ def test_what_is_read_of_mutated_files_can_be_fitted_or_not_but_nothing_else(mon
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", InputWarning)
-        for seed in range(300):
+        for seed in range(repetitions(300)):
             found = outcome(mutated(seed, quadratic), monkeypatch)
             if not isinstance(found, bc.Combination):
                 continue
@@ -95,7 +95,7 @@ def test_what_is_read_of_mutated_files_can_be_fitted_or_not_but_nothing_else(mon
 
 def test_what_is_read_of_mutated_files_can_be_written(tmp_path, monkeypatch):
     """A combination that came out of files goes into files, apart from names of files with blanks."""
-    for seed in range(300):
+    for seed in range(repetitions(300)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)
             found = outcome(mutated(seed), monkeypatch)

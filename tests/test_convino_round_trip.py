@@ -8,6 +8,7 @@ from convino_combinations import combinations, content, meaning
 from convino_files import CORRELATED, Files, load_quietly
 from gaussian import coefficient, combine, external_measurement, random_covariance
 from hypothesis import HealthCheck, given, settings
+from repetitions import repetitions
 from test_convino_base import EXAMPLES
 
 import bayescomb as bc
@@ -54,7 +55,8 @@ def test_worked_examples_are_written_and_read_alike(tmp_path, name):
     assert content(there_and_back(combination, tmp_path)) == content(combination)
 
 
-@settings(REPRODUCIBLE, max_examples=200)
+@pytest.mark.slow
+@settings(REPRODUCIBLE, max_examples=repetitions(100))
 @given(combination=combinations())
 def test_random_combinations_are_written_and_read_alike(tmp_path_factory, combination):
     again = there_and_back(combination, tmp_path_factory.mktemp("written"))

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repetitions import repetitions
 
 from bayescomb.csv_text import csv_text, triangle_text
 from bayescomb.matrix_tables import read_matrix
@@ -13,7 +14,7 @@ REPRODUCIBLE = settings(derandomize=True, database=None, deadline=None, suppress
 cells = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=5)
 
 
-@settings(REPRODUCIBLE, max_examples=200)
+@settings(REPRODUCIBLE, max_examples=repetitions(200))
 @given(rows=st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5))
 def test_csv_text_is_read_back(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("csv") / "t.csv"

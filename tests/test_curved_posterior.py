@@ -4,8 +4,8 @@ import dataclasses
 
 import arviz as az
 import numpy as np
-import pytensor
 import pytest
+from densities import INTERPRETED, POINTS
 from gaussian import estimates_of, fit_of_data
 from scipy import stats
 from worked import estimate, nuisances, pair
@@ -54,7 +54,7 @@ def prior(r):
 def prediction(x, rel, asy, absolute):
     """Last axis: the two estimates."""
     x, rel, asy, absolute = (np.asarray(v, dtype=float)[..., None] for v in (x, rel, asy, absolute))
-    return x * (1 + rel * RELATIVE / MEASURED) + np.where(asy >= 0, UP * asy, -DOWN * asy) + absolute * ABSOLUTE
+    return x * (1 - rel * RELATIVE / MEASURED) - np.where(asy >= 0, UP * asy, -DOWN * asy) - absolute * ABSOLUTE
 
 
 def log_likelihood(predicted, chi2, measured=MEASURED, statistical=STATISTICAL):
@@ -131,14 +131,13 @@ def test_density_of_the_marginal_engine_is_the_written_out_one(chi2, ranged):
     """At random points; the absolute nuisance is integrated under Neyman, and determined by the shifts under Pearson."""
     plan = sampling_plan(small(chi2, ranged=ranged))
     model = build_model(plan.combination, plan=plan)
-    mode = pytensor.compile.mode.Mode(linker="py", optimizer=None)
     rho_of = [v for v in model.unobserved_value_vars if v.name == "rho"]
-    evaluate = model.compile_fn([model.logp(jacobian=False), *rho_of], inputs=model.value_vars, mode=mode)
+    evaluate = model.compile_fn([model.logp(jacobian=False), *rho_of], inputs=model.value_vars, mode=INTERPRETED)
     rng = np.random.default_rng(1)
 
     def arguments(x, white, root):
         values, shifts = plan.curved.map.arguments(plan.curved.theta(np.array([x]), white, root))
-        return np.append(values, shifts[0] / ABSOLUTE[0]) if chi2 == "pearson" else values
+        return np.append(values, -shifts[0] / ABSOLUTE[0]) if chi2 == "pearson" else values
 
     differences = []
     for _ in range(8):
@@ -167,10 +166,39 @@ def test_density_of_the_marginal_engine_is_the_written_out_one(chi2, ranged):
     np.testing.assert_allclose(differences, differences[0], atol=1e-7)
 
 
-SAMPLED = [pytest.param(*case, "marginal", marks=() if case == ("pearson", True) else pytest.mark.slow) for case in CASES]
-SAMPLED += [pytest.param(chi2, True, "full", marks=pytest.mark.slow) for chi2 in ("neyman", "pearson")]
+@pytest.mark.parametrize(("chi2", "ranged"), CASES)
+def test_density_of_the_full_engine_is_the_written_out_one(chi2, ranged):
+    """At random points: the likelihood at the pulls, which are a root of their correlation times unit Gaussians."""
+    plan = sampling_plan(small(chi2, ranged=ranged))
+    model = build_model(plan.combination, plan=plan, engine="full")
+    outputs = [model.logp(jacobian=False), *(v for v in model.unobserved_value_vars if v.name in ("rho", "pull"))]
+    evaluate = model.compile_fn(outputs, inputs=model.value_vars, mode=INTERPRETED)
+    names = [v.name for v in outputs[1:]]
+    rng, differences = np.random.default_rng(1), []
+    for _ in range(POINTS):
+        point = model.initial_point()
+        for name in point:
+            point[name] = point[name] + rng.normal(size=np.shape(point[name]))
+        logp, *rest = evaluate(point)
+        found = dict(zip(names, rest, strict=True))
+        white, roots = point["white_nuisance"], []
+        for unit in np.eye(len(white)):
+            roots.append(dict(zip(names, evaluate(point | {"white_nuisance": unit})[1:], strict=True))["pull"])
+        root = np.transpose(roots)
+        np.testing.assert_allclose(root @ root.T, prior(found["rho"][0] if ranged else NOMINAL), atol=1e-12)
+        np.testing.assert_allclose(root @ white, found["pull"], atol=1e-12)
+        expected = log_likelihood(prediction(float(point["x"]), *found["pull"]), chi2) - white @ white / 2
+        differences.append(float(logp) - expected)
+    np.testing.assert_allclose(differences, differences[0], rtol=1e-9)
 
 
+# One of each engine, and both forms of chi2; the others are compared by their density above.
+QUICKER = {("pearson", True, "marginal"), ("neyman", True, "full")}
+SAMPLED = [*((*case, "marginal") for case in CASES), *((chi2, True, "full") for chi2 in ("neyman", "pearson"))]
+SAMPLED = [pytest.param(*case, marks=() if case in QUICKER else pytest.mark.thorough) for case in SAMPLED]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("chi2", "ranged", "engine"), SAMPLED)
 def test_posterior_is_the_quadrature_of_its_density(chi2, ranged, engine):
     posterior = bc.sample(small(chi2, ranged=ranged), seed=3, engine=engine, draws=800, chains=2)
@@ -204,7 +232,7 @@ def several(*, ranged, chi2="neyman"):
     return combine(first, second, coefficients=coefficients, observables=("x", "y"), chi2=chi2)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("ranged", [False, True])
 def test_engines_agree(ranged):
     combination = several(ranged=ranged)
@@ -213,6 +241,7 @@ def test_engines_agree(ranged):
     assert_close(marginal, full)
 
 
+@pytest.mark.slow
 def test_pearson_includes_the_determinant_and_the_profile_leaves_it_out():
     measurement = bc.Measurement(
         name="m", estimates=(estimate("e", 10.0, "x"),), statistical_covariance=np.array([[4.0]]), nuisances=nuisances("n"),
@@ -249,7 +278,7 @@ def test_posterior_of_a_coefficient_that_the_data_say_nothing_about_is_its_prior
         for i, down in enumerate((-1.0, -0.3))
     ]  # fmt: skip
     combination = combine(*inputs, coefficients=(pair("n0", "n1", 0.3, -0.8, 0.95),), observables=("x0", "x1"))
-    rho = bc.sample(combination, seed=5, draws=2000)["posterior"]["rho"].isel(coefficient=0)
+    rho = bc.sample(combination, seed=5, draws=1000)["posterior"]["rho"].isel(coefficient=0)
     uniform = stats.uniform(-0.8, 1.75)
     agree(rho, uniform.mean(), uniform.std())
     step = int(np.ceil(rho.size / float(az.ess(rho.to_numpy()))))

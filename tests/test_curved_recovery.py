@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from densities import assert_engines_agree
 from gaussian import coefficient, combine
 from test_curved_posterior import agree, several
 from worked import estimate, nuisances
@@ -163,12 +164,24 @@ def test_negative_information_is_recovered(name, curved):
         np.testing.assert_allclose(draws[:, 1], draws[:, 2], atol=1e-7)
 
 
-@pytest.mark.slow
+FIRST, *OTHERS = CASES
+
+
+def correlated(name):
+    measurements, rho, _, _ = CASES[name]
+    return combine(*measurements, coefficients=(coefficient("r", rho, ("a.n0", "b.n0")),))
+
+
 @pytest.mark.parametrize("name", CASES)
+def test_engines_have_the_same_density_with_negative_information(name):
+    assert_engines_agree(correlated(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [FIRST, *(pytest.param(n, marks=pytest.mark.thorough) for n in OTHERS)])
 def test_negative_information_in_a_whole_run(name):
     """Sampler, explicit variables and recovery together."""
-    measurements, rho, factor, _ = CASES[name]
-    combination = combine(*measurements, coefficients=(coefficient("r", rho, ("a.n0", "b.n0")),))
+    combination, factor = correlated(name), CASES[name][2]
     mean, covariance = closed_form(combination, factor)
     for engine in ("marginal", "full"):
         posterior = bc.sample(combination, seed=2, draws=1000, engine=engine)["posterior"]

@@ -5,6 +5,7 @@ import json
 import arviz as az
 import numpy as np
 import pytest
+from densities import assert_engines_agree
 from repetitions import repetitions
 from scipy import stats
 
@@ -70,11 +71,12 @@ def close(draws, expected, quantity="mean"):
     return abs(found - expected) < SIGMAS * float(az.mcse(values, method=quantity))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["marginal", "full"])
 def test_posterior_is_that_of_quadrature(engine):
     relative = 0.35
     combination = one_source(relative=relative)
-    posterior = bc.sample(combination, seed=3, engine=engine, draws=2500)
+    posterior = bc.sample(combination, seed=4, engine=engine, draws=2500)
     assert int(posterior["sample_stats"]["diverging"].sum()) == 0
     mean, sd, log_scale = by_quadrature(combination, relative)
     draws = posterior["posterior"]
@@ -88,6 +90,7 @@ def test_posterior_is_that_of_quadrature(engine):
         assert close(conditional["mean"], mean)
 
 
+@pytest.mark.slow
 def test_nuisances_without_information_are_students_t():
     """Two measurements of different observables: the data say nothing, a nuisance is t with 1 / (2 epsilon^2) degrees."""
     relative = 0.4
@@ -104,7 +107,12 @@ def test_nuisances_without_information_are_students_t():
     assert stats.kstest(rho.ravel() / 0.8, stats.uniform.cdf).statistic < 1.95 / np.sqrt(az.ess(rho))
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("varied", [False, True])
+def test_engines_have_the_same_density(varied):
+    assert_engines_agree(one_source(relative=0.35, varied=varied))
+
+
+@pytest.mark.thorough
 def test_engines_agree_with_a_sampled_coefficient():
     combination = one_source(relative=0.35, varied=True)
     trees = [bc.sample(combination, seed=seed, engine=engine) for seed, engine in ((1, "marginal"), (2, "full"))]
@@ -211,6 +219,7 @@ def at_end(combination, name, value):
     return [value if c.name == name else c.nominal for c in coefficients]
 
 
+@pytest.mark.slow
 def test_extraction_fits_sizes_too():
     """By brute force over the size: the certain extraction with C scaled, and the penalty."""
     ttj = bc.load("models/ttj_rho").with_assumptions("jes_modelling")

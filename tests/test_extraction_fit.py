@@ -205,7 +205,7 @@ def test_group_that_does_nothing_has_no_impact():
     idle = dataclasses.replace(plain.measurements[0], nuisances=(bc.Nuisance(name="idle"),), responses=np.full((8, 1), 1e-9))
     groups = {"idle": ("idle",), "stat": ("stat",)}
     given = dataclasses.replace(plain, measurements=(idle,), impact_groups=groups)
-    found = bc.impacts(given, definition="postfit")
+    found = bc.impacts(given, parts="held")
     assert found.groups.sel(group="idle", parameter="m_t").item() == pytest.approx(0.0, abs=1e-3)
     assert found.statistics.sel(parameter="m_t").item() == pytest.approx(found.total.sel(parameter="m_t").item(), rel=1e-3)
 

@@ -3,6 +3,8 @@
 import arviz as az
 import numpy as np
 import pytest
+from densities import assert_engines_agree
+from repetitions import repetitions
 from scipy import stats
 from theory_models import combination, extraction, measured, prediction, truth
 
@@ -64,8 +66,15 @@ CASES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_engines_agree_on_every_parameter(case):
+def test_engines_have_the_same_density(case):
     """The full engine has every nuisance as a variable and predicts by PyTensor's own expressions."""
+    assert_engines_agree(two_experiments(CASES[case], coefficients=uncertain()))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("case", CASES)
+def test_engines_agree_on_every_parameter(case):
+    """Sampled, with the recovery of the nuisances."""
     model = two_experiments(CASES[case], coefficients=uncertain())
     marginal = bc.sample(model, seed=1, draws=1500, tune=500)
     full = bc.sample(model, seed=2, draws=1500, tune=500, engine="full", backend="numba")
@@ -81,6 +90,7 @@ def test_engines_agree_on_every_parameter(case):
             close(first[name].sel({dim: label}), second[name].sel({dim: label}), label)
 
 
+@pytest.mark.slow
 def test_posterior_at_nominal_coefficients_is_near_the_profile():
     """Given the mass all is Gaussian, and with errors of half a GeV nearly so in the mass: curvature is below a tenth."""
     model = two_experiments(CASES["normalised"], coefficients=uncertain())
@@ -135,6 +145,7 @@ def without_data(chosen):
     return combination(inputs, tables, chosen, coefficients=uncertain())
 
 
+@pytest.mark.slow
 def test_a_coefficient_learns_nothing_without_and_something_with_a_shared_mass():
     """Two measurements of different observables say nothing of the correlation of their nuisances; one mass in both does."""
     apart, shared = (
@@ -165,6 +176,7 @@ def sampled():
     return model, bc.sample(model, seed=5, draws=1000, tune=500)
 
 
+@pytest.mark.slow
 def test_variance_shares_close_to_the_variance_of_the_draws(sampled):
     model, posterior = sampled
     shares = bc.variance_shares(posterior)
@@ -184,6 +196,7 @@ def test_variance_shares_close_to_the_variance_of_the_draws(sampled):
     assert parts["r"] * draws.var() == pytest.approx(means.var(), rel=0.2)
 
 
+@pytest.mark.slow
 def test_posterior_of_an_extraction_carries_units_and_settings(sampled):
     model, posterior = sampled
     draws = posterior["posterior"].to_dataset()
@@ -194,6 +207,7 @@ def test_posterior_of_an_extraction_carries_units_and_settings(sampled):
     np.testing.assert_array_equal(again["a0"].to_numpy(), draws["a0"].to_numpy())
 
 
+@pytest.mark.slow
 def test_simulated_masses_are_unbiased_with_the_right_width():
     """Pulls of fits to simulated data, in pairs of opposite fluctuations, which cancel what is odd in the mean."""
     model = two_experiments(CASES["normalised"], coefficients=uncertain())
@@ -201,7 +215,7 @@ def test_simulated_masses_are_unbiased_with_the_right_width():
     prediction_of = fitter.theory
     rng = np.random.default_rng(6)
     pulls = []
-    for _ in range(150):
+    for _ in range(repetitions(50)):
         eta = rng.standard_normal(len(prediction_of.nuisances))
         state = rng.bit_generator.state
         for sign in (1, -1):

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from combinations import star
 from faults import sampled
+from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.cli import main
@@ -48,7 +49,7 @@ def test_posterior_of_an_earlier_release_has_no_checksum_and_is_read(posterior, 
 @pytest.mark.parametrize("count", [1, 20])
 def test_no_damaged_byte_is_read_as_another_number(data, count):
     rng = np.random.default_rng(count)
-    for _ in range(100):
+    for _ in range(repetitions(100)):
         damaged = np.frombuffer(data, dtype=np.uint8).copy()
         where = rng.choice(len(damaged), size=count, replace=False)
         damaged[where] ^= rng.integers(1, 256, size=count, dtype=np.uint8)

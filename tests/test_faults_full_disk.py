@@ -83,6 +83,7 @@ def writers(posterior, study, sets, fit):
 WRITERS = ("json", "posterior", "figures of sets", "figures of a study", "report", "model", "convino", "conversion")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 1000])
 @pytest.mark.parametrize("name", WRITERS)
 def test_writing_that_fails_changes_nothing_and_says_why(writers, tmp_path, name, size):
@@ -118,6 +119,7 @@ def test_text_is_printed_although_the_json_cannot_be_written(tmp_path, capsys, m
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_posterior_is_kept_elsewhere_if_its_disk_becomes_full_while_sampling(tmp_path, capsys, monkeypatch):
     place, elsewhere = tmp_path / "here", tmp_path / "temporary"
     place.mkdir()

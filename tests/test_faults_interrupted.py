@@ -12,8 +12,11 @@ from combinations import star
 from faults import PATIENCE, RUN1, Run, assert_said, command, interrupted_at, processes, sampled, tree, wait_until
 
 import bayescomb as bc
+from bayescomb import comparison, figure_files, report_results, reporting, set_comparison, theory_variants
 from bayescomb.calibration import study_summary
+from bayescomb.fit import Fitter
 from bayescomb.model_writer import write_model
+from bayescomb.scan import _Scanner
 
 pytestmark = processes
 
@@ -44,7 +47,7 @@ def posterior(tmp_path_factory):
 
 def test_scan_keeps_finished_coefficients(interrupted, tmp_path):
     json_file = tmp_path / "scan.json"
-    run = interrupted("bayescomb.scan._Scanner", "row", 4, "scan", RUN1, "--json", json_file)
+    run = interrupted(_Scanner, "row", 4, "scan", RUN1, "--json", json_file)
     assert_said(run, "interrupted: the first 3 coefficients of the scan are finished and kept; run it again for all")
     rows = json.loads(json_file.read_text())["scan"]
     assert [row["name"] for row in rows] == [row.name for row in bc.scan(bc.load(RUN1)).rows[:3]]
@@ -54,17 +57,17 @@ def test_scan_keeps_finished_coefficients(interrupted, tmp_path):
 def test_sets_keep_finished_sets(interrupted, tmp_path):
     json_file, folder = tmp_path / "sets.json", tmp_path / "figures"
     words = ("sets", RUN1, "--json", json_file, "--output", folder)
-    run = interrupted("bayescomb.set_comparison", "profile", 2, *words)
+    run = interrupted(set_comparison.__name__, "profile", 2, *words)
     assert_said(run, "interrupted: the first 1 assumption sets are finished and kept; run it again for all")
     assert len(json.loads(json_file.read_text())["sets"]) == 1
     assert list(folder.glob("*.pdf"))
 
 
 NOTHING = [
-    ("bayescomb.scan._Scanner", "row", 1, "scan"),
-    ("bayescomb.set_comparison", "profile", 1, "sets"),
-    ("bayescomb.fit.Fitter", "fit", 1, "profile"),
-    ("bayescomb.fit.Fitter", "fit", 1, "impacts"),
+    (_Scanner, "row", 1, "scan"),
+    (set_comparison.__name__, "profile", 1, "sets"),
+    (Fitter, "fit", 1, "profile"),
+    (Fitter, "fit", 1, "impacts"),
 ]
 
 
@@ -81,7 +84,7 @@ def test_command_of_which_nothing_is_finished_writes_nothing(interrupted, model,
 
 def test_other_predictions_of_which_one_is_finished_write_nothing(interrupted, tmp_path):
     json_file = tmp_path / "theory.json"
-    run = interrupted("bayescomb.theory_variants", "profile", 2, "theory", RUN1.parent / "ttj_rho", "--json", json_file)
+    run = interrupted(theory_variants.__name__, "profile", 2, "theory", RUN1.parent / "ttj_rho", "--json", json_file)
     assert_said(run, "bayescomb: interrupted; files named above are complete, nothing else was written")
     assert not json_file.exists()
     assert not run.out
@@ -90,11 +93,11 @@ def test_other_predictions_of_which_one_is_finished_write_nothing(interrupted, t
 def test_compare_and_report_are_whole_or_not_at_all(interrupted, model, posterior, tmp_path):
     folder = tmp_path / "report"
     for sub, owner, name, number, words in (
-        ("a", "bayescomb.comparison", "_of_mixture", 1, ("compare", model, posterior, "--json", tmp_path / "c.json")),
-        ("b", "bayescomb.figure_files", "figure_bytes", 1, ("sets", model, "--output", tmp_path / "sets")),
-        ("c", "bayescomb.reporting", "figure_bytes", 4, ("report", model, "--output", folder)),
-        ("d", "bayescomb.report_results", "scan", 1, ("report", model, "--output", folder)),
-        ("e", "bayescomb.scan._Scanner", "row", 2, ("report", model, "--output", folder)),
+        ("a", comparison.__name__, "result_summary", 1, ("compare", model, posterior, "--json", tmp_path / "c.json")),
+        ("b", figure_files.__name__, "figure_bytes", 1, ("sets", model, "--output", tmp_path / "sets")),
+        ("c", reporting.__name__, "figure_bytes", 4, ("report", model, "--output", folder)),
+        ("d", report_results.__name__, "scan", 1, ("report", model, "--output", folder)),
+        ("e", _Scanner, "row", 2, ("report", model, "--output", folder)),
     ):
         if not folder.exists() and sub == "c":
             (folder / "tables").mkdir(parents=True)

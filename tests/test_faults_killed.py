@@ -9,7 +9,7 @@ from combinations import star
 from faults import RUN1, Run, killed_at, processes, sampled, tree
 
 import bayescomb as bc
-from bayescomb import reporting
+from bayescomb import figure_files, reporting
 from bayescomb.calibration import study_summary
 from bayescomb.conversion import convert
 from bayescomb.convino_writer import write_convino
@@ -19,6 +19,7 @@ from bayescomb.model_writer import write_model
 from bayescomb.serialise import difference
 from bayescomb.shipped import copy_model
 from bayescomb.storage import write_json
+from bayescomb.toys import Toys
 from bayescomb.workers import local_processes
 
 pytestmark = processes
@@ -87,7 +88,7 @@ def small_report(folder):
     reporting.report(None, bc.profile(star(1, separate_observables=False)), folder)
 
 
-@pytest.mark.parametrize(("owner", "name", "number"), [("bayescomb.reporting", "write_table", 3), ("shutil", "rmtree", 1)])
+@pytest.mark.parametrize(("owner", "name", "number"), [(reporting.__name__, "write_table", 3), ("shutil", "rmtree", 1)])
 def test_report(killed, place, monkeypatch, owner, name, number):
     """Dead among the tables, and when the new one is in its place but the old one not yet removed."""
     monkeypatch.setattr(reporting, "report_figures", reporting.report_figures)
@@ -108,7 +109,7 @@ def test_figures(killed, place):
     save_set_figures(sets, place)
     before = tree(place)
     killed("os", "fsync", 1, save_set_figures, sets, place)
-    killed("bayescomb.figure_files", "figure_bytes", 2, save_set_figures, sets, place)
+    killed(figure_files.__name__, "figure_bytes", 2, save_set_figures, sets, place)
     assert visible(place) == before
     assert left_over(place)
     save_set_figures(sets, place)
@@ -158,6 +159,7 @@ def test_conversion_into_a_new_place(killed, place):
     assert left_over(place) == []
 
 
+@pytest.mark.slow
 def test_worker_that_is_killed_is_an_error_of_ours():
     with (
         pytest.raises(WorkerError, match=r"died .*what is finished is kept, the same command goes on"),
@@ -174,7 +176,7 @@ def test_study(killed, place):
     """Dead with some toys made and half a line written; the lock that is left locks nobody out."""
     whole = bc.coverage(star(1), place / "whole", toys=9, seed=1, posterior=False)
     folder = place / "part"
-    killed("bayescomb.toys.Toys", "analyse", 6, study, folder, 9)
+    killed(Toys, "analyse", 6, study, folder, 9)
     assert study_summary(folder).attrs["toys"] == 5
     assert (folder / ".lock").exists()
     with (folder / "toys.jsonl").open("rb+") as stream:

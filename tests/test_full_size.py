@@ -19,13 +19,14 @@ sys.path.insert(0, sys.argv[1])
 import bayescomb as bc
 from full_size import full_size
 combination = full_size(shared=True)
-bc.profile(combination), bc.impacts(combination, definition="postfit"), bc.scan(combination)
+bc.profile(combination), bc.impacts(combination, parts="held"), bc.scan(combination)
 # not getrusage: it counts what the parent had when it forked
 status = open("/proc/self/status").read().split()
 print(int(status[status.index("VmHWM:") + 1]) // 1024)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the peak memory that Linux reports")
 def test_profile_impacts_and_scans_stay_within_the_memory():
     arguments = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent)]

@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
-import report_pages
 import xarray as xr
 from combinations import star
 from exported import Submission, accepted
 from worked import worked_example
 
 import bayescomb as bc
+from bayescomb import export_tables
 from bayescomb.cli import main
 from bayescomb.export_posterior import QUANTILES
 from bayescomb.storage import save_posterior
@@ -21,12 +21,6 @@ from bayescomb.storage import save_posterior
 def ttj():
     """The ttbar+jet model with its extraction in force."""
     return bc.load("models/ttj_rho")
-
-
-@pytest.fixture(scope="module")
-def run1_posterior(run1):
-    """Draws without a sampler, which pass as converged."""
-    return report_pages.tree(run1)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +40,7 @@ def worked_export(tmp_path_factory):
     return Submission(bc.export_hepdata(fit, tmp_path_factory.mktemp("worked") / "export"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("export", ["run1_export", "ttj_export", "worked_export"])
 def test_validator_accepts_the_folder(export, request):
     submission = request.getfixturevalue(export)
@@ -231,10 +226,9 @@ def test_asymmetric_errors_and_impacts_of_nuisances_of_the_convino_example(worke
     assert worked_export.rows("Combined results") == names
     assert worked_export.values("Combined results", "upward error (Delta chi2 = 1)") == fit.up_errors.values.tolist()
     assert worked_export.values("Combined results", "downward error (Delta chi2 = 1)") == fit.down_errors.values.tolist()
-    for table, expected in (("Impacts of nuisances", impacts.sources), ("Shifts by nuisances", impacts.shifts)):
-        assert worked_export.rows(table) == expected["source"].values.tolist()
-        for name in names:
-            assert worked_export.values(table, name) == expected.sel(parameter=name).values.tolist()
+    assert worked_export.rows("Impacts of nuisances") == impacts.sources["source"].values.tolist()
+    for name in names:
+        assert worked_export.values("Impacts of nuisances", name) == impacts.sources.sel(parameter=name).values.tolist()
     said = {q["name"]: q["value"] for q in worked_export.columns("Combined results")["value"]["qualifiers"]}
     assert said == {
         "assumption set": "nominal",
@@ -358,6 +352,7 @@ def test_names_with_signs_of_yaml_and_paths_do_no_harm(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["export"]
 
 
+@pytest.mark.slow
 def test_keywords_reach_every_table_and_known_energies_stay(ttj, tmp_path):
     keywords = {"reactions": ["P P --> TOP TOPBAR JET X"], "cmenergies": [7000.0]}
     submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", keywords=keywords))
@@ -368,6 +363,7 @@ def test_keywords_reach_every_table_and_known_energies_stay(ttj, tmp_path):
     assert {"name": "cmenergies", "values": [7000.0]} in submission.documents["Nuisances"]["keywords"]
 
 
+@pytest.mark.slow
 def test_command_exports_the_settings_that_it_is_given(tmp_path, capsys):
     target = tmp_path / "export"
     words = ["export", "models/run1_mass", "--treatment", "nuisance", "--repair", "nearest", "--output", str(target)]
@@ -382,12 +378,14 @@ def test_command_exports_the_settings_that_it_is_given(tmp_path, capsys):
     assert json.loads((target / "combination.json").read_text())["repairs"]
 
 
+@pytest.mark.slow
 def test_command_takes_a_posterior(run1_posterior, tmp_path):
     stored = save_posterior(run1_posterior, tmp_path / "posterior.nc")
     assert main(["export", "models/run1_mass", str(stored), "--output", str(tmp_path / "export.zip")]) == 0
     assert accepted(archive=tmp_path / "export.zip") == []
 
 
+@pytest.mark.slow
 def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
     combination = run1.with_errors_on_errors({"LHCbJES": 0.5, "method": bc.ErrorOnError(relative=0.3, kind="independent")})
     fit = bc.profile(combination)
@@ -408,11 +406,10 @@ def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
 
 
 @pytest.mark.slow
-def test_posterior_of_an_extraction(ttj, tmp_path):
-    posterior = bc.sample(ttj, seed=3, draws=700, tune=500, chains=4, progress=False)
-    submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=posterior))
+def test_posterior_of_an_extraction(ttj, ttj_posterior, tmp_path):
+    submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=ttj_posterior))
     assert accepted(directory=submission.folder) == []
-    draws = posterior["posterior"]
+    draws = ttj_posterior["posterior"]
     assert submission.values("Posterior of extracted results", "posterior mean")[0] == draws["m_t"].mean().item()
     quantile = submission.values("Posterior of fitted 13 TeV", "posterior quantile 0.16")
     assert quantile == [np.quantile(draws[n].values, 0.16) for n in ttj.predictions[1].observables]
@@ -441,7 +438,7 @@ def test_sampled_correlation_of_scales_is_a_coefficient_like_the_others(tmp_path
 
 
 def test_table_that_is_too_long_for_the_site_is_left_to_json_and_netcdf(run1, tmp_path, monkeypatch):
-    monkeypatch.setattr("bayescomb.export_tables.MAX_ROWS", 1000)
+    monkeypatch.setattr(export_tables, "MAX_ROWS", 1000)
     submission = Submission(bc.export_hepdata(bc.profile(run1), tmp_path / "export"))
     assert accepted(directory=submission.folder) == []
     assert "Prior correlations" not in submission.tables

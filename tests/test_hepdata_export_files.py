@@ -16,6 +16,7 @@ from combinations import star
 from refusals import refused
 
 import bayescomb as bc
+from bayescomb import hepdata_export
 from bayescomb.cli import main
 from bayescomb.errors import FileFormatError, InvalidMatrixError, OptionError, OutputError, PosteriorError
 from bayescomb.export_reading import DATA
@@ -37,6 +38,7 @@ def content(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_empty_folder_and_earlier_export_are_replaced(fit, exported, tmp_path):
     (tmp_path / "empty").mkdir()
     bc.export_hepdata(fit, tmp_path / "empty")
@@ -142,12 +144,12 @@ def test_full_disk_leaves_nothing_and_keeps_the_earlier_export(fit, tmp_path, mo
         raise full
 
     if failing == "packing":
-        monkeypatch.setattr("bayescomb.hepdata_export.pack", fails)
-        monkeypatch.setattr("bayescomb.hepdata_export.put_in_place", fails)
+        monkeypatch.setattr(hepdata_export, "pack", fails)
+        monkeypatch.setattr(hepdata_export, "put_in_place", fails)
     elif failing == "combination.nc":
         monkeypatch.setattr("xarray.DataTree.to_netcdf", fails)
     elif failing == "combination.json":
-        monkeypatch.setattr("bayescomb.hepdata_export.write_json", fails)
+        monkeypatch.setattr(hepdata_export, "write_json", fails)
     else:
         opened = {"submission.yaml": "pathlib.Path.open", "nuisances.yaml": "builtins.open"}[failing]
         original = io.open if opened.startswith("pathlib") else builtins.open
@@ -168,7 +170,7 @@ def test_interrupt_leaves_nothing(fit, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bayescomb.hepdata_export.validate", interrupted)
+    monkeypatch.setattr(hepdata_export, "validate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         bc.export_hepdata(fit, tmp_path / "export")
     assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from hepdata_model import MAPPING, model, tables
+from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.hepdata_layouts import json_table
@@ -76,7 +77,7 @@ def ends_well(action):
 def test_damaged_tables_end_in_a_sentence_or_in_finite_numbers(tmp_path, seed):
     generator = np.random.default_rng(seed)
     folder = model(tmp_path)
-    for _ in range(60):
+    for _ in range(repetitions(30)):
         content = tables()
         name = list(content)[generator.integers(len(content))]
         made.write(folder / "hep", content | {name: damaged(content[name], generator)})
@@ -88,15 +89,16 @@ def test_damaged_tables_end_in_a_sentence_or_in_finite_numbers(tmp_path, seed):
             assert np.linalg.eigvalsh(measurement.statistical_covariance).min() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_json_and_submission_files_end_in_a_sentence(tmp_path, seed):
     generator = np.random.default_rng(100 + seed)
     served = made.served("Table 1", tables()["Table 1"])
-    for _ in range(200):
+    for _ in range(repetitions(100)):
         ends_well(lambda: json_table(damaged(served, generator), where="t.json"))
     folder = model(tmp_path)
     head = list(yaml.safe_load_all((folder / "hep" / "submission.yaml").read_text()))
-    for _ in range(40):
+    for _ in range(repetitions(20)):
         text = yaml.safe_dump_all(damaged(head, generator), explicit_start=True)
         (folder / "hep" / "submission.yaml").write_text(text)
         ends_well(lambda: bc.load(folder))
@@ -110,7 +112,7 @@ def test_damaged_mappings_end_in_a_sentence(tmp_path, seed):
     keys = [line.split(" = ")[0] for line in MAPPING.splitlines()] + [
         "breakdown", "pulls", "ignore", "leave_out", "prefix", "total", "symmetrise", "nuisance_correlation", "normalised",
     ]  # fmt: skip
-    for _ in range(60):
+    for _ in range(repetitions(30)):
         lines = dict(line.split(" = ") for line in MAPPING.splitlines())
         for _ in range(generator.integers(1, 3)):
             lines[keys[generator.integers(len(keys))]] = values[generator.integers(len(values))]

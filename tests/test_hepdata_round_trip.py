@@ -10,6 +10,8 @@ from bayescomb.hepdata_matrices import read_table_matrix
 from bayescomb.hepdata_submission import read_submission
 from bayescomb.serialise import SETTINGS, difference
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     "run1_mass": lambda: bc.load("models/run1_mass"),
     "run1_mass repaired": lambda: bc.load("models/run1_mass").with_treatment("nuisance", repair="nearest"),

@@ -7,13 +7,14 @@ import pytest
 from gaussian import coefficient, combine, estimates_of, external_measurement, random_covariance, random_factor
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repetitions import repetitions
 from scipy.linalg import block_diag
 
 import bayescomb as bc
 from bayescomb.linear_gaussian import linear_model, solve
 
 OBSERVABLES = ("x", "y")
-FEW = settings(max_examples=40, derandomize=True, database=None, deadline=None)
+FEW = settings(max_examples=repetitions(40), derandomize=True, database=None, deadline=None)
 seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 

@@ -179,7 +179,7 @@ def test_groups_of_sources_given_by_patterns_are_components_of_impacts(model):
         rest='[[assumption_sets]]\nname = "half"\n'
         'coefficients = [{ name = "r", pairs = [["jes_a", "jes_b"]], nominal = 0.5 }]\n',
     )
-    found = bc.impacts(bc.load(folder), definition="components")
+    found = bc.impacts(bc.load(folder))
     assert found.sources.sel(parameter="mu").to_series().to_dict() == pytest.approx(
         {"JES": np.sqrt(9 + 16 + 12), "b tagging": 12, "other": 2}
     )

@@ -256,7 +256,8 @@ def test_full_disk_while_writing_leaves_nothing(tmp_path, monkeypatch):
     assert tree(tmp_path) == {}
 
 
-@settings(REPRODUCIBLE, max_examples=300)
+@pytest.mark.slow
+@settings(REPRODUCIBLE, max_examples=repetitions(100))
 @given(data=st.data())
 def test_mutated_written_model_is_a_combination_or_a_refusal(written, tmp_path_factory, data):
     files = {p.name: p.read_text(encoding="utf-8") for p in written.iterdir()}

@@ -85,7 +85,7 @@ def edits_of_a_row():
     )
 
 
-@settings(REPRODUCIBLE, max_examples=60)
+@settings(REPRODUCIBLE, max_examples=repetitions(60))
 @given(edit=edits_of_a_row())
 def test_table_with_a_lost_or_doubled_row_or_cell_is_refused(folder, edit):
     name, i, how = edit
@@ -106,7 +106,8 @@ def test_table_with_a_lost_or_doubled_row_or_cell_is_refused(folder, edit):
     assert str(folder) in str(caught.value)
 
 
-@settings(REPRODUCIBLE, max_examples=20)
+@pytest.mark.slow
+@settings(REPRODUCIBLE, max_examples=repetitions(20))
 @given(name=st.sampled_from(TABLES), order=st.randoms(use_true_random=False))
 def test_order_of_the_rows_changes_nothing(folder, run1, name, order):
     lines = FILES[name].splitlines()

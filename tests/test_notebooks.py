@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.py"))
 SCRIPTS = sorted(ROOT.glob("models/*/sample.py"))
-SLOW = {"ttj_rho"}  # more than ten seconds
 
 HEADER = """\
 # ---
@@ -37,7 +36,7 @@ FIGURES = {"from_convino": 1, "own_model": 1, "run1_mass": 0, "ttj_rho": 4}
 
 
 def cases(paths, name):
-    return [pytest.param(path, id=name(path), marks=pytest.mark.slow if name(path) in SLOW else ()) for path in paths]
+    return [pytest.param(path, id=name(path)) for path in paths]
 
 
 def content(folder):
@@ -77,6 +76,7 @@ def run(path, capfd):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", cases(NOTEBOOKS, lambda path: path.stem))
 def test_notebook_runs(notebook, checkout, monkeypatch, capfd):
     assert notebook.read_text(encoding="utf-8").startswith(HEADER)
@@ -104,6 +104,7 @@ def test_every_case_has_a_notebook_and_a_script():
     assert {path.parent.name for path in SCRIPTS} == {path.parent.name for path in ROOT.glob("models/*/model.toml")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", cases(SCRIPTS, lambda path: path.parent.name))
 def test_model_script_is_short_and_runs(script, checkout, capfd):
     assert len(script.read_text(encoding="utf-8").splitlines()) < 40

@@ -23,12 +23,6 @@ def combination():
 
 
 @pytest.fixture(scope="module")
-def sampled(combination):
-    """All 19 coefficients sampled, as the command line does by default."""
-    return bc.sample(combination, seed=11)
-
-
-@pytest.fixture(scope="module")
 def at_nominal(combination):
     return bc.sample(combination, seed=12, correlations="nominal")
 
@@ -122,9 +116,10 @@ def test_fixed_coefficients_give_the_nuisances_of_the_closed_form(combination, a
         assert abs(draws.std(ddof=1).item() - fit.constraints.sel(nuisance=name).item()) < SIGMAS * mcse_sd(draws)
 
 
-def test_sampled_coefficients_equal_importance_sampling(sampled):
+@pytest.mark.slow
+def test_sampled_coefficients_equal_importance_sampling(run1_posterior):
     draws, conditional_mean, conditional_variance, weight = importance_sample(40_000, seed=5)
-    posterior = sampled["posterior"]
+    posterior = run1_posterior["posterior"]
     mean, error = weighted(conditional_mean, weight)
     assert abs(posterior["m_t"].mean().item() - mean) < SIGMAS * np.hypot(error, mcse_mean(posterior["m_t"]))
     second, second_error = weighted(conditional_variance + (conditional_mean - mean) ** 2, weight)
@@ -139,10 +134,11 @@ def test_sampled_coefficients_equal_importance_sampling(sampled):
         assert abs(rho.std(ddof=1).item() - sd) < SIGMAS * np.hypot(sd_error, mcse_sd(rho)), name
 
 
-def test_variance_split_equals_importance_sampling(combination, sampled):
+@pytest.mark.slow
+def test_variance_split_equals_importance_sampling(combination, run1_posterior):
     _, mean, variance, weight = importance_sample(40_000, seed=6)
-    table = bc.compare(sampled, bc.profile(combination)).table.sel(parameter="m_t")
-    conditional = sampled["conditional"].sel(parameter="m_t")
+    table = bc.compare(run1_posterior, bc.profile(combination)).table.sel(parameter="m_t")
+    conditional = run1_posterior["conditional"].sel(parameter="m_t")
     expected, error = weighted(variance, weight)
     own_error = mcse_mean(conditional["sd"] ** 2)
     assert abs(table["mean_of_variance"].item() - expected) < SIGMAS * np.hypot(error, own_error)
@@ -152,15 +148,16 @@ def test_variance_split_equals_importance_sampling(combination, sampled):
     assert abs(table["variance_of_mean"].item() - expected) < SIGMAS * np.hypot(error, own_error)
 
 
-def test_variance_split_closes_to_the_variance(combination, sampled):
-    table = bc.compare(sampled, bc.profile(combination)).table.sel(parameter="m_t")
+def test_variance_split_closes_to_the_variance(combination, run1_posterior):
+    table = bc.compare(run1_posterior, bc.profile(combination)).table.sel(parameter="m_t")
     total = table["mean_of_variance"].item() + table["variance_of_mean"].item()
-    tolerance = SIGMAS * 2 * table["sd"].item() * mcse_sd(sampled["posterior"]["m_t"])
+    tolerance = SIGMAS * 2 * table["sd"].item() * mcse_sd(run1_posterior["posterior"]["m_t"])
     assert abs(total - table["sd"].item() ** 2) < tolerance
 
 
-def test_default_run_converges_without_divergences(sampled):
-    verdict = bc.verdict(sampled)
+@pytest.mark.slow
+def test_default_run_converges_without_divergences(run1_posterior):
+    verdict = bc.verdict(run1_posterior)
     assert verdict.passed, verdict.sentence
     assert verdict.divergences == 0
     assert verdict.max_r_hat < 1.01
@@ -168,13 +165,13 @@ def test_default_run_converges_without_divergences(sampled):
     assert {"m_t", "rho[PDF]", "pull[LHCbJES[a]]"} <= set(verdict.table["quantity"].to_numpy())
 
 
-def test_tree_says_what_it_rests_on(sampled):
-    attrs = sampled.attrs
+def test_tree_says_what_it_rests_on(run1_posterior):
+    attrs = run1_posterior.attrs
     assert attrs["assumptions"] == "nominal"
     assert attrs["treatment"] == "covariance"
-    assert attrs["seed"] == 11
+    assert attrs["seed"] == 1
     assert {"bayescomb", "pymc", "arviz", "nutpie"} <= set(json.loads(attrs["versions"]))
-    assert sampled["posterior"]["m_t"].attrs["unit"] == "GeV"
+    assert run1_posterior["posterior"]["m_t"].attrs["unit"] == "GeV"
 
 
 def test_same_seed_gives_the_same_draws(combination):

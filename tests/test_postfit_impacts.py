@@ -69,7 +69,7 @@ def errors_with(precision, held):
 @pytest.mark.parametrize("free", [False, True])
 def test_impacts_are_those_of_the_joint_precision(free):
     combination = quadratic(free=free)
-    found, precision = bc.impacts(combination, definition="postfit"), joint_precision(combination)
+    found, precision = bc.impacts(combination, parts="held"), joint_precision(combination)
     covariance = np.linalg.inv(precision)
     names = [n.name for n in combination.nuisances]
     total = np.sqrt(np.diag(covariance))[:2]
@@ -104,7 +104,7 @@ def test_iterated_fits_hold_groups_like_the_closed_form():
         observables=(*combination.observables, bc.Observable(name="z")),
         impact_groups=dict(combination.impact_groups) | {"none of x": ("d.n",)},
     )
-    plain, iterated = (bc.impacts(c, definition="postfit") for c in (combination, curved))
+    plain, iterated = (bc.impacts(c, parts="held") for c in (combination, curved))
     at = {"parameter": ["x", "y"]}
     for key in ("sources", "shifts", "groups"):
         dim = "group" if key == "groups" else "source"
@@ -134,7 +134,7 @@ def small(chi2, second=7.0):
 @pytest.mark.parametrize("chi2", ["neyman", "pearson"])
 def test_group_is_held_at_its_fitted_values_and_the_rest_fitted_again(chi2):
     combination = small(chi2)
-    found, fit, explicit = bc.impacts(combination), bc.profile(combination), Explicit(combination)
+    found, fit, explicit = bc.impacts(combination, parts="held"), bc.profile(combination), Explicit(combination)
     best = np.array([fit.values.item(), *fit.pulls.values])
     bottom = explicit(best)
     assert bottom == pytest.approx(fit.chi2, abs=1e-9)
@@ -171,23 +171,27 @@ def test_nuisance_without_freedom_has_no_impact():
     design = np.column_stack([rng.normal(size=8), 1e7 * rng.normal(size=8)])
     fit = fit_of_data("fit", design=design, data=rng.normal(size=8), maps=[{"x": 1.0}])
     table = external_measurement(rng, "a", observables=("x",), n_estimates=1, n_nuisances=1)
-    found = bc.impacts(combine(fit, table), definition="postfit")
+    found = bc.impacts(combine(fit, table), parts="held")
     assert found.sources.sel(source="fit.n0").item() < found.total.item()
     assert np.isfinite(found.sources).all()
     assert found.sources.sel(source="a.n0").item() > 0.001
 
 
 @pytest.mark.parametrize("chi2", ["neyman", "pearson"])
-def test_nuisance_on_its_kink_has_no_impact(chi2):
-    """It has no width there, and 0 over 0 would be rounding."""
+def test_nuisance_on_its_kink_keeps_its_impact(chi2):
+    """Its correlation is that of the linearised model, with the mean of both slopes."""
     combination = small(chi2, second=11.5)
-    assert bc.profile(combination).on_kink == ("asy",)
-    found = bc.impacts(combination)
-    assert (found.sources.sel(source="asy").item(), found.shifts.sel(source="asy").item()) == (0, 0)
+    fit = bc.profile(combination)
+    assert fit.on_kink == ("asy",)
+    found = bc.impacts(combination, parts="held")
+    shift = fit.cross_covariance.sel(nuisance="asy").item() / fit.constraints.sel(nuisance="asy").item()
+    assert found.shifts.sel(source="asy").item() == pytest.approx(shift, rel=1e-12)
+    assert 0.1 < found.sources.sel(source="asy").item() < found.total.item()
     assert found.sources.sel(source="rel").item() > 1
 
 
-def test_parts_of_the_variance_are_refused_where_there_are_none():
-    with refused(OptionError, "'components'", "use 'postfit'"):
-        bc.impacts(small("neyman"), definition="components")
-    assert bc.impacts(small("neyman")).kind == "postfit"
+def test_unknown_definitions_are_refused():
+    for function in (bc.impacts, bc.profile):
+        with refused(OptionError, "'postfit'", "propagated", "held"):
+            function(small("neyman"), parts="postfit")
+    assert bc.impacts(small("neyman")).parts == "propagated"

@@ -63,6 +63,7 @@ def unfinished(monkeypatch, chains):
     monkeypatch.setattr(sampler, "abort", abort)
 
 
+@pytest.mark.slow
 def test_interrupted_sampling_keeps_whole_chains(monkeypatch, tmp_path):
     combination = star(2, separate_observables=False)
     whole = bc.sample(combination, seed=1, draws=300, tune=200)
@@ -81,6 +82,7 @@ def test_nothing_is_made_of_chains_that_are_not_finished(monkeypatch):
         bc.sample(star(2, separate_observables=False), seed=1, draws=20, tune=50)
 
 
+@pytest.mark.slow
 def test_command_says_that_it_was_interrupted(monkeypatch, tmp_path, capsys):
     unfinished(monkeypatch, 3)
     output = tmp_path / "p.nc"

@@ -37,6 +37,7 @@ def assert_same(found, expected, rng, *, nuisances=(), estimates=None):
     assert_same_density(found, expected, points_near(fit, rng))
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rng=seeds)
 def test_order_does_not_matter(combination, rng):

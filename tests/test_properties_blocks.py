@@ -8,6 +8,7 @@ from combinations import star
 from explicit_chi2 import prior_correlation
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.errors import InfeasibleCorrelationError
@@ -16,7 +17,7 @@ from bayescomb.linear_gaussian import linear_model
 from bayescomb.plan import sampling_plan
 from bayescomb.priors import prior_draws
 
-FEW = settings(max_examples=20, derandomize=True, database=None, deadline=None)
+FEW = settings(max_examples=repetitions(20), derandomize=True, database=None, deadline=None)
 # The boundary itself is allowed, and reached where the logistic map rounds to an end of the box.
 ROUNDING = 1e-8
 
@@ -116,6 +117,7 @@ def two_blocks():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["marginal", "full"])
 def test_draws_of_a_posterior_are_feasible(engine):
     combination = two_blocks()
@@ -143,9 +145,10 @@ def test_draws_of_the_posterior_of_ttj_rho_are_feasible(assumptions):
     assert_semidefinite_and_in_range(combination, names, rho.to_numpy().reshape(-1, len(names)))
 
 
-def test_total_covariance_of_run1_mass_is_positive_definite_at_every_draw(run1):
+@pytest.mark.slow
+def test_total_covariance_of_run1_mass_is_positive_definite_at_every_draw(run1, run1_posterior):
     """Treatment covariance: the sources need not be correlation matrices, only their sum with the statistics counts."""
-    tree = bc.sample(run1, seed=2, draws=100, tune=200, chains=1)
+    tree = run1_posterior.isel(chain=[0], draw=slice(100))
     loading = linear_model(run1).loading
     names = [str(name) for name in tree["posterior"]["rho"]["coefficient"].to_numpy()]
     for group in ("prior", "posterior"):

@@ -6,13 +6,14 @@ from explicit_chi2 import Explicit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from property_models import combinations, seeds
+from repetitions import repetitions
 from test_curved_profile import CASES, curved_combination
 from theory_explicit import SCALES, general
 from theory_explicit import Explicit as ExplicitExtraction
 
 import bayescomb as bc
 
-FEW = settings(max_examples=15, derandomize=True, database=None, deadline=None)
+FEW = settings(max_examples=repetitions(15), derandomize=True, database=None, deadline=None)
 # Random directions tried at each size of step, and the rounding of a chi2.
 DIRECTIONS = 20
 STEPS = [1e-4, 1e-2, 0.3, 3.0]
@@ -54,7 +55,7 @@ def test_linear_profile_is_nowhere_above_another_point(combination, rng):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
-@settings(max_examples=3, derandomize=True, database=None, deadline=None)
+@settings(max_examples=repetitions(3), derandomize=True, database=None, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_curved_profile_is_nowhere_above_another_point(case, seed):
     """Relative, lognormal and asymmetric responses, Pearson's chi2, free nuisances, fits with pulls."""

@@ -13,6 +13,7 @@ def agg():
     mpl.use("agg")
 
 
+@pytest.mark.slow
 def test_profile_alone(tmp_path):
     fit = bc.profile(worked_example("pearson"))
     text = bc.report(None, fit, tmp_path / "report").read_text(encoding="utf-8")

@@ -6,7 +6,8 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from combinations import star
+from combinations import pairs_with_priors, star
+from densities import INTERPRETED, Density, assert_engines_agree
 from scipy import stats
 
 import bayescomb as bc
@@ -16,6 +17,7 @@ from bayescomb.plan import sampling_plan
 from bayescomb.priors import log_density, prior_draws, shape_distribution
 
 SIGMAS = 5.0
+SHAPES = ("uniform", "triangular", "beta", "truncated_normal")
 
 
 def close(first, second):
@@ -32,6 +34,7 @@ def thinned_uniformity(values, distribution):
     return stats.kstest(values.to_numpy()[:, :: max(step, 1)].ravel(), distribution).pvalue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_posterior_of_coefficients_without_information_is_the_prior(shared):
     """Different observables and unconstrained nuisances tell nothing about r: the log det term is what keeps it so."""
@@ -47,6 +50,7 @@ def test_posterior_of_coefficients_without_information_is_the_prior(shared):
         assert stats.ks_2samp(thinned, independent).pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_restricted_coefficients_stay_feasible_and_fill_the_ball():
     """Three coefficients of one nuisance with three others: the quarter ball cut by the box, uniformly."""
     combination = star(3, low=-0.2, high=0.9)
@@ -62,16 +66,21 @@ def test_restricted_coefficients_stay_feasible_and_fill_the_ball():
         assert abs(values.mean().item() - ball[:, i].mean()) < SIGMAS * error
 
 
-@pytest.mark.parametrize("prior", ["uniform", "triangular", "beta", "truncated_normal"])
-def test_every_prior_shape_is_sampled_as_stated(prior):
-    combination = star(1, prior=prior, low=-0.5, high=0.9, nominal=0.2)
-    plan = sampling_plan(combination)
-    distribution = shape_distribution(plan.coefficients[0])
+@pytest.mark.slow
+def test_every_prior_shape_is_sampled_as_stated():
+    """Four coefficients of one model that share nothing, and about which the data say nothing."""
+    combination = pairs_with_priors(SHAPES, low=-0.5, high=0.9, nominal=0.2)
     posterior = bc.sample(combination, seed=6, draws=1000)
-    values = posterior["posterior"]["rho"].isel(coefficient=0)
-    assert thinned_uniformity(values, distribution.cdf) > 1e-4
-    points = np.linspace(-0.49, 0.89, 23)
-    ours = np.array([log_density(plan.coefficients, np.array([r]), xp=np) for r in points])
+    for coefficient in sampling_plan(combination).coefficients:
+        values = posterior["posterior"]["rho"].sel(coefficient=coefficient.name)
+        assert thinned_uniformity(values, shape_distribution(coefficient).cdf) > 1e-4
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_density_of_a_prior_is_that_of_its_shape(shape):
+    coefficients = sampling_plan(star(1, prior=shape, low=-0.5, high=0.9, nominal=0.2)).coefficients
+    distribution, points = shape_distribution(coefficients[0]), np.linspace(-0.49, 0.89, 23)
+    ours = np.array([log_density(coefficients, np.array([r]), xp=np) for r in points])
     np.testing.assert_allclose(ours - ours[0], distribution.logpdf(points) - distribution.logpdf(points[0]), atol=1e-10)
 
 
@@ -89,10 +98,16 @@ def test_prior_predictive_draws_of_the_model_are_the_restricted_prior():
     assert stats.ks_2samp(draws[:, 0], direct[:, 0]).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("shared", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_marginal_and_full_engines_agree(shared):
+@pytest.mark.parametrize("shared", [True, False])
+def test_marginal_and_full_engines_have_the_same_density(shared):
     """One observable, so that the data speak about the coefficients too."""
-    combination = star(2, shared=shared, separate_observables=False, nuisance_size=2.0)
+    assert_engines_agree(star(2, shared=shared, separate_observables=False, nuisance_size=2.0))
+
+
+@pytest.mark.slow
+def test_marginal_and_full_engines_agree():
+    """Sampled, with the recovery of the nuisances."""
+    combination = star(1, separate_observables=False, nuisance_size=2.0)
     marginal = bc.sample(combination, seed=7, draws=600)
     full = bc.sample(combination, seed=8, draws=600, chains=2, engine="full")
     assert bc.verdict(full).divergences == 0
@@ -102,6 +117,7 @@ def test_marginal_and_full_engines_agree(shared):
             close(*(tree["posterior"][group].sel({dim: name}) for tree in (marginal, full)))
 
 
+@pytest.mark.slow
 def test_full_engine_equals_the_closed_form_with_fully_correlated_nuisances():
     """C is singular at a coefficient of exactly 1: the explicit engine draws from a rank-revealing factor."""
     combination = star(1, nominal=1.0, low=0.0, high=1.0, separate_observables=False)
@@ -168,22 +184,29 @@ def test_log_density_of_the_model_equals_the_written_out_density():
     combination = star(2, separate_observables=False)
     plan = sampling_plan(combination)
     model = build_model(combination, plan=plan)
-    logp, dlogp = model.compile_logp(jacobian=False), model.compile_dlogp(jacobian=False)
+    density = Density(model)
     rng = np.random.default_rng(3)
+    transform = model.rvs_to_transforms[model["rho"]]
+    unconstrained_rho = pt.dvector()
+    constrained = pytensor.function(
+        [unconstrained_rho],
+        [transform.backward(unconstrained_rho), transform.log_jac_det(unconstrained_rho)],
+        mode=INTERPRETED,
+    )
     reference = None
     for _ in range(5):
         x = rng.normal(11, 1)
         unconstrained = rng.normal(size=2)
         point = {"rho_feasible__": unconstrained, "x": np.array(x)}
-        transform = model.rvs_to_transforms[model["rho"]]
-        value = transform.backward(unconstrained).eval()
+        value, volume = constrained(unconstrained)
         correlation = np.eye(3)
         correlation[0, 1:] = correlation[1:, 0] = value
         covariance = 0.25 * np.eye(3) + correlation
         expected = stats.multivariate_normal(np.full(3, x), covariance).logpdf([10.0, 11.0, 12.0])
-        difference = logp(point) - expected
+        logp, slope = density(point)
+        difference = logp - volume - expected
         reference = difference if reference is None else reference
         assert difference == pytest.approx(reference, abs=1e-9)
         step = 1e-5
-        numeric = (logp({**point, "x": np.array(x + step)}) - logp({**point, "x": np.array(x - step)})) / (2 * step)
-        assert dlogp(point)[-1] == pytest.approx(numeric, rel=1e-5)
+        numeric = (density({**point, "x": x + step})[0] - density({**point, "x": x - step})[0]) / (2 * step)
+        assert slope["x"].item() == pytest.approx(numeric, rel=1e-5)

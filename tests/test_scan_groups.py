@@ -108,8 +108,8 @@ def test_coefficient_of_one_is_a_shared_nuisance(sign, chi2, response):
     assert one.constraints.sel(nuisance=["a.n", "b.n"]).values == pytest.approx([constraint] * 2, rel=1e-6)
     both = [dataclasses.replace(c, impact_groups=g) for c, g in ((split, {"g": ("a.n",)}), (shared, {"g": ("ab.n",)}))]
     # holding one of two that are the same holds both
-    assert bc.impacts(both[0], definition="postfit").groups.item() == pytest.approx(
-        bc.impacts(both[1], definition="postfit").groups.item(), rel=1e-5
+    assert bc.impacts(both[0], parts="held").groups.item() == pytest.approx(
+        bc.impacts(both[1], parts="held").groups.item(), rel=1e-5
     )
 
 

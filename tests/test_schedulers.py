@@ -134,6 +134,7 @@ def test_command_lines_on_a_scheduler(cluster, run1_path, tmp_path, capsys):
     assert "holds another study (draws = 40" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_sets_in_a_folder_are_those_in_one_go(combination, tmp_path):
     straight = bc.compare_sets(combination, draws=50, tune=50, chains=1, seed=4).table()
     kept = bc.compare_sets(combination, draws=50, tune=50, chains=1, seed=4, directory=tmp_path).table()

@@ -13,6 +13,8 @@ from bayescomb.operators import marginal_kernel
 from bayescomb.plan import sampling_plan
 from bayescomb.recovery import given_coefficients
 
+pytestmark = pytest.mark.slow
+
 WIDENING = 1.3
 
 

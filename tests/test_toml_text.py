@@ -5,6 +5,7 @@ import tomllib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repetitions import repetitions
 
 from bayescomb.toml_text import WIDTH, assignments
 
@@ -17,7 +18,7 @@ values = st.recursive(
 )
 
 
-@settings(REPRODUCIBLE, max_examples=100)
+@settings(REPRODUCIBLE, max_examples=repetitions(100))
 @given(table=st.dictionaries(st.text(), values, max_size=6))
 def test_toml_text_is_read_back(table):
     assert tomllib.loads("\n".join(assignments(table))) == table

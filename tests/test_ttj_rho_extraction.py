@@ -16,6 +16,7 @@ MODEL = Path(__file__).parents[1] / "models" / "ttj_rho"
 SIGMAS = 5.0
 
 
+@pytest.mark.slow
 def test_every_extraction_of_the_model_runs_and_says_what_it_rests_on():
     from bayescomb.caveats import caveats
 
@@ -35,7 +36,7 @@ def test_every_extraction_of_the_model_runs_and_says_what_it_rests_on():
 def test_sources_of_atlas_move_the_mass_by_what_is_published():
     """0.87 GeV of named sources, within ten per cent of the published 0.9."""
     combination = bc.load(MODEL, extraction="atlas").with_assumptions("none")
-    found = bc.impacts(combination, definition="components")
+    found = bc.impacts(combination)
     groups = found.groups.sel(parameter="m_t").to_series()
     named = float(np.sqrt(sum(groups[g] ** 2 for g in groups.index if g.startswith("ATLAS"))))
     assert named == pytest.approx(0.9, rel=0.1)
@@ -71,7 +72,7 @@ def test_simulated_data_return_the_mass_without_bias():
     assert abs(np.std(pulls) - 1) < 0.05 + 2 / np.sqrt(2 * count)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_engines_agree_at_true_size():
     """All 12 bins, 355 nuisances and the mass; the full engine has every nuisance as a variable."""
     combination = bc.load(MODEL)

@@ -112,7 +112,7 @@ def cms(combination):
 def postfit(combination):
     """Impact group -> impact on each CMS bin in percent; the total uncertainty in percent."""
     loaded, labels = combination
-    result = bc.impacts(loaded, definition="postfit")
+    result = bc.impacts(loaded, parts="held")
     parameters = [f"x_{name}" for name in CMS]
     value = columns(table("published/cms_13tev_cross_sections.csv"), "value")[0]
     groups = {

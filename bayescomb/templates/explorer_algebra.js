@@ -100,6 +100,30 @@ const algebra = (() => {
     return result;
   }
 
+  // Orthogonal columns Q, upper triangle R and lengths d with a = Q R d, by Gram-Schmidt that is done twice.
+  function triangle(a) {
+    const columns = transpose(a), n = columns.length, upper = zeros(n, n);
+    const scale = columns.map(x => Math.hypot(...x) || 1), found = [];
+    for (let j = 0; j < n; j++) {
+      let x = columns[j].map(value => value / scale[j]);
+      for (let pass = 0; pass < 2; pass++) {
+        found.forEach((unit, i) => {
+          const along = dot(unit, x);
+          upper[i][j] += along;
+          x = x.map((value, k) => value - along * unit[k]);
+        });
+      }
+      upper[j][j] = Math.hypot(...x);
+      if (!(upper[j][j] > 0)) return null;
+      found.push(x.map(value => value / upper[j][j]));
+    }
+    return { orthogonal: transpose(found, a.length), upper, scale };
+  }
+
+  function invertUpper(upper) {
+    return transpose(forward(transpose(upper), identity(upper.length)));
+  }
+
   // LU with partial pivoting, for covariances that are indefinite because an input carries negative information.
   function luSolve(a, b) {
     const matrix = copy(a), result = copy(b), n = a.length;
@@ -226,6 +250,6 @@ const algebra = (() => {
 
   return {
     zeros, identity, copy, column, transpose, dot, times, timesTransposed, multiply, addSquare, quadratic, combine, raised,
-    cholesky, forward, backward, solve, inverse, eigenvalues, eigensystem, rank, pValue,
+    cholesky, forward, backward, triangle, invertUpper, solve, inverse, eigenvalues, eigensystem, rank, pValue,
   };
 })();

@@ -2,29 +2,49 @@
 "use strict";
 
 const fits = (() => {
-  const { zeros, column, transpose, dot, times, multiply, quadratic, solve, inverse, eigenvalues } = algebra;
+  const { zeros, column, transpose, dot, times, multiply, quadratic, cholesky, forward, backward, solve } = algebra;
 
-  // As the command line: the smallest eigenvalue of the information, scaled to unit diagonal, below which it is rounding.
+  // As the command line: the smallest singular value of a design with unit columns below which it is rounding.
   const RANK_TOLERANCE = 1e-12;
 
   // Values, covariance and influence (derivative by the offset) of parameters p with w = K p - w_0, cov(w) = V.
   function leastSquares(covariance, design, offset) {
-    const solved = solve(covariance, design);
-    if (!solved) return null;
-    const information = multiply(transpose(design), solved);
-    if (!determined(information)) return null;
-    const parameterCovariance = inverse(information);
-    const influence = multiply(parameterCovariance, transpose(solved), offset.length);
-    const values = times(influence, offset);
-    const residual = offset.map((value, i) => value - dot(design[i], values));
-    const back = column(solve(covariance, Array.from(residual, value => [value])), 0);
-    return { values, covariance: parameterCovariance, influence, chi2: dot(residual, back), back };
+    const lower = cholesky(covariance), map = lower ? whitened(lower, design) : weighted(covariance, design);
+    if (!map) return null;
+    const { influence, root } = map, back = residual => column(solve(covariance, asColumn(residual)), 0);
+    const left = values => offset.map((value, i) => value - dot(design[i], values));
+    // What is left of the data once the fit is taken off is small, and so is its rounding.
+    const first = times(influence, offset), step = times(influence, left(first));
+    const values = first.map((value, i) => value + step[i]), residual = left(values), solved = back(residual);
+    return { values, covariance: multiply(root, transpose(root)), influence, chi2: dot(residual, solved), back: solved };
   }
 
-  function determined(information) {
-    const scale = information.map((row, i) => Math.sqrt(Math.max(row[i], 0)) || 1);
-    const scaled = information.map((row, i) => row.map((value, j) => value / (scale[i] * scale[j])));
-    return eigenvalues(scaled)[0] >= RANK_TOLERANCE;
+  const asColumn = x => Array.from(x, value => [value]);
+
+  // By the triangle of the design in rows of unit noise: its own condition counts, not the square of it.
+  function whitened(lower, design) {
+    const triangle = algebra.triangle(forward(lower, design));
+    if (!triangle) return null;
+    const inverted = algebra.invertUpper(triangle.upper);
+    if (!inverted || !(1 / norm(inverted) >= RANK_TOLERANCE)) return null;
+    const root = inverted.map((row, i) => row.map(value => value / triangle.scale[i]));
+    return { root, influence: transpose(backward(lower, multiply(triangle.orthogonal, transpose(root))), design[0].length) };
+  }
+
+  const norm = matrix => Math.sqrt(matrix.reduce((sum, row) => sum + dot(row, row), 0));
+
+  // By the information, where V is indefinite because an input carries negative information.
+  function weighted(covariance, design) {
+    const scale = design[0].map((_, j) => Math.hypot(...design.map(row => row[j])) || 1);
+    const scaled = design.map(row => row.map((value, j) => value / scale[j]));
+    const solved = solve(covariance, scaled);
+    const information = solved && multiply(transpose(scaled), solved), inner = information && cholesky(information);
+    if (!inner) return null;
+    const root = transpose(forward(inner, algebra.identity(scale.length)));
+    if (!(1 / norm(root) ** 2 >= RANK_TOLERANCE * Math.max(...information.map((row, i) => row[i])))) return null;
+    const unscaled = root.map((row, i) => row.map(value => value / scale[i]));
+    const gain = multiply(unscaled, transpose(root));
+    return { root: unscaled, influence: multiply(gain, transpose(solved), covariance.length) };
   }
 
   // The observables and free nuisances, whatever becomes of them in an extraction.
@@ -80,8 +100,9 @@ const fits = (() => {
     };
     [...structure.base, ...changed].forEach(item => pair(item, 1));
     structure.pairs.forEach((own, c) => own.forEach(item => pair(item, r[c])));
-    return { statistics: quadratic(influence, structure.statistical), sources, coupling };
+    const statistics = quadratic(influence, structure.statistical), undivided = quadratic(influence, structure.undivided);
+    return { statistics, undivided, sources, coupling };
   }
 
-  return { leastSquares, combine, ownChi2, degreesOfFreedom, variances, determined };
+  return { leastSquares, combine, ownChi2, degreesOfFreedom, variances };
 })();

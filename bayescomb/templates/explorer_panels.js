@@ -20,13 +20,15 @@ const panels = (() => {
       const unit = unitOf(page.model, name), error = result.errors[q];
       const place = places(error), part = key => fixed(result[key][q], place);
       const value = make("p", { class: "result" }, make("b", {}, symbol(name), ` = ${withError(result.values[q], error, unit)}`));
-      const parts = [`± ${part("statistical")} (stat) ± ${part("systematic")} (syst)`];
+      const parts = result.onlyTotals ? [] : [`± ${part("statistical")} (stat) ± ${part("systematic")} (syst)`];
+      if (result.onlyTotals) parts.push(`± ${part("undivided")} (total)`);
+      else if (result.undivided[q] > 0) parts.push(` ± ${part("undivided")} (total of inputs without sources)`);
       if (result.theory[q] > 0) parts.push(` ± ${part("theory")} (theory)`);
       // A line of its own from the beginning, so that nothing jumps when it is filled.
       const found = page.crossings?.[q], known = found && found.every(x => x !== null);
       const crossing = page.model.theory && q < page.model.theory.masses.length
         ? [make("p", { class: "parts" }, known ? `+${fixed(found[0], place)} ${fixed(found[1], place)} for Δχ² = 1` : "")] : [];
-      return make("div", { class: "headline" }, value, make("p", { class: "parts" }, parts.join("")), ...crossing,
+      return make("div", { class: "headline" }, value, make("p", { class: "parts", title: "propagated parts: they add up in quadrature" }, parts.join("")), ...crossing,
         strip(page, name, q, unit), comparison(page, name, q, unit));
     }));
   }
@@ -158,7 +160,8 @@ const panels = (() => {
     rows.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
     const large = rows.filter(row => Math.abs(row[1]) >= 0.01), small = rows.filter(row => Math.abs(row[1]) < 0.01);
     const coupling = parts.coupling / total;
-    const listed = [["statistics", parts.statistics / total], ...large];
+    const listed = [...(result.onlyTotals ? [] : [["statistics", parts.statistics / total]]), ...large];
+    if (parts.undivided) listed.push(["total of inputs without sources", parts.undivided / total]);
     if (Math.abs(coupling) > 1e-12) listed.push(["coupling between sources", coupling]);
     if (small.length) listed.push([`${counted(small.length, "sources")} below 1 %`, small.reduce((sum, row) => sum + row[1], 0)]);
     const largest = Math.max(...listed.map(row => Math.abs(row[1])));

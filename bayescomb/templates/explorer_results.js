@@ -92,6 +92,7 @@ const results = (() => {
     const fromData = multiply(multiply(influence, covariance), transpose(influence));
     const total = fromData.map((row, i) => row.map((value, j) => (value + prior[i][j] + fromData[j][i] + prior[j][i]) / 2));
     const statistical = influence.map(row => quadratic(row, structure.statistical));
+    const undivided = influence.map(row => quadratic(row, structure.undivided));
     const root = value => Math.sqrt(Math.max(value, 0));
     const chi2 = own === null ? NaN : fitted.chi2 - own;
     const result = {
@@ -99,7 +100,8 @@ const results = (() => {
       estimates: structure.estimates.map(e => model.estimates[e].name),
       errors: Float64Array.from(total, (row, i) => root(row[i])),
       statistical: Float64Array.from(statistical, root),
-      systematic: Float64Array.from(fromData, (row, i) => root(row[i] - statistical[i])),
+      systematic: Float64Array.from(fromData, (row, i) => root(row[i] - statistical[i] - undivided[i])),
+      undivided: Float64Array.from(undivided, root), onlyTotals: structure.measurements.every(m => m.total),
       theory: Float64Array.from(prior, (row, i) => root(row[i])),
       weights: multiply(influence, structure.derivative),
       repaired: at.repaired.map(({ label, smallest, change }) => ({ label, smallest, change })),

@@ -35,7 +35,7 @@ const structures = (() => {
       parameters: [...observables.map(o => model.observables[o].name), ...free],
       estimateDesign: zeros(rows, estimates.length), freeDesign: zeros(rows, free.length),
       derivative: zeros(rows, estimates.length), offset: new Float64Array(rows), noise: zeros(rows, rows),
-      statistical: zeros(rows, rows), integrated: [], loadings: new Map(), negative: 0, constant: 0,
+      statistical: zeros(rows, rows), undivided: zeros(rows, rows), integrated: [], loadings: new Map(), negative: 0, constant: 0,
     };
     let row = 0, estimate = 0, nuisance = 0;
     for (const m of measurements) {
@@ -44,7 +44,7 @@ const structures = (() => {
       into(stacked.freeDesign, m.free_design, nuisance);
       into(stacked.derivative, m.derivative, estimate);
       into(stacked.noise, m.noise, row);
-      into(stacked.statistical, m.statistical, row);
+      into(m.total ? stacked.undivided : stacked.statistical, m.statistical, row);
       stacked.offset.set(m.offset, row);
       const at = row;
       m.kept.forEach((i, k) => stacked.loadings.set(i, { row: at, values: m.loading.map(values => values[k]) }));

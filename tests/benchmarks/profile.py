@@ -27,7 +27,7 @@ def main():
         combination = full_size(**options)
         for run in ("first", "warm"):
             times = []
-            for step in (bc.profile, lambda c: bc.impacts(c, definition="postfit"), bc.scan):
+            for step in (bc.profile, lambda c: bc.impacts(c, parts="held"), bc.scan):
                 start = time.perf_counter()
                 step(combination)
                 times.append(time.perf_counter() - start)

@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,12 +40,15 @@ from bayescomb.errors import BayescombError, InputWarning, OutputError
 from bayescomb.inputs import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
 from bayescomb.outputs import require_file, require_folder
 from bayescomb.parts import PARTS
+from bayescomb.rounding import counted
 from bayescomb.scan import POINTS
 from bayescomb.shared_names import SHARED_NAMES
 
 __all__ = ["main"]
 
 EXIT_ERROR = 2
+WARNINGS_OF_A_KIND = 3
+VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*")
 
 _show_warning = warnings.showwarning
 
@@ -64,10 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", InputWarning)
-            warnings.showwarning = _say_warning
-            _require_outputs(options)
-            with json_alone() if getattr(options, "json", None) == STANDARD else contextlib.nullcontext():
-                code = int(options.command(options))
+            warnings.showwarning = said = _Warnings(limit=None if options.verbose else WARNINGS_OF_A_KIND)
+            try:
+                _require_outputs(options)
+                with json_alone() if getattr(options, "json", None) == STANDARD else contextlib.nullcontext():
+                    code = int(options.command(options))
+            finally:
+                said.finish()
             flush_output()
             return code
     except BrokenPipeError:
@@ -274,9 +281,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say_warning(message: Warning | str, category: type[Warning], *details: object, **named: object) -> None:
-    """What an input holds is said like an error; other warnings look as they always do."""
-    if issubclass(category, InputWarning):
-        sys.stderr.write(f"bayescomb: warning: {message}\n")
-    else:
-        _show_warning(message, category, *details, **named)  # type: ignore[arg-type]
+class _Warnings:
+    """What an input holds is said like an error, a few of each kind; other warnings look as they always do."""
+
+    def __init__(self, *, limit: int | None) -> None:
+        self.limit = limit
+        self.kinds: Counter[str] = Counter()
+
+    def __call__(self, message: Warning | str, category: type[Warning], *details: object, **named: object) -> None:
+        if not issubclass(category, InputWarning):
+            _show_warning(message, category, *details, **named)  # type: ignore[arg-type]
+            return
+        # Two warnings that differ in names, numbers and places only are of one kind.
+        kind = VARIES.sub("", str(message).partition(": ")[2])
+        self.kinds[kind] += 1
+        if self.limit is None or self.kinds[kind] <= self.limit:
+            sys.stderr.write(f"bayescomb: warning: {message}\n")
+
+    def finish(self) -> None:
+        """How many more there were."""
+        more = 0 if self.limit is None else sum(max(count - self.limit, 0) for count in self.kinds.values())
+        if more:
+            sys.stderr.write(f"bayescomb: {counted(more, 'warnings')} more of these kinds; --verbose says all\n")

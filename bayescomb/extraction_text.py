@@ -82,7 +82,9 @@ def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
     """Each coefficient: prior, posterior, information, effect; the largest share first."""
     parameters = [str(p) for p in relevance["parameter"].to_numpy()]
     if len(parameters) > MANY:
-        return "which correlation matters:\n" + table(relevance_rows(relevance))
+        rows = relevance_rows(relevance)
+        more = relevance.sizes["coefficient"] - len(rows) + 1
+        return "which correlation matters:\n" + table(rows) + (f"\n{more} more matter less, see --json" if more else "")
     heading = ["coefficient", "prior", "posterior", "information [bit]"]
     for p in parameters:
         unit = small_unit(units.get(p, ""))
@@ -168,7 +170,7 @@ def _pair(value: float, spread: float, noise: float = 0.0) -> str:
 
 def _set_lines(row: SetResult) -> list[str]:
     lines = [f"infeasible: {row.problem}"] if row.problem else []
-    lines += feasibility_lines(row.statements)
+    lines += feasibility_lines(row.statements, listed=False)
     if row.impacts is not None and row.impacts.groups.sizes["group"]:
         groups = row.impacts.groups
         parameters = [str(p) for p in groups["parameter"].to_numpy()]
@@ -179,8 +181,9 @@ def _set_lines(row: SetResult) -> list[str]:
         shown = list(range(groups.sizes["group"]))
         if len(parameters) > MANY:
             largest = np.argsort(-(abs(groups) / row.impacts.total).sum("parameter").to_numpy())
-            shown = sorted(largest[: fitting_rows(cells)].tolist())
-            cells[0][0] = f"impact in percent of the value, held ({len(shown)} of {counted(len(largest), 'groups')})"
+            cells[0][0] = "impact [%], held"
+            shown = sorted(largest[: fitting_rows(cells, taken=26)].tolist())
+            lines.append(f"the {len(shown)} largest of {counted(len(largest), 'groups')}, in percent of the value:")
         tables = [(str(groups["group"].to_numpy()[i]), groups.isel(group=i)) for i in shown]
         tables += [(label, part) for label, part in row.impacts.sums.items() if label != "all systematics"]
         for label, impact in tables:

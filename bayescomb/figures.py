@@ -15,7 +15,13 @@ Examples:
 
 from bayescomb.figures_bins import draw_bins
 from bayescomb.figures_calibration import draw_coverage, draw_ecdf_difference
-from bayescomb.figures_coefficients import draw_coefficient, draw_coefficients, draw_scan_curves, draw_scan_shifts
+from bayescomb.figures_coefficients import (
+    draw_coefficient,
+    draw_coefficients,
+    draw_correlation_scan,
+    draw_scan_curves,
+    draw_scan_shifts,
+)
 from bayescomb.figures_components import draw_correlation_matrix, draw_impacts, draw_pulls, draw_ranks
 from bayescomb.figures_predictive import draw_predictive
 from bayescomb.figures_ranking import draw_impact_map, draw_ranking, draw_shares
@@ -27,6 +33,7 @@ __all__ = [
     "draw_coefficient",
     "draw_coefficients",
     "draw_correlation_matrix",
+    "draw_correlation_scan",
     "draw_coverage",
     "draw_ecdf_difference",
     "draw_impact_map",

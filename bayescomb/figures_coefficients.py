@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from bayescomb.figures_style import COLOURS, axes_or_new, axis_label, plain, set_rows
 
-__all__ = ["draw_coefficient", "draw_coefficients", "draw_scan_curves", "draw_scan_shifts"]
+__all__ = ["draw_coefficient", "draw_coefficients", "draw_correlation_scan", "draw_scan_curves", "draw_scan_shifts"]
 
 # One line style per half dozen colours, so that many curves stay apart.
 LINES = ("-", "--", ":")
@@ -193,6 +193,45 @@ def draw_scan_shifts(
     size = 1.12 * float(np.nanmax(np.abs(shifts), initial=0.0))
     ax.set_xlim(-size or -1.0, size or 1.0)
     ax.set_xlabel(axis_label(label, unit))
+    return ax
+
+
+def draw_correlation_scan(
+    names: Sequence[str], low: ArrayLike, nominal: ArrayLike, high: ArrayLike, *, ax: Axes | None = None
+) -> Axes:
+    """Correlations of pairs of results at the lower end of a range, at nominal and at the upper end.
+
+    Args:
+        names: k names, the first at the top.
+        low: correlations at the lower end, shape (k,).
+        nominal: at the nominal coefficient, shape (k,).
+        high: at the upper end, shape (k,).
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> ax = draw_correlation_scan(["a, b: JES"], [0.1], [0.2], [0.3], ax=Figure().subplots())
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['low', 'nominal', 'high']
+    """
+    ax = axes_or_new(ax)
+    rows = np.arange(len(names))
+    start, stop = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+    ax.hlines(rows, start, stop, color=COLOURS["group"], linewidth=1.2)
+    for values, marker, label in (
+        (start, "<", "low"),
+        (np.asarray(nominal, dtype=float), "o", "nominal"),
+        (stop, ">", "high"),
+    ):
+        colour = COLOURS["profile"] if label == "nominal" else COLOURS["posterior"]
+        ax.plot(values, rows, marker, color=colour, markersize=4, label=label)
+    ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
+    set_rows(ax, names)
+    ax.set_xlabel("correlation of results")
+    ax.legend(loc="best")
     return ax
 
 

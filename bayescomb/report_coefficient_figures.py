@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,16 +11,27 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bayescomb.figures import draw_coefficient, draw_coefficients, draw_scan_curves, draw_scan_shifts
+from bayescomb.figures import (
+    draw_coefficient,
+    draw_coefficients,
+    draw_correlation_scan,
+    draw_scan_curves,
+    draw_scan_shifts,
+)
 from bayescomb.figures_style import COLOURS, math_name
-from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, not_drawn, panels
+from bayescomb.inputs import Observable
+from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, panels
 from bayescomb.report_results import Results
 from bayescomb.rounding import fine_unit
+from bayescomb.scan_text import STILL, across_experiments
 
-__all__ = ["coefficient_figure", "coefficient_panels", "scan_curve_figure", "scan_shift_figure"]
+__all__ = [
+    "coefficient_figure", "coefficient_panels", "scan_correlation_figure", "scan_curve_figure", "scan_shift_figure",
+]  # fmt: skip
 
 
 MAX_LINES: Final = 6  # curves in one panel
+MAX_PAIRS: Final = 30  # correlations in one figure
 
 
 def scan_shift_figure(results: Results) -> ReportFigure:
@@ -32,7 +44,7 @@ def scan_shift_figure(results: Results) -> ReportFigure:
         return -1.0 if shift is None else float(abs(shift / scale).max())
 
     order = sorted(range(len(rows)), key=size, reverse=True)[:MAX_ROWS]
-    shown = results.parameters[:2]
+    shown = _most_moved(results)
     figure = Figure(figsize=(WIDTH, len(shown) * (1.0 + 0.23 * len(order))), layout="constrained")
     axes = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
     names = [rows[i].title or rows[i].name for i in order]
@@ -50,13 +62,13 @@ def scan_shift_figure(results: Results) -> ReportFigure:
         "Scan of the coefficients over their quoted ranges, one at a time, the others at nominal: half of the difference "
         "between the upper and the lower end, for the value (left) and for its uncertainty (right)."
     )
-    return ReportFigure(name="scan_shifts", kind="scan", caption=caption + not_drawn(results, 2), figure=figure)
+    return ReportFigure(name="scan_shifts", kind="scan", caption=caption + _left_out(results, shown), figure=figure)
 
 
 def scan_curve_figure(results: Results) -> ReportFigure:
     """Curves of the coefficients that matter most, value and error."""
     curves = results.curves[:MAX_LINES]
-    shown = results.parameters[:2]
+    shown = _most_moved(results)
     figure, axes = panels(2 * len(shown), columns=2, height=3.1)
     for index, parameter in enumerate(shown):
         symbol, at = math_name(parameter.name), {"parameter": parameter.name}
@@ -82,7 +94,64 @@ def scan_curve_figure(results: Results) -> ReportFigure:
         f"The {len(curves)} coefficients that move the result most among those that are feasible over their range, along "
         "their quoted ranges, relative to the profile at nominal coefficients (dots)."
     )
-    return ReportFigure(name="scan_curves", kind="scan", caption=caption + not_drawn(results, 2), figure=figure)
+    return ReportFigure(name="scan_curves", kind="scan", caption=caption + _left_out(results, shown), figure=figure)
+
+
+def _most_moved(results: Results) -> tuple[Observable, ...]:
+    """The two parameters that a coefficient moves most, value or error, in their order."""
+    if len(results.parameters) <= 2:
+        return results.parameters
+    largest: dict[str, float] = {}
+    for parameter in results.parameters:
+        at = {"parameter": parameter.name}
+        shifts = [s for row in results.scan.rows for s in (row.half_shift, row.half_error_shift) if s is not None]
+        error = float(results.fit.errors.sel(at))
+        largest[parameter.name] = max((abs(float(s.sel(at))) / error for s in shifts), default=0.0)
+    chosen = sorted(results.parameters, key=lambda p: -largest[p.name])[:2]
+    return tuple(p for p in results.parameters if p in chosen)
+
+
+def _left_out(results: Results, shown: Sequence[Observable]) -> str:
+    """Sentence about the parameters that are not drawn."""
+    hidden = [p.name for p in results.parameters if p not in shown]
+    return f" Drawn are the two that move most; only in the tables: {', '.join(hidden)}." if hidden else ""
+
+
+def scan_correlation_figure(results: Results) -> ReportFigure | None:
+    """Correlations of results across experiments at both ends of the coefficient that moves them most."""
+    pairs = across_experiments(results.combination)
+    rows = [r for r in results.scan.rows if r.ends is not None and r.half_correlation_shift is not None]
+    if not pairs or not rows:
+        return None
+    names = [p.name for p in results.parameters]
+    first, second = (np.array([names.index(pair[i]) for pair in pairs]) for i in (0, 1))
+    at = {"parameter": names, "parameter_b": names}
+    shifts = np.array(
+        [r.half_correlation_shift.sel(at).to_numpy()[first, second] for r in rows if r.half_correlation_shift is not None]
+    )
+    leading = np.abs(shifts).argmax(axis=0)  # the coefficient that moves each pair most
+    size = np.abs(shifts).max(axis=0)
+    order = [int(i) for i in np.argsort(-size)[:MAX_PAIRS] if size[i] > STILL]
+    if not order:
+        return None
+    covariance = results.fit.covariance.sel(at).to_numpy()
+    scale = np.sqrt(np.diag(covariance))
+    nominal = (covariance / np.outer(scale, scale))[first, second]
+    ends: list[list[float]] = [[], []]
+    for i in order:
+        row = rows[int(leading[i])]
+        for values, end in zip(ends, row.ends or (), strict=True):
+            assert end.correlation is not None  # it was reached
+            values.append(float(end.correlation.sel(parameter=pairs[i][0], parameter_b=pairs[i][1])))
+    labels = [f"{pairs[i][0]}, {pairs[i][1]}: {rows[int(leading[i])].title or rows[int(leading[i])].name}" for i in order]
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.25 * len(order)), layout="constrained")
+    draw_correlation_scan(labels, ends[0], nominal[order], ends[1], ax=figure.subplots())
+    caption = (
+        f"Correlation of results across experiments, for the {len(order)} of {len(pairs)} pairs that move most, each with "
+        "the coefficient that moves it most: at the lower end of its range, at nominal and at the upper end (of what is "
+        "feasible)."
+    )
+    return ReportFigure(name="scan_correlations", kind="scan", caption=caption, figure=figure)
 
 
 def _feasible_ends(results: Results) -> dict[str, tuple[float, float]]:

@@ -10,6 +10,8 @@ from bayescomb.figures_style import axis_label
 from bayescomb.report_results import Results
 from bayescomb.report_tables import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.rounding import coefficient_text, fine_unit, interval_text, with_error
+from bayescomb.scan_text import largest_moves
+from bayescomb.text_many import MANY
 
 __all__ = ["coefficient_table", "scan_table"]
 
@@ -31,7 +33,10 @@ def scan_table(results: Results) -> Table:
         entry["published_half_shift"] = row.published_half_shift
         entry["published_half_error_shift"] = row.published_half_error_shift
         entry["problem"] = row.problem
+        entry["reached_low"], entry["reached_high"] = row.reached or (None, None)
         rows.append(entry)
+    if len(results.parameters) > MANY:
+        return _largest_shifts(results, rows)
     columns = [
         text_column("coefficient", "title"),
         Column(title="range", show=_range),
@@ -62,7 +67,35 @@ def scan_table(results: Results) -> Table:
 
 
 def _range(row: Row) -> str:
-    return f"{coefficient_text(row['low'])} to {coefficient_text(row['high'])}"
+    """The quoted range, and what of it is feasible if that is less."""
+    quoted = f"{coefficient_text(row['low'])} to {coefficient_text(row['high'])}"
+    reached = (row.get("reached_low"), row.get("reached_high"))
+    if None in reached or reached == (row["low"], row["high"]):
+        return quoted
+    return f"{coefficient_text(reached[0])} to {coefficient_text(reached[1])} (feasible of {quoted})"
+
+
+def _largest_shifts(results: Results, rows: list[dict[str, Any]]) -> Table:
+    """What each coefficient moves most, where a column per result would be dozens; the files have them all."""
+    moves = {move.row.name: move for move in largest_moves(results.scan)}
+    for row in rows:
+        move = moves.get(row["coefficient"])
+        for key in ("value", "error", "correlation"):
+            size, name = getattr(move, key) if move is not None else (None, "")
+            row[f"largest_{key}"], row[f"largest_{key}_of"] = size, name
+    columns = [text_column("coefficient", "title"), Column(title="range", show=_range)]
+    for title, key, scale in (
+        ("largest half shift of a value [error]", "value", 1.0),
+        ("of an error [%]", "error", 100.0),
+        ("of a correlation", "correlation", 1.0),
+    ):
+        columns += [fixed_column(title, f"largest_{key}", 3, sign=True, scale=scale), text_column("of", f"largest_{key}_of")]
+    title = (
+        "Scan of the coefficients, one at a time or one group that moves together, the others at nominal: half of the "
+        "difference between the upper and the lower end of the range, for the value, the error and the correlation (between "
+        "results of different experiments, if there are such) that move most. The CSV file has the shifts of all results."
+    )
+    return Table(name="scan", title=title, rows=rows, columns=columns)
 
 
 def coefficient_table(results: Results) -> Table:

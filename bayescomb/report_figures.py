@@ -17,6 +17,7 @@ from bayescomb.report_bins import bin_figures
 from bayescomb.report_coefficient_figures import (
     coefficient_figure,
     coefficient_panels,
+    scan_correlation_figure,
     scan_curve_figure,
     scan_shift_figure,
 )
@@ -30,7 +31,7 @@ from bayescomb.variables import variable_name
 __all__ = ["ReportFigure", "report_figures"]
 
 MAX_PANELS: Final = 12  # parameters in one figure of small panels
-MAX_FORESTS: Final = 6  # parameters with a forest and an impact figure of their own
+MAX_FORESTS: Final = 6  # parameters with impact figures of their own
 MAX_RANKS: Final = 4
 
 
@@ -38,8 +39,9 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
     """All figures of a report, one after the other, so that only one is held in memory."""
     with figure_style():
         if results.comparison is not None and results.tree is not None:
-            yield _posterior(results, results.comparison)
-        for parameter in results.parameters[:MAX_FORESTS]:
+            for start in range(0, len(results.parameters), MAX_PANELS):
+                yield _posterior(results, results.comparison, start)
+        for parameter in results.parameters:
             yield from _inputs(results, parameter)
         if len(results.combination.estimates) > 1:
             yield _estimate_correlation(results)
@@ -49,6 +51,7 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
             yield scan_shift_figure(results)
         if results.curves:
             yield scan_curve_figure(results)
+        yield from _present(scan_correlation_figure(results))
         for parameter in results.parameters[:MAX_FORESTS]:
             yield _impacts(results, parameter)
             yield from _present(ranking_figure(results, parameter))
@@ -72,9 +75,10 @@ def _present(figure: ReportFigure | None) -> Iterator[ReportFigure]:
         yield figure
 
 
-def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
+def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFigure:
+    """Panels of as many parameters as a figure holds, from one of them on."""
     assert results.tree is not None  # the caller has a converged posterior
-    shown = results.parameters[:MAX_PANELS]
+    shown = results.parameters[start : start + MAX_PANELS]
     figure, axes = panels(len(shown), columns=1 if len(shown) == 1 else 2, height=4.0 if len(shown) == 1 else 3.6)
     conditional = results.tree["conditional"].to_dataset() if comparison.exact else None
     for ax, parameter in zip(axes, shown, strict=False):
@@ -109,7 +113,8 @@ def _posterior(results: Results, comparison: Comparison) -> ReportFigure:
         f"Posterior density ({shape}) with its 68 % highest-density interval, and the profile likelihood at nominal "
         f"coefficients with its Δχ² = 1 interval{profile}."
     )
-    return ReportFigure(name="posterior", kind="posterior", caption=caption + not_drawn(results, MAX_PANELS), figure=figure)
+    name = "posterior" if start == 0 else f"posterior_{start // MAX_PANELS + 1}"
+    return ReportFigure(name=name, kind="posterior", caption=caption, figure=figure)
 
 
 def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
@@ -229,6 +234,8 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
         f"{', groups of sources' if groups.size else ''} and their sums."
         f"{f' The {dropped} smallest sources are only in the table.' if dropped else ''}"
     )
+    if parameter == results.parameters[:MAX_FORESTS][-1]:
+        caption += not_drawn(results, MAX_FORESTS)
     return ReportFigure(name=file_name("impacts", parameter, results), kind="impacts", caption=caption, figure=figure)
 
 
@@ -278,4 +285,5 @@ def _ranks(results: Results) -> ReportFigure:
         "Ranks of the draws of each chain among all draws: flat if the chains explore the same distribution. Bands: 1 and 2 "
         "standard deviations of a flat histogram, given the effective sample size."
     )
+    caption += not_drawn(results, MAX_RANKS)
     return ReportFigure(name="ranks", kind="diagnostics", caption=caption, figure=figure)

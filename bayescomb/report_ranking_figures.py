@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from bayescomb.figures import draw_impact_map, draw_predictive, draw_ranking, draw_shares
 from bayescomb.figures_style import math_name
 from bayescomb.inputs import Observable
-from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, file_name
+from bayescomb.report_figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn
 from bayescomb.report_results import Results
 
 __all__ = ["impact_map_figure", "predictive_figure", "ranking_figure", "share_figures"]
 
 MAX_RANKED: Final = 20
-MAX_QUANTITIES: Final = 16
+MAX_QUANTITIES: Final = 40
+MAX_SHARES: Final = 4
 # Shares of single coefficients below this are only in the table.
 MIN_SHARE: Final = 1e-3
 
@@ -81,7 +82,7 @@ def share_figures(results: Results) -> Iterator[ReportFigure]:
     if results.shares is None:
         return
     kinds = [str(kind) for kind in results.shares["kind"].to_numpy()]
-    for parameter in results.parameters[: MAX_QUANTITIES // 4]:
+    for parameter in results.parameters[:MAX_SHARES]:
         shares = results.shares["share"].sel(parameter=parameter.name).to_numpy()
         coefficients = [i for i, kind in enumerate(kinds) if kind == "coefficient"]
         shown = [i for i, kind in enumerate(kinds) if kind != "coefficient" or abs(shares[i]) >= MIN_SHARE]
@@ -106,6 +107,8 @@ def share_figures(results: Results) -> Iterator[ReportFigure]:
             ax=figure.subplots(),
         )
         caption = f"Shares of the posterior variance of {parameter.name}; they add up to 100 %, and parts can be negative."
+        if parameter == results.parameters[:MAX_SHARES][-1]:
+            caption += not_drawn(results, MAX_SHARES)
         yield ReportFigure(name=file_name("shares", parameter, results), kind="shares", caption=caption, figure=figure)
 
 

@@ -211,10 +211,11 @@ def _experiments(combination: Combination, *, parts: str) -> dict[str, ProfileRe
 def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
     """Curves of the coefficients with the largest half shift in units of the error."""
     names = [c.name for c in scanned.combination.assumption_set.coefficients]
-    sized = [(moves(row.half_shift, row.half_error_shift, fit), row) for row in scanned.rows]
+    alone = [row for row in scanned.rows if len(row.points[0].coefficients) == 1]
+    sized = [(moves(row.half_shift, row.half_error_shift, fit), row) for row in alone]
     curves = []
     for _, row in sorted((pair for pair in sized if pair[0] > 0), key=lambda item: -item[0])[:MAX_CURVES]:
-        points = np.linspace(row.low, row.high, CURVE_POINTS)
+        points = np.linspace(*(row.reached or (row.low, row.high)), CURVE_POINTS)
         try:
             values, errors = scan_curve(scanned.combination, index=names.index(row.name), points=points)
         except BayescombError:

@@ -26,7 +26,7 @@ from bayescomb.text import header
 from bayescomb.text_layout import table
 from bayescomb.text_many import CUT, MANY
 
-__all__ = ["across_experiments", "largest_moves", "scan_text"]
+__all__ = ["STILL", "across_experiments", "largest_moves", "scan_text"]
 
 # Results with a table each; more of them make a table of the largest changes.
 FEW: Final = 3

@@ -21,17 +21,21 @@ __all__ = [
 MANY: Final = 8
 # Cut ranges that are listed.
 CUT: Final = 40
+# Coefficients whose relevance is listed.
+TOP: Final = 20
+# A share below this is rounding.
+ROUNDING: Final = 1e-9
 # A weight that counts.
 WEIGHT: Final = 0.005
 
 
-def fitting_rows(rows: Sequence[Sequence[str]], *, least: int = 8) -> int:
-    """How many rows of a table fit a page, whose columns may need several panels."""
-    return max(least, PAGE // panels(rows) - 8)
+def fitting_rows(rows: Sequence[Sequence[str]], *, taken: int = 0) -> int:
+    """How many rows of a table fit a page, whose columns may need several panels, beside lines that are taken."""
+    return max(8, (PAGE - taken) // panels(rows) - 8)
 
 
-def feasibility_lines(statements: Sequence[Statement]) -> list[str]:
-    """What of the quoted ranges is feasible: every statement where they are few, else what is cut."""
+def feasibility_lines(statements: Sequence[Statement], *, listed: bool = True) -> list[str]:
+    """What of the quoted ranges is feasible: every statement where they are few, else counts and a list of what is cut."""
     if len(statements) <= MANY:
         return [f"  {statement.text}" for statement in statements]
     blocks = [s for s in statements if s.label != TOTAL]
@@ -45,6 +49,9 @@ def feasibility_lines(statements: Sequence[Statement]) -> list[str]:
         f"  {counted(ranges - len(cut) - rest, 'ranges')} of {ranges} whole, {len(whole)} of "
         f"{counted(len(blocks), 'blocks')} feasible all over"
     )
+    if not listed:
+        lines.append(f"  {counted(len(cut), 'ranges')} cut by a block, which 'check' lists")
+        return lines
     corners = [s.label for s in partial if not s.cut.any()]
     if corners:
         lines.append(f"  each range whole, but not all values together: {_listed(corners, 10)}")
@@ -113,7 +120,8 @@ def comparison_rows(table_of: xr.Dataset) -> list[list[str]]:
         if exact:
             cells.append(with_error(row["nominal_mean"], row["nominal_sd"]))
         if shares:
-            cells.append(percent_text(row["coefficient_share"], row["coefficient_share_mcse"], places=2))
+            share, error = row["coefficient_share"], row["coefficient_share_mcse"]
+            cells.append(percent_text(share, error if abs(share) > ROUNDING else 0.0, places=2))
         rows.append([plain(cell) for cell in cells])
     return rows
 
@@ -151,7 +159,7 @@ def shares_rows(shares: xr.Dataset) -> list[list[str]]:
 
 
 def relevance_rows(relevance: xr.Dataset) -> list[list[str]]:
-    """One row per coefficient, that of the largest share of a variance first, of as many as a page holds.
+    """One row for each of the coefficients that matter most, that of the largest share of a variance first.
 
     Args:
         relevance: of :func:`bayescomb.relevance.coefficient_relevance`.
@@ -159,10 +167,14 @@ def relevance_rows(relevance: xr.Dataset) -> list[list[str]]:
     share = relevance["share"].transpose("coefficient", "parameter").to_numpy()
     parameters = [str(p) for p in relevance["parameter"].to_numpy()]
     rows = [["coefficient", "prior", "posterior", "information [bit]", "largest share [%]", "of"]]
-    for i in np.argsort(-np.abs(share).max(axis=1))[: PAGE - 20]:
+    size = np.abs(share).max(axis=1)
+    if size.max(initial=0.0) < ROUNDING:  # every result is measured once: what the data say of a coefficient is left
+        size = relevance["information"].to_numpy()
+    for i in np.argsort(-size)[:TOP]:
         row, j = relevance.isel(coefficient=int(i)), int(np.abs(share[i]).argmax())
         texts = [with_error(float(row[f"{k}_mean"]), float(row[f"{k}_sd"])) for k in ("prior", "posterior")]
         texts += [with_error(float(row["information"]), float(row["information_error"]))]
         texts += [percent_text(float(share[i, j]), places=3, sign=True)]
-        rows.append([str(row["title"].item()), *(plain(x) for x in texts), parameters[j]])
+        of = parameters[j] if abs(share[i, j]) > ROUNDING else ""
+        rows.append([str(row["title"].item()), *(plain(x) for x in texts), of])
     return rows

@@ -163,4 +163,6 @@ def test_scan_point_with_an_even_number_of_negative_eigenvalues_has_no_number(re
     for point, allowed in zip(row.points, feasible, strict=True):
         assert (point.values is not None) == allowed
         assert ("n0 ... n3 (smallest eigenvalue -" in point.problem) != allowed
-    assert row.half_shift is None
+    # The eigenvalues allow |r| <= 1 / sqrt(2): all coefficients stop there together.
+    np.testing.assert_allclose(np.abs(list(row.ends[1].coefficients.values())), np.sqrt(0.5), atol=1e-8)
+    assert row.half_shift is not None

@@ -190,7 +190,7 @@ def _sampled_piece(model: bytes, settings: str, name: str) -> dict[str, Any]:
 
 
 def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, seed: int) -> dict[str, Any]:
-    """Summary of every scalar of the posterior under the set in force, extracted and combined.
+    """Summary of every result of the posterior under the set in force, extracted and combined.
 
     Raises:
         KeyboardInterrupt: a set with fewer chains than the others is not finished.
@@ -201,11 +201,10 @@ def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, se
         tree = sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False)
         if tree.attrs["interrupted"]:
             raise KeyboardInterrupt
-        for name, values in tree["posterior"].to_dataset().data_vars.items():
-            if values.dims == ("chain", "draw"):  # of two that share a name the last one's
-                own = result_summary(tree, str(name))
-                for key in SUMMARISED:
-                    found[key][str(name)] = own.numbers[key]
+        for result in kind.results:  # of two that share a name the last one's
+            own = result_summary(tree, result.name)
+            for key in SUMMARISED:
+                found[key][result.name] = own.numbers[key]
     return found
 
 

@@ -63,8 +63,8 @@ def test_every_command_takes_every_name(tmp_path, capsys, request, seed):
         run("check", tmp_path / "convino.txt")
     run("explore", model, posterior, "--output", tmp_path / "page.html")
     run("theory", model, accepted=["no mass is extracted", "no variant 'pdf"])
+    run("sets", model, "--draws", 100, "--seed", 1, "--output", tmp_path / "sets", "--json", tmp_path / "sets.json")
     if request.config.getoption("--thorough", default=False):
-        run("sets", model, "--draws", 100, "--seed", 1, "--output", tmp_path / "sets", "--json", tmp_path / "sets.json")
         run("coverage", model, "--toys", 2, "--profile-only", "--output", tmp_path / "study")
         run("export", model, posterior, "--output", tmp_path / "export")
         run("profile", tmp_path / "export")

@@ -99,7 +99,7 @@ def _load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Com
 
     own = combination_of(posterior)
     _require_as_sampled(options, own)
-    given = argparse.Namespace(model=options.model, extraction="none")
+    given = argparse.Namespace(model=options.model, extraction="none", shared_names=options.shared_names)
     combination = _load(given)
     try:
         return combination.with_extraction(own.extraction_in_force or "")

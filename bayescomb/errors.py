@@ -67,6 +67,7 @@ def warn_input(message: str) -> None:
         >>> import warnings
         >>> from bayescomb.errors import warn_input
         >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
         ...     warn_input("p.txt:3: [end] found where [end inputs] is needed")
         >>> caught[0].category.__name__
         'InputWarning'

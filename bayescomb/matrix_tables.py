@@ -155,7 +155,7 @@ def _shift(text: str, *, where: str) -> tuple[float, float]:
     if len(parts) > 2:
         msg = f"{where}: {text!r} found, one number is needed, or the shifts at +1 and -1 sigma as in +5/-3; correct it"
         raise InvalidNumberError(msg)
-    numbers = [number(part, where=where) for part in parts]
+    numbers = [number(part, where=where, lenient=True) for part in parts]
     return (numbers[0], numbers[1]) if len(numbers) == 2 else (numbers[0], 0.0 - numbers[0])  # 0.0 - 0.0 is not -0.0
 
 

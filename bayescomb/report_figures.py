@@ -134,7 +134,11 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
     if len(names) < 2:
         return
     at = {"parameter": parameter.name}
-    combined = [(f"{name} combined", "experiment", fit) for name, fit in results.experiments.items()]
+    combined = [
+        (f"{name} combined", "experiment", fit)
+        for name, fit in results.experiments.items()
+        if parameter.name in fit.values["parameter"]  # an experiment need not measure everything
+    ]
     for name, kind, fit in [*combined, ("All, profile", "profile", results.fit)]:
         names.append(name)
         values.append(float(fit.values.sel(at)))

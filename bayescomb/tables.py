@@ -46,7 +46,7 @@ class Row:
         Raises:
             InvalidNumberError: it is not one.
         """
-        return number(self.cells[column], where=f"{self.where}, column {column!r}")
+        return number(self.cells[column], where=f"{self.where}, column {column!r}", lenient=True)
 
 
 def read_text(path: Path) -> str:
@@ -198,13 +198,13 @@ def _advice(text: object) -> str:
     return "correct it"
 
 
-def number(text: object, *, where: str) -> float:
-    """A finite number from a cell or a TOML value.
+def number(text: object, *, where: str, lenient: bool = False) -> float:
+    """A finite number from a cell or a TOML value; a lenient one may have a typeset minus sign or separated thousands.
 
     Raises:
         InvalidNumberError: it is no finite number, or too large or small to be squared.
     """
-    plain = _plain(text) if isinstance(text, str) else text
+    plain = _plain(text) if lenient and isinstance(text, str) else text
     readable = NUMBER.fullmatch(plain) if isinstance(plain, str) else isinstance(plain, (int, float))
     try:
         value = float(plain) if readable and not isinstance(plain, bool) else np.nan  # type: ignore[arg-type]

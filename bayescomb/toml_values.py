@@ -77,7 +77,7 @@ def number(table: Mapping[str, Any], key: str, *, where: str) -> float:
     """
     value = table.get(key)
     if isinstance(value, str):
-        return cell_number(value, where=f"{where}: {key}")
+        return cell_number(value, where=f"{where}: {key}", lenient=True)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         msg = f"{where}: {key} = {value!r} found, a number is needed"
         raise FileFormatError(msg)

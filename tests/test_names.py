@@ -50,7 +50,7 @@ def test_every_command_takes_every_name(tmp_path, capsys, request, seed):
     run("scan", model, "--points", 3, "--json", tmp_path / "scan.json")
     run("impacts", model, "--json", tmp_path / "impacts.json")
     run("impacts", model, "--definition", "postfit")
-    quick = ("--chains", 2, "--draws", 300, "--tune", 1, "--seed", 1)
+    quick = ("--chains", 2, "--draws", 2000, "--tune", 1, "--seed", 1)
     run("sample", model, "--output", posterior, *quick, "--json", tmp_path / "sample.json")
     sampled = json.loads((tmp_path / "sample.json").read_text(encoding="utf-8"))
     assert set(sampled["parameters"]) == set(parameters)

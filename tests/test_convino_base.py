@@ -9,6 +9,7 @@ from convino_files import BASE, LEFT, RIGHT, Files, load_quietly
 from refusals import refused
 
 import bayescomb as bc
+from bayescomb.cli import main
 from bayescomb.convino_file import load_convino
 from bayescomb.errors import (
     DuplicateNameError,
@@ -258,3 +259,15 @@ def test_worked_examples_run_unchanged(name, n_warnings, values):
         combination = load_convino(EXAMPLES / name)
     assert len(caught) == n_warnings
     np.testing.assert_allclose(bc.profile(combination).values, values, rtol=1e-5)
+
+
+def test_command_line_says_a_few_warnings_of_a_kind_and_all_on_request(tmp_path, capsys):
+    prose = "\n".join(f"  remark {i} on nothing" for i in range(8))
+    files = Files(tmp_path).edit("base.txt", "[end correlations]", f"{prose}\n[end correlations]")
+    path = str(files.write())
+    assert main(["convert", path, str(tmp_path / "a")]) == 0
+    err = capsys.readouterr().err
+    assert err.count("is no entry and not read") == 3
+    assert "5 warnings more of these kinds; --verbose says all" in err
+    assert main(["--verbose", "convert", path, str(tmp_path / "b")]) == 0
+    assert capsys.readouterr().err.count("is no entry and not read") == 8

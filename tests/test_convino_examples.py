@@ -71,10 +71,13 @@ def test_impacts_of_groups_stand_beside_those_of_nuisances(written, tmp_path):
 def test_infeasible_ends_of_a_scan_are_named(written, tmp_path, capsys):
     data = run("scan", written, folder=tmp_path)
     first = data["scan"][0]
-    assert first["parameters"] == {}
-    assert "not a correlation matrix" in first["problem"]
     assert [("problem" in point) for point in first["points"]] == [True, False, False, False, False, True]
-    assert "infeasible" in capsys.readouterr().out
+    assert "not a correlation matrix" in first["points"][0]["problem"]
+    # The scan itself goes on to where the feasible set ends.
+    assert first["low"] < first["reached"]["low"] < first["reached"]["high"] < first["high"]
+    assert first["parameters"]
+    out = capsys.readouterr().out
+    assert all(f"{block}: " in out for block in first["cut_by"])
 
 
 def test_there_and_back_through_model_toml(written, tmp_path):

@@ -50,6 +50,7 @@ def draw(name, ax=None):
         "draw_scan_curves": lambda: figures.draw_scan_curves([[0, 1]], [[-1, 1]], ["r"], ax=ax),
         "draw_impacts": lambda: figures.draw_impacts(["s"], [0.1], ax=ax),
         "draw_pulls": lambda: figures.draw_pulls(["n"], [0.5], [0.9], ax=ax),
+        "draw_correlation_scan": lambda: figures.draw_correlation_scan(["a, b: r"], [0.1], [0.2], [0.3], ax=ax),
         "draw_correlation_matrix": lambda: figures.draw_correlation_matrix(np.eye(2), ["a", "b"], ax=ax),
         "draw_coefficient": lambda: figures.draw_coefficient(
             None, DRAWS - 172.5, quoted=(-1.0, 1.0), feasible=(-0.5, 1.0), nominal=0.2, curve=([-1, 1], [0, 1]), ax=ax

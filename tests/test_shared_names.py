@@ -171,6 +171,7 @@ def test_model_file_says_that_names_are_shared(base, tmp_path, capsys):
         bc.load(path, shared_names="error")
     # What is converted states the names and the correlation.
     assert main(["convert", str(base), str(tmp_path / "out"), "--shared-names", "same"]) == 0
+    (tmp_path / "files").mkdir()
     assert main(["convert", str(base), str(tmp_path / "files" / "c.txt"), "--shared-names", "same"]) == 0
     capsys.readouterr()
     assert not difference(bc.load(tmp_path / "out"), bc.load(base, shared_names="same"))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import matplotlib as mpl
 import pytest
@@ -137,7 +138,7 @@ def test_model_is_never_a_mixture_of_old_and_new_files(killed, place, form):
     main_file = write(form, old, place)
     before = visible(place)
     for number in (1, 3):
-        killed("pathlib.Path", "rename", number, write, form, new, place)
+        killed(Path, "rename", number, write, form, new, place)
         if number == 1:
             assert visible(place) == before
             assert not difference(bc.load(main_file), bc.load(write(form, old, place)))

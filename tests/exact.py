@@ -47,7 +47,8 @@ class ExactFit:
     """Values, covariance, chi2 and pulls of measured values x with the covariance S + G C G^T and the predictions K p."""
 
     def __init__(self, *, measured, design, statistical, responses, correlation):
-        x, k, g, c = rational(np.reshape(measured, (-1, 1))), rational(design), rational(responses), rational(correlation)
+        x, k, c = rational(np.reshape(measured, (-1, 1))), rational(design), rational(correlation)
+        g = rational(-np.asarray(responses))  # what is published is predicted by K p - G lambda
         self.measured, self.design = x, k
         self.total = added(rational(statistical), product(g, c, transposed(g)))
         inverse_design = solved(self.total, k)

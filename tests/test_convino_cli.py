@@ -254,6 +254,7 @@ def test_sample_and_compare_tell_the_form_of_chi2(config, run, tmp_path):
 
 def test_converted_there_and_back_it_is_the_same_model(config, run, tmp_path):
     run("convert", config, tmp_path / "model", json_output=False)
+    (tmp_path / "back").mkdir()
     run("convert", tmp_path / "model", tmp_path / "back" / "config.txt", json_output=False)
     first, _, _ = run("profile", config, "--chi2", "pearson")
     for again in (tmp_path / "model", tmp_path / "back" / "config.txt"):

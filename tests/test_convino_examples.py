@@ -83,6 +83,7 @@ def test_infeasible_ends_of_a_scan_are_named(written, tmp_path, capsys):
 def test_there_and_back_through_model_toml(written, tmp_path):
     assert main(["convert", str(written), str(tmp_path / "model")]) == 0
     assert_golden(run("profile", tmp_path / "model", "--chi2", "pearson", folder=tmp_path), "pearson")
+    (tmp_path / "again").mkdir()
     assert main(["convert", str(tmp_path / "model"), str(tmp_path / "again" / "config.txt")]) == 0
     assert_golden(run("profile", tmp_path / "again" / "config.txt", folder=tmp_path), "neyman")
 

@@ -67,8 +67,8 @@ def test_error_at_a_kink_is_that_of_the_mean_slope(up, down, form, slope, chi2):
     assert fit.statistical_errors.item() == pytest.approx(1, rel=1e-9)
     assert fit.systematic_errors.item() == pytest.approx(abs(slope), rel=1e-9)
     assert parts.sources.sel(source="n").item() == fit.systematic_errors.item()
-    # x + slope n is measured to 1: x and n are anticorrelated
-    assert fit.cross_covariance.item() == pytest.approx(-slope, rel=1e-9)
+    # x - slope n is measured to 1: x and n are correlated
+    assert fit.cross_covariance.item() == pytest.approx(slope, rel=1e-9)
     assert fit.constraints.item() == pytest.approx(1, rel=1e-9)
     assert fit.weights.item() == pytest.approx(1, rel=1e-9)
 

@@ -88,7 +88,7 @@ def test_totals_alone_have_no_statistical_part_in_any_output(model):
 
 def test_a_mixed_combination_names_what_it_cannot_divide(model):
     combination = bc.load(model(TOTAL, DIVIDED))
-    fit, found = bc.profile(combination), bc.impacts(combination)
+    fit, found = bc.profile(combination), bc.impacts(combination, parts="held")
     everything = np.zeros((3, 3))
     everything[:2, :2], everything[2, 2] = S, 0.5**2 + 1.2**2
     inverse = np.linalg.inv(everything)
@@ -100,11 +100,14 @@ def test_a_mixed_combination_names_what_it_cannot_divide(model):
     }
     assert fit.error_parts("x") == {label: pytest.approx(part, rel=1e-9) for label, part in expected.items()}
     assert sum(part**2 for part in fit.error_parts("x").values()) == pytest.approx(fit.errors.item() ** 2, rel=1e-12)
-    # Nuisances held, which is the definition here: the weights are those of the covariances without them.
+    propagated = bc.impacts(combination)
+    assert propagated.statistics.item() == pytest.approx(expected["stat"], rel=1e-9)
+    assert propagated.unsplit.item() == pytest.approx(expected["total of inputs without sources"], rel=1e-9)
+    # Nuisances held: the weights are those of the covariances without them.
     everything[2, 2] = 0.5**2
     inverse = np.linalg.inv(everything)
     w = inverse.sum(axis=0) / inverse.sum()
-    assert found.kind == "postfit"
+    assert found.parts == "held"
     assert found.statistics.item() == pytest.approx(0.5 * w[2], rel=1e-9)
     assert found.unsplit.item() == pytest.approx(np.sqrt(w[:2] @ S @ w[:2]), rel=1e-9)
     for text in (profile_text(fit), impact_text(found)):

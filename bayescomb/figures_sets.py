@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from bayescomb.rounding import with_error
 from bayescomb.set_comparison import SetComparison
 
 __all__ = ["draw_ratios", "draw_sets", "figure_note", "save_set_figures"]
+
+LONGEST_FIGURE_NAME = 60
 
 
 def figure_note(combination: Combination) -> str:
@@ -131,6 +134,16 @@ def draw_ratios(
     return ax
 
 
+def _figure_name(text: str, taken: Collection[str]) -> str:
+    """A name that every file system takes, and that no other figure has: masses are called as their author likes."""
+    plain = re.sub(r"[^\w.+-]", "", text)[:LONGEST_FIGURE_NAME]
+    name, count = plain, 1
+    while name in taken or name == "sets_observables":
+        count += 1
+        name = f"{plain}_{count}"
+    return name
+
+
 def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
     """Write the figures as PDF and PNG into a folder, which is made if it is not there.
 
@@ -158,7 +171,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
                 unit=units[mass],
                 ax=figure.subplots(),
             )
-            figures[f"sets_{mass}".replace(" ", "")] = (figure, figure_note(combination))
+            figures[_figure_name(f"sets_{mass}", figures)] = (figure, figure_note(combination))
         bins = table.sel(parameter=[o.name for o in combination.observables])
         figure = Figure(figsize=(7.2, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
         draw_ratios(

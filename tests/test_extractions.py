@@ -182,7 +182,11 @@ def test_extraction_is_known_by_name():
     [
         ({"distributions": {"c": "absolute"}}, UnknownNameError, ["extraction 'mass'", "unknown prediction 'c'"]),
         ({"drop": ("a7",)}, UnknownNameError, ["extraction 'mass'", "unknown observable 'a7'"]),
-        ({"masses": {"a": "b1"}}, DuplicateNameError, ["parameters of", "extraction 'mass'", "'b1' stands twice"]),
+        (
+            {"masses": {"a": "b1"}},
+            DuplicateNameError,
+            ["extraction 'mass'", "'b1' is the name of an observable and of a parameter of the extraction"],
+        ),
     ],
 )
 def test_names_of_an_extraction_belong_to_the_combination(changes, error, said):
@@ -215,12 +219,12 @@ def test_extraction_needs_a_quadratic_chi2(change):
         plain.with_extraction("mass")
 
 
-@pytest.mark.parametrize("name", ["set 1", "level b", "numerical a0"])
+@pytest.mark.parametrize("name", ["set 1", "numerical a0"])
 def test_theory_nuisances_share_the_names_of_all_others(name):
     plain = two_inputs()
     first = dataclasses.replace(plain.measurements[0], nuisances=(bc.Nuisance(name=name),), responses=np.ones((3, 1)))
     plain = dataclasses.replace(plain, measurements=(first, *plain.measurements[1:]))
-    with refused(DuplicateNameError, repr(name), "stands twice"):
+    with refused(DuplicateNameError, f"{name!r} is the name of a nuisance and of a nuisance of the theory"):
         bc.profile(plain.with_extraction(extraction(TWO, errors="symmetric_hessian", numerical_errors=True)))
 
 

@@ -151,7 +151,7 @@ def test_commands_say_which_file_is_damaged_and_write_nothing(data, model, tmp_p
         "cut off, damaged or changed by another program": unsigned(data),
         "not a readable netCDF file": b"time,value\n1,2\n",
         "no posterior of bayescomb": bytes(other.to_netcdf(engine="h5netcdf")),
-        "not a readable netCDF file (": unsigned(data)[:5000],
+        "restore the file": unsigned(data)[:5000],
     }
     output = ["--json", tmp_path / "out.json"] if command == "compare" else ["--output", tmp_path / "out"]
     for said, content in contents.items():

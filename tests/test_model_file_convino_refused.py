@@ -86,7 +86,6 @@ def model(tmp_path):
             UnknownNameError,
             [f"{LEFT}.observables", "estimate 'l_rate'", "left.txt:15", "declare a spectator 'l_rate'"],
         ),
-        (", spectator = true", "", DuplicateNameError, ["observables, estimates and nuisances", "'l_rate' stands twice"]),
         ('name = "right"', 'name = "left"', DuplicateNameError, ["measurements of combination", "'left' stands twice"]),
         (
             '"right.txt"\n',
@@ -153,5 +152,7 @@ def test_wrong_line_of_the_file(model, name, old, new, error, said):
 
 def test_file_that_is_named_twice_is_refused(model):
     twice = '[[measurements]]\nname = "twice"\nconvino = "left.txt"\nobservables = { l_mass = "mass" }\n\n'
-    with refused(DuplicateNameError, "model.toml", "observables, estimates and nuisances", "stands twice"):
+    with refused(
+        DuplicateNameError, "model.toml", "'left' and 'twice' have a nuisance 'l_scale' each", 'shared_names = "same"'
+    ):
         bc.load(model(old='[[impact_groups]]\nname = "scale"', new=twice + '[[impact_groups]]\nname = "scale"'))

@@ -173,7 +173,12 @@ PDF = 'pdf = { set = "set" }'
         (PLAIN, 'masses = { "7 TeV" = "m" }', UnknownNameError, ["extractions['plain']", "unknown prediction '7 TeV'"]),
         (PLAIN, 'masses = { "8 TeV" = 1 }', FileFormatError, ["extractions['plain'].masses", "a text is needed"]),
         (PLAIN, 'masses = "m_t"', FileFormatError, ["extractions['plain']", "a table is needed"]),
-        (PLAIN, 'masses = { "13 TeV" = "b1" }', DuplicateNameError, ["extraction 'plain'", "'b1' stands twice"]),
+        (
+            PLAIN,
+            'masses = { "13 TeV" = "b1" }',
+            DuplicateNameError,
+            ["extraction 'plain'", "'b1' is the name of an observable and of a parameter"],
+        ),
         (PLAIN, 'drop = ["a3"]', UnknownNameError, ["extraction 'plain'", "unknown observable 'a3'"]),
         (PLAIN, 'drop = "a1"', FileFormatError, ["drop = 'a1' found, a list of texts is needed"]),
         (PLAIN, 'degree = "4"', OptionError, ["extractions['plain']", "degree '4' found, a whole number"]),

@@ -185,7 +185,7 @@ def test_extraction_is_known_by_name():
         (
             {"masses": {"a": "b1"}},
             DuplicateNameError,
-            ["extraction 'mass'", "'b1' is the name of an observable and of a parameter of the extraction"],
+            ["extraction 'mass'", "'b1' is the name of an observable and"],
         ),
     ],
 )

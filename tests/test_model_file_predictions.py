@@ -177,7 +177,7 @@ PDF = 'pdf = { set = "set" }'
             PLAIN,
             'masses = { "13 TeV" = "b1" }',
             DuplicateNameError,
-            ["extraction 'plain'", "'b1' is the name of an observable and of a parameter"],
+            ["extraction 'plain'", "'b1' is the name of"],
         ),
         (PLAIN, 'drop = ["a3"]', UnknownNameError, ["extraction 'plain'", "unknown observable 'a3'"]),
         (PLAIN, 'drop = "a1"', FileFormatError, ["drop = 'a1' found, a list of texts is needed"]),

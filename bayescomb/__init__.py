@@ -15,39 +15,38 @@ import importlib
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
-from bayescomb.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
-from bayescomb.check import check
-from bayescomb.compatibility import compatibility
-from bayescomb.conversion import convert
-from bayescomb.errors import BayescombError, InputWarning
-from bayescomb.extractions import Extraction, PdfChoice, ScaleChoice
-from bayescomb.impacts import impacts
-from bayescomb.inputs import Combination, ErrorOnError, Observable, Provenance, Source
-from bayescomb.loading import load
-from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
-from bayescomb.predictions import Prediction
-from bayescomb.profile import profile
-from bayescomb.scan import scan
-from bayescomb.shipped import copy_model, shipped_models
-from bayescomb.simulation import simulate
-from bayescomb.theory_variants import prediction_variants, scale_envelope
-from bayescomb.variables import variable_name
+from bayescomb.base.errors import BayescombError, InputWarning
+from bayescomb.fit.compatibility import compatibility
+from bayescomb.fit.impacts import impacts
+from bayescomb.fit.profile import profile
+from bayescomb.fit.scan import scan
+from bayescomb.formats.loading import convert, load
+from bayescomb.formats.shipped import copy_model, shipped_models
+from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
+from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.check import check
+from bayescomb.likelihood.simulation import simulate
+from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
 
 if TYPE_CHECKING:
-    from bayescomb.calibration import coverage, study_summary
-    from bayescomb.comparison import compare
-    from bayescomb.convergence import verdict
-    from bayescomb.explorer import explore
-    from bayescomb.hepdata_export import export_hepdata
-    from bayescomb.model import build_model
-    from bayescomb.posterior import sample
-    from bayescomb.predictive import posterior_predictive
-    from bayescomb.relevance import coefficient_relevance
-    from bayescomb.reporting import report
-    from bayescomb.sensitivity import prior_sensitivity
-    from bayescomb.set_comparison import compare_sets
-    from bayescomb.storage import load_posterior, save_posterior
-    from bayescomb.variance import variance_shares
+    from bayescomb.output.explorer.page import explore
+    from bayescomb.output.export.export import export_hepdata
+    from bayescomb.output.report.report import report
+    from bayescomb.sampling.convergence import verdict
+    from bayescomb.sampling.model import build_model
+    from bayescomb.sampling.sample import sample
+    from bayescomb.sampling.storage import load_posterior, save_posterior
+    from bayescomb.studies.assumption_sets import compare_sets
+    from bayescomb.studies.calibration import coverage, study_summary
+    from bayescomb.studies.comparison import compare
+    from bayescomb.studies.predictive import posterior_predictive
+    from bayescomb.studies.sensitivity import prior_sensitivity
+    from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
 __version__ = importlib.metadata.version("bayescomb")
 
@@ -104,22 +103,22 @@ __all__ = [
 
 # What needs PyMC, ArviZ or matplotlib is imported when it is first used: they take seconds, a profile takes none of them.
 _LAZY = {
-    "build_model": "bayescomb.model",
-    "coefficient_relevance": "bayescomb.relevance",
-    "compare": "bayescomb.comparison",
-    "compare_sets": "bayescomb.set_comparison",
-    "coverage": "bayescomb.calibration",
-    "export_hepdata": "bayescomb.hepdata_export",
-    "explore": "bayescomb.explorer",
-    "load_posterior": "bayescomb.storage",
-    "posterior_predictive": "bayescomb.predictive",
-    "prior_sensitivity": "bayescomb.sensitivity",
-    "report": "bayescomb.reporting",
-    "sample": "bayescomb.posterior",
-    "study_summary": "bayescomb.calibration",
-    "save_posterior": "bayescomb.storage",
-    "variance_shares": "bayescomb.variance",
-    "verdict": "bayescomb.convergence",
+    "build_model": "bayescomb.sampling.model",
+    "coefficient_relevance": "bayescomb.studies.variance",
+    "compare": "bayescomb.studies.comparison",
+    "compare_sets": "bayescomb.studies.assumption_sets",
+    "coverage": "bayescomb.studies.calibration",
+    "export_hepdata": "bayescomb.output.export.export",
+    "explore": "bayescomb.output.explorer.page",
+    "load_posterior": "bayescomb.sampling.storage",
+    "posterior_predictive": "bayescomb.studies.predictive",
+    "prior_sensitivity": "bayescomb.studies.sensitivity",
+    "report": "bayescomb.output.report.report",
+    "sample": "bayescomb.sampling.sample",
+    "study_summary": "bayescomb.studies.calibration",
+    "save_posterior": "bayescomb.sampling.storage",
+    "variance_shares": "bayescomb.studies.variance",
+    "verdict": "bayescomb.sampling.convergence",
 }
 
 

@@ -27,8 +27,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import bayescomb as bc
-from bayescomb.figures import draw_posterior
-from bayescomb.text import check_text, comparison_text, impact_text, profile_text, scan_text, table
+from bayescomb.output.figures import draw_posterior
+from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text, scan_text
+from bayescomb.output.text_layout import table
 
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)

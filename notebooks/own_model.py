@@ -26,8 +26,8 @@ import numpy as np
 import pymc as pm
 
 import bayescomb as bc
-from bayescomb.figures import draw_inputs, draw_posterior
-from bayescomb.text import check_text, comparison_text, impact_text, profile_text, scan_text
+from bayescomb.output.figures import draw_inputs, draw_posterior
+from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text, scan_text
 
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name) / "cross_section"

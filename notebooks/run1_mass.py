@@ -21,7 +21,7 @@
 from pathlib import Path
 
 import bayescomb as bc
-from bayescomb.text import check_text, comparison_text, impact_text, profile_text, scan_text
+from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text, scan_text
 
 folder = Path("models/run1_mass") if Path("models").is_dir() else Path("../models/run1_mass")
 combination = bc.load(folder)

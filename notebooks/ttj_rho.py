@@ -30,12 +30,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import bayescomb as bc
-from bayescomb.extraction_text import relevance_text
-from bayescomb.figures import draw_coefficients, draw_posterior
-from bayescomb.figures_bins import draw_bins
-from bayescomb.figures_sets import draw_sets
-from bayescomb.report_bins import predicted_bins
-from bayescomb.text import comparison_text, header, table
+from bayescomb.output.extraction_text import relevance_text
+from bayescomb.output.figures import draw_coefficients, draw_posterior
+from bayescomb.output.figures.result import draw_bins
+from bayescomb.output.figures.studies import draw_sets
+from bayescomb.output.report.figures import predicted_bins
+from bayescomb.output.statements import header
+from bayescomb.output.text import comparison_text
+from bayescomb.output.text_layout import table
 
 # Matrices of 355 rows are too small for several threads: on a busy machine they wait for each other.
 threadpool_limits(limits=1, user_api="blas")

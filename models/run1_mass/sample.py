@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import bayescomb as bc
-from bayescomb.text import comparison_text, profile_text
+from bayescomb.output.text import comparison_text, profile_text
 
 combination = bc.load(Path(__file__).parent)
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import bayescomb as bc
-from bayescomb.text import header, posterior_text
+from bayescomb.output.statements import header
+from bayescomb.output.text import posterior_text
 
 HERE = Path(__file__).parent
 

@@ -28,7 +28,8 @@ import numpy as np
 
 import bayescomb as bc
 from bayescomb.output.figures import draw_posterior
-from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text, scan_text
+from bayescomb.output.scan_text import scan_text
+from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text
 from bayescomb.output.text_layout import table
 
 temporary = tempfile.TemporaryDirectory()

@@ -27,7 +27,8 @@ import pymc as pm
 
 import bayescomb as bc
 from bayescomb.output.figures import draw_inputs, draw_posterior
-from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text, scan_text
+from bayescomb.output.scan_text import scan_text
+from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text
 
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name) / "cross_section"

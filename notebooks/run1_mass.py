@@ -21,7 +21,8 @@
 from pathlib import Path
 
 import bayescomb as bc
-from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text, scan_text
+from bayescomb.output.scan_text import scan_text
+from bayescomb.output.text import check_text, comparison_text, impact_text, profile_text
 
 folder = Path("models/run1_mass") if Path("models").is_dir() else Path("../models/run1_mass")
 combination = bc.load(folder)

@@ -193,7 +193,10 @@ def alive(pid):
 def test_study_on_processes_ends_with_its_workers_and_goes_on(model, tmp_path):
     """Ctrl-C of a terminal goes to the whole group; ``kill -9`` to the parent alone."""
     folder = tmp_path / "study"
-    code = "import sys; from bayescomb.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = (
+        "import signal, sys; from bayescomb.cli.main import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main(sys.argv[1:]))"
+    )
     words = ["coverage", str(model), "--toys", "5000", "--draws", "100", "--seed", "1", "--output", str(folder)]
 
     def started(workers):

@@ -94,6 +94,7 @@ class Run:
 
 
 def _run(log, function, arguments):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs things in the background ignores it
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(Path(log) / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  # the server's own may be closed

@@ -202,7 +202,7 @@ def test_several_parameters_without_sources_groups_or_units(tmp_path):
     # No coefficient moves an observable that only one measurement knows, and shifts of 1e-15 are not drawn.
     assert pictures == {
         "posterior", "parameter_correlation", "estimate_correlation", "impacts_1", "impacts_2", "impacts_3", "impacts_4",
-        "coefficients", "pulls", "ranks", "predictive",
+        "coefficients", "pulls", "ranks", "predictive", "scan_correlations",
         *(f"{kind}_{i}" for kind in ("shares", "ranking") for i in range(1, 5)),
     }  # fmt: skip
 

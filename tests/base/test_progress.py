@@ -88,7 +88,7 @@ def test_command_says_that_it_was_interrupted(monkeypatch, tmp_path, capsys):
     output = tmp_path / "p.nc"
     command = ["sample", "models/run1_mass", "--draws", "100", "--tune", "100", "--seed", "1", "--output", str(output)]
     assert main(command) == 130
-    assert "(interrupted: 3 of 4 chains)" in capsys.readouterr().out
+    assert "(interrupted: 3 of 4 chains)" in " ".join(capsys.readouterr().out.split())
     assert bc.load_posterior(output)["posterior"].sizes["chain"] == 3
 
 

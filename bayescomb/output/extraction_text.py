@@ -87,7 +87,7 @@ def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
 
     Examples:
         >>> import bayescomb as bc
-        >>> print(bc.relevance_text(bc.coefficient_relevance(posterior), {"m_t": "GeV"}).split("\\n")[0])
+        >>> print(bc.relevance_text(bc.coefficient_relevance(posterior), {"m_t": "GeV"}).splitlines()[0])
         which correlation matters:
     """
     parameters = [str(p) for p in relevance["parameter"].to_numpy()]

@@ -13,9 +13,11 @@ The workflow::
 
 import importlib
 import importlib.metadata
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayescomb.base.errors import BayescombError, InputWarning
+from bayescomb.base.shown import show_with
 from bayescomb.fit.compatibility import compatibility
 from bayescomb.fit.impacts import impacts
 from bayescomb.fit.profile import profile
@@ -34,9 +36,14 @@ from bayescomb.likelihood.simulation import simulate
 from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
 
 if TYPE_CHECKING:
+    from bayescomb.output import figures
     from bayescomb.output.explorer.page import explore
     from bayescomb.output.export.export import export_hepdata
+    from bayescomb.output.extraction_text import relevance_text
+    from bayescomb.output.report.figures import predicted_bins
     from bayescomb.output.report.report import report
+    from bayescomb.output.text import summary_text
+    from bayescomb.output.text_layout import table as text_table
     from bayescomb.sampling.convergence import verdict
     from bayescomb.sampling.model import build_model
     from bayescomb.sampling.sample import sample
@@ -81,13 +88,16 @@ __all__ = [
     "coverage",
     "explore",
     "export_hepdata",
+    "figures",
     "impacts",
     "load",
     "load_posterior",
     "posterior_predictive",
+    "predicted_bins",
     "prediction_variants",
     "prior_sensitivity",
     "profile",
+    "relevance_text",
     "report",
     "sample",
     "save_posterior",
@@ -96,6 +106,8 @@ __all__ = [
     "shipped_models",
     "simulate",
     "study_summary",
+    "summary_text",
+    "text_table",
     "variable_name",
     "variance_shares",
     "verdict",
@@ -112,17 +124,43 @@ _LAZY = {
     "explore": "bayescomb.output.explorer.page",
     "load_posterior": "bayescomb.sampling.storage",
     "posterior_predictive": "bayescomb.studies.predictive",
+    "predicted_bins": "bayescomb.output.report.figures",
     "prior_sensitivity": "bayescomb.studies.sensitivity",
+    "relevance_text": "bayescomb.output.extraction_text",
     "report": "bayescomb.output.report.report",
     "sample": "bayescomb.sampling.sample",
     "study_summary": "bayescomb.studies.calibration",
+    "summary_text": "bayescomb.output.text",
     "save_posterior": "bayescomb.sampling.storage",
     "variance_shares": "bayescomb.studies.variance",
     "verdict": "bayescomb.sampling.convergence",
 }
 
 
+# The text of what shows itself, by module and class; the functions load as late.
+_TEXTS = {
+    "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text", "impact_text"),
+    "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text", "profile_text"),
+    "bayescomb.fit.scan.ScanResult": ("bayescomb.output.scan_text", "scan_text"),
+    "bayescomb.inputs.combination.Combination": ("bayescomb.output.text", "combination_text"),
+    "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text", "check_text"),
+    "bayescomb.studies.comparison.Comparison": ("bayescomb.output.text", "comparison_text"),
+}
+
+
+def _text_by(module: str, function: str) -> Callable[[Any], str]:
+    return lambda shown: getattr(importlib.import_module(module), function)(shown)
+
+
+for _class, _function in _TEXTS.items():
+    show_with(_class, _text_by(*_function))
+
+
 def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return importlib.import_module("bayescomb.output.figures")
+    if name == "text_table":
+        return importlib.import_module("bayescomb.output.text_layout").table
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     msg = f"module 'bayescomb' has no attribute {name!r}"

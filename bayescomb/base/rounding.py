@@ -133,10 +133,17 @@ def rounded_like(value: float | None, error: float, *, sign: bool = False) -> st
     Examples:
         >>> rounded_like(172.5134, 0.3293), rounded_like(0.0138, 0.3293), rounded_like(172.5134, 0.0)
         ('172.51', '0.01', '172.513')
+        >>> rounded_like(1.04e-12, 1.9e-12), rounded_like(-2.6e12, 1.9e12)
+        ('1.0E\u221212', '\u22122.6E+12')
     """
     if not (math.isfinite(error) and error > 0):
         return significant(value, 6)
-    return fixed(value, decimals(error), sign=sign)
+    places = decimals(error)
+    if value is None or -3 <= places <= 6:
+        return fixed(value, places, sign=sign)
+    power = 3 * math.floor(math.log10(error) / 3)
+    scale = 10.0**-power
+    return fixed(scale * value, decimals(scale * error), sign=sign) + f"E{power:+03d}".replace("-", MINUS)
 
 
 def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, ...] = ()) -> str:

@@ -22,6 +22,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
@@ -66,8 +68,8 @@ PARTS_CLAUSE: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImpactResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ImpactResult(Shown):
     """Parts of the uncertainty of each result.
 
     Attributes:
@@ -97,6 +99,10 @@ class ImpactResult:
     unsplit: xr.DataArray
     coupling: xr.DataArray
     total: xr.DataArray
+
+    def _line(self) -> str:
+        sizes = (counted(x.sizes[key], f"{key}s") for key, x in (("source", self.sources), ("group", self.groups)))
+        return f"{self.combination.name}: {self.parts} parts of {', '.join(sizes)}, {counted(self.total.size, 'results')}"
 
     @property
     def sums(self) -> dict[str, xr.DataArray]:

@@ -13,6 +13,8 @@ from scipy.special import chdtrc
 
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.base.rounding import chi2_text, counted, plain, with_error
+from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
@@ -30,10 +32,12 @@ FloatArray = NDArray[np.float64]
 
 # A chi2 is known to this; less is a difference of equal numbers.
 ROUNDING = 1e-9
+# Results that one line has room for.
+FEW = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProfileResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ProfileResult(Shown):
     """Maximum-likelihood answer of a combination.
 
     Attributes:
@@ -91,6 +95,16 @@ class ProfileResult:
     on_kink: tuple[str, ...] = ()
     unnormalised: ProfileResult | None = None
     sizes: SizeResult | None = None
+
+    def _line(self) -> str:
+        shown = [o for o in self.combination.headline if o.name in self.values["parameter"]]
+        results = counted(len(shown), "results")
+        if len(shown) <= FEW:
+            values, errors = (x.sel(parameter=[o.name for o in shown]).to_numpy() for x in (self.values, self.errors))
+            units = ("" if self.combination.normalise else o.unit for o in shown)
+            found = zip(shown, values, errors, units, strict=True)
+            results = ", ".join(f"{o.name} = {plain(with_error(float(v), float(e), unit=u))}" for o, v, e, u in found)
+        return f"{self.combination.name}: {results}, chi2 {plain(chi2_text(self.chi2))} for {self.ndf}"
 
     @property
     def chi2_form(self) -> str:

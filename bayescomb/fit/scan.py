@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_count, expects
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.base.progress import finished_parts, tracked
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit
@@ -108,13 +110,17 @@ class ScanRow:
         return self.reached is not None and self.reached != (self.low, self.high)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScanResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ScanResult(Shown):
     """One row per coefficient, or group of them, that has a range; the first of them if it was interrupted."""
 
     combination: Combination
     rows: tuple[ScanRow, ...]
     interrupted: bool = False
+
+    def _line(self) -> str:
+        interrupted = ", interrupted" if self.interrupted else ""
+        return f"{self.combination.name}: {counted(len(self.rows), 'scans')}{interrupted}"
 
 
 @expects(combination="combination")

@@ -29,6 +29,8 @@ from bayescomb.base.checks import (
     known_name,
 )
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
 from bayescomb.inputs.extractions import Extraction
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
@@ -71,8 +73,8 @@ NUISANCE_VALUES: Final = ("used", "ignored")
 STATISTICS_GROUP: Final = "stat"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Combination:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Combination(Shown):
     """Measurements, observables and the assumption set in force.
 
     Attributes:
@@ -130,6 +132,12 @@ class Combination:
     extractions: Mapping[str, Extraction] = field(default_factory=dict)
     extraction: str = ""
     errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
+
+    def _line(self) -> str:
+        return (
+            f"{self.name}: {counted(len(self.estimates), 'estimates')} of {counted(len(self.observables), 'observables')}, "
+            f"{counted(len(self.sources), 'sources')}, assumption set {self.assumptions!r}"
+        )
 
     def __post_init__(self) -> None:
         where = f"combination {self.name!r}"

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import expects
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
@@ -100,8 +102,8 @@ class SourceRow:
     across: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CheckResult(Shown):
     """Findings about a valid model.
 
     Attributes:
@@ -123,6 +125,10 @@ class CheckResult:
     wide: tuple[str, ...] = ()
     estimates: tuple[EstimateRow, ...] = ()
     correlations: tuple[SourceRow, ...] = ()
+
+    def _line(self) -> str:
+        sizes = ", ".join(counted(self.sizes[key], key) for key in ("estimates", "sources", "coefficients"))
+        return f"{self.combination.name}: {sizes}, {len(self.indefinite)} indefinite"
 
     @property
     def block_statements(self) -> tuple[Statement, ...]:

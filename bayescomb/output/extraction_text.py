@@ -79,7 +79,17 @@ def quality_text(combination: Combination) -> str:
 
 
 def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
-    """Each coefficient: prior, posterior, information, effect; the largest share first."""
+    """Each coefficient: prior, posterior, information, effect; the largest share first.
+
+    Args:
+        relevance: of :func:`bayescomb.coefficient_relevance`.
+        units: result -> its unit.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> print(bc.relevance_text(bc.coefficient_relevance(posterior), {"m_t": "GeV"}).splitlines()[0])
+        which correlation matters:
+    """
     parameters = [str(p) for p in relevance["parameter"].to_numpy()]
     if len(parameters) > MANY:
         rows = relevance_rows(relevance)

@@ -36,17 +36,21 @@ from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.statements import header
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
 from bayescomb.sampling.convergence import Verdict
+from bayescomb.sampling.convergence import verdict as judge
+from bayescomb.sampling.storage import combination_of
 from bayescomb.sampling.summary import Summary, result_summary, size_quantiles
 from bayescomb.studies.comparison import Comparison
 
 __all__ = [
     "check_text",
+    "combination_text",
     "comparison_text",
     "compatibility_text",
     "impact_text",
     "posterior_text",
     "profile_text",
     "study_text",
+    "summary_text",
 ]
 
 
@@ -68,10 +72,7 @@ def check_text(result: CheckResult) -> str:
     """Sizes, indefinite matrices and what of the quoted ranges is feasible."""
     lines = [header(result.combination)]
     lines.append(", ".join(counted(value, key) for key, value in result.sizes.items()))
-    for provenance in result.combination.provenance:
-        note = f" ({provenance.note})" if provenance.note else ""
-        lines.append(f"{provenance.table}: {provenance.kind}, {provenance.origin}{note}")
-    lines += ["", *_as_read(result), ""]
+    lines += [*_origins(result.combination), "", *_as_read(result), ""]
     count = len(result.indefinite)
     found = f"{counted(count, 'source matrices')} {'is' if count == 1 else 'are'}" if count else "no source matrices are"
     lines.append(f"{found} indefinite at the nominal coefficients" + (":" if count else ""))
@@ -96,6 +97,18 @@ def check_text(result: CheckResult) -> str:
     if result.combination.treatment == "covariance":
         lines.append("treatment covariance: only the total covariance has to be positive definite")
     return "\n".join(lines)
+
+
+def _origins(combination: Combination) -> list[str]:
+    """Where the figures come from, a line per table."""
+    return [f"{p.table}: {p.kind}, {p.origin}{f' ({p.note})' if p.note else ''}" for p in combination.provenance]
+
+
+def combination_text(combination: Combination) -> str:
+    """Settings, sizes and origin of the figures; :func:`check_text` has the findings too, which take a calculation."""
+    sizes = ("measurements", "estimates", "observables", "sources", "nuisances")
+    counts = ", ".join(counted(len(getattr(combination, key)), key) for key in sizes)
+    return "\n".join([header(combination), counts, *_origins(combination)])
 
 
 def _as_read(result: CheckResult) -> list[str]:
@@ -271,6 +284,20 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
             for name, (low, median, high) in size_quantiles(posterior["posterior"].to_dataset()).items()
         ]
     return "\n".join(lines)
+
+
+def summary_text(posterior: xr.DataTree) -> str:
+    """What ``bayescomb sample`` prints: whether the posterior has converged, its settings, and the results if it has.
+
+    Args:
+        posterior: of :func:`bayescomb.sample` or :func:`bayescomb.load_posterior`.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.summary_text(posterior).startswith(bc.verdict(posterior).sentence)
+        True
+    """
+    return posterior_text(posterior, combination_of(posterior), judge(posterior))
 
 
 def _like(error: float, *values: float) -> list[str]:

@@ -9,6 +9,8 @@ import xarray as xr
 from scipy.stats import norm
 
 from bayescomb.base.checks import expects
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
@@ -20,8 +22,8 @@ __all__ = ["Comparison", "compare"]
 SHARES = ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Comparison(Shown):
     """Per parameter, in the unit of the parameter (coord ``unit``).
 
     Attributes:
@@ -39,6 +41,9 @@ class Comparison:
 
     combination: Combination
     table: xr.Dataset
+
+    def _line(self) -> str:
+        return f"{self.combination.name}: profile and posterior of {counted(self.table.sizes['parameter'], 'parameters')}"
 
     @property
     def exact(self) -> bool:

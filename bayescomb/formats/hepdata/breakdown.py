@@ -228,7 +228,7 @@ def _shift(
 
 def _in_unit_of(cells: Sequence[Cell], column: Column, values: Column) -> FloatArray:
     if is_percent(column.unit) and not is_percent(values.unit):
-        return np.array([_percentage(c) * v.number() / 100 for c, v in zip(cells, values.cells, strict=True)])
+        return np.array([_percentage(c) * abs(v.number()) / 100 for c, v in zip(cells, values.cells, strict=True)])
     if same_unit(values.unit, column.unit) is False:
         msg = (
             f"{cells[0].where}: the unit is {column.unit!r}, that of the values {values.unit!r}; name a column of that unit"
@@ -237,7 +237,7 @@ def _in_unit_of(cells: Sequence[Cell], column: Column, values: Column) -> FloatA
     found = []
     for cell, value in zip(cells, values.cells, strict=True):
         if cell.value is None and cell.text.endswith("%"):
-            found.append(_percentage(cell) * value.number() / 100)
+            found.append(_percentage(cell) * abs(value.number()) / 100)
         else:
             found.append(cell.number())
     return np.array(found)

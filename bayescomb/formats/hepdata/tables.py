@@ -242,6 +242,8 @@ def percent_or_number(text: str, value: float | None, *, where: str) -> float:
         >>> from bayescomb.formats.hepdata.tables import percent_or_number
         >>> percent_or_number("5%", 20.0, where="cell"), percent_or_number("+0.12", None, where="cell")
         (1.0, 0.12)
+        >>> percent_or_number("5%", -20.0, where="cell")  # the size of a value has no sign
+        1.0
     """
     stripped = text.strip()
     if not stripped.endswith("%"):
@@ -250,7 +252,7 @@ def percent_or_number(text: str, value: float | None, *, where: str) -> float:
     if value is None:
         msg = f"{where}: {text!r} found, which is a part of a value that is no number; give it in the unit of the table"
         raise InvalidNumberError(msg)
-    return part * value / 100
+    return part * abs(value) / 100
 
 
 def rounding(text: str, value: float | None = None) -> float:

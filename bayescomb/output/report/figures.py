@@ -317,6 +317,12 @@ def predicted_bins(fit: ProfileResult, *, masses: tuple[float, ...] = MASSES) ->
     Returns:
         Prediction -> ``measured``, ``error``, ``fitted`` (dim ``bin``), ``predicted`` (dims ``m_t``, ``bin``), and the edges
         ``low`` and ``high``.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> fit = bc.profile(bc.load("models/ttj_rho"))  # doctest: +SKIP
+        >>> list(bc.predicted_bins(fit)["8 TeV"])  # doctest: +SKIP
+        ['measured', 'error', 'fitted', 'predicted', 'low', 'high']
     """
     combination = fit.combination
     compiled = theory(combination)

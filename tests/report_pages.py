@@ -80,6 +80,28 @@ def tree(combination, *, draws=800, chains=4, seed=7):
     return result
 
 
+def redrawn(posterior, *, draws, seed=1):
+    """A posterior of as many chains, draws of a short run picked at random: independent, so that it has converged."""
+    rng = np.random.default_rng(seed)
+    sizes = posterior["posterior"].sizes
+    chain, draw = (
+        xr.DataArray(rng.integers(sizes[dim], size=(sizes["chain"], draws)), dims=("of chain", "of draw"))
+        for dim in ("chain", "draw")
+    )
+    groups = {}
+    for name, group in posterior.children.items():
+        dataset = group.to_dataset()
+        if {"chain", "draw"} <= set(dataset.dims):
+            picked = dataset.isel(chain=chain, draw=draw).drop_vars(["chain", "draw"], errors="ignore")
+            dataset = picked.rename({"of chain": "chain", "of draw": "draw"}).transpose("chain", "draw", ...)
+            dataset = dataset.assign_coords(chain=np.arange(sizes["chain"]), draw=np.arange(draws))
+        groups[name] = dataset
+    groups["sample_stats"]["diverging"][:] = False
+    result = xr.DataTree.from_dict(groups)
+    result.attrs = posterior.attrs | {"draws": draws}
+    return result
+
+
 class Page(html.parser.HTMLParser):
     """Identifiers, links, images and the text of a page; unbalanced tags are an error."""
 

@@ -140,10 +140,11 @@ def test_sum_of_zero_or_less_is_an_error():
         bc.profile(shape(values=((-40.0, -60.0, -25.0), (-40.0, -60.0, -25.0))))
 
 
-@pytest.mark.parametrize("case", ["quadratic", pytest.param("relative, pearson", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["quadratic", "relative, pearson"])
 def test_posterior_is_normalised_draw_by_draw(case):
     combination = shape(**CASES[case])
-    posterior, fit = bc.sample(combination, seed=2, draws=800), bc.profile(combination)
+    posterior, fit = bc.sample(combination, seed=2, draws=400), bc.profile(combination)
     raw, shown = posterior["unnormalised"], posterior["posterior"]
     assert "conditional" not in posterior.children
     total = sum(raw[b] for b in BINS)

@@ -121,7 +121,7 @@ def two_blocks():
 @pytest.mark.parametrize("engine", ["marginal", "full"])
 def test_draws_of_a_posterior_are_feasible(engine):
     combination = two_blocks()
-    tree = bc.sample(combination, seed=2, draws=250, tune=250, chains=2, engine=engine)
+    tree = bc.sample(combination, seed=2, draws=100, tune=100, chains=2, engine=engine)
     for group in ("prior", "posterior"):
         rho = tree[group]["rho"]
         names = [str(name) for name in rho["coefficient"].to_numpy()]

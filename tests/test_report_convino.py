@@ -35,7 +35,7 @@ def test_posterior(tmp_path):
     assert "posterior at nominal coefficients" not in text
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_true_size(tmp_path):
     fit = bc.profile(full_size(shared=True))
     text = bc.report(None, fit, tmp_path / "report").read_text(encoding="utf-8")

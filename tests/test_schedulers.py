@@ -107,7 +107,8 @@ def test_killed_worker_costs_no_data_set_and_doubles_none(cluster, combination, 
 @pytest.mark.slow
 def test_local_processes_and_a_continued_study_make_the_same(combination, alone, tmp_path):
     bc.coverage(combination, tmp_path, toys=5, progress=False, **SETTINGS)
-    bc.coverage(combination, tmp_path, toys=12, progress=False, **SETTINGS)
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        bc.coverage(combination, tmp_path, toys=12, executor=executor, progress=False, **SETTINGS)
     assert records(tmp_path) == alone
 
 
@@ -134,7 +135,6 @@ def test_command_lines_on_a_scheduler(cluster, run1_path, tmp_path, capsys):
     assert "holds another study (draws = 40" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_sets_in_a_folder_are_those_in_one_go(combination, tmp_path):
     straight = bc.compare_sets(combination, draws=50, tune=50, chains=1, seed=4).table()
     kept = bc.compare_sets(combination, draws=50, tune=50, chains=1, seed=4, directory=tmp_path).table()

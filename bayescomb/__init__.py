@@ -13,40 +13,47 @@ The workflow::
 
 import importlib
 import importlib.metadata
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bayescomb.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
-from bayescomb.check import check
-from bayescomb.compatibility import compatibility
-from bayescomb.conversion import convert
-from bayescomb.errors import BayescombError, InputWarning
-from bayescomb.extractions import Extraction, PdfChoice, ScaleChoice
-from bayescomb.impacts import impacts
-from bayescomb.inputs import Combination, ErrorOnError, Observable, Provenance, Source
-from bayescomb.loading import load
-from bayescomb.measurements import Estimate, FittedInput, Measurement, Nuisance
-from bayescomb.predictions import Prediction
-from bayescomb.profile import profile
-from bayescomb.scan import scan
-from bayescomb.shipped import copy_model, shipped_models
-from bayescomb.simulation import simulate
-from bayescomb.theory_variants import prediction_variants, scale_envelope
+from bayescomb.base.errors import BayescombError, InputWarning
+from bayescomb.base.shown import show_with
+from bayescomb.fit.compatibility import compatibility
+from bayescomb.fit.impacts import impacts
+from bayescomb.fit.profile import profile
+from bayescomb.fit.scan import scan
+from bayescomb.formats.loading import convert, load
+from bayescomb.formats.shipped import copy_model, shipped_models
+from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
+from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.check import check
+from bayescomb.likelihood.simulation import simulate
+from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
 
 if TYPE_CHECKING:
-    from bayescomb.calibration import coverage, study_summary
-    from bayescomb.comparison import compare
-    from bayescomb.convergence import verdict
-    from bayescomb.explorer import explore
-    from bayescomb.hepdata_export import export_hepdata
-    from bayescomb.model import build_model
-    from bayescomb.posterior import sample
-    from bayescomb.predictive import posterior_predictive
-    from bayescomb.relevance import coefficient_relevance
-    from bayescomb.reporting import report
-    from bayescomb.sensitivity import prior_sensitivity
-    from bayescomb.set_comparison import compare_sets
-    from bayescomb.storage import load_posterior, save_posterior
-    from bayescomb.variance import variance_shares
+    from bayescomb.output import figures
+    from bayescomb.output.explorer.page import explore
+    from bayescomb.output.export.export import export_hepdata
+    from bayescomb.output.extraction_text import relevance_text
+    from bayescomb.output.report.figures import predicted_bins
+    from bayescomb.output.report.report import report
+    from bayescomb.output.text import summary_text
+    from bayescomb.output.text_layout import table as text_table
+    from bayescomb.sampling.convergence import verdict
+    from bayescomb.sampling.model import build_model
+    from bayescomb.sampling.sample import sample
+    from bayescomb.sampling.storage import load_posterior, save_posterior
+    from bayescomb.studies.assumption_sets import compare_sets
+    from bayescomb.studies.calibration import coverage, study_summary
+    from bayescomb.studies.comparison import compare
+    from bayescomb.studies.predictive import posterior_predictive
+    from bayescomb.studies.sensitivity import prior_sensitivity
+    from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
 __version__ = importlib.metadata.version("bayescomb")
 
@@ -81,13 +88,16 @@ __all__ = [
     "coverage",
     "explore",
     "export_hepdata",
+    "figures",
     "impacts",
     "load",
     "load_posterior",
     "posterior_predictive",
+    "predicted_bins",
     "prediction_variants",
     "prior_sensitivity",
     "profile",
+    "relevance_text",
     "report",
     "sample",
     "save_posterior",
@@ -96,32 +106,61 @@ __all__ = [
     "shipped_models",
     "simulate",
     "study_summary",
+    "summary_text",
+    "text_table",
+    "variable_name",
     "variance_shares",
     "verdict",
 ]
 
 # What needs PyMC, ArviZ or matplotlib is imported when it is first used: they take seconds, a profile takes none of them.
 _LAZY = {
-    "build_model": "bayescomb.model",
-    "coefficient_relevance": "bayescomb.relevance",
-    "compare": "bayescomb.comparison",
-    "compare_sets": "bayescomb.set_comparison",
-    "coverage": "bayescomb.calibration",
-    "export_hepdata": "bayescomb.hepdata_export",
-    "explore": "bayescomb.explorer",
-    "load_posterior": "bayescomb.storage",
-    "posterior_predictive": "bayescomb.predictive",
-    "prior_sensitivity": "bayescomb.sensitivity",
-    "report": "bayescomb.reporting",
-    "sample": "bayescomb.posterior",
-    "study_summary": "bayescomb.calibration",
-    "save_posterior": "bayescomb.storage",
-    "variance_shares": "bayescomb.variance",
-    "verdict": "bayescomb.convergence",
+    "build_model": "bayescomb.sampling.model",
+    "coefficient_relevance": "bayescomb.studies.variance",
+    "compare": "bayescomb.studies.comparison",
+    "compare_sets": "bayescomb.studies.assumption_sets",
+    "coverage": "bayescomb.studies.calibration",
+    "export_hepdata": "bayescomb.output.export.export",
+    "explore": "bayescomb.output.explorer.page",
+    "load_posterior": "bayescomb.sampling.storage",
+    "posterior_predictive": "bayescomb.studies.predictive",
+    "predicted_bins": "bayescomb.output.report.figures",
+    "prior_sensitivity": "bayescomb.studies.sensitivity",
+    "relevance_text": "bayescomb.output.extraction_text",
+    "report": "bayescomb.output.report.report",
+    "sample": "bayescomb.sampling.sample",
+    "study_summary": "bayescomb.studies.calibration",
+    "summary_text": "bayescomb.output.text",
+    "save_posterior": "bayescomb.sampling.storage",
+    "variance_shares": "bayescomb.studies.variance",
+    "verdict": "bayescomb.sampling.convergence",
 }
 
 
+# The text of what shows itself, by module and class; the functions load as late.
+_TEXTS = {
+    "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text", "impact_text"),
+    "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text", "profile_text"),
+    "bayescomb.fit.scan.ScanResult": ("bayescomb.output.scan_text", "scan_text"),
+    "bayescomb.inputs.combination.Combination": ("bayescomb.output.text", "combination_text"),
+    "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text", "check_text"),
+    "bayescomb.studies.comparison.Comparison": ("bayescomb.output.text", "comparison_text"),
+}
+
+
+def _text_by(module: str, function: str) -> Callable[[Any], str]:
+    return lambda shown: getattr(importlib.import_module(module), function)(shown)
+
+
+for _class, _function in _TEXTS.items():
+    show_with(_class, _text_by(*_function))
+
+
 def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return importlib.import_module("bayescomb.output.figures")
+    if name == "text_table":
+        return importlib.import_module("bayescomb.output.text_layout").table
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     msg = f"module 'bayescomb' has no attribute {name!r}"

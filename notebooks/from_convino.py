@@ -27,8 +27,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import bayescomb as bc
-from bayescomb.figures import draw_posterior
-from bayescomb.text import check_text, comparison_text, impact_text, profile_text, scan_text, table
 
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
@@ -111,7 +109,7 @@ for name, text in (("config", CONFIG), ("north", NORTH), ("south", SOUTH)):
     (folder / f"{name}.txt").write_text(text)
 
 combination = bc.load(folder / "config.txt")
-print(check_text(bc.check(combination)))
+print(bc.check(combination))
 
 # %% [markdown]
 # ## The fit
@@ -127,8 +125,8 @@ rows = [["", "ttbar [pb]", "tW [pb]", "chi2", "ndf"]]
 for fit in (pearson, neyman):
     pairs = [f"{v:.2f} +- {e:.2f}" for v, e in zip(fit.values.to_numpy(), fit.errors.to_numpy(), strict=True)]
     rows.append([fit.chi2_form, *pairs, f"{fit.chi2:.3f}", str(fit.ndf)])
-print(table(rows), end="\n\n")
-print(profile_text(pearson))
+print(bc.text_table(rows), end="\n\n")
+print(pearson)
 
 # %% [markdown]
 # The Neyman form by hand, as a second way to the same numbers. The information of an input, less the unit prior of its
@@ -161,18 +159,19 @@ assert np.allclose(by_hand, (neyman.values, neyman.errors), rtol=1e-9)
 # %% [markdown]
 # ## Impacts and scan
 #
-# Impacts have Convino's definition: the nuisances of a group are held at their fitted values and what the error loses in
-# quadrature is the impact. `jets`, `luminosity` and `statistics` are the block `[uncertainty impacts]`.
+# With `parts="held"` impacts have Convino's definition: the nuisances of a group are held at their fitted values and what
+# the error loses in quadrature is the impact. `jets`, `luminosity` and `statistics` are the block `[uncertainty impacts]`.
+# By default the parts are propagated from the data, and add up.
 
 # %%
-print(impact_text(bc.impacts(combination.with_chi2("pearson"))))
+print(bc.impacts(combination.with_chi2("pearson"), parts="held"))
 
 # %% [markdown]
 # The scan moves one line of `[correlations]` at a time over its range, with the others at nominal.
 
 # %%
 scan = bc.scan(combination)
-print(scan_text(scan))
+print(scan)
 
 # %% [markdown]
 # ## The same ranges as priors
@@ -184,13 +183,13 @@ print(scan_text(scan))
 posterior = bc.sample(combination, seed=1, draws=1000, tune=500, chains=2, progress=False)
 print(bc.verdict(posterior).sentence)
 comparison = bc.compare(posterior, neyman)
-print(comparison_text(comparison))
+print(comparison)
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 for ax, name in zip(axes, ("ttbar", "tW"), strict=True):
     row = comparison.table.sel(parameter=name)
-    draw_posterior(
+    bc.figures.draw_posterior(
         posterior["posterior"][name].to_numpy().ravel(),
         interval=(row["hdi_low"].item(), row["hdi_high"].item()),
         profile=(row["profile_value"].item(), row["profile_error"].item()),

@@ -26,8 +26,6 @@ import numpy as np
 import pymc as pm
 
 import bayescomb as bc
-from bayescomb.figures import draw_inputs, draw_posterior
-from bayescomb.text import check_text, comparison_text, impact_text, profile_text, scan_text
 
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name) / "cross_section"
@@ -107,16 +105,16 @@ origin = "invented for a notebook"
 """)
 
 combination = bc.load(folder)
-print(check_text(bc.check(combination)))
+print(bc.check(combination))
 
 # %% [markdown]
 # Profile, what the uncertainty consists of, and what the coefficient does over its range.
 
 # %%
 fit = bc.profile(combination)
-print(profile_text(fit))
-print(impact_text(bc.impacts(combination)))
-print(scan_text(bc.scan(combination)))
+print(fit)
+print(bc.impacts(combination))
+print(bc.scan(combination))
 
 # %% [markdown]
 # The closed form by hand: covariance of the three, weights, value.
@@ -140,12 +138,13 @@ assert np.allclose((value, error), (fit.values.item(), fit.errors.item()))
 # %%
 posterior = bc.sample(combination, seed=1, draws=1000, tune=500, chains=2, progress=False)
 print(bc.verdict(posterior).sentence)
-print(comparison_text(bc.compare(posterior, fit)))
+print(bc.compare(posterior, fit))
 
 # %% [markdown]
 # ## The same in Python
 #
-# The files hold nothing that the classes do not. A response is signed: the shift of each estimate by +1 sigma of a nuisance.
+# The files hold nothing that the classes do not. A response is signed: what +1 sigma of a nuisance does to a published
+# value.
 
 # %%
 sources = ("jets", "luminosity", "model")
@@ -253,9 +252,9 @@ rows = [
 hdi = np.ravel(az.hdi(draws.to_numpy().ravel(), prob=0.68))
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 names, values, errors, kinds = zip(*rows, strict=True)
-draw_inputs(names, values, errors, kinds=kinds, label=r"$\sigma$", unit="pb", ax=axes[0])
+bc.figures.draw_inputs(names, values, errors, kinds=kinds, label=r"$\sigma$", unit="pb", ax=axes[0])
 # The product of the two Gaussians takes the place of the profile here.
-draw_posterior(
+bc.figures.draw_posterior(
     draws.to_numpy().ravel(), interval=tuple(hdi), profile=product, label=r"$\sigma$", unit="pb", legend=False,
     ax=axes[1],
 )

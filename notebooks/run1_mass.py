@@ -21,7 +21,6 @@
 from pathlib import Path
 
 import bayescomb as bc
-from bayescomb.text import check_text, comparison_text, impact_text, profile_text, scan_text
 
 folder = Path("models/run1_mass") if Path("models").is_dir() else Path("../models/run1_mass")
 combination = bc.load(folder)
@@ -31,21 +30,21 @@ combination = bc.load(folder)
 # needs only their sum with the statistics to be positive definite, which it is over the whole range of every coefficient.
 
 # %%
-print(check_text(bc.check(combination)))
+print(bc.check(combination))
 
 # %% [markdown]
 # The profile at nominal coefficients is the published combination, 172.52 +- 0.33 GeV.
 
 # %%
 fit = bc.profile(combination)
-print(profile_text(fit))
-print(impact_text(bc.impacts(combination)))
+print(fit)
+print(bc.impacts(combination))
 
 # %% [markdown]
 # The scan of the publication, with its own columns beside ours.
 
 # %%
-print(scan_text(bc.scan(combination)))
+print(bc.scan(combination))
 
 # %% [markdown]
 # Now all coefficients at once, each with a uniform prior over its scan range.
@@ -53,7 +52,7 @@ print(scan_text(bc.scan(combination)))
 # %%
 posterior = bc.sample(combination, seed=1, progress=False)
 print(bc.verdict(posterior).sentence)
-print(comparison_text(bc.compare(posterior, fit)))
+print(bc.compare(posterior, fit))
 
 # %% [markdown]
 # What the data say about a coefficient: next to nothing, so its posterior is its prior. What it does to the mass is the
@@ -68,4 +67,4 @@ print((rho.mean(("chain", "draw")) - posterior["prior"]["rho"].mean(("chain", "d
 # Those that are not are repaired only because we ask for it, and the result says what was changed.
 
 # %%
-print(profile_text(bc.profile(combination.with_treatment("nuisance", repair="nearest"))).split("weights:")[0])
+print(str(bc.profile(combination.with_treatment("nuisance", repair="nearest"))).split("weights:")[0])

@@ -30,18 +30,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import bayescomb as bc
-from bayescomb.extraction_text import relevance_text
-from bayescomb.figures import draw_coefficients, draw_posterior
-from bayescomb.figures_bins import draw_bins
-from bayescomb.figures_sets import draw_sets
-from bayescomb.report_bins import predicted_bins
-from bayescomb.text import comparison_text, header, table
 
 # Matrices of 355 rows are too small for several threads: on a busy machine they wait for each other.
 threadpool_limits(limits=1, user_api="blas")
 folder = Path("models/ttj_rho") if Path("models").is_dir() else Path("../models/ttj_rho")
 combination = bc.load(folder)
-print(header(combination))
+print(combination)
 
 # %% [markdown]
 # ## What is in it
@@ -52,7 +46,7 @@ print(header(combination))
 # %%
 checked = bc.check(combination)
 print(", ".join(f"{count} {what}" for what, count in checked.sizes.items()), end="\n\n")
-print(table([["figures", "kind"], *([p.table, p.kind] for p in combination.provenance)]))
+print(bc.text_table([["figures", "kind"], *([p.table, p.kind] for p in combination.provenance)]))
 
 # %% [markdown]
 # Each coefficient has its quoted range, but not all of them can be large together: nuisances of one experiment that are
@@ -63,7 +57,7 @@ print(table([["figures", "kind"], *([p.table, p.kind] for p in combination.prove
 # %%
 partial = [s for s in checked.block_statements if s.status == "partial"]
 rows = [[s.label, str(len(s.coefficients)), f"{100 * s.share:.0f} +- {100 * s.share_error:.1f}"] for s in partial]
-print(table([["blocks that leave the feasible set", "coefficients", "feasible part of the box [%]"], *rows]))
+print(bc.text_table([["blocks that leave the feasible set", "coefficients", "feasible part of the box [%]"], *rows]))
 
 # %% [markdown]
 # ## The combination without any theory
@@ -77,7 +71,7 @@ rows = [["bin", "value", "uncertainty", "unit"]]
 for o in combination.observables:
     value, error = (float(series.sel(parameter=o.name)) for series in (measured.values, measured.errors))
     rows.append([o.title, f"{value:.0f}", f"{error:.0f} ({100 * error / value:.1f} %)", o.unit])
-print(table(rows))
+print(bc.text_table(rows))
 assert measured.ndf == 0
 assert np.allclose(measured.values, [e.value for e in combination.estimates])
 
@@ -113,7 +107,7 @@ print(mass_line(fit))
 # %%
 bins = {}
 for prediction in combination.predictions:
-    data = predicted_bins(fit)[prediction.name]
+    data = bc.predicted_bins(fit)[prediction.name]
     width = data["high"] - data["low"]
     # Shares of the bins, or densities already where the cross sections are per unit of rho.
     curves = data[["measured", "error", "fitted", "predicted"]] / (1 if prediction.per_bin_width else width)
@@ -122,7 +116,7 @@ for prediction in combination.predictions:
 
 figure, grid = plt.subplots(2, 2, figsize=(10, 5), height_ratios=(3, 1.2), layout="constrained")
 for (name, data), axes in zip(bins.items(), grid.T, strict=True):
-    draw_bins(
+    bc.figures.draw_bins(
         np.column_stack([data["low"], data["high"]]),
         measured=data["measured"],
         errors=data["error"],
@@ -185,7 +179,7 @@ for name, result in sets.items():
 # %%
 figure, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
 spread = [result.values[0].item() for result in sets.values()], [result.errors[0].item() for result in sets.values()]
-draw_sets(list(sets), profile=spread, label="$m_t$ (leading order, not for quoting)", unit="GeV", ax=ax)
+bc.figures.draw_sets(list(sets), profile=spread, label="$m_t$ (leading order, not for quoting)", unit="GeV", ax=ax)
 
 # %% [markdown]
 # ## The posterior
@@ -197,7 +191,7 @@ draw_sets(list(sets), profile=spread, label="$m_t$ (leading order, not for quoti
 posterior = bc.sample(combination, seed=1, draws=2000, tune=300, chains=2, progress=False)
 print(bc.verdict(posterior).sentence)
 comparison = bc.compare(posterior, fit)
-print(comparison_text(comparison))
+print(comparison)
 
 # %% [markdown]
 # Profile and posterior lie on top of each other: within its uncertainty the mass moves the bins almost linearly, and the
@@ -207,7 +201,7 @@ print(comparison_text(comparison))
 draws = posterior["posterior"]["m_t"].to_numpy().ravel()
 row = comparison.table.sel(parameter="m_t")
 figure, ax = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
-draw_posterior(
+bc.figures.draw_posterior(
     draws,
     interval=(row["hdi_low"].item(), row["hdi_high"].item()),
     profile=(row["profile_value"].item(), row["profile_error"].item()),
@@ -227,7 +221,7 @@ assert abs(draws.std() / fit.errors[0].item() - 1) < 0.1
 
 # %%
 relevance = bc.coefficient_relevance(posterior)
-print(relevance_text(relevance, {"m_t": "GeV"}))
+print(bc.relevance_text(relevance, {"m_t": "GeV"}))
 assert float(abs(relevance["information"]).max()) < 0.02
 assert float(abs(relevance["share"]).max()) < 1e-3
 
@@ -236,7 +230,7 @@ rho = posterior["posterior"]["rho"].stack(sample=("chain", "draw"))
 at_nominal = {c.name: c for c in combination.assumption_set.coefficients}
 listed = [at_nominal[str(name)] for name in rho["coefficient"].to_numpy()]
 figure, ax = plt.subplots(figsize=(8.5, 7), layout="constrained")
-draw_coefficients(
+bc.figures.draw_coefficients(
     [c.title for c in listed],
     [c.low for c in listed],
     [c.high for c in listed],
@@ -251,7 +245,7 @@ draw_coefficients(
 # quadrature, and with `coupling`, what correlations between groups contribute, they give the total.
 
 # %%
-parts = bc.impacts(combination, definition="components")
+parts = bc.impacts(combination)
 by_group = parts.groups.sel(parameter="m_t")
 sizes = {"statistics": parts.statistics, **{str(g): by_group.sel(group=g) for g in by_group["group"].to_numpy()}}
 sizes = {name: float(size.sel(parameter="m_t") if "parameter" in size.dims else size) for name, size in sizes.items()}

@@ -9,7 +9,7 @@ import pytest
 from full_size import N_RANGES, full_size
 
 import bayescomb as bc
-from bayescomb.fit import Fitter
+from bayescomb.fit.fitter import Fitter
 
 MEMORY = 500  # MB
 
@@ -19,7 +19,7 @@ sys.path.insert(0, sys.argv[1])
 import bayescomb as bc
 from full_size import full_size
 combination = full_size(shared=True)
-bc.profile(combination), bc.impacts(combination, definition="postfit"), bc.scan(combination)
+bc.profile(combination), bc.impacts(combination, parts="held"), bc.scan(combination)
 # not getrusage: it counts what the parent had when it forked
 status = open("/proc/self/status").read().split()
 print(int(status[status.index("VmHWM:") + 1]) // 1024)
@@ -29,7 +29,7 @@ print(int(status[status.index("VmHWM:") + 1]) // 1024)
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the peak memory that Linux reports")
 def test_profile_impacts_and_scans_stay_within_the_memory():
-    arguments = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent)]
+    arguments = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent / "helpers")]
     found = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert int(found.stdout) < MEMORY
 

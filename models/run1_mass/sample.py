@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import bayescomb as bc
-from bayescomb.text import comparison_text, profile_text
 
 combination = bc.load(Path(__file__).parent)
 
 fit = bc.profile(combination)
-print(profile_text(fit))
+print(fit)
 
 posterior = bc.sample(combination, seed=1)
 print(bc.verdict(posterior).sentence)
-print(comparison_text(bc.compare(posterior, fit)))
+print(bc.compare(posterior, fit))
 
 # The posterior is an xarray DataTree with named dimensions, as ArviZ uses it.
 rho = posterior["posterior"]["rho"].sel(coefficient="LHCbJES")

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import bayescomb as bc
-from bayescomb.text import header, posterior_text
 
 HERE = Path(__file__).parent
 
@@ -17,9 +16,9 @@ for name in bc.load(HERE).extractions:
 
 # One posterior: mass, predicted bins, nuisances of both experiments and of theory, correlation coefficients.
 combination = bc.load(HERE)
-print(header(combination))
+print(combination)
 posterior = bc.sample(combination, seed=1, draws=1000)
-print(posterior_text(posterior, combination, bc.verdict(posterior)))
+print(bc.summary_text(posterior))
 
 shares = bc.variance_shares(posterior)["share"].sel(parameter="m_t")
 for part, share in sorted(shares.to_series().items(), key=lambda item: -abs(item[1]))[:12]:

@@ -18,14 +18,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import bayescomb as bc
-from bayescomb.calibration import study_summary
-from bayescomb.figures import draw_coverage, draw_ecdf_difference
-from bayescomb.figures_style import COLOURS, figure_style, math_name
-from bayescomb.spread import spread_over_quoted
-from bayescomb.storage import write_json
+from bayescomb.base.writing import write_json
+from bayescomb.output.figures import draw_coverage, draw_ecdf_difference
+from bayescomb.output.figures.style import COLOURS, figure_style, math_name
+from bayescomb.studies.calibration import study_summary
+from bayescomb.studies.spread import spread_over_quoted
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 from combinations import star  # noqa: E402
 from pulled import alike  # noqa: E402

@@ -26,8 +26,8 @@ def run_engine(engine, backend):
     import arviz as az
 
     import bayescomb as bc
-    from bayescomb.nuts import compile_model, run_nuts
-    from bayescomb.plan import sampling_plan
+    from bayescomb.sampling.nuts import compile_model, run_nuts
+    from bayescomb.sampling.plan import sampling_plan
 
     start = time.perf_counter()
     combination = bc.load(MODEL).with_assumptions(ASSUMPTIONS)
@@ -55,7 +55,7 @@ def gradient_cost():
     import pytensor
 
     import bayescomb as bc
-    from bayescomb.plan import sampling_plan
+    from bayescomb.sampling.plan import sampling_plan
 
     published = bc.load(MODEL).with_assumptions("none")
     for size in SIZES:
@@ -109,9 +109,9 @@ def main():
                 subprocess.run([sys.executable, __file__, engine, backend], check=True, env=environment)
             if backend == "vm":
                 clock = time.perf_counter()
-                command = ["bayescomb.cli", "sample", str(MODEL), "--draws", "500", "--tune", "400", "--seed", "1"]
+                command = ["bayescomb.cli.main", "sample", str(MODEL), "--draws", "500", "--tune", "400", "--seed", "1"]
                 command += ["--assumptions", ASSUMPTIONS, "--output", f"{cache}/posterior.nc"]
-                script = "import sys; from bayescomb.cli import main; sys.exit(main(sys.argv[2:]))"
+                script = "import sys; from bayescomb.cli.main import main; sys.exit(main(sys.argv[2:]))"
                 subprocess.run([sys.executable, "-c", script, *command], check=False, env=environment)
                 print(f"warm: whole command {time.perf_counter() - clock:.1f} s", flush=True)
     gradient_cost()

@@ -21,7 +21,7 @@ def densities():
     import pytensor.tensor as pt
 
     import bayescomb as bc
-    from bayescomb.plan import sampling_plan
+    from bayescomb.sampling.plan import sampling_plan
 
     combination = bc.load(ROOT / "models" / "run1_mass")
     plan = sampling_plan(combination)
@@ -44,7 +44,7 @@ def run(density, backend):
     """One row: compile, sample, effective draws of m_t."""
     import arviz as az
 
-    from bayescomb.nuts import compile_model, run_nuts
+    from bayescomb.sampling.nuts import compile_model, run_nuts
 
     start = time.perf_counter()
     model = densities()[density]()

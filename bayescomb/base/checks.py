@@ -1,0 +1,407 @@
+"""Checks that inputs go through when they are built; each returns the checked value or raises with place and remedy.
+
+A mapping that cannot be changed, for the fields of frozen dataclasses; it pickles, unlike ``MappingProxyType``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayescomb.base.errors import (
+    BayescombError,
+    DuplicateNameError,
+    InvalidMatrixError,
+    InvalidNumberError,
+    OptionError,
+    UnknownNameError,
+)
+
+__all__ = [
+    "SINGULAR",
+    "FrozenMapping",
+    "check_choice",
+    "check_correlation",
+    "check_count",
+    "check_covariance",
+    "check_distinct",
+    "check_finite",
+    "check_items",
+    "check_kind",
+    "check_mapping",
+    "check_names",
+    "check_shape",
+    "expects",
+    "frozen_array",
+    "known_name",
+    "located",
+    "with_article",
+]
+
+# Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
+SYMMETRY_TOLERANCE: Final = 1e-9
+# Eigenvalues of a matrix scaled to unit diagonal, over its size, below which they are rounding.
+SINGULAR: Final = 1e-14
+# Characters of a value in a message.
+LONGEST_VALUE: Final = 60
+
+
+def frozen_array(values: ArrayLike) -> NDArray[np.float64]:
+    """A read-only float copy of an array."""
+    array = np.array(values, dtype=float)
+    array.flags.writeable = False
+    return array
+
+
+def check_finite(values: ArrayLike, *, where: str) -> NDArray[np.float64]:
+    """The values as a read-only array, all finite.
+
+    Raises:
+        InvalidNumberError: an entry is NaN or infinite, or no number.
+    """
+    try:
+        holds_text = np.asarray(values).dtype.kind == "U"  # numpy would read numbers out of it
+        array = frozen_array(values)
+    except (TypeError, ValueError, OverflowError) as error:
+        msg = f"{where}: {values!r} is no array of numbers ({error}); give finite numbers"
+        raise InvalidNumberError(msg) from error
+    if holds_text:
+        msg = f"{where}: {values!r} holds text; give finite numbers"
+        raise InvalidNumberError(msg)
+    if not np.isfinite(array).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        msg = f"{where}: {array[place]} found at position {place}, a finite number is needed; correct the input"
+        raise InvalidNumberError(msg)
+    return array
+
+
+def check_shape(array: NDArray[np.float64], shape: tuple[int, ...], *, where: str) -> NDArray[np.float64]:
+    """The array itself if it has the shape.
+
+    Raises:
+        InvalidMatrixError: it has another one.
+    """
+    if array.shape != shape:
+        msg = f"{where}: shape {array.shape} found, {shape} needed; give one row or column per name"
+        raise InvalidMatrixError(msg)
+    return array
+
+
+def _check_symmetric(matrix: NDArray[np.float64], *, where: str, names: Sequence[str] = ()) -> NDArray[np.float64]:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        msg = f"{where}: shape {matrix.shape} found, a square matrix is needed"
+        raise InvalidMatrixError(msg)
+    difference = np.abs(matrix - matrix.T)
+    scale = np.abs(matrix).max(initial=1e-300)
+    if difference.max(initial=0.0) > SYMMETRY_TOLERANCE * scale:
+        i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
+        msg = (
+            f"{where}: not symmetric, {_entry(i, j, names)} is {matrix[i, j]:g} and {_entry(j, i, names)} is "
+            f"{matrix[j, i]:g}; correct the typing error or symmetrise on purpose"
+        )
+        raise InvalidMatrixError(msg)
+    return frozen_array((matrix + matrix.T) / 2)
+
+
+def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) -> NDArray[np.float64]:
+    """A symmetric matrix of unit diagonal and entries within [-1, 1]; it may be singular or indefinite.
+
+    Args:
+        values: shape (n, n).
+        names: the n names that its rows and columns belong to.
+        where: what it is, for messages.
+
+    Raises:
+        InvalidMatrixError: shape, symmetry, diagonal or an entry is wrong.
+        InvalidNumberError: an entry is not finite.
+    """
+    matrix = check_shape(check_finite(values, where=where), (len(names),) * 2, where=where)
+    matrix = _check_symmetric(matrix, where=where, names=names)
+    wrong = np.flatnonzero(np.abs(np.diag(matrix) - 1) > SYMMETRY_TOLERANCE)
+    if wrong.size:
+        i = int(wrong[0])
+        msg = f"{where}: diagonal {_entry(i, i, names)} is {matrix[i, i]:g}, a correlation matrix has 1; correct it"
+        raise InvalidMatrixError(msg)
+    if np.abs(matrix).max(initial=0.0) > 1:
+        i, j = (int(k) for k in np.unravel_index(np.abs(matrix).argmax(), matrix.shape))
+        msg = f"{where}: {_entry(i, j, names)} is {matrix[i, j]:g}, a correlation lies in [-1, 1]; correct it"
+        raise InvalidMatrixError(msg)
+    return matrix
+
+
+def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular: bool = False) -> NDArray[np.float64]:
+    """A symmetric matrix, positive definite if asked for.
+
+    Args:
+        values: shape (n, n).
+        where: what it is, for messages.
+        definite: all eigenvalues have to be above 0.
+        singular: with ``definite``, some may vanish while every variance is above 0.
+
+    Raises:
+        InvalidMatrixError: it is not square, not symmetric or not positive definite.
+        InvalidNumberError: an entry is not finite.
+    """
+    matrix = _check_symmetric(check_finite(values, where=where), where=where)
+    if definite:
+        scale = np.sqrt(np.abs(np.diag(matrix)))
+        lowest = -SINGULAR * len(matrix) if singular else 0.0
+        if (scale == 0).any() or np.linalg.eigvalsh(matrix / np.outer(scale, scale)).min() <= lowest:
+            msg = (
+                f"{where}: not positive definite (smallest eigenvalue {np.linalg.eigvalsh(matrix).min():.3g}); "
+                "check the uncertainties (each must be above 0) and the correlations"
+            )
+            raise InvalidMatrixError(msg)
+    return matrix
+
+
+def check_names(names: Sequence[str], *, where: str, allow_empty: bool = False) -> None:
+    """Names are non-empty strings without surrounding blanks, and unique.
+
+    Raises:
+        DuplicateNameError: a name stands twice.
+        UnknownNameError: a name is empty, or there is none at all.
+    """
+    if not names and not allow_empty:
+        msg = f"{where}: none given, at least one is needed"
+        raise UnknownNameError(msg)
+    seen: set[str] = set()
+    for name in names:
+        if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+            found = next((unicodedata.name(c, repr(c)).lower() for c in str(name) if not c.isprintable()), "")
+            holds = f"it holds the character {found!r}; " if found else "it is empty; " if not name else ""
+            msg = f"{where}: {name!r} is no name; {holds}use printable text without surrounding blanks"
+            raise UnknownNameError(msg)
+        if name in seen:
+            msg = f"{where}: the name {name!r} stands twice; every name must be unique"
+            raise DuplicateNameError(msg)
+        seen.add(name)
+
+
+def check_distinct(first: Iterable[str], second: Iterable[str], *, kinds: tuple[str, str], where: str) -> None:
+    """No name is of both kinds.
+
+    Raises:
+        DuplicateNameError: one is.
+    """
+    taken = set(first)
+    for name in second:
+        if name in taken:
+            owners = " and of ".join(map(with_article, kinds))
+            msg = f"{where}: {name!r} is the name of {owners}, both of which are parameters; rename one of them"
+            raise DuplicateNameError(msg)
+
+
+def with_article(noun: str) -> str:
+    """The noun with "a" or "an" before it."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def known_name(name: str, known: Collection[str], *, kind: str, where: str) -> str:
+    """The name itself if it is known.
+
+    Raises:
+        UnknownNameError: it is not; the message offers the closest names.
+    """
+    if not isinstance(name, str) or name not in known:
+        close = _written_otherwise(name, known) or difflib.get_close_matches(str(name), list(dict.fromkeys(known)), n=3)
+        hint = f"did you mean {', '.join(map(repr, close))}?" if close else f"known: {_some(known)}"
+        if not known:
+            hint = "there is none"
+        msg = f"{where}: unknown {kind} {name!r}; {hint}"
+        raise UnknownNameError(msg)
+    return name
+
+
+def check_choice(value: str, choices: Iterable[str], *, where: str) -> str:
+    """The value itself if it is one of the choices.
+
+    Raises:
+        OptionError: it is not.
+    """
+    choices = list(choices)
+    if value not in choices:
+        close = difflib.get_close_matches(str(value), choices, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        msg = f"{where}: {value!r} found, allowed: {', '.join(choices)}{hint}"
+        raise OptionError(msg)
+    return value
+
+
+# What the arguments of the public functions are -> the class, by name as this module is below them all, and how to get one.
+KINDS: Final = {
+    "combination": ("Combination", "bayescomb.load(path) reads one"),
+    "posterior": ("DataTree", "bayescomb.sample(combination) gives one, bayescomb.load_posterior(path) reads one"),
+    "profile": ("ProfileResult", "bayescomb.profile(combination) gives one"),
+}
+
+
+def expects[**P, R](**kinds: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorator of a public function whose arguments are to be of some :data:`KINDS`; an optional one may be ``None``.
+
+    Raises (when the function is called):
+        OptionError: one is something else, most often a path, or two stand in the wrong order.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> bc.profile("models/run1_mass")
+        Traceback (most recent call last):
+        ...
+        bayescomb.base.errors.OptionError: profile(): combination = 'models/run1_mass' found, a combination is needed;
+            bayescomb.load(path) reads one
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            given = signature.bind_partial(*args, **kwargs).arguments
+            for name, kind in kinds.items():
+                optional = "None" in str(signature.parameters[name].annotation)
+                if name in given and not (optional and given[name] is None):
+                    check_kind(given[name], kind, where=f"{function.__name__}(): {name}", others=given.values())
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def check_kind(value: object, kind: str, *, where: str, others: Iterable[object] = ()) -> None:
+    """The value is of one of the :data:`KINDS`.
+
+    Raises:
+        OptionError: it is not.
+    """
+    name, remedy = KINDS[kind]
+
+    def fits(candidate: object) -> bool:
+        return any(c.__name__ == name for c in type(candidate).__mro__)
+
+    if not fits(value):
+        found = next((f"a {k}" for k, (own, _) in KINDS.items() if type(value).__name__ == own), None)
+        if found is None:
+            found = (
+                repr(str(value)) if isinstance(value, (str, PurePath)) else f"something of the type {type(value).__name__}"
+            )
+        if any(fits(other) for other in others):
+            remedy = "are two arguments in the wrong order?"
+        msg = f"{where} = {found} found, a {kind} is needed; {remedy}"
+        raise OptionError(msg)
+
+
+def check_mapping(value: object, *, where: str, example: str) -> None:
+    """The value is a mapping from names.
+
+    Raises:
+        OptionError: it is not; the message shows the example.
+    """
+    if not isinstance(value, Mapping):
+        msg = f"{where}: {_shortened(value)} found, a mapping from names is needed, as in {example}"
+        raise OptionError(msg)
+
+
+def check_items(values: object, kind: type, *, where: str) -> None:
+    """The values are a list or tuple of things of a kind.
+
+    Raises:
+        OptionError: they are not.
+    """
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+        msg = f"{where}: {_shortened(values)} found, a list of objects of the class {kind.__name__} is needed"
+        raise OptionError(msg)
+    for value in values:
+        if not isinstance(value, kind):
+            msg = f"{where}: {_shortened(value)} found in the list, an object of the class {kind.__name__} is needed"
+            raise OptionError(msg)
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Put the place in front of the message of every bayescomb error that is raised inside.
+
+    Examples:
+        >>> with located("budget.csv:7"):
+        ...     known_name("x", ["y"], kind="source", where="row")
+        Traceback (most recent call last):
+        bayescomb.base.errors.UnknownNameError: budget.csv:7: row: unknown source 'x'; known: 'y'
+    """
+    try:
+        yield
+    except BayescombError as error:
+        msg = f"{where}: {error}"
+        raise type(error)(msg) from error
+
+
+def _entry(i: int, j: int, names: Sequence[str]) -> str:
+    """An entry of a matrix, by name where its rows have names."""
+    return f"entry ({names[i]!r}, {names[j]!r})" if names else f"entry ({i}, {j})"
+
+
+def _written_otherwise(name: object, known: Collection[str]) -> list[str]:
+    """Names that differ in capital letters and blanks only."""
+
+    def folded(text: object) -> str:
+        return "".join(str(text).casefold().split())
+
+    return [k for k in dict.fromkeys(known) if folded(k) == folded(name)]
+
+
+def _shortened(value: object) -> str:
+    """A value for a message, not more than half a line of it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def check_count(value: object, *, least: int, where: str) -> int:
+    """A whole number that is large enough.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        msg = f"{where} = {value!r} found, a whole number of at least {least} is needed"
+        raise OptionError(msg)
+    return int(value)
+
+
+def _some(names: Collection[str], limit: int = 8) -> str:
+    """The first few names, for a message."""
+    listed = list(dict.fromkeys(names))
+    return ", ".join(map(repr, listed[:limit])) + (", ..." if len(listed) > limit else "")
+
+
+class FrozenMapping[Key, Value](Mapping[Key, Value]):
+    """Read-only copy of a mapping, in its order.
+
+    Examples:
+        >>> FrozenMapping({"m_t": 1.0})["m_t"]
+        1.0
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[Key, Value]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: Key) -> Value:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"FrozenMapping({self._items!r})"

@@ -1,0 +1,87 @@
+"""Progress of long work: a bar in a terminal or a notebook, nothing elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+__all__ = ["finished_parts", "shows_progress", "tracked"]
+
+log = logging.getLogger(__name__)
+
+
+def shows_progress(progress: bool | None = None) -> bool:
+    """Whether to draw a bar: as asked for, by default where somebody watches.
+
+    Args:
+        progress: what the caller asked for; ``None`` decides by the terminal (standard error) or the notebook.
+
+    Examples:
+        >>> from bayescomb.base.progress import shows_progress
+        >>> shows_progress(True), shows_progress(False)
+        (True, False)
+    """
+    if progress is not None:
+        return progress
+    return sys.stderr.isatty() or _in_notebook()
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell: Any = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def tracked[T](steps: Iterable[T], text: str, *, total: int | None = None, progress: bool | None = None) -> Iterator[T]:
+    """The steps one by one, with a bar that goes away at the end.
+
+    Args:
+        steps: what is worked through.
+        text: what is done, in front of the bar.
+        total: number of steps, where they cannot be counted.
+        progress: as in :func:`shows_progress`.
+
+    Examples:
+        >>> from bayescomb.base.progress import tracked
+        >>> list(tracked([1, 2], "counting", progress=False))
+        [1, 2]
+    """
+    if not shows_progress(progress):
+        yield from steps
+        return
+    count = len(steps) if total is None and isinstance(steps, Sized) else total
+    # A notebook draws on its own output; elsewhere results go to standard output and the bar must not mix with them.
+    console = None if _in_notebook() else Console(file=sys.stderr)
+    yield from track(steps, description=text, total=count, console=console, transient=True)
+
+
+def finished_parts[T](parts: Iterable[T], text: str) -> tuple[tuple[T, ...], bool]:
+    """All parts, or after Ctrl-C those that were finished, and whether it was interrupted; a warning in the log says so.
+
+    Args:
+        parts: made one after the other.
+        text: what they are.
+
+    Raises:
+        KeyboardInterrupt: nothing was finished.
+
+    Examples:
+        >>> from bayescomb.base.progress import finished_parts
+        >>> finished_parts(iter("ab"), "letters")
+        (('a', 'b'), False)
+    """
+    found: list[T] = []
+    try:
+        for part in parts:
+            found.append(part)  # noqa: PERF402  # one by one: what was found before an interruption counts
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        log.warning(f"interrupted: the first {len(found)} {text} are finished and kept; run it again for all of them")
+        return tuple(found), True
+    return tuple(found), False

@@ -1,0 +1,130 @@
+"""What commands write: text on standard output, JSON and posteriors; none is lost because another cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from bayescomb.base.errors import OutputError
+from bayescomb.base.writing import cannot_write
+from bayescomb.output.text_layout import wrapped
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["STANDARD", "flush_output", "json_alone", "save_sampled", "say", "show", "silence_output", "write_result"]
+
+STANDARD_OUTPUT = "standard output"
+# What --json takes for it.
+STANDARD: Final = Path("-")
+_json_stream: ContextVar[TextIO | None] = ContextVar("json_stream", default=None)
+
+
+def say(text: str) -> None:
+    """A text on standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with _standard_output():
+        sys.stdout.write(wrapped(text) + "\n")
+
+
+def flush_output() -> None:
+    """Everything said is really written.
+
+    Raises:
+        OutputError: it cannot be.
+    """
+    with _standard_output():
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _standard_output() -> Iterator[None]:
+    if sys.stdout is None:  # closed by who started the process, who wants no text then
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # no fault: its reader has enough
+    except OSError as error:
+        raise cannot_write(STANDARD_OUTPUT, error) from error
+
+
+def silence_output() -> None:
+    """The interpreter must not try at its end to flush what could not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
+
+
+def show(text: str, data: dict[str, object], path: Path | None) -> None:
+    """A result as text and, if asked for, as JSON.
+
+    Raises:
+        OutputError: one of them cannot be written; the other is.
+    """
+    try:
+        if path is not None:
+            write_result(data, path, named=False)
+    finally:
+        say(text)
+    if path not in (None, STANDARD):
+        say(str(path))
+
+
+def write_result(data: dict[str, object], path: Path, *, named: bool = True) -> None:
+    """JSON in its file, whose name is said, or on standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from bayescomb.base.writing import json_text, write_json
+
+    if path != STANDARD:
+        write_json(data, path)
+        if named:
+            say(str(path))
+        return
+    with _standard_output():
+        stream = _json_stream.get() or sys.stdout
+        stream.write(json_text(data))
+        stream.flush()
+
+
+@contextlib.contextmanager
+def json_alone() -> Iterator[None]:
+    """Standard output is for JSON: what is said to people goes where errors go."""
+    token = _json_stream.set(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _json_stream.reset(token)
+
+
+def save_sampled(posterior: xr.DataTree, path: Path) -> None:
+    """A posterior in its file, or in the folder of temporary files if the disk has become full meanwhile.
+
+    Raises:
+        OutputError: the file cannot be written; the message says where the posterior is instead.
+    """
+    from bayescomb.sampling.storage import save_posterior
+
+    try:
+        save_posterior(posterior, path)
+    except OutputError as error:
+        try:
+            kept = save_posterior(posterior, Path(tempfile.mkdtemp(prefix="bayescomb-")) / path.name)
+        except (OutputError, OSError):
+            raise error from None
+        msg = f"{error}; what was sampled is kept in {kept}, move it to its place"
+        raise OutputError(msg) from error

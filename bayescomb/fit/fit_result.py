@@ -1,0 +1,123 @@
+"""What a fit gives: parameters, nuisances and their errors, and what was held or fitted besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.fit.mass_chi2 import DerivedSolution
+from bayescomb.fit.size_fit import SizeFit, SizeProfile
+from bayescomb.likelihood.linear_gaussian import Solution
+from bayescomb.likelihood.uncertain_sizes import UncertainSize
+
+__all__ = ["Fit", "FittedSizes", "Held", "SecondDerivatives"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Nuisances held at values: the conditioned prior of the bound ones, and the values of the free ones.
+
+    Attributes:
+        mean: m, shape (N,).
+        correlation: C', shape (N, N).
+        free: name -> value.
+    """
+
+    mean: FloatArray
+    correlation: FloatArray
+    free: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedSizes:
+    """Uncertain sizes of sources after the fit.
+
+    Attributes:
+        sizes: m of them.
+        fit: their fitted values.
+        profile: the likelihood they were fitted to.
+        certain: the fit with the sizes held there.
+        variance: what not knowing each size adds to the variance of each parameter, shape (m, P).
+    """
+
+    sizes: tuple[UncertainSize, ...]
+    fit: SizeFit
+    profile: SizeProfile
+    certain: Fit
+    variance: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondDerivatives:
+    """Covariances by the second derivatives of chi2 at its minimum, as HESSE has them: what Convino's definitions refer to.
+
+    Attributes:
+        covariance: shape (P, P).
+        nuisance_variance: shape (N,).
+        cross_covariance: shape (P, N).
+    """
+
+    covariance: FloatArray
+    nuisance_variance: FloatArray
+    cross_covariance: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Result of one fit; P parameters (observables, then free nuisances), N nuisances with a prior.
+
+    Attributes:
+        parameters, nuisances: names.
+        values: shape (P,).
+        covariance: inverse information of the model linearised at the minimum, shape (P, P).
+        up, down: signed Delta chi2 = 1 errors, shape (P,); ``errors="hesse"`` fits have +-sqrt(diag(covariance)).
+        chi2: minimum.
+        pulls: fitted nuisances in prior widths, shape (N,).
+        nuisance_variance: shape (N,).
+        cross_covariance: of parameters and nuisances, shape (P, N).
+        on_kink: nuisances that sit on the kink of an asymmetric response; the linearised one has the mean of both slopes.
+        solution: of the linear model, the tangent at the minimum where chi2 is not quadratic, with all that is linear in
+            the data: influence, weights and parts of the errors.  What it says of values and pulls is the tangent's.
+        theta: all variables of a numerical fit; empty for closed forms.
+        second: ``None`` where chi2 is quadratic, on a kink and without Delta chi2 = 1 errors.
+        correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
+        sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
+    """
+
+    parameters: tuple[str, ...]
+    nuisances: tuple[str, ...]
+    values: FloatArray
+    covariance: FloatArray
+    up: FloatArray
+    down: FloatArray
+    chi2: float
+    pulls: FloatArray
+    nuisance_variance: FloatArray
+    cross_covariance: FloatArray
+    solution: Solution | DerivedSolution
+    on_kink: tuple[str, ...] = ()
+    theta: FloatArray = field(default_factory=lambda: np.zeros(0))
+    second: SecondDerivatives | None = None
+    correlation: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    sizes: FittedSizes | None = None
+
+    @property
+    def hesse(self) -> Fit:
+        """The fit with the covariances of the second derivatives, where there are any."""
+        if self.second is None:
+            return self
+        return replace(
+            self,
+            covariance=self.second.covariance,
+            nuisance_variance=self.second.nuisance_variance,
+            cross_covariance=self.second.cross_covariance,
+        )
+
+    @property
+    def errors(self) -> FloatArray:
+        """Of the linearised model, shape (P,)."""
+        return np.sqrt(np.diag(self.covariance))

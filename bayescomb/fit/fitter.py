@@ -1,0 +1,374 @@
+r"""Maximum-likelihood fits at fixed coefficients: closed form where chi2 is quadratic, iminuit where it is not.
+
+Profile, impacts, scans and compatibility all fit through :class:`Fitter`, which prepares once what does not depend on the
+coefficients.  Holding nuisances at given values is conditioning their prior: N(m, C') with
+C' = C - C_g C_gg^+ C_g^T and m = C_g C_gg^+ lambda_g, which serves a singular C too.
+
+Fits of a chi2 that is not quadratic: iminuit over what is curved, the linear algebra for the rest.
+
+Normalised results: observables divided by their sum.
+
+With S the sum of the values x and y = x / S, the derivative of y is J = (1 - y 1^T) / S, so that the covariance of y is
+J V J^T, of rank one less than its size.  The interval beside it has in place of V the correlations of the second derivatives
+with the larger of the Delta chi2 = 1 errors, the choice of Convino, whose toys this replaces.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import block_diag
+
+from bayescomb.base.checks import located
+from bayescomb.base.errors import FitError
+from bayescomb.fit.extraction_fit import fit_extraction
+from bayescomb.fit.fit_result import Fit, FittedSizes, Held, SecondDerivatives
+from bayescomb.fit.mass_chi2 import nonlinear_tangent
+from bayescomb.fit.nonlinear_fit import delta_chi2_errors, minimise, starting_point, theta_covariance
+from bayescomb.fit.size_fit import STEP, SizeProfile
+from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
+from bayescomb.likelihood.linear_gaussian import LinearModel, linear_model, solve
+from bayescomb.likelihood.nonlinear.model import NonlinearParts, nonlinear_model, nonlinear_parts
+from bayescomb.likelihood.nonlinear.objective import Objective, objective
+from bayescomb.likelihood.theory import Theory, theory
+from bayescomb.likelihood.uncertain_sizes import UncertainSize, scaled, uncertain_sizes
+
+__all__ = ["Fitter", "normalised_fit", "normalised_names", "numerical_fit"]
+
+FloatArray = NDArray[np.float64]
+
+
+class Fitter:
+    """Fits of one combination at any coefficients.
+
+    Args:
+        combination: what is fitted.
+        linear: its linear model with other data, that of its own data by default.
+    """
+
+    def __init__(self, combination: Combination, *, linear: LinearModel | None = None) -> None:
+        self.combination = combination
+        if linear is not None:
+            self.linear = linear
+
+    @cached_property
+    def family(self) -> CorrelationFamily:
+        """C(r)."""
+        return correlation_family(self.combination)
+
+    @cached_property
+    def linear(self) -> LinearModel:
+        """The linear model, or the tangent of one that is not linear."""
+        return linear_model(self.combination)
+
+    @cached_property
+    def parts(self) -> NonlinearParts:
+        """Parts of a model that is not quadratic."""
+        return nonlinear_parts(self.combination)
+
+    @cached_property
+    def theory(self) -> Theory | None:
+        """The prediction of the extraction in force."""
+        return theory(self.combination)
+
+    def with_theory(self, correlation: FloatArray) -> FloatArray:
+        """C with the prior of the theory nuisances and of normal scales after it, if a mass is extracted."""
+        if self.theory is None:
+            return correlation
+        return np.asarray(block_diag(correlation, np.eye(len(self.theory.nuisances)), self.theory.scale_correlation))
+
+    def correlation(
+        self, coefficients: ArrayLike | Mapping[str, float] | None = None
+    ) -> tuple[FloatArray, tuple[Repair, ...]]:
+        """C at the coefficients, nominal by default, theory nuisances included, and what was repaired.
+
+        Raises:
+            InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
+        """
+        r = self.family.vector(coefficients)
+        correlation, repairs = feasible_correlation(self.combination, self.family, r)
+        return self.with_theory(correlation), repairs
+
+    def hold(self, fit: Fit, correlation: FloatArray, names: Collection[str]) -> Held:
+        """The prior of a fit with some nuisances, free ones too, held at their fitted values."""
+        index = np.array([i for i, name in enumerate(fit.nuisances) if name in names], dtype=np.intp)
+        gain = correlation[:, index] @ np.linalg.pinv(correlation[np.ix_(index, index)], rcond=1e-12, hermitian=True)
+        rest = correlation - gain @ correlation[index]
+        rest[index] = rest[:, index] = 0.0
+        values = zip(fit.parameters, fit.values, strict=True)
+        free = {p: float(v) for p, v in values if p in names and p in self._free_names}
+        return Held(mean=gain @ fit.pulls[index], correlation=(rest + rest.T) / 2, free=free)
+
+    def fit(
+        self,
+        correlation: FloatArray,
+        *,
+        held: Held | None = None,
+        errors: str = "minos",
+        near: Fit | None = None,
+        of: Collection[str] | None = None,
+    ) -> Fit:
+        """Fit at a correlation of the nuisances.
+
+        Args:
+            correlation: C, shape (N, N).
+            held: the prior of :meth:`hold` in its place.
+            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 too, but without MINOS to begin from: faster) or
+                ``"hesse"``; the same where chi2 is quadratic.
+            near: a fit of the same combination to begin from.
+            of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
+
+        Raises:
+            InfeasibleCorrelationError: the total precision is not positive definite.
+            UnderdeterminedError: a parameter is not determined.
+            FitError: the minimisation failed.
+        """
+        conditioned = held is not None  # uncertain sizes stay where they were fitted, and C has them inside
+        held = held or Held(mean=np.zeros(len(correlation)), correlation=correlation)
+        where = f"combination {self.combination.name!r}"
+        # Sizes that doubles cannot square end in an error below, not in a warning on the way.
+        with located(where), np.errstate(all="ignore"):
+            try:
+                if self.combination.errors_on_errors and not conditioned:
+                    fit = self._uncertain(correlation, errors=errors, of=of)
+                elif self.theory is not None:
+                    fit = self._extraction(self.theory, held, errors=errors)
+                elif self.combination.quadratic:
+                    fit = self._closed_form(held)
+                else:
+                    fit = numerical_fit(self.parts, held, errors=errors, near=near, of=of)
+            except (np.linalg.LinAlgError, ValueError) as error:
+                msg = f"the fit fails numerically ({error}); check the sizes of the inputs and their units"
+                raise FitError(msg) from error
+            if not all(
+                np.isfinite(part).all() for part in (fit.values, fit.covariance, fit.up, fit.down, fit.pulls, fit.chi2)
+            ):
+                msg = "the fit is not finite; check the sizes of the inputs and their units"
+                raise FitError(msg)
+        return fit if len(fit.correlation) else dataclasses.replace(fit, correlation=held.correlation)
+
+    def sizes(self, correlation: FloatArray) -> tuple[UncertainSize, ...]:
+        """The uncertain sizes at a correlation of the nuisances."""
+        n = len(self.family.nuisances)
+        return uncertain_sizes(self.combination, self.family, self.linear.loading, correlation[:n, :n])
+
+    def scaled(self, correlation: FloatArray, scales: ArrayLike) -> FloatArray:
+        """C with the uncertain sizes at given scales, shape (m,)."""
+        return scaled(correlation, self.sizes(correlation), np.asarray(scales, dtype=float))
+
+    def certain(self, correlation: FloatArray, *, errors: str = "hesse") -> Fit:
+        """The fit with all sizes as C has them, whatever is uncertain."""
+        return self.fit(correlation, held=Held(mean=np.zeros(len(correlation)), correlation=correlation), errors=errors)
+
+    def _uncertain(self, correlation: FloatArray, *, errors: str, of: Collection[str] | None) -> Fit:
+        """The sizes of sources fitted too; everything linear is that of the fit at these sizes."""
+        n = len(self.family.nuisances)
+        sizes = self.sizes(correlation)
+        if not sizes:  # none shifts an estimate
+            return self.certain(correlation)
+        profiled = SizeProfile(sizes, self.linear, correlation[:n, :n], self.theory)
+        best = profiled.minimum()
+
+        def at(log_scales: FloatArray) -> Fit:
+            return self.certain(scaled(correlation, sizes, np.exp(log_scales)))
+
+        fit = at(np.log(best.scales))
+        moved = [[at(np.log(best.scales) + sign * h) for sign in (1, -1)] for h in STEP * np.eye(len(sizes))]
+        by_log = np.array([(up.values - down.values) / (2 * STEP) for up, down in moved]).T
+        pulls_by_log = np.array([(up.pulls - down.pulls) / (2 * STEP) for up, down in moved]).T
+        reach = by_log @ best.log_covariance
+        covariance = fit.covariance + reach @ by_log.T
+        up = np.sqrt(np.diag(covariance))
+        down = -up
+        if errors != "hesse":
+            wanted = fit.parameters if self.theory is None else self.theory.masses
+            for i, name in enumerate(wanted):
+                if of is None or name in of:
+                    start = (float(up[i]), float(down[i]))
+                    up[i], down[i] = (profiled.crossing(best, i, float(fit.values[i]), step) for step in start)
+        return dataclasses.replace(
+            fit,
+            covariance=covariance,
+            up=up,
+            down=down,
+            chi2=best.chi2,
+            nuisance_variance=fit.nuisance_variance + ((pulls_by_log @ best.log_covariance) * pulls_by_log).sum(axis=1),
+            cross_covariance=fit.cross_covariance + reach @ pulls_by_log.T,
+            sizes=FittedSizes(sizes=sizes, fit=best, profile=profiled, certain=fit, variance=(reach * by_log).T),
+        )
+
+    def _closed_form(self, held: Held) -> Fit:
+        model = self.linear.at(mean=held.mean, held=held.free)
+        solution = solve(model, held.correlation)
+        error = np.sqrt(np.diag(solution.covariance))
+        return Fit(
+            parameters=model.parameters,
+            nuisances=model.nuisances,
+            values=solution.values,
+            covariance=solution.covariance,
+            up=error,
+            down=-error,
+            chi2=solution.chi2,
+            pulls=held.mean + solution.pulls,
+            nuisance_variance=solution.nuisance_variance,
+            cross_covariance=solution.cross_covariance,
+            solution=solution,
+        )
+
+    def _extraction(self, theory: Theory, held: Held, *, errors: str) -> Fit:
+        fitted = fit_extraction(
+            theory,
+            self.linear.at(mean=np.zeros(len(self.linear.nuisances)), held=held.free),
+            mean=held.mean,
+            correlation=held.correlation,
+            errors=errors,
+        )
+        solution = fitted.solution
+        inner = solution.inner
+        return Fit(
+            parameters=solution.parameters,
+            nuisances=solution.model.nuisances,
+            values=solution.values,
+            covariance=solution.covariance,
+            up=fitted.up,
+            down=fitted.down,
+            chi2=fitted.chi2,
+            pulls=held.mean + inner.pulls,
+            nuisance_variance=inner.nuisance_variance,
+            cross_covariance=solution.cross_covariance,
+            theta=fitted.theta,
+            solution=solution,
+        )
+
+    @cached_property
+    def _free_names(self) -> frozenset[str]:
+        return frozenset(n.name for n in self.combination.nuisances if n.free)
+
+
+def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit | None, of: Collection[str] | None) -> Fit:
+    """Migrad over what chi2 is curved in, all else profiled exactly; what is linear is that of the tangent at the minimum.
+
+    Args:
+        parts: of the model.
+        held: prior of the nuisances, and values of the free ones.
+        errors: ``"minos"``, ``"crossing"`` or ``"hesse"``, see :meth:`bayescomb.fit.fitter.Fitter.fit`.
+        near: a fit to begin from.
+        of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
+    """
+    model = nonlinear_model(parts, correlation=held.correlation, mean=held.mean)
+    chi2 = objective(model, held.correlation)
+    names = parts.observables + parts.free
+    fixed = {i: held.free[name] for i, name in enumerate(names) if name in held.free}
+    start = starting_point(chi2)
+    if near is not None:
+        position = {name: i for i, name in enumerate(near.parameters)}
+        start[: len(names)] = [near.values[position[n]] if n in position else held.free[n] for n in names]
+        if len(near.theta) == len(start):
+            start[len(names) :] = near.theta[len(names) :]
+    minimum = minimise(chi2, start, fixed=fixed)
+    nuisances = held.mean + _pulls(chi2, minimum.theta)
+    tangent = nonlinear_tangent(chi2, minimum.theta, nuisances=nuisances, on_kink=minimum.on_kink)
+    solution = solve(tangent.at(mean=held.mean, held=held.free), held.correlation)
+    shown = [i for i in range(len(names)) if i not in fixed]
+    error = np.sqrt(np.diag(solution.covariance))
+    up, down = error.copy(), -error
+    if errors != "hesse":
+        minos = errors == "minos"
+        for k, i in enumerate(shown):
+            if of is None or names[i] in of:
+                up[k], down[k] = delta_chi2_errors(chi2, minimum, i, error=float(error[k]), fixed=fixed, minos=minos)
+    arguments = [parts.bound[i] for i in parts.explicit] + list(parts.free)
+    return Fit(
+        parameters=solution.parameters,
+        nuisances=parts.bound,
+        values=minimum.theta[shown],
+        covariance=solution.covariance,
+        up=up,
+        down=down,
+        chi2=minimum.chi2,
+        pulls=nuisances,
+        nuisance_variance=solution.nuisance_variance,
+        cross_covariance=solution.cross_covariance,
+        solution=solution,
+        on_kink=tuple(arguments[i] for i in minimum.on_kink),
+        theta=minimum.theta,
+        second=None
+        if errors == "hesse" or minimum.on_kink
+        else _second_derivatives(chi2, minimum.theta, shown, list(fixed)),
+    )
+
+
+def _second_derivatives(chi2: Objective, theta: FloatArray, shown: list[int], held: list[int]) -> SecondDerivatives:
+    covariance = theta_covariance(chi2, theta, held=held)
+    reach = chi2.model.linear.loading @ chi2.correlation
+    gain = chi2.whitening.solve(reach).T
+    by_theta = -gain @ chi2.model.linear.design @ chi2.pseudo_jacobian(theta)
+    conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
+    spread = covariance @ by_theta.T
+    return SecondDerivatives(
+        covariance=covariance[np.ix_(shown, shown)],
+        nuisance_variance=conditional + np.einsum("nt,tn->n", by_theta, spread),
+        cross_covariance=spread[shown],
+    )
+
+
+def _pulls(chi2: Objective, theta: FloatArray) -> FloatArray:
+    """Nuisances given theta: mean over prior mean, shape (N,)."""
+    linear, curved = chi2.model.linear, chi2.model.curved
+    q = curved.pseudo_parameters(theta, curved.prediction(theta))
+    residual = chi2.whitening.solve(linear.offset - linear.design @ q)
+    return chi2.correlation @ (linear.loading.T @ residual)
+
+
+def normalised_names(combination: Combination) -> list[str]:
+    """The observables that are divided by their sum: all but spectators."""
+    return [o.name for o in combination.observables if not o.spectator]
+
+
+def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]:
+    """The fit with its observables normalised, and the derivative by the original parameters, shape (P, P).
+
+    The interval is the same up and down.
+
+    Raises:
+        FitError: the sum is not above 0.
+
+    Examples:
+        >>> import numpy as np
+        >>> y = np.array([1.0, 3.0]) / 4
+        >>> ((np.eye(2) - np.outer(y, np.ones(2))) / 4).tolist()
+        [[0.1875, -0.0625], [-0.1875, 0.0625]]
+    """
+    index = [fit.parameters.index(name) for name in normalised_names(combination)]
+    total = float(fit.values[index].sum())
+    if not total > 0:
+        msg = f"combination {combination.name!r}: the observables sum to {total:g}, a normalisation needs a sum above 0"
+        raise FitError(msg)
+    values = fit.values.copy()
+    values[index] /= total
+    widening = np.maximum(fit.up, -fit.down) / fit.hesse.errors
+    jacobian = np.eye(len(values))
+    jacobian[np.ix_(index, index)] = (np.eye(len(index)) - np.outer(values[index], np.ones(len(index)))) / total
+    interval = np.sqrt(np.diag(jacobian @ (fit.hesse.covariance * np.outer(widening, widening)) @ jacobian.T))
+    up, down = fit.up.copy(), fit.down.copy()
+    up[index], down[index] = interval[index], -interval[index]
+    second = fit.second and dataclasses.replace(
+        fit.second,
+        covariance=jacobian @ fit.second.covariance @ jacobian.T,
+        cross_covariance=jacobian @ fit.second.cross_covariance,
+    )
+    changed = dataclasses.replace(
+        fit,
+        values=values,
+        covariance=jacobian @ fit.covariance @ jacobian.T,
+        up=up,
+        down=down,
+        cross_covariance=jacobian @ fit.cross_covariance,
+        second=second,
+    )
+    return changed, jacobian

@@ -1,0 +1,434 @@
+r"""Impacts: how much of each parameter's uncertainty comes from statistics, from each source and from each group.
+
+Parts of errors: statistics, sources and theory, by two definitions that every output names.
+
+``propagated``: with w the influence of the data on a result and V_s what a source contributes to their covariance, its part
+is :math:`\sqrt{w V_s w^T}`, that of statistics :math:`\sqrt{w S w^T}` (best linear unbiased estimates: Valassi, NIM A 500
+(2003) 391).  Where chi2 is not quadratic w and V_s are those of the model linearised at the minimum.
+
+``held``: what an error loses when nuisances are held at their fitted values (Kieseler, EPJC 77 (2017) 792).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
+from bayescomb.base.threads import single_threaded
+from bayescomb.fit.fit_result import Fit
+from bayescomb.fit.fitter import Fitter, normalised_fit
+from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
+from bayescomb.inputs.measurements import divided_variance, unsplit_label
+
+__all__ = [
+    "PARTS",
+    "PARTS_CLAUSE",
+    "SIZE_OF",
+    "HeldParts",
+    "ImpactResult",
+    "PropagatedParts",
+    "WholeParts",
+    "impacts",
+    "parts_at",
+    "signed_root",
+    "whole_parts",
+]
+
+FloatArray = NDArray[np.float64]
+THEORY_GROUP: Final = "theory"
+SIZE_OF: Final = "size of "
+PARTS: Final = {
+    "propagated": (
+        "propagated parts: sqrt(w^T V_s w), the part of a source in the variance of the result, with w the weights of the "
+        "data (of the model linearised at the minimum) and V_s the covariance of the source; statistics, sources and what "
+        "couples different sources add up to the total variance, and so does what not knowing uncertain sizes of sources "
+        "adds. A negative part is minus the root of a negative part of the variance, which an anticorrelation (or an "
+        "indefinite source matrix) can give."
+    ),
+    "held": (
+        "held parts, the definitions of Convino: of a nuisance its post-fit correlation with the parameter times the larger "
+        "Delta chi2 = 1 error; of a group sqrt(|up^2 - up_held^2|) with the group's nuisances held at their fitted values, "
+        "'stat' holding all of them. They refer to the upper error, overlap and do not add up in quadrature."
+    ),
+}
+# What the statistical and systematic part of a result are, in one clause.
+PARTS_CLAUSE: Final = {
+    "propagated": "propagated from the data, which add up in quadrature to the error",
+    "held": "held, the upper error with all nuisances at their fitted values and the rest of it",
+}
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ImpactResult(Shown):
+    """Parts of the uncertainty of each result.
+
+    Attributes:
+        combination: what was combined.
+        parts: the definition, ``"propagated"`` or ``"held"``.
+        sources: dims ``source``, ``parameter``: impact of each source, or of each nuisance that belongs to none (``held``:
+            of each nuisance), in the unit of the parameter; the coordinate ``kind`` tells ``"source"``, ``"nuisance"`` and
+            ``"size"`` (of an uncertain source) apart.
+        groups: dims ``group``, ``parameter``: the same for the combination's impact groups and, propagated, before them for
+            groups of sources.
+        shifts: dims ``source``, ``parameter``: signed shift of the parameter per +1 post-fit sigma of each nuisance;
+            ``None`` for propagated parts.
+        statistics, systematics, theory, total: dim ``parameter``; ``theory`` is by the theory nuisances of an extraction
+            and in no other; the total is the error, for ``held`` the upper one.
+        unsplit: dim ``parameter``: by inputs of which only the total covariance is known, in no other part; 0 without any.
+        coupling: dim ``parameter``: what correlations between different sources contribute to propagated parts.
+    """
+
+    combination: Combination
+    parts: str
+    sources: xr.DataArray
+    groups: xr.DataArray
+    shifts: xr.DataArray | None
+    statistics: xr.DataArray
+    systematics: xr.DataArray
+    theory: xr.DataArray
+    unsplit: xr.DataArray
+    coupling: xr.DataArray
+    total: xr.DataArray
+
+    def _line(self) -> str:
+        sizes = (counted(x.sizes[key], f"{key}s") for key, x in (("source", self.sources), ("group", self.groups)))
+        return f"{self.combination.name}: {self.parts} parts of {', '.join(sizes)}, {counted(self.total.size, 'results')}"
+
+    @property
+    def sums(self) -> dict[str, xr.DataArray]:
+        """Rows below the sources: statistics, all systematics, theory, what total covariances leave undivided, total."""
+        label = unsplit_label(self.combination.measurements)
+        divided = {"statistics": self.statistics, "all systematics": self.systematics}
+        if label and not any(bool(part.any()) for part in divided.values()):
+            divided = {}
+        if self.combination.extraction:
+            divided["theory"] = self.theory
+        undivided = {label: self.unsplit} if label and label != "total" else {}
+        return divided | undivided | {"total": self.total}
+
+    @property
+    def definition(self) -> str:
+        """The sentence to quote."""
+        return PARTS[self.parts]
+
+
+@expects(combination="combination")
+@single_threaded
+def impacts(
+    combination: Combination,
+    *,
+    parts: str = "propagated",
+    coefficients: ArrayLike | Mapping[str, float] | None = None,
+) -> ImpactResult:
+    """Parts of the uncertainty of the profile at fixed coefficients.
+
+    Args:
+        combination: what to combine.
+        coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
+        parts: ``"propagated"``, which add up to the variance, or ``"held"``, the definitions of Convino.
+
+    Raises:
+        OptionError: the definition is unknown.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> found = bc.impacts(bc.load("models/run1_mass"))
+        >>> f"{found.statistics.item():.2f} (stat) {found.systematics.item():.2f} (syst)"
+        '0.14 (stat) 0.30 (syst)'
+    """
+    check_choice(parts, PARTS, where="parts of impacts")
+    fitter = Fitter(combination)
+    correlation, _ = fitter.correlation(coefficients)
+    if parts == "held":
+        return _held(fitter, fitter.fit(correlation, errors="hesse" if combination.extraction else "minos"))
+    return _propagated(fitter, fitter.fit(correlation, errors="hesse"))
+
+
+def parts_at(combination: Combination, *, coefficients: ArrayLike, scales: ArrayLike) -> ImpactResult:
+    """Propagated parts at given coefficients and given scales of uncertain sizes, whatever the data say of the sizes.
+
+    Args:
+        combination: what to combine.
+        coefficients: shape (K,), in the order of the assumption set.
+        scales: true over quoted variances, shape (m,), in the order of the sizes of the combination.
+    """
+    fitter = Fitter(combination)
+    correlation, _ = fitter.correlation(coefficients)
+    return _propagated(fitter, fitter.certain(fitter.scaled(correlation, scales)))
+
+
+def _held(fitter: Fitter, raw: Fit) -> ImpactResult:
+    """Convino's definitions; a group is held at its fitted values and the rest fitted again."""
+    held = HeldParts(fitter, raw)
+    fit = held.shown.hesse
+    deviation = np.sqrt(np.maximum(fit.nuisance_variance, 0.0))
+    # A nuisance that the fit leaves no freedom cannot shift anything.
+    shift = np.divide(fit.cross_covariance, deviation, out=np.zeros_like(fit.cross_covariance), where=deviation > 0)
+    largest = np.maximum(fit.up, -fit.down)
+    simple = np.abs(shift) / fit.errors[:, None] * largest[:, None]
+    groups = {
+        name: held.whole.statistics
+        if members == (STATISTICS_GROUP,)
+        else np.sqrt(np.abs(held.up**2 - held.held_up(members) ** 2))
+        for name, members in fitter.combination.impact_groups.items()
+    }
+    rows = [("nuisance", name) for name in fit.nuisances]
+    return _result(
+        fit, fitter.combination, "held", rows=rows, sources=simple.T, groups=groups, whole=held.whole, shifts=shift.T
+    )
+
+
+def _propagated(fitter: Fitter, fit: Fit) -> ImpactResult:
+    """The variance of the results, W J W^T + W F C F^T W^T with the influence W of the data, split by source."""
+    combination = fitter.combination
+    jacobian = np.eye(len(fit.parameters))
+    if combination.normalise:
+        _, jacobian = normalised_fit(combination, fit)
+    parts = PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian)
+    nuisances = fit.solution.model.nuisances
+    source_of = {n.name: n.source for n in combination.nuisances}
+    from_theory = fitter.theory.sources if fitter.theory is not None else {}
+    source_of |= from_theory
+    labels = [("source", source_of[n]) if source_of[n] else ("nuisance", n) for n in nuisances]
+    named = [("source", s.name) for s in combination.sources]
+    rows = [key for key in named if key in set(labels)]
+    rows += [key for key in dict.fromkeys(labels) if key not in set(rows)]
+    by_row = [parts.of(np.array([label == key for label in labels], dtype=bool)) for key in rows]
+    everything = parts.of(np.ones(len(nuisances), dtype=bool))
+    coupling = _clean(everything - np.sum(by_row, axis=0), everything)
+    if fit.sizes is not None:
+        rows += [("size", f"{SIZE_OF}{size.name}") for size in fit.sizes.sizes]
+        by_row += list(parts.sizes)
+    group_of = {s.name: s.group for s in combination.sources} | dict.fromkeys(from_theory.values(), THEORY_GROUP)
+    grouped = [group_of.get(name, "") if kind == "source" else "" for kind, name in labels]
+    members = {
+        group: np.array([g == group for g in grouped], dtype=bool)
+        for group in dict.fromkeys(group_of.get(name, "") for kind, name in rows if kind == "source")
+        if group
+    }
+    members |= {
+        group: np.array([n in names for n in nuisances], dtype=bool)
+        for group, names in combination.impact_groups.items()
+        if names != (STATISTICS_GROUP,)
+    }
+    groups = {group: signed_root(parts.of(member)) for group, member in members.items()}
+    groups |= {
+        group: parts.whole.statistics for group, names in combination.impact_groups.items() if names == (STATISTICS_GROUP,)
+    }
+    sources = signed_root(np.array(by_row).reshape(len(rows), len(fit.parameters)))
+    return _result(
+        fit,
+        combination,
+        "propagated",
+        rows=rows,
+        sources=sources,
+        groups=groups,
+        whole=parts.whole,
+        coupling=signed_root(coupling),
+    )
+
+
+def _result(
+    fit: Fit,
+    combination: Combination,
+    parts: str,
+    *,
+    rows: Sequence[tuple[str, str]],
+    sources: FloatArray,
+    groups: Mapping[str, FloatArray],
+    whole: WholeParts,
+    coupling: FloatArray | None = None,
+    shifts: FloatArray | None = None,
+) -> ImpactResult:
+    """Labelled parts of the results, of arrays over the parameters of the fit; rows have a kind and a name."""
+    names = [o.name for o in combination.results]
+    shown = [fit.parameters.index(name) for name in names]
+    coords = {"source": [name for _, name in rows], "parameter": names, "kind": ("source", [kind for kind, _ in rows])}
+
+    def row(values: FloatArray) -> xr.DataArray:
+        return xr.DataArray(values[shown], dims="parameter", coords={"parameter": names}, name="impact")
+
+    def by_source(values: FloatArray) -> xr.DataArray:
+        return xr.DataArray(values[:, shown], dims=("source", "parameter"), coords=coords, name="impact")
+
+    by_group = np.array(list(groups.values())).reshape(len(groups), len(fit.parameters))[:, shown]
+    return ImpactResult(
+        combination=combination,
+        parts=parts,
+        sources=by_source(sources),
+        groups=xr.DataArray(
+            by_group, dims=("group", "parameter"), coords={"group": list(groups), "parameter": names}, name="impact"
+        ),
+        shifts=None if shifts is None else by_source(shifts),
+        statistics=row(whole.statistics),
+        systematics=row(whole.systematics),
+        theory=row(whole.theory),
+        unsplit=row(whole.unsplit),
+        coupling=row(np.zeros(len(fit.parameters)) if coupling is None else coupling),
+        total=row(whole.total),
+    )
+
+
+def _clean(difference: FloatArray, scale: FloatArray) -> FloatArray:
+    """A difference of equal sums is rounding; its root would look like a result."""
+    return np.where(np.abs(difference) < 1e-12 * np.abs(scale), 0.0, difference)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeParts:
+    """Statistics, all sources, theory, what totals leave undivided, and their sum in quadrature, each of shape (P,)."""
+
+    statistics: FloatArray
+    systematics: FloatArray
+    theory: FloatArray
+    unsplit: FloatArray
+    total: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropagatedParts:
+    """Parts of the variance of the results of a fit; P results, R rows of data, N nuisances.
+
+    Attributes:
+        fitter: what made the fit.
+        fit: the fit, its results not normalised.
+        jacobian: d(results)/d(parameters of the fit), shape (P, P).
+    """
+
+    fitter: Fitter
+    fit: Fit
+    jacobian: FloatArray
+
+    @cached_property
+    def reach(self) -> FloatArray:
+        """Change of each result per unit of each nuisance, shape (P, N)."""
+        return self.jacobian @ self.fit.solution.reach
+
+    @cached_property
+    def statistics(self) -> FloatArray:
+        """Variance by the noise of the data alone, shape (P,)."""
+        influence = self.jacobian @ self.fit.solution.influence
+        return np.einsum("pr,r,pr->p", influence, self.fit.solution.model.signs, influence)
+
+    def of(self, member: NDArray[np.bool_]) -> FloatArray:
+        """Variance by some of the N nuisances, shape (P,)."""
+        inside, correlation = self.reach[:, member], self.fit.correlation[np.ix_(member, member)]
+        return np.einsum("pn,nm,pm->p", inside, correlation, inside)
+
+    @property
+    def sizes(self) -> FloatArray:
+        """What not knowing each of m sizes of sources adds to the variance, shape (m, P)."""
+        return np.zeros((0, len(self.reach))) if self.fit.sizes is None else self.fit.sizes.variance
+
+    @property
+    def whole(self) -> WholeParts:
+        """Signed roots of the sums."""
+        n = len(self.fitter.family.nuisances)
+        ours = np.arange(self.reach.shape[1]) < n
+        systematics, theory = self.of(ours) + self.sizes.sum(axis=0), self.of(~ours)
+        total = self.jacobian @ self.fit.covariance @ self.jacobian.T
+        weights = self.jacobian @ self.fit.solution.weights
+        statistics, unsplit = divided_variance(self.fitter.combination.measurements, self.statistics, weights)
+        return WholeParts(
+            statistics=signed_root(statistics),
+            systematics=signed_root(systematics),
+            theory=signed_root(theory),
+            unsplit=signed_root(unsplit),
+            total=np.sqrt(np.diag(total)),
+        )
+
+
+class HeldParts:
+    """Errors with nuisances held at their fitted values, which is the algebra of the tangent for an extraction.
+
+    Args:
+        fitter: what made the fit.
+        fit: the fit; sizes of sources stay where they were fitted.
+    """
+
+    def __init__(self, fitter: Fitter, fit: Fit) -> None:
+        self.fitter = fitter
+        self.fit = fit if fit.sizes is None else fit.sizes.certain
+        if fitter.combination.extraction:
+            # What a group takes off an extraction's error is the tangent's, so that the total has to be the tangent's too.
+            self.fit = dataclasses.replace(self.fit, up=self.fit.errors, down=-self.fit.errors)
+        self.shown = self._shown(self.fit)
+        self.up = self.shown.up
+
+    def held_up(self, names: Collection[str]) -> FloatArray:
+        """Upper errors with some nuisances held, shape (P,); 0 for the held ones."""
+        combination, fit = self.fitter.combination, self.fit
+        free = {n.name for n in combination.nuisances if n.free}
+        if combination.quadratic and not free.intersection(names) and not combination.normalise:
+            return fit.solution.errors_given([n in names for n in fit.nuisances])
+        results = [o.name for o in combination.results]
+        held = self.fitter.hold(fit, fit.correlation, names)
+        shown = self._shown(self.fitter.fit(fit.correlation, held=held, near=fit, of=results, errors="crossing"))
+        up = dict(zip(shown.parameters, shown.up, strict=True))
+        return np.array([up.get(name, 0.0) for name in fit.parameters])
+
+    @cached_property
+    def whole(self) -> WholeParts:
+        """Statistics with everything held, theory by holding its nuisances alone, systematics the rest."""
+        free = [n.name for n in self.fitter.combination.nuisances if n.free]
+        statistics = self.held_up([*self.fit.nuisances, *free])
+        measurements = self.fitter.combination.measurements
+        weights = self._weights([*self.fit.nuisances, *free]) if unsplit_label(measurements) else self._no_weights
+        pure, unsplit = divided_variance(measurements, statistics**2, weights)
+        n = len(self.fitter.family.nuisances)
+        without = self.up if n == len(self.fit.nuisances) else self.held_up(self.fit.nuisances[n:])
+        return WholeParts(
+            statistics=np.sqrt(pure),
+            unsplit=np.sqrt(unsplit),
+            systematics=np.sqrt(np.maximum(without**2 - statistics**2, 0.0)),
+            theory=np.sqrt(np.maximum(self.up**2 - without**2, 0.0)),
+            total=self.up,
+        )
+
+    @property
+    def _no_weights(self) -> FloatArray:
+        return np.zeros((len(self.fit.parameters), len(self.fitter.combination.estimates)))
+
+    def _weights(self, names: Collection[str]) -> FloatArray:
+        """d(results)/d(measured values) with some nuisances held, 0 for held parameters, shape (P, E)."""
+        held = self.fitter.hold(self.fit, self.fit.correlation, names)
+        fixed = self.fitter.fit(self.fit.correlation, held=held, near=self.fit, errors="hesse")
+        weights = self._no_weights
+        weights[[self.fit.parameters.index(name) for name in fixed.parameters]] = fixed.solution.weights
+        return (
+            normalised_fit(self.fitter.combination, self.fit)[1] @ weights if self.fitter.combination.normalise else weights
+        )
+
+    def _shown(self, fit: Fit) -> Fit:
+        combination = self.fitter.combination
+        return normalised_fit(combination, fit)[0] if combination.normalise else fit
+
+
+def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | None = None) -> WholeParts:
+    """Statistics, systematics and theory of the parameters of a fit by a definition.
+
+    Args:
+        fitter: what made the fit.
+        fit: with Delta chi2 = 1 errors for ``held``.
+        parts: ``"propagated"`` or ``"held"``.
+        jacobian: of normalised results, shape (P, P).
+    """
+    if parts == "held":
+        return HeldParts(fitter, fit).whole
+    jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
+    return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
+
+
+def signed_root(variance: FloatArray) -> FloatArray:
+    """Root of the size; the sign says whether a part adds to or takes from the total."""
+    return np.sign(variance) * np.sqrt(np.abs(variance))

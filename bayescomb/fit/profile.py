@@ -1,0 +1,291 @@
+"""The profile-likelihood answer at fixed correlation coefficients."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc
+
+from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.base.rounding import chi2_text, counted, plain, with_error
+from bayescomb.base.shown import Shown
+from bayescomb.base.threads import single_threaded
+from bayescomb.fit.fit_result import Fit
+from bayescomb.fit.fitter import Fitter, normalised_fit
+from bayescomb.fit.impacts import PARTS, whole_parts
+from bayescomb.fit.size_result import SizeResult, size_result
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.measurements import Measurement, unsplit_label
+from bayescomb.likelihood.correlation import CorrelationFamily, Repair
+from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.likelihood.theory import theory
+
+__all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile"]
+
+FloatArray = NDArray[np.float64]
+
+# A chi2 is known to this; less is a difference of equal numbers.
+ROUNDING = 1e-9
+# Results that one line has room for.
+FEW = 3
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ProfileResult(Shown):
+    """Maximum-likelihood answer of a combination.
+
+    Attributes:
+        combination: what was combined, with the assumption set, the treatment and the form of chi2 in force.
+        values: fitted parameters, dim ``parameter``, in the units of the observables; divided by their sum if the
+            combination asks for that.
+        errors: inverse information, of the model linearised at the minimum where chi2 is not quadratic, dim ``parameter``;
+            a response with a kink there has the mean of both slopes.
+        up_errors, down_errors: signed Delta chi2 = 1 errors, dim ``parameter``; the same as ``errors`` where chi2 is
+            quadratic; of normalised parameters see :mod:`bayescomb.fit.fitter`.
+        covariance: dims ``parameter``, ``parameter_b``.
+        weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value, of the linearised
+            model: relative sizes and Pearson's weights stay at the fitted values (an iterated linear combination).
+        pulls: fitted nuisances in prior widths, dim ``nuisance``; free nuisances are parameters.
+        constraints: post-fit over prior width, dim ``nuisance``; NaN-free: a nuisance of an indefinite source has none and
+            is left out of this array.
+        cross_covariance: of parameters and nuisances, dims ``parameter``, ``nuisance``.
+        chi2: minimum of chi2 less what the inputs' own pulls cost before combining (``own_chi2``); NaN with it.
+        ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
+        own_chi2: minimum with an observable for each estimate; 0 without post-fit nuisance values, NaN where the inputs
+            do not determine their estimates one by one.
+        statistical_errors, systematic_errors, theory_errors: parts of each error, dim ``parameter``, by the statistical
+            covariance, by all nuisances and by the theory nuisances of an extraction.  They add in quadrature to ``errors``,
+            ``held`` ones to ``up_errors`` (of the linearised model for an extraction).
+        unsplit_errors: what comes from inputs of which only the total covariance is known, in no other part.
+        parts: their definition, ``"propagated"`` or ``"held"``.
+        repairs: source matrices that were repaired on request.
+        on_kink: nuisances that sit on the kink of an asymmetric response.
+        unnormalised: the result before normalisation, ``None`` if nothing was normalised.
+        sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
+            variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
+            sizes adds, and weights hold at the fitted sizes.
+    """
+
+    combination: Combination
+    values: xr.DataArray
+    errors: xr.DataArray
+    up_errors: xr.DataArray
+    down_errors: xr.DataArray
+    covariance: xr.DataArray
+    weights: xr.DataArray
+    pulls: xr.DataArray
+    constraints: xr.DataArray
+    cross_covariance: xr.DataArray
+    chi2: float
+    ndf: int
+    p_value: float | None
+    own_chi2: float
+    statistical_errors: xr.DataArray
+    systematic_errors: xr.DataArray
+    theory_errors: xr.DataArray
+    unsplit_errors: xr.DataArray
+    parts: str = "propagated"
+    repairs: tuple[Repair, ...] = ()
+    on_kink: tuple[str, ...] = ()
+    unnormalised: ProfileResult | None = None
+    sizes: SizeResult | None = None
+
+    def _line(self) -> str:
+        shown = [o for o in self.combination.headline if o.name in self.values["parameter"]]
+        results = counted(len(shown), "results")
+        if len(shown) <= FEW:
+            values, errors = (x.sel(parameter=[o.name for o in shown]).to_numpy() for x in (self.values, self.errors))
+            units = ("" if self.combination.normalise else o.unit for o in shown)
+            found = zip(shown, values, errors, units, strict=True)
+            results = ", ".join(f"{o.name} = {plain(with_error(float(v), float(e), unit=u))}" for o, v, e, u in found)
+        return f"{self.combination.name}: {results}, chi2 {plain(chi2_text(self.chi2))} for {self.ndf}"
+
+    @property
+    def chi2_form(self) -> str:
+        """The chi2 that was minimised."""
+        return self.combination.chi2
+
+    def error_parts(self, parameter: str) -> dict[str, float]:
+        """Parts of an error by their names: ``stat``, ``syst``, ``theory`` of an extraction, and what totals do not divide.
+
+        A result that rests on total covariances alone has no statistical and no systematic part.
+
+        Args:
+            parameter: name of a result.
+        """
+        at = {"parameter": parameter}
+        label = unsplit_label(self.combination.measurements)
+        parts = {"stat": float(self.statistical_errors.sel(at)), "syst": float(self.systematic_errors.sel(at))}
+        if label and not any(parts.values()):
+            parts = {}
+        if self.combination.extraction:
+            parts["theory"] = float(self.theory_errors.sel(at))
+        return parts | ({label: float(self.unsplit_errors.sel(at))} if label else {})
+
+
+@expects(combination="combination")
+@single_threaded
+def profile(
+    combination: Combination,
+    *,
+    coefficients: ArrayLike | Mapping[str, float] | None = None,
+    parts: str = "propagated",
+) -> ProfileResult:
+    r"""Maximise the likelihood over observables and nuisances at fixed correlation coefficients.
+
+    Where chi2 is quadratic it is closed form: with V the covariance of the estimates, statistical and systematic, and B
+    the map from observables to estimates, the values are :math:`(B^T V^{-1} B)^{-1} B^T V^{-1} x` with covariance
+    :math:`(B^T V^{-1} B)^{-1}` (Valassi, NIM A 500 (2003) 391).  Otherwise the nuisances in which chi2 is quadratic are
+    profiled exactly and the rest is minimised by Migrad with errors by MINOS.  The determinant of a covariance that
+    follows the prediction is left out, as Convino does; a posterior includes it.
+
+    Args:
+        combination: what to combine.
+        coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
+        parts: definition of the statistical and systematic parts, see :data:`bayescomb.fit.impacts.PARTS`.
+
+    Raises:
+        OptionError: the definition of the parts is unknown.
+        InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
+        UnderdeterminedError: a free nuisance is not determined.
+        FitError: a minimisation failed.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> fit = bc.profile(bc.load("models/run1_mass"))
+        >>> f"{fit.values.item():.2f} +- {fit.errors.item():.2f} GeV, chi2 {fit.chi2:.1f} for {fit.ndf}"
+        '172.51 +- 0.33 GeV, chi2 7.6 for 14'
+    """
+    check_choice(parts, PARTS, where="parts of errors")
+    fitter = Fitter(combination)
+    correlation, repairs = fitter.correlation(coefficients)
+    fit = fitter.fit(correlation)
+    own = own_chi2(combination, correlation)
+    if not combination.normalise:
+        return _result(fitter, fit, own, repairs, parts=parts)
+    shown, jacobian = normalised_fit(combination, fit)
+    plain = dataclasses.replace(combination, normalise=False)
+    unnormalised = _result(Fitter(plain), fit, own, repairs, parts=parts)
+    result = _result(fitter, fit, own, repairs, parts=parts, shown=shown, jacobian=jacobian)
+    return dataclasses.replace(result, unnormalised=dataclasses.replace(unnormalised, combination=combination))
+
+
+def own_chi2(combination: Combination, correlation: FloatArray) -> float:
+    """Minimum of chi2 with an observable of its own for every estimate: the cost of the inputs' own pulls.
+
+    NaN where the inputs with constraints above 1 do not determine their estimates one by one under this prior.
+    """
+    if not any(has_pulls(combination, m) for m in combination.measurements):
+        return 0.0
+    try:
+        saturated = Fitter(combination.saturated())
+        n = len(saturated.family.nuisances)  # without the theory nuisances of an extraction
+        chi2 = saturated.fit(correlation[:n, :n], errors="hesse").chi2
+    except (InfeasibleCorrelationError, UnderdeterminedError, FitError):
+        return float("nan")
+    return chi2 if abs(chi2) > ROUNDING else 0.0
+
+
+def has_pulls(combination: Combination, measurement: Measurement) -> bool:
+    """Whether post-fit values of its nuisances are part of the measurement's data."""
+    fit = measurement.fit
+    return fit is not None and combination.nuisance_values == "used" and bool(fit.pulls.any())
+
+
+def degrees_of_freedom(combination: Combination) -> int:
+    """Estimates less what the observables, or masses and scales, and free nuisances outside the fits, can adapt."""
+    free = np.concatenate([np.zeros((len(combination.estimates), 0)), *_free_responses(combination)], axis=1)
+    prediction = theory(combination)
+    design = combination.design if prediction is None else combination.design @ prediction.design
+    return len(combination.estimates) - int(np.linalg.matrix_rank(np.hstack([design, free])))
+
+
+def _free_responses(combination: Combination) -> list[FloatArray]:
+    columns, start = [], 0
+    for m in combination.measurements:
+        free = [i for i, n in enumerate(m.nuisances) if n.free]
+        wide = np.zeros((len(combination.estimates), len(free)))
+        wide[start : start + len(m.estimates)] = m.responses[:, free]
+        columns.append(wide)
+        start += len(m.estimates)
+    return columns
+
+
+def goodness_of_fit(chi2: float, ndf: int) -> float | None:
+    """p-value of a chi2, ``None`` where it is undefined: nothing is left to test, or chi2 is none."""
+    return float(chdtrc(ndf, max(chi2, 0.0))) if ndf > 0 and chi2 > -ROUNDING else None
+
+
+def _result(
+    fitter: Fitter,
+    fit: Fit,
+    own: float,
+    repairs: tuple[Repair, ...],
+    *,
+    parts: str,
+    shown: Fit | None = None,
+    jacobian: FloatArray | None = None,
+) -> ProfileResult:
+    """Labelled result of a fit, or of what is shown of it with its derivative by the fitted parameters."""
+    combination, correlation = fitter.combination, fit.correlation
+    units = {o.name: o.unit for o in combination.results if shown is None or o.spectator}
+    shown = fit if shown is None else shown
+    jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
+    parameters, nuisances = list(fit.parameters), np.array(fit.nuisances, dtype=object)
+    has_posterior = _has_posterior(fitter.family, correlation)
+    by_parameter_coords = {"parameter": parameters, "unit": ("parameter", [units.get(p, "") for p in parameters])}
+
+    def by_parameter(values: FloatArray, name: str) -> xr.DataArray:
+        return xr.DataArray(values, dims="parameter", coords=by_parameter_coords, name=name)
+
+    def table(values: FloatArray, dim: str, labels: list[str], name: str) -> xr.DataArray:
+        coords = {"parameter": parameters, dim: labels}
+        return xr.DataArray(values, dims=("parameter", dim), coords=coords, name=name)
+
+    whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
+    chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
+    sizes = size_result(dataclasses.replace(fit, chi2=chi2), ndf=ndf)
+    return ProfileResult(
+        combination=combination,
+        values=by_parameter(shown.values, "value"),
+        errors=by_parameter(shown.errors, "error"),
+        up_errors=by_parameter(shown.up, "up error"),
+        down_errors=by_parameter(shown.down, "down error"),
+        covariance=table(shown.covariance, "parameter_b", parameters, "covariance"),
+        weights=table(jacobian @ fit.solution.weights, "estimate", [e.name for e in combination.estimates], "weight"),
+        pulls=xr.DataArray(fit.pulls, dims="nuisance", coords={"nuisance": list(nuisances)}, name="pull"),
+        constraints=xr.DataArray(
+            np.sqrt(np.maximum(fit.nuisance_variance[has_posterior], 0.0)),
+            dims="nuisance",
+            coords={"nuisance": list(nuisances[has_posterior])},
+            name="constraint",
+        ),
+        cross_covariance=table(shown.cross_covariance, "nuisance", list(nuisances), "covariance"),
+        chi2=chi2,
+        ndf=ndf,
+        p_value=goodness_of_fit(chi2 if sizes is None else sizes.chi2, ndf),
+        own_chi2=own,
+        statistical_errors=by_parameter(whole.statistics, "statistical error"),
+        systematic_errors=by_parameter(whole.systematics, "systematic error"),
+        theory_errors=by_parameter(whole.theory, "theory error"),
+        unsplit_errors=by_parameter(whole.unsplit, "error from total covariances"),
+        parts=parts,
+        repairs=repairs,
+        on_kink=fit.on_kink,
+        sizes=sizes,
+    )
+
+
+def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:
+    """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
+    proper = np.ones(len(correlation), dtype=bool)
+    for block in family.blocks:
+        if smallest_eigenvalue(correlation[np.ix_(block.nuisances, block.nuisances)]) < -EIGENVALUE_TOLERANCE:
+            proper[block.nuisances] = False
+    return proper

@@ -1,0 +1,253 @@
+"""CSV tables with the line of every row kept, so that a message can name ``file:line``.
+
+They are written in the form in which they are read.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import difflib
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
+
+__all__ = ["Row", "csv_text", "figure", "number", "read_table", "read_text", "triangle_text"]
+
+# float() would take 173_79 for 17379, and digits of other scripts.
+NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+DIGITS: Final = re.compile(r"[+-]?\d+", re.ASCII)
+DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
+THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+# 1,234.5 and 1,234,567 and 1 234: thousands whatever the country.
+SEPARATED: Final = re.compile(
+    r"[+-]?[1-9]\d{0,2}((,\d{3})+\.\d+|(,\d{3}){2,}|([' \u00a0\u2009\u202f]\d{3})+(\.\d+)?)", re.ASCII
+)
+LEADING: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+ABSENT: Final = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "\N{EN DASH}", "\N{EM DASH}"})
+# Squares of numbers and their ratios have to stay doubles.
+LARGEST: Final = 1e60
+SPECIAL: Final = frozenset(',"#')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a table: its cells by column, and where it stands."""
+
+    where: str
+    cells: dict[str, str]
+
+    def number(self, column: str) -> float:
+        """The cell as a finite number.
+
+        Raises:
+            InvalidNumberError: it is not one.
+        """
+        return number(self.cells[column], where=f"{self.where}, column {column!r}", lenient=True)
+
+
+def read_text(path: Path) -> str:
+    """Text of a file, without the mark that some editors put at its beginning.
+
+    Raises:
+        FileFormatError: it is absent, unreadable, or neither UTF-8 nor UTF-16 with its mark.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        msg = f"{path}: no such file; correct the path"
+        raise FileFormatError(msg) from error
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        msg = f"{path}: cannot be read as UTF-8 text ({error})"
+        raise FileFormatError(msg) from error
+    encoding = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    try:
+        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        msg = (
+            f"{path}:{line}: cannot be read as UTF-8 text (byte 0x{data[error.start]:02x}, written as latin-1 or by another "
+            "program?); save the file as UTF-8"
+        )
+        raise FileFormatError(msg) from error
+
+
+def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[Row]]:
+    """Header and rows of a CSV file; lines that start with ``#`` and empty lines are skipped.
+
+    Cells are separated by commas; by semicolons or tabs where the header has those and no comma, and then numbers may have
+    decimal commas.  Columns without a name and without a cell, which spreadsheets add at the end, are left out.
+
+    Args:
+        path: the file.
+        required: columns that must be there.
+
+    Raises:
+        FileFormatError: a required column is missing, or a row has too few or too many cells.
+        DuplicateNameError: two columns have the same name.
+    """
+    lines = [(i, line) for i, line in enumerate(read_text(path).split("\n"), 1) if line.strip() and line.lstrip()[0] != "#"]
+    if not lines:
+        msg = f"{path}: empty; a header line and at least one row are needed"
+        raise FileFormatError(msg)
+    separator = _separator(lines[0][1])
+    parsed = [_cells(line, separator, where=f"{path}:{i}") for i, line in lines]
+    while (
+        parsed[0] and not parsed[0][-1] and all(len(p) < len(parsed[0]) or not any(p[len(parsed[0]) - 1 :]) for p in parsed)
+    ):
+        parsed = [p[: len(parsed[0]) - 1] for p in parsed]
+    header = parsed[0]
+    where = f"{path}:{lines[0][0]}"
+    for i, name in enumerate(header):
+        if name in header[:i]:
+            msg = f"{where}: column {name!r} stands twice; every column needs its own name"
+            raise DuplicateNameError(msg)
+    missing = [name for name in required if name not in header]
+    if missing:
+        msg = f"{where}: missing column {', '.join(map(repr, missing))}; found {', '.join(header)}{_alike(missing, header)}"
+        raise FileFormatError(msg)
+    if separator != ",":
+        parsed[1:] = _without_decimal_commas(parsed[1:])
+    rows = []
+    for (line, _), cells in zip(lines[1:], parsed[1:], strict=True):
+        while len(cells) > len(header) and not cells[-1]:
+            cells.pop()
+        if len(cells) != len(header):
+            msg = (
+                f"{path}:{line}: {len(cells)} cells found, {len(header)} needed ({', '.join(header)}); "
+                f"{_row_advice(cells, header, separator)}"
+            )
+            raise FileFormatError(msg)
+        rows.append(Row(where=f"{path}:{line}", cells=dict(zip(header, cells, strict=True))))
+    return header, rows
+
+
+def _separator(header: str) -> str:
+    """What separates the cells: a comma, unless the header has none outside quotes."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return next((s for s in (",", ";", "\t") if s in bare), ",")
+
+
+def _alike(missing: Sequence[str], header: Sequence[str]) -> str:
+    """A hint where a column is only written in another way."""
+    folded = {name.casefold(): name for name in header}
+    found = [folded[name.casefold()] for name in missing if name.casefold() in folded]
+    close = found or difflib.get_close_matches(missing[0], header, n=1)
+    return f"; is {close[0]!r} meant? Write {missing[0]!r}" if close else ""
+
+
+def _row_advice(cells: Sequence[str], header: Sequence[str], separator: str) -> str:
+    if len(cells) < len(header):
+        other = next((s for s in (";", "\t") if separator == "," and len(cells) == 1 and s in cells[0]), "")
+        names = {";": "';'", "\t": "tabs"}
+        return f"separated by {names[other]}? Separate the header so too" if other else "complete the row"
+    halves = sum(bool(DIGITS.fullmatch(a) and b.isdecimal()) for a, b in itertools.pairwise(cells))
+    if separator == "," and halves >= len(cells) - len(header):
+        return "decimal comma? Write 1.5, or separate cells by ';'"
+    return "remove what is too much, and put a cell that holds a separator in quotes"
+
+
+def _without_decimal_commas(rows: list[list[str]]) -> list[list[str]]:
+    """Numbers with decimal points, if the commas of the table can be nothing else: 1,234 alone may be a thousand."""
+    numbers = [cell for row in rows for cell in row if DECIMAL_COMMA.fullmatch(cell)]
+    certain = any(not THOUSANDS.fullmatch(cell) for cell in numbers)
+    points = any("." in cell and NUMBER.fullmatch(cell) for row in rows for cell in row)
+    if not certain or points:
+        return rows
+    return [[cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell for cell in row] for row in rows]
+
+
+def _cells(line: str, separator: str, *, where: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], strict=True, delimiter=separator))]
+    except csv.Error as error:
+        msg = f"{where}: not a row of a CSV table ({error}); correct it"
+        raise FileFormatError(msg) from error
+
+
+def _plain(text: str) -> str:
+    """A number that people write in another way, where it can mean one thing only: a minus sign, separated thousands."""
+    text = text.replace("\N{MINUS SIGN}", "-")
+    return re.sub(r"[,' \u00a0\u2009\u202f]", "", text) if SEPARATED.fullmatch(text) else text
+
+
+def _advice(text: object) -> str:
+    """What to do about a text that is no number."""
+    if not isinstance(text, str):
+        return "correct it"
+    bare = text.strip()
+    if bare.casefold() in ABSENT:
+        return "write 0 if the source does not apply"
+    if DECIMAL_COMMA.fullmatch(bare):
+        point = bare.replace(",", ".")
+        if THOUSANDS.fullmatch(bare):
+            return f"decimal comma, or a separator of thousands? Write {point} or {bare.replace(',', '')}"
+        return f"decimal comma? Write {point}"
+    if bare.endswith("%"):
+        return "a percentage is of the value? Write the size itself, in the unit of the estimate"
+    if any(sign in bare for sign in ("\N{PLUS-MINUS SIGN}", "+-", "+/-")):
+        return "give a value and its uncertainty in a cell each"
+    if bare[:1] in "<>\N{ALMOST EQUAL TO}~":
+        return "a limit has no size; write the number to use"
+    with_unit = LEADING.match(bare)
+    if with_unit and bare[with_unit.end() :].strip().isidentifier():
+        return f"write {with_unit[0].strip()} alone, units are stated with the observables"
+    return "correct it"
+
+
+def number(text: object, *, where: str, lenient: bool = False) -> float:
+    """A finite number from a cell or a TOML value; a lenient one may have a typeset minus sign or separated thousands.
+
+    Raises:
+        InvalidNumberError: it is no finite number, or too large or small to be squared.
+    """
+    plain = _plain(text) if lenient and isinstance(text, str) else text
+    readable = NUMBER.fullmatch(plain) if isinstance(plain, str) else isinstance(plain, (int, float))
+    try:
+        value = float(plain) if readable and not isinstance(plain, bool) else np.nan  # type: ignore[arg-type]
+    except OverflowError:
+        value = np.inf
+    if not np.isfinite(value):
+        msg = f"{where}: {text!r} found, a finite number is needed; {_advice(text)}"
+        raise InvalidNumberError(msg)
+    if value != 0 and not 1 / LARGEST <= abs(value) <= LARGEST:
+        msg = f"{where}: {text!r} found, allowed are 0 and sizes from {1 / LARGEST:g} to {LARGEST:g}; use other units"
+        raise InvalidNumberError(msg)
+    return value
+
+
+def csv_text(comment: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table under a line of comment; cells with commas, quotes or ``#`` are put in quotes.
+
+    Examples:
+        >>> print(csv_text("in GeV", ["estimate", "jes, b"], [["x", "0.5"]]), end="")
+        # in GeV
+        estimate,"jes, b"
+        x,0.5
+    """
+    lines = [f"# {comment}", *(",".join(map(_cell, cells)) for cells in (header, *rows))]
+    return "\n".join(lines) + "\n"
+
+
+def triangle_text(comment: str, names: Sequence[str], matrix: NDArray[np.float64]) -> str:
+    """A symmetric matrix as lower triangle, the names in the first column and in the header."""
+    header = ["row" if "name" in names else "name", *names]
+    rows = [[name, *map(figure, matrix[i, : i + 1]), *[""] * (len(names) - i - 1)] for i, name in enumerate(names)]
+    return csv_text(comment, header, rows)
+
+
+def figure(value: float) -> str:
+    """A number in full precision."""
+    return repr(float(value))
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if SPECIAL & set(text) else text

@@ -1,0 +1,344 @@
+"""Tables of HEPData as plain data: columns of numbers with labelled errors, over bins or names that identify the rows.
+
+A number that a table does not give (``"-"``) is ``None``; its text is kept, so that a message can show it.  The shift that a
+label states at +1 sigma is ``up``, the one at -1 sigma is ``down``, signs included; a percentage is resolved as that part of
+the value it belongs to, the sign of the value included, as a factor on the value would shift it.
+
+Units as HEPData writes them, compared by what they mean: ``PB/GEV``, ``pb GeV^-1`` and ``pb GeV$^{-1}$`` are one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bayescomb.base.errors import InvalidNumberError
+from bayescomb.formats.csv import NUMBER, number
+
+__all__ = [
+    "NO_LABEL",
+    "Axis",
+    "Bin",
+    "Cell",
+    "Column",
+    "LabelledError",
+    "Table",
+    "is_percent",
+    "percent_or_number",
+    "rounding",
+    "row_label",
+    "same_unit",
+    "unique_labels",
+]
+
+NO_LABEL: Final = "error"  # what the site calls an error without a label
+PERCENT: Final = frozenset({"%", "percent", "pct", "in %", "\\%"})
+NONE: Final = frozenset({"", "1", "-", "none", "no units", "dimensionless", "arbitrary units"})
+TOKEN: Final = re.compile(r"\s*(?:(?P<name>[a-zµ%][a-zµ%_]*|1)|(?P<open>\()|(?P<close>\))|(?P<over>/)|(?P<times>[*.·]))")
+POWER: Final = re.compile(r"\s*(?:\*\*|\^)\s*\(?([+-]?\d+)\)?|(?<=[a-zµ)])([+-]?\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bin:
+    """A bin, in the unit of its axis.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import Bin
+        >>> Bin(low=0.0, high=0.25).label
+        '0 - 0.25'
+    """
+
+    low: float
+    high: float
+
+    @property
+    def label(self) -> str:
+        """Its edges as text."""
+        return f"{self.low:.12g} - {self.high:.12g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """An independent variable.
+
+    Attributes:
+        name: its header.
+        unit: of it, empty if none is stated.
+        entries: one per row: a bin, or the text of a name or number.
+    """
+
+    name: str
+    unit: str
+    entries: tuple[Bin | str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledError:
+    """An error of one number.
+
+    Attributes:
+        label: as stated; errors without one are called ``error``, and of several with the same one each has a number, as on
+            the site (``sys_1``, ``sys_2``).
+        up: shift at +1 sigma, in the unit of the column.
+        down: shift at -1 sigma, negative in the usual case.
+        symmetric: it was stated as one number.
+        rounding: half a unit of the last digit that is stated, in the unit of the column.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import LabelledError
+        >>> LabelledError(label="JES", up=0.5, down=-0.3, symmetric=False).symmetrised
+        0.4
+    """
+
+    label: str
+    up: float
+    down: float
+    symmetric: bool
+    rounding: float = 0.0
+
+    @property
+    def symmetrised(self) -> float:
+        """Half the distance from the shift at -1 sigma to the one at +1 sigma."""
+        return (self.up - self.down) / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A number of a column.
+
+    Attributes:
+        where: file, table, column and row.
+        text: as stated.
+        value: in the unit of the column; ``None`` if the text is no number.
+        errors: in the order in which they are stated.
+    """
+
+    where: str
+    text: str
+    value: float | None
+    errors: tuple[LabelledError, ...] = ()
+
+    def number(self) -> float:
+        """The value.
+
+        Raises:
+            InvalidNumberError: there is none.
+        """
+        if self.value is None:
+            msg = (
+                f"{self.where}: {self.text!r} found, a finite number is needed; leave the row out, or choose another column"
+            )
+            raise InvalidNumberError(msg)
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A dependent variable.
+
+    Attributes:
+        name: its header.
+        unit: of its numbers, empty if none is stated.
+        qualifiers: (name, value) in their order, the value with its unit behind a blank if it has one.
+        cells: one per row.
+        repeated: labels that a cell states more than once, and how often at most.
+    """
+
+    name: str
+    unit: str
+    qualifiers: tuple[tuple[str, str], ...]
+    cells: tuple[Cell, ...]
+    repeated: Mapping[str, int]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that an error of it has, in order of appearance."""
+        return tuple(dict.fromkeys(e.label for cell in self.cells for e in cell.errors))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table.
+
+    Attributes:
+        where: the file that holds it.
+        name: unique in its submission.
+        description: what the authors say of it.
+        axes: the independent variables.
+        columns: the dependent ones.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import Axis, Bin, Table
+        >>> axis = Axis(name="PT", unit="GeV", entries=(Bin(low=0.0, high=50.0), Bin(low=50.0, high=100.0)))
+        >>> Table(where="t.yaml", name="Table 1", description="", axes=(axis,), columns=()).rows
+        ('0 - 50', '50 - 100')
+    """
+
+    where: str
+    name: str
+    description: str
+    axes: tuple[Axis, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def varying(self) -> tuple[Axis, ...]:
+        """The axes that tell rows apart; all of them where none does."""
+        return tuple(axis for axis in self.axes if len(set(axis.entries)) > 1) or self.axes
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """A label per row, of the axes that tell rows apart."""
+        entries = zip(*(axis.entries for axis in self.varying), strict=True)
+        return tuple(", ".join(row_label(e) for e in row) for row in entries)
+
+
+def row_label(entry: Bin | str) -> str:
+    """Text by which an entry is known: edges of a bin, or a name; numbers are written in one way.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import row_label
+        >>> row_label("8000.0"), row_label("muon+jets")
+        ('8000', 'muon+jets')
+    """
+    if isinstance(entry, Bin):
+        return entry.label
+    return f"{float(entry) + 0.0:.12g}" if NUMBER.fullmatch(entry) else " ".join(entry.split())
+
+
+def unique_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+    """Labels of one number with a count behind those that stand more than once, and how often those do.
+
+    Raises:
+        InvalidNumberError: a label is that of another with its count.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import unique_labels
+        >>> unique_labels(["stat", "sys", "sys"])
+        (['stat', 'sys_1', 'sys_2'], {'sys': 2})
+    """
+    repeated = {label: n for label, n in Counter(labels).items() if n > 1}
+    seen: Counter[str] = Counter()
+    found = []
+    for label in labels:
+        seen[label] += 1
+        found.append(f"{label}_{seen[label]}" if label in repeated else label)
+    for label, n in Counter(found).items():
+        if n > 1:
+            msg = f"the label {label!r} is stated, and also what a repeated label becomes with its count; rename one of them"
+            raise InvalidNumberError(msg)
+    return found, repeated
+
+
+def percent_or_number(text: str, value: float | None, *, where: str) -> float:
+    """An error as a number in the unit of its value; ``"5.3%"`` is that part of the value.
+
+    Raises:
+        InvalidNumberError: it is neither, or a part of a value that is none.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import percent_or_number
+        >>> percent_or_number("5%", 20.0, where="cell"), percent_or_number("+0.12", None, where="cell")
+        (1.0, 0.12)
+        >>> percent_or_number("5%", -20.0, where="cell")  # the size of a value has no sign
+        1.0
+    """
+    stripped = text.strip()
+    if not stripped.endswith("%"):
+        return number(stripped, where=where)
+    part = number(stripped[:-1].strip(), where=where)
+    if value is None:
+        msg = f"{where}: {text!r} found, which is a part of a value that is no number; give it in the unit of the table"
+        raise InvalidNumberError(msg)
+    return part * abs(value) / 100
+
+
+def rounding(text: str, value: float | None = None) -> float:
+    """Half a unit of the last digit of a number, or of a percentage of a value; nothing of a 0, which may be exact.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import rounding
+        >>> rounding("0.12"), rounding("1.5e3"), rounding("5%", 20.0), rounding("0.0")
+        (0.005, 50.0, 0.1, 0.0)
+    """
+    digits = text.strip().removesuffix("%").strip()
+    if float(digits) == 0:
+        return 0.0
+    mantissa, _, exponent = digits.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    half = 0.5 * 10.0 ** (min(int(exponent or 0), 60) - decimals)
+    return half * abs(value or 0.0) / 100 if text.strip().endswith("%") else half
+
+
+def is_percent(unit: str) -> bool:
+    """Whether numbers in this unit are parts of a hundred.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import is_percent
+        >>> is_percent("%"), is_percent("PB")
+        (True, False)
+    """
+    return unit.strip().lower() in PERCENT
+
+
+def same_unit(first: str, second: str, *, power: int = 1) -> bool | None:
+    """Whether the second unit is the first to a power.
+
+    Returns:
+        ``None`` if one of the two is not stated, or written in a way that is not known here and differs.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.tables import same_unit
+        >>> same_unit("PB/GEV", "(pb/GeV)**2", power=2), same_unit("GEV", "MeV"), same_unit("GEV", "")
+        (True, False, None)
+    """
+    if any(text.strip().lower() in NONE for text in (first, second)):
+        return None
+    if power == 1 and "".join(first.lower().split()) == "".join(second.lower().split()):
+        return True
+    one, other = _exponents(first), _exponents(second)
+    if one is None or other is None:
+        return None
+    return {name: n * power for name, n in one.items()} == other
+
+
+def _exponents(text: str) -> dict[str, int] | None:
+    """Symbol -> exponent; ``None`` if the text is not understood."""
+    plain = re.sub(r"\\[,;: ]|\\(?:mathrm|text|rm)\b|[${}]", " ", text).lower().strip()
+    plain = re.sub(r"\^\s+", "^", plain)
+    plain = re.sub(r"\\(times|cdot)\b", "*", plain)
+    found, end = _product(plain, 0)
+    if found is None or plain[end:].strip():
+        return None
+    return {name: n for name, n in found.items() if n}
+
+
+def _product(text: str, at: int) -> tuple[Counter[str] | None, int]:
+    """A product up to its end or a closing bracket."""
+    total: Counter[str] = Counter()
+    sign = 1
+    while match := TOKEN.match(text, at):
+        if match["close"]:
+            break
+        at = match.end()
+        if match["over"]:
+            sign = -1
+            continue
+        if match["times"]:
+            continue
+        factor: Counter[str] | None = Counter({match["name"]: 1} if match["name"] not in {None, "1"} else {})
+        if match["open"]:
+            factor, at = _product(text, at)
+            if factor is None or text[at : at + 1] != ")":
+                return None, at
+            at += 1
+        power = POWER.match(text, at)
+        exponent = 1
+        if power:
+            exponent, at = int(power[1] or power[2]), power.end()
+        for name, n in (factor or Counter()).items():
+            total[name] += sign * n * exponent
+        sign = 1
+    return total, at

@@ -1,0 +1,127 @@
+"""One door for every form a model can have on disk.
+
+Conversion between the forms a model can be written in.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from bayescomb.base.errors import FileFormatError, OptionError, OutputError
+from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
+from bayescomb.formats.csv import read_text
+from bayescomb.formats.exported import DATA, exported_combination, exported_data
+from bayescomb.formats.hepdata.archive import is_archive
+from bayescomb.formats.hepdata.proposal import refuse_bare
+from bayescomb.formats.hepdata.submission import looks_like_hepdata
+from bayescomb.formats.toml.model import load_model
+from bayescomb.formats.toml.model_writer import write_model
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.shared_names import SHARED_NAMES
+
+__all__ = ["convert", "load"]
+
+MODEL: Final = "model.toml"
+
+
+def load(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
+    """Read a combination, whatever the form of its file.
+
+    Args:
+        path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
+            :func:`bayescomb.formats.toml.model.load_model`; a Convino base file, see
+            :func:`bayescomb.formats.convino.base_file.load_convino`; or an export of :func:`bayescomb.export_hepdata`,
+            folder or archive, which gives the combination that it was made from.  Another submission of HEPData needs a
+            ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.foreign`); the message about one
+            without proposes it.
+        extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
+            the file names.  Measurements that it does not use are left out.
+        shared_names: what a nuisance is whose name several inputs use: ``"error"`` or ``"same"``, one nuisance; by default
+            as a ``model.toml`` says, else an error.
+
+    Raises:
+        FileFormatError: a file or key is missing or malformed; the other bayescomb errors for wrong content, each with
+            the file and line or the key it was found at.
+
+    Warns:
+        InputWarning: a Convino file or a table of HEPData holds something that is read as it was surely meant.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> combination = bc.load("models/run1_mass")
+        >>> len(combination.estimates), len(combination.sources), combination.assumptions
+        (15, 25, 'nominal')
+    """
+    given: object = path
+    if not isinstance(given, (str, Path)):
+        msg = f"load(): something of the type {type(given).__name__} found, the path of a model is needed"
+        raise FileFormatError(msg)
+    path = Path(path)
+    data = exported_data(path) if _may_be_export(path) else None
+    if data is not None:
+        combination = exported_combination(data, where=path)
+        return combination if extraction is None else combination.with_extraction(extraction)
+    if looks_like_hepdata(path) and not os.path.lexists(path / "model.toml"):
+        refuse_bare(path)
+    if path.suffix == ".toml" or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+        return load_model(path, extraction=extraction, shared_names=shared_names)
+    if looks_like_convino(path):
+        return load_convino(path, shared_names=shared_names or SHARED_NAMES[0]).with_extraction(extraction or "")
+    read_text(path)  # says so if it is absent or no text
+    msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
+    raise FileFormatError(msg)
+
+
+def _may_be_export(path: Path) -> bool:
+    """Whether to look closer: an archive, a data file of an export, or a folder that is no model."""
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+        return (path / DATA).is_file() and not (path / MODEL).is_file()
+    return path.name == DATA or is_archive(path)
+
+
+def convert(source: str | Path, target: str | Path, *, overwrite: bool = False, shared_names: str | None = None) -> Path:
+    """Read a model in whatever form it has, and write it in the form that the target's name asks for.
+
+    Args:
+        source: what :func:`bayescomb.load` reads.
+        target: a folder (one that is there, or a name without an ending) or ``NAME.toml`` for a model file with its
+            tables, ``NAME.txt`` for a Convino base file with its measurement files.
+        overwrite: replace files that are there already.
+        shared_names: as :func:`bayescomb.load` takes it; what is written states the names and the correlations of 1.
+
+    Returns:
+        The path of the main file that was written.
+
+    Raises:
+        OptionError: the target has another ending.
+        OutputError: a file is there already, cannot be written, or its form cannot express the model.
+
+    Examples:
+        >>> import tempfile
+        >>> from bayescomb.formats.loading import convert
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     convert("models/run1_mass", f"{folder}/copy").name
+        'model.toml'
+    """
+    target = Path(target)
+    form = "folder" if os.path.isdir(target) else target.suffix or "folder"  # noqa: PTH112 - Path.is_dir() raises for some names
+    if form not in {"folder", ".toml", ".txt"}:
+        msg = (
+            f"{target}: the ending {form!r} names no form of a model; give a folder or NAME.toml for a model file, "
+            "NAME.txt for Convino"
+        )
+        raise OptionError(msg)
+    # Convino combines; what a model file says of extracting a mass is for the predictions that go with it.
+    combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names)
+    if form != ".txt":
+        return write_model(combination, target, overwrite=overwrite)
+    from bayescomb.formats.convino.writer import file_name, write_convino
+
+    files = [target, *(target.with_name(file_name(m.name, kind="a measurement")) for m in combination.measurements)]
+    found = [file for file in files if os.path.lexists(file)]
+    if found and not overwrite:
+        msg = f"{found[0]}: there already; choose another place, or overwrite it on purpose"
+        raise OutputError(msg)
+    return write_convino(combination, target.parent, name=target.stem)

@@ -1,0 +1,175 @@
+"""Matrices and response tables in CSV files: rows and columns have names, so that their order does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_covariance, check_names, known_name, located
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
+from bayescomb.formats.csv import Row, number, read_table
+
+__all__ = ["NamedMatrix", "Shifts", "information_from_correlation", "read_matrix", "read_shifts"]
+
+FloatArray = NDArray[np.float64]
+
+# Below this the smallest eigenvalue of a matrix of unit diagonal is rounding, per row.
+SINGULAR: Final = 1e-15
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedMatrix:
+    """A square matrix from a file.
+
+    Attributes:
+        where: the file.
+        names: n names of rows and columns, in the order of the columns.
+        values: shape (n, n), symmetric up to rounding.
+        rows: the row of the table behind each name, for its extra columns and its place.
+    """
+
+    where: str
+    names: tuple[str, ...]
+    values: FloatArray
+    rows: tuple[Row, ...]
+
+    def ordered(self, names: Sequence[str]) -> FloatArray:
+        """The matrix with rows and columns in another order, or of some of the names."""
+        order = [self.names.index(name) for name in names]
+        return self.values[np.ix_(order, order)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shifts:
+    """A response table from a file.
+
+    Attributes:
+        nuisances: m names.
+        up: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
+        down: the same of -1 sigma; ``None`` if every cell is a single number.
+    """
+
+    nuisances: tuple[str, ...]
+    up: FloatArray
+    down: FloatArray | None
+
+
+def read_matrix(path: Path, *, extra: Sequence[str] = ()) -> NamedMatrix:
+    """A matrix whose first column holds the names of the rows, and whose other columns carry the same names.
+
+    Of two mirror cells one may be empty, so a lower triangle is enough.
+
+    Args:
+        path: a CSV file.
+        extra: columns that must be there and do not belong to the matrix.
+
+    Raises:
+        FileFormatError: the file is absent or malformed, or a row is missing.
+        UnknownNameError, DuplicateNameError: a row has a name that no column has, or stands twice.
+        InvalidNumberError: a cell is no finite number, or two mirror cells are empty.
+        InvalidMatrixError: two mirror cells differ.
+
+    Examples:
+        >>> import os, pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "matrix.csv")
+        ...     _ = path.write_text(os.linesep.join(["name,x,jes", "x,4,", "jes,1,2"]))
+        ...     read_matrix(path).values.tolist()
+        [[4.0, 1.0], [1.0, 2.0]]
+    """
+    header, table = read_table(path, required=extra)
+    if header[0] in extra:
+        msg = f"{path}: the first column is {header[0]!r}, it must hold the names of the rows; put them first"
+        raise FileFormatError(msg)
+    names = [name for name in header[1:] if name not in extra]
+    check_names(names, where=f"{path}: columns of the matrix")
+    rows = _by_name(table, header[0], names, kind="row", path=path)
+    values = np.full((len(names),) * 2, np.nan)
+    for i, first in enumerate(names):
+        for j, second in enumerate(names):
+            if rows[i].cells[second] or not rows[j].cells[first]:
+                values[i, j] = rows[i].number(second)
+    values = np.where(np.isnan(values), values.T, values)
+    difference = np.abs(values - values.T)
+    i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
+    if difference[i, j] > SYMMETRY_TOLERANCE * np.abs(values).max():
+        msg = (
+            f"{rows[i].where}, column {names[j]!r}: {values[i, j]:g} found, but {rows[j].where}, column {names[i]!r} has "
+            f"{values[j, i]:g}; a matrix of this kind is symmetric, correct it or leave one of the two cells empty"
+        )
+        raise InvalidMatrixError(msg)
+    return NamedMatrix(where=str(path), names=tuple(names), values=values, rows=tuple(rows))
+
+
+def information_from_correlation(matrix: NamedMatrix, column: str) -> FloatArray:
+    """Inverse of the covariance rho_ij c_i c_j, shape (n, n); the uncertainties c are a column of the table.
+
+    Raises:
+        InvalidNumberError: an uncertainty is not above 0.
+        InvalidMatrixError: the rest is no correlation matrix, or not positive definite.
+    """
+    sizes = np.array([row.number(column) for row in matrix.rows])
+    for row, size in zip(matrix.rows, sizes, strict=True):
+        if size <= 0:
+            msg = f"{row.where}, column {column!r}: {size:g} found, an uncertainty is above 0; correct it"
+            raise InvalidNumberError(msg)
+    with located(matrix.where):
+        correlation = check_correlation(matrix.values, names=matrix.names, where="correlation matrix")
+        check_covariance(correlation, where="correlation matrix", definite=True)
+    smallest = float(np.linalg.eigvalsh(correlation).min())
+    if smallest < SINGULAR * len(sizes):
+        msg = f"{matrix.where}: singular (smallest eigenvalue {smallest:.1e}); give the correlations with more digits"
+        raise InvalidMatrixError(msg)
+    inverse = np.linalg.inv(correlation)
+    return (inverse + inverse.T) / 2 / np.outer(sizes, sizes)
+
+
+def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
+    """Responses: the first column holds the estimates, each further column belongs to a nuisance.
+
+    A cell is the shift at +1 sigma, and its opposite the one at -1 sigma; or the two of them, as in ``+5/-3``.
+
+    Raises:
+        FileFormatError: the file is absent or malformed, or an estimate has no row.
+        UnknownNameError, DuplicateNameError: a row is not of the estimates, or stands twice.
+        InvalidNumberError: a cell is neither one finite number nor two.
+    """
+    header, table = read_table(path, required=())
+    nuisances = header[1:]
+    check_names(nuisances, where=f"{path}: nuisances in the header")
+    rows = _by_name(table, header[0], estimates, kind="estimate", path=path)
+    cells = [[_shift(row.cells[n], where=f"{row.where}, column {n!r}") for n in nuisances] for row in rows]
+    shifts = np.array(cells, dtype=float).reshape(len(estimates), len(nuisances), 2)
+    paired = any("/" in row.cells[n] for row in rows for n in nuisances)
+    return Shifts(nuisances=tuple(nuisances), up=shifts[..., 0], down=shifts[..., 1] if paired else None)
+
+
+def _shift(text: str, *, where: str) -> tuple[float, float]:
+    """Shifts at +1 and at -1 sigma."""
+    parts = [part.strip() for part in text.split("/")]
+    if len(parts) > 2:
+        msg = f"{where}: {text!r} found, one number is needed, or the shifts at +1 and -1 sigma as in +5/-3; correct it"
+        raise InvalidNumberError(msg)
+    numbers = [number(part, where=where, lenient=True) for part in parts]
+    return (numbers[0], numbers[1]) if len(numbers) == 2 else (numbers[0], 0.0 - numbers[0])  # 0.0 - 0.0 is not -0.0
+
+
+def _by_name(table: Sequence[Row], key: str, names: Sequence[str], *, kind: str, path: Path) -> list[Row]:
+    """The rows in the order of their names, each there once."""
+    found: dict[str, Row] = {}
+    for row in table:
+        name = known_name(row.cells[key], names, kind=kind, where=row.where)
+        if name in found:
+            msg = f"{row.where}: {kind} {name!r} stands twice, first at {found[name].where}; keep one"
+            raise DuplicateNameError(msg)
+        found[name] = row
+    missing = [name for name in names if name not in found]
+    if missing:
+        msg = f"{path}: no row for {', '.join(map(repr, missing[:8]))}; add it"
+        raise FileFormatError(msg)
+    return [found[name] for name in names]

@@ -1,0 +1,76 @@
+"""The models that come with bayescomb: what they are, and copies of them to work on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from pathlib import Path
+
+from bayescomb.base.errors import OptionError, OutputError
+from bayescomb.base.working_folders import working_folder
+from bayescomb.base.writing import cannot_write, require_folder
+
+__all__ = ["copy_model", "model_title", "shipped_models"]
+
+
+def shipped_models() -> dict[str, Path]:
+    """Folder of each shipped model by name, of the installed package or of the checkout it runs from.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> sorted(bc.shipped_models())
+        ['run1_mass', 'ttj_rho']
+    """
+    here = Path(__file__).parents[1]
+    installed = here / "shipped_models"
+    root = installed if installed.is_dir() else here.parent / "models"
+    return {path.parent.name: path.parent for path in sorted(root.glob("*/model.toml"))}
+
+
+def model_title(folder: Path) -> str:
+    """Title of a model as its file states it."""
+    with (folder / "model.toml").open("rb") as stream:
+        return str(tomllib.load(stream).get("title", ""))
+
+
+def copy_model(name: str, target: str | Path | None = None) -> Path:
+    """Copy a shipped model, with its tables, scripts and sources, into a new folder.
+
+    Args:
+        name: of the model.
+        target: folder that does not exist yet; the name of the model in the current folder by default.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OptionError: there is no such model.
+        OutputError: the target exists, or cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> import bayescomb as bc
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     bc.load(bc.copy_model("run1_mass", f"{folder}/mine")).name
+        'run1_mass'
+    """
+    models = shipped_models()
+    if name not in models:
+        msg = f"no shipped model is called {name!r}; there are: {', '.join(models)}"
+        raise OptionError(msg)
+    target = Path(target) if target is not None else Path(name)
+    absolute = target.absolute()
+    if os.path.lexists(absolute):
+        msg = f"{target}: exists already; name a folder that does not, nothing is overwritten"
+        raise OutputError(msg)
+    require_folder(target)
+    try:
+        # Written beside and renamed: an interrupted copy does not look like a model.
+        with working_folder(absolute) as folder:
+            copy = folder / absolute.name
+            shutil.copytree(models[name], copy, ignore=shutil.ignore_patterns("__pycache__"))
+            copy.rename(absolute)
+    except OSError as error:
+        raise cannot_write(target, error, what="the model cannot be copied there") from error
+    return target

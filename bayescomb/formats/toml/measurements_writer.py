@@ -1,0 +1,192 @@
+"""Measurements as ``model.toml`` holds them: rows of a budget where they have that form, ``[[measurements]]`` otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from bayescomb.formats.csv import csv_text, figure, triangle_text
+from bayescomb.formats.toml.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS, nuisance_name
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
+
+__all__ = ["BudgetPart", "budget_part", "measurement_table"]
+
+# More nuisances than this are listed in a table of their own.
+MAX_LISTED: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetPart:
+    """The leading measurements of a combination that a budget can hold.
+
+    Attributes:
+        measurements: none if the combination is written without a budget.
+        sources: sources that have a column.
+    """
+
+    measurements: tuple[Measurement, ...] = ()
+    sources: tuple[str, ...] = ()
+    experiments: dict[str, list[str]] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The budget as CSV text."""
+        rows = []
+        sizes = {s: i for i, s in enumerate(self.sources)}
+        for measurement in self.measurements:
+            assert measurement.statistical_covariance is not None  # what a budget can hold
+            stat = np.sqrt(np.diag(measurement.statistical_covariance))
+            for i, estimate in enumerate(measurement.estimates):
+                own = measurement.responses[i, i * len(sizes) : (i + 1) * len(sizes)]
+                names = [estimate.name, estimate.title, measurement.name, measurement.experiment, *estimate.observables]
+                rows.append([*names, figure(estimate.value), figure(stat[i]), *map(figure, own)])
+        header = ["estimate", "title", "measurement", "experiment", "observable", "value", "stat", *self.sources]
+        return csv_text("Who measured what: values and sizes of uncertainties in the unit of the observable.", header, rows)
+
+
+def budget_part(combination: Combination) -> BudgetPart:
+    """The leading measurements with one nuisance per estimate and source; the sources are those of the first one."""
+    measurements = combination.measurements
+    first = measurements[0]
+    sources = tuple(n.source for n in first.nuisances[: len(first.nuisances) // len(first.estimates)])
+    known = {s.name for s in combination.sources}
+    if not sources or not known.issuperset(sources) or set(sources) & {*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS}:
+        return BudgetPart()
+    n = next((i for i, m in enumerate(measurements) if not _fits_budget(m, sources)), len(measurements))
+    experiments: dict[str, list[str]] = {}
+    for measurement in measurements[:n]:
+        experiments.setdefault(measurement.experiment, []).extend(e.name for e in measurement.estimates)
+    return BudgetPart(measurements=measurements[:n], sources=sources, experiments=experiments)
+
+
+def _fits_budget(measurement: Measurement, sources: Sequence[str]) -> bool:
+    estimates = measurement.estimates
+    expected = [Nuisance(name=nuisance_name(s, e.name), source=s) for e in estimates for s in sources]
+    if list(measurement.nuisances) != expected or measurement.down_responses is not None:
+        return False
+    own = np.kron(np.eye(len(estimates)), np.ones(len(sources))) > 0
+    elsewhere, sizes = measurement.responses[~own], measurement.responses[own]
+    return (
+        _statistical(measurement) is not None
+        and not np.signbit(sizes).any()
+        and not (elsewhere != 0).any()
+        and not np.signbit(elsewhere).any()
+        and all(tuple(e.observables.values()) == (1.0,) for e in estimates)
+        and _is_plain(measurement.experiment)
+        and bool(measurement.experiment)
+        and all(_is_plain(e.title) for e in estimates)
+    )
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a CSV cell can hold it."""
+    return text == text.strip() and (text.isprintable() or not text)
+
+
+def _statistical(measurement: Measurement) -> list[float] | None:
+    """Uncorrelated uncertainties whose squares are the statistical covariance to the last bit, if there are such."""
+    covariance = measurement.statistical_covariance
+    if covariance is None or measurement.is_total:
+        return None
+    sizes = np.sqrt(np.diag(covariance))
+    return [float(s) for s in sizes] if np.diag(sizes**2).tobytes() == covariance.tobytes() else None
+
+
+def measurement_table(measurement: Measurement, prefix: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """A measurement as TOML table, and its CSV files by name.
+
+    Args:
+        measurement: what is written.
+        prefix: beginning of the names of the files.
+    """
+    files: dict[str, str] = {}
+
+    def stored(kind: str, content: str) -> str:
+        files[f"{prefix}_{kind}.csv"] = content
+        return f"{prefix}_{kind}.csv"
+
+    names = [e.name for e in measurement.estimates]
+    title = " ".join(measurement.name.split())
+    table: dict[str, Any] = {
+        "name": measurement.name,
+        "experiment": measurement.experiment or None,
+        "estimates": [_estimate_table(e) for e in measurement.estimates],
+    }
+    statistical = _statistical(measurement)
+    if statistical is not None:
+        table["statistical"] = statistical
+    elif measurement.statistical_covariance is not None:
+        kind = str(measurement.covariance_kind)
+        comment = f"{kind.capitalize()} covariance of the estimates of {title}; lower triangle."
+        table[f"{kind}_covariance"] = stored(kind, triangle_text(comment, names, measurement.statistical_covariance))
+    if measurement.fit is not None:
+        rows = [*names, *(n.name for n in measurement.fit.nuisances)]
+        comment = f"Inverse of the post-fit covariance of {title}, the priors of the nuisances included; lower triangle."
+        table["hessian"] = stored("hessian", triangle_text(comment, rows, measurement.fit.information))
+    if measurement.nuisances:
+        table["responses"] = stored("responses", _responses_text(measurement, title))
+    details = _details(measurement)
+    if len(details) > MAX_LISTED:
+        used = [key for key in ("name", "source", "response", "free", "pull") if any(key in d for d in details)]
+        content = [[_detail_cell(d.get(key)) for key in used] for d in details]
+        table["nuisances"] = stored("nuisances", csv_text(f"What the tables of {title} do not say.", used, content))
+    elif details:
+        table["nuisances"] = details
+    return table, files
+
+
+def _estimate_table(estimate: Estimate) -> dict[str, Any]:
+    table: dict[str, Any] = {"name": estimate.name, "value": float(estimate.value)}
+    factors = {name: float(factor) for name, factor in estimate.observables.items()}
+    if list(factors.values()) == [1.0]:
+        table["observable"] = next(iter(factors))
+    else:
+        table["observables"] = factors
+    return table | ({"title": estimate.title} if estimate.title else {})
+
+
+def _responses_text(measurement: Measurement, title: str) -> str:
+    """One cell per estimate and nuisance; two numbers where the shift at -1 sigma is not the opposite of the other."""
+    up, down = measurement.responses, measurement.down_responses
+    nuisances = [n.name for n in measurement.nuisances]
+    rows = []
+    for i, estimate in enumerate(measurement.estimates):
+        cells = [figure(value) for value in up[i]]
+        if down is not None:
+            for j, value in enumerate(down[i]):
+                if figure(value) != figure(0.0 - up[i, j]):
+                    cells[j] = f"{up[i, j]:+}/{value:+}"
+        rows.append([estimate.name, *cells])
+    header = ["row" if "estimate" in nuisances else "estimate", *nuisances]
+    comment = f"Shift of the published values of {title} by +1 sigma of each nuisance; two numbers: by +1 and by -1 sigma."
+    return csv_text(comment, header, rows)
+
+
+def _details(measurement: Measurement) -> list[dict[str, Any]]:
+    """What is to be said of the nuisances, each with its name; nothing of those that are as a nuisance is by default."""
+    pulls = measurement.fit.pulls if measurement.fit else np.zeros(0)
+    details = []
+    for i, nuisance in enumerate(measurement.all_nuisances):
+        detail: dict[str, Any] = {}
+        if nuisance.source:
+            detail["source"] = nuisance.source
+        if nuisance.response != "absolute":
+            detail["response"] = nuisance.response
+        if nuisance.free:
+            detail["free"] = True
+        if i < len(pulls) and figure(pulls[i]) != "0.0":
+            detail["pull"] = float(pulls[i])
+        if detail:
+            details.append({"name": nuisance.name} | detail)
+    return details
+
+
+def _detail_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return figure(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,267 @@
+"""Reader of ``model.toml``: observables, who measured what, and the assumption sets, each in its own table.
+
+What was measured is a ``[budget]`` (:mod:`bayescomb.formats.toml.budget`), a list of ``[[measurements]]``
+(:mod:`bayescomb.formats.toml.measurements`) or both; what is correlated is stated apart from it, in ``[within]``,
+``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bayescomb.base.checks import check_choice, check_names, known_name, located
+from bayescomb.base.errors import DuplicateNameError, FileFormatError
+from bayescomb.base.writing import require_whole
+from bayescomb.formats.csv import read_text
+from bayescomb.formats.toml.budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
+from bayescomb.formats.toml.measurements import read_measurements
+from bayescomb.formats.toml.predictions import read_extractions, read_predictions
+from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assumption_sets
+from bayescomb.formats.values import check_keys, entries, flag, named_values, number, text, texts
+from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
+from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.shared_names import SHARED_NAMES, SharedNames, shared_nuisances
+
+__all__ = ["FORMAT", "load_model"]
+
+FORMAT: Final = 1
+LONG_LINE: Final = 120
+# Settings of a combination that are texts, with what they are where they are not given.
+SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used", "extraction": ""}
+VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "shared_names")
+TABLE_KEYS: Final = (
+    "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
+    "predictions", "extractions", "errors_on_errors",
+)  # fmt: skip
+
+
+def load_model(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
+    """Read a combination from a ``model.toml`` (any name with that ending) or from a folder that holds one.
+
+    Args:
+        path: what to read.
+        extraction: name of the extraction to put in force, ``""`` for none; by default the one that the file names.
+        shared_names: ``"error"`` or ``"same"``, by default what the file says: whether nuisances of one name in several
+            measurements are one nuisance (:mod:`bayescomb.inputs.shared_names`).
+
+    Raises:
+        FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
+            content, each with the file and line or the key it was found at.
+
+    Warns:
+        InputWarning: a Convino measurement file or a table of HEPData that it names holds something that is read as it was
+            surely meant.
+
+    Examples:
+        >>> from bayescomb.formats.toml.model import load_model
+        >>> load_model("models/run1_mass/model.toml").treatment
+        'covariance'
+    """
+    path = Path(path)
+    if _is_folder(path):
+        path = path / "model.toml"
+    if path.suffix != ".toml":
+        msg = f"{path}: not a model; give a model.toml or a folder that holds one"
+        raise FileFormatError(msg)
+    require_whole(path)
+    document = _document(path)
+    where = str(path)
+    observables, sources = _read_observables(document, where), _read_sources(document, where)
+    observable_names, source_names = [o.name for o in observables], [s.name for s in sources]
+    budget, within = Budget(), []
+    if "budget" in document:
+        budget = read_budget(document, path, observables=observable_names, sources=source_names)
+        within = read_within(document, path, budget)
+    measurements, units = read_measurements(
+        document, path, observables={o.name: o.unit for o in observables}, sources=source_names
+    )
+    observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
+    _check_measured(document, where, found=bool(budget.measurements or measurements))
+    tables = BlockTables(path.parent)
+    common = [*within, *tables.named(document, where=where)]
+    scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
+    sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
+    tables.check_all_used()
+    if "within" not in document:
+        require_stated(budget, sets, where=where)
+    name = text(document, "name", where=where)
+    title = text(document, "title", where=where, default="")
+    assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))
+    settings: dict[str, Any] = {key: text(document, key, where=where, default=default) for key, default in SETTINGS.items()}
+    normalise = flag(document, "normalise", where=where)
+    provenance = tuple(_read_provenance(document, where))
+    shared_names = shared_names or text(document, "shared_names", where=where, default=SHARED_NAMES[0])
+    one = _one_nuisance((*budget.measurements, *measurements), shared_names, where=where)
+    nuisances = [n.name for m in one.measurements for n in m.all_nuisances]
+    groups = _read_impact_groups(document, where, nuisances)
+    predictions = read_predictions(document, path)
+    extractions = read_extractions(document, where, predictions)
+    stated = settings.pop("extraction")
+    with located(where):
+        combination = Combination(
+            name=name,
+            title=title,
+            measurements=one.measurements,
+            observables=tuple(observables),
+            sources=one.sources(sources),
+            assumption_sets={key: one.assumptions(value) for key, value in sets.items()},
+            assumptions=assumptions,
+            normalise=normalise,
+            impact_groups=one.groups(groups),
+            provenance=provenance,
+            predictions=predictions,
+            extractions=extractions,
+            errors_on_errors=_read_errors_on_errors(document, where),
+            **settings,
+        )
+        return combination.with_extraction(stated if extraction is None else extraction)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, or no permission to look: reading the file says so
+        return False
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """The TOML document, with the keys it must have and no others."""
+    content = read_text(path)
+    try:
+        document = tomllib.loads(content)
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
+        msg = f"{path}: broken TOML, {error}{_toml_advice(content, str(error))}"
+        raise FileFormatError(msg) from error
+    version = document.get("format", FORMAT)  # first, as another format may have other keys
+    if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
+        msg = f"{path}: format = {version!r} found, this version reads format {FORMAT}; convert the file"
+        raise FileFormatError(msg)
+    for key, value in document.items():  # so that only keys of its kind are offered for an unknown one
+        if key not in (*VALUE_KEYS, *TABLE_KEYS):
+            known_name(key, TABLE_KEYS if isinstance(value, (dict, list)) else VALUE_KEYS, kind="key", where=str(path))
+    check_keys(
+        document, (*VALUE_KEYS, *TABLE_KEYS), required=("format", "name", "observables", "assumption_sets"), where=str(path)
+    )
+    return document
+
+
+def _one_nuisance(measurements: Sequence[Measurement], shared_names: str, *, where: str) -> SharedNames:
+    """The measurements with nuisances of their own.
+
+    Raises:
+        DuplicateNameError: two have a nuisance of one name, and it is not said that these are the same.
+    """
+    check_choice(shared_names, SHARED_NAMES, where=f"{where}: shared_names")
+    one = shared_nuisances(measurements, where=where)
+    if shared_names == "error" and one.copies:
+        name = next(iter(one.copies))
+        owners = " and ".join(repr(m.name) for m in measurements if name in {n.name for n in m.all_nuisances})
+        msg = (
+            f'{where}: measurements {owners} have a nuisance {name!r} each; rename one, or write shared_names = "same" '
+            "(--shared-names same) if they are one and the same nuisance"
+        )
+        raise DuplicateNameError(msg)
+    return one
+
+
+def _toml_advice(content: str, error: str) -> str:
+    """The line that is not TOML, and what is most often wrong with such a line."""
+    found = re.search(r"at line (\d+)", error)
+    if found is None:
+        return ""
+    line = content.split("\n")[int(found[1]) - 1].strip()
+    shown = f": {line!r}; " if len(line) < LONG_LINE else "; "
+    if re.search(r"=\s*[+-]?\d+,\d", line):
+        return f"{shown}decimal comma? Write 0.3"
+    if any(quote in line for quote in "\u201c\u201d\u201e\u2018\u2019"):
+        return f'{shown}write texts in straight quotes, "..."'
+    if re.search(r"=\s*(True|False|None|yes|no)\b", line):
+        return f"{shown}write true or false in small letters and without quotes"
+    if re.search(r"\\", line):
+        return f"{shown}a backslash in a text is written twice, or the text in single quotes"
+    if re.search(r"=\s*[A-Za-z_]", line) and "Invalid value" in error:
+        return f'{shown}write texts in quotes, "..."'
+    if "overwrite" in error or "Cannot declare" in error:
+        return f"{shown}every key stands once; rows of a list begin with [[...]]"
+    return f"{shown}correct the line"
+
+
+def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> None:
+    if not found:
+        msg = f"{where}: no measurements; give a [budget], [[measurements]] or both"
+        raise FileFormatError(msg)
+    if document.get("within", UNCORRELATED) != UNCORRELATED and "budget" not in document:
+        msg = f"{where}: [within] found without a [budget], of whose estimates it speaks; state the correlations in [blocks]"
+        raise FileFormatError(msg)
+
+
+def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
+    observables = []
+    for place, entry in entries(document, "observables", where=where):
+        check_keys(entry, ("name", "unit", "title", "spectator"), required=("name",), where=place)
+        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
+        observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
+    check_names([o.name for o in observables], where=f"{where}: observables")
+    return observables
+
+
+def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
+    sources = []
+    for place, entry in entries(document, "sources", where=where) if "sources" in document else []:
+        check_keys(entry, ("name", "title", "group"), required=("name",), where=place)
+        values = {key: text(entry, key, where=place, default="") for key in ("name", "title", "group")}
+        sources.append(Source(**values))
+    check_names([s.name for s in sources], where=f"{where}: sources", allow_empty=True)
+    return sources
+
+
+def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance]:
+    found = []
+    for place, entry in entries(document, "provenance", where=where) if "provenance" in document else []:
+        check_keys(entry, ("table", "kind", "origin", "note"), required=("table", "kind", "origin"), where=place)
+        values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
+        with located(place):
+            found.append(Provenance(**values))
+    return found
+
+
+def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str, ErrorOnError]:
+    """Source -> how well its size is known: a number, or a table with ``relative`` and ``kind``."""
+    found = {}
+    example = "errors_on_errors = { JES = 0.3 }"
+    for name, value in (
+        named_values(document, "errors_on_errors", where=where, example=example) if "errors_on_errors" in document else {}
+    ).items():
+        place = f"{where}: errors_on_errors[{name!r}]"
+        entry = value if isinstance(value, dict) else {"relative": value}
+        check_keys(entry, ("relative", "kind"), required=("relative",), where=place)
+        with located(place):
+            found[name] = ErrorOnError(
+                relative=number(entry, "relative", where=place), kind=text(entry, "kind", where=place, default="common")
+            )
+    return found
+
+
+def _read_impact_groups(document: Mapping[str, Any], where: str, nuisances: list[str]) -> dict[str, tuple[str, ...]]:
+    """Name of a group -> its nuisances; the only member ``stat`` means the statistical part."""
+    found: dict[str, tuple[str, ...]] = {}
+    listed = entries(document, "impact_groups", where=where) if "impact_groups" in document else []
+    places = []
+    for place, entry in listed:
+        check_keys(entry, ("name", "nuisances"), required=("name", "nuisances"), where=place)
+        members = tuple(texts(entry, "nuisances", where=place))
+        if members != (STATISTICS_GROUP,):
+            check_names(members, where=f"{place}.nuisances")
+            for member in members:
+                known_name(member, nuisances, kind="nuisance", where=f"{place}.nuisances")
+        name = text(entry, "name", where=place)
+        places.append(name)
+        check_names(places, where=f"{where}: impact_groups")
+        found[name] = members
+    return found

@@ -1,0 +1,201 @@
+"""Writer of ``model.toml`` and its CSV tables, from which exactly the same combination is read again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from bayescomb.base.errors import BayescombError, OutputError
+from bayescomb.base.writing import written_into
+from bayescomb.formats.toml.budget import UNCORRELATED, Budget, unstated_pairs
+from bayescomb.formats.toml.measurements_writer import BudgetPart, budget_part, measurement_table
+from bayescomb.formats.toml.model import FORMAT, SETTINGS, load_model
+from bayescomb.formats.toml.predictions import extraction_tables, prediction_tables
+from bayescomb.formats.toml.sets import category_scope
+from bayescomb.formats.toml.sets_writer import blocks_text, coefficient_table, common_blocks, find_base
+from bayescomb.formats.toml.text import assignments
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.serialise import combination_to_json
+
+__all__ = ["model_texts", "write_model"]
+
+MODEL_NAME: Final = "model.toml"
+SLUG_LENGTH: Final = 60
+
+
+def write_model(combination: Combination, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a combination as ``model.toml`` with its tables as CSV files beside it.
+
+    Before anything is put in its place it is read back, and must give the same combination to the last bit.
+
+    Args:
+        combination: what is written, all assumption sets included.
+        folder: the folder, made if it is absent, or the ``.toml`` file in it if that is to have another name.
+        overwrite: replace files that are there already; others are left alone.
+
+    Returns:
+        The path of the TOML file.
+
+    Raises:
+        OutputError: a file is there already, the place cannot be written, or the combination holds something that the
+            format cannot express; nothing has changed then.
+
+    Examples:
+        >>> import tempfile
+        >>> import bayescomb as bc
+        >>> from bayescomb.formats.toml.model_writer import write_model
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = write_model(bc.load("models/run1_mass"), f"{folder}/copy")
+        ...     path.name, bc.load(path).name, sorted(p.name for p in path.parent.iterdir())
+        ('model.toml', 'run1_mass', ['blocks.csv', 'budget.csv', 'model.toml'])
+    """
+    folder = Path(folder)
+    if folder.suffix == ".toml" and not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir() raises for some names
+        folder, name = folder.parent, folder.name
+    else:
+        name = MODEL_NAME
+    with written_into(folder, model_texts(combination, name=name), last=name, overwrite=overwrite) as staged:
+        _check_read_back(combination, staged / name, shown=folder / name)
+    return folder / name
+
+
+def _check_read_back(combination: Combination, path: Path, *, shown: Path) -> None:
+    """What was written gives the combination again.
+
+    Raises:
+        OutputError: it does not.
+    """
+    try:
+        found = load_model(path)
+    except BayescombError as error:
+        msg = (
+            f"{shown}: the format cannot express this combination: {str(error).replace(str(path.parent), str(shown.parent))}"
+        )
+        raise OutputError(msg) from error
+    given, read = (json.loads(combination_to_json(c), parse_int=float) for c in (combination, found))
+    for prediction in (*given["predictions"], *read["predictions"]):
+        prediction["table"] = ""  # the name of the file that it comes from, which may have to be another one here
+    if json.dumps(given) != json.dumps(read):
+        parts = [key for key in given if json.dumps(given[key]) != json.dumps(read[key])]
+        msg = f"{shown}: the format cannot express this combination, it differs in {', '.join(parts)}; check their names"
+        raise OutputError(msg)
+
+
+def model_texts(combination: Combination, *, name: str = MODEL_NAME) -> dict[str, str]:
+    """The files of a model, name -> text; the TOML file is called ``name``."""
+    files: dict[str, str] = {}
+    budget = budget_part(combination)
+    read = Budget(measurements=budget.measurements, experiments=budget.experiments, sources=budget.sources)
+    unstated = any(unstated_pairs(read, combination.assumption_sets))
+    sections = [_head(combination, {"within": UNCORRELATED if unstated else None})]
+    if budget.measurements:
+        files["budget.csv"] = budget.text()
+        declared = [s.name for s in combination.sources]
+        chosen = None if list(budget.sources) == declared else list(budget.sources)
+        sections.append(["[budget]", *assignments({"table": "budget.csv", "sources": chosen})])
+    slugs = _Slugs()
+    for measurement in combination.measurements[len(budget.measurements) :]:
+        table, tables = measurement_table(measurement, slugs.new(measurement.name))
+        files |= tables
+        sections.append(["[[measurements]]", *assignments(table)])
+    for group, members in combination.impact_groups.items():
+        sections.append(["[[impact_groups]]", *assignments({"name": group, "nuisances": list(members)})])
+    if combination.errors_on_errors:
+        uncertain = {
+            name: error.relative if error.kind == "common" else {"relative": error.relative, "kind": error.kind}
+            for name, error in combination.errors_on_errors.items()
+        }
+        sections.append(["[errors_on_errors]", *assignments(uncertain)])
+    for item in combination.provenance:
+        entry = {"table": item.table, "kind": item.kind, "origin": item.origin, "note": item.note or None}
+        sections.append(["[[provenance]]", *assignments(entry)])
+    sets = _sets(combination, budget, files)
+    # After all other files, whose names the tables of predictions must not take
+    for table in prediction_tables(combination.predictions, files, reserved=name, new_name=slugs.new):
+        sections.append(["[[predictions]]", *assignments(table)])
+    for table in extraction_tables(combination.extractions.values()):
+        sections.append(["[[extractions]]", *assignments(table)])
+    sections += sets
+    files[name] = "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    return files
+
+
+def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]:
+    """Settings, observables and sources."""
+    values = {key: getattr(combination, key) for key in SETTINGS}
+    shown = {key: value for key, value in values.items() if value != SETTINGS[key] or key in {"treatment", "chi2"}}
+    settings = {
+        "format": FORMAT,
+        "name": combination.name,
+        "title": combination.title or None,
+        **shown,
+        "normalise": combination.normalise or None,
+        "assumptions": combination.assumptions,
+        **more,
+    }
+    observables = [
+        {"name": o.name, "unit": o.unit or None, "title": o.title or None, "spectator": o.spectator or None}
+        for o in combination.observables
+    ]
+    sources = [{"name": s.name, "title": s.title or None, "group": s.group or None} for s in combination.sources]
+    lines = [
+        "# Who measured what comes first, what is correlated after it; tables are in the CSV files.",
+        *assignments(settings),
+    ]
+    lines += ["", *assignments({"observables": observables})]
+    return [*lines, "", *assignments({"sources": sources})] if sources else lines
+
+
+def _sets(combination: Combination, budget: BudgetPart, files: dict[str, str]) -> list[list[str]]:
+    """Sections of the blocks and assumption sets; their tables are added to the files."""
+    sets = list(combination.assumption_sets.items())
+    scope = category_scope(
+        budget.experiments,
+        budget.sources,
+        combination.measurements[len(budget.measurements) :],
+        sources=[s.name for s in combination.sources],
+    )
+    common = common_blocks(combination.assumption_sets.values())
+    sections = []
+    if common:
+        files["blocks.csv"] = blocks_text(common)
+        entry = {"table": "blocks.csv", "names": [b.name for b in common]}
+        sections.append(["# Correlations that all assumption sets share.", "[blocks]", *assignments(entry)])
+    slugs = _Slugs()
+    for i, (name, assumption_set) in enumerate(sets):
+        base, coefficients, blocks = find_base(assumption_set, [s for _, s in sets[:i]], len(common))
+        table: dict[str, Any] = {
+            "name": name,
+            "description": assumption_set.description or None,
+            "extends": None if base is None else base.name,
+        }
+        if blocks:
+            file = f"{slugs.new(name)}_blocks.csv"
+            files[file] = blocks_text(blocks)
+            table["blocks"] = {"table": file, "names": [b.name for b in blocks]}
+        sections.append(["[[assumption_sets]]", *assignments(table)])
+        inherited = {c.name for c in base.coefficients} if base else set()
+        for coefficient in coefficients:
+            entry = coefficient_table(coefficient, scope, replaces=coefficient.name in inherited)
+            sections.append(["[[assumption_sets.coefficients]]", *assignments(entry)])
+    return sections
+
+
+class _Slugs:
+    """Names of files made of names of things, each used once."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def new(self, name: str) -> str:
+        base = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:SLUG_LENGTH] or "unnamed"
+        slug, i = base, 1
+        while slug in self._used:
+            i += 1
+            slug = f"{base}_{i}"
+        self._used.add(slug)
+        return slug

@@ -1,0 +1,342 @@
+"""Reader of the assumption sets of ``model.toml``: coefficients per pair and per category, blocks, sets that extend others.
+
+A category coefficient speaks of all nuisances of a source, of which those of the budget go by their estimates and those of
+``[[measurements]]`` by their own names.
+
+Reader of fixed correlation blocks in ``model.toml``: stacked matrices in a CSV table, named where they are used.
+
+A table has the columns ``block, nuisance, 1, 2, ...``; the n rows of a block hold its n x n correlation matrix, column i
+belonging to its i-th row, and empty cells after that.  ``blocks = { table = "blocks.csv", names = [...] }`` stands at the
+top of the model for blocks that all assumption sets share, or inside a set.  Every block is named there, and every block of
+the table must be used, so that a table that was cut off does not read as "uncorrelated".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayescomb.base.checks import check_names, known_name, located
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, RangeError, UnknownNameError
+from bayescomb.formats.csv import Row, number, read_table
+from bayescomb.formats.toml.budget import nuisance_name
+from bayescomb.formats.values import check_keys, entries, flag, named_values, text, texts
+from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+from bayescomb.inputs.measurements import Measurement
+
+__all__ = ["BlockTables", "Scope", "category_scope", "read_assumption_sets"]
+
+COEFFICIENT_KEYS = (
+    "name", "title", "source", "between", "blocks", "negative", "pairs", "opposite_pairs", "nominal", "low", "high", "prior",
+    "nominal_outside_range", "scan_group", "descending",
+    "published_half_shift", "published_half_error_shift",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What category coefficients may speak of.
+
+    Attributes:
+        sources: known sources.
+        experiments: experiment -> its estimates in the budget.
+        members: source -> experiment -> label -> nuisance; the label is the estimate of a nuisance of the budget, and the
+            nuisance itself otherwise.
+    """
+
+    sources: Collection[str]
+    experiments: Mapping[str, Sequence[str]]
+    members: Mapping[str, Mapping[str, Mapping[str, str]]]
+
+    def labels(self, source: str) -> dict[str, str]:
+        """Label -> nuisance of a source, of all experiments."""
+        return {label: name for found in self.members.get(source, {}).values() for label, name in found.items()}
+
+
+def category_scope(
+    budget: Mapping[str, Sequence[str]],
+    budget_sources: Sequence[str],
+    measurements: Sequence[Measurement],
+    *,
+    sources: Collection[str],
+) -> Scope:
+    """The scope of a budget (experiment -> its estimates) and of other measurements."""
+    experiments: dict[str, Sequence[str]] = dict(budget)
+    members: dict[str, dict[str, dict[str, str]]] = {}
+    for source in budget_sources:
+        members[source] = {key: {e: nuisance_name(source, e) for e in names} for key, names in budget.items()}
+    for measurement in measurements:
+        experiments.setdefault(measurement.experiment, ())
+        for nuisance in measurement.all_nuisances:
+            found = members.setdefault(nuisance.source, {}).setdefault(measurement.experiment, {})
+            found[nuisance.name] = nuisance.name
+    return Scope(sources=sources, experiments=experiments, members=members)
+
+
+def read_assumption_sets(
+    document: Mapping[str, Any],
+    *,
+    where: str,
+    scope: Scope,
+    common: Sequence[CorrelationBlock],
+    tables: BlockTables,
+) -> dict[str, AssumptionSet]:
+    """The named sets, in order; one that ``extends`` another replaces its coefficients and blocks by name and adds the rest.
+
+    Args:
+        document: the TOML document.
+        where: its file, for messages.
+        scope: what category coefficients may speak of.
+        common: blocks that every set begins with.
+        tables: tables of the sets' own blocks.
+
+    Raises:
+        FileFormatError, UnknownNameError, DuplicateNameError, RangeError, InvalidNumberError, InvalidMatrixError: as the
+            content demands.
+    """
+    own_blocks: dict[str, dict[str, CorrelationBlock]] = {}
+    sets: dict[str, AssumptionSet] = {}
+    for place, entry in entries(document, "assumption_sets", where=where):
+        check_keys(entry, ("name", "description", "extends", "coefficients", "blocks"), required=("name",), where=place)
+        name = text(entry, "name", where=place)
+        if name in sets:
+            msg = f"{place}: assumption set {name!r} stands twice; every set needs its own name"
+            raise DuplicateNameError(msg)
+        inherited: dict[str, CorrelationCoefficient] = {}
+        blocks: dict[str, CorrelationBlock] = {}
+        if "extends" in entry:
+            base = known_name(text(entry, "extends", where=place), sets, kind="assumption set", where=place)
+            inherited = {c.name: c for c in sets[base].coefficients}
+            blocks = own_blocks[base]
+        own: dict[str, CorrelationCoefficient] = {}
+        for at, table in entries(entry, "coefficients", where=place) if "coefficients" in entry else []:
+            coefficient = _read_coefficient(table, at, scope=scope, inherited=inherited)
+            if coefficient.name in own:
+                msg = f"{at}: coefficient {coefficient.name!r} stands twice in this set; keep one"
+                raise DuplicateNameError(msg)
+            own[coefficient.name] = coefficient
+        coefficients = tuple((inherited | own).values())
+        description = text(entry, "description", where=place, default="")
+        own_blocks[name] = blocks | {b.name: b for b in tables.named(entry, where=place)}
+        with located(place):
+            sets[name] = AssumptionSet(
+                name=name,
+                description=description,
+                coefficients=coefficients,
+                blocks=(*common, *own_blocks[name].values()),
+            )
+    if not sets:
+        msg = f"{where}: no assumption set; give at least one [[assumption_sets]] with a name"
+        raise FileFormatError(msg)
+    return sets
+
+
+def _read_coefficient(
+    table: Mapping[str, Any],
+    where: str,
+    *,
+    scope: Scope,
+    inherited: Mapping[str, CorrelationCoefficient],
+) -> CorrelationCoefficient:
+    check_keys(table, COEFFICIENT_KEYS, required=("name", "nominal"), where=where)
+    name = text(table, "name", where=where)
+    source = text(table, "source", where=where, default="")
+    if source:
+        known_name(source, scope.sources, kind="source", where=where)
+    stated = {"between": ("between",), "blocks": ("blocks",), "pairs": ("pairs", "opposite_pairs")}
+    ways = [way for way, keys in stated.items() if any(key in table for key in keys)]
+    if len(ways) > 1 or (not ways and name not in inherited):
+        msg = f"{where}: {ways or 'nothing'} found; say what it correlates by one of 'between', 'blocks' or 'pairs'"
+        raise FileFormatError(msg)
+    if "negative" in table and ways not in (["between"], ["blocks"]):
+        msg = f"{where}: 'negative' found without 'between' or 'blocks'; give the signs of pairs by 'opposite_pairs'"
+        raise FileFormatError(msg)
+    if not ways:  # an inherited coefficient with other values
+        pairs, source = inherited[name].pairs, inherited[name].source
+    elif ways == ["pairs"]:
+        pairs = (*_read_pairs(table, "pairs", 1, where), *_read_pairs(table, "opposite_pairs", -1, where))
+    else:
+        pairs = _category_pairs(table, source, where, scope)
+    if not pairs:
+        msg = f"{where}: it correlates nothing; name at least one pair, or remove the coefficient"
+        raise FileFormatError(msg)
+    numbers = {key: number(table[key], where=f"{where}.{key}") for key in ("nominal", "low", "high") if key in table}
+    defaults = {
+        "title": inherited[name].title if name in inherited else "",
+        "prior": "uniform",
+        "published_half_shift": "",
+        "published_half_error_shift": "",
+        "scan_group": inherited[name].scan_group if name in inherited else "",
+    }
+    values = {key: text(table, key, where=where, default=default) for key, default in defaults.items()}
+    descending = flag(table, "descending", where=where)
+    low, high = numbers.get("low"), numbers.get("high")
+    if low is not None and high is not None and not flag(table, "nominal_outside_range", where=where):
+        nominal = numbers["nominal"]
+        if low < high and not low <= nominal <= high:
+            msg = (
+                f"{where}: nominal value {nominal} lies outside its range {low} to {high}; correct it, or say "
+                "'nominal_outside_range = true' if the profile is meant to use another value than the prior allows"
+            )
+            raise RangeError(msg)
+    with located(where):
+        return CorrelationCoefficient(
+            name=name,
+            source=source,
+            pairs=pairs,
+            nominal=numbers["nominal"],
+            low=low,
+            high=high,
+            scan_group=values["scan_group"],
+            descending=descending,
+            title=values["title"],
+            prior=values["prior"],
+            published_half_shift=values["published_half_shift"],
+            published_half_error_shift=values["published_half_error_shift"],
+        )
+
+
+def _read_pairs(table: Mapping[str, Any], key: str, sign: int, where: str) -> list[CorrelationPair]:
+    pairs = []
+    listed = table.get(key, [])
+    if not isinstance(listed, list):
+        msg = f"{where}.{key}: {listed!r} found, a list of pairs of nuisance names is needed"
+        raise FileFormatError(msg)
+    for pair in listed:
+        names, own = (pair[:2], pair[2:]) if isinstance(pair, list) else ([], [])
+        if len(names) != 2 or not all(isinstance(p, str) for p in names) or not _is_sign(own, allowed=key == "pairs"):
+            extra = ", with -1 behind them where the sign is opposite" if key == "pairs" else ""
+            msg = f"{where}.{key}: {pair!r} found, a list of two nuisance names is needed{extra}"
+            raise FileFormatError(msg)
+        with located(f"{where}.{key}"):
+            pairs.append(CorrelationPair(first=names[0], second=names[1], sign=own[0] if own else sign))
+    return pairs
+
+
+def _is_sign(found: list[Any], *, allowed: bool) -> bool:
+    """Whether what stands behind two names is nothing, or a sign where that is allowed."""
+    return not found or (allowed and len(found) == 1 and type(found[0]) is int and found[0] in (-1, 1))
+
+
+def _category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Scope) -> tuple[CorrelationPair, ...]:
+    """Pairs of a category: every left with every right member, sign = product of the members' signs."""
+    if not source:
+        msg = f"{where}: 'between' and 'blocks' speak of estimates; name the 'source' whose nuisances are meant"
+        raise FileFormatError(msg)
+    if "between" in table:
+        ends = texts(table, "between", where=where)
+        if len(ends) != 2:
+            msg = f"{where}.between: {ends!r} found, the names of two experiments are needed"
+            raise FileFormatError(msg)
+        for end in ends:
+            known_name(end, scope.experiments, kind="experiment", where=f"{where}.between")
+        left, right = ([*scope.members.get(source, {}).get(end, {})] for end in ends)
+        blocks = [(left, right)]
+    else:
+        blocks = []
+        for place, block in entries(table, "blocks", where=where):
+            check_keys(block, ("left", "right"), required=("left", "right"), where=place)
+            blocks.append((texts(block, "left", where=place), texts(block, "right", where=place)))
+    nuisances = scope.labels(source)
+    kind = "estimate" if all(label != name for label, name in nuisances.items()) else "estimate or nuisance"
+    negative = texts(table, "negative", where=where, default=[])
+    involved = [e for block in blocks for side in block for e in side]
+    for name in involved:
+        known_name(name, nuisances, kind=kind, where=where)
+    check_names(negative, where=f"{where}.negative", allow_empty=True)
+    for name in negative:
+        known_name(name, involved, kind=f"{kind} of this coefficient", where=f"{where}.negative")
+    with located(where):
+        return tuple(
+            CorrelationPair(first=nuisances[a], second=nuisances[b], sign=-1 if (a in negative) != (b in negative) else 1)
+            for left, right in blocks
+            for a in left
+            for b in right
+        )
+
+
+class BlockTables:
+    """The tables of blocks of one model; each is read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tables: dict[Path, dict[str, list[Row]]] = {}
+        self._used: dict[Path, set[str]] = {}
+
+    def named(self, owner: Mapping[str, Any], *, where: str) -> list[CorrelationBlock]:
+        """The blocks that the key ``blocks`` of a TOML table names, in its order; none without the key.
+
+        Raises:
+            FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError: as the content
+                demands, each with the key, or the file and line.
+        """
+        if "blocks" not in owner:
+            return []
+        entry = named_values(owner, "blocks", where=where, example='{ table = "blocks.csv", names = ["JES"] }')
+        place = f"{where}: blocks"
+        check_keys(entry, ("table", "names"), required=("table", "names"), where=place)
+        path = self.folder / text(entry, "table", where=place)
+        names = texts(entry, "names", where=place)
+        check_names(names, where=f"{place}.names")
+        if path not in self._tables:
+            self._tables[path] = _read_rows(path)
+        rows = self._tables[path]
+        for name in names:
+            known_name(name, rows, kind=f"block of {path}", where=f"{place}.names")
+        self._used.setdefault(path, set()).update(names)
+        return [_block(name, rows[name], path) for name in names]
+
+    def check_all_used(self) -> None:
+        """Every block of every table is named somewhere.
+
+        Raises:
+            UnknownNameError: one is not.
+        """
+        for path, blocks in self._tables.items():
+            for name, rows in blocks.items():
+                if name not in self._used[path]:
+                    msg = f"{rows[0].where}: block {name!r} is used by no assumption set; name it in 'blocks' or remove it"
+                    raise UnknownNameError(msg)
+
+
+def _read_rows(path: Path) -> dict[str, list[Row]]:
+    """Block -> its rows."""
+    header, rows = read_table(path, required=("block", "nuisance"))
+    expected = ["block", "nuisance", *(str(i) for i in range(1, len(header) - 1))]
+    if header != expected:
+        msg = f"{path}: columns {', '.join(header)} found, block, nuisance, 1, 2, ... needed; correct the header"
+        raise FileFormatError(msg)
+    blocks: dict[str, list[Row]] = {}
+    for row in rows:
+        blocks.setdefault(row.cells["block"], []).append(row)
+    return blocks
+
+
+def _block(name: str, rows: list[Row], path: Path) -> CorrelationBlock:
+    n = len(rows)
+    matrix = np.zeros((n, n))
+    for i, row in enumerate(rows):
+        for column, cell in list(row.cells.items())[2:]:
+            if int(column) > n:
+                if cell:
+                    msg = (
+                        f"{row.where}, column {column!r}: {cell!r} found, but block {name!r} has {n} rows; add the missing "
+                        "row, or leave the cell empty"
+                    )
+                    raise FileFormatError(msg)
+                continue
+            value = number(cell, where=f"{row.where}, column {column!r}")
+            if not -1 <= value <= 1:
+                msg = f"{row.where}, column {column!r}: {value:g} found, a correlation lies in [-1, 1]; correct it"
+                raise InvalidMatrixError(msg)
+            matrix[i, int(column) - 1] = value
+        if len(row.cells) - 2 < n:
+            msg = f"{row.where}: block {name!r} has {n} rows, but the table only {len(row.cells) - 2} columns; add columns"
+            raise FileFormatError(msg)
+    names = tuple(row.cells["nuisance"] for row in rows)
+    with located(f"{path}: rows from {rows[0].where.rpartition(':')[2]}"):
+        return CorrelationBlock(name=name, nuisances=names, correlation=matrix)

@@ -1,0 +1,110 @@
+"""Typed access to TOML tables, with the key in every message."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from bayescomb.base.checks import known_name
+from bayescomb.base.errors import FileFormatError
+from bayescomb.formats.csv import number as cell_number
+
+__all__ = ["check_keys", "entries", "flag", "named_values", "number", "text", "texts"]
+
+
+def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: Collection[str], where: str) -> None:
+    """Every key is known and every required one there.
+
+    Raises:
+        FileFormatError: a required key is missing.
+        UnknownNameError: a key is not known, most often a typing error that would change a number silently.
+    """
+    for key in table:
+        known_name(key, allowed, kind="key", where=where)
+    missing = [key for key in required if key not in table]
+    if missing:
+        msg = f"{where}: missing key {', '.join(map(repr, missing))}; add it"
+        raise FileFormatError(msg)
+
+
+def entries(table: Mapping[str, Any], key: str, *, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The tables of an array of tables, each with its place.
+
+    Raises:
+        FileFormatError: it is no array of tables.
+    """
+    value = table[key]
+    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+        msg = f"{where}: {key} = {value!r} found, an array of tables ([[{key}]]) is needed"
+        raise FileFormatError(msg)
+    for i, entry in enumerate(value):
+        name = entry.get("name", i)
+        yield f"{where}: {key}[{name!r}]", entry
+
+
+def named_values(table: Mapping[str, Any], key: str, *, where: str, example: str) -> Mapping[str, Any]:
+    """A table whose keys are names that its author chose, in their order.
+
+    Raises:
+        FileFormatError: it is no table; the message shows the example.
+    """
+    value = table[key]
+    if not isinstance(value, dict):
+        msg = f"{where}: {key} = {value!r} found, a table is needed, as in {example}"
+        raise FileFormatError(msg)
+    return value
+
+
+def text(table: Mapping[str, Any], key: str, *, where: str, default: str | None = None) -> str:
+    """A string value.
+
+    Raises:
+        FileFormatError: it is missing without a default, or no string.
+    """
+    value = table.get(key, default)
+    if not isinstance(value, str):
+        msg = f"{where}: {key} = {value!r} found, a text is needed"
+        raise FileFormatError(msg)
+    return value
+
+
+def number(table: Mapping[str, Any], key: str, *, where: str) -> float:
+    """A number.
+
+    Raises:
+        FileFormatError: it is missing, or none.
+        InvalidNumberError: it is a text that is no number.
+    """
+    value = table.get(key)
+    if isinstance(value, str):
+        return cell_number(value, where=f"{where}: {key}", lenient=True)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        msg = f"{where}: {key} = {value!r} found, a number is needed"
+        raise FileFormatError(msg)
+    return float(value)
+
+
+def texts(table: Mapping[str, Any], key: str, *, where: str, default: list[str] | None = None) -> list[str]:
+    """A list of strings.
+
+    Raises:
+        FileFormatError: it is missing without a default, or no list of strings.
+    """
+    value = table.get(key, default)
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        msg = f"{where}: {key} = {value!r} found, a list of texts is needed"
+        raise FileFormatError(msg)
+    return list(value)
+
+
+def flag(table: Mapping[str, Any], key: str, *, where: str) -> bool:
+    """A switch, off where it is not given.
+
+    Raises:
+        FileFormatError: it is neither ``true`` nor ``false``.
+    """
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        msg = f"{where}: {key} = {value!r} found, true or false is needed"
+        raise FileFormatError(msg)
+    return value

@@ -1,0 +1,31 @@
+"""What is given: measurements, assumptions about their correlations, predictions, and the combination of them.
+
+Imports base only.  Start at combination, then measurements.
+"""
+
+from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
+from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.predictions import Prediction
+
+__all__ = [
+    "AssumptionSet",
+    "Combination",
+    "CorrelationBlock",
+    "CorrelationCoefficient",
+    "CorrelationPair",
+    "ErrorOnError",
+    "Estimate",
+    "Extraction",
+    "FittedInput",
+    "Measurement",
+    "Nuisance",
+    "Observable",
+    "PdfChoice",
+    "Prediction",
+    "Provenance",
+    "ScaleChoice",
+    "Source",
+]

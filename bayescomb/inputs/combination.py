@@ -1,0 +1,573 @@
+"""What goes into a combination: the budget (who measured what) and the assumptions (what is correlated).
+
+All classes are frozen and checked when they are built; the two tables meet only in :class:`Combination`.  An *observable*
+is a combined quantity; :mod:`bayescomb.inputs.measurements` has the rest of the vocabulary.
+
+What a combination has to fulfil as a whole: its settings, spectators, predictions and uncertain sizes.
+
+Parts of a combination: what changes where measurements are left out, or their estimates are set free of each other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import (
+    FrozenMapping,
+    check_choice,
+    check_distinct,
+    check_finite,
+    check_items,
+    check_mapping,
+    check_names,
+    known_name,
+)
+from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
+from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
+from bayescomb.inputs.extractions import Extraction
+from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
+from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.predictions import Prediction
+
+__all__ = [
+    "CHI2_FORMS",
+    "NUISANCE_VALUES",
+    "REPAIRS",
+    "STATISTICS_GROUP",
+    "TREATMENTS",
+    "Combination",
+    "check_errors_on_errors",
+    "check_predictions",
+    "check_settings",
+    "check_spectators",
+    "how_to_extract",
+    "kept_fields",
+    "saturated_fields",
+]
+
+LISTS: Final = {
+    "measurements": Measurement,
+    "observables": Observable,
+    "sources": Source,
+    "provenance": Provenance,
+    "predictions": Prediction,
+}
+MAPPINGS: Final = {
+    "assumption_sets": '{"none": AssumptionSet(name="none")}',
+    "impact_groups": '{"JES": ("jes_1", "jes_2")}',
+    "extractions": '{"pole": Extraction(name="pole", ...)}',
+    "errors_on_errors": '{"JES": ErrorOnError(relative=0.3)}',
+}
+TREATMENTS: Final = ("covariance", "nuisance")
+REPAIRS: Final = ("none", "shift", "clip", "nearest")
+CHI2_FORMS: Final = ("neyman", "pearson")
+NUISANCE_VALUES: Final = ("used", "ignored")
+STATISTICS_GROUP: Final = "stat"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Combination(Shown):
+    """Measurements, observables and the assumption set in force.
+
+    Attributes:
+        name: short name, used for file names.
+        measurements: the budget.
+        observables: the combined quantities.
+        assumption_sets: name -> :class:`AssumptionSet`.
+        assumptions: name of the set in force; every output names it.
+        treatment: ``"covariance"`` (the sources' covariances are summed as given; only the total must be positive
+            definite) or ``"nuisance"`` (one nuisance per estimate and source; each source matrix must be a correlation
+            matrix).
+        repair: what to do with a fixed infeasible source matrix under ``"nuisance"``; ``"none"`` is an error.
+        sources: titles and groups of the sources.
+        provenance: where the figures come from.
+        title: one line for people.
+        chi2: ``"neyman"`` (the statistical covariance as given) or ``"pearson"`` (it grows with the prediction).
+        nuisance_values: ``"used"`` or ``"ignored"``: whether the post-fit nuisance values of fitted inputs count, or 0 is
+            put in their place, as Convino does.
+        normalise: the results are the observables divided by their sum.
+        impact_groups: name of a group -> its nuisances, or ``("stat",)`` for the statistical part; groups may overlap.
+        predictions: theory predictions of the observables.
+        extractions: name -> :class:`Extraction`.
+        extraction: name of the one in force; empty if the observables are combined and no mass is extracted.
+        errors_on_errors: source, or nuisance without a source, whose size is uncertain -> how well it is known.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> measurements = [
+        ...     bc.Measurement(name=name, estimates=(bc.Estimate(name=name, value=value, observables={"x": 1.0}),),
+        ...         statistical_covariance=[[1.0]])
+        ...     for name, value in (("first", 9.0), ("second", 11.0))
+        ... ]
+        >>> combination = bc.Combination(name="two numbers", measurements=tuple(measurements),
+        ...     observables=(bc.Observable(name="x", unit="pb"),), assumption_sets={"none": bc.AssumptionSet(name="none")},
+        ...     assumptions="none")
+        >>> bc.profile(combination).values.item()
+        10.0
+    """
+
+    name: str
+    measurements: tuple[Measurement, ...]
+    observables: tuple[Observable, ...]
+    assumption_sets: Mapping[str, AssumptionSet]
+    assumptions: str
+    treatment: str = "nuisance"
+    repair: str = "none"
+    sources: tuple[Source, ...] = ()
+    provenance: tuple[Provenance, ...] = ()
+    title: str = ""
+    chi2: str = "neyman"
+    nuisance_values: str = "used"
+    normalise: bool = False
+    impact_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    predictions: tuple[Prediction, ...] = ()
+    extractions: Mapping[str, Extraction] = field(default_factory=dict)
+    extraction: str = ""
+    errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
+
+    def _line(self) -> str:
+        return (
+            f"{self.name}: {counted(len(self.estimates), 'estimates')} of {counted(len(self.observables), 'observables')}, "
+            f"{counted(len(self.sources), 'sources')}, assumption set {self.assumptions!r}"
+        )
+
+    def __post_init__(self) -> None:
+        where = f"combination {self.name!r}"
+        for key, of in LISTS.items():
+            check_items(getattr(self, key), of, where=f"{key} of {where}")
+        for key, example in MAPPINGS.items():
+            check_mapping(getattr(self, key), where=f"{key} of {where}", example=example)
+        for key in LISTS:
+            object.__setattr__(self, key, tuple(getattr(self, key)))
+        for key in ("assumption_sets", "extractions", "errors_on_errors"):
+            object.__setattr__(self, key, FrozenMapping(getattr(self, key)))
+        groups = {key: tuple(members) for key, members in self.impact_groups.items()}
+        object.__setattr__(self, "impact_groups", FrozenMapping(groups))
+        check_items(self.assumption_sets.values(), AssumptionSet, where=f"assumption_sets of {where}")
+        known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
+        check_names([m.name for m in self.measurements], where=f"measurements of {where}")
+        check_names([s.name for s in self.sources], where=f"sources of {where}", allow_empty=True)
+        # A name is unique among the things of its kind.  Only what is fitted without a prior shares a list with the
+        # observables: both are parameters.
+        check_names([o.name for o in self.observables], where=f"observables of {where}")
+        check_names([e.name for e in self.estimates], where=f"estimates of {where}")
+        check_names([n.name for n in self.nuisances], where=f"nuisances of {where}", allow_empty=True)
+        free = [n.name for n in self.nuisances if n.free]
+        for kind, owners in (("observable", self.observables), ("estimate", self.estimates)):
+            check_distinct([owner.name for owner in owners], free, kinds=(kind, "free nuisance"), where=where)
+        check_spectators(self, where)
+        observables = [o.name for o in self.observables]
+        for estimate in self.estimates:
+            for name in estimate.observables:
+                known_name(name, observables, kind="observable", where=f"estimate {estimate.name!r}")
+        for assumption_set in self.assumption_sets.values():
+            check_assumptions(assumption_set, free={n.name: n.free for n in self.nuisances})
+        check_settings(self, where)
+        check_predictions(self, where)
+        check_errors_on_errors(self, where)
+        design = self.design
+        if np.linalg.matrix_rank(design) < len(self.observables):
+            idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
+            msg = (
+                f"{where}: {len(self.estimates)} estimates do not determine the {len(observables)} observables"
+                f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
+            )
+            raise UnderdeterminedError(msg)
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
+        curved = any(n.response != "absolute" for n in self.nuisances)
+        kinked = any(m.down_responses is not None for m in self.measurements)
+        return self.chi2 == "neyman" and not curved and not kinked
+
+    @property
+    def estimates(self) -> tuple[Estimate, ...]:
+        """All estimates, in the order of the measurements."""
+        return tuple(e for m in self.measurements for e in m.estimates)
+
+    @property
+    def nuisances(self) -> tuple[Nuisance, ...]:
+        """All nuisances, in the order of the measurements, those of a fit first."""
+        return tuple(n for m in self.measurements for n in m.all_nuisances)
+
+    @property
+    def design(self) -> NDArray[np.float64]:
+        """Linear map from observables to estimates, shape (n_estimates, n_observables)."""
+        rows = [[e.observables.get(o.name, 0.0) for o in self.observables] for e in self.estimates]
+        return np.array(rows, dtype=float).reshape(len(self.estimates), len(self.observables))
+
+    @property
+    def assumption_set(self) -> AssumptionSet:
+        """The assumption set in force."""
+        return self.assumption_sets[self.assumptions]
+
+    @property
+    def extraction_in_force(self) -> Extraction | None:
+        """The extraction in force, ``None`` in combination mode."""
+        return self.extractions[self.extraction] if self.extraction else None
+
+    @property
+    def results(self) -> tuple[Observable, ...]:
+        """What is reported: the observables; with an extraction its masses, their differences and scales before them."""
+        extraction = self.extraction_in_force
+        return (*(self.extracted(extraction) if extraction else ()), *self.observables)
+
+    @property
+    def headline(self) -> tuple[Observable, ...]:
+        """What a summary shows: masses and their differences if a mass is extracted, else the observables."""
+        extraction = self.extraction_in_force
+        if extraction is None:
+            return self.observables
+        return self.extracted(extraction)[: len(extraction.mass_parameters) + len(extraction.differences)]
+
+    def extracted(self, extraction: Extraction) -> tuple[Observable, ...]:
+        """What an extraction adds to the results: masses, their differences and scales."""
+        schemes = {extraction.masses[p.name]: p.mass_scheme for p in self.predictions if p.name in extraction.masses}
+        masses = [Observable(name=m, unit="GeV", title=f"top-quark {schemes[m]} mass") for m in extraction.mass_parameters]
+        masses += [
+            Observable(name=f"{first} - {second}", unit="GeV", title="difference of the masses")
+            for first, second in extraction.differences
+        ]
+        scales = [Observable(name=name, title=f"{name}: factor on the scale") for name in extraction.scale_parameters]
+        return (*masses, *scales)
+
+    def with_extraction(self, extraction: str | Extraction) -> Combination:
+        """The same combination with a mass extracted, cut down to the measurements that the extraction uses.
+
+        Args:
+            extraction: name of one of the extractions, one to add, or ``""`` for none.
+
+        Raises:
+            UnknownNameError: there is no extraction of that name, or it uses what is not there.
+        """
+        if isinstance(extraction, str):
+            if not extraction:
+                return dataclasses.replace(self, extraction="")
+            known_name(extraction, self.extractions, kind="extraction", where=f"{self.name!r}")
+            extraction = self.extractions[extraction]
+        extractions = {**self.extractions, extraction.name: extraction}
+        result = dataclasses.replace(self, extractions=extractions, extraction=extraction.name)
+        used = {name for p in self.predictions if p.name in extraction.distributions for name in p.observables}
+        kept = [m for m in self.measurements if any(used.intersection(e.observables) for e in m.estimates)]
+        return result if len(kept) == len(self.measurements) else dataclasses.replace(result, **kept_fields(result, kept))
+
+    def with_assumptions(self, name: str) -> Combination:
+        """The same combination under another assumption set.
+
+        Raises:
+            UnknownNameError: there is no set of that name.
+        """
+        return dataclasses.replace(self, assumptions=name)
+
+    def with_treatment(self, treatment: str, *, repair: str = "none") -> Combination:
+        """The same combination with another treatment of its sources.
+
+        Raises:
+            OptionError: the treatment or the repair is not one that is offered.
+        """
+        return dataclasses.replace(self, treatment=treatment, repair=repair)
+
+    def with_chi2(self, chi2: str) -> Combination:
+        """The same combination with another form of chi2.
+
+        Raises:
+            OptionError: the form is not offered, or not with the treatment in force.
+        """
+        return dataclasses.replace(self, chi2=chi2)
+
+    def with_nuisance_values(self, nuisance_values: str) -> Combination:
+        """The same combination with the post-fit nuisance values of its inputs ``"used"`` or ``"ignored"``.
+
+        Raises:
+            OptionError: it is neither.
+        """
+        return dataclasses.replace(self, nuisance_values=nuisance_values)
+
+    def with_errors_on_errors(self, errors_on_errors: Mapping[str, ErrorOnError | float]) -> Combination:
+        """The same combination with the sizes of some sources uncertain, those of all others certain.
+
+        Args:
+            errors_on_errors: source -> relative uncertainty of its quoted size; a number means a common factor.
+
+        Raises:
+            UnknownNameError: there is no source of that name.
+            RangeError: a relative uncertainty is not above 0 and up to 1.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> uncertain = bc.load("models/run1_mass").with_errors_on_errors({"LHCbJES": 0.3})
+            >>> uncertain.errors_on_errors["LHCbJES"].relative
+            0.3
+        """
+        check_mapping(errors_on_errors, where="with_errors_on_errors()", example='{"JES": 0.3}')
+        given: dict[str, ErrorOnError] = {}
+        for name, value in errors_on_errors.items():
+            if isinstance(value, ErrorOnError):
+                given[name] = value
+            else:
+                relative = check_finite(value, where=f"error on error of {name!r}")
+                given[name] = ErrorOnError(relative=float(relative))
+        return dataclasses.replace(self, errors_on_errors=given)
+
+    def with_values(self, values: Mapping[str, float]) -> Combination:
+        """The same combination with other measured values of some estimates, e.g. of simulated data.
+
+        Raises:
+            UnknownNameError: there is no estimate of that name.
+        """
+        check_mapping(values, where="with_values()", example='{"l+jets": 172.3}')
+        check_finite(list(values.values()), where="with_values()")
+        for name in values:
+            known_name(name, [e.name for e in self.estimates], kind="estimate", where=f"{self.name!r}")
+        measurements = tuple(
+            dataclasses.replace(
+                m,
+                estimates=tuple(dataclasses.replace(e, value=float(values.get(e.name, e.value))) for e in m.estimates),
+            )
+            for m in self.measurements
+        )
+        return dataclasses.replace(self, measurements=measurements)
+
+    def saturated(self, measurement: str | None = None) -> Combination:
+        """The combination in which every estimate, or every one of a measurement, has an observable of its own.
+
+        It tells what the inputs say before combining: with all estimates so, the minimum of chi2 is what the inputs' own
+        pulls cost.  Free nuisances outside the fits, which nothing would determine then, are left out.
+
+        Raises:
+            UnknownNameError: there is no measurement of that name.
+        """
+        names = [m.name for m in self.measurements]
+        if measurement is not None:
+            known_name(measurement, names, kind="measurement", where=f"{self.name!r}")
+            names = [measurement]
+        return dataclasses.replace(self, **saturated_fields(self, names))
+
+    def only(self, experiments: Iterable[str]) -> Combination:
+        """The combination of the measurements of some experiments alone.
+
+        Correlations that involve a nuisance of a dropped measurement go with it.
+
+        Raises:
+            UnknownNameError: an experiment has no measurement here.
+        """
+        experiments = [experiments] if isinstance(experiments, str) else list(experiments)
+        for name in experiments:
+            known_name(name, [m.experiment for m in self.measurements], kind="experiment", where=f"{self.name!r}")
+        return dataclasses.replace(self, **kept_fields(self, [m for m in self.measurements if m.experiment in experiments]))
+
+    def without(self, measurement: str) -> Combination:
+        """The combination of all measurements but one; an observable that only it determines is dropped.
+
+        Raises:
+            UnknownNameError: there is no measurement of that name, or no other one.
+            UnderdeterminedError: the rest does not determine its observables.
+        """
+        known_name(measurement, [m.name for m in self.measurements], kind="measurement", where=f"{self.name!r}")
+        return dataclasses.replace(self, **kept_fields(self, [m for m in self.measurements if m.name != measurement]))
+
+
+def check_spectators(combination: Combination, where: str) -> None:
+    """A spectator carries one estimate, whose name it has."""
+    maps = {e.name: dict(e.observables) for e in combination.estimates}
+    for observable in combination.observables:
+        owners = [name for name, mapping in maps.items() if observable.name in mapping]
+        if observable.spectator and (owners != [observable.name] or maps[observable.name] != {observable.name: 1.0}):
+            msg = f"{where}: spectator {observable.name!r} belongs to {owners}; it carries the name of its only estimate"
+            raise UnknownNameError(msg)
+
+
+def check_settings(combination: Combination, where: str) -> None:
+    """Every setting is one that is offered, and those in force go together."""
+    check_choice(combination.treatment, TREATMENTS, where=f"treatment of {where}")
+    check_choice(combination.repair, REPAIRS, where=f"repair of {where}")
+    check_choice(combination.chi2, CHI2_FORMS, where=f"chi2 of {where}")
+    check_choice(combination.nuisance_values, NUISANCE_VALUES, where=f"nuisance values of {where}")
+    groups = combination.impact_groups
+    check_names(list(groups), where=f"impact groups of {where}", allow_empty=True)
+    known = [n.name for n in combination.nuisances]
+    for group, members in groups.items():
+        if members != (STATISTICS_GROUP,):
+            check_names(members, where=f"{where}, impact group {group!r}")
+            for name in members:
+                known_name(name, known, kind="nuisance", where=f"{where}, impact group {group!r}")
+    if not combination.quadratic and combination.treatment == "covariance":
+        msg = (
+            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
+            "asymmetric responses do not allow; use the treatment 'nuisance'"
+        )
+        raise OptionError(msg)
+    if combination.chi2 == "pearson":
+        zero = [e.name for e in combination.estimates if e.value == 0]
+        if zero:
+            msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
+            raise InvalidNumberError(msg)
+        singular = [
+            m.name
+            for m in combination.measurements
+            if m.statistical_covariance is not None and m.statistical_spectrum[2].any()
+        ]
+        if singular:
+            msg = (
+                f"{where}: chi2 'pearson' weighs with the inverse of the statistical covariance, which is singular in "
+                f"{singular}; use 'neyman', or leave out an estimate that follows from the others"
+            )
+            raise InvalidMatrixError(msg)
+
+
+def check_predictions(combination: Combination, where: str) -> None:
+    """Every name that a prediction or an extraction uses exists, and what is in force can be extracted."""
+    check_names([p.name for p in combination.predictions], where=f"predictions of {where}", allow_empty=True)
+    observables = [o.name for o in combination.observables]
+    for prediction in combination.predictions:
+        for name in prediction.observables:
+            known_name(name, observables, kind="observable", where=f"prediction {prediction.name!r} of {where}")
+    for key, extraction in combination.extractions.items():
+        at = f"{where}, extraction {key!r}"
+        for name in extraction.distributions:
+            known_name(name, [p.name for p in combination.predictions], kind="prediction", where=at)
+        for name in extraction.drop:
+            known_name(name, observables, kind="observable", where=at)
+        predicted = [name for p in combination.predictions if p.name in extraction.distributions for name in p.observables]
+        check_names(predicted, where=f"predicted observables of {at}")
+        schemes: dict[str, set[str]] = {}
+        for prediction in combination.predictions:
+            if prediction.name in extraction.masses:
+                schemes.setdefault(extraction.masses[prediction.name], set()).add(prediction.mass_scheme)
+        for mass, found in schemes.items():
+            if len(found) > 1:
+                msg = f"{at}: {mass!r} is the {' and the '.join(sorted(found))} mass of its predictions; give each a name"
+                raise OptionError(msg)
+        names = [o.name for o in combination.extracted(extraction)]
+        check_names(names, where=f"masses, their differences and scales of {at}")
+        check_distinct(observables, names, kinds=("observable", "parameter of the extraction"), where=at)
+        free = [n.name for n in combination.nuisances if n.free]
+        check_distinct(free, names, kinds=("free nuisance", "parameter of the extraction"), where=at)
+    if combination.extraction:
+        known_name(combination.extraction, combination.extractions, kind="extraction", where=where)
+        if not combination.quadratic or combination.normalise:
+            msg = (
+                f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
+                "'neyman', absolute symmetric responses and no 'normalise' (the extraction itself normalises a distribution)"
+            )
+            raise OptionError(msg)
+
+
+def how_to_extract(combination: Combination) -> str:
+    """What to do where a mass is needed and none is extracted."""
+    if not combination.extractions:
+        return "the model has no [[extractions]], so there is none to put in force"
+    names = ", ".join(map(repr, combination.extractions))
+    return f"put an extraction in force, --extraction NAME or with_extraction(NAME); there is {names}"
+
+
+def check_errors_on_errors(combination: Combination, where: str) -> None:
+    """The sizes that are uncertain are those of sources that are there, and nothing else is curved."""
+    known = {n.source or n.name for n in combination.nuisances if not n.free}
+    for name in combination.errors_on_errors:
+        known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
+    if combination.errors_on_errors and (not combination.quadratic or combination.normalise):
+        msg = (
+            f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
+            "responses and no 'normalise'"
+        )
+        raise OptionError(msg)
+
+
+def saturated_fields(combination: Combination, names: Collection[str]) -> dict[str, Any]:
+    """Fields of the combination in which every estimate of some measurements has an observable of its own.
+
+    Args:
+        combination: the whole.
+        names: of the measurements.
+    """
+    measurements, observables, used = [], [], set()
+    own_names = {e.name for m in combination.measurements if m.name in names for e in m.estimates}
+    renamed = _beside(own_names, [o.name for o in combination.observables])
+    for m in combination.measurements:
+        if m.name in names:
+            keep = [i for i, n in enumerate(m.nuisances) if not n.free]
+            observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
+            m = dataclasses.replace(
+                m,
+                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
+                nuisances=tuple(m.nuisances[i] for i in keep),
+                responses=m.responses[:, keep],
+                down_responses=None if m.down_responses is None else m.down_responses[:, keep],
+            )
+        else:
+            used |= {o for e in m.estimates for o, factor in e.observables.items() if factor}
+            estimates = tuple(
+                dataclasses.replace(e, observables={renamed[o]: factor for o, factor in e.observables.items()})
+                for e in m.estimates
+            )
+            m = dataclasses.replace(m, estimates=estimates)
+        measurements.append(m)
+    return {
+        "measurements": tuple(measurements),
+        "observables": (
+            *(dataclasses.replace(o, name=renamed[o.name]) for o in combination.observables if o.name in used),
+            *observables,
+        ),
+        "impact_groups": {},
+        "normalise": False,
+        "predictions": (),
+        "extractions": {},
+        "extraction": "",
+    }
+
+
+def _beside(taken: Collection[str], names: Sequence[str]) -> dict[str, str]:
+    """Name of each observable beside observables that bear the names of estimates."""
+    found: dict[str, str] = {}
+    for name in names:
+        other = name
+        while other in taken or (other != name and other in names):
+            other += " (observable)"
+        found[name] = other
+    return found
+
+
+def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -> dict[str, Any]:
+    """Fields of the combination of some measurements, without what names a nuisance or observable of the others.
+
+    Args:
+        combination: the whole.
+        measurements: those that stay.
+    """
+    names = {n.name for m in measurements for n in m.all_nuisances}
+    used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
+    groups = {key: tuple(n for n in group if n in names) for key, group in combination.impact_groups.items()}
+    statistics = {key: group for key, group in combination.impact_groups.items() if group == ("stat",)}
+    sources = {n.source or n.name for m in measurements for n in m.all_nuisances if not n.free}
+    return {
+        "measurements": tuple(measurements),
+        "observables": tuple(o for o in combination.observables if o.name in used),
+        "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
+        "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
+        "errors_on_errors": {key: value for key, value in combination.errors_on_errors.items() if key in sources},
+        **_predicting(combination, used),
+    }
+
+
+def _predicting(combination: Combination, observables: Collection[str]) -> dict[str, Any]:
+    """Predictions and extractions that concern nothing but some observables."""
+    predictions = tuple(p for p in combination.predictions if set(p.observables) <= set(observables))
+    names = [p.name for p in predictions]
+    parts = {key: extraction.restricted_to(names) for key, extraction in combination.extractions.items()}
+    extractions = {
+        key: dataclasses.replace(part, drop=tuple(name for name in part.drop if name in observables))
+        for key, part in parts.items()
+        if part is not None
+    }
+    extraction = combination.extraction if combination.extraction in extractions else ""
+    return {"predictions": predictions, "extractions": extractions, "extraction": extraction}

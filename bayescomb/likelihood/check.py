@@ -1,0 +1,310 @@
+"""What ``bayescomb check`` says about a model: sizes, blocks, indefinite matrices, feasibility."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import expects
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
+from bayescomb.base.threads import single_threaded
+from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
+from bayescomb.likelihood.data_information import measurement_factor
+from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, feasibility_statements
+
+__all__ = ["WIDE_RESPONSE", "CheckResult", "EstimateRow", "IndefiniteBlock", "SourceRow", "WidenedInput", "check"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# A factor 1 + g lambda / x of this size reaches 0 at four sigma, which a sampler visits.
+WIDE_RESPONSE = 0.25
+# Rounding of an inverted matrix.
+WIDTH_TOLERANCE = 1e-9
+# Coefficients named on one line.
+MAX_COEFFICIENTS = 4
+# Published correlations carry two digits.
+ROUNDING = 0.005
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndefiniteBlock:
+    """A block that is no correlation matrix at nominal coefficients.
+
+    Attributes:
+        label: the block.
+        smallest: its smallest eigenvalue.
+        negative: number of negative eigenvalues.
+        rounding: whether rounding its entries to two digits can explain it: an eigenvalue moves by at most the spectral
+            norm of the change, which for entries of at most 0.005 is below 0.005 (n - 1).
+    """
+
+    label: str
+    smallest: float
+    negative: int
+    rounding: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class WidenedInput:
+    """A fitted input with constraints above 1, which are kept as they are.
+
+    Attributes:
+        measurement: its name.
+        constraints: nuisance -> post-fit over prior width, those above 1.
+        negative: number of negative eigenvalues of its information without the priors.
+    """
+
+    measurement: str
+    constraints: dict[str, float]
+    negative: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateRow:
+    """An estimate as it was read, all in its own unit.
+
+    Attributes:
+        name, measurement, experiment: of the estimate.
+        value: measured value.
+        stat: uncertainty with the nuisances held.
+        total: uncertainty with all of them, at nominal coefficients; of two-sided shifts their mean size counts.
+    """
+
+    name: str
+    measurement: str
+    experiment: str
+    value: float
+    stat: float
+    total: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRow:
+    """How one source of one experiment is correlated, as it was read.
+
+    Attributes:
+        source: its name; of nuisances that name none, empty.
+        experiment: whose measurements have it.
+        inside: the correlation between its nuisances there.
+        across: the correlation with those of other experiments.
+    """
+
+    source: str
+    experiment: str
+    inside: str
+    across: str
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CheckResult(Shown):
+    """Findings about a valid model.
+
+    Attributes:
+        combination: the model.
+        sizes: counts of its parts.
+        indefinite: blocks that are no correlation matrices at nominal coefficients.
+        statements: feasibility of the quoted ranges, the total covariance first.
+        widened: fitted inputs with nuisances that their fit left wider than the prior.
+        wide: nuisances with relative responses so large that their factor can reach 0.
+        estimates: as they were read.
+        correlations: one row per source and experiment, as they were read and as they are assumed where nothing is said.
+    """
+
+    combination: Combination
+    sizes: dict[str, int]
+    indefinite: tuple[IndefiniteBlock, ...]
+    statements: tuple[Statement, ...]
+    widened: tuple[WidenedInput, ...] = ()
+    wide: tuple[str, ...] = ()
+    estimates: tuple[EstimateRow, ...] = ()
+    correlations: tuple[SourceRow, ...] = ()
+
+    def _line(self) -> str:
+        sizes = ", ".join(counted(self.sizes[key], key) for key in ("estimates", "sources", "coefficients"))
+        return f"{self.combination.name}: {sizes}, {len(self.indefinite)} indefinite"
+
+    @property
+    def block_statements(self) -> tuple[Statement, ...]:
+        """The statements about blocks, without the one about the total covariance."""
+        return tuple(s for s in self.statements if s.label != TOTAL)
+
+
+@expects(combination="combination")
+@single_threaded
+def check(combination: Combination) -> CheckResult:
+    """Sizes, indefinite matrices and feasibility of a combination.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> [block.label for block in bc.check(bc.load("models/run1_mass")).indefinite if not block.rounding]
+        ['btag', 'LHCrad', 'PDF', 'bkgMC']
+    """
+    family = correlation_family(combination)
+    correlation = family.correlation(family.nominal)
+    indefinite = []
+    for block in family.blocks:
+        matrix = correlation[np.ix_(block.nuisances, block.nuisances)]
+        smallest = smallest_eigenvalue(matrix)
+        if smallest < -EIGENVALUE_TOLERANCE:
+            negative = int((np.linalg.eigvalsh(matrix) < -EIGENVALUE_TOLERANCE).sum())
+            rounding = smallest > -ROUNDING * (len(matrix) - 1)
+            indefinite.append(IndefiniteBlock(label=block.label, smallest=smallest, negative=negative, rounding=rounding))
+    return CheckResult(
+        combination=combination,
+        sizes={
+            "measurements": len(combination.measurements),
+            "estimates": len(combination.estimates),
+            "observables": len(combination.observables),
+            "sources": len(combination.sources),
+            "nuisances": len(combination.nuisances),
+            "coefficients": len(family.coefficients),
+            "coefficients with a range": sum(c.varied for c in family.coefficients),
+            "blocks": sum(len(b.nuisances) > 1 for b in family.blocks),
+        },
+        indefinite=tuple(indefinite),
+        statements=feasibility_statements(combination),
+        widened=tuple(_widened(combination)),
+        wide=tuple(_wide(combination)),
+        estimates=tuple(_estimates(combination, family, correlation)),
+        correlations=tuple(_correlations(combination, family, correlation)),
+    )
+
+
+def _estimates(combination: Combination, family: CorrelationFamily, correlation: FloatArray) -> Iterator[EstimateRow]:
+    position = {name: i for i, name in enumerate(family.nuisances)}
+    for m in combination.measurements:
+        n = len(m.estimates)
+        if m.fit is None:
+            assert m.statistical_covariance is not None  # a measurement has one or the other
+            statistical = total = np.diag(m.statistical_covariance)
+        else:
+            statistical = np.diag(np.linalg.inv(m.fit.information[:n, :n]))
+            total = np.diag(np.linalg.inv(m.fit.information))[:n]
+        down = -m.responses if m.down_responses is None else m.down_responses
+        bound = [i for i, nuisance in enumerate(m.nuisances) if not nuisance.free]
+        index = [position[m.nuisances[i].name] for i in bound]
+        shifts = ((m.responses - down) / 2)[:, bound]
+        total = total + np.einsum("en,nm,em->e", shifts, correlation[np.ix_(index, index)], shifts)
+        for estimate, stat, variance in zip(m.estimates, statistical, total, strict=True):
+            yield EstimateRow(
+                name=estimate.name,
+                measurement=m.name,
+                experiment=m.experiment,
+                value=estimate.value,
+                stat=float(np.sqrt(stat)),
+                total=float(np.sqrt(max(variance, 0.0))),
+            )
+
+
+def _correlations(combination: Combination, family: CorrelationFamily, correlation: FloatArray) -> Iterator[SourceRow]:
+    """Sources in the order of the model, each in its experiments."""
+    position = {name: i for i, name in enumerate(family.nuisances)}
+    members: dict[tuple[str, str], list[int]] = {}
+    experiment_of = np.full(len(position), "", dtype=object)
+    shifted = np.zeros(len(position), dtype=int)
+    for m in combination.measurements:
+        for nuisance, shift in zip(m.all_nuisances, (np.abs(m.all_responses).max(axis=0) > 0).sum(axis=0), strict=True):
+            if nuisance.free:
+                continue
+            i = position[nuisance.name]
+            experiment_of[i], shifted[i] = m.experiment, shift
+            if shift or m.fit is not None:  # a budget has a nuisance of size 0 where a source does not apply
+                members.setdefault((nuisance.source, m.experiment), []).append(i)
+    order = {s.name: i for i, s in enumerate(combination.sources)}
+    for (source, experiment), index in sorted(members.items(), key=lambda item: order.get(item[0][0], len(order))):
+        others = np.flatnonzero((experiment_of != experiment) & (shifted > 0))
+        yield SourceRow(
+            source=source,
+            experiment=experiment,
+            inside=_inside(family, correlation, index, shifted),
+            across=_across(family, correlation, index, others, experiment_of),
+        )
+
+
+def _inside(family: CorrelationFamily, correlation: FloatArray, index: list[int], shifted: NDArray[np.int_]) -> str:
+    if len(index) == 1:
+        count = int(shifted[index[0]])
+        return "one estimate" if count < 2 else f"one nuisance, common to its {count} estimates"
+    first, second = np.triu_indices(len(index), 1)
+    pairs = list(zip(np.array(index)[first], np.array(index)[second], strict=True))
+    return f"{len(index)} nuisances, {_described(family, correlation, pairs)}"
+
+
+def _across(
+    family: CorrelationFamily,
+    correlation: FloatArray,
+    index: list[int],
+    others: IntArray,
+    experiment_of: NDArray[np.object_],
+) -> str:
+    """What is stated, by experiment; the pairs of nuisances that nothing is stated of are not listed."""
+    stated = _stated(family)
+    found = []
+    for experiment in dict.fromkeys(experiment_of[others]):
+        other = others[experiment_of[others] == experiment]
+        pairs = [(i, j) for i in index for j in other if correlation[i, j] != 0 or frozenset((i, j)) in stated]
+        if pairs:
+            found.append(f"with {experiment or 'no experiment'} {_described(family, correlation, pairs)}")
+    return ", ".join(found) or "uncorrelated with others"
+
+
+def _described(family: CorrelationFamily, correlation: FloatArray, pairs: Sequence[tuple[int, int]]) -> str:
+    """The correlations of some pairs: coefficients by name with their range, fixed ones by their values."""
+    stated = _stated(family)
+    acting = dict.fromkeys(c for pair in pairs for c in stated.get(frozenset(pair), ()))
+    texts = []
+    for c in acting:
+        coefficient = family.coefficients[c]
+        limits = f" in [{coefficient.low:g}, {coefficient.high:g}]" if coefficient.varied else ""
+        texts.append(f"{coefficient.name} = {coefficient.nominal:g}{limits}")
+    if len(texts) > MAX_COEFFICIENTS:
+        texts[MAX_COEFFICIENTS - 1 :] = [f"{len(texts) - MAX_COEFFICIENTS + 1} more coefficients"]
+    fixed = np.array([correlation[i, j] for i, j in pairs if frozenset((i, j)) not in stated])
+    if fixed.size:
+        low, high = fixed.min(), fixed.max()
+        same = "uncorrelated" if low == high == 0 else f"correlated by {low:g}"
+        texts.append(same if low == high else f"correlated by {low:g} to {high:g}")
+    return " and ".join(texts)
+
+
+def _stated(family: CorrelationFamily) -> dict[frozenset[int], list[int]]:
+    """Pair of nuisances -> the coefficients that act on it."""
+    found: dict[frozenset[int], list[int]] = {}
+    for c, (first, second, _) in enumerate(family.pairs):
+        for i, j in zip(first, second, strict=True):
+            found.setdefault(frozenset((int(i), int(j))), []).append(c)
+    return found
+
+
+def _wide(combination: Combination) -> Iterator[str]:
+    for measurement in combination.measurements:
+        values = np.array([e.value for e in measurement.estimates])[:, None]
+        sizes = np.max([np.abs(part) for part in measurement.all_responses], axis=0) / np.where(
+            values == 0, 1.0, np.abs(values)
+        )
+        for nuisance, size in zip(measurement.all_nuisances, sizes.T, strict=True):
+            if nuisance.response == "relative" and size.max() > WIDE_RESPONSE:
+                yield nuisance.name
+
+
+def _widened(combination: Combination) -> Iterator[WidenedInput]:
+    for measurement in combination.measurements:
+        if measurement.fit is None:
+            continue
+        factor = measurement_factor(measurement, nuisance_values=combination.nuisance_values)
+        widths = np.sqrt(np.diag(np.linalg.inv(measurement.fit.information)))[len(measurement.estimates) :]
+        above = {
+            n.name: float(width)
+            for n, width in zip(measurement.fit.nuisances, widths, strict=True)
+            if not n.free and width > 1 + WIDTH_TOLERANCE
+        }
+        negative = int((factor.signs < 0).sum())
+        if above or negative:
+            yield WidenedInput(measurement=measurement.name, constraints=above, negative=negative)

@@ -1,0 +1,278 @@
+r"""Combinations whose chi2 is not quadratic: a few curved variables, and the rest as linear and Gaussian as ever.
+
+Nuisances with relative, lognormal or asymmetric responses are *explicit*: chi2 is not quadratic in them.  Under Pearson's
+chi2, whose weights follow the prediction, so are the total shifts of the estimates by all other nuisances.  Both are linear
+functionals y = T lambda of the nuisances; they are written y = T m + R z with z of unit prior variance (R also serves a
+singular prior), and tied to the nuisances by rows without noise, R^+ T lambda - z = 0.  Everything else then is a
+:class:`~bayescomb.likelihood.linear_gaussian.LinearModel` whose "parameters" are q: the residuals X - x of the estimates
+(Neyman), the free nuisances and z.  Its algebra integrates or profiles the nuisances at given q exactly, whatever their
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import block_diag
+
+from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.data_information import estimate_factor, nuisance_factor
+from bayescomb.likelihood.linear_gaussian import LinearModel
+from bayescomb.likelihood.responses import Responses, on_prediction
+
+__all__ = ["Curved", "NonlinearModel", "NonlinearParts", "nonlinear_model", "nonlinear_parts"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# Directions of the explicit functionals with a prior variance below this share of the largest are none.
+RANK_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, kw_only=True)
+class NonlinearParts:
+    """What does not depend on the prior of the nuisances; E estimates, N nuisances with and F without a prior.
+
+    Attributes:
+        observables, free, bound: names of the observables, the free nuisances, and the N others.
+        pearson: whether the weights of the estimates follow the prediction.
+        measured: x, shape (E,).
+        design: map from observables to estimates, shape (E, O).
+        factor: L with L^T L the inverse statistical covariance, shape (E, E); if that is singular, L S L^T = J.
+        signs: diagonal of J, 0 for what has no statistical variance, shape (E,).
+        shifts: what each of the N nuisances adds to each prediction, 0 for explicit ones, shape (E, N).
+        centre: values of the N nuisances at which their shifts are 0.
+        explicit: positions among the N nuisances.
+        responses: of the predictions to (explicit, free) nuisances.
+        data_loading, data_design, data_offset, data_signs: rows of the fitted inputs' nuisances, over the N nuisances and
+            the free ones.
+    """
+
+    observables: tuple[str, ...]
+    free: tuple[str, ...]
+    bound: tuple[str, ...]
+    pearson: bool
+    measured: FloatArray
+    design: FloatArray
+    factor: FloatArray
+    signs: FloatArray
+    shifts: FloatArray
+    centre: FloatArray
+    explicit: IntArray
+    responses: Responses
+    data_loading: FloatArray
+    data_design: FloatArray
+    data_offset: FloatArray
+    data_signs: FloatArray
+
+    @property
+    def functionals(self) -> FloatArray:
+        """T, shape (number of explicit nuisances and, for Pearson, E; N)."""
+        unit = np.eye(len(self.bound))[self.explicit]
+        return np.vstack([unit, self.shifts]) if self.pearson else unit
+
+
+def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> NonlinearParts:
+    """Parts of a combination.
+
+    Args:
+        combination: what to combine.
+        all_explicit: treat every nuisance as explicit, for a model that samples them all.
+    """
+    nuisances = combination.nuisances
+    names = [n.name for n in nuisances]
+    is_free = np.array([n.free for n in nuisances], dtype=bool)
+    measured = np.array([e.value for e in combination.estimates], dtype=float)
+    up, down = np.zeros((2, len(measured), len(names)))
+    centre = np.zeros(len(names))
+    factors, estimate_signs, rows, offsets, signs = [], [], [], [], []
+    start, column = 0, 0
+    for measurement in combination.measurements:
+        own = slice(start, start + len(measurement.estimates))
+        columns = slice(column, column + len(measurement.all_nuisances))
+        up[own, columns], down[own, columns] = measurement.all_responses
+        own_rows, own_signs = estimate_factor(measurement)
+        factors.append(own_rows)
+        estimate_signs.append(own_signs)
+        if measurement.fit is not None:
+            fitted = slice(column, column + len(measurement.fit.nuisances))
+            if combination.nuisance_values == "used":
+                centre[fitted] = measurement.fit.pulls
+            factor = nuisance_factor(measurement, nuisance_values=combination.nuisance_values)
+            wide = np.zeros((len(factor.rows), len(names)))
+            wide[:, fitted] = factor.rows
+            rows.append(wide)
+            offsets.append(factor.offset)
+            signs.append(factor.signs)
+        start, column = own.stop, columns.stop
+    data_rows = np.vstack([np.zeros((0, len(names))), *rows])
+    kinked = (up != -down).any(axis=0)
+    curved = np.array([n.response != "absolute" for n in nuisances], dtype=bool) & (up != 0).any(axis=0)
+    explicit = (kinked | curved | all_explicit) & ~is_free
+    bound, arguments = np.flatnonzero(~is_free), np.concatenate([np.flatnonzero(explicit), np.flatnonzero(is_free)])
+    linear = np.where(explicit, 0.0, 1.0)[bound]
+    return NonlinearParts(
+        observables=tuple(o.name for o in combination.observables),
+        free=tuple(names[i] for i in np.flatnonzero(is_free)),
+        bound=tuple(names[i] for i in bound),
+        pearson=combination.chi2 == "pearson",
+        measured=measured,
+        design=combination.design,
+        factor=block_diag(*factors),
+        signs=np.concatenate(estimate_signs),
+        shifts=on_prediction(up[:, bound] * linear),
+        centre=centre[bound],
+        explicit=np.searchsorted(bound, np.flatnonzero(explicit)),
+        responses=Responses.of(
+            up[:, arguments],
+            down[:, arguments],
+            forms=[nuisances[i].response for i in arguments],
+            measured=measured,
+            centre=centre[arguments],
+        ),
+        data_loading=data_rows[:, bound],
+        data_design=data_rows[:, is_free],
+        data_offset=np.concatenate([np.zeros(0), *offsets]),
+        data_signs=np.concatenate([np.zeros(0), *signs]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curved:
+    """Predictions as a function of theta = (observables, free nuisances, z).
+
+    Attributes:
+        parts: what does not depend on the prior.
+        mean: T m, values of the functionals at z = 0, shape (Y,).
+        basis: R, shape (Y, Z).
+    """
+
+    parts: NonlinearParts
+    mean: FloatArray
+    basis: FloatArray
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of observables, free nuisances and z."""
+        return len(self.parts.observables), len(self.parts.free), self.basis.shape[1]
+
+    def split(self, theta: Any) -> tuple[Any, Any, Any]:
+        """Observables, free nuisances and z."""
+        n_observables, n_free, _ = self.sizes
+        return theta[:n_observables], theta[n_observables : n_observables + n_free], theta[n_observables + n_free :]
+
+    def arguments(self, theta: Any, *, xp: Any = np) -> tuple[Any, Any]:
+        """Values of the (explicit, free) nuisances, and shifts of the estimates by the others (0 but for Pearson)."""
+        _, free, z = self.split(theta)
+        y = self.mean + _apply(self.basis, z, xp)
+        n = len(self.parts.explicit)
+        shifts = y[n:] - self.parts.shifts @ self.parts.centre if self.parts.pearson else np.zeros(len(self.parts.measured))
+        return xp.concatenate([y[:n], free]), shifts
+
+    def prediction(self, theta: Any, *, positive: Any = None, xp: Any = np) -> Any:
+        """X of the estimates, without the shifts of nuisances that are integrated; for symbols with ``pytensor.tensor``."""
+        nuisances, shifts = self.arguments(theta, xp=xp)
+        t = _apply(self.parts.design, self.split(theta)[0], xp)
+        side = nuisances >= 0 if positive is None else positive
+        return self.parts.responses.predict(t, nuisances, positive=side, xp=xp) + shifts
+
+    def pseudo_parameters(self, theta: Any, prediction: Any, *, xp: Any = np) -> Any:
+        """The q of the linear model: (X - x unless Pearson, free nuisances, z)."""
+        tail = theta[self.sizes[0] :]
+        return tail if self.parts.pearson else xp.concatenate([prediction - self.parts.measured, tail])
+
+    def pearson_terms(self, prediction: Any, *, xp: Any = np) -> tuple[Any, Any]:
+        """Pearson's part of chi2, and -log det of its weights relative to Neyman's."""
+        measured = self.parts.measured
+        ratio = xp.abs(prediction / measured)
+        white = _apply(self.parts.factor, (measured - prediction) / xp.sqrt(ratio), xp)
+        return xp.sum(white**2), xp.sum(xp.log(ratio))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NonlinearModel:
+    """Curved predictions over a linear model in q.
+
+    Attributes:
+        curved: theta -> predictions and q.
+        linear: rows over q and the N nuisances, whose prior mean is 0 here (it is moved to the offset).
+        white_sizes: number of z of each group, in the order of the last rows.
+    """
+
+    curved: Curved
+    linear: LinearModel
+    white_sizes: tuple[int, ...]
+
+
+def nonlinear_model(
+    parts: NonlinearParts,
+    *,
+    correlation: FloatArray,
+    mean: FloatArray | None = None,
+    groups: Sequence[IntArray] | None = None,
+) -> NonlinearModel:
+    """The model at a prior N(m, C) of the nuisances.
+
+    Args:
+        parts: N nuisances.
+        correlation: C, shape (N, N); singular is fine.
+        mean: m, shape (N,); 0 by default.
+        groups: positions of nuisances that no prior correlation joins; each gets z of its own, the last one's rows come
+            last, so that its nuisances can be kept where the others are integrated.  One group of all by default.
+    """
+    mean = np.zeros(len(parts.bound)) if mean is None else mean
+    functionals = parts.functionals
+    bases, white_loading = [], [np.zeros((0, len(parts.bound)))]
+    for group in [np.arange(len(parts.bound))] if groups is None else groups:
+        inside = np.zeros_like(functionals)
+        inside[:, group] = functionals[:, group]
+        basis, inverse = _range_basis(inside @ correlation @ inside.T)
+        bases.append(basis)
+        white_loading.append(inverse @ inside)
+    basis, white = np.hstack(bases), np.vstack(white_loading)
+    n_estimates = 0 if parts.pearson else len(parts.measured)
+    n_free, n_white = len(parts.free), basis.shape[1]
+    n_data = len(parts.data_signs)
+    design = np.zeros((n_estimates + n_data + n_white, n_estimates + n_free + n_white))
+    design[:n_estimates, :n_estimates] = parts.factor[:n_estimates, :n_estimates]
+    design[n_estimates : n_estimates + n_data, n_estimates : n_estimates + n_free] = parts.data_design
+    design[n_estimates + n_data :, n_estimates + n_free :] = -np.eye(n_white)
+    shifts = (parts.factor @ parts.shifts)[:n_estimates]
+    loading = np.vstack([shifts, parts.data_loading, white])
+    offset = np.concatenate(
+        [shifts @ (parts.centre - mean), parts.data_offset - parts.data_loading @ mean, np.zeros(n_white)]
+    )
+    names = [f"residual {i}" for i in range(n_estimates)] + list(parts.free) + [f"z {i}" for i in range(n_white)]
+    linear = LinearModel(
+        parameters=tuple(names),
+        nuisances=parts.bound,
+        design=design,
+        loading=loading,
+        estimate_loading=np.zeros((len(offset), len(parts.measured))),
+        offset=offset,
+        signs=np.concatenate([parts.signs[:n_estimates], parts.data_signs, np.zeros(n_white)]),
+    )
+    return NonlinearModel(
+        curved=Curved(parts=parts, mean=functionals @ mean, basis=basis),
+        linear=linear,
+        white_sizes=tuple(b.shape[1] for b in bases),
+    )
+
+
+def _apply(matrix: FloatArray, vector: Any, xp: Any) -> Any:
+    """Matrix times vector; for symbols as a sum, because PyTensor's dot asks for a BLAS library that few machines have."""
+    return matrix @ vector if xp is np else xp.sum(matrix * vector, axis=1)
+
+
+def _range_basis(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """R with R R^T the covariance, and its pseudo-inverse; functionals of different units are scaled first."""
+    scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    scale[scale == 0] = 1.0
+    eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    keep = eigenvalues > RANK_TOLERANCE * max(1.0, eigenvalues.max(initial=0.0))
+    vectors, root = vectors[:, keep], np.sqrt(eigenvalues[keep])
+    return scale[:, None] * vectors * root, (vectors / root).T / scale

@@ -1,0 +1,130 @@
+r"""Errors on errors: sources whose quoted size is itself uncertain, by the gamma variance model.
+
+The quoted variance v of a source is taken as an estimate of its true variance s v, distributed as a gamma variable of mean
+s v and relative standard deviation 2 epsilon, so that the quoted standard deviation is uncertain by epsilon (Cowan, Eur.
+Phys. J. C 79 (2019) 133; for correlated sources Canonero and Cowan, Eur. Phys. J. C 85 (2025) 156).  With
+alpha = 1 / (4 epsilon^2) and nuisances lambda of rank N and correlation C
+
+.. math::  -2 \log L(\lambda, s) = \lambda^T C^+ \lambda / s + (N + 2 \alpha) \log s + 2 \alpha / s.
+
+Profiled over s this is (N + 2 alpha) log(1 + lambda^T C^+ lambda / (2 alpha)); integrated with the scale-invariant prior
+1 / s, which makes s an inverse gamma variable of shape and scale alpha, it is the same function of lambda, a Student t
+density of 2 alpha degrees of freedom.  Given s everything stays linear and Gaussian, with C multiplied by s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.errors import OptionError
+from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.correlation import CorrelationFamily
+from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+
+__all__ = ["SCALE", "UncertainSize", "scaled", "uncertain_sizes"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+RANK_TOLERANCE = 1e-9
+# Variable of the posterior: true variance / quoted variance of the sources of uncertain size.
+SCALE: Final = "variance_scale"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UncertainSize:
+    """A set of nuisances whose variance is wrong by one unknown factor s.
+
+    Attributes:
+        name: of the source; of the nuisance where each has a factor of its own.
+        source: of the source.
+        relative: epsilon, relative uncertainty of the quoted standard deviation.
+        nuisances: positions in the family, ascending.
+        rank: N, rank of the correlation of those that shift an estimate.
+    """
+
+    name: str
+    source: str
+    relative: float
+    nuisances: IntArray
+    rank: int
+
+    @property
+    def shape(self) -> float:
+        """Alpha = 1 / (4 epsilon^2)."""
+        return 1 / (4 * self.relative**2)
+
+
+def uncertain_sizes(
+    combination: Combination, family: CorrelationFamily, loading: FloatArray, correlation: FloatArray
+) -> tuple[UncertainSize, ...]:
+    """The sizes that are uncertain.
+
+    Args:
+        combination: N nuisances with a prior.
+        family: their C(r).
+        loading: effect of the nuisances on the data, shape (R, N); one without any does not count.
+        correlation: C at the coefficients that are looked at, shape (N, N).
+
+    Raises:
+        OptionError: a source is correlated with nuisances of others, so that its size is not its own; its matrix is no
+            correlation matrix; or sizes are called independent although their nuisances are correlated.
+    """
+    found: list[UncertainSize] = []
+    source_of = {n.name: n.source or n.name for n in combination.nuisances}
+    labels = np.array([source_of[name] for name in family.nuisances], dtype=object)
+    acting = loading.any(axis=0)
+    for source, error in combination.errors_on_errors.items():
+        where = f"error on the error of {source!r}"
+        members = np.flatnonzero(labels == source)
+        others = sorted(
+            {str(labels[i]) for b in family.blocks if np.isin(b.nuisances, members).any() for i in b.nuisances} - {source}
+        )
+        if others:
+            msg = (
+                f"{where}: its nuisances are correlated with those of {', '.join(others)}, so that its size is not its own; "
+                "give the correlated nuisances one source"
+            )
+            raise OptionError(msg)
+        active = members[acting[members]]
+        matrix = correlation[np.ix_(active, active)]
+        smallest = smallest_eigenvalue(matrix)
+        if smallest < -EIGENVALUE_TOLERANCE:
+            msg = (
+                f"{where}: its matrix is not a correlation matrix (smallest eigenvalue {smallest:.3g}), so that it has no "
+                "nuisances whose size could be uncertain; use the treatment 'nuisance' with a repair"
+            )
+            raise OptionError(msg)
+        if error.kind == "common":
+            if len(active):
+                rank = int(np.linalg.matrix_rank(matrix, tol=RANK_TOLERANCE, hermitian=True))
+                found.append(
+                    UncertainSize(name=source, source=source, relative=error.relative, nuisances=members, rank=rank)
+                )
+            continue
+        if any(len(b.nuisances) > 1 for b in family.blocks if np.isin(b.nuisances, members).any()):
+            msg = f"{where}: independent sizes need uncorrelated nuisances; call the error common, or drop the correlations"
+            raise OptionError(msg)
+        found += [
+            UncertainSize(name=family.nuisances[i], source=source, relative=error.relative, nuisances=np.array([i]), rank=1)
+            for i in active
+        ]
+    return tuple(found)
+
+
+def scaled(correlation: FloatArray, sizes: Sequence[UncertainSize], scales: FloatArray) -> FloatArray:
+    """C with the blocks of uncertain sizes multiplied by s.
+
+    Args:
+        correlation: shape (N, N), or more after the N nuisances.
+        sizes: m of them.
+        scales: s, shape (m,).
+    """
+    width = np.ones(len(correlation))
+    for size, scale in zip(sizes, scales, strict=True):
+        width[size.nuisances] = np.sqrt(scale)
+    return correlation * np.outer(width, width)

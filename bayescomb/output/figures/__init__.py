@@ -1,0 +1,56 @@
+"""All figures of bayescomb: ``draw_x(arrays, *, options, ax=None) -> Axes``, in the unit of the arrays they are given.
+
+They draw on the axes of any figure, know nothing of combinations or posteriors, show nothing and leave the global style
+alone; :func:`bayescomb.output.figures.style.figure_style` is the style that the report uses around them.
+
+Examples:
+    >>> from matplotlib.figure import Figure
+    >>> from bayescomb.output.figures import draw_impacts
+    >>> from bayescomb.output.figures.style import figure_style
+    >>> with figure_style():
+    ...     ax = draw_impacts(["jet energy", "method"], [0.22, 0.07], unit="GeV", ax=Figure().subplots())
+    >>> len(ax.patches)
+    2
+"""
+
+from bayescomb.output.figures.coefficients import (
+    draw_coefficient,
+    draw_coefficients,
+    draw_correlation_scan,
+    draw_scan_curves,
+    draw_scan_shifts,
+)
+from bayescomb.output.figures.components import (
+    draw_correlation_matrix,
+    draw_impact_map,
+    draw_impacts,
+    draw_pulls,
+    draw_ranking,
+    draw_ranks,
+    draw_shares,
+)
+from bayescomb.output.figures.result import draw_bins, draw_inputs, draw_posterior, draw_predictive
+from bayescomb.output.figures.studies import draw_coverage, draw_ecdf_difference, draw_ratios, draw_sets
+
+__all__ = [
+    "draw_bins",
+    "draw_coefficient",
+    "draw_coefficients",
+    "draw_correlation_matrix",
+    "draw_correlation_scan",
+    "draw_coverage",
+    "draw_ecdf_difference",
+    "draw_impact_map",
+    "draw_impacts",
+    "draw_inputs",
+    "draw_posterior",
+    "draw_predictive",
+    "draw_pulls",
+    "draw_ranking",
+    "draw_ranks",
+    "draw_ratios",
+    "draw_scan_curves",
+    "draw_scan_shifts",
+    "draw_sets",
+    "draw_shares",
+]

@@ -1,0 +1,327 @@
+"""Figures of a calibration study: ranks as the difference of their distribution function from the uniform one, pulls.
+
+Figures over the assumption sets: the extracted mass, and the combined cross sections relative to the first set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from bayescomb.base.rounding import with_error
+from bayescomb.inputs.combination import Combination
+from bayescomb.output.figures.style import (
+    COLOURS,
+    axes_or_new,
+    axis_label,
+    figure_style,
+    math_name,
+    plain,
+    save_figures,
+    set_rows,
+)
+from bayescomb.output.statements import quoting_note, reconstructed_note
+from bayescomb.studies.assumption_sets import SetComparison
+
+__all__ = [
+    "draw_coverage",
+    "draw_ecdf_difference",
+    "draw_ratios",
+    "draw_sets",
+    "figure_note",
+    "save_calibration_figures",
+    "save_set_figures",
+]
+
+LINES = ("-", "--", ":")
+WIDTH = 7.2  # inches
+MAX_LEGEND = 12
+LONGEST_FIGURE_NAME = 60
+
+
+def draw_ecdf_difference(
+    ranks: Mapping[str, ArrayLike], *, probability: float = 0.95, legend: bool = True, ax: Axes | None = None
+) -> Axes:
+    """Empirical distribution function of fractional ranks less that of the uniform distribution, with a simultaneous band.
+
+    The band holds the whole curve of uniform ranks with the stated probability (Kolmogorov and Smirnov, exact for n).
+
+    Args:
+        ranks: fractional ranks in (0, 1) by name, shape (n,) each.
+        probability: of the band.
+        legend: name the curves.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes.
+
+    Examples:
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> ax = draw_ecdf_difference({"m_t": np.linspace(0.005, 0.995, 100)}, ax=Figure().subplots())
+        >>> ax.get_xlabel()
+        'fractional rank of the true value'
+    """
+    ax = axes_or_new(ax)
+    cycle = ("posterior", "profile", "feasible", "extra", "group", "statistical")
+    smallest = min((len(np.asarray(values)) for values in ranks.values()), default=1)
+    half = float(stats.kstwo.ppf(probability, max(smallest, 1)))
+    ax.axhspan(-half, half, color=COLOURS["prior"], alpha=0.35, linewidth=0, label=f"{100 * probability:.0f} % band")
+    ax.axhline(0.0, color=COLOURS["black"], linewidth=0.6)
+    for i, (name, values) in enumerate(ranks.items()):
+        ordered = np.sort(np.asarray(values, dtype=float))
+        steps = np.arange(len(ordered) + 1) / max(len(ordered), 1)
+        x = np.concatenate([[0.0], np.repeat(ordered, 2), [1.0]])
+        ax.plot(
+            x, np.repeat(steps, 2) - x, linewidth=1.1, color=COLOURS[cycle[i % len(cycle)]],
+            linestyle=LINES[(i // len(cycle)) % len(LINES)], label=math_name(name),
+        )  # fmt: skip
+    ax.set_xlim(0.0, 1.0)
+    ax.set_xlabel("fractional rank of the true value")
+    ax.set_ylabel("ECDF - uniform")
+    if legend:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="small")
+    return ax
+
+
+def draw_coverage(
+    rows: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], *, level: float, ax: Axes | None = None
+) -> Axes:
+    """Shares of data sets whose interval holds the truth, with their errors, beside the level that the interval states.
+
+    Args:
+        rows: label of a row -> answer (``profile`` or ``posterior``) -> (share, binomial error) of each quantity in it.
+        level: of the intervals.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes, one row per label, first at the top.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> rows = {"m_t": {"profile": [(0.683, 0.005)], "posterior": [(0.66, 0.02)]}}
+        >>> draw_coverage(rows, level=0.68, ax=Figure().subplots()).get_xlabel()
+        'coverage of the 68 % interval'
+    """
+    ax = axes_or_new(ax)
+    ax.axvline(level, color=COLOURS["black"], linewidth=0.8)
+    named: set[str] = set()
+    for y, answers in enumerate(rows.values()):
+        points = [(answer, *point) for answer, found in answers.items() for point in found]
+        offsets = np.linspace(-0.3, 0.3, len(points)) if len(points) > 1 else np.zeros(1)
+        small = len(points) > 2
+        for offset, (answer, share, error) in zip(offsets, points, strict=True):
+            ax.errorbar(
+                share, y + offset, xerr=error, color=COLOURS[answer], fmt="o", markersize=2.0 if small else 4.5,
+                linewidth=0.6 if small else 1.4, label=None if answer in named else answer,
+            )  # fmt: skip
+            named.add(answer)
+    set_rows(ax, [math_name(label) for label in rows])
+    ax.set_xlabel(f"coverage of the {100 * level:.0f} % interval")
+    return ax
+
+
+def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
+    """Write the ranks of a study as PDF and PNG, one panel for results, coefficients and nuisances each.
+
+    Args:
+        study: of :func:`bayescomb.study_summary`.
+        folder: where they go.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    names = [str(name) for name in study["quantity"].to_numpy()]
+    kinds = {
+        "results": [n for n in names if not n.startswith(("rho[", "pull["))],
+        "coefficients": [n for n in names if n.startswith("rho[")],
+        "nuisances": [n for n in names if n.startswith("pull[")],
+    }
+    ranked = {n for n in names if bool(study["rank"].sel(quantity=n).notnull().any())}
+    panels = {kind: found for kind, found in kinds.items() if ranked & set(found)}
+    if not panels:
+        return []
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, 2.9 * len(panels)), layout="constrained")
+        axes = np.ravel(figure.subplots(len(panels), 1, squeeze=False))
+        for ax, (kind, found) in zip(axes, panels.items(), strict=True):
+            ranks = {}
+            for name in found:
+                label = name.removeprefix("rho").removeprefix("pull").strip("[]")
+                ranks[label] = study["rank"].sel(quantity=name).dropna("toy").to_numpy()
+            draw_ecdf_difference(ranks, legend=len(found) <= MAX_LEGEND, ax=ax)
+            ax.set_title(kind, loc="left")
+        return save_figures({"ranks": figure}, folder)
+
+
+def figure_note(combination: Combination) -> str:
+    """What a figure has to carry of the caveats; empty if nothing."""
+    notes = ["leading order: not for quoting"] if quoting_note(combination) else []
+    notes += ["reconstructed inputs"] if reconstructed_note(combination) else []
+    return ", ".join(notes)
+
+
+def draw_sets(
+    names: Sequence[str],
+    *,
+    profile: tuple[ArrayLike, ArrayLike],
+    posterior: tuple[ArrayLike, ArrayLike] | None = None,
+    label: str = "",
+    unit: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """One row per assumption set: fixed coefficients above, with their priors below.
+
+    Args:
+        names: of the n sets.
+        profile: values and errors at nominal coefficients, shape (n,) each; NaN where there is none.
+        posterior: means and standard deviations with priors on the coefficients, likewise.
+        label: of the axis.
+        unit: of the parameter.
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> ax = draw_sets(["none", "jes"], profile=([172.6, 172.5], [0.8, 0.9]), label="$m_t$", unit="GeV",
+        ...     ax=Figure().subplots())
+        >>> ax.get_xlabel()
+        '$m_t$ [GeV]'
+    """
+    ax = axes_or_new(ax)
+    rows = np.arange(len(names))
+    shift = 0.14 if posterior is not None else 0.0
+    kinds = [(profile, "profile", "profile, nominal coefficients", -shift, "o")]
+    if posterior is not None:
+        kinds.append((posterior, "posterior", "posterior, coefficients sampled", shift, "s"))
+    for (values, errors), colour, text, offset, marker in kinds:
+        centre, spread = np.asarray(values, dtype=float), np.asarray(errors, dtype=float)
+        ax.errorbar(centre, rows + offset, xerr=spread, fmt=marker, color=COLOURS[colour], label=text, capsize=2)
+        for row, value, error in zip(rows, centre, spread, strict=True):
+            if np.isfinite(value):
+                ax.annotate(
+                    with_error(float(value), float(error)),
+                    (1.02, row + offset),
+                    xycoords=("axes fraction", "data"),
+                    va="center",
+                    fontsize=8.5,
+                    color=COLOURS[colour],
+                )
+    set_rows(ax, list(names))
+    ax.set_xlabel(axis_label(label, unit))
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, frameon=False)
+    return ax
+
+
+def draw_ratios(
+    observables: Sequence[str],
+    *,
+    names: Sequence[str],
+    values: ArrayLike,
+    errors: ArrayLike,
+    ax: Axes | None = None,
+) -> Axes:
+    """Every observable in every set over its value in the first set, with relative errors.
+
+    Args:
+        observables: titles of the m observables.
+        names: of the n sets.
+        values: shape (n, m); NaN where there is none.
+        errors: shape (n, m).
+        ax: where to draw; a new figure by default.
+
+    Returns:
+        The axes.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> ax = draw_ratios(["bin 1"], names=["none", "jes"], values=[[2.0], [2.1]], errors=[[0.1], [0.1]],
+        ...     ax=Figure().subplots())
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['none', 'jes']
+    """
+    ax = axes_or_new(ax)
+    values, errors = np.asarray(values, dtype=float), np.asarray(errors, dtype=float)
+    rows = np.arange(len(observables))
+    colours = ("profile", "posterior", "feasible", "extra", "group", "statistical", "black")
+    for i, name in enumerate(names):
+        offset = 0.6 * ((i + 0.5) / len(names) - 0.5)
+        ax.errorbar(
+            values[i] / values[0],
+            rows + offset,
+            xerr=errors[i] / values[0],
+            fmt="o",
+            markersize=3.5,
+            color=COLOURS[colours[i % len(colours)]],
+            label=plain(name),
+            capsize=1.5,
+        )
+    ax.axvline(1, color=COLOURS["prior"], linewidth=0.8, zorder=0)
+    set_rows(ax, list(observables))
+    ax.set_xlabel(f"value over that in the set {plain(names[0])!r}")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, frameon=False)
+    return ax
+
+
+def _figure_name(text: str, taken: Collection[str]) -> str:
+    """A name that every file system takes, and that no other figure has: masses are called as their author likes."""
+    plain = re.sub(r"[^\w.+-]", "", text)[:LONGEST_FIGURE_NAME]
+    name, count = plain, 1
+    while name in taken or name == "sets_observables":
+        count += 1
+        name = f"{plain}_{count}"
+    return name
+
+
+def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
+    """Write the figures as PDF and PNG into a folder, which is made if it is not there.
+
+    Returns:
+        The paths.
+
+    Raises:
+        OutputError: the folder or a file cannot be written.
+    """
+    combination, table = comparison.combination, comparison.table()
+    names = [row.name for row in comparison.sets]
+    titles = {o.name: o.title or o.name for o in combination.results}
+    units = {o.name: o.unit for o in combination.results}
+    sampled = bool(np.isfinite(table["mean"]).any())
+    figures: dict[str, tuple[Figure, str]] = {}
+    with figure_style():
+        for mass in (o.name for o in combination.headline) if combination.extraction else ():
+            at = table.sel(parameter=mass)
+            figure = Figure(figsize=(7.2, 1.4 + 0.55 * len(names)), layout="constrained")
+            draw_sets(
+                names,
+                profile=(at["value"].to_numpy(), at["error"].to_numpy()),
+                posterior=(at["mean"].to_numpy(), at["sd"].to_numpy()) if sampled else None,
+                label=f"{titles[mass]} {math_name(mass)}",
+                unit=units[mass],
+                ax=figure.subplots(),
+            )
+            figures[_figure_name(f"sets_{mass}", figures)] = (figure, figure_note(combination))
+        bins = table.sel(parameter=[o.name for o in combination.observables])
+        figure = Figure(figsize=(7.2, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
+        draw_ratios(
+            [titles[str(p)] for p in bins["parameter"].to_numpy()],
+            names=names,
+            values=bins["value"].to_numpy(),
+            errors=bins["error"].to_numpy(),
+            ax=figure.subplots(),
+        )
+        figures["sets_observables"] = (figure, figure_note(combination.with_extraction("")))
+        for figure, note in figures.values():
+            if note:
+                figure.text(0.01, 0.01, note, ha="left", va="bottom", fontsize=8, color="#b00020")
+        return save_figures({name: figure for name, (figure, _) in figures.items()}, folder)

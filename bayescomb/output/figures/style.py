@@ -1,0 +1,185 @@
+"""Colours, labels and the style context of the figures; nothing here changes matplotlib's global state.
+
+Figures as files: PDF and PNG of each, all complete before the first takes its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from cycler import cycler
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from bayescomb.base.writing import cannot_write, written_beside
+
+__all__ = [
+    "COLOURS",
+    "axes_or_new",
+    "axis_label",
+    "figure_bytes",
+    "figure_style",
+    "math_name",
+    "plain",
+    "save_figures",
+    "set_rows",
+]
+
+# Okabe and Ito's palette, told apart with every common colour vision; each meaning keeps its colour in all figures.
+COLOURS: Final = {
+    "black": "#000000",
+    "posterior": "#0072B2",
+    "profile": "#D55E00",
+    "prior": "#BBBBBB",
+    "feasible": "#009E73",
+    "nominal": "#000000",
+    "group": "#E69F00",
+    "statistical": "#56B4E9",
+    "extra": "#CC79A7",
+}
+CYCLE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+STYLE: Final = {
+    # A common power of ten would stand where the label of the axis does.
+    "axes.formatter.limits": (-5, 6),
+    "font.size": 10.0,
+    "axes.labelsize": 11.0,
+    "axes.titlesize": 11.0,
+    "axes.linewidth": 0.8,
+    "axes.unicode_minus": True,
+    "axes.autolimit_mode": "data",
+    "axes.xmargin": 0.05,
+    "axes.ymargin": 0.05,
+    "axes.labelpad": 4.0,
+    "axes.prop_cycle": cycler(color=CYCLE),
+    "axes.formatter.use_mathtext": False,  # mathematics in every tick label takes half of the drawing time
+    "axes.formatter.useoffset": False,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "xtick.minor.visible": False,  # they take a quarter of the drawing time
+    "ytick.minor.visible": False,
+    "xtick.major.size": 5.0,
+    "ytick.major.size": 5.0,
+    "legend.fontsize": 9.5,
+    "legend.borderpad": 0.4,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5.0,
+    "hatch.linewidth": 0.6,
+}
+PNG_DPI: Final = 150
+
+
+@contextlib.contextmanager
+def figure_style() -> Iterator[None]:
+    """The style of the figures inside a ``with`` block: mplhep's, with smaller type, and a font that has every sign.
+
+    Examples:
+        >>> import matplotlib as mpl
+        >>> before = mpl.rcParams["font.size"]
+        >>> with figure_style():
+        ...     inside = mpl.rcParams["xtick.direction"]
+        >>> inside, mpl.rcParams["font.size"] == before
+        ('in', True)
+    """
+    import mplhep  # brings its fonts, so it is imported only where a figure is made
+
+    settings: Any = {**mplhep.style.ATLAS, **STYLE}
+    settings["font.sans-serif"] = [*settings["font.sans-serif"], "DejaVu Sans"]
+    with mpl.rc_context(settings):
+        yield
+
+
+def axes_or_new(ax: Axes | None) -> Axes:
+    """The given axes, or those of a new figure."""
+    return plt.subplots(layout="constrained")[1] if ax is None else ax
+
+
+def plain(text: str) -> str:
+    """Text of a user with the sign that matplotlib takes for mathematics escaped."""
+    return text.replace("$", r"\$")
+
+
+def math_name(name: str) -> str:
+    """A name as mathematics where it reads like a symbol with an index, else as it stands.
+
+    Examples:
+        >>> math_name("m_t"), math_name("sigma_tt_13TeV")
+        ('$m_{t}$', 'sigma_tt_13TeV')
+    """
+    found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
+    return f"${found[1]}_{{{found[2]}}}$" if found else plain(name)
+
+
+def axis_label(text: str, unit: str = "") -> str:
+    """Text with its unit in brackets, where there is one."""
+    return f"{text} [{unit}]" if unit else text
+
+
+def set_rows(ax: Axes, names: Sequence[str]) -> None:
+    """One labelled row per name, the first at the top, at y = 0, 1, 2, ..."""
+    ax.set_yticks(range(len(names)), [plain(name) for name in names])
+    ax.set_ylim(max(len(names), 1) - 0.4, -0.6)
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.tick_params(axis="y", which="major", length=0)
+
+
+def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
+    """The file of a figure; in memory, because drawing into a disk that becomes full ends in an error of its own.
+
+    Args:
+        figure: what is drawn.
+        ending: ``pdf`` or ``png``.
+        dpi: dots per inch of a PNG.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> from bayescomb.output.figures.style import figure_bytes
+        >>> figure_bytes(Figure(), "pdf")[:4]
+        b'%PDF'
+    """
+    content = io.BytesIO()
+    figure.savefig(content, format=ending, dpi=dpi, metadata={"CreationDate": None} if ending == "pdf" else {})
+    return content.getvalue()
+
+
+def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write figures into a folder, which is made if it is not there; figures of the same names are replaced.
+
+    Args:
+        figures: name of the files without ending -> figure.
+        folder: where they go.
+
+    Returns:
+        The paths.
+
+    Raises:
+        OutputError: the folder or a file cannot be written; the figures that were there are whole.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from matplotlib.figure import Figure
+        >>> from bayescomb.output.figures.style import save_figures
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in save_figures({"empty": Figure()}, Path(folder))]
+        ['empty.pdf', 'empty.png']
+    """
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error, what="the figures cannot be written") from error
+    with contextlib.ExitStack() as stack:
+        for name, figure in figures.items():
+            for ending in ("pdf", "png"):
+                path = folder / f"{name}.{ending}"
+                stack.enter_context(written_beside(path)).write_bytes(figure_bytes(figure, ending))
+                paths.append(path)
+    return paths

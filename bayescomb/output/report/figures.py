@@ -1,0 +1,392 @@
+"""Which figures a report has: from results to matplotlib figures with a name and a caption.
+
+Measured bins beside their prediction: the numbers, and the figures of the report.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from bayescomb.base.rounding import decimals, with_error
+from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.inputs.observables import Observable
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.theory import theory
+from bayescomb.output.figures import (
+    draw_correlation_matrix,
+    draw_impacts,
+    draw_inputs,
+    draw_posterior,
+    draw_pulls,
+    draw_ranks,
+)
+from bayescomb.output.figures.result import draw_bins
+from bayescomb.output.figures.style import figure_style, math_name
+from bayescomb.output.report.coefficient_figures import (
+    coefficient_figure,
+    coefficient_panels,
+    impact_map_figure,
+    predictive_figure,
+    ranking_figure,
+    scan_correlation_figure,
+    scan_curve_figure,
+    scan_shift_figure,
+    share_figures,
+)
+from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels, symbol_of
+from bayescomb.output.report.results import NuisanceRow, Results, leading_pulls, moves, parameter_covariance
+from bayescomb.sampling.summary import posterior_density, rank_counts
+from bayescomb.studies.comparison import Comparison
+
+__all__ = ["bin_figures", "predicted_bins", "report_figures"]
+
+MAX_PANELS: Final = 12  # parameters in one figure of small panels
+MAX_FORESTS: Final = 6  # parameters with impact figures of their own
+MAX_RANKS: Final = 4
+# GeV: beside the fit.
+MASSES = (167.5, 172.5, 177.5)
+
+
+def report_figures(results: Results) -> Iterator[ReportFigure]:
+    """All figures of a report, one after the other, so that only one is held in memory."""
+    with figure_style():
+        if results.comparison is not None and results.tree is not None:
+            for start in range(0, len(results.parameters), MAX_PANELS):
+                yield _posterior(results, results.comparison, start)
+        for parameter in results.parameters:
+            yield from _inputs(results, parameter)
+        if len(results.combination.estimates) > 1:
+            yield _estimate_correlation(results)
+        if 1 < len(results.parameters) <= MAX_ROWS:
+            yield _parameter_correlation(results)
+        if any(moves(row.half_shift, row.half_error_shift, results.fit) for row in results.scan.rows):
+            yield scan_shift_figure(results)
+        if results.curves:
+            yield scan_curve_figure(results)
+        yield from _present(scan_correlation_figure(results))
+        for parameter in results.parameters[:MAX_FORESTS]:
+            yield _impacts(results, parameter)
+            yield from _present(ranking_figure(results, parameter))
+        yield from _present(impact_map_figure(results))
+        yield from share_figures(results)
+        if results.combination.extraction:
+            yield from bin_figures(results.fit)
+        if results.combination.assumption_set.coefficients:
+            yield coefficient_figure(results)
+        if results.curves:
+            yield coefficient_panels(results)
+        if leading_pulls(results.nuisances):
+            yield _pulls(results)
+        if results.tree is not None and results.verdict is not None:
+            yield _ranks(results)
+        yield from _present(predictive_figure(results))
+
+
+def _present(figure: ReportFigure | None) -> Iterator[ReportFigure]:
+    if figure is not None:
+        yield figure
+
+
+def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFigure:
+    """Panels of as many parameters as a figure holds, from one of them on."""
+    assert results.tree is not None  # the caller has a converged posterior
+    shown = results.parameters[start : start + MAX_PANELS]
+    figure, axes = panels(len(shown), columns=1 if len(shown) == 1 else 2, height=4.0 if len(shown) == 1 else 3.6)
+    conditional = results.tree["conditional"].to_dataset() if comparison.exact else None
+    for ax, parameter in zip(axes, shown, strict=False):
+        row = comparison.table.sel(parameter=parameter.name)
+        at = {"parameter": parameter.name}
+        draw_posterior(
+            results.tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
+            interval=(float(row["hdi_low"]), float(row["hdi_high"])),
+            median=float(row["median"]),
+            profile=(float(row["profile_value"]), float(row["profile_error"])),
+            density=None
+            if conditional is None
+            else posterior_density(
+                conditional["mean"].sel(at).to_numpy().ravel(), conditional["sd"].sel(at).to_numpy().ravel()
+            ),
+            label=symbol_of(parameter) if len(shown) == 1 else math_name(parameter.name),
+            unit=parameter.unit,
+            gaussian=not results.combination.quadratic or bool(results.combination.extraction),
+            legend=len(shown) == 1,
+            ax=ax,
+        )
+    if len(shown) > 1:
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    shape = (
+        "line: average of the exact conditional Gaussians; histogram: draws"
+        if comparison.exact
+        else "histogram of the draws"
+    )
+    gaussian = results.combination.quadratic and not results.combination.extraction
+    profile = "" if gaussian else ", drawn as a Gaussian with the error of the linearised model"
+    caption = (
+        f"Posterior density ({shape}) with its 68 % highest-density interval, and the profile likelihood at nominal "
+        f"coefficients with its Δχ² = 1 interval{profile}."
+    )
+    name = "posterior" if start == 0 else f"posterior_{start // MAX_PANELS + 1}"
+    return ReportFigure(name=name, kind="posterior", caption=caption, figure=figure)
+
+
+def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
+    """Forest of the estimates that measure this parameter directly; nothing if there is no second one."""
+    combination, unit = results.combination, parameter.unit
+    if combination.normalise:
+        return  # a single estimate has no share of a sum
+    own = results.estimates
+    names, values, errors, statistical, kinds = [], [], [], [], []
+    for index, estimate in enumerate(combination.estimates):
+        if {k: v for k, v in estimate.observables.items() if v} == {parameter.name: 1.0}:
+            names.append(estimate.title or estimate.name)
+            values.append(estimate.value)
+            errors.append([float(own.errors[index])] * 2)
+            statistical.append(own.error_parts(str(own.values["parameter"].to_numpy()[index])).get("stat", math.nan))
+            kinds.append("input")
+    if len(names) < 2:
+        return
+    at = {"parameter": parameter.name}
+    combined = [
+        (f"{name} combined", "experiment", fit)
+        for name, fit in results.experiments.items()
+        if parameter.name in fit.values["parameter"]  # an experiment need not measure everything
+    ]
+    for name, kind, fit in [*combined, ("All, profile", "profile", results.fit)]:
+        names.append(name)
+        values.append(float(fit.values.sel(at)))
+        errors.append([float(fit.errors.sel(at))] * 2)
+        statistical.append(fit.error_parts(parameter.name).get("stat", math.nan))
+        kinds.append(kind)
+    texts = [with_error(v, e[0]) for v, e in zip(values, errors, strict=True)]
+    if results.comparison is not None:
+        row = results.comparison.table.sel(parameter=parameter.name)
+        median, low, high = (float(row[key]) for key in ("median", "hdi_low", "hdi_high"))
+        names.append("All, posterior")
+        values.append(median)
+        errors.append([median - low, high - median])
+        statistical.append(math.nan)
+        kinds.append("posterior")
+        texts.append(with_error(float(row["mean"]), float(row["sd"])))
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(names)), layout="constrained")
+    draw_inputs(
+        names,
+        values,
+        np.transpose(errors),
+        statistical=statistical,
+        kinds=kinds,
+        texts=texts,
+        band=(float(results.fit.values.sel(at)), float(results.fit.errors.sel(at))),
+        label=symbol_of(parameter),
+        unit=unit,
+        ax=figure.subplots(),
+    )
+    caption = (
+        f"Estimates of {parameter.name} with total (line) and statistical (thick) uncertainty, combinations of each "
+        "experiment alone, and the combination of all: profile at nominal coefficients (band)"
+        + (", posterior median with its 68 % interval; the number is mean and sd." if results.comparison else ".")
+    )
+    name = file_name("inputs", parameter, results)
+    yield ReportFigure(name=name, kind="inputs", caption=caption, figure=figure)
+
+
+def _estimate_correlation(results: Results) -> ReportFigure:
+    count = len(results.combination.estimates)
+    covariance = results.estimates.covariance.to_numpy()[:count, :count]
+    scale = np.sqrt(np.diag(covariance))
+    size = min(WIDTH, 3.2 + 0.26 * count)
+    figure = Figure(figsize=(size, 0.88 * size), layout="constrained")
+    names = [e.name for e in results.combination.estimates]
+    draw_correlation_matrix(covariance / np.outer(scale, scale), names, ax=figure.subplots())
+    caption = (
+        "Total correlation of the estimates, statistics and all sources, at nominal coefficients. The names are those of "
+        "the table of the inputs."
+    )
+    return ReportFigure(name="estimate_correlation", kind="inputs", caption=caption, figure=figure)
+
+
+def _parameter_correlation(results: Results) -> ReportFigure:
+    """Correlation of the combined quantities: posterior where it may be used, else profile."""
+    covariance, kind = parameter_covariance(results)
+    scale = np.sqrt(np.diag(covariance))
+    size = min(WIDTH, 3.2 + 0.26 * len(scale))
+    figure = Figure(figsize=(size, 0.88 * size), layout="constrained")
+    names = [math_name(o.name) for o in results.parameters]
+    draw_correlation_matrix(covariance / np.outer(scale, scale), names, ax=figure.subplots())
+    caption = f"Correlation of the combined quantities, {kind}."
+    return ReportFigure(name="parameter_correlation", kind="result", caption=caption, figure=figure)
+
+
+def _impacts(results: Results, parameter: Observable) -> ReportFigure:
+    impacts, at = results.impacts, {"parameter": parameter.name}
+    titles = {s.name: s.title or s.name for s in results.combination.sources}
+    sources = impacts.sources.sel(at)
+    order = np.argsort(-np.abs(sources.to_numpy()))[:MAX_ROWS]
+    rows = [(str(sources["source"].to_numpy()[i]), float(sources[int(i)]), "source") for i in order]
+    rows = [(titles.get(name, name), value, kind) for name, value, kind in rows]
+    groups = impacts.groups.sel(at)
+    rows += [
+        (str(groups["group"].to_numpy()[i]), float(groups[int(i)]), "group") for i in np.argsort(-np.abs(groups.to_numpy()))
+    ]
+    coupling = float(impacts.coupling.sel(at))
+    rows += [("between sources", coupling, "total")] if coupling else []
+    rows += [(label, float(part.sel(at)), "total") for label, part in impacts.sums.items()]
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained")
+    draw_impacts(
+        [name for name, _, _ in rows],
+        [value for _, value, _ in rows],
+        kinds=[kind for _, _, kind in rows],
+        label=f"impact on {math_name(parameter.name)}",
+        unit=parameter.unit,
+        places=decimals(rows[-1][1]),
+        ax=figure.subplots(),
+    )
+    dropped = sources.size - len(order)
+    caption = (
+        f"Uncertainty components of {parameter.name} at nominal coefficients: sources"
+        f"{', groups of sources' if groups.size else ''} and their sums."
+        f"{f' The {dropped} smallest sources are only in the table.' if dropped else ''}"
+    )
+    if parameter == results.parameters[:MAX_FORESTS][-1]:
+        caption += not_drawn(results, MAX_FORESTS)
+    return ReportFigure(name=file_name("impacts", parameter, results), kind="impacts", caption=caption, figure=figure)
+
+
+def _pulls(results: Results) -> ReportFigure:
+    rows = leading_pulls(results.nuisances)
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.27 * len(rows)), layout="constrained")
+
+    def column(key: Callable[[NuisanceRow], float | None]) -> list[float]:
+        return [math.nan if key(row) is None else float(key(row) or 0.0) for row in rows]
+
+    draw_pulls(
+        [f"{row.name} (+{row.followers})" if row.followers else row.name for row in rows],
+        column(lambda row: row.pull),
+        column(lambda row: row.constraint),
+        profile_pulls=column(lambda row: row.profile_pull),
+        profile_constraints=column(lambda row: row.profile_constraint),
+        ax=figure.subplots(),
+    )
+    caption = (
+        f"The {len(rows)} largest pulls; the bar is the constraint, the post-fit width in prior widths. Fully correlated "
+        "nuisances are one row, with the number of the others in brackets."
+    )
+    return ReportFigure(name="pulls", kind="pulls", caption=caption, figure=figure)
+
+
+def _ranks(results: Results) -> ReportFigure:
+    """Parameters first, then the sampled coefficients with the smallest effective sample size."""
+    assert results.tree is not None
+    assert results.verdict is not None
+    draws = results.tree["posterior"].to_dataset()
+    table = results.verdict.table
+    quantities = [variable_name(p.name) for p in results.parameters][:MAX_RANKS]
+    if "rho" in draws:
+        names = [f"rho[{name}]" for name in draws["coefficient"].to_numpy()]
+        ess = table["ess_bulk"].sel(quantity=names).to_numpy()
+        quantities += [names[i] for i in np.argsort(ess)[: max(MAX_RANKS - len(quantities), 0)]]
+    figure, axes = panels(len(quantities), columns=2, height=2.5)
+    for index, (ax, quantity) in enumerate(zip(axes, quantities, strict=False)):
+        values = draws[quantity] if quantity in draws else draws["rho"].sel(coefficient=quantity[4:-1])
+        counts = rank_counts(values.transpose("chain", "draw").to_numpy())
+        chains, bins = counts.shape
+        expected = values.sizes["draw"] / bins
+        independent = min(float(table["ess_bulk"].sel(quantity=quantity)) / values.size, 1.0)
+        spread = math.sqrt(expected * (1 - 1 / bins) * max(1 - 1 / chains, 0.0) / max(independent, 1e-3))
+        draw_ranks(counts, expected=expected, spread=spread, label=quantity, legend=index == 0, ax=ax)
+    caption = (
+        "Ranks of the draws of each chain among all draws: flat if the chains explore the same distribution. Bands: 1 and 2 "
+        "standard deviations of a flat histogram, given the effective sample size."
+    )
+    caption += not_drawn(results, MAX_RANKS)
+    return ReportFigure(name="ranks", kind="diagnostics", caption=caption, figure=figure)
+
+
+def predicted_bins(fit: ProfileResult, *, masses: tuple[float, ...] = MASSES) -> dict[str, xr.Dataset]:
+    """Bins of each prediction in use, divided by the sum over the distribution where that is normalised.
+
+    Args:
+        fit: profile of an extraction.
+        masses: GeV, at which to predict, theory nuisances at 0 and scales at their centre.
+
+    Returns:
+        Prediction -> ``measured``, ``error``, ``fitted`` (dim ``bin``), ``predicted`` (dims ``m_t``, ``bin``), and the edges
+        ``low`` and ``high``.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> fit = bc.profile(bc.load("models/ttj_rho"))  # doctest: +SKIP
+        >>> list(bc.predicted_bins(fit)["8 TeV"])  # doctest: +SKIP
+        ['measured', 'error', 'fitted', 'predicted', 'low', 'high']
+    """
+    combination = fit.combination
+    compiled = theory(combination)
+    assert compiled is not None  # the profile is one of an extraction
+    plain = profile(combination.with_extraction(""))
+    scales = np.zeros(len(compiled.scales))
+    found, start = {}, 0
+    for prediction in compiled.predictions:
+        names = list(prediction.observables)
+        own = slice(start, start + len(names))
+        start = own.stop
+        measured, fitted = (series.sel(parameter=names).to_numpy() for series in (plain.values, fit.values))
+        covariance = plain.covariance.sel(parameter=names, parameter_b=names).to_numpy()
+        inside = [m for m in masses if (compiled.low <= m).all() or compiled.low[0] <= m <= compiled.high[0]]
+        rows = []
+        for mass in inside:
+            theta = np.concatenate([np.full(len(compiled.masses), mass), scales])
+            rows.append(compiled.predict(theta)[0][own])
+        predicted = np.array(rows).reshape(len(inside), len(names))
+        if compiled.extraction.distributions[prediction.name] == "normalised":
+            width = prediction.divisors
+            total = float(measured @ width)
+            share = measured / total
+            jacobian = (np.eye(len(names)) - np.outer(share, width)) / total
+            covariance = jacobian @ covariance @ jacobian.T
+            measured, fitted = share, fitted / float(fitted @ width)
+            predicted = predicted / (predicted @ width)[:, None]
+        found[prediction.name] = xr.Dataset(
+            {
+                "measured": ("bin", measured),
+                "error": ("bin", np.sqrt(np.diag(covariance))),
+                "fitted": ("bin", fitted),
+                "predicted": (("m_t", "bin"), predicted),
+                "low": ("bin", prediction.bins[:, 0]),
+                "high": ("bin", prediction.bins[:, 1]),
+            },
+            coords={"bin": names, "m_t": inside},
+        )
+    return found
+
+
+def bin_figures(fit: ProfileResult) -> Iterator[ReportFigure]:
+    """One figure per prediction."""
+    extraction = fit.combination.extraction_in_force
+    assert extraction is not None  # asked for with an extraction only
+    units = {o.name: o.unit for o in fit.combination.observables}
+    variables = {p.name: p.variable for p in fit.combination.predictions}
+    for number, (name, data) in enumerate(predicted_bins(fit).items()):
+        normalised = extraction.distributions[name] == "normalised"
+        figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+        upper, lower = figure.subplots(2, 1, height_ratios=(3, 1.2))
+        draw_bins(
+            np.column_stack([data["low"], data["high"]]),
+            measured=data["measured"].to_numpy(),
+            errors=data["error"].to_numpy(),
+            predicted={f"{m:g} GeV": data["predicted"].sel(m_t=m).to_numpy() for m in data["m_t"].to_numpy()},
+            fitted=data["fitted"].to_numpy(),
+            quantity=f"{name}, {'normalised' if normalised else 'observable'}",
+            unit="" if normalised else units[str(data["bin"].to_numpy()[0])],
+            variable=variables[name] or "binned variable",
+            axes=(upper, lower),
+        )
+        caption = (
+            f"{name}: measured bins with their total uncertainty, the central prediction at three masses, and the fit with "
+            f"its theory nuisances{'; all normalised to their sum, which the uncertainties include' if normalised else ''}."
+        )
+        yield ReportFigure(name=f"bins_{number + 1}", kind="bins", caption=caption, figure=figure)

@@ -1,0 +1,246 @@
+"""Tables of what went in: estimates, provenance, checks of the source matrices, feasibility, repairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayescomb.base.rounding import PULL_PLACES, coefficient_text, percent_text, rounded_like, significant, weight_places
+from bayescomb.likelihood.feasible_ranges import TOTAL, Statement
+from bayescomb.output.report.results import Results
+from bayescomb.output.tables import Column, Row, Table, fixed_column, number_column, text_column
+
+__all__ = ["input_tables"]
+
+
+def input_tables(results: Results) -> dict[str, Table]:
+    """Tables of the inputs by name."""
+    tables = [
+        _estimates(results),
+        _weights(results),
+        _correlation(results),
+        _provenance(results),
+        _indefinite(results),
+        _feasibility(results),
+        _repairs(results),
+    ]
+    return {table.name: table for table in tables}
+
+
+def _observables(coefficients: dict[str, float]) -> str:
+    """``m_t``, or ``0.5 x + 2 y``."""
+    terms = [name if value == 1 else f"{significant(value, 6)} {name}" for name, value in coefficients.items() if value]
+    return " + ".join(terms)
+
+
+def _estimates(results: Results) -> Table:
+    own, units = results.estimates, {o.name: o.unit for o in results.combination.observables}
+    rows: list[dict[str, Any]] = []
+    index = 0
+    for measurement in results.combination.measurements:
+        for estimate in measurement.estimates:
+            parts = own.error_parts(str(own.values["parameter"].to_numpy()[index]))
+            involved = {units[name] for name in estimate.observables}
+            rows.append(
+                {
+                    "estimate": estimate.name,
+                    "title": estimate.title,
+                    "measurement": measurement.name,
+                    "experiment": measurement.experiment,
+                    "observable": _observables(dict(estimate.observables)),
+                    "unit": involved.pop() if len(involved) == 1 else "",
+                    "value": estimate.value,
+                    "statistical_error": parts.get("stat"),
+                    "systematic_error": parts.get("syst"),
+                    "total_error": float(own.errors[index]),
+                }
+            )
+            index += 1
+
+    def column(title: str, key: str) -> Column:
+        return Column(title=title, show=lambda row: rounded_like(row[key], row["total_error"]))
+
+    same = {row["unit"] for row in rows}
+    unit = same.pop() if len(same) == 1 else ""
+    bracket = f" [{unit}]" if unit else ""
+    columns = [text_column("estimate", "estimate")]
+    columns += [text_column("", "title")] if any(row["title"] for row in rows) else []
+    columns += [text_column("experiment", "experiment")] if any(row["experiment"] for row in rows) else []
+    columns += [text_column("measures", "observable")]
+    columns += [text_column("unit", "unit")] if not unit and any(row["unit"] for row in rows) else []
+    columns += [
+        column(f"value{bracket}", "value"),
+        column("stat.", "statistical_error"),
+        column("syst.", "systematic_error"),
+        column("total", "total_error"),
+    ]
+    title = "Estimates with their statistical, systematic and total uncertainties."
+    return Table(name="estimates", title=title, rows=rows, columns=columns)
+
+
+def _weights(results: Results) -> Table:
+    """Weights, and how far each estimate lies from the fit in units of the error of that distance."""
+    combination, fit = results.combination, results.fit
+    names, observables = [o.name for o in results.parameters], [o.name for o in combination.observables]
+    count = len(combination.estimates)
+    design = combination.design
+    covariance = fit.covariance.sel(parameter=observables, parameter_b=observables).to_numpy()
+    total = np.diag(results.estimates.covariance.to_numpy())[:count]
+    # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
+    variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
+    residual = np.array([e.value for e in combination.estimates]) - design @ fit.values.sel(parameter=observables).to_numpy()
+    fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
+    rows = []
+    for index, estimate in enumerate(combination.estimates):
+        row: dict[str, Any] = {"estimate": estimate.name, "title": estimate.title}
+        for name in names:
+            row[f"weight[{name}]"] = float(fit.weights.sel(parameter=name, estimate=estimate.name))
+        determined = variance[index] <= 1e-9 * total[index] or fitted[index]
+        row["pull"] = None if determined else float(residual[index] / np.sqrt(variance[index]))
+        rows.append(row)
+    columns = [text_column("estimate", "estimate")]
+    columns += [text_column("", "title")] if any(row["title"] for row in rows) else []
+    for name in names:
+        places = weight_places(row[f"weight[{name}]"] for row in rows)
+        columns.append(fixed_column(f"weight in {name}", f"weight[{name}]", places, sign=True))
+    columns.append(fixed_column("pull", "pull", PULL_PLACES, sign=True))
+    of_linearised = "" if combination.quadratic else ", in the linearised model with relative sizes at the fitted values"
+    title = (
+        "Weights of the estimates in the profile at nominal coefficients: derivative of the combined value by the measured "
+        f"one{of_linearised}. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come "
+        "from a fit, nor where nothing else measures the same."
+    )
+    return Table(name="weights", title=title, rows=rows, columns=columns)
+
+
+def _correlation(results: Results) -> Table:
+    names = [e.name for e in results.combination.estimates]
+    covariance = results.estimates.covariance.to_numpy()[: len(names), : len(names)]
+    rows = [
+        {"estimate": name, **{other: float(value) for other, value in zip(names, line, strict=True)}}
+        for name, line in zip(names, covariance, strict=True)
+    ]
+    title = "Total covariance of the estimates at nominal coefficients, in the products of their units."
+    return Table(name="estimate_covariance", title=title, rows=rows, columns=[])
+
+
+def _provenance(results: Results) -> Table:
+    rows = [{"table": p.table, "kind": p.kind, "origin": p.origin, "note": p.note} for p in results.combination.provenance]
+    columns = [text_column(key, key) for key in ("table", "kind", "origin", "note")]
+    return Table(name="provenance", title="Where the figures come from.", rows=rows, columns=columns)
+
+
+def _indefinite(results: Results) -> Table:
+    rows = [
+        {
+            "block": block.label,
+            "smallest_eigenvalue": block.smallest,
+            "negative_eigenvalues": block.negative,
+            "within_rounding": block.rounding,
+        }
+        for block in results.check.indefinite
+    ]
+    columns = [
+        text_column("source matrix", "block"),
+        number_column("smallest eigenvalue", "smallest_eigenvalue", significant),
+        fixed_column("negative eigenvalues", "negative_eigenvalues", 0),
+        Column(
+            title="explained by rounding to two digits",
+            show=lambda row: "possibly" if row["within_rounding"] else "no",
+            text=True,
+        ),
+    ]
+    title = "Source matrices that are not correlation matrices at the nominal coefficients."
+    return Table(name="indefinite_sources", title=title, rows=rows, columns=columns)
+
+
+def _feasibility(results: Results) -> Table:
+    rows = [
+        {
+            "index": index,
+            "block": s.label,
+            "coefficients": " ".join(s.coefficients),
+            "low": " ".join(repr(float(v)) for v in s.low),
+            "high": " ".join(repr(float(v)) for v in s.high),
+            "feasible_low": " ".join(repr(float(v)) for v in s.feasible_low),
+            "feasible_high": " ".join(repr(float(v)) for v in s.feasible_high),
+            "share": s.share,
+            "share_error": s.share_error,
+            "status": s.status,
+            "smallest_eigenvalue_at_nominal": s.nominal_smallest,
+            "statement": s.text,
+        }
+        for index, s in enumerate(results.check.statements)
+    ]
+    # The page names what is restricted; that everything else is feasible is one sentence.
+    # The total covariance counts under the covariance treatment only; the blocks imply it under the other one.
+    covariance = results.combination.treatment == "covariance"
+    restricted = [
+        i for i, s in enumerate(results.check.statements) if (covariance if s.label == TOTAL else s.status != "box")
+    ]
+    statements = dict(enumerate(results.check.statements))
+    columns = [
+        text_column("block", "block"),
+        Column(title="feasible", show=lambda row: _WORDS[row["status"]], text=True),
+        Column(title="share of the range [%]", show=_share),
+        number_column("smallest eigenvalue at nominal", "smallest_eigenvalue_at_nominal", _eigenvalue),
+        Column(title="feasible values", show=lambda row: _intervals(statements[row["index"]]), text=True),
+    ]
+    title = (
+        f"Feasibility of the quoted ranges: {'the total covariance, and ' if covariance else ''}every block of which a part "
+        "of the range leaves the set of correlation matrices."
+    )
+    return Table(
+        name="feasibility",
+        title=title,
+        rows=rows,
+        columns=columns,
+        on_page=restricted,
+        fields=[k for k in rows[0] if k != "index"],
+    )
+
+
+_WORDS = {"box": "everywhere", "partial": "partly", "point": "at one point", "empty": "nowhere"}
+# Longer lists of coefficients are in the files only.
+MAX_INTERVALS = 4
+
+
+def _intervals(statement: Statement) -> str:
+    """What of the quoted ranges is feasible, in words."""
+    names, k = statement.coefficients, len(statement.coefficients)
+    if statement.status == "empty":
+        return "no value in the range" if k else "none, and no coefficient acts on it"
+    if statement.status == "box" or k > MAX_INTERVALS:
+        return "the whole range of every coefficient" if statement.status == "box" else f"{k} coefficients, see the files"
+    ends = zip(names, statement.feasible_low, statement.feasible_high, statement.low, statement.high, strict=True)
+    if statement.status == "point":
+        return ", ".join(f"{name} = {coefficient_text(float(low))}" for name, low, _, _, _ in ends)
+    return ", ".join(
+        f"{name} from {a} to {b} of {c} to {d}"
+        for name, (a, b, c, d) in ((end[0], (coefficient_text(float(v)) for v in end[1:])) for end in ends)
+    )
+
+
+def _share(row: Row) -> str:
+    return percent_text(row["share"], row["share_error"])
+
+
+def _eigenvalue(value: float | None) -> str:
+    """An eigenvalue of a singular matrix is rounding; its digits would look like a result."""
+    return "0" if value is not None and abs(value) < 1e-9 else significant(value)
+
+
+def _repairs(results: Results) -> Table:
+    rows = [
+        {"block": r.block, "repair": r.how, "smallest_eigenvalue": r.smallest, "largest_change": r.change}
+        for r in results.fit.repairs
+    ]
+    columns = [
+        text_column("source matrix", "block"),
+        text_column("repair", "repair"),
+        number_column("smallest eigenvalue before", "smallest_eigenvalue", significant),
+        number_column("largest change of a correlation", "largest_change", significant),
+    ]
+    title = "Source matrices that were repaired, as asked for."
+    return Table(name="repairs", title=title, rows=rows, columns=columns)

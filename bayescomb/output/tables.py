@@ -1,0 +1,210 @@
+r"""Tables of the report: rows in full precision for the files, and how each column reads on the page.
+
+Tables of the report as LaTeX: a ``tabular`` that needs no package, with what the page shows.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bayescomb.base.rounding import fixed
+from bayescomb.inputs.combination import Combination
+from bayescomb.output.statements import header
+
+__all__ = [
+    "LATEX_TABLES",
+    "Column",
+    "Table",
+    "fixed_column",
+    "latex_table",
+    "latex_text",
+    "number_column",
+    "text_column",
+    "write_table",
+]
+
+Row = Mapping[str, Any]
+# The tables that go into a note.
+LATEX_TABLES: Final = (
+    "summary", "estimates", "weights", "scan", "impacts", "coefficients", "pulls", "variance_shares", "relevance",
+    "prediction_variants", "scale_envelope", "theory_fit", "predictive", "sensitivity",
+)  # fmt: skip
+SPECIAL: Final = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+    "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "√": r"$\surd$", "≤": r"$\le$", "≥": r"$\ge$", "‰": "per mille",
+    "²": "$^2$", "³": "$^3$", "χ": r"$\chi$", "μ": r"$\mu$", "Δ": r"$\Delta$", "σ": r"$\sigma$", "λ": r"$\lambda$",
+    "ρ": r"$\rho$", "η": r"$\eta$", "α": r"$\alpha$", "→": r"$\to$", "–": "--", "—": "---", "“": "``", "”": "''",
+    "…": r"\dots{}", "\u00a0": "~",
+}  # fmt: skip
+SYMBOL: Final = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9]+)(?![A-Za-z0-9_])")
+NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of the page.
+
+    Attributes:
+        title: its heading, with the unit.
+        show: text of a row's cell.
+        text: whether it holds words, which stand to the left.
+    """
+
+    title: str
+    show: Callable[[Row], str]
+    text: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of the page and of the files.
+
+    Attributes:
+        name: file name without its ending.
+        title: caption.
+        rows: cells by key, in full precision: numbers, texts, ``None`` where there is nothing.
+        columns: what the page shows.
+        on_page: positions of the rows that the page shows; all by default.
+        fields: keys of the files; those of the first row by default.
+    """
+
+    name: str
+    title: str
+    rows: Sequence[Row]
+    columns: Sequence[Column]
+    on_page: Sequence[int] | None = None
+    fields: Sequence[str] = field(default=())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the files."""
+        return tuple(self.fields) or (tuple(self.rows[0]) if self.rows else ())
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """Texts of the rows on the page."""
+        shown = range(len(self.rows)) if self.on_page is None else self.on_page
+        return [[column.show(self.rows[i]) for column in self.columns] for i in shown]
+
+    @property
+    def hidden(self) -> int:
+        """Number of rows that only the files hold."""
+        return 0 if self.on_page is None else len(self.rows) - len(self.on_page)
+
+
+def text_column(title: str, key: str) -> Column:
+    """A column of words."""
+    return Column(title=title, show=lambda row: "" if row[key] is None else str(row[key]), text=True)
+
+
+def number_column(title: str, key: str, form: Callable[[float | None], str], *, scale: float = 1.0) -> Column:
+    """A column of numbers.
+
+    Args:
+        title: heading with the unit.
+        key: of the row.
+        form: text of the number; it is given ``None`` where there is none.
+        scale: factor on the number, e.g. 1000 to show MeV instead of GeV.
+    """
+
+    def show(row: Row) -> str:
+        value = row[key]
+        return form(None if value is None else scale * float(value))
+
+    return Column(title=title, show=show)
+
+
+def fixed_column(title: str, key: str, places: int, *, sign: bool = False, scale: float = 1.0) -> Column:
+    """A column of numbers with a fixed number of decimals.
+
+    Args:
+        title: heading with the unit.
+        key: of the row.
+        places: decimals.
+        sign: write the plus of positive numbers too.
+        scale: factor on the number.
+    """
+    return number_column(title, key, lambda value: fixed(value, places, sign=sign), scale=scale)
+
+
+def write_table(table: Table, folder: Path, combination: Combination) -> None:
+    """Write ``name.csv`` and ``name.json`` in full precision, both with the assumption set and the units.
+
+    Args:
+        table: what to write.
+        folder: an existing folder.
+        combination: what the figures belong to; named in comment lines that start with ``#``.
+    """
+    units = {o.name: o.unit for o in combination.results}
+    rows = [{key: _plain(row.get(key)) for key in table.keys} for row in table.rows]
+    document = {
+        "name": table.name,
+        "title": table.title,
+        "model": combination.name,
+        "assumptions": combination.assumptions,
+        "treatment": combination.treatment,
+        "repair": combination.repair,
+        "units": units,
+        "rows": rows,
+    }
+    text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    (folder / f"{table.name}.json").write_text(text + "\n", encoding="utf-8")
+    with (folder / f"{table.name}.csv").open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(f"# {line}\n" for line in header(combination).splitlines())
+        stream.write(f"# units: {', '.join(f'{name} in {unit or 1}' for name, unit in units.items())}\n")
+        writer = csv.DictWriter(stream, fieldnames=table.keys, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON and CSV take it: NaN and infinity, which mean "none" here, become nothing."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def latex_text(text: str) -> str:
+    r"""A text with the signs that LaTeX reserves or does not know written out; numbers and symbols as mathematics.
+
+    Examples:
+        >>> latex_text("m_t [GeV]"), latex_text("-0.25"), latex_text("JES & JER, 5 %")
+        ('$m_{t}$ [GeV]', '$-0.25$', 'JES \\& JER, 5 \\%')
+    """
+    number = text.replace("\u2212", "-")
+    if NUMBER.fullmatch(number):
+        return f"${number}$"
+    parts = SYMBOL.split(text)
+    # Text, symbol, index, text, ...; two signs of mathematics side by side are one formula.
+    for i in range(0, len(parts), 3):
+        parts[i] = "".join(SPECIAL.get(sign, sign) for sign in parts[i]).replace("$$", "")
+    for i in range(1, len(parts), 3):
+        parts[i], parts[i + 1] = f"${parts[i]}_{{{parts[i + 1]}}}$", ""
+    return "".join(parts)
+
+
+def latex_table(table: Table, combination: Combination) -> str:
+    """A ``tabular`` environment of what the page shows of a table, its caption and what it rests on in comments.
+
+    Args:
+        table: what to write.
+        combination: what the figures belong to.
+    """
+    places = "".join("l" if column.text else "r" for column in table.columns)
+    lines = [f"% {line}" for line in header(combination).splitlines()]
+    lines += [f"% {table.title}", rf"\begin{{tabular}}{{{places}}}", r"\hline"]
+    lines.append(" & ".join(latex_text(column.title) for column in table.columns) + r" \\")
+    lines.append(r"\hline")
+    lines += [" & ".join(latex_text(cell) for cell in cells) + r" \\" for cells in table.cells]
+    lines += [r"\hline", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"

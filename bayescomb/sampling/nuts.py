@@ -1,0 +1,237 @@
+"""NUTS for a ``pm.Model``: nutpie around the model's own log density and gradient.
+
+Backend ``vm`` evaluates the graph in PyTensor's virtual machine, node by node in C that is compiled once and cached on
+disk: the first draw comes after a second.  Backend ``numba`` compiles the whole graph for every model: tens of seconds
+first, then several times faster draws, which pays for long runs.  Without a C++ compiler the virtual machine falls back to
+Python and is fifty times slower, so ``auto`` takes ``numba`` there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import nutpie
+import pymc as pm
+import pytensor
+import xarray as xr
+from numpy.typing import NDArray
+from nutpie.compiled_pyfunc import from_pyfunc
+
+from bayescomb.base.checks import check_choice
+from bayescomb.base.threads import single_threaded
+
+__all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_nuts"]
+
+log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+BACKENDS = ("auto", "vm", "numba")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledModel:
+    """A model ready to be sampled any number of times.
+
+    Attributes:
+        sampler: nutpie's compiled model.
+        backend: ``vm`` or ``numba``.
+        constrain: maps unconstrained draws to named variables; ``None`` where nutpie does it.
+        dims: dimensions of each variable.
+        coords: coordinates of the model.
+    """
+
+    sampler: Any
+    backend: str
+    constrain: Callable[[FloatArray], dict[str, FloatArray]] | None
+    dims: dict[str, tuple[str, ...]]
+    coords: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Scalar variables that are sampled as x = x_0 + B xi, x_0 being the initial point of the model.
+
+    Attributes:
+        names: P variables without a transform.
+        root: B with B B^T about their covariance, shape (P, P).
+    """
+
+    names: tuple[str, ...]
+    root: FloatArray
+
+
+def compile_model(
+    model: pm.Model,
+    *,
+    backend: str = "auto",
+    spread: dict[str, float] | None = None,
+    mixture: Mixture | None = None,
+) -> CompiledModel:
+    """Compile a model once.
+
+    Args:
+        model: any ``pm.Model`` of continuous variables.
+        backend: ``vm``, ``numba``, or ``auto`` (``vm`` where there is a C++ compiler).
+        spread: half-width of the starting points around the model's initial point, per variable, in its unconstrained
+            units; 1 where it is not given.
+        mixture: variables that depend on each other too strongly for steps along each of them; ``vm`` only.
+
+    Raises:
+        OptionError: the backend is unknown.
+    """
+    check_choice(backend, BACKENDS, where="backend")
+    if backend == "auto":
+        backend = "vm" if pytensor.config.cxx else "numba"
+    names = [v.name for v in [*model.free_RVs, *model.deterministics]]
+    dims = {name: tuple(model.named_vars_to_dims.get(name, ())) for name in names}
+    coords = {name: list(values) for name, values in model.coords.items() if values is not None}
+    if backend == "numba":
+        return CompiledModel(
+            sampler=nutpie.compile_pymc_model(model), backend=backend, constrain=None, dims=dims, coords=coords
+        )
+    # The matrices that PyTensor itself multiplies are a few rows in size: it need not look, and warn, for a BLAS library.
+    # The machine's own loop in C ("cvm") saves a quarter of a gradient, and needs the compiler.
+    linker = "cvm" if pytensor.config.cxx else "vm"
+    mode = pytensor.compile.mode.Mode(linker=linker, optimizer="fast_run").excluding("BlasOpt", "c_blas", "local_usmm")
+    point = model.initial_point()
+    density = model.logp_dlogp_function(ravel_inputs=True, mode=mode, initial_point=point)
+    density.set_extra_values({})
+    function = density._pytensor_function  # raw function: nutpie checks its own inputs
+    start = np.concatenate([np.ravel(v) for v in point.values()])
+    width = np.concatenate([np.full(np.size(v), _width(model, name, spread or {})) for name, v in point.items()])
+    mix = np.eye(len(start))
+    if mixture is not None:
+        found = list(point)
+        index = [sum(np.size(point[key]) for key in found[: found.index(name)]) for name in mixture.names]
+        mix[np.ix_(index, index)] = mixture.root
+        width[index] = 1.0
+    outputs = [v for v in model.unobserved_value_vars if v.name in names]
+    transform = model.compile_fn(outputs, inputs=model.value_vars, mode=mode, point_fn=False)
+    shapes = {name: np.shape(value) for name, value in point.items()}
+
+    def constrain(draws: FloatArray) -> dict[str, FloatArray]:
+        flat = draws.reshape(-1, draws.shape[-1])
+        values = [transform(*_split(row, shapes)) for row in flat]
+        columns = zip(*values, strict=True) if values else [[] for _ in outputs]
+        return {
+            v.name: np.array(column).reshape(*draws.shape[:-1], *np.shape(column[0]))
+            for v, column in zip(outputs, columns, strict=True)
+        }
+
+    def make_density() -> Callable[..., tuple[Any, Any]]:
+        # One copy per chain: a compiled function owns its buffers, and chains run in threads.
+        own = function.copy()
+        own.trust_input = True
+
+        def evaluate(x: FloatArray, **_: Any) -> tuple[Any, Any]:
+            value, gradient = own(x)
+            return value, gradient
+
+        def mixed(x: FloatArray, **_: Any) -> tuple[Any, Any]:
+            value, gradient = own(start + mix @ x)
+            return value, mix.T @ gradient
+
+        return evaluate if mixture is None else mixed
+
+    def make_expand(*_: Any) -> Callable[..., dict[str, FloatArray]]:
+        return lambda x, **_: {"unconstrained": x.copy() if mixture is None else start + mix @ x}
+
+    def initial(seed: int) -> FloatArray:
+        away = width * np.random.default_rng(seed).uniform(-1, 1, size=len(start))
+        return away if mixture is not None else start + away
+
+    sampler = from_pyfunc(
+        len(start),
+        make_density,
+        make_expand,
+        [np.dtype("float64")],
+        [(len(start),)],
+        ["unconstrained"],
+        make_initial_point_fn=initial,
+    )
+    return CompiledModel(sampler=sampler, backend=backend, constrain=constrain, dims=dims, coords=coords)
+
+
+def _width(model: pm.Model, value_name: str, spread: dict[str, float]) -> float:
+    variable = next(rv for rv, value in model.rvs_to_values.items() if value.name == value_name)
+    return spread.get(variable.name, 1.0)
+
+
+def _split(row: FloatArray, shapes: dict[str, tuple[int, ...]]) -> list[FloatArray]:
+    values, start = [], 0
+    for shape in shapes.values():
+        size = int(np.prod(shape))
+        values.append(row[start : start + size].reshape(shape))
+        start += size
+    return values
+
+
+@single_threaded
+def run_nuts(
+    compiled: CompiledModel,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    progress: bool = False,
+    target_accept: float = 0.9,
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Sample a compiled model.
+
+    Returns:
+        Posterior variables and sampler statistics, each with dims ``chain``, ``draw`` first; after an interruption those of
+        the chains that were finished, with the attribute ``interrupted`` of the statistics set.
+
+    Raises:
+        KeyboardInterrupt: interrupted before a chain was finished.
+    """
+    # The virtual machine holds the interpreter lock, so a second thread only costs.
+    cores = 1 if compiled.backend == "vm" else min(chains, 2)
+    sampler = nutpie.sample(
+        compiled.sampler,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=cores,
+        seed=seed,
+        save_warmup=False,
+        progress_bar=progress,
+        target_accept=target_accept,
+        blocking=False,
+    )
+    interrupted = False
+    try:
+        tree = sampler.wait()
+    except KeyboardInterrupt:
+        # What is finished is kept, as whole chains: shortened ones would give their beginning more weight.
+        tree = sampler.abort()
+        energy = tree["sample_stats"]["energy"].to_numpy()
+        # The trace is as long as its longest chain, the rest of the others is NaN.
+        finished = ~np.isnan(energy).any(axis=1) & (energy.shape[1] == draws)
+        if not finished.any():
+            raise
+        interrupted = True
+        tree = tree.isel(chain=np.flatnonzero(finished))
+        chains = int(finished.sum())
+    except BaseException:
+        sampler.abort()
+        raise
+    statistics = tree["sample_stats"].to_dataset().assign_coords(chain=np.arange(chains))
+    statistics.attrs["interrupted"] = int(interrupted)
+    if compiled.constrain is None:
+        posterior = tree["posterior"].to_dataset()[list(compiled.dims)].assign_coords(chain=np.arange(chains))
+        return posterior, statistics
+    values = compiled.constrain(tree["posterior"]["unconstrained"].to_numpy())
+    data = {name: (("chain", "draw", *compiled.dims[name]), array) for name, array in values.items() if compiled.dims[name]}
+    data |= {
+        name: (("chain", "draw"), values[name]) for name in values if not compiled.dims[name] and values[name].ndim == 2
+    }
+    coords: dict[str, Any] = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    coords |= {name: compiled.coords[name] for dims in compiled.dims.values() for name in dims}
+    return xr.Dataset(data, coords=coords), statistics

@@ -1,0 +1,299 @@
+"""Priors of the correlation coefficients: shapes over the quoted range, restricted to what is feasible.
+
+Densities are known up to a constant (the restriction's normalisation is never needed); draws are exact.
+
+The priors of the coefficients restricted to where the model is defined, block by block, with what is said about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from bayescomb.base.errors import InfeasibleCorrelationError, OptionError
+from bayescomb.base.rounding import plain, significant
+from bayescomb.inputs.assumptions import CorrelationCoefficient
+from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.correlation import CorrelationFamily, NuisanceBlock, Repair, repaired_correlation
+from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, face_basis, feasible_region
+from bayescomb.likelihood.feasible_ranges import (
+    Statement,
+    block_family,
+    has_negative_information,
+    make_statement,
+    total_family,
+)
+
+__all__ = [
+    "Draft",
+    "RadialBlock",
+    "log_density",
+    "prior_draws",
+    "radial_block_of",
+    "restrict_block",
+    "restrict_total",
+    "shape_distribution",
+]
+
+FloatArray = NDArray[np.float64]
+# A "beta" prior has this many pseudo-observations beyond the uniform one (the usual choice of PERT estimates).
+BETA_CONCENTRATION: Final = 4.0
+# Width of a "truncated_normal" prior in units of its range.
+NORMAL_WIDTH: Final = 0.25
+# Draws of the box that may be thrown away per kept one before the restriction is called too tight for rejection.
+MAX_REJECTION: Final = 2000
+IntArray = NDArray[np.intp]
+
+
+def shape_distribution(coefficient: CorrelationCoefficient) -> Any:
+    """The prior over the whole quoted range as a frozen scipy distribution.
+
+    Examples:
+        >>> from bayescomb import CorrelationCoefficient, CorrelationPair
+        >>> pair = CorrelationPair(first="a", second="b")
+        >>> c = CorrelationCoefficient(name="r", pairs=(pair,), nominal=0.5, low=0.0, high=1.0, prior="triangular")
+        >>> float(shape_distribution(c).pdf(0.5))
+        2.0
+    """
+    low, high = coefficient.range
+    width = high - low
+    mode = (coefficient.nominal - low) / width
+    match coefficient.prior:
+        case "uniform":
+            return stats.uniform(low, width)
+        case "triangular":
+            return stats.triang(mode, low, width)
+        case "beta":
+            return stats.beta(1 + BETA_CONCENTRATION * mode, 1 + BETA_CONCENTRATION * (1 - mode), low, width)
+        case _:
+            scale = NORMAL_WIDTH * width
+            return stats.truncnorm((low - coefficient.nominal) / scale, (high - coefficient.nominal) / scale,
+                                   coefficient.nominal, scale)  # fmt: skip
+
+
+def log_density(coefficients: Sequence[CorrelationCoefficient], values: Any, *, xp: Any) -> Any:
+    """Sum of the log prior densities, up to a constant, inside the quoted ranges.
+
+    Args:
+        coefficients: K coefficients.
+        values: r, shape (K,), an array or a symbolic vector.
+        xp: ``numpy`` or ``pytensor.tensor``; both offer what is used here.
+
+    Returns:
+        A scalar of the kind of ``values``.
+    """
+    total: Any = xp.sum(values * 0.0)
+    for shape in ("triangular", "beta", "truncated_normal"):
+        index = np.array([i for i, c in enumerate(coefficients) if c.prior == shape], dtype=int)
+        if index.size == 0:
+            continue
+        low, high = np.array([coefficients[i].range for i in index]).T
+        nominal = np.array([coefficients[i].nominal for i in index])
+        total = total + xp.sum(_LOG_SHAPES[shape](values[index], low, high, nominal, xp))
+    return total
+
+
+def _log_triangular(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp: Any) -> Any:
+    # A mode at an end leaves one side empty; its width only has to be non-zero there.
+    rise = np.where(nominal > low, nominal - low, 1.0)
+    fall = np.where(high > nominal, high - nominal, 1.0)
+    return xp.log(xp.where(r < nominal, (r - low) / rise, (high - r) / fall))
+
+
+def _log_beta(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp: Any) -> Any:
+    mode = (nominal - low) / (high - low)
+    unit = (r - low) / (high - low)
+    return BETA_CONCENTRATION * (_xlogy(mode, unit, xp) + _xlogy(1 - mode, 1 - unit, xp))
+
+
+def _xlogy(power: FloatArray, value: Any, xp: Any) -> Any:
+    """Power * log(value) with 0 log 0 = 0: the power is a constant, so its zeros are known."""
+    return power * xp.log(xp.where(power == 0, 1.0, value))
+
+
+def _log_normal(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp: Any) -> Any:
+    del xp  # arithmetic serves both
+    return -0.5 * ((r - nominal) / (NORMAL_WIDTH * (high - low))) ** 2
+
+
+_LOG_SHAPES: Final[dict[str, Callable[..., Any]]] = {
+    "triangular": _log_triangular,
+    "beta": _log_beta,
+    "truncated_normal": _log_normal,
+}
+
+
+def prior_draws(
+    coefficients: Sequence[CorrelationCoefficient],
+    *,
+    low: FloatArray,
+    high: FloatArray,
+    draws: int,
+    rng: np.random.Generator,
+    feasible: Callable[[FloatArray], NDArray[np.bool_]] | None = None,
+) -> FloatArray:
+    """Independent draws of the prior restricted to [low, high] and to the feasible set.
+
+    Args:
+        coefficients: K coefficients.
+        low: lower end of the feasible interval of each, inside its quoted range, shape (K,).
+        high: upper end, likewise.
+        draws: number of draws n.
+        rng: source of randomness.
+        feasible: tells for points of shape (m, K) which are feasible; all are if it is ``None``.
+
+    Returns:
+        Draws, shape (n, K).
+
+    Raises:
+        InfeasibleCorrelationError: so little of the box is feasible that rejection does not end.
+    """
+    frozen = [shape_distribution(c) for c in coefficients]
+    start = np.array([d.cdf(a) for d, a in zip(frozen, low, strict=True)])
+    stop = np.array([d.cdf(b) for d, b in zip(frozen, high, strict=True)])
+
+    def box(n: int) -> FloatArray:
+        unit = start + (stop - start) * rng.random((n, len(frozen)))
+        columns = [d.ppf(u) for d, u in zip(frozen, unit.T, strict=True)]
+        return np.clip(np.column_stack(columns), low, high) if columns else np.zeros((n, 0))
+
+    if feasible is None:
+        return box(draws)
+    kept: list[FloatArray] = []
+    found = tried = 0
+    while found < draws:
+        points = box(draws)
+        inside = points[feasible(points)]
+        kept.append(inside)
+        found, tried = found + len(inside), tried + draws
+        if tried > MAX_REJECTION * (found + 1):
+            msg = (
+                f"prior of {', '.join(c.name for c in coefficients)}: only {found} of {tried} draws are feasible; "
+                "narrow the ranges towards the feasible set (see 'bayescomb check')"
+            )
+            raise InfeasibleCorrelationError(msg)
+    return np.concatenate(kept)[:draws]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadialBlock:
+    """Several coefficients whose box leaves their feasible set; sampled through a radial map of the box onto the set.
+
+    Attributes:
+        index: positions among the sampled coefficients, shape (k,).
+        centre: point inside, shape (k,).
+        patterns: -L^-1 Q^T E_c Q L^-T with Q a basis of the range of the matrix at the centre and L its Cholesky factor
+            there, shape (k, n, n): their combination by a direction has largest eigenvalue 1 at the boundary.
+    """
+
+    index: IntArray
+    centre: FloatArray
+    patterns: FloatArray
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """Decisions about blocks, collected before anything is integrated."""
+
+    fixed: FloatArray
+    sampled: list[int]
+    bounds: dict[int, tuple[float, float]]
+    radial: list[tuple[IntArray, AffineFamily, FeasibleRegion]]
+    repairs: list[Repair]
+    statements: list[Statement]
+    infeasible: list[str]
+
+
+def restrict_total(combination: Combination, family: CorrelationFamily, draft: Draft) -> None:
+    """Covariance treatment: the total covariance must stay positive definite.
+
+    Raises:
+        OptionError: its feasible set is not convex because an input has negative information.
+    """
+    if has_negative_information(combination):
+        if not draft.sampled:
+            return  # the one point there is is checked where it is solved
+        msg = (
+            f"combination {combination.name!r}: an input has constraints above 1, for which the treatment 'covariance' has "
+            "no convex feasible set to sample; use the treatment 'nuisance', or correlations 'nominal'"
+        )
+        raise OptionError(msg)
+    index = np.array(draft.sampled, dtype=np.intp)
+    affine = total_family(combination, family, varied=index)
+    region = feasible_region(affine, strict=True)
+    draft.statements.append(make_statement(affine, region, [family.coefficients[i].name for i in index]))
+    if region.status in {"empty", "point"}:
+        draft.infeasible.append(draft.statements[-1].text)
+    elif region.status == "partial":
+        _restrict(index, affine, region, draft)
+
+
+def restrict_block(combination: Combination, family: CorrelationFamily, block: NuisanceBlock, draft: Draft) -> None:
+    """Nuisance treatment: every block must be a correlation matrix."""
+    index = np.array([c for c in block.coefficients if c in draft.bounds], dtype=np.intp)
+    affine = block_family(family, block, varied=index)
+    region = feasible_region(affine)
+    statement = make_statement(affine, region, [family.coefficients[i].name for i in index])
+    if len(block.nuisances) > 1:
+        draft.statements.append(statement)
+    if region.status == "partial":
+        _restrict(index, affine, region, draft)
+    elif region.status == "point":
+        # Nothing to sample: the coefficients are held at the only value there is.
+        draft.sampled = [i for i in draft.sampled if i not in index]
+        _set_block(block, affine.matrix(region.centre), draft)
+    elif region.status == "empty":
+        if combination.repair == "none":
+            draft.infeasible.append(
+                f"{block.label} (smallest eigenvalue {plain(significant(region.nominal_smallest))} at nominal)"
+            )
+            return
+        nominal = affine.matrix(affine.nominal)
+        repaired = repaired_correlation(nominal, how=combination.repair)
+        change = float(np.abs(repaired - nominal).max())
+        smallest = region.nominal_smallest
+        draft.repairs.append(Repair(block=block.label, how=combination.repair, smallest=smallest, change=change))
+        draft.sampled = [i for i in draft.sampled if i not in index]
+        _set_block(block, repaired, draft)
+
+
+def _set_block(block: NuisanceBlock, matrix: FloatArray, draft: Draft) -> None:
+    draft.fixed[np.ix_(block.nuisances, block.nuisances)] = matrix
+
+
+def _restrict(index: IntArray, affine: AffineFamily, region: FeasibleRegion, draft: Draft) -> None:
+    if len(index) == 1:
+        draft.bounds[int(index[0])] = (float(region.low[0]), float(region.high[0]))
+    else:
+        draft.radial.append((index, affine, region))
+
+
+def radial_block_of(index: IntArray, affine: AffineFamily, region: FeasibleRegion, sampled: list[int]) -> RadialBlock:
+    """Whitened patterns on the face of the centre.
+
+    Raises:
+        InfeasibleCorrelationError: a coefficient moves the matrix out of that face, so that it cannot vary at all.
+    """
+    centre = affine.matrix(region.centre)
+    basis = face_basis(centre)
+    outside = np.eye(len(centre)) - basis @ basis.T
+    leaving = [
+        c for c, pattern in enumerate(affine.patterns) if np.abs(outside @ pattern).max() > np.sqrt(EIGENVALUE_TOLERANCE)
+    ]
+    if leaving:
+        msg = (
+            f"{affine.label}: the fully correlated nuisances in it allow only one value for {len(leaving)} of "
+            f"{len(index)} coefficients; fix those ('prior = \"fixed\"') at a feasible value"
+        )
+        raise InfeasibleCorrelationError(msg)
+    factor = np.linalg.cholesky(basis.T @ centre @ basis)
+    whitener = np.linalg.solve(factor, basis.T)
+    patterns = -np.einsum("ia,cab,jb->cij", whitener, affine.patterns, whitener)
+    return RadialBlock(
+        index=np.array([sampled.index(int(i)) for i in index], dtype=np.intp), centre=region.centre, patterns=patterns
+    )

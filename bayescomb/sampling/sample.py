@@ -1,0 +1,320 @@
+"""Posterior of a combination: NUTS over what is not Gaussian, exact draws of the rest, one tree with everything inside."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import json
+import logging
+import time
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import check_choice, check_count, expects
+from bayescomb.base.progress import shows_progress
+from bayescomb.base.threads import single_threaded
+from bayescomb.fit.fitter import normalised_names
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.serialise import combination_to_json
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.theory import Theory
+from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.model import ENGINES, build_model, draw_theory, extraction_start, starting_point, strong_mixture
+from bayescomb.sampling.nuts import compile_model, run_nuts
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.priors import prior_draws
+from bayescomb.sampling.recovery import (
+    conditional_masses,
+    conditional_moments,
+    has_conditional_masses,
+    recover_nuisances,
+    recoverable_nuisances,
+)
+
+__all__ = ["level_widths", "sample", "target_accept"]
+
+log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept")
+PACKAGES = ("bayescomb", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "scipy", "numba")
+
+
+@expects(combination="combination")
+@single_threaded
+def sample(
+    combination: Combination,
+    *,
+    seed: int | None = None,
+    draws: int = 1500,
+    tune: int = 500,
+    chains: int = 4,
+    correlations: str = "prior",
+    engine: str = "marginal",
+    backend: str = "auto",
+    model: pm.Model | None = None,
+    progress: bool | None = None,
+) -> xr.DataTree:
+    """Sample the posterior of a combination.
+
+    Args:
+        combination: what to combine.
+        seed: of everything random; drawn and stored if it is ``None``.
+        draws: kept steps per chain.
+        tune: tuning steps per chain.
+        chains: number of chains.
+        correlations: ``"prior"`` samples the coefficients that have a range, ``"nominal"`` holds them.
+        engine: ``"marginal"`` or ``"full"``, see :func:`bayescomb.build_model`.
+        backend: ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then draws several times faster;
+            ``"auto"`` is ``"vm"`` where there is a C++ compiler.
+        model: an extension of ``build_model(combination)`` with the same names; built here by default.
+        progress: show a progress bar; by default in a terminal and in a notebook.
+
+    Returns:
+        A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
+        ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
+        ``prior``, ``conditional`` (exact mean and sd of each parameter given each draw's coefficients and scales),
+        ``observed_data``; and in its attributes the model, the assumption
+        set, the treatment, the seed and all versions.
+
+    Raises:
+        KeyboardInterrupt: interrupted before a chain was finished; later the finished chains are the result, its attribute
+            ``interrupted`` and a warning in the log say so.
+        OptionError: an option is not offered or out of range.
+        InfeasibleCorrelationError: the treatment has no feasible coefficients.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> posterior = bc.sample(bc.load("models/run1_mass"), seed=1, draws=200, tune=200, chains=2)
+        >>> dict(posterior["posterior"].sizes) == {"chain": 2, "draw": 200, "coefficient": 19, "nuisance": 204}
+        True
+    """
+    check_choice(engine, ENGINES, where="engine")
+    for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
+        check_count(value, least=1, where=name)
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    plan = sampling_plan(combination, correlations=correlations)
+    extended = model is not None
+    model = model if model is not None else build_model(combination, engine=engine, plan=plan)
+    spread = level_widths(plan)
+    clock = time.perf_counter()
+    compiled = compile_model(model, backend=backend, spread=spread, mixture=strong_mixture(plan))
+    compile_time = time.perf_counter() - clock
+    log.info(f"compiled in {compile_time:.1f} s")
+    show = shows_progress(progress)
+    accept = target_accept(plan, engine)
+    draws_of, statistics = run_nuts(
+        compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show, target_accept=accept
+    )
+    requested, chains = chains, draws_of.sizes["chain"]
+    interrupted = bool(statistics.attrs["interrupted"])
+    if interrupted:
+        log.warning(f"interrupted: {chains} of {requested} chains are finished and kept; sample again for all of them")
+    sampling_time = time.perf_counter() - clock - compile_time
+    log.info(f"sampled in {sampling_time:.1f} s")
+    not_recovered: dict[str, str] = {}
+    posterior = draws_of
+    if engine == "marginal":
+        if plan.theory is not None:
+            posterior = _with_theory(plan, plan.theory, draws_of, seed)
+        posterior, not_recovered = _with_nuisances(plan, posterior, seed)
+    if plan.theory is not None:
+        posterior = _differences(plan.theory, posterior)
+    posterior = posterior.drop_vars(["white_nuisance", "white_scales"], errors="ignore").drop_dims("white", errors="ignore")
+    tree = {
+        "posterior": _labelled(combination, posterior),
+        "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
+        "observed_data": _observed(combination),
+    }
+    if combination.normalise:
+        tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
+    elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
+        tree["conditional"] = _conditional(plan, posterior)
+    if len(plan.sampled):
+        tree["prior"] = _prior(plan, draws=draws, chains=chains, seed=seed)
+    result = xr.DataTree.from_dict(tree)
+    result.attrs = {
+        "name": combination.name,
+        "title": combination.title,
+        "model": combination_to_json(combination),
+        "assumptions": combination.assumptions,
+        "treatment": combination.treatment,
+        "repair": combination.repair,
+        "repairs": json.dumps([[r.block, r.how, r.smallest, r.change] for r in plan.repairs]),
+        "correlations": correlations,
+        "engine": engine,
+        "backend": compiled.backend,
+        "chi2_form": combination.chi2,
+        "nuisance_values": combination.nuisance_values,
+        "extraction": combination.extraction,
+        "extended": int(extended),
+        "seed": seed,
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "interrupted": f"{chains} of {requested} chains" if interrupted else "",
+        "compile_seconds": compile_time,
+        "sampling_seconds": sampling_time,
+        "not_recovered": json.dumps(not_recovered),
+        "held_coefficients": json.dumps(_held(plan, correlations)),
+        "versions": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }
+    return result
+
+
+def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, FloatArray]:
+    """Weights (n, K + m) of the plan's patterns and parameters (n, P) of all chains one after the other."""
+    n = posterior.sizes["chain"] * posterior.sizes["draw"]
+    parameters = np.column_stack([posterior[variable_name(p)].to_numpy().reshape(n) for p in plan.parameters])
+    return plan.weights_of(posterior), parameters
+
+
+def level_widths(plan: SamplingPlan) -> dict[str, float]:
+    """Half-widths of the starting points of the flat variables."""
+    if plan.theory is not None:
+        start = extraction_start(plan, plan.theory)
+        return dict(zip(map(variable_name, start.level_names), start.level_errors, strict=True))
+    return dict(zip(map(variable_name, plan.parameters), starting_point(plan)[1], strict=True))
+
+
+def target_accept(plan: SamplingPlan, engine: str) -> float:
+    """Short steps where the density is curved: explicit nuisances, scales of a prediction, responses with a kink."""
+    if plan.curved is not None or engine == "full":
+        return 0.97
+    if plan.theory is None:
+        return 0.9
+    return 0.97 if plan.theory.scales else 0.8
+
+
+def _with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed: int) -> xr.Dataset:
+    """The posterior with exact draws of its theory nuisances and the observables that follow."""
+    n = posterior.sizes["chain"] * posterior.sizes["draw"]
+
+    def stacked(names: tuple[str, ...]) -> FloatArray:
+        return np.array([posterior[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
+
+    levels = theory.free_names + plan.reduced.parameters[len(theory.select) :]
+    nuisances, parameters = draw_theory(
+        plan,
+        theory,
+        coefficients=plan.weights_of(posterior),
+        theta=stacked(theory.parameters),
+        levels=stacked(levels),
+        rng=np.random.default_rng([seed, 3]),
+    )
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    columns = zip(plan.parameters, parameters.T, strict=True)
+    posterior = posterior.assign({variable_name(p): (("chain", "draw"), column.reshape(shape)) for p, column in columns})
+    pulls = (("chain", "draw", "theory_nuisance"), nuisances.reshape(*shape, -1))
+    return posterior.assign_coords(theory_nuisance=list(theory.nuisances)).assign(theory_pull=pulls)
+
+
+def _differences(theory: Theory, posterior: xr.Dataset) -> xr.Dataset:
+    pairs = theory.extraction.differences
+    return posterior.assign(
+        {
+            variable_name(f"{first} - {second}"): posterior[variable_name(first)] - posterior[variable_name(second)]
+            for first, second in pairs
+        }
+    )
+
+
+def _linear_parameters(
+    plan: SamplingPlan, posterior: xr.Dataset, coefficients: FloatArray, parameters: FloatArray
+) -> FloatArray:
+    """Parameters of the linear model for every draw: those of the posterior, or the q that they and z determine."""
+    curved = plan.curved
+    if curved is None:
+        return parameters
+    size = len(curved.offset)
+    white = posterior["white_explicit"].to_numpy().reshape(-1, size) if size else np.zeros((len(parameters), 0))
+    base, patterns = plan.explicit_prior
+    roots = np.linalg.cholesky(base + np.tensordot(coefficients, patterns, axes=1))
+    return curved.pseudo_parameters(parameters, white, roots)
+
+
+def _normalised(combination: Combination, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """The posterior with its observables divided by their sum, draw by draw, and the observables as they were sampled."""
+    names = [variable_name(name) for name in normalised_names(combination)]
+    total = sum(posterior[name] for name in names)
+    divided = posterior.copy()
+    for name in names:
+        divided[name] = posterior[name] / total
+        divided[name].attrs = posterior[name].attrs | {"unit": ""}
+    return divided, posterior[names]
+
+
+def _with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tuple[xr.Dataset, dict[str, str]]:
+    """The posterior with exact draws of its nuisances."""
+    recoverable = recoverable_nuisances(plan)
+    rng = np.random.default_rng([seed, 1])
+    coefficients, parameters = _stacked(plan, posterior)
+    linear = _linear_parameters(plan, posterior, coefficients, parameters)
+    nuisances = recover_nuisances(plan, recoverable, coefficients, linear, rng=rng)
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], nuisances.shape[1])
+    names = [plan.model.nuisances[i] for i in recoverable.index]
+    array = xr.DataArray(nuisances.reshape(shape), dims=("chain", "draw", "nuisance"), coords={"nuisance": names})
+    return (posterior.assign(pull=array) if names else posterior), recoverable.reasons
+
+
+def _labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
+    """Units and titles as attributes."""
+    for quantity in combination.results:
+        posterior[variable_name(quantity.name)].attrs = {
+            "name": quantity.name,
+            "unit": quantity.unit,
+            "title": quantity.title,
+        }
+    if "theory_pull" in posterior:
+        posterior["theory_pull"].attrs = {"unit": "prior width", "title": "values of the theory nuisances"}
+    if "pull" in posterior:
+        posterior["pull"].attrs = {"unit": "prior width", "title": "values of the nuisance parameters"}
+    if "rho" in posterior:
+        posterior["rho"].attrs = {"unit": "1", "title": "correlation coefficients"}
+    if SCALE in posterior:
+        posterior[SCALE].attrs = {"unit": "1", "title": "true over quoted variance of sources of uncertain size"}
+    return posterior
+
+
+def _conditional(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
+    """Exact for a linear model; of an extraction the masses alone, by the tangent."""
+    coefficients = _stacked(plan, posterior)[0]
+    if plan.theory is None:
+        names, (mean, sd) = plan.parameters, conditional_moments(plan, coefficients)
+    else:
+        names, mean, sd, _ = conditional_masses(plan, plan.theory, coefficients)
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], mean.shape[1])
+    dims = ("chain", "draw", "parameter")
+    coords = {"parameter": list(names), "chain": posterior["chain"], "draw": posterior["draw"]}
+    return xr.Dataset({"mean": (dims, mean.reshape(shape)), "sd": (dims, sd.reshape(shape))}, coords)
+
+
+def _observed(combination: Combination) -> xr.Dataset:
+    estimates = combination.estimates
+    values = np.array([e.value for e in estimates])
+    return xr.Dataset({"estimate_value": ("estimate", values)}, {"estimate": [e.name for e in estimates]})
+
+
+def _prior(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr.Dataset:
+    """Draws of the priors that the coefficients really have, i.e. restricted to the feasible set."""
+    rng = np.random.default_rng([seed, 2])
+    values = prior_draws(
+        plan.coefficients, low=plan.low, high=plan.high, draws=draws * chains, rng=rng, feasible=plan.feasible()
+    )
+    shape = (chains, draws, len(plan.sampled))
+    coords: dict[str, Any] = {"coefficient": [c.name for c in plan.coefficients]}
+    return xr.Dataset({"rho": (("chain", "draw", "coefficient"), values.reshape(shape))}, coords)
+
+
+def _held(plan: SamplingPlan, correlations: str) -> list[str]:
+    """Coefficients with a prior that are held although priors were asked for: their blocks leave them no room."""
+    if correlations == "nominal":
+        return []
+    return [c.name for i, c in enumerate(plan.family.coefficients) if c.sampled and i not in plan.sampled]

@@ -1,0 +1,311 @@
+"""Summary of a posterior: one function per quantity, which every output calls, so that one name is one number everywhere.
+
+Of a result of a linear model the posterior is the average of the Gaussians that the draws of the coefficients leave: mean,
+sd, median and intervals are those of that average, with less Monte Carlo error than the draws and none where no coefficient
+was sampled.  Everything else is summarised by its draws.  Two kinds of 68 % interval have names of their own: ``hdi``, the
+shortest, and ``central``, between the quantiles 0.16 and 0.84.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, rankdata
+
+from bayescomb.inputs.extractions import SCALE_COEFFICIENT
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.uncertain_sizes import SCALE
+
+__all__ = [
+    "CENTRAL",
+    "CENTRAL_KIND",
+    "HDI_KIND",
+    "INTERVAL",
+    "Summary",
+    "coefficient_summaries",
+    "draws_summary",
+    "mean_sd",
+    "mixture_moments",
+    "monte_carlo_error",
+    "nuisance_moments",
+    "posterior_density",
+    "posterior_quantiles",
+    "rank_counts",
+    "result_covariance",
+    "result_moments",
+    "result_summary",
+    "size_quantiles",
+]
+
+FloatArray = NDArray[np.float64]
+INTERVAL: Final = 0.68
+CENTRAL: Final = (0.5 - INTERVAL / 2, 0.5 + INTERVAL / 2)
+HDI_KIND: Final = f"{100 * INTERVAL:g} % highest-density interval"
+CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"
+# Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
+GRID: Final = 801
+MIXTURE_DRAWS: Final = 2000
+# A spread below this fraction of the sd is rounding: the quantity does not depend on what was sampled.
+ROUNDING: Final = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """One quantity of a posterior, in its own unit.
+
+    Attributes:
+        mean, sd, median: of the posterior.
+        hdi_low, hdi_high: ends of the 68 % highest-density interval.
+        central_low, central_high: quantiles 0.16 and 0.84.
+        mcse_mean, mcse_sd: Monte Carlo errors of mean and sd, 0 where they are exact.
+        origin: ``"exact"`` (a Gaussian, known without any draw), ``"conditional"`` (the average of exact conditional
+            Gaussians over the draws of what they depend on) or ``"draws"``.
+    """
+
+    mean: float
+    sd: float
+    median: float
+    hdi_low: float
+    hdi_high: float
+    central_low: float
+    central_high: float
+    mcse_mean: float
+    mcse_sd: float
+    origin: Literal["exact", "conditional", "draws"]
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The numbers by name."""
+        return {key: value for key, value in vars(self).items() if key != "origin"}
+
+
+def mean_sd(values: ArrayLike) -> tuple[float, float]:
+    """Mean and standard deviation of draws, with n - 1.
+
+    Examples:
+        >>> mean_sd([1.0, 2.0, 3.0])
+        (2.0, 1.0)
+    """
+    found = np.asarray(values, dtype=float)
+    return float(found.mean()), float(found.std(ddof=1))
+
+
+def draws_summary(values: xr.DataArray) -> Summary:
+    """Summary of the draws themselves.
+
+    Args:
+        values: dims ``chain``, ``draw``.
+    """
+    table = values.transpose("chain", "draw").to_numpy()
+    low, high = (float(end) for end in np.ravel(az.hdi(table.ravel(), prob=INTERVAL)))
+    mean, sd = mean_sd(table)
+    central_low, median, central_high = np.quantile(table, [CENTRAL[0], 0.5, CENTRAL[1]])
+    return Summary(
+        mean=mean,
+        sd=sd,
+        median=float(median),
+        hdi_low=low,
+        hdi_high=high,
+        central_low=float(central_low),
+        central_high=float(central_high),
+        mcse_mean=float(az.mcse(table, method="mean")),
+        mcse_sd=float(az.mcse(table, method="sd")),
+        origin="draws",
+    )
+
+
+def result_summary(posterior: xr.DataTree, name: str) -> Summary:
+    """Summary of a result: from its exact conditional moments where the model is linear, else from its draws.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        name: of an observable or mass.
+    """
+    moments = _conditional(posterior, name)
+    if moments is None:
+        return draws_summary(posterior["posterior"].to_dataset()[variable_name(name)])
+    mean, sd = moments
+    centre, total = mixture_moments(mean, sd)
+    exact = _constant(mean, total) and _constant(sd, total)
+    quantile = _quantiles(mean, sd)
+    lower = np.linspace(1e-4, 1 - INTERVAL - 1e-4, GRID)
+    low, high = quantile(lower), quantile(lower + INTERVAL)
+    shortest = int(np.argmin(high - low))
+    hdi = quantile(np.array(CENTRAL)) if exact else np.array([low[shortest], high[shortest]])
+    variance_error = np.hypot(
+        monte_carlo_error(sd**2, scale=total**2), monte_carlo_error((mean - mean.mean()) ** 2, scale=total**2)
+    )
+    central_low, median, central_high = quantile(np.array([CENTRAL[0], 0.5, CENTRAL[1]]))
+    return Summary(
+        mean=centre,
+        sd=total,
+        median=float(median),
+        hdi_low=float(hdi[0]),
+        hdi_high=float(hdi[1]),
+        central_low=float(central_low),
+        central_high=float(central_high),
+        mcse_mean=monte_carlo_error(mean, scale=total),
+        mcse_sd=float(variance_error) / (2 * total),
+        origin="exact" if exact else "conditional",
+    )
+
+
+def result_moments(posterior: xr.DataTree, name: str) -> tuple[float, float]:
+    """Mean and standard deviation of a result, those of :func:`result_summary`."""
+    moments = _conditional(posterior, name)
+    return mean_sd(posterior["posterior"][variable_name(name)]) if moments is None else mixture_moments(*moments)
+
+
+def mixture_moments(mean: xr.DataArray, sd: xr.DataArray) -> tuple[float, float]:
+    """Mean and standard deviation of the average of Gaussians: Var = E[Var | r] + Var(E | r)."""
+    return float(mean.mean()), float(np.sqrt(float((sd**2).mean()) + float(mean.var())))
+
+
+def monte_carlo_error(values: xr.DataArray, *, scale: float) -> float:
+    """Monte Carlo error of an average over draws, 0 for what no draw changes.
+
+    Args:
+        values: dims ``chain``, ``draw``.
+        scale: of the quantity, against which a spread is rounding.
+    """
+    return 0.0 if _constant(values, scale) else float(az.mcse(values.transpose("chain", "draw").to_numpy(), method="mean"))
+
+
+def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: ArrayLike) -> FloatArray:
+    """Quantiles of the same distribution that the mean and the intervals of :func:`result_summary` are of.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        parameter: name of a result.
+        probabilities: shape (n,), each above 0 and below 1.
+
+    Returns:
+        Shape (n,), in the unit of the parameter.
+    """
+    wanted = np.asarray(probabilities, dtype=float)
+    moments = _conditional(posterior, parameter)
+    if moments is not None:
+        return _quantiles(*moments)(wanted)
+    return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
+
+
+def result_covariance(posterior: xr.DataTree, names: list[str]) -> FloatArray:
+    """Covariance of results: correlations of the draws, and the standard deviations of :func:`result_moments`.
+
+    Returns:
+        Shape (P, P), in the products of their units.
+    """
+    flat = np.array([posterior["posterior"][variable_name(name)].to_numpy().ravel() for name in names])
+    correlation = np.atleast_2d(np.corrcoef(flat))
+    np.fill_diagonal(correlation, 1.0)
+    sd = np.array([result_moments(posterior, name)[1] for name in names])
+    return correlation * np.outer(sd, sd)
+
+
+def coefficient_summaries(draws: xr.Dataset) -> dict[str, Summary]:
+    """Summary of each sampled coefficient, that of the scales of an extraction included, of a posterior or its prior."""
+    found: dict[str, Summary] = {}
+    if "rho" in draws:
+        rho = draws["rho"]
+        found = {str(name): draws_summary(rho.sel(coefficient=name)) for name in rho["coefficient"].to_numpy()}
+    if SCALE_COEFFICIENT in draws:
+        found[SCALE_COEFFICIENT] = draws_summary(draws[SCALE_COEFFICIENT])
+    return found
+
+
+def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:
+    """Mean (pull) and standard deviation (constraint) of each nuisance, those of a prediction after the others."""
+    found: dict[str, tuple[float, float]] = {}
+    for variable, dim in (("pull", "nuisance"), ("theory_pull", "theory_nuisance")):
+        if variable in draws:
+            values = draws[variable].transpose(dim, "chain", "draw")
+            found |= {str(name): mean_sd(own) for name, own in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)}
+    return found
+
+
+def size_quantiles(draws: xr.Dataset) -> dict[str, tuple[float, float, float]]:
+    """Central 68 % interval with the median: low, median, high of true over quoted standard deviation of uncertain sizes."""
+    if SCALE not in draws:
+        return {}
+    scales = draws[SCALE].transpose("uncertain_size", "chain", "draw")
+    quantiles = np.sqrt(np.quantile(scales.to_numpy(), [CENTRAL[0], 0.5, CENTRAL[1]], axis=(1, 2))).T
+    names = [str(name) for name in scales["uncertain_size"].to_numpy()]
+    return {
+        name: (float(low), float(median), float(high)) for name, (low, median, high) in zip(names, quantiles, strict=True)
+    }
+
+
+def _conditional(posterior: xr.DataTree, name: str) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Exact mean and sd of a result at every draw, ``None`` where there are none: those of an extraction are of tangents."""
+    if "conditional" not in posterior.children or posterior.attrs.get("extraction"):
+        return None
+    conditional = posterior["conditional"].to_dataset()
+    if name not in conditional["parameter"].to_numpy():
+        return None
+    own = conditional.sel(parameter=name)
+    return own["mean"], own["sd"]
+
+
+def _constant(values: xr.DataArray, scale: float) -> bool:
+    return float(values.std()) <= ROUNDING * scale
+
+
+def _quantiles(mean: xr.DataArray, sd: xr.DataArray) -> Callable[[FloatArray], FloatArray]:
+    """Quantile function of the average of Gaussians."""
+    centre, total = mixture_moments(mean, sd)
+    if _constant(mean, total) and _constant(sd, total):
+        return lambda probabilities: centre + total * norm.ppf(probabilities)
+    centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
+    chosen = np.linspace(0, len(centres) - 1, min(len(centres), MIXTURE_DRAWS)).astype(int)
+    grid = centre + total * np.linspace(-6.0, 6.0, GRID)
+    below = norm.cdf((grid[:, None] - centres[chosen]) / widths[chosen]).mean(axis=1)
+    return lambda probabilities: np.interp(probabilities, below, grid)
+
+
+def posterior_density(mean: FloatArray, sd: FloatArray, *, points: int = 301) -> tuple[FloatArray, FloatArray]:
+    """Marginal density of a parameter as the average of its exact conditional Gaussians.
+
+    Args:
+        mean: mean given each draw's coefficients, shape (n,).
+        sd: standard deviation given each draw's coefficients, shape (n,).
+        points: number of grid points.
+
+    Returns:
+        Grid and density, shape (points,) each, in the unit of the parameter and its inverse.
+
+    Examples:
+        >>> import numpy as np
+        >>> x, y = posterior_density(np.zeros(2), np.ones(2))
+        >>> round(float(np.trapezoid(y, x)), 3)
+        1.0
+    """
+    mean, sd = np.ravel(mean), np.ravel(sd)
+    centre, width = mean.mean(), np.sqrt(np.mean(sd**2) + mean.var())
+    x = np.linspace(centre - 4 * width, centre + 4 * width, points)
+    density = np.exp(-0.5 * ((x[:, None] - mean) / sd) ** 2) / sd
+    return x, density.mean(axis=1) / np.sqrt(2 * np.pi)
+
+
+def rank_counts(draws: FloatArray, *, bins: int = 20) -> FloatArray:
+    """Rank histogram per chain, the ranks taken among the draws of all chains.
+
+    Args:
+        draws: shape (chains, draws).
+        bins: number of bins.
+
+    Returns:
+        Shape (chains, bins).
+
+    Examples:
+        >>> import numpy as np
+        >>> rank_counts(np.array([[1.0, 2.0], [3.0, 4.0]]), bins=2).tolist()
+        [[2.0, 0.0], [0.0, 2.0]]
+    """
+    ranks = (rankdata(draws).reshape(draws.shape) - 0.5) / draws.size
+    return np.array([np.histogram(chain, bins=bins, range=(0.0, 1.0))[0] for chain in ranks], dtype=float)

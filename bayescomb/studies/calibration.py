@@ -1,0 +1,225 @@
+"""Calibration studies: many simulated data sets, each analysed once (:mod:`.study_folder`), and what they say together.
+
+Data set i is the same whoever makes it and when; its record is a line of ``toys.jsonl``.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+
+from bayescomb.base.checks import expects
+from bayescomb.base.errors import OptionError
+from bayescomb.inputs.combination import Combination
+from bayescomb.studies.executors import executor_of
+from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
+from bayescomb.studies.toys import RANKS, Toys
+
+__all__ = ["coverage", "study_summary"]
+
+TOYS: Final = "toys.jsonl"
+KEY: Final = "toy"
+LEVELS: Final = {"68": 0.68, "95": 0.95}
+SETTINGS: Final = ("seed", "correlations", "posterior", "draws", "tune", "chains", "nuisances")
+
+
+@expects(combination="combination")
+def coverage(
+    combination: Combination,
+    directory: str | Path,
+    *,
+    toys: int,
+    seed: int,
+    correlations: str = "prior",
+    posterior: bool = True,
+    draws: int = 300,
+    tune: int = 150,
+    chains: int = 2,
+    nuisances: int = 20,
+    executor: concurrent.futures.Executor | None = None,
+    workers: int = 2,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Simulate data sets, analyse each by profile and posterior, and summarise pulls, coverage and ranks.
+
+    Args:
+        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`.
+        directory: folder of the study; one that is there is continued if it is of the same study.
+        toys: number of data sets in the end.
+        seed: of everything random.
+        correlations: ``"prior"`` draws the true coefficients from their priors and samples them (simulation-based
+            calibration), ``"nominal"`` holds them (frequentist coverage at fixed truth).
+        posterior: sample each data set; without, the profile alone.
+        draws: kept steps per chain.
+        tune: tuning steps per chain.
+        chains: number of chains.
+        nuisances: how many nuisances are followed.
+        executor: where the data sets are analysed; local processes by default, this one where nothing is sampled.
+        workers: number of local processes.
+        progress: show a progress bar; by default in a terminal and in a notebook.
+
+    Returns:
+        The summary, see :func:`study_summary`.
+
+    Raises:
+        OptionError: an option is out of range, or the folder holds another study.
+        OutputError: the folder cannot be written, or another process has it.
+        WorkerError: a local process died; what is finished is kept.
+
+    Examples:
+        >>> import tempfile
+        >>> import bayescomb as bc
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     study = bc.coverage(bc.load("models/run1_mass"), folder, toys=400, seed=1, correlations="nominal",
+        ...         posterior=False)
+        >>> low, high = 0.68 - 3 * 0.0233, 0.68 + 3 * 0.0233
+        >>> low < study["coverage"].sel(quantity="m_t", answer="profile", level="68").item() < high
+        True
+    """
+    if toys < 1:
+        msg = f"toys = {toys} found, at least 1 is needed"
+        raise OptionError(msg)
+    settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
+    with opened_study(directory, combination, settings, file=TOYS, key=KEY, kind=int) as study:
+        complete = len({record[KEY] for record in study.records()} & set(range(toys))) == toys
+        local = 0 if executor is not None or not posterior or complete else workers
+        with executor_of(workers=local) as pool:
+            study.extend(_analyse, range(toys), executor=pool or executor, text="toys", progress=progress)
+        return study_summary(directory)
+
+
+@functools.lru_cache(maxsize=2)
+def _prepared(model: bytes, settings: str) -> Toys:
+    """One preparation and one compilation per process, whatever the number of data sets."""
+    return Toys(restored(model), **json.loads(settings))
+
+
+def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:
+    return _prepared(model, settings).analyse(toy)
+
+
+def study_summary(directory: str | Path) -> xr.Dataset:
+    """What the finished data sets of a study say.
+
+    Args:
+        directory: folder of the study.
+
+    Returns:
+        Dims ``quantity``, ``answer`` (``profile``, ``posterior``) and ``level`` (``68``, ``95``): ``coverage`` and
+        ``coverage_error`` (binomial, at the level itself), of a posterior that of the interval between draws, which is exact
+        for any number of them; of the pulls (estimate - truth) / error ``pull_mean`` and
+        ``pull_width`` with ``pull_mean_error`` and ``pull_width_error``;
+        ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins), and ``rank_p_value_corrected`` for
+        having looked at all quantities (Holm); NaN where there is none.  Dims ``toy``, ``quantity``: ``rank``, as a
+        fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed),
+        ``divergences``.
+
+    Raises:
+        OptionError: the folder holds no study.
+
+    Examples:
+        >>> import tempfile
+        >>> import bayescomb as bc
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     combination = bc.load("models/run1_mass")
+        ...     study = bc.coverage(combination, folder, toys=50, seed=1, correlations="nominal", posterior=False)
+        ...     bc.study_summary(folder).identical(study)
+        True
+    """
+    folder = Path(directory)
+    if not stored_settings(folder):
+        msg = f"{folder}: holds no study; make one with bayescomb coverage MODEL --toys N --output {folder}"
+        raise OptionError(msg)
+    records = sorted(study_records(folder, TOYS, KEY, int), key=lambda record: record[KEY])
+    good = [record for record in records if "profile" in record]
+    rows = {
+        "profile": _stacked(good, "profile", lambda row: [row[0], row[1], row[2], row[3], np.nan]),
+        "posterior": _stacked(
+            [r for r in good if "posterior" in r], "posterior", lambda row: [row[0], row[2], row[3], row[1], *row[4:]]
+        ),
+    }
+    names = list(dict.fromkeys([*rows["profile"], *rows["posterior"]]))
+    answers = [answer for answer, found in rows.items() if found]
+    shape = (len(names), len(answers))
+    pulls = {key: np.full(shape, np.nan) for key in ("pull_mean", "pull_width", "pull_mean_error", "pull_width_error")}
+    covered, error, p_values = np.full((*shape, 2), np.nan), np.full((*shape, 2), np.nan), np.full(len(names), np.nan)
+    ranks = np.full((len(good), len(names)), np.nan)
+    for i, name in enumerate(names):
+        for j, answer in enumerate(answers):
+            values = rows[answer].get(name)
+            if values is None:
+                continue
+            inside, pull = _profile_answer(values) if answer == "profile" else _posterior_answer(values)
+            covered[i, j] = inside.mean(axis=0)
+            error[i, j] = [np.sqrt(level * (1 - level) / len(values)) for level in LEVELS.values()]
+            for key, value in zip(pulls, _moments(pull), strict=True):
+                pulls[key][i, j] = value
+            if answer == "posterior":
+                ranks[: len(values), i] = (values[:, 3] + 0.5) / (RANKS + 1)
+                counts = np.bincount(np.minimum((values[:, 3] * 20 // (RANKS + 1)).astype(int), 19), minlength=20)
+                p_values[i] = stats.chisquare(counts).pvalue
+    dims = ("quantity", "answer")
+    return xr.Dataset(
+        {key: (dims, value) for key, value in pulls.items()}
+        | {
+            "coverage": ((*dims, "level"), covered),
+            "coverage_error": ((*dims, "level"), error),
+            "rank_p_value": ("quantity", p_values),
+            "rank_p_value_corrected": ("quantity", _holm(p_values)),
+            "rank": (("toy", "quantity"), ranks),
+        },
+        {"quantity": names, "answer": answers, "level": list(LEVELS)},
+        {
+            "toys": len(records),
+            "problems": len(records) - len(good),
+            "divergences": sum(record.get("divergences", 0) for record in good),
+        },
+    )
+
+
+def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Holm's correction, which holds whatever the quantities have to do with each other; NaN stays NaN."""
+    order = np.argsort(p_values)  # NaN last
+    left = np.maximum(np.isfinite(p_values).sum() - np.arange(len(p_values)), 1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(left * p_values[order]), 1.0)
+    return corrected
+
+
+def _stacked(records: list[dict[str, Any]], answer: str, columns: Any) -> dict[str, NDArray[np.float64]]:
+    names = list(records[0][answer]) if records else []
+    return {name: np.array([columns(record[answer][name]) for record in records], dtype=float) for name in names}
+
+
+def _profile_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether Gaussian intervals from the errors hold the truth, shape (n, 2), and pulls, shape (n,)."""
+    truth, value, up, down, _ = values.T
+    pull = (value - truth) / np.where(truth > value, up, -down)
+    return np.column_stack([abs(pull) < stats.norm.ppf(0.5 + level / 2) for level in LEVELS.values()]), pull
+
+
+def _posterior_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whether intervals between draws hold the truth, shape (n, 2), and pulls, shape (n,).
+
+    The ends are those of the 99 nearly independent draws of the rank, number 100 (1 - level) / 2 from below and from above;
+    half way between two of them counts as half.  Quantiles of all draws would cover less than they state, by a share
+    2 / (number of effective draws), which is the study's doing and not that of the posterior.
+    """
+    truth, mean, sd, rank = values.T[:4]
+    from_end = np.minimum(rank, RANKS - rank)[:, None]  # draws between the truth and the nearer end
+    first = (RANKS + 1) * (1 - np.array(list(LEVELS.values()))) / 2
+    return np.clip(from_end - first + 1, 0, 1), (mean - truth) / sd
+
+
+def _moments(pull: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Mean and width of pulls, and their errors for Gaussian ones."""
+    n, width = len(pull), float(pull.std(ddof=1)) if len(pull) > 1 else np.nan
+    return float(pull.mean()), width, width / np.sqrt(n), width / np.sqrt(2 * max(n - 1, 1))

@@ -1,0 +1,132 @@
+"""Posterior beside profile, and how much of the uncertainty comes from not knowing the correlations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy.stats import norm
+
+from bayescomb.base.checks import expects
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
+from bayescomb.base.threads import single_threaded
+from bayescomb.fit.profile import ProfileResult
+from bayescomb.inputs.combination import Combination
+from bayescomb.sampling.storage import require_same_model
+from bayescomb.sampling.summary import INTERVAL, monte_carlo_error, result_summary
+
+__all__ = ["Comparison", "compare"]
+
+SHARES = ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Comparison(Shown):
+    """Per parameter, in the unit of the parameter (coord ``unit``).
+
+    Attributes:
+        combination: what was combined.
+        table: dim ``parameter``, with the variables ``profile_value``, ``profile_error``; ``mean``, ``sd``, ``median``,
+            ``hdi_low``, ``hdi_high`` (68 % highest-density interval), ``central_low``, ``central_high``, ``mcse_mean`` and
+            ``mcse_sd`` of the posterior, see :func:`bayescomb.sampling.summary.result_summary`; ``nominal_mean``,
+            ``nominal_sd``, ``nominal_median``, ``nominal_hdi_low``, ``nominal_hdi_high`` of the posterior with all
+            coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =
+            Var(E[x | r]) and ``coefficient_share`` = Var(E[x | r]) / (their sum), the share of the variance that comes
+            from not knowing the coefficients r, each from exact conditional moments; ``coefficient_share_mcse`` its Monte
+            Carlo error.  What rests on the model being linear is absent where it is not, or is normalised; of an
+            extraction the shares of the masses are there, from the tangent at each draw, and NaN for all else.
+    """
+
+    combination: Combination
+    table: xr.Dataset
+
+    def _line(self) -> str:
+        return f"{self.combination.name}: profile and posterior of {counted(self.table.sizes['parameter'], 'parameters')}"
+
+    @property
+    def exact(self) -> bool:
+        """Whether the model is linear, so that the posterior at nominal and the variance shares are in the table."""
+        return "nominal_mean" in self.table
+
+    @property
+    def shared(self) -> bool:
+        """Whether the shares of the variance are in the table, of an extraction those of its masses."""
+        return "coefficient_share" in self.table
+
+
+@expects(posterior="posterior", fit="profile")
+@single_threaded
+def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
+    """Lay a posterior beside the profile at nominal coefficients.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        fit: the profile of the same combination under the same assumption set and treatment.
+
+    Raises:
+        PosteriorError: the posterior was made from other inputs.
+
+    Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
+        >>> import bayescomb as bc
+        >>> combination = bc.load("models/run1_mass")
+        >>> row = bc.compare(posterior, bc.profile(combination)).table.sel(parameter="m_t")
+        >>> f"{row['profile_value'].item():.2f}, {row['mean'].item():.1f} +- {row['sd'].item():.1f}"
+        '172.51, 172.5 +- 0.3'
+    """
+    combination = require_same_model(posterior, fit.combination)
+    names = [str(p) for p in fit.values["parameter"].to_numpy()]
+    # Only a linear model has exact conditional moments.
+    conditional = posterior["conditional"].to_dataset() if "conditional" in posterior.children else None
+    rows = []
+    for name in names:
+        value, error = float(fit.values.sel(parameter=name)), float(fit.errors.sel(parameter=name))
+        row = {
+            "profile_value": value,
+            "profile_error": error,
+            "profile_up": float(fit.up_errors.sel(parameter=name)),
+            "profile_down": float(fit.down_errors.sel(parameter=name)),
+        }
+        row |= result_summary(posterior, name).numbers
+        if conditional is not None and not combination.extraction and not combination.errors_on_errors:
+            row |= _gaussian_at_nominal(value, error)
+        if conditional is not None:
+            known = name in conditional["parameter"].to_numpy()
+            row |= _shares(conditional, name) if known else dict.fromkeys(SHARES, float("nan"))
+        rows.append(row)
+    table = xr.Dataset({key: ("parameter", [row[key] for row in rows]) for key in rows[0]}, {"parameter": names})
+    units = fit.values["unit"].to_numpy()
+    return Comparison(combination=combination, table=table.assign_coords(unit=("parameter", units)))
+
+
+def _gaussian_at_nominal(value: float, error: float) -> dict[str, float]:
+    """The posterior at nominal coefficients of a linear model is the profile's Gaussian."""
+    half = float(norm.ppf(0.5 + INTERVAL / 2))
+    return {
+        "nominal_mean": value,
+        "nominal_sd": error,
+        "nominal_median": value,
+        "nominal_hdi_low": value - half * error,
+        "nominal_hdi_high": value + half * error,
+    }
+
+
+def _shares(conditional: xr.Dataset, name: str) -> dict[str, float]:
+    """What the coefficients contribute to the variance, from exact conditional moments."""
+    mean, variance = conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name) ** 2
+    of_mean, of_variance = float(mean.var()), float(variance.mean())
+    # Delta method on the two Monte Carlo averages; the mean's own error is of second order.
+    total = of_mean + of_variance
+    share = of_mean / total
+    error_of_mean = monte_carlo_error((mean - mean.mean()) ** 2, scale=total)
+    error_of_variance = monte_carlo_error(variance, scale=total)
+    combined = float(np.hypot((1 - share) * error_of_mean, share * error_of_variance))
+    return {
+        "mean_of_variance": of_variance,
+        "variance_of_mean": of_mean,
+        "coefficient_share": share,
+        "coefficient_share_mcse": combined / total,
+    }

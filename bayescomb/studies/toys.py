@@ -1,0 +1,335 @@
+"""Simulated data sets of a model, each analysed by profile and by posterior; prepared once, whatever the number.
+
+A data set is a vector w_0 of the factored data (:mod:`bayescomb.likelihood.linear_gaussian`): w_0 = K p + F lambda + e with
+e ~ N(0, 1), nuisances lambda ~ N(0, C(r)) and coefficients r from their prior.  Design, loading and therefore V(r) are
+those of the real data, so that one compiled density serves all data sets: only the reduced offset in it is replaced.
+
+The observables have flat priors, from which nothing can be drawn.  They are held at the best fit: shifting them shifts data
+and posterior alike, so that the rank of the true value among the draws is uniform at any of them as it is over the prior.
+Sources that are no correlation matrices (treatment covariance) are drawn as part of V, without nuisances of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pytensor.graph.traversal import ancestors
+
+from bayescomb.base.checks import check_choice
+from bayescomb.base.errors import BayescombError, OptionError
+from bayescomb.base.threads import single_threaded
+from bayescomb.fit.extraction_fit import fit_extraction
+from bayescomb.fit.fitter import Fitter
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.linear_gaussian import solve
+from bayescomb.likelihood.simulation import DataReduction, data_reduction
+from bayescomb.sampling.kernels import ScalarWithGradient, centred
+from bayescomb.sampling.model import build_model, draw_theory, extraction_start, strong_mixture
+from bayescomb.sampling.nuts import CompiledModel, compile_model, run_nuts
+from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.priors import prior_draws
+from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
+from bayescomb.sampling.sample import level_widths, target_accept
+from bayescomb.sampling.summary import mean_sd
+
+__all__ = ["RANKS", "Toys"]
+
+FloatArray = NDArray[np.float64]
+
+# A rank is taken among this many evenly spaced draws, fewer than are effective, so that they are nearly independent.
+RANKS = 99
+LEVELS = {"68": 0.68, "95": 0.95}
+# Steps longer than those of a single posterior, where nothing curved forbids them: more draws of a data set are
+# correlated, which costs nothing as long as more than RANKS are effective, and half the gradients are saved.
+TOY_ACCEPT = 0.6
+CURVED_ACCEPT = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """A simulated data set with what it was made from.
+
+    Attributes:
+        offset: w_0, shape (R,).
+        truth: true value by quantity.
+    """
+
+    offset: FloatArray
+    truth: dict[str, float]
+
+
+class Toys:
+    """Data sets of one combination and their analysis.
+
+    Args:
+        combination: what is studied: a linear model, of which a mass may be extracted.
+        seed: toy i is the same whatever else is done.
+        correlations: ``"prior"`` draws the true coefficients from their prior and samples them, ``"nominal"`` holds them.
+        posterior: whether each data set is sampled too.
+        draws: kept steps per chain.
+        tune: tuning steps per chain.
+        chains: number of chains.
+        nuisances: how many nuisances are followed, chosen at random.
+
+    Raises:
+        OptionError: an option is not offered, chi2 is not quadratic, the result is normalised, or constraints above 1 leave
+            no data to simulate.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.studies.toys import Toys
+        >>> toys = Toys(bc.load("models/run1_mass"), seed=1, correlations="nominal", posterior=False)
+        >>> record = toys.analyse(0)
+        >>> truth, value, up, down = record["profile"]["m_t"]
+        >>> round(truth, 2), abs(value - truth) < 5 * up
+        (172.51, True)
+    """
+
+    # With the threads of the analysis: eigenvectors, and with them the rows of the reduced model, depend on the rounding.
+    @single_threaded
+    def __init__(
+        self,
+        combination: Combination,
+        *,
+        seed: int,
+        correlations: str = "prior",
+        posterior: bool = True,
+        draws: int = 300,
+        tune: int = 150,
+        chains: int = 2,
+        nuisances: int = 20,
+    ) -> None:
+        check_choice(correlations, ("prior", "nominal"), where="correlations")
+        if not combination.quadratic or combination.normalise:
+            msg = f"{combination.name!r}: data sets are simulated of a quadratic chi2 whose result is not normalised"
+            raise OptionError(msg)
+        self.combination, self.seed, self.posterior = combination, seed, posterior
+        self.draws, self.tune, self.chains = draws, tune, chains
+        self.plan = sampling_plan(combination, correlations=correlations)
+        if (self.plan.model.signs < 0).any():
+            msg = f"{combination.name!r}: constraints above 1 leave no data to simulate"
+            raise OptionError(msg)
+        self.recoverable = recoverable_nuisances(self.plan)
+        index = self.recoverable.index
+        chosen = np.random.default_rng([seed, 0]).choice(len(index), size=min(nuisances, len(index)), replace=False)
+        self.followed = np.sort(chosen)
+        self.names = tuple(o.name for o in combination.results)
+
+    @cached_property
+    def _fitter(self) -> Fitter:
+        return Fitter(self.combination)
+
+    @cached_property
+    def _correlation(self) -> FloatArray:
+        """C of the profile, theory included."""
+        return self._fitter.correlation()[0]
+
+    @cached_property
+    def _integrated(self) -> DataReduction:
+        """All nuisances integrated, for the profile of an extraction."""
+        n = len(self.plan.model.nuisances)
+        return data_reduction(self.plan.model, np.zeros(0, dtype=np.intp), self._correlation[:n, :n])
+
+    @cached_property
+    def _solution(self) -> Any:
+        return solve(self.plan.model, self._correlation)
+
+    @cached_property
+    def _true_parameters(self) -> tuple[FloatArray, FloatArray]:
+        """Masses and scales, and flat parameters (levels of an extraction): the best fit to the real data."""
+        if self.plan.theory is None:
+            return np.zeros(0), self._solution.values
+        start = extraction_start(self.plan, self.plan.theory)
+        return start.theta, start.levels
+
+    @cached_property
+    def _fixed_factors(self) -> tuple[FloatArray, FloatArray]:
+        return self._factors(np.zeros((1, 0)))
+
+    def _factors(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Roots of C of the nuisances with draws of their own, and of the covariance of w_0 that is left."""
+        plan, index = self.plan, self.recoverable.index
+        correlation = plan.correlation(weights, index)[0]
+        loading = plan.model.loading[:, index]
+        if len(index) == len(plan.model.nuisances):
+            return _root(correlation), np.diag(np.sqrt(plan.model.signs))
+        everything = plan.correlation(weights)[0]
+        total = np.diag(plan.model.signs) + plan.model.loading @ everything @ plan.model.loading.T
+        return _root(correlation), _root(total - loading @ correlation @ loading.T)
+
+    @single_threaded
+    def data(self, toy: int) -> _Data:
+        """Data set number ``toy``."""
+        plan, theory = self.plan, self.plan.theory
+        rng = np.random.default_rng([self.seed, 1, toy])
+        coefficients = prior_draws(
+            plan.coefficients, low=plan.low, high=plan.high, draws=1, rng=rng, feasible=plan.feasible()
+        )
+        weights = plan.prior_weights(coefficients, rng)
+        factor, rest = self._factors(weights) if weights.shape[1] else self._fixed_factors
+        nuisances = factor @ rng.standard_normal(factor.shape[1])
+        theta, flat = self._true_parameters
+        truth: dict[str, float] = {}
+        parameters = flat
+        if theory is not None:
+            cut = len(theory.free_names)
+            observables = theory.observables(theta, rng.standard_normal(len(theory.nuisances)), flat[:cut])
+            parameters = np.concatenate([observables, flat[cut:]])
+            own = dict(zip(theory.parameters, theta, strict=True))
+            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            truth |= {variable_name(name): value for name, value in own.items()}
+        truth |= dict(zip(map(variable_name, plan.model.parameters), parameters, strict=True))
+        noise = rest @ rng.standard_normal(rest.shape[1])
+        offset = plan.model.design @ parameters + plan.model.loading[:, self.recoverable.index] @ nuisances + noise
+        truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
+        scales = weights[0, len(plan.sampled) :]
+        truth |= {f"scale[{size.name}]": float(s) for size, s in zip(plan.sizes, scales, strict=True)}
+        names = [plan.model.nuisances[i] for i in self.recoverable.index[self.followed]]
+        truth |= {f"pull[{name}]": float(x) for name, x in zip(names, nuisances[self.followed], strict=True)}
+        return _Data(offset=offset, truth={name: float(value) for name, value in truth.items()})
+
+    @single_threaded
+    def analyse(self, toy: int) -> dict[str, Any]:
+        """Truth, profile and posterior of one data set as plain data.
+
+        Returns:
+            ``toy``; ``chi2``; ``profile``: quantity -> [truth, value, up, down], signed errors; ``posterior``: quantity ->
+            [truth, rank among 99 draws, mean, sd, low68, high68, low95, high95]; ``divergences``; or ``problem``
+            if the data set cannot be analysed.
+        """
+        data = self.data(toy)
+        try:
+            record = {"toy": toy} | self._profile(data)
+        except BayescombError as error:
+            return {"toy": toy, "problem": str(error)}
+        return record | self._posterior(data, toy) if self.posterior else record
+
+    def _profile(self, data: _Data) -> dict[str, Any]:
+        """The fit at nominal coefficients."""
+        theory = self.plan.theory
+        if self.plan.sizes:
+            fitter = Fitter(self.combination, linear=dataclasses.replace(self.plan.model, offset=data.offset))
+            fitted = fitter.fit(self._correlation)
+            found, values, up, down, chi2 = fitted.parameters, fitted.values, fitted.up, fitted.down, fitted.chi2
+        elif theory is None:
+            solution = self._solution
+            values = solution.influence @ data.offset
+            residual = data.offset - self.plan.model.design @ values
+            chi2 = solution.whitening.square(residual)
+            up = np.sqrt(np.diag(solution.covariance))
+            found, down = solution.parameters, -up
+        else:
+            n = len(self.plan.model.nuisances)
+            correlation = self._correlation[n:, n:]
+            model = self._integrated.of(data.offset)
+            fit = fit_extraction(theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
+            found, values, up, down, chi2 = fit.solution.parameters, fit.solution.values, fit.up, fit.down, fit.chi2
+        rows = {
+            variable_name(name): [data.truth[variable_name(name)], float(v), float(a), float(b)]
+            for name, v, a, b in zip(found, values, up, down, strict=True)
+            if name in self.names
+        }
+        return {"chi2": chi2, "profile": rows}
+
+    @cached_property
+    def _reduce(self) -> FloatArray:
+        """Map from w_0 to the offset of the reduced model, shape (R', R)."""
+        found = data_reduction(self.plan.model, self.plan.kept, self.plan.fixed_correlation)
+        if not np.allclose(found.model.offset, self.plan.reduced.offset, rtol=1e-8):
+            msg = "the reduced model is not that of its plan"
+            raise ArithmeticError(msg)
+        return found.reduce
+
+    @cached_property
+    def _compiled(self) -> tuple[CompiledModel, FloatArray, FloatArray]:
+        """The compiled density, the offset in it that is replaced, and what it has less than that of the plan."""
+        offset = self.plan.reduced.offset
+        if self.plan.theory is None:
+            offset = centred(self.plan.reduced)[1]
+        model = build_model(self.combination, plan=self.plan)
+        ops = {node.owner.op for node in ancestors(model.potentials) if node.owner is not None}
+        shared = [c for op in ops if isinstance(op, ScalarWithGradient) for c in op.constants if np.array_equal(c, offset)]
+        if len(shared) != 1:
+            msg = "the density does not hold the offset of its plan"
+            raise ArithmeticError(msg)
+        return (
+            compile_model(model, backend="vm", spread=level_widths(self.plan), mixture=strong_mixture(self.plan)),
+            shared[0],
+            self.plan.reduced.offset - offset,
+        )
+
+    def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:
+        plan = self.plan
+        compiled, offset, less = self._compiled
+        accept = target_accept(plan, "marginal")
+        offset[:] = self._reduce @ data.offset - less
+        draws, statistics = run_nuts(
+            compiled,
+            draws=self.draws,
+            tune=self.tune,
+            chains=self.chains,
+            seed=int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
+            target_accept=accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
+        )
+        rows = {}
+        for name, values in self._quantities(draws, data, np.random.default_rng([self.seed, 3, toy])).items():
+            if name not in data.truth:
+                continue
+            chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
+            truth = data.truth[name]
+            ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
+            rows[name] = [truth, int((chosen < truth).sum()), *mean_sd(values), *map(float, ends)]
+        return {"posterior": rows, "divergences": int(statistics["diverging"].sum())}
+
+    def _quantities(self, draws: xr.Dataset, data: _Data, rng: np.random.Generator) -> dict[str, FloatArray]:
+        """Draws of results, coefficients and followed nuisances, chains one after the other, shape (n,) each."""
+        theory = self.plan.theory
+        n = draws.sizes["chain"] * draws.sizes["draw"]
+        plan = dataclasses.replace(
+            self.plan,
+            model=dataclasses.replace(self.plan.model, offset=data.offset),
+            reduced=dataclasses.replace(self.plan.reduced, offset=self._reduce @ data.offset),
+        )
+        rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
+        weights = plan.weights_of(draws)
+
+        def stacked(names: tuple[str, ...]) -> FloatArray:
+            return np.array([draws[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
+
+        found: dict[str, FloatArray] = {}
+        if theory is None:
+            parameters = stacked(plan.parameters)
+        else:
+            theta = stacked(theory.parameters)
+            levels = stacked(theory.free_names + plan.reduced.parameters[len(theory.select) :])
+            _, parameters = draw_theory(plan, theory, coefficients=weights, theta=theta, levels=levels, rng=rng)
+            own = dict(zip(theory.parameters, theta.T, strict=True))
+            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            found |= {variable_name(name): values for name, values in own.items()}
+        found |= dict(zip(map(variable_name, plan.parameters), parameters.T, strict=True))
+        found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}
+        scales = weights[:, len(plan.sampled) :].T
+        found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}
+        if len(self.followed):
+            nuisances = recover_nuisances(plan, self.recoverable, weights, parameters, rng=rng)
+            names = [plan.model.nuisances[i] for i in self.recoverable.index]
+            found |= {f"pull[{names[i]}]": nuisances[:, i] for i in self.followed}
+        return found
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """The symmetric square root of a positive semidefinite matrix.
+
+    It is unique: other factors turn with the eigenvectors of equal eigenvalues, which depend on rounding and so on the
+    machine, and with them the data set of a seed would.
+    """
+    factor = semidefinite_factor(covariance)
+    length = np.linalg.norm(factor, axis=0)
+    return np.asarray(factor @ (factor / np.where(length > 0, length, 1.0)).T)

@@ -1,0 +1,96 @@
+"""Every command on models of every shape: what is few, many or absent."""
+
+import json
+
+import numpy as np
+import pytest
+from named_models import QuickModel, quick_draws
+
+import bayescomb as bc
+from bayescomb.cli.main import main
+from bayescomb.formats.toml.model_writer import write_model
+
+# Shape -> observables, estimates of each experiment (the observable of each), nuisances of each measurement, coefficients.
+SHAPES = {
+    "one measurement": (1, [[0]], 1, 0),
+    "one measurement without nuisance": (1, [[0]], 0, 0),
+    "no nuisance": (1, [[0], [0]], 0, 0),
+    "no coefficient": (1, [[0], [0]], 2, 0),
+    "0 degrees of freedom": (2, [[0], [1]], 1, 1),
+    "an experiment that measures only some": (2, [[0, 1], [0]], 1, 1),
+    "19 results": (19, [list(range(19)), list(range(19))], 2, 1),
+    "500 nuisances": (1, [[0], [0]], 250, 2),
+    "250 coefficients": (1, [[0], [0]], 250, 250),
+}
+
+
+def shaped(observables, experiments, nuisances, coefficients):
+    """Measurements of value k + 1 for observable k, one per experiment."""
+    rng = np.random.default_rng(1)
+    measurements = [
+        bc.Measurement(
+            name=f"measurement {e}",
+            experiment=f"experiment {e}",
+            estimates=[
+                bc.Estimate(name=f"{e}_{k}", value=k + 1 + 0.01 * e, observables={f"bin {k}": 1.0}) for k in measured
+            ],
+            statistical_covariance=np.diag(np.full(len(measured), 0.01)),
+            nuisances=[bc.Nuisance(name=f"n{e}_{i}", source=f"source {i}") for i in range(nuisances)],
+            responses=rng.uniform(0.5, 1, (len(measured), nuisances)) / 100,
+        )
+        for e, measured in enumerate(experiments)
+    ]
+    unknown = [
+        bc.CorrelationCoefficient(
+            name=f"source {i}", nominal=0.3, low=0.0, high=0.5, pairs=[bc.CorrelationPair(first=f"n0_{i}", second=f"n1_{i}")]
+        )
+        for i in range(coefficients)
+    ]
+    return bc.Combination(
+        name="shape",
+        measurements=measurements,
+        observables=[bc.Observable(name=f"bin {k}", unit="pb") for k in range(observables)],
+        sources=[bc.Source(name=f"source {i}") for i in range(nuisances)],
+        assumption_sets={"nominal": bc.AssumptionSet(name="nominal", coefficients=unknown)},
+        assumptions="nominal",
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_command_takes_every_shape(tmp_path, capsys, monkeypatch, request, shape):
+    monkeypatch.setattr("bayescomb.sampling.sample.compile_model", lambda model, **_: QuickModel(model))
+    monkeypatch.setattr("bayescomb.sampling.sample.run_nuts", quick_draws)
+    combination = shaped(*SHAPES[shape])
+    model, posterior = write_model(combination, tmp_path / "model"), tmp_path / "p.nc"
+
+    def run(*words):
+        code = main([str(word) for word in words])
+        said = capsys.readouterr()
+        assert code == 0, said.err + said.out
+
+    run("check", model)
+    run("profile", model, "--json", tmp_path / "p.json")
+    data = json.loads((tmp_path / "p.json").read_text())
+    assert data["ndf"] == len(combination.estimates) - len(combination.observables)
+    assert data["parameters"]["bin 0"]["value"] == pytest.approx(1.0, abs=0.011)
+    run("scan", model, "--points", 2)
+    run("impacts", model)
+    run("sets", model)
+    run("convert", model, tmp_path / "again")
+    thorough = request.config.getoption("--thorough", default=False)
+    if len(combination.assumption_set.coefficients) > 100 and not thorough:
+        return  # the figures of 250 coefficients take their time
+    run("sample", model, "--output", posterior, "--chains", 2, "--draws", 1500, "--tune", 1, "--seed", 1)
+    run("compare", model, posterior)
+    run("explore", model, posterior, "--output", tmp_path / "page.html")
+    if thorough or shape in {"an experiment that measures only some", "one measurement without nuisance"}:
+        run("report", model, posterior, "--output", tmp_path / "report")
+    if thorough:
+        run("export", model, posterior, "--output", tmp_path / "export")
+        run("coverage", model, "--toys", 2, "--profile-only", "--output", tmp_path / "study")
+
+
+def test_experiment_alone_that_measures_only_some():
+    alone = shaped(*SHAPES["an experiment that measures only some"]).only("experiment 1")
+    assert [o.name for o in alone.observables] == ["bin 0"]
+    assert bc.profile(alone).values.item() == pytest.approx(1.01)

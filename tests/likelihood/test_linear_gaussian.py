@@ -19,7 +19,8 @@ from refusals import refused
 
 import bayescomb as bc
 from bayescomb.base.errors import InfeasibleCorrelationError
-from bayescomb.likelihood.linear_gaussian import integrate_out, linear_model, solve
+from bayescomb.fit.fitter import Fitter
+from bayescomb.likelihood.linear_gaussian import integrate_out, linear_model, marginal_covariance, solve
 
 OBSERVABLES = ("x", "y")
 
@@ -269,3 +270,41 @@ def test_estimate_with_a_huge_uncertainty_drops_out_instead_of_being_called_infe
     measurements[9] = dataclasses.replace(measurements[9], responses=responses)
     fit = bc.profile(dataclasses.replace(run1, measurements=tuple(measurements)))
     assert fit.weights.sel(estimate="j").item() == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_covariance_of_the_nuisances_has_their_variances_and_is_what_holding_them_takes(seed):
+    rng = np.random.default_rng([seed, 9])
+    combination = mixed_combination(rng)
+    factor = random_factor(rng, len(bound(combination)), 20)
+    solution = solve(linear_model(combination), factor @ factor.T)
+    np.testing.assert_allclose(np.diag(solution.nuisance_covariance), solution.nuisance_variance, rtol=1e-9)
+    exact = dense_solution(combination, factor)
+    np.testing.assert_allclose(np.diag(solution.nuisance_covariance), exact.nuisance_variance, rtol=1e-8)
+
+
+def test_marginal_covariance_is_the_total_one_in_units_of_the_statistical_one():
+    rng = np.random.default_rng(4)
+    measurement = external_measurement(rng, "a", observables=OBSERVABLES, n_estimates=3, n_nuisances=4)
+    combination = combine(measurement, observables=OBSERVABLES)
+    factor = random_factor(rng, 4, 4)
+    correlation = factor @ factor.T
+    found = np.linalg.eigvalsh(marginal_covariance(linear_model(combination), correlation))
+    statistical = measurement.statistical_covariance
+    total = statistical + measurement.responses @ correlation @ measurement.responses.T
+    np.testing.assert_allclose(found, np.sort(np.linalg.eigvals(np.linalg.solve(statistical, total)).real), rtol=1e-9)
+
+
+def test_held_nuisances_stay_where_they_were_fitted():
+    rng = np.random.default_rng(6)
+    combination = combine(
+        external_measurement(rng, "a", observables=OBSERVABLES, n_estimates=3, n_nuisances=4), observables=OBSERVABLES
+    )
+    fitter = Fitter(combination)
+    correlation, _ = fitter.correlation()
+    fit = fitter.fit(correlation)
+    names = fit.nuisances[:2]
+    again = fitter.fit(correlation, held=fitter.hold(fit, correlation, names))
+    np.testing.assert_allclose(again.pulls[:2], fit.pulls[:2], rtol=1e-9)
+    np.testing.assert_allclose(again.values, fit.values, rtol=1e-9)
+    np.testing.assert_allclose(again.nuisance_variance[:2], 0.0, atol=1e-12)

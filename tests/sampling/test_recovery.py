@@ -1,5 +1,7 @@
 """Recovered nuisances and conditional moments against the closed form at fixed coefficients."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from combinations import star
@@ -81,3 +83,60 @@ def test_nuisance_treatment_recovers_all():
         rng=np.random.default_rng(5),
     )
     assert np.isfinite(draws).all()
+
+
+def test_nuisances_without_a_sampled_coefficient_are_drawn_given_those_with_one():
+    """Every measurement of a star has a second nuisance that no coefficient concerns."""
+    plain = star(2, shared=True, separate_observables=False, nominal=0.5)
+    measurements = tuple(
+        dataclasses.replace(m, nuisances=(*m.nuisances, bc.Nuisance(name=f"own {m.name}")), responses=np.array([[1.0, 0.8]]))
+        for m in plain.measurements
+    )
+    plan = sampling_plan(dataclasses.replace(plain, measurements=measurements))
+    assert len(plan.kept) == 3
+    n, rng = 20_000, np.random.default_rng(8)
+    coefficients = np.full((n, 1), 0.4)
+    exact = solve(plan.model, plan.correlation(coefficients[:1])[0])
+    parameters = exact.values + np.sqrt(exact.covariance[0, 0]) * rng.standard_normal((n, 1))
+    draws = recover_nuisances(plan, recoverable_nuisances(plan), coefficients, parameters, rng=rng)
+    error = 5 / np.sqrt(n)  # five standard errors of independent draws
+    np.testing.assert_allclose(draws.mean(axis=0), exact.pulls, atol=error)
+    np.testing.assert_allclose(np.cov(draws.T), exact.nuisance_covariance, atol=error * np.sqrt(2))
+
+
+def test_nuisances_of_inputs_that_loosen_a_prior_have_the_exact_moments():
+    """A constraint above 1 gives rows of sign -1, which widen the prior of a nuisance with a sampled coefficient."""
+    covariance = np.array([[1.0, 0.2, 0.1], [0.2, 1.3, 0.0], [0.1, 0.0, 0.8]])
+    fit = bc.FittedInput(
+        nuisances=(bc.Nuisance(name="a"), bc.Nuisance(name="b")), information=np.linalg.inv(covariance), pulls=[0.3, -0.4]
+    )
+    inputs = (
+        bc.Measurement(name="fit", estimates=(bc.Estimate(name="e", value=10.0, observables={"x": 1.0}),), fit=fit),
+        bc.Measurement(
+            name="other",
+            estimates=(bc.Estimate(name="f", value=11.0, observables={"x": 1.0}),),
+            statistical_covariance=[[0.5]],
+            nuisances=(bc.Nuisance(name="c"),),
+            responses=[[0.7]],
+        ),
+    )
+    pair = bc.CorrelationPair(first="a", second="c")
+    coefficient = bc.CorrelationCoefficient(name="r", pairs=(pair,), nominal=0.3, low=0.0, high=0.6)
+    combination = bc.Combination(
+        name="loosened",
+        observables=(bc.Observable(name="x"),),
+        measurements=inputs,
+        assumption_sets={"nominal": bc.AssumptionSet(name="nominal", coefficients=(coefficient,))},
+        assumptions="nominal",
+        treatment="nuisance",
+    )
+    plan = sampling_plan(combination)
+    assert (plan.reduced.signs < 0).any()
+    n, rng = 20_000, np.random.default_rng(9)
+    coefficients = np.full((n, 1), 0.4)
+    exact = solve(plan.model, plan.correlation(coefficients[:1])[0])
+    parameters = exact.values + np.sqrt(exact.covariance[0, 0]) * rng.standard_normal((n, 1))
+    draws = recover_nuisances(plan, recoverable_nuisances(plan), coefficients, parameters, rng=rng)
+    error = 5 * np.sqrt(2 * exact.nuisance_variance.max() ** 2 / n)
+    np.testing.assert_allclose(draws.mean(axis=0), exact.pulls, atol=error)
+    np.testing.assert_allclose(np.cov(draws.T), exact.nuisance_covariance, atol=error)

@@ -10,8 +10,10 @@ import yaml
 from refusals import refused
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError, UnknownNameError
+from bayescomb.formats.hepdata.layouts import yaml_table
+from bayescomb.formats.hepdata.matrices import read_table_matrix
 from bayescomb.formats.hepdata.submission import looks_like_hepdata, read_submission
-from bayescomb.formats.hepdata.tables import Bin
+from bayescomb.formats.hepdata.tables import Bin, same_unit
 
 VALUES = made.table(
     [made.axis(made.EDGES)],
@@ -229,3 +231,27 @@ def test_names_of_paths_tell_what_is_asked_as_hepdata(folder):
     assert looks_like_hepdata(Path("a.TGZ"))
     assert not looks_like_hepdata(folder.parent)
     assert not looks_like_hepdata(Path("model.toml"))
+
+
+def test_a_quotient_of_units_is_no_product():
+    assert same_unit("PB/GEV", "PB GEV") is False
+    assert same_unit("PB/GEV", "GEV**-1 PB") is True
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_rows_of_a_matrix_that_are_counted_take_the_order_of_the_values(first):
+    names, numbers = ["low", "high"], {(0, 0): 4.0, (0, 1): 1.0, (1, 1): 9.0}
+    rows = [{"value": str(i + first)} for i, _ in numbers]
+    columns = [{"value": str(j + first)} for _, j in numbers]
+    data = {
+        "independent_variables": [
+            {"header": {"name": "i"}, "values": rows},
+            {"header": {"name": "j"}, "values": columns},
+        ],
+        "dependent_variables": [{"header": {"name": "COV"}, "values": [{"value": x} for x in numbers.values()]}],
+    }
+    table = yaml_table(data, name="Table 2", description="", where="t.yaml")
+    found = read_table_matrix(table, table.columns)
+    assert found.ordered(names, whose="Table 1").values.tolist() == [[4.0, 1.0], [1.0, 9.0]]
+    mirrored = found.ordered(names, whose="Table 1").ordered(names[::-1], whose="Table 3")
+    assert mirrored.values.tolist() == [[9.0, 1.0], [1.0, 4.0]]

@@ -1,0 +1,79 @@
+"""Priors of coefficients and the map onto their feasible set, each against scipy or differences."""
+
+import numpy as np
+import pytest
+from combinations import star
+from scipy import stats
+
+import bayescomb as bc
+from bayescomb.sampling.feasible_transform import FeasibleTransform, feasible_kernel
+from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.priors import log_density, prior_draws, shape_distribution
+
+SHAPES = ("uniform", "triangular", "beta", "truncated_normal")
+
+
+def off_centre(shape):
+    pair = bc.CorrelationPair(first="a", second="b")
+    return bc.CorrelationCoefficient(name="r", pairs=(pair,), nominal=0.1, low=-0.2, high=0.9, prior=shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_log_density_is_that_of_the_shape_up_to_a_constant(shape):
+    coefficient = off_centre(shape)
+    points = np.array([-0.1, 0.05, 0.3, 0.8])
+    found = np.array([float(log_density([coefficient], np.array([r]), xp=np)) for r in points])
+    expected = shape_distribution(coefficient).logpdf(points)
+    np.testing.assert_allclose(found - found[0], expected - expected[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_draws_follow_the_shape_between_the_ends(shape):
+    coefficient, low, high = off_centre(shape), 0.0, 0.5
+    draws = prior_draws([coefficient], low=np.array([low]), high=np.array([high]), draws=4000, rng=np.random.default_rng(1))[
+        :, 0
+    ]
+    whole = shape_distribution(coefficient)
+
+    def below(r):
+        return (whole.cdf(r) - whole.cdf(low)) / (whole.cdf(high) - whole.cdf(low))
+
+    assert draws.min() >= low
+    assert draws.max() <= high
+    assert stats.kstest(draws, below).pvalue > 1e-3  # the seed is fixed
+
+
+@pytest.fixture(scope="module")
+def transform():
+    """Three coefficients whose box leaves the ball that is feasible."""
+    plan = sampling_plan(star(3, low=-0.6, high=0.9, separate_observables=False))
+    assert plan.radial
+    return FeasibleTransform(plan.low, plan.high, plan.radial)
+
+
+# Near the centre of the box, and towards a corner of it that is not feasible.
+VALUES = [np.array([0.1, -0.2, 0.3]), np.array([1.5, 2.0, 1.8]), np.array([-2.0, 2.5, 0.4])]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_jacobian_and_pullback_of_the_map_are_its_differences(transform, value):
+    constants, step = transform.map.constants, 1e-6
+
+    def mapped(x):
+        point, log_jacobian, _ = feasible_kernel(x, x, 0.0, False, *constants)
+        return point, log_jacobian
+
+    points, logs = zip(*[mapped(value + sign * step * unit) for unit in np.eye(3) for sign in (1, -1)], strict=True)
+    by_value = np.array([(points[2 * i] - points[2 * i + 1]) / (2 * step) for i in range(3)]).T
+    assert mapped(value)[1] == pytest.approx(np.linalg.slogdet(by_value)[1], abs=1e-6)
+    by_point, by_log = np.array([0.7, -1.1, 0.4]), 0.6
+    slopes = np.array([(logs[2 * i] - logs[2 * i + 1]) / (2 * step) for i in range(3)])
+    pulled = feasible_kernel(value, by_point, by_log, True, *constants)[2]
+    np.testing.assert_allclose(pulled, by_value.T @ by_point + by_log * slopes, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_map_has_an_inverse(transform, value):
+    point = transform.backward(value).eval()
+    assert np.square(point).sum() < 1  # the feasible set of a star is the ball
+    np.testing.assert_allclose(transform.forward(point).eval(), value, rtol=1e-9)

@@ -140,6 +140,7 @@ class Explicit:
             inside = np.clip(
                 0.0, [-np.inf if lo is None else lo for lo, _ in limits], [np.inf if hi is None else hi for _, hi in limits]
             )
+
             def chi2(step, at=at, signs=signs):
                 # A trial step may go to where products of factors overflow: that is far from any minimum.
                 with np.errstate(over="ignore", invalid="ignore"):

@@ -45,11 +45,22 @@ def pytest_configure(config):
     repetitions.factor = repetitions.THOROUGH if config.getoption("--thorough") else 1
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if _needs_posterior(item):
+            item.add_marker(pytest.mark.slow)
     if not config.getoption("--thorough"):
         for item in items:
             if item.get_closest_marker("thorough"):
                 item.add_marker(pytest.mark.skip(reason="a study of full size: pytest --thorough"))
+
+
+def _needs_posterior(item):
+    """Whoever comes first waits until the posterior of a whole model is sampled."""
+    if isinstance(item, pytest.DoctestItem):
+        return any(NEEDS.search(example.source) for example in item.dtest.examples)
+    return not {"run1_posterior", "ttj_posterior"}.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -103,5 +114,5 @@ def ttj_posterior(sampled_once):
 @pytest.fixture(autouse=True)
 def _names_of_doctests(request):
     """``posterior`` of the Run 1 mass combination in the doctests that need it."""
-    if isinstance(request.node, pytest.DoctestItem) and any(NEEDS.search(e.source) for e in request.node.dtest.examples):
+    if isinstance(request.node, pytest.DoctestItem) and _needs_posterior(request.node):
         request.getfixturevalue("doctest_namespace")["posterior"] = request.getfixturevalue("run1_posterior")

@@ -47,6 +47,7 @@ def test_constraints_above_one_are_kept_and_reported(combination):
     assert bc.profile(full_size()).constraints.sel(nuisance="B3").item() == pytest.approx(1.02, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_scans_with_reduced_models_are_the_full_fits(combination):
     row = bc.scan(combination).rows[7]
     coefficients = Fitter(combination).family.nominal

@@ -51,7 +51,7 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
     Examples:
         >>> import bayescomb as bc
         >>> combination = bc.load("models/run1_mass").with_treatment("nuisance", repair="nearest")
-        >>> found = spread_over_quoted(combination, toys=200, seed=1).sel(nuisance_values="used", parameter="m_t")
+        >>> found = spread_over_quoted(combination, toys=20, seed=1).sel(nuisance_values="used", parameter="m_t")
         >>> abs(found["ratio"].item() - 1) < 5 * found["ratio_error"].item()
         True
     """

@@ -76,6 +76,7 @@ def test_interrupted_sampling_keeps_whole_chains(monkeypatch, tmp_path):
     assert bc.load_posterior(bc.save_posterior(part, tmp_path / "part.nc")).attrs["chains"] == 2
 
 
+@pytest.mark.slow
 def test_nothing_is_made_of_chains_that_are_not_finished(monkeypatch):
     unfinished(monkeypatch, 0)
     with pytest.raises(KeyboardInterrupt):

@@ -83,6 +83,7 @@ def test_sample_compare_and_their_json(tmp_path, capsys):
     assert "not knowing the coefficients" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_run_too_short_says_first_that_it_must_not_be_used(tmp_path, capsys):
     words = ("sample", RUN1, "--output", tmp_path / "p.nc", "--seed", 1, "--draws", 20, "--tune", 50, "--chains", 2)
     assert run(*words) == 3
@@ -119,6 +120,7 @@ def test_error_is_one_sentence_and_exit_code_two(words, message, capsys):
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.slow
 def test_repair_of_a_model_is_kept_unless_another_is_asked_for(run1_path, tmp_path, capsys):
     model = tmp_path / "run1"
     shutil.copytree(run1_path, model)

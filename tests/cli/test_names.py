@@ -27,6 +27,7 @@ def quick_sampler(monkeypatch):
     monkeypatch.setattr("bayescomb.sampling.sample.run_nuts", quick_draws)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_sampler")
 def test_every_command_takes_every_name(tmp_path, capsys, request, seed):
     folder = tmp_path / "model"

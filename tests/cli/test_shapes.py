@@ -22,6 +22,7 @@ SHAPES = {
     "500 nuisances": (1, [[0], [0]], 250, 2),
     "250 coefficients": (1, [[0], [0]], 250, 250),
 }
+LARGE = ("an experiment that measures only some", "19 results", "500 nuisances", "250 coefficients")
 
 
 def shaped(observables, experiments, nuisances, coefficients):
@@ -56,7 +57,9 @@ def shaped(observables, experiments, nuisances, coefficients):
     )
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "shape", [pytest.param(shape, marks=pytest.mark.slow if shape in LARGE else ()) for shape in SHAPES]
+)
 def test_every_command_takes_every_shape(tmp_path, capsys, monkeypatch, request, shape):
     monkeypatch.setattr("bayescomb.sampling.sample.compile_model", lambda model, **_: QuickModel(model))
     monkeypatch.setattr("bayescomb.sampling.sample.run_nuts", quick_draws)

@@ -123,6 +123,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_incomplete_posterior_is_refused_with_what_is_missing(posterior, tmp_path, name):
     change, said = WRONG[name]

@@ -49,6 +49,7 @@ def posterior(tmp_path_factory):
     return bc.save_posterior(sampled(), tmp_path_factory.mktemp("posterior") / "p.nc")
 
 
+@pytest.mark.slow
 def test_scan_keeps_finished_coefficients(interrupted, tmp_path):
     json_file = tmp_path / "scan.json"
     run = interrupted(_Scanner, "row", 4, "scan", RUN1, "--json", json_file)
@@ -58,6 +59,7 @@ def test_scan_keeps_finished_coefficients(interrupted, tmp_path):
     assert str(json_file) in run.out
 
 
+@pytest.mark.slow
 def test_sets_keep_finished_sets(interrupted, tmp_path):
     json_file, folder = tmp_path / "sets.json", tmp_path / "figures"
     words = ("sets", RUN1, "--json", json_file, "--output", folder)
@@ -75,6 +77,7 @@ NOTHING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("owner", "name", "number", "word"), NOTHING)
 def test_command_of_which_nothing_is_finished_writes_nothing(interrupted, model, tmp_path, owner, name, number, word):
     json_file = tmp_path / "x.json"
@@ -86,6 +89,7 @@ def test_command_of_which_nothing_is_finished_writes_nothing(interrupted, model,
     assert sorted(p.name for p in tmp_path.iterdir()) == ["log", "x.json"]
 
 
+@pytest.mark.slow
 def test_other_predictions_of_which_one_is_finished_write_nothing(interrupted, tmp_path):
     json_file = tmp_path / "theory.json"
     run = interrupted(theory_variants.__name__, "profile", 2, "theory", RUN1.parent / "ttj_rho", "--json", json_file)
@@ -94,6 +98,7 @@ def test_other_predictions_of_which_one_is_finished_write_nothing(interrupted, t
     assert not run.out
 
 
+@pytest.mark.slow
 def test_compare_and_report_are_whole_or_not_at_all(interrupted, model, posterior, tmp_path):
     folder = tmp_path / "report"
     for sub, owner, name, number, words in (

@@ -56,6 +56,7 @@ def save(path, seed):
     bc.save_posterior(sampled(seed), path)
 
 
+@pytest.mark.slow
 def test_posterior_and_json(killed, place):
     """Dead when the new file is whole but not in its place, and when it is half written."""
     save(place / "p.nc", 1)
@@ -90,6 +91,7 @@ def small_report(folder):
     reporting.report(None, bc.profile(star(1, separate_observables=False)), folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("owner", "name", "number"), [(reporting.__name__, "write_table", 3), ("shutil", "rmtree", 1)])
 def test_report(killed, place, monkeypatch, owner, name, number):
     """Dead among the tables, and when the new one is in its place but the old one not yet removed."""
@@ -106,6 +108,7 @@ def test_report(killed, place, monkeypatch, owner, name, number):
     assert tree(place).keys() == before.keys() - {"report/figures/old.png"}
 
 
+@pytest.mark.slow
 def test_figures(killed, place):
     sets = bc.compare_sets(star(2))
     save_set_figures(sets, place)
@@ -132,6 +135,7 @@ def write(form, combination, place):
     return write_convino(combination, place, name="base")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["toml", "txt"])
 def test_model_is_never_a_mixture_of_old_and_new_files(killed, place, form):
     """Files are replaced one by one: 1 moves the copies, the next ones the new files."""

@@ -41,6 +41,7 @@ def save_often(path, seed):
         save_posterior(posterior, path)
 
 
+@pytest.mark.slow
 def test_posterior_is_that_of_one_of_them(tmp_path):
     path = tmp_path / "here" / "p.nc"
     path.parent.mkdir()
@@ -60,6 +61,7 @@ def report_often(folder, n):
         reporting.report(None, fit, folder)
 
 
+@pytest.mark.slow
 def test_report_is_that_of_one_of_them(tmp_path):
     folder = tmp_path / "here" / "report"
     folder.parent.mkdir()
@@ -83,6 +85,7 @@ def convert_often(source, target):
         convert(source, target, overwrite=True)
 
 
+@pytest.mark.slow
 def test_model_is_that_of_one_of_them(tmp_path):
     sources = [write_model(star(3, nuisance_size=size), tmp_path / f"s{size}") for size in (1.0, 7.0)]
     target = tmp_path / "target"
@@ -92,6 +95,7 @@ def test_model_is_that_of_one_of_them(tmp_path):
     assert tree(target) in [tree(source.parent) for source in sources]
 
 
+@pytest.mark.slow
 def test_second_study_in_a_folder_is_refused_and_each_toy_is_there_once(tmp_path, capsys):
     model, folder = write_model(star(1), tmp_path / "m"), tmp_path / "study"
     words = ["coverage", model, "--profile-only", "--seed", "1", "--output", folder]

@@ -219,6 +219,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_everything_is_that_of_the_linear_model_with_mean_slopes(case):
     curved, linear = at_the_truth(**case), at_the_truth(**case | {"linear": True, "chi2": "neyman"})
@@ -267,6 +268,7 @@ def same_number_everywhere(combination, parts):
     return of_impacts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "parts"),
     [

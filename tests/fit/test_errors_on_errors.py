@@ -127,6 +127,7 @@ def test_profile_is_the_minimum_over_explicit_nuisances(run1, source, relative):
     assert fit.up_errors.item() == pytest.approx(fit.errors.item(), rel=0.2)
 
 
+@pytest.mark.slow
 def test_profile_is_the_lowest_of_all_sizes(with_outlier):
     """By brute force: certain fits on a grid of sizes, with the penalty of the gamma variance model."""
     relative = {"NEW": 0.5, "LHCbJES": 0.3}

@@ -43,6 +43,7 @@ def chi2_of(combination):
 MODELS = [(case, ("absolute", "normalised")) for case in SCALES] + [("fixed", ("normalised", "normalised"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "kinds"), MODELS)
 def test_values_errors_and_chi2_against_the_explicit_fit(case, kinds):
     given, fit, explicit = solved(case, kinds)
@@ -94,6 +95,7 @@ def test_parts_of_the_errors_add_up(case, kinds):
     assert len(explicit.nuisances) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["fixed", "normal", "correlated"])
 @pytest.mark.parametrize("group", [("n0",), ("f0", "x0"), ("set 1", "n1"), ("log2_mu_F", "log2_mu_F a", "set 2")])
 def test_held_nuisances_against_the_explicit_fit(case, group):
@@ -116,6 +118,7 @@ def test_held_nuisances_against_the_explicit_fit(case, group):
     assert fit.values[0] == pytest.approx(raw.values[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["fixed", "uniform"])
 def test_two_masses_and_their_difference(case):
     given = general(case, masses={"b": "m_b"})

@@ -56,6 +56,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_errors_are_those_of_a_million_toys(name):
     """Toys from the values and the covariance, for the interval with the larger of the errors; no spectator in the sum."""

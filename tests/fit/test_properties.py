@@ -45,6 +45,7 @@ def test_order_does_not_matter(combination, rng):
     assert_same(shuffled(combination, rng), combination, rng, nuisances=names_of(combination))
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rng=seeds, count=st.integers(1, 3))
 def test_splitting_a_measurement_in_two_does_not_matter_because_coefficient_1_equals_sharing(combination, rng, count):
@@ -114,6 +115,7 @@ def test_unit_of_one_observable_scales_it_alone(combination, rng, scale):
     assert_same_density(with_measurements(combination, measurements), combination, points, points_of_found=there)
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rng=seeds, which=st.sampled_from(["a.n0", "a.n1", "b.n0", "b.x0", "c.n0"]))
 def test_splitting_a_nuisance_into_two_halves_in_quadrature_does_not_matter(combination, rng, which):
@@ -130,6 +132,7 @@ def test_splitting_a_nuisance_into_two_halves_in_quadrature_does_not_matter(comb
     assert_same_density(found, combination, points, points_of_found=there)
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rng=seeds, where=st.integers(0, 2))
 def test_nuisance_without_response_does_not_matter(combination, rng, where):

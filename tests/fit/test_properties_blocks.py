@@ -66,6 +66,7 @@ def plan_of(combination):
         return None
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=blocks(), seed=st.integers(0, 2**32 - 1))
 def test_draws_of_the_restricted_prior_are_feasible(combination, seed):

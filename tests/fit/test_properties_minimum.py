@@ -66,6 +66,7 @@ def test_curved_profile_is_nowhere_above_another_point(case, seed):
     assert_nowhere_lower(chi2, best, widths, np.random.default_rng(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SCALES)
 def test_profile_of_a_mass_is_nowhere_above_another_point(case):
     """Theory nuisances, scales, levels of normalised distributions and nuisances of the inputs all move."""

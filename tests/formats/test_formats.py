@@ -65,6 +65,7 @@ def closed_form(rho):
     return value, np.sqrt(variance), away @ inverse @ away, -prior @ k.T @ inverse @ away
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", FORMATS)
 def test_every_pair_of_formats_gives_one_profile_and_one_density(first, tmp_path):
     one = dict(zip(FORMATS, in_every_format(A), strict=True))[first]
@@ -204,6 +205,7 @@ def own(shift, stat=1.0):
     return [100.0, np.hypot(stat, max(*shift, 0.0)), -np.hypot(stat, min(*shift, 0.0))]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayescomb.InputWarning")
 @pytest.mark.parametrize("stated", SHIFTS)
 def test_one_input_returns_its_own_interval(stated, tmp_path):

@@ -26,6 +26,7 @@ def cost_of_pulls(case):
     return Explicit(saturated)(at_the_fit(saturated, bc.profile(saturated)))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayescomb.InputWarning")
 def test_profile_is_the_minimum_of_the_written_out_chi2(seed, tmp_path):
     case = random_case(seed)

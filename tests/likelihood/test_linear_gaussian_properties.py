@@ -55,6 +55,7 @@ def with_measurement(combination, index, **changes):
     return dataclasses.replace(combination, measurements=tuple(measurements))
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rng=seeds)
 def test_order_of_measurements_estimates_and_nuisances_does_not_matter(combination, rng):
@@ -74,6 +75,7 @@ def test_order_of_measurements_estimates_and_nuisances_does_not_matter(combinati
     assert_same_fit(found, bc.profile(combination), nuisances=[n.name for n in combination.nuisances])
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), angle=st.floats(0, 2 * np.pi))
 def test_splitting_a_nuisance_in_quadrature_does_not_matter(combination, angle):
@@ -88,6 +90,7 @@ def test_splitting_a_nuisance_in_quadrature_does_not_matter(combination, angle):
     assert_same_fit(bc.profile(split), bc.profile(whole), nuisances=[n.name for n in combination.nuisances])
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rho=st.floats(-1, 1))
 def test_nuisance_without_response_does_not_matter(combination, rho):
@@ -107,6 +110,7 @@ def test_nuisance_without_response_does_not_matter(combination, rho):
     assert fit.constraints.sel(nuisance="idle").item() == pytest.approx(1)
 
 
+@pytest.mark.slow
 @FEW
 @given(rng=seeds, sign=st.sampled_from([1, -1]))
 def test_coefficient_1_equals_sharing_the_nuisance(rng, sign):
@@ -126,6 +130,7 @@ def test_coefficient_1_equals_sharing_the_nuisance(rng, sign):
     assert found.pulls.sel(nuisance="b.n0").item() == pytest.approx(sign * found.pulls.sel(nuisance="a.n0").item())
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), scale=st.sampled_from([1e-12, 1e-3, 7.0, 1e3, 1e15]))
 def test_units_scale_values_and_errors_only(combination, scale):
@@ -145,6 +150,7 @@ def test_units_scale_values_and_errors_only(combination, scale):
     np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), shift=st.floats(-1e3, 1e3))
 def test_shift_of_the_observables_shifts_the_values_only(combination, shift):

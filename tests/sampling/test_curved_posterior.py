@@ -166,6 +166,7 @@ def test_density_of_the_marginal_engine_is_the_written_out_one(chi2, ranged):
     np.testing.assert_allclose(differences, differences[0], atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chi2", "ranged"), CASES)
 def test_density_of_the_full_engine_is_the_written_out_one(chi2, ranged):
     """At random points: the likelihood at the pulls, which are a root of their correlation times unit Gaussians."""

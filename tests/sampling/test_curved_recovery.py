@@ -139,6 +139,7 @@ def assert_moments(draws, mean, covariance):
     np.testing.assert_allclose(scaled, correlation, atol=SIGMAS * np.sqrt(2 / DRAWS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("curved", [False, True])
 def test_negative_information_is_recovered(name, curved):

@@ -107,6 +107,7 @@ def test_nuisances_without_information_are_students_t():
     assert stats.kstest(rho.ravel() / 0.8, stats.uniform.cdf).statistic < 1.95 / np.sqrt(az.ess(rho))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("varied", [False, True])
 def test_engines_have_the_same_density(varied):
     assert_engines_agree(one_source(relative=0.35, varied=varied))
@@ -191,6 +192,7 @@ def test_wrong_entries_of_a_model_file_are_named(edited_model, text, error, matc
         bc.load(edited_model())
 
 
+@pytest.mark.slow
 def test_command_line_shows_and_stores_the_sizes(run1_path, tmp_path, capsys):
     option = ["--error-on-error", "LHCbJES=0.3", "--error-on-error", "method=0.5"]
     assert main(["profile", str(run1_path), *option, "--json", str(tmp_path / "fit.json")]) == 0
@@ -205,6 +207,7 @@ def test_command_line_shows_and_stores_the_sizes(run1_path, tmp_path, capsys):
     assert "SOURCE=RELATIVE is needed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_scan_and_summary_know_the_sizes(run1):
     combination = run1.with_errors_on_errors({"LHCbJES": 0.3})
     rows = {row.name: row for row in bc.scan(combination, points=2).rows}

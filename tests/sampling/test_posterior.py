@@ -174,6 +174,7 @@ def test_tree_says_what_it_rests_on(run1_posterior):
     assert run1_posterior["posterior"]["m_t"].attrs["unit"] == "GeV"
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_draws(combination):
     first, second = (bc.sample(combination, seed=3, draws=50, tune=100, chains=2) for _ in range(2))
     np.testing.assert_array_equal(first["posterior"]["m_t"], second["posterior"]["m_t"])

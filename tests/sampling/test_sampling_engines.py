@@ -98,6 +98,7 @@ def test_prior_predictive_draws_of_the_model_are_the_restricted_prior():
     assert stats.ks_2samp(draws[:, 0], direct[:, 0]).pvalue > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_marginal_and_full_engines_have_the_same_density(shared):
     """One observable, so that the data speak about the coefficients too."""

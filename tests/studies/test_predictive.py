@@ -49,6 +49,7 @@ def test_chi2_p_value_is_that_of_simulated_repetitions(nominal):
     assert table["size"].item() == len(measured)
 
 
+@pytest.mark.slow
 def test_coefficients_are_averaged_over():
     """With sampled coefficients the covariance is that of each draw."""
     posterior = bc.sample(star(2, separate_observables=False), seed=2, draws=500)

@@ -153,6 +153,7 @@ def test_no_scheduler_at_an_address_is_said(run1_path, tmp_path, capsys):
     assert "no Dask scheduler answers" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_something_else_at_an_address_is_said_within_the_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
@@ -160,6 +161,7 @@ def test_something_else_at_an_address_is_said_within_the_time():
             pass
 
 
+@pytest.mark.slow
 def test_threads_of_one_process_make_the_same_data_sets(combination, tmp_path):
     for name, threads in (("one", 1), ("four", 4)):
         with concurrent.futures.ThreadPoolExecutor(threads) as executor:

@@ -78,6 +78,7 @@ def test_reading_mutated_files_writes_nothing(tmp_path):
             assert {path: path.read_bytes() for path in folder.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_what_is_read_of_mutated_files_can_be_fitted_or_not_but_nothing_else(monkeypatch):
     # A chi2 that is quadratic, as its fits take a thousandth of the time.
     quadratic = FILES | {"left.txt": FILES["left.txt"].replace("(+2-1)", "2").replace("relative", "absolute")}

@@ -73,6 +73,7 @@ def ends_well(action):
             return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_tables_end_in_a_sentence_or_in_finite_numbers(tmp_path, seed):
     generator = np.random.default_rng(seed)

@@ -86,6 +86,7 @@ def test_json_round_trip(chosen):
     assert again.extractions == given.extractions
 
 
+@pytest.mark.slow
 def test_published_values_survive(tmp_path):
     given = published("8 TeV", "13 TeV")
     path = write_model(given, tmp_path / "model")

@@ -18,6 +18,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(REPRODUCIBLE, max_examples=repetitions(100))
 @given(table=st.dictionaries(st.text(), values, max_size=6))
 def test_toml_text_is_read_back(table):

@@ -70,6 +70,7 @@ def test_page_of_an_extraction_gives_the_profile_under_every_set_and_at_random_s
     expect_profile(ttj, ttj_page, tmp_path, nominal_settings(ttj) + random_settings(ttj, repetitions(20), seed=2))
 
 
+@pytest.mark.slow
 @needs_browser
 def test_page_gives_the_profile_with_inputs_off_and_sources_set_apart(run1, run1_page, tmp_path):
     settings = [
@@ -84,6 +85,7 @@ def test_page_gives_the_profile_with_inputs_off_and_sources_set_apart(run1, run1
     expect_profile(run1, run1_page, tmp_path, settings)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_page_of_an_extraction_gives_the_profile_with_an_input_off_and_by_the_other_treatment(ttj, ttj_page, tmp_path):
     settings = [
@@ -95,6 +97,7 @@ def test_page_of_an_extraction_gives_the_profile_with_an_input_off_and_by_the_ot
     expect_profile(ttj, ttj_page, tmp_path, settings)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_delta_chi2_errors_of_a_mass_are_those_of_the_profile(ttj, ttj_page, tmp_path):
     (answer,) = evaluated(ttj_page, tmp_path, [{}])
@@ -117,6 +120,7 @@ def test_page_gives_the_profile_with_repaired_blocks(run1, run1_page, tmp_path, 
     expect_profile(run1, run1_page, tmp_path, settings)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_page_gives_the_profile_of_an_extraction_with_repaired_blocks(ttj, ttj_page, tmp_path):
     coefficients = {c.name: c.high for c in ttj.assumption_set.coefficients if c.varied}
@@ -125,6 +129,7 @@ def test_page_gives_the_profile_of_an_extraction_with_repaired_blocks(ttj, ttj_p
     expect_profile(ttj, ttj_page, tmp_path, settings)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_page_opens_with_the_repair_in_force_and_says_what_it_changed(run1, tmp_path):
     combination = run1.with_treatment("nuisance", repair="nearest")
@@ -256,6 +261,7 @@ def profiled():
     )
 
 
+@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("power", [5, 7, 9])
 def test_page_gives_the_profile_where_a_constraint_is_tight(power, tmp_path):
@@ -267,6 +273,7 @@ def test_page_gives_the_profile_where_a_constraint_is_tight(power, tmp_path):
     expect_profile(combination, page, tmp_path, [{}])
 
 
+@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("treatment", ["covariance", "nuisance"])
 def test_page_gives_the_profile_with_a_singular_statistical_covariance(treatment, tmp_path):
@@ -275,6 +282,7 @@ def test_page_gives_the_profile_with_a_singular_statistical_covariance(treatment
     expect_profile(combination, page, tmp_path, [{}, {"sources": {"s1": "uncorrelated"}}])
 
 
+@pytest.mark.slow
 @needs_browser
 def test_page_follows_pulls_negative_information_and_free_nuisances(profiled, tmp_path):
     page = bc.explore(profiled, tmp_path / "explorer.html", draws=0)
@@ -325,6 +333,7 @@ def test_reduced_rows_hold_every_part_of_their_covariance(ttj):
         np.testing.assert_allclose(parts, measurement.noise, atol=1e-12)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_slider_moved_by_keyboard_changes_the_headline_to_the_profile(run1, run1_page, tmp_path):
     script = (
@@ -349,6 +358,7 @@ def test_slider_moved_by_keyboard_changes_the_headline_to_the_profile(run1, run1
     assert answer["text"].startswith("0.50, nominal 0.85")
 
 
+@pytest.mark.slow
 @needs_browser
 def test_infeasible_coefficients_cannot_be_entered_by_key_field_or_buttons(ttj, ttj_page, tmp_path):
     script = (
@@ -525,6 +535,7 @@ def test_undo_and_address_lead_back_to_the_same_setting(run1_page, tmp_path):
     assert again["sources"] == {"PDF": "full"}
 
 
+@pytest.mark.slow
 @needs_browser
 def test_impossible_treatment_is_disabled_with_its_reason(run1_page, tmp_path):
     script = (
@@ -543,6 +554,7 @@ def test_impossible_treatment_is_disabled_with_its_reason(run1_page, tmp_path):
     assert answer["status"].startswith("Not done")
 
 
+@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("which", ["run1_page", "ttj_page"])
 def test_moves_ask_the_network_for_nothing(which, request, tmp_path):
@@ -559,12 +571,14 @@ def test_moves_ask_the_network_for_nothing(which, request, tmp_path):
     assert [name for name in asked if not name.startswith("data:")] == []
 
 
+@pytest.mark.slow
 @needs_browser
 def test_console_would_show_an_error(run1_page, tmp_path):
     _, console = probed(run1_page, tmp_path, "console.error('heard'); return 1;")
     assert console
 
 
+@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("width", [1024, 1600])
 def test_nothing_sticks_out_and_every_control_has_a_name(ttj_page, tmp_path, width):

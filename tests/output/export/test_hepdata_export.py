@@ -18,6 +18,8 @@ from bayescomb.output.export import tables as export_tables
 from bayescomb.output.groups import QUANTILES
 from bayescomb.sampling.storage import save_posterior
 
+pytestmark = pytest.mark.slow  # most need a posterior or an archive that the validator reads
+
 
 @pytest.fixture(scope="module")
 def ttj():
@@ -42,7 +44,6 @@ def worked_export(tmp_path_factory):
     return Submission(bc.export_hepdata(fit, tmp_path_factory.mktemp("worked") / "export"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("export", ["run1_export", "ttj_export", "worked_export"])
 def test_validator_accepts_the_folder(export, request):
     submission = request.getfixturevalue(export)
@@ -354,7 +355,6 @@ def test_names_with_signs_of_yaml_and_paths_do_no_harm(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["export"]
 
 
-@pytest.mark.slow
 def test_keywords_reach_every_table_and_known_energies_stay(ttj, tmp_path):
     keywords = {"reactions": ["P P --> TOP TOPBAR JET X"], "cmenergies": [7000.0]}
     submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", keywords=keywords))
@@ -365,7 +365,6 @@ def test_keywords_reach_every_table_and_known_energies_stay(ttj, tmp_path):
     assert {"name": "cmenergies", "values": [7000.0]} in submission.documents["Nuisances"]["keywords"]
 
 
-@pytest.mark.slow
 def test_command_exports_the_settings_that_it_is_given(tmp_path, capsys):
     target = tmp_path / "export"
     words = ["export", "models/run1_mass", "--treatment", "nuisance", "--repair", "nearest", "--output", str(target)]
@@ -380,14 +379,12 @@ def test_command_exports_the_settings_that_it_is_given(tmp_path, capsys):
     assert json.loads((target / "combination.json").read_text())["repairs"]
 
 
-@pytest.mark.slow
 def test_command_takes_a_posterior(run1_posterior, tmp_path):
     stored = save_posterior(run1_posterior, tmp_path / "posterior.nc")
     assert main(["export", "models/run1_mass", str(stored), "--output", str(tmp_path / "export.zip")]) == 0
     assert accepted(archive=tmp_path / "export.zip") == []
 
 
-@pytest.mark.slow
 def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
     combination = run1.with_errors_on_errors({"LHCbJES": 0.5, "method": bc.ErrorOnError(relative=0.3, kind="independent")})
     fit = bc.profile(combination)
@@ -407,7 +404,6 @@ def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
     assert bc.load(submission.folder).errors_on_errors == combination.errors_on_errors
 
 
-@pytest.mark.slow
 def test_posterior_of_an_extraction(ttj, ttj_posterior, tmp_path):
     submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=ttj_posterior))
     assert accepted(directory=submission.folder) == []
@@ -421,7 +417,6 @@ def test_posterior_of_an_extraction(ttj, ttj_posterior, tmp_path):
     assert "-" not in submission.values("Correlation coefficients", "posterior mean")
 
 
-@pytest.mark.slow
 def test_sampled_correlation_of_scales_is_a_coefficient_like_the_others(tmp_path):
     from test_extraction_posterior import CASES, two_experiments, uncertain
 

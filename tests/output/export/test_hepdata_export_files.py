@@ -219,6 +219,7 @@ def test_wrong_keyword_is_refused(tmp_path, capsys, word):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_combination_comes_back_whatever_form_it_was_exported_in(fit, exported, tmp_path):
     from bayescomb.inputs.serialise import combination_to_json
 

@@ -222,19 +222,20 @@ def known_name(name: str, known: Collection[str], *, kind: str, where: str) -> s
     return name
 
 
-def check_choice(value: str, choices: Iterable[str], *, where: str) -> str:
-    """The value itself if it is one of the choices.
+def check_choice[Word: str](value: str, choices: Iterable[Word], *, where: str) -> Word:
+    """The value itself if it is one of the choices, as the closed word that it is.
 
     Raises:
         OptionError: it is not.
     """
     choices = list(choices)
-    if value not in choices:
-        close = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        msg = f"{where}: {value!r} found, allowed: {', '.join(choices)}{hint}"
-        raise OptionError(msg)
-    return value
+    for word in choices:
+        if value == word:
+            return word
+    close = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    msg = f"{where}: {value!r} found, allowed: {', '.join(choices)}{hint}"
+    raise OptionError(msg)
 
 
 # What the arguments of the public functions are -> the class, by name as this module is below them all, and how to get one.

@@ -5,24 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_correlation, check_finite, check_items, check_names, known_name
-from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, RangeError, UnderdeterminedError
+from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, OptionError, RangeError, UnderdeterminedError
+from bayescomb.inputs.prior_shapes import PRIOR_SHAPES, PriorShape, SampledShape, shape_law
 
 __all__ = [
-    "PRIOR_SHAPES",
     "AssumptionSet",
     "CorrelationBlock",
     "CorrelationCoefficient",
     "CorrelationPair",
     "check_assumptions",
 ]
-
-PRIOR_SHAPES: Final = ("uniform", "triangular", "beta", "truncated_normal", "fixed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +77,7 @@ class CorrelationCoefficient:
     nominal: float
     low: float | None = None
     high: float | None = None
-    prior: str = "uniform"
+    prior: PriorShape = "uniform"
     title: str = ""
     source: str = ""
     scan_group: str = ""
@@ -108,7 +106,8 @@ class CorrelationCoefficient:
                 msg = f"{where}: range {self.low} to {self.high} is empty; low must lie below high"
                 raise RangeError(msg)
             # A uniform prior has no use for the nominal value: the profile uses it, the prior and the scan use the range.
-            if self.prior not in {"uniform", "fixed"} and not self.low <= self.nominal <= self.high:
+            has_mode = self.prior != "fixed" and shape_law(self.prior).has_mode
+            if has_mode and not self.low <= self.nominal <= self.high:
                 msg = (
                     f"{where}: nominal value {self.nominal} lies outside the range {self.low} to {self.high} of its "
                     f"{self.prior} prior; widen the range or change the nominal value"
@@ -124,6 +123,35 @@ class CorrelationCoefficient:
     def sampled(self) -> bool:
         """Whether it has a prior of non-zero width."""
         return self.varied and self.prior != "fixed"
+
+    @property
+    def sampled_shape(self) -> SampledShape:
+        """Shape of its prior.
+
+        Raises:
+            OptionError: it is fixed.
+        """
+        if self.prior == "fixed":
+            msg = f"coefficient {self.name!r} has the prior 'fixed', which is no distribution; choose a shape to sample it"
+            raise OptionError(msg)
+        return self.prior
+
+    @property
+    def distribution(self) -> Any:
+        """Its prior over the whole range as a frozen scipy distribution.
+
+        Raises:
+            OptionError: it is fixed.
+            RangeError: it has no range.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> pair = bc.CorrelationPair(first="a", second="b")
+            >>> jes = bc.CorrelationCoefficient(name="JES", pairs=(pair,), nominal=0.5, low=0.0, high=1.0, prior="beta")
+            >>> float(jes.distribution.mean())
+            0.5
+        """
+        return shape_law(self.sampled_shape).distribution(*self.range, self.nominal)
 
     @property
     def range(self) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +66,14 @@ MAPPINGS: Final = {
     "extractions": '{"pole": Extraction(name="pole", ...)}',
     "errors_on_errors": '{"JES": ErrorOnError(relative=0.3)}',
 }
-TREATMENTS: Final = ("covariance", "nuisance")
-REPAIRS: Final = ("none", "shift", "clip", "nearest")
-CHI2_FORMS: Final = ("neyman", "pearson")
-NUISANCE_VALUES: Final = ("used", "ignored")
+Treatment = Literal["covariance", "nuisance"]
+RepairKind = Literal["none", "shift", "clip", "nearest"]
+Chi2Form = Literal["neyman", "pearson"]
+NuisanceValues = Literal["used", "ignored"]
+TREATMENTS: Final[tuple[Treatment, ...]] = get_args(Treatment)
+REPAIRS: Final[tuple[RepairKind, ...]] = get_args(RepairKind)
+CHI2_FORMS: Final[tuple[Chi2Form, ...]] = get_args(Chi2Form)
+NUISANCE_VALUES: Final[tuple[NuisanceValues, ...]] = get_args(NuisanceValues)
 STATISTICS_GROUP: Final = "stat"
 
 
@@ -119,13 +123,13 @@ class Combination(Shown):
     observables: tuple[Observable, ...]
     assumption_sets: Mapping[str, AssumptionSet]
     assumptions: str
-    treatment: str = "nuisance"
-    repair: str = "none"
+    treatment: Treatment = "nuisance"
+    repair: RepairKind = "none"
     sources: tuple[Source, ...] = ()
     provenance: tuple[Provenance, ...] = ()
     title: str = ""
-    chi2: str = "neyman"
-    nuisance_values: str = "used"
+    chi2: Chi2Form = "neyman"
+    nuisance_values: NuisanceValues = "used"
     normalise: bool = False
     impact_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     predictions: tuple[Prediction, ...] = ()
@@ -268,7 +272,7 @@ class Combination(Shown):
         """
         return dataclasses.replace(self, assumptions=name)
 
-    def with_treatment(self, treatment: str, *, repair: str = "none") -> Combination:
+    def with_treatment(self, treatment: Treatment, *, repair: RepairKind = "none") -> Combination:
         """The same combination with another treatment of its sources.
 
         Raises:
@@ -276,7 +280,7 @@ class Combination(Shown):
         """
         return dataclasses.replace(self, treatment=treatment, repair=repair)
 
-    def with_chi2(self, chi2: str) -> Combination:
+    def with_chi2(self, chi2: Chi2Form) -> Combination:
         """The same combination with another form of chi2.
 
         Raises:
@@ -284,7 +288,7 @@ class Combination(Shown):
         """
         return dataclasses.replace(self, chi2=chi2)
 
-    def with_nuisance_values(self, nuisance_values: str) -> Combination:
+    def with_nuisance_values(self, nuisance_values: NuisanceValues) -> Combination:
         """The same combination with the post-fit nuisance values of its inputs ``"used"`` or ``"ignored"``.
 
         Raises:

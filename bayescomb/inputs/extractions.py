@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, assert_never, get_args
 
 from bayescomb.base.checks import FrozenMapping, check_choice, check_finite, check_names
 from bayescomb.base.errors import OptionError, RangeError
@@ -21,10 +21,14 @@ __all__ = [
     "ScaleChoice",
 ]
 
-DISTRIBUTIONS: Final = ("absolute", "normalised")
-PDF_ERRORS: Final = ("none", "symmetric_hessian", "hessian", "replicas")
-SCALE_TREATMENTS: Final = ("fixed", "common", "independent", "correlated")
-SCALE_PRIORS: Final = ("uniform", "normal")
+Distribution = Literal["absolute", "normalised"]
+PdfErrors = Literal["none", "symmetric_hessian", "hessian", "replicas"]
+ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
+ScalePrior = Literal["uniform", "normal"]
+DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
+PDF_ERRORS: Final[tuple[PdfErrors, ...]] = get_args(PdfErrors)
+SCALE_TREATMENTS: Final[tuple[ScaleTreatment, ...]] = get_args(ScaleTreatment)
+SCALE_PRIORS: Final[tuple[ScalePrior, ...]] = get_args(ScalePrior)
 # Name of the sampled correlation of the scales of several energies.
 SCALE_COEFFICIENT: Final = "scale_correlation"
 
@@ -51,7 +55,7 @@ class PdfChoice:
     """
 
     set: str
-    errors: str = "none"
+    errors: PdfErrors = "none"
     alpha_s: tuple[int, ...] = ()
     shifts_at: str = ""
     confidence_level: float = 0.68
@@ -91,8 +95,8 @@ class ScaleChoice:
     choice: str
     mu_r: float = 1.0
     mu_f: float = 1.0
-    treatment: str = "fixed"
-    prior: str = "uniform"
+    treatment: ScaleTreatment = "fixed"
+    prior: ScalePrior = "uniform"
     width: float = 1.0
     low: float = 0.0
     nominal: float = 0.5
@@ -201,19 +205,20 @@ class Extraction:
     @property
     def scale_parameters(self) -> tuple[str, ...]:
         """Names of the scale parameters, log2 of the factors, all mu_R first."""
-        if self.scales.treatment == "fixed":
-            return ()
-        if self.scales.treatment == "common":
-            return ("log2_mu_R", "log2_mu_F")
-        return tuple(f"log2_{mu} {name}" for mu in ("mu_R", "mu_F") for name in self.distributions)
+        # Those of each prediction, turned: all mu_R come first.
+        pairs = [pair for name in self.distributions if (pair := self.scales_of(name)) is not None]
+        return tuple(dict.fromkeys(name for names in zip(*pairs, strict=True) for name in names))
 
     def scales_of(self, prediction: str) -> tuple[str, str] | None:
         """Names of the scale parameters of a prediction, ``None`` with fixed scales."""
-        if self.scales.treatment == "fixed":
-            return None
-        if self.scales.treatment == "common":
-            return "log2_mu_R", "log2_mu_F"
-        return f"log2_mu_R {prediction}", f"log2_mu_F {prediction}"
+        match self.scales.treatment:
+            case "fixed":
+                return None
+            case "common":
+                return "log2_mu_R", "log2_mu_F"
+            case "independent" | "correlated":
+                return f"log2_mu_R {prediction}", f"log2_mu_F {prediction}"
+        assert_never(self.scales.treatment)
 
     def restricted_to(self, predictions: Collection[str]) -> Extraction | None:
         """The part that concerns some predictions; ``None`` if it is nothing."""

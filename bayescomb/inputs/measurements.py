@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,8 @@ __all__ = [
     "unsplit_label",
 ]
 
-RESPONSE_FORMS: Final = ("absolute", "relative", "lognormal")
+ResponseForm = Literal["absolute", "relative", "lognormal"]
+RESPONSE_FORMS: Final[tuple[ResponseForm, ...]] = get_args(ResponseForm)
 # Below this fraction of a variance a part of it is rounding.
 ROUNDING: Final = 1e-9
 
@@ -81,7 +82,7 @@ class Nuisance:
     name: str
     source: str = ""
     free: bool = False
-    response: str = "absolute"
+    response: ResponseForm = "absolute"
 
     def __post_init__(self) -> None:
         check_choice(self.response, RESPONSE_FORMS, where=f"response of nuisance {self.name!r}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 from bayescomb.base.checks import check_choice, check_finite
 from bayescomb.base.errors import RangeError
 
 __all__ = ["ErrorOnError", "Observable", "Provenance", "Source"]
 
-SIZE_KINDS: Final = ("common", "independent")
+SizeKind = Literal["common", "independent"]
+SIZE_KINDS: Final[tuple[SizeKind, ...]] = get_args(SizeKind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class ErrorOnError:
     """
 
     relative: float
-    kind: str = "common"
+    kind: SizeKind = "common"
 
     def __post_init__(self) -> None:
         check_choice(self.kind, SIZE_KINDS, where="kind of an error on an error")

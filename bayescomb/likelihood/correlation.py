@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,7 @@ from bayescomb.base.checks import check_finite, known_name
 from bayescomb.base.errors import InfeasibleCorrelationError, OptionError
 from bayescomb.base.rounding import plain, significant
 from bayescomb.inputs.assumptions import CorrelationCoefficient
-from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.combination import Combination, RepairKind
 from bayescomb.inputs.measurements import Nuisance
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 
@@ -288,14 +288,14 @@ def infeasible_message(combination: Combination, infeasible: list[str]) -> str:
     )
 
 
-def repaired_correlation(matrix: FloatArray, *, how: str) -> FloatArray:
+def repaired_correlation(matrix: FloatArray, *, how: RepairKind) -> FloatArray:
     """A correlation matrix made from a symmetric matrix of unit diagonal.
 
     Args:
         matrix: shape (n, n).
         how: ``shift`` adds a multiple of the unit matrix and scales back, so that all correlations shrink by one factor;
             ``clip`` sets negative eigenvalues to zero and scales the diagonal back to 1; ``nearest`` is the nearest
-            correlation matrix in the Frobenius norm, see :func:`nearest_correlation`.
+            correlation matrix in the Frobenius norm, see :func:`nearest_correlation`; ``none`` leaves it as it is.
 
     Examples:
         >>> import numpy as np
@@ -304,13 +304,18 @@ def repaired_correlation(matrix: FloatArray, *, how: str) -> FloatArray:
         >>> bool(np.linalg.eigvalsh(good)[0] > -1e-9), good.diagonal().tolist()
         (True, [1.0, 1.0, 1.0])
     """
-    if how == "nearest":
-        return nearest_correlation(matrix)
     eigenvalues, vectors = np.linalg.eigh(matrix)
-    if how == "shift":
-        shift = max(0.0, -eigenvalues[0])
-        return (matrix + shift * np.eye(len(matrix))) / (1 + shift)
-    return _with_unit_diagonal((vectors * np.maximum(eigenvalues, 0)) @ vectors.T)
+    match how:
+        case "none":
+            return matrix
+        case "nearest":
+            return nearest_correlation(matrix)
+        case "shift":
+            shift = max(0.0, -eigenvalues[0])
+            return (matrix + shift * np.eye(len(matrix))) / (1 + shift)
+        case "clip":
+            return _with_unit_diagonal((vectors * np.maximum(eigenvalues, 0)) @ vectors.T)
+    assert_never(how)
 
 
 def nearest_correlation(matrix: FloatArray) -> FloatArray:

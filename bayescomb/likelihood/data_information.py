@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.inputs.combination import NuisanceValues
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.likelihood.responses import on_prediction
 
@@ -47,7 +48,7 @@ class Factor:
     derivative: FloatArray
 
 
-def measurement_factor(measurement: Measurement, *, nuisance_values: str) -> Factor:
+def measurement_factor(measurement: Measurement, *, nuisance_values: NuisanceValues) -> Factor:
     """Factor over (estimates, fit nuisances, externalised nuisances), the responses linear with their slope at +1 sigma."""
     measured = np.array([e.value for e in measurement.estimates], dtype=float)
     own, own_signs = estimate_factor(measurement)
@@ -76,7 +77,7 @@ def estimate_factor(measurement: Measurement) -> tuple[FloatArray, FloatArray]:
     return (vectors / root).T / np.sqrt(np.diag(measurement.statistical_covariance)), np.where(bare, 0.0, 1.0)
 
 
-def _with_fit(estimates: Factor, measurement: Measurement, *, nuisance_values: str) -> Factor:
+def _with_fit(estimates: Factor, measurement: Measurement, *, nuisance_values: NuisanceValues) -> Factor:
     """Factor over (estimates, nuisances) of a fitted input: its estimates at given nuisances, and what it says of these."""
     assert measurement.fit is not None  # asked for fitted inputs only
     pulls = measurement.fit.pulls if nuisance_values == "used" else np.zeros(len(measurement.fit.pulls))
@@ -91,7 +92,7 @@ def _with_fit(estimates: Factor, measurement: Measurement, *, nuisance_values: s
     )
 
 
-def nuisance_factor(measurement: Measurement, *, nuisance_values: str) -> Factor:
+def nuisance_factor(measurement: Measurement, *, nuisance_values: NuisanceValues) -> Factor:
     """What the data of a fitted input say of its nuisances beyond the shifts of the estimates, factor over the nuisances.
 
     It is the Schur complement D - kappa^T M^-1 kappa of H = [[M, kappa], [kappa^T, D]], the inverse of the nuisances' block

@@ -18,7 +18,7 @@ Polynomials in the mass through the tables of a prediction, and how well they pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import numpy as np
 import xarray as xr
@@ -391,19 +391,22 @@ def _member_shifts(prediction: Prediction, extraction: Extraction, values: dict[
             'that has them, or errors = "none"'
         )
         raise UnknownNameError(msg)
-    if pdf.errors == "symmetric_hessian":
-        return {str(m): v - 1 for m, v in values.items()}
-    if pdf.errors == "hessian":
-        if len(values) % 2:
-            msg = f"prediction {prediction.name!r}: {len(values)} members of {pdf.set!r} found, a Hessian set has pairs"
-            raise OptionError(msg)
-        pairs = list(values.items())
-        return {f"{a}/{b}": (up - down) / 2 for (a, up), (b, down) in zip(pairs[::2], pairs[1::2], strict=True)}
-    if len(values) < 2:
-        msg = f"prediction {prediction.name!r}: one member of {pdf.set!r} found, replicas have a spread from two on"
-        raise OptionError(msg)
-    mean = np.mean(list(values.values()), axis=0)
-    return {str(m): (v - mean) / np.sqrt(len(values) - 1) for m, v in values.items()}
+    match pdf.errors:
+        case "symmetric_hessian":
+            return {str(m): v - 1 for m, v in values.items()}
+        case "hessian":
+            if len(values) % 2:
+                msg = f"prediction {prediction.name!r}: {len(values)} members of {pdf.set!r} found, a Hessian set has pairs"
+                raise OptionError(msg)
+            pairs = list(values.items())
+            return {f"{a}/{b}": (up - down) / 2 for (a, up), (b, down) in zip(pairs[::2], pairs[1::2], strict=True)}
+        case "replicas":
+            if len(values) < 2:
+                msg = f"prediction {prediction.name!r}: one member of {pdf.set!r} found, replicas have a spread from two on"
+                raise OptionError(msg)
+            mean = np.mean(list(values.values()), axis=0)
+            return {str(m): (v - mean) / np.sqrt(len(values) - 1) for m, v in values.items()}
+    assert_never(pdf.errors)
 
 
 def interpolation_quality(prediction: Prediction, extraction: Extraction) -> xr.Dataset:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import pymc as pm
@@ -51,7 +51,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
-ENGINES = ("marginal", "full")
+Engine = Literal["marginal", "full"]
+ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 # Width over length of a posterior along which single variables cannot be sampled.
 NEEDLE = 1e-2
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
@@ -61,7 +62,7 @@ CHUNK = 500  # draws at a time, so that memory does not grow with the run
 def build_model(
     combination: Combination,
     *,
-    engine: str = "marginal",
+    engine: Engine = "marginal",
     correlations: str = "prior",
     plan: SamplingPlan | None = None,
 ) -> pm.Model:
@@ -123,7 +124,7 @@ def build_model(
     return model
 
 
-def _extraction_model(plan: SamplingPlan, theory: Theory, engine: str) -> pm.Model:
+def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.Model:
     start = extraction_start(plan, theory)
     coords = {"coefficient": [c.name for c in plan.coefficients], "theory_nuisance": list(theory.nuisances)}
     with pm.Model(coords=coords) as model:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import nutpie
@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 
-BACKENDS = ("auto", "vm", "numba")
+Backend = Literal["auto", "vm", "numba"]
+BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Mixture:
 def compile_model(
     model: pm.Model,
     *,
-    backend: str = "auto",
+    backend: Backend = "auto",
     spread: dict[str, float] | None = None,
     mixture: Mixture | None = None,
 ) -> CompiledModel:

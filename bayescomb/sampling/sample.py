@@ -23,8 +23,16 @@ from bayescomb.inputs.serialise import combination_to_json
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.model import ENGINES, build_model, draw_theory, extraction_start, starting_point, strong_mixture
-from bayescomb.sampling.nuts import compile_model, run_nuts
+from bayescomb.sampling.model import (
+    ENGINES,
+    Engine,
+    build_model,
+    draw_theory,
+    extraction_start,
+    starting_point,
+    strong_mixture,
+)
+from bayescomb.sampling.nuts import Backend, compile_model, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import (
@@ -55,8 +63,8 @@ def sample(
     tune: int = 500,
     chains: int = 4,
     correlations: str = "prior",
-    engine: str = "marginal",
-    backend: str = "auto",
+    engine: Engine = "marginal",
+    backend: Backend = "auto",
     model: pm.Model | None = None,
     progress: bool | None = None,
 ) -> xr.DataTree:
@@ -184,7 +192,7 @@ def level_widths(plan: SamplingPlan) -> dict[str, float]:
     return dict(zip(map(variable_name, plan.parameters), starting_point(plan)[1], strict=True))
 
 
-def target_accept(plan: SamplingPlan, engine: str) -> float:
+def target_accept(plan: SamplingPlan, engine: Engine) -> float:
     """Short steps where the density is curved: explicit nuisances, scales of a prediction, responses with a kink."""
     if plan.curved is not None or engine == "full":
         return 0.97

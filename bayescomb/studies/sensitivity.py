@@ -28,6 +28,7 @@ from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.impacts import THEORY_GROUP
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.inputs.variables import variable_name
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
@@ -41,7 +42,6 @@ FloatArray = NDArray[np.float64]
 
 # Draws of each prior of the coefficients over which conditional moments are averaged.
 DRAWS: Final = 600
-SHAPES: Final = {"triangular": "triangular about nominal", "beta": "beta with mode at nominal", "uniform": "uniform"}
 AUXILIARY, SUBJECTIVE = "auxiliary", "subjective"
 # Fewer effective draws than this after reweighting are no basis for a number.
 MIN_EFFECTIVE: Final = 100
@@ -150,11 +150,7 @@ def _coefficients(plan: SamplingPlan, names: list[str], seed: int) -> list[_Chan
     """Other priors of all coefficients at once, by conditional moments under draws of each prior."""
     middle = (plan.low + plan.high) / 2
     stated = plan.coefficients
-    cases: list[tuple[str, tuple[CorrelationCoefficient, ...], FloatArray, FloatArray]] = [
-        (text, tuple(dataclasses.replace(c, prior=shape) for c in stated), plan.low, plan.high)
-        for shape, text in SHAPES.items()
-        if any(c.prior != shape for c in stated)
-    ]
+    cases = [(title, coefficients, plan.low, plan.high) for title, coefficients in _other_shapes(stated)]
     cases += [
         ("lower half of every range", stated, plan.low, middle),
         ("upper half of every range", stated, middle, plan.high),
@@ -176,6 +172,17 @@ def _coefficients(plan: SamplingPlan, names: list[str], seed: int) -> list[_Chan
             )
         )
     return changes
+
+
+def _other_shapes(
+    stated: tuple[CorrelationCoefficient, ...],
+) -> Iterator[tuple[str, tuple[CorrelationCoefficient, ...]]]:
+    """Title of each shape, and all coefficients with it; not where a nominal value lies outside its range, being no mode."""
+    inside = all(c.range[0] <= c.nominal <= c.range[1] for c in stated)
+    for shape in SAMPLED_SHAPES:
+        law = shape_law(shape)
+        if any(c.prior != shape for c in stated) and (inside or not law.has_mode):
+            yield law.title, tuple(dataclasses.replace(c, prior=shape) for c in stated)
 
 
 def _averaged(
@@ -219,12 +226,9 @@ def _reweighted_coefficients(plan: SamplingPlan, draws: xr.Dataset, names: list[
     rho = draws["rho"].to_numpy().reshape(-1, len(plan.sampled))
     old = np.array([log_density(plan.coefficients, r, xp=np) for r in rho])
     changes = []
-    for shape, text in SHAPES.items():
-        other = tuple(dataclasses.replace(c, prior=shape) for c in plan.coefficients)
-        if other == plan.coefficients:
-            continue
+    for title, other in _other_shapes(plan.coefficients):
         ratio = np.array([log_density(other, r, xp=np) for r in rho]) - old
-        changes.append(_reweighted(f"coefficients: {text}", draws, names, ratio))
+        changes.append(_reweighted(f"coefficients: {title}", draws, names, ratio))
     return changes
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from gaussian import random_covariance
 
 import bayescomb as bc
+from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
 
 NAME_LETTERS = list("abcXYZ019 _-.,;:=#'\"[]{}()/+~\\éπ")
 TEXT_LETTERS = [*NAME_LETTERS, "\n", "\t", "\x7f", "\x00", "\u2028", "\U0001f4d0"]
@@ -191,7 +192,7 @@ def random_coefficients(rng, names, pairs, sources):
                 name=names(),
                 pairs=tuple(bc.CorrelationPair(first=a, second=b, sign=s) for (a, b), s in zip(own, signs, strict=True)),
                 nominal=low + 0.1 if inside else float(rng.uniform(-1, 1)),
-                prior=str(rng.choice(bc.inputs.assumptions.PRIOR_SHAPES)) if inside else "uniform",
+                prior=str(rng.choice(PRIOR_SHAPES)) if inside else "uniform",
                 title=random_text(rng),
                 source=str(rng.choice(["", *sources])),
                 scan_group=random_text(rng),

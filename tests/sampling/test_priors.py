@@ -6,11 +6,10 @@ from combinations import star
 from scipy import stats
 
 import bayescomb as bc
+from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES
 from bayescomb.sampling.feasible_transform import FeasibleTransform, feasible_kernel
 from bayescomb.sampling.plan import sampling_plan
-from bayescomb.sampling.priors import log_density, prior_draws, shape_distribution
-
-SHAPES = ("uniform", "triangular", "beta", "truncated_normal")
+from bayescomb.sampling.priors import log_density, prior_draws
 
 
 def off_centre(shape):
@@ -18,22 +17,22 @@ def off_centre(shape):
     return bc.CorrelationCoefficient(name="r", pairs=(pair,), nominal=0.1, low=-0.2, high=0.9, prior=shape)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SAMPLED_SHAPES)
 def test_log_density_is_that_of_the_shape_up_to_a_constant(shape):
     coefficient = off_centre(shape)
     points = np.array([-0.1, 0.05, 0.3, 0.8])
     found = np.array([float(log_density([coefficient], np.array([r]), xp=np)) for r in points])
-    expected = shape_distribution(coefficient).logpdf(points)
+    expected = coefficient.distribution.logpdf(points)
     np.testing.assert_allclose(found - found[0], expected - expected[0], atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SAMPLED_SHAPES)
 def test_draws_follow_the_shape_between_the_ends(shape):
     coefficient, low, high = off_centre(shape), 0.0, 0.5
     draws = prior_draws([coefficient], low=np.array([low]), high=np.array([high]), draws=4000, rng=np.random.default_rng(1))[
         :, 0
     ]
-    whole = shape_distribution(coefficient)
+    whole = coefficient.distribution
 
     def below(r):
         return (whole.cdf(r) - whole.cdf(low)) / (whole.cdf(high) - whole.cdf(low))

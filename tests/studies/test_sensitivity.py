@@ -111,3 +111,12 @@ def test_extended_and_normalised_models_are_refused():
             function(extended)
     with pytest.raises(OptionError, match="widening"):
         bc.prior_sensitivity(bc.sample(combination, seed=1, draws=20, tune=50, chains=1), widening=1.0)
+
+
+def test_shapes_with_a_mode_are_left_out_where_a_nominal_value_lies_outside_its_range():
+    """A uniform prior has no use for the nominal value, which may lie anywhere; it can be the mode of no other shape."""
+    combination = star(2, separate_observables=False, low=0.1, high=0.6, nominal=0.0)
+    posterior = bc.sample(combination, seed=1, draws=200, tune=200)
+    changes = bc.prior_sensitivity(posterior, widening=WIDENING)["change"].to_numpy().tolist()
+    assert "coefficients: lower half of every range" in changes
+    assert not [change for change in changes if "nominal" in change]

@@ -38,7 +38,7 @@ from bayescomb.formats.convino.entries import (
     without_semicolon,
 )
 from bayescomb.formats.convino.matrix import Matrix, read_matrix
-from bayescomb.inputs.measurements import RESPONSE_FORMS, Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.inputs.measurements import RESPONSE_FORMS, Estimate, FittedInput, Measurement, Nuisance, ResponseForm
 
 __all__ = ["MeasurementFile", "NotFitted", "read_measurement", "read_not_fitted"]
 
@@ -140,10 +140,10 @@ def read_measurement(path: Path) -> MeasurementFile:
             )
             raise DuplicateNameError(msg)
     types = _read_systematics(blocks["systematics"], fitted | external) if "systematics" in blocks else {}
-    nuisances = {
-        name: Nuisance(name=name, free=types.get(name, (False, ""))[0], response=types.get(name, (False, "absolute"))[1])
-        for name in (*fitted, *external)
-    }
+    nuisances = {}
+    for name in (*fitted, *external):
+        free, response = types.get(name, (False, "absolute"))
+        nuisances[name] = Nuisance(name=name, free=free, response=response)
     pulls = _read_pulls(blocks["nuisance values"], fitted) if "nuisance values" in blocks else {}
     return MeasurementFile(
         path=path,
@@ -234,7 +234,7 @@ def _check_rows(
             raise InvalidNumberError(msg)
 
 
-def _read_systematics(block: Block, nuisances: Collection[str]) -> dict[str, tuple[bool, str]]:
+def _read_systematics(block: Block, nuisances: Collection[str]) -> dict[str, tuple[bool, ResponseForm]]:
     """Whether it is free, and its response, for every nuisance that is listed."""
     found, stray = entries(block)
     check_stray(stray, nuisances, block=block.name)
@@ -242,8 +242,8 @@ def _read_systematics(block: Block, nuisances: Collection[str]) -> dict[str, tup
     for name, entry in unique(found, block=block.name).items():
         known_name(name, nuisances, kind="nuisance", where=f"{entry.where}: [systematics]")
         words = without_semicolon(entry).split()
-        responses = [word for word in words if word != FREE]
-        if not words or len(responses) > 1 or len(words) > len(set(words)) or not set(responses) <= set(RESPONSE_FORMS):
+        responses = [form for form in RESPONSE_FORMS if form in words]
+        if not words or len(responses) > 1 or len(words) > len(responses) + (FREE in words):
             msg = (
                 f"{entry.where}: {name} = {shown(entry.value)} found, allowed: {', '.join((*RESPONSE_FORMS, FREE))}, or "
                 "free with one of the others; correct it"

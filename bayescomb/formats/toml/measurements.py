@@ -41,7 +41,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.checks import check_covariance, check_names, known_name, located
+from bayescomb.base.checks import check_choice, check_covariance, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import number, read_table
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts
@@ -49,6 +49,7 @@ from bayescomb.formats.toml.foreign import CONVINO_KEYS, HEPDATA_KEYS, read_conv
 from bayescomb.formats.toml.maps import assign_sources, read_factors
 from bayescomb.formats.values import check_keys, entries, flag, text
 from bayescomb.inputs.measurements import (
+    RESPONSE_FORMS,
     CovarianceKind,
     Estimate,
     FittedInput,
@@ -349,7 +350,8 @@ def _nuisances(names: Collection[str], details: Mapping[str, _Detail]) -> tuple[
         detail = details.get(name, _Detail())
         # Only a detail can be wrong, so the place is one.
         with located(detail.where):
-            found.append(Nuisance(name=name, source=detail.source, free=detail.free, response=detail.response))
+            response = check_choice(detail.response, RESPONSE_FORMS, where=f"response of nuisance {name!r}")
+            found.append(Nuisance(name=name, source=detail.source, free=detail.free, response=response))
     return tuple(found)
 
 

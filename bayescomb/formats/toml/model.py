@@ -25,7 +25,7 @@ from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assump
 from bayescomb.formats.values import check_keys, entries, flag, named_values, number, text, texts
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
-from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.observables import SIZE_KINDS, ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.shared_names import SHARED_NAMES, SharedNames, shared_nuisances
 
 __all__ = ["FORMAT", "load_model"]
@@ -242,8 +242,10 @@ def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str,
         entry = value if isinstance(value, dict) else {"relative": value}
         check_keys(entry, ("relative", "kind"), required=("relative",), where=place)
         with located(place):
+            kind = text(entry, "kind", where=place, default="common")
             found[name] = ErrorOnError(
-                relative=number(entry, "relative", where=place), kind=text(entry, "kind", where=place, default="common")
+                relative=number(entry, "relative", where=place),
+                kind=check_choice(kind, SIZE_KINDS, where="kind of an error on an error"),
             )
     return found
 

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from bayescomb.base.checks import check_names, known_name, located
+from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, csv_text, figure, number, read_table
 from bayescomb.formats.values import check_keys, entries, flag, text, texts
-from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
+from bayescomb.inputs.extractions import PDF_ERRORS, Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.predictions import Prediction, Variant
 
 __all__ = ["COLUMNS", "extraction_tables", "prediction_tables", "read_extractions", "read_prediction", "read_predictions"]
@@ -125,9 +125,11 @@ def _pdf(table: Mapping[str, Any], place: str) -> PdfChoice:
     if not isinstance(members, list) or not all(isinstance(m, int) and not isinstance(m, bool) for m in members):
         msg = f"{place}: alpha_s = {members!r} found, a list of two members is needed"
         raise FileFormatError(msg)
+    name = text(table, "set", where=place)
+    errors = text(table, "errors", where=place, default="none")
     return PdfChoice(
-        set=text(table, "set", where=place),
-        errors=text(table, "errors", where=place, default="none"),
+        set=name,
+        errors=check_choice(errors, PDF_ERRORS, where=f"errors of PDF set {name!r}"),
         alpha_s=tuple(members),
         shifts_at=text(table, "shifts_at", where=place, default=""),
         confidence_level=number(table.get("confidence_level", 0.68), where=f"{place}.confidence_level"),

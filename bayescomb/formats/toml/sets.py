@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from bayescomb.base.checks import check_names, known_name, located
+from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, RangeError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
 from bayescomb.formats.toml.budget import nuisance_name
 from bayescomb.formats.values import check_keys, entries, flag, named_values, text, texts
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
 
 __all__ = ["BlockTables", "Scope", "category_scope", "read_assumption_sets"]
 
@@ -194,7 +195,7 @@ def _read_coefficient(
             scan_group=values["scan_group"],
             descending=descending,
             title=values["title"],
-            prior=values["prior"],
+            prior=check_choice(values["prior"], PRIOR_SHAPES, where=f"prior of coefficient {name!r}"),
             published_half_shift=values["published_half_shift"],
             published_half_error_shift=values["published_half_error_shift"],
         )

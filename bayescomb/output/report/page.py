@@ -145,7 +145,7 @@ def _banner(results: Results) -> dict[str, Any]:
     packages = ["bayescomb", *(["pymc", "arviz"] if attrs else [])]
     found = [f"{name} {versions.get(name) or importlib.metadata.version(name)}" for name in packages]
     treatment = treatment_sentence(combination)
-    chi2 = combination.chi2
+    chi2: str = combination.chi2
     if combination.nuisance_values == "ignored":
         chi2 += ", post-fit nuisance values ignored"
     chi2 += uncertain_sizes_text(combination)

@@ -1,0 +1,131 @@
+"""Shapes of the prior of a correlation coefficient: all that a shape is stands here, in one object.
+
+A new shape is a word of :data:`PriorShape` and a case of :func:`shape_law`, which the type checker asks for; readers,
+writers, the sampled model and the prior sensitivity take it from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, assert_never, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PRIOR_SHAPES", "SAMPLED_SHAPES", "PriorShape", "SampledShape", "ShapeLaw", "shape_law"]
+
+FloatArray = NDArray[np.float64]
+SampledShape = Literal["uniform", "triangular", "beta", "truncated_normal"]
+PriorShape = SampledShape | Literal["fixed"]
+SAMPLED_SHAPES: Final[tuple[SampledShape, ...]] = get_args(SampledShape)
+PRIOR_SHAPES: Final[tuple[PriorShape, ...]] = (*SAMPLED_SHAPES, "fixed")
+
+# A "beta" prior has this many pseudo-observations beyond the uniform one (the usual choice of PERT estimates).
+BETA_CONCENTRATION: Final = 4.0
+# Width of a "truncated_normal" prior in units of its range.
+NORMAL_WIDTH: Final = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapeLaw:
+    """What a shape says about r in [low, high] with the nominal value as mode.
+
+    Attributes:
+        title: of the shape in tables.
+        has_mode: the nominal value is its mode and must lie within the range.
+        log_density: of (r, low, high, nominal, xp), up to a constant, inside the range; r an array or a symbolic vector,
+            the others arrays of the same shape, xp ``numpy`` or ``pytensor.tensor``.
+        distribution: of (low, high, nominal), numbers: the same law as a frozen scipy distribution, which gives draws,
+            distribution function and quantiles.
+    """
+
+    title: str
+    has_mode: bool
+    log_density: Callable[[Any, FloatArray, FloatArray, FloatArray, Any], Any]
+    distribution: Callable[[float, float, float], Any]
+
+
+def shape_law(shape: SampledShape) -> ShapeLaw:
+    """The law of a shape.
+
+    Examples:
+        >>> law = shape_law("triangular")
+        >>> float(law.distribution(0.0, 1.0, 0.5).pdf(0.5)), law.has_mode
+        (2.0, True)
+    """
+    match shape:
+        case "uniform":
+            return UNIFORM
+        case "triangular":
+            return TRIANGULAR
+        case "beta":
+            return BETA
+        case "truncated_normal":
+            return TRUNCATED_NORMAL
+    assert_never(shape)
+
+
+def _log_uniform(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp: Any) -> Any:
+    del low, high, nominal, xp
+    return 0.0 * r
+
+
+def _uniform(low: float, high: float, nominal: float) -> Any:
+    from scipy import stats
+
+    del nominal
+    return stats.uniform(low, high - low)
+
+
+def _log_triangular(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp: Any) -> Any:
+    # A mode at an end leaves one side empty; its width only has to be non-zero there.
+    rise = np.where(nominal > low, nominal - low, 1.0)
+    fall = np.where(high > nominal, high - nominal, 1.0)
+    return xp.log(xp.where(r < nominal, (r - low) / rise, (high - r) / fall))
+
+
+def _triangular(low: float, high: float, nominal: float) -> Any:
+    from scipy import stats
+
+    return stats.triang((nominal - low) / (high - low), low, high - low)
+
+
+def _log_beta(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp: Any) -> Any:
+    mode = (nominal - low) / (high - low)
+    unit = (r - low) / (high - low)
+    return BETA_CONCENTRATION * (_xlogy(mode, unit, xp) + _xlogy(1 - mode, 1 - unit, xp))
+
+
+def _xlogy(power: FloatArray, value: Any, xp: Any) -> Any:
+    """Power * log(value) with 0 log 0 = 0: the power is a constant, so its zeros are known."""
+    return power * xp.log(xp.where(power == 0, 1.0, value))
+
+
+def _beta(low: float, high: float, nominal: float) -> Any:
+    from scipy import stats
+
+    mode = (nominal - low) / (high - low)
+    return stats.beta(1 + BETA_CONCENTRATION * mode, 1 + BETA_CONCENTRATION * (1 - mode), low, high - low)
+
+
+def _log_normal(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp: Any) -> Any:
+    del xp  # arithmetic serves both
+    return -0.5 * ((r - nominal) / (NORMAL_WIDTH * (high - low))) ** 2
+
+
+def _truncated_normal(low: float, high: float, nominal: float) -> Any:
+    from scipy import stats
+
+    scale = NORMAL_WIDTH * (high - low)
+    return stats.truncnorm((low - nominal) / scale, (high - nominal) / scale, nominal, scale)
+
+
+UNIFORM: Final = ShapeLaw(title="uniform", has_mode=False, log_density=_log_uniform, distribution=_uniform)
+TRIANGULAR: Final = ShapeLaw(
+    title="triangular about nominal", has_mode=True, log_density=_log_triangular, distribution=_triangular
+)
+BETA: Final = ShapeLaw(title="beta with mode at nominal", has_mode=True, log_density=_log_beta, distribution=_beta)
+TRUNCATED_NORMAL: Final = ShapeLaw(
+    title="truncated normal about nominal", has_mode=True, log_density=_log_normal, distribution=_truncated_normal
+)

@@ -25,6 +25,7 @@ from bayescomb.base.errors import (
     OptionError,
     UnknownNameError,
 )
+from bayescomb.base.matrices import correlation_of
 
 __all__ = [
     "SINGULAR",
@@ -153,9 +154,8 @@ def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular:
     """
     matrix = _check_symmetric(check_finite(values, where=where), where=where)
     if definite:
-        scale = np.sqrt(np.abs(np.diag(matrix)))
         lowest = -SINGULAR * len(matrix) if singular else 0.0
-        if (scale == 0).any() or np.linalg.eigvalsh(matrix / np.outer(scale, scale)).min() <= lowest:
+        if (np.diag(matrix) == 0).any() or np.linalg.eigvalsh(correlation_of(matrix)).min() <= lowest:
             msg = (
                 f"{where}: not positive definite (smallest eigenvalue {np.linalg.eigvalsh(matrix).min():.3g}); "
                 "check the uncertainties (each must be above 0) and the correlations"

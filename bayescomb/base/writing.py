@@ -21,6 +21,7 @@ from bayescomb.base.working_folders import ASIDE, abandoned, siblings, umask, wo
 __all__ = [
     "cannot_write",
     "file_place",
+    "is_folder",
     "json_text",
     "require_file",
     "require_folder",
@@ -62,6 +63,17 @@ def cannot_write(path: str | Path, error: OSError, *, what: str = "cannot be wri
     else:
         reason, advice = error.strerror or str(error), ADVICE.get(error.errno or 0, "")
     return OutputError(f"{path}: {what} ({reason}); {advice or 'choose a writable place with enough room'}")
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether a folder is there; false, where :meth:`pathlib.Path.is_dir` raises, for a name that no file can have.
+
+    Examples:
+        >>> from bayescomb.base.writing import is_folder
+        >>> is_folder("models"), is_folder("x" * 5000)
+        (True, False)
+    """
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def file_place(path: str | Path) -> Path:

@@ -369,7 +369,7 @@ class HeldParts:
         """Upper errors with some nuisances held, shape (P,); 0 for the held ones."""
         combination, fit = self.fitter.combination, self.fit
         free = {n.name for n in combination.nuisances if n.free}
-        if combination.quadratic and not free.intersection(names) and not combination.normalise:
+        if combination.linear and not free.intersection(names):
             return fit.solution.errors_given([n in names for n in fit.nuisances])
         results = [o.name for o in combination.results]
         held = self.fitter.hold(fit, fit.correlation, names)

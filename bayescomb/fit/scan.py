@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_count, expects
 from bayescomb.base.errors import InfeasibleCorrelationError
+from bayescomb.base.matrices import correlation_of
 from bayescomb.base.progress import finished_parts, tracked
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
@@ -62,8 +63,7 @@ class ScanPoint:
         """Correlation matrix of the parameters, dims as those of the covariance; ``None`` if the point is infeasible."""
         if self.covariance is None:
             return None
-        size = np.sqrt(np.diag(self.covariance))
-        return self.covariance.copy(data=self.covariance.to_numpy() / np.outer(size, size)).rename("correlation")
+        return self.covariance.copy(data=correlation_of(self.covariance.to_numpy())).rename("correlation")
 
 
 @dataclass(frozen=True, kw_only=True)

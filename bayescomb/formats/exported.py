@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from bayescomb.base.errors import BayescombError, FileFormatError, OutputError
+from bayescomb.base.writing import is_folder
 from bayescomb.formats.hepdata.archive import Limits, is_archive, read_files
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import combination_from_json
@@ -108,7 +109,7 @@ def require_replaceable(target: Path, *, archive: str) -> None:
     """
     parent = target.absolute().parent
     # The functions of os.path take any name, the methods of Path raise for some.
-    if "\0" in str(target) or not os.path.isdir(parent):  # noqa: PTH112
+    if "\0" in str(target) or not is_folder(parent):
         msg = f"{target}: the folder {parent} does not exist; make it first"
         raise OutputError(msg)
     if not os.path.lexists(target):

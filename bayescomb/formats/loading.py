@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bayescomb.base.errors import FileFormatError, OptionError, OutputError
+from bayescomb.base.writing import is_folder
 from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.exported import DATA, exported_combination, exported_data
@@ -65,7 +66,7 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
         return combination if extraction is None else combination.with_extraction(extraction)
     if looks_like_hepdata(path) and not os.path.lexists(path / "model.toml"):
         refuse_bare(path)
-    if path.suffix == ".toml" or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+    if path.suffix == ".toml" or is_folder(path):
         return load_model(path, extraction=extraction, shared_names=shared_names)
     if looks_like_convino(path):
         return load_convino(path, shared_names=shared_names or SHARED_NAMES[0]).with_extraction(extraction or "")
@@ -76,7 +77,7 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
 
 def _may_be_export(path: Path) -> bool:
     """Whether to look closer: an archive, a data file of an export, or a folder that is no model."""
-    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+    if is_folder(path):
         return (path / DATA).is_file() and not (path / MODEL).is_file()
     return path.name == DATA or is_archive(path)
 
@@ -106,7 +107,7 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False, 
         'model.toml'
     """
     target = Path(target)
-    form = "folder" if os.path.isdir(target) else target.suffix or "folder"  # noqa: PTH112 - Path.is_dir() raises for some names
+    form = "folder" if is_folder(target) else target.suffix or "folder"
     if form not in {"folder", ".toml", ".txt"}:
         msg = (
             f"{target}: the ending {form!r} names no form of a model; give a folder or NAME.toml for a model file, "

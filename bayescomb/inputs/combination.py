@@ -187,6 +187,11 @@ class Combination(Shown):
             raise UnderdeterminedError(msg)
 
     @property
+    def linear(self) -> bool:
+        """Whether the results are linear in the measured values: chi2 is quadratic, and nothing is divided by a sum."""
+        return self.quadratic and not self.normalise
+
+    @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
         curved = any(n.response != "absolute" for n in self.nuisances)
@@ -458,7 +463,7 @@ def check_predictions(combination: Combination, where: str) -> None:
         check_distinct(free, names, kinds=("free nuisance", "parameter of the extraction"), where=at)
     if combination.extraction:
         known_name(combination.extraction, combination.extractions, kind="extraction", where=where)
-        if not combination.quadratic or combination.normalise:
+        if not combination.linear:
             msg = (
                 f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
                 "'neyman', absolute symmetric responses and no 'normalise' (the extraction itself normalises a distribution)"
@@ -479,7 +484,7 @@ def check_errors_on_errors(combination: Combination, where: str) -> None:
     known = {n.source or n.name for n in combination.nuisances if not n.free}
     for name in combination.errors_on_errors:
         known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
-    if combination.errors_on_errors and (not combination.quadratic or combination.normalise):
+    if combination.errors_on_errors and not combination.linear:
         msg = (
             f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
             "responses and no 'normalise'"

@@ -30,6 +30,7 @@ from bayescomb.base.checks import (
     frozen_array,
 )
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
+from bayescomb.base.matrices import correlation_of
 
 __all__ = [
     "RESPONSE_FORMS",
@@ -228,9 +229,8 @@ class Measurement:
     def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Eigenvalues, shape (n,), and vectors of the statistical correlations, and which directions have no variance."""
         assert self.statistical_covariance is not None  # asked for where it is given
-        errors = np.sqrt(np.diag(self.statistical_covariance))
-        eigenvalues, vectors = np.linalg.eigh(self.statistical_covariance / np.outer(errors, errors))
-        return eigenvalues, vectors, eigenvalues <= SINGULAR * len(errors)
+        eigenvalues, vectors = np.linalg.eigh(correlation_of(self.statistical_covariance))
+        return eigenvalues, vectors, eigenvalues <= SINGULAR * len(eigenvalues)
 
     def _check_unmoved(self, where: str) -> None:
         """What has no statistical variance is shifted by nuisances."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
 from bayescomb.base.errors import InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.base.matrices import unit_diagonal
 
 __all__ = [
     "Whitening",
@@ -166,9 +167,7 @@ def check_definite(covariance: FloatArray, signs: FloatArray) -> None:
         InfeasibleCorrelationError: V has more negative eigenvalues than J.
     """
     # Scaled to unit diagonal, which leaves the signs of the eigenvalues and takes out the size of the uncertainties.
-    scale = np.sqrt(np.abs(np.diag(covariance)))
-    scale[scale == 0] = 1.0
-    eigenvalues = np.linalg.eigvalsh(covariance / np.outer(scale, scale))
+    eigenvalues = np.linalg.eigvalsh(unit_diagonal(covariance)[0])
     negative, expected = int((eigenvalues <= 0).sum()), int((signs < 0).sum())
     if negative != expected:
         msg = (

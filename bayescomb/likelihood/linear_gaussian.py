@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import InfeasibleCorrelationError
+from bayescomb.base.matrices import unit_diagonal
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.data_information import RANK_TOLERANCE, measurement_factor, signed_factor
 from bayescomb.likelihood.least_squares import (
@@ -227,11 +228,9 @@ def conditional_errors(
         held: which of the N are given.
     """
     index = np.flatnonzero(held)
-    inner = nuisance_covariance[np.ix_(index, index)]
-    scale = np.sqrt(np.maximum(np.diag(inner), 0.0))
-    scale[scale == 0] = 1.0
+    inner, scale = unit_diagonal(nuisance_covariance[np.ix_(index, index)])
     white = cross_covariance[:, index] / scale
-    gain = white @ np.linalg.pinv(inner / np.outer(scale, scale), rcond=RANK_TOLERANCE, hermitian=True)
+    gain = white @ np.linalg.pinv(inner, rcond=RANK_TOLERANCE, hermitian=True)
     return np.sqrt(np.maximum(np.diag(covariance) - np.einsum("pg,pg->p", gain, white), 0.0))
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bayescomb.base.checks import expects
+from bayescomb.base.matrices import unit_diagonal
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
@@ -61,11 +62,11 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
     sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     residual = values - means
     # Scaled to unit diagonal: estimates may have units that differ by orders of magnitude.
-    scale = np.sqrt(np.diag(covariance[0]))
+    first, scale = unit_diagonal(covariance[0])
     inverse = np.linalg.pinv(covariance / np.outer(scale, scale), rcond=1e-12, hermitian=True)
     chi2 = np.einsum("ne,nef,nf->n", residual / scale, np.broadcast_to(inverse, (len(residual), *inverse.shape[1:])),
                      residual / scale)  # fmt: skip
-    size = int(np.linalg.matrix_rank(covariance[0] / np.outer(scale, scale), tol=1e-12, hermitian=True))
+    size = int(np.linalg.matrix_rank(first, tol=1e-12, hermitian=True))
     below = stats.norm.cdf(residual / sd).mean(axis=0)
     measured = np.array([e.value for e in combination.estimates])
     # The measured value at the centre of each draw's own estimate: post-fit pulls can move it with the coefficients.

@@ -107,7 +107,7 @@ class Toys:
         nuisances: int = 20,
     ) -> None:
         check_choice(correlations, ("prior", "nominal"), where="correlations")
-        if not combination.quadratic or combination.normalise:
+        if not combination.linear:
             msg = f"{combination.name!r}: data sets are simulated of a quadratic chi2 whose result is not normalised"
             raise OptionError(msg)
         self.combination, self.seed, self.posterior = combination, seed, posterior

@@ -8,7 +8,6 @@ other: it is not opened.
 from __future__ import annotations
 
 import gzip
-import os
 import stat
 import tarfile
 import zipfile
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
+from bayescomb.base.writing import is_folder
 
 __all__ = ["ARCHIVES", "TEXTS", "Limits", "is_archive", "read_files", "safe_name"]
 
@@ -102,7 +102,7 @@ def read_files(path: Path, *, limits: Limits | None = None) -> Mapping[str, byte
     """
     limits = limits or Limits()
     try:
-        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+        if is_folder(path):
             return _of_folder(path, limits)
         if not path.is_file():
             msg = f"{path}: no such file or folder; correct the path"

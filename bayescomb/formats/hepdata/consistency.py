@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import InvalidMatrixError, warn_input
+from bayescomb.base.matrices import unit_diagonal
 
 __all__ = [
     "Finding",
@@ -98,8 +99,7 @@ def covariance_findings(
         count = int((variances <= 0).sum())
         yield Finding(message=f"{count} variances not above 0, that of {names[i]!r} is {variances[i]:g}", wrong=True)
         return
-    sizes = np.sqrt(variances)
-    correlation = covariance / np.outer(sizes, sizes)
+    correlation, sizes = unit_diagonal(covariance)
     beyond = np.abs(np.triu(correlation, 1)) > 1 + ZERO
     if beyond.any():
         i, j = (int(k) for k in np.unravel_index(np.abs(np.triu(correlation, 1)).argmax(), beyond.shape))

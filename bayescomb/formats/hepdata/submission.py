@@ -14,7 +14,6 @@ texts are numbers is for the reader of a table to say.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,7 @@ from typing import Any, Final
 import yaml
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError
+from bayescomb.base.writing import is_folder
 from bayescomb.formats.hepdata.archive import Limits, is_archive, read_files, safe_name
 from bayescomb.formats.hepdata.layouts import json_table, mapping, yaml_table
 from bayescomb.formats.hepdata.tables import Table
@@ -102,7 +102,7 @@ def looks_like_hepdata(path: Path) -> bool:
         >>> looks_like_hepdata(Path("HEPData-ins1-v1-yaml.zip")), looks_like_hepdata(Path("models/run1_mass"))
         (True, False)
     """
-    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for some names
+    if is_folder(path):
         return (path / SUBMISSION).is_file()
     return is_archive(path) or path.suffix.lower() in {*YAML, ".json"}
 
@@ -133,7 +133,7 @@ def read_submission(path: Path | Sequence[Path], *, limits: Limits | None = None
         (('0 - 50',), 0.1)
     """
     if isinstance(path, Path):
-        if os.path.isdir(path) or is_archive(path):  # noqa: PTH112 - as above
+        if is_folder(path) or is_archive(path):
             return _of_files(str(path), read_files(path, limits=limits))
         return _of_single(path, limits or Limits())
     parts = [_of_single(file, limits or Limits()) for file in path]

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
-from bayescomb.base.writing import require_whole
+from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.toml.budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
 from bayescomb.formats.toml.measurements import read_measurements
@@ -64,7 +64,7 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
         'covariance'
     """
     path = Path(path)
-    if _is_folder(path):
+    if is_folder(path):
         path = path / "model.toml"
     if path.suffix != ".toml":
         msg = f"{path}: not a model; give a model.toml or a folder that holds one"
@@ -121,13 +121,6 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
             **settings,
         )
         return combination.with_extraction(stated if extraction is None else extraction)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name that is too long, or no permission to look: reading the file says so
-        return False
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from bayescomb.base.errors import BayescombError, OutputError
-from bayescomb.base.writing import written_into
+from bayescomb.base.writing import is_folder, written_into
 from bayescomb.formats.toml.budget import UNCORRELATED, Budget, unstated_pairs
 from bayescomb.formats.toml.measurements_writer import BudgetPart, budget_part, measurement_table
 from bayescomb.formats.toml.model import FORMAT, SETTINGS, load_model
@@ -54,7 +53,7 @@ def write_model(combination: Combination, folder: str | Path, *, overwrite: bool
         ('model.toml', 'run1_mass', ['blocks.csv', 'budget.csv', 'model.toml'])
     """
     folder = Path(folder)
-    if folder.suffix == ".toml" and not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir() raises for some names
+    if folder.suffix == ".toml" and not is_folder(folder):
         folder, name = folder.parent, folder.name
     else:
         name = MODEL_NAME

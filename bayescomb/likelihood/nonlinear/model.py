@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from bayescomb.base.matrices import unit_diagonal
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.data_information import estimate_factor, nuisance_factor
 from bayescomb.likelihood.linear_gaussian import LinearModel
@@ -270,9 +271,8 @@ def _apply(matrix: FloatArray, vector: Any, xp: Any) -> Any:
 
 def _range_basis(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
     """R with R R^T the covariance, and its pseudo-inverse; functionals of different units are scaled first."""
-    scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    scale[scale == 0] = 1.0
-    eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    scaled, scale = unit_diagonal(covariance)
+    eigenvalues, vectors = np.linalg.eigh(scaled)
     keep = eigenvalues > RANK_TOLERANCE * max(1.0, eigenvalues.max(initial=0.0))
     vectors, root = vectors[:, keep], np.sqrt(eigenvalues[keep])
     return scale[:, None] * vectors * root, (vectors / root).T / scale

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import os
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from bayescomb.base.errors import OptionError
 from bayescomb.base.rounding import chi2_text, counted, p_value_text, plain
 from bayescomb.base.threads import single_threaded
 from bayescomb.base.working_folders import ASIDE, put_in_place, umask, working_folder
-from bayescomb.base.writing import cannot_write, write_json, written_beside
+from bayescomb.base.writing import cannot_write, is_folder, write_json, written_beside
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.impacts import impacts as impacts_of
 from bayescomb.fit.profile import ProfileResult
@@ -140,9 +139,9 @@ def _is_archive(target: Path) -> str:
         OptionError: the ending names neither.
     """
     found = next((suffix for suffix in ARCHIVES if target.name.lower().endswith(suffix)), "")
-    is_folder = os.path.isdir(target)  # noqa: PTH112 - Path.is_dir() raises for some names
-    if found or is_folder or not target.suffix:
-        return "" if is_folder else found
+    there = is_folder(target)
+    if found or there or not target.suffix:
+        return "" if there else found
     endings = ", ".join(f"NAME{suffix}" for suffix in ARCHIVES)
     msg = f"{target}: the ending {target.suffix!r} names no form of an export; give a folder, or one of {endings}"
     raise OptionError(msg)

@@ -1,0 +1,41 @@
+"""Matrices of variables whose units may differ by orders of magnitude, scaled to unit diagonal."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["correlation_of", "unit_diagonal"]
+
+FloatArray = NDArray[np.float64]
+
+
+def unit_diagonal(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A symmetric matrix scaled to a diagonal of 1 or -1, and the scale, which takes the units out of its eigenvalues.
+
+    Args:
+        matrix: A, shape (n, n).
+
+    Returns:
+        B of shape (n, n) and s of shape (n,) with A_ij = B_ij s_i s_j; s_i is 1 where A_ii is 0.
+
+    Examples:
+        >>> import numpy as np
+        >>> scaled, scale = unit_diagonal(np.array([[4.0, 3.0], [3.0, 9.0]]))
+        >>> scaled.tolist(), scale.tolist()
+        ([[1.0, 0.5], [0.5, 1.0]], [2.0, 3.0])
+    """
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    scale[scale == 0] = 1.0
+    return matrix / np.outer(scale, scale), scale
+
+
+def correlation_of(covariance: FloatArray) -> FloatArray:
+    """Correlation matrix of a covariance, shape (n, n).
+
+    Examples:
+        >>> import numpy as np
+        >>> correlation_of(np.array([[4.0, 3.0], [3.0, 9.0]])).tolist()
+        [[1.0, 0.5], [0.5, 1.0]]
+    """
+    return unit_diagonal(covariance)[0]

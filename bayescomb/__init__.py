@@ -12,30 +12,28 @@ The workflow::
 """
 
 import importlib
-import importlib.metadata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayescomb.base.errors import BayescombError, InputWarning
 from bayescomb.base.shown import show_with
-from bayescomb.fit.compatibility import compatibility
-from bayescomb.fit.impacts import impacts
-from bayescomb.fit.profile import profile
-from bayescomb.fit.scan import scan
-from bayescomb.formats.loading import convert, load
-from bayescomb.formats.shipped import copy_model, shipped_models
-from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
-from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
-from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
-from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
-from bayescomb.inputs.predictions import Prediction
-from bayescomb.inputs.variables import variable_name
-from bayescomb.likelihood.check import check
-from bayescomb.likelihood.simulation import simulate
-from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
 
 if TYPE_CHECKING:
+    from bayescomb.fit.compatibility import compatibility
+    from bayescomb.fit.impacts import impacts
+    from bayescomb.fit.profile import profile
+    from bayescomb.fit.scan import scan
+    from bayescomb.formats.loading import convert, load
+    from bayescomb.formats.shipped import copy_model, shipped_models
+    from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+    from bayescomb.inputs.combination import Combination
+    from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
+    from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
+    from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+    from bayescomb.inputs.predictions import Prediction
+    from bayescomb.inputs.variables import variable_name
+    from bayescomb.likelihood.check import check
+    from bayescomb.likelihood.simulation import simulate
     from bayescomb.output import figures
     from bayescomb.output.explorer.page import explore
     from bayescomb.output.export.export import export_hepdata
@@ -53,9 +51,8 @@ if TYPE_CHECKING:
     from bayescomb.studies.comparison import compare
     from bayescomb.studies.predictive import posterior_predictive
     from bayescomb.studies.sensitivity import prior_sensitivity
+    from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
-
-__version__ = importlib.metadata.version("bayescomb")
 
 __all__ = [
     "AssumptionSet",
@@ -113,25 +110,55 @@ __all__ = [
     "verdict",
 ]
 
-# What needs PyMC, ArviZ or matplotlib is imported when it is first used: they take seconds, a profile takes none of them.
+# Everything is imported when it is first used: PyMC, ArviZ and matplotlib take seconds, and help needs not even numpy.
 _LAZY = {
+    "AssumptionSet": "bayescomb.inputs.assumptions",
+    "Combination": "bayescomb.inputs.combination",
+    "CorrelationBlock": "bayescomb.inputs.assumptions",
+    "CorrelationCoefficient": "bayescomb.inputs.assumptions",
+    "CorrelationPair": "bayescomb.inputs.assumptions",
+    "ErrorOnError": "bayescomb.inputs.observables",
+    "Estimate": "bayescomb.inputs.measurements",
+    "Extraction": "bayescomb.inputs.extractions",
+    "FittedInput": "bayescomb.inputs.measurements",
+    "Measurement": "bayescomb.inputs.measurements",
+    "Nuisance": "bayescomb.inputs.measurements",
+    "Observable": "bayescomb.inputs.observables",
+    "PdfChoice": "bayescomb.inputs.extractions",
+    "Prediction": "bayescomb.inputs.predictions",
+    "Provenance": "bayescomb.inputs.observables",
+    "ScaleChoice": "bayescomb.inputs.extractions",
+    "Source": "bayescomb.inputs.observables",
     "build_model": "bayescomb.sampling.model",
+    "check": "bayescomb.likelihood.check",
     "coefficient_relevance": "bayescomb.studies.variance",
     "compare": "bayescomb.studies.comparison",
     "compare_sets": "bayescomb.studies.assumption_sets",
+    "compatibility": "bayescomb.fit.compatibility",
+    "convert": "bayescomb.formats.loading",
+    "copy_model": "bayescomb.formats.shipped",
     "coverage": "bayescomb.studies.calibration",
-    "export_hepdata": "bayescomb.output.export.export",
     "explore": "bayescomb.output.explorer.page",
+    "export_hepdata": "bayescomb.output.export.export",
+    "impacts": "bayescomb.fit.impacts",
+    "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
     "posterior_predictive": "bayescomb.studies.predictive",
     "predicted_bins": "bayescomb.output.report.figures",
+    "prediction_variants": "bayescomb.studies.theory_variants",
     "prior_sensitivity": "bayescomb.studies.sensitivity",
+    "profile": "bayescomb.fit.profile",
     "relevance_text": "bayescomb.output.extraction_text",
     "report": "bayescomb.output.report.report",
     "sample": "bayescomb.sampling.sample",
+    "save_posterior": "bayescomb.sampling.storage",
+    "scale_envelope": "bayescomb.studies.theory_variants",
+    "scan": "bayescomb.fit.scan",
+    "shipped_models": "bayescomb.formats.shipped",
+    "simulate": "bayescomb.likelihood.simulation",
     "study_summary": "bayescomb.studies.calibration",
     "summary_text": "bayescomb.output.text",
-    "save_posterior": "bayescomb.sampling.storage",
+    "variable_name": "bayescomb.inputs.variables",
     "variance_shares": "bayescomb.studies.variance",
     "verdict": "bayescomb.sampling.convergence",
 }
@@ -157,12 +184,17 @@ for _class, _function in _TEXTS.items():
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("bayescomb")
     if name == "figures":
         return importlib.import_module("bayescomb.output.figures")
     if name == "text_table":
         return importlib.import_module("bayescomb.output.text_layout").table
     if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        found = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
+        return found
     msg = f"module 'bayescomb' has no attribute {name!r}"
     raise AttributeError(msg)
 

@@ -7,9 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
-
 __all__ = ["finished_parts", "shows_progress", "tracked"]
 
 log = logging.getLogger(__name__)
@@ -54,6 +51,9 @@ def tracked[T](steps: Iterable[T], text: str, *, total: int | None = None, progr
     if not shows_progress(progress):
         yield from steps
         return
+    from rich.console import Console
+    from rich.progress import track
+
     count = len(steps) if total is None and isinstance(steps, Sized) else total
     # A notebook draws on its own output; elsewhere results go to standard output and the bar must not mix with them.
     console = None if _in_notebook() else Console(file=sys.stderr)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from bayescomb.base.errors import BayescombError, OptionError, PosteriorError
 from bayescomb.cli.output import save_sampled, show, write_result
 from bayescomb.cli.output import say as _print
-from bayescomb.inputs.combination import Combination, how_to_extract
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from bayescomb.inputs.combination import Combination
 
 __all__ = [
     "DRAWS_BEHIND",
@@ -46,6 +47,7 @@ WORKERS = 2
 
 def _load(options: argparse.Namespace) -> Combination:
     from bayescomb.formats.loading import load
+    from bayescomb.inputs.combination import how_to_extract
 
     combination = load(
         options.model,

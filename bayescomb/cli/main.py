@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bayescomb.base.choices import CHI2_FORMS, NUISANCE_VALUES, PARTS_WORDS, REPAIRS, SCAN_POINTS, SHARED_NAMES, TREATMENTS
 from bayescomb.base.errors import BayescombError, InputWarning, OutputError
 from bayescomb.base.rounding import counted
 from bayescomb.base.writing import require_file, require_folder
@@ -39,10 +40,6 @@ from bayescomb.cli.commands import (
     run_theory,
 )
 from bayescomb.cli.output import STANDARD, flush_output, json_alone, silence_output
-from bayescomb.fit.impacts import PARTS
-from bayescomb.fit.scan import POINTS
-from bayescomb.inputs.combination import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
-from bayescomb.inputs.shared_names import SHARED_NAMES
 
 __all__ = ["main"]
 
@@ -181,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def parts(sub: argparse.ArgumentParser) -> None:
         text = "parts of the errors: propagated from the data, or what holding nuisances takes off (default: propagated)"
-        sub.add_argument("--parts", choices=PARTS, default="propagated", help=text)
+        sub.add_argument("--parts", choices=PARTS_WORDS, default="propagated", help=text)
 
     def scheduler(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
@@ -198,7 +195,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("scan", "Profile at both ends of every coefficient's range.", run_scan)
     settings(sub)
     json_output(sub)
-    sub.add_argument("--points", type=int, default=POINTS, metavar="N", help=f"points of each scan (default: {POINTS})")
+    sub.add_argument(
+        "--points", type=int, default=SCAN_POINTS, metavar="N", help=f"points of each scan (default: {SCAN_POINTS})"
+    )
     sub = command("impacts", "Uncertainty components of the profile.", run_impacts)
     settings(sub)
     json_output(sub)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from bayescomb.base.errors import OutputError
 from bayescomb.base.writing import cannot_write
-from bayescomb.output.text_layout import wrapped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,6 +31,8 @@ def say(text: str) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    from bayescomb.output.text_layout import wrapped
+
     with _standard_output():
         sys.stdout.write(wrapped(text) + "\n")
 

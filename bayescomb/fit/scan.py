@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_count, expects
+from bayescomb.base.choices import SCAN_POINTS
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.base.matrices import correlation_of
 from bayescomb.base.progress import finished_parts, tracked
@@ -27,12 +28,11 @@ from bayescomb.likelihood.correlation import feasible_correlation
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.likelihood.linear_gaussian import LinearModel, Solution, integrate_out, solve
 
-__all__ = ["POINTS", "ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slopes"]
+__all__ = ["ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slopes"]
 
 FloatArray = NDArray[np.float64]
 
 # As many as Convino: both ends and four in between.
-POINTS = 6
 # Of the range: far above rounding, and the curvature of a coefficient's effect is of second order in it.
 SLOPE_STEP = 0.01
 # Halvings of the range to find where the feasible set ends: to the tolerance that eigenvalues are judged by.
@@ -125,7 +125,7 @@ class ScanResult(Shown):
 
 @expects(combination="combination")
 @single_threaded
-def scan(combination: Combination, *, points: int = POINTS, progress: bool | None = None) -> ScanResult:
+def scan(combination: Combination, *, points: int = SCAN_POINTS, progress: bool | None = None) -> ScanResult:
     """Profile along every coefficient's range, the others at nominal; coefficients of one scan group move together.
 
     Args:

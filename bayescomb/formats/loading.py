@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from bayescomb.base.choices import SHARED_NAMES
 from bayescomb.base.errors import FileFormatError, OptionError, OutputError
 from bayescomb.base.writing import is_folder
 from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
@@ -20,7 +21,6 @@ from bayescomb.formats.hepdata.submission import looks_like_hepdata
 from bayescomb.formats.toml.model import load_model
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.shared_names import SHARED_NAMES
 
 __all__ = ["convert", "load"]
 

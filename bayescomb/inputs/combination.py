@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,16 @@ from bayescomb.base.checks import (
     check_names,
     known_name,
 )
+from bayescomb.base.choices import (
+    CHI2_FORMS,
+    NUISANCE_VALUES,
+    REPAIRS,
+    TREATMENTS,
+    Chi2Form,
+    NuisanceValues,
+    RepairKind,
+    Treatment,
+)
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
@@ -38,11 +48,7 @@ from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, S
 from bayescomb.inputs.predictions import Prediction
 
 __all__ = [
-    "CHI2_FORMS",
-    "NUISANCE_VALUES",
-    "REPAIRS",
     "STATISTICS_GROUP",
-    "TREATMENTS",
     "Combination",
     "check_errors_on_errors",
     "check_predictions",
@@ -66,14 +72,6 @@ MAPPINGS: Final = {
     "extractions": '{"pole": Extraction(name="pole", ...)}',
     "errors_on_errors": '{"JES": ErrorOnError(relative=0.3)}',
 }
-Treatment = Literal["covariance", "nuisance"]
-RepairKind = Literal["none", "shift", "clip", "nearest"]
-Chi2Form = Literal["neyman", "pearson"]
-NuisanceValues = Literal["used", "ignored"]
-TREATMENTS: Final[tuple[Treatment, ...]] = get_args(Treatment)
-REPAIRS: Final[tuple[RepairKind, ...]] = get_args(RepairKind)
-CHI2_FORMS: Final[tuple[Chi2Form, ...]] = get_args(Chi2Form)
-NUISANCE_VALUES: Final[tuple[NuisanceValues, ...]] = get_args(NuisanceValues)
 STATISTICS_GROUP: Final = "stat"
 
 

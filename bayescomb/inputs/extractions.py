@@ -5,30 +5,27 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, assert_never, get_args
+from typing import Final, assert_never
 
 from bayescomb.base.checks import FrozenMapping, check_choice, check_finite, check_names
+from bayescomb.base.choices import (
+    DISTRIBUTIONS,
+    PDF_ERRORS,
+    SCALE_PRIORS,
+    SCALE_TREATMENTS,
+    PdfErrors,
+    ScalePrior,
+    ScaleTreatment,
+)
 from bayescomb.base.errors import OptionError, RangeError
 
 __all__ = [
-    "DISTRIBUTIONS",
-    "PDF_ERRORS",
     "SCALE_COEFFICIENT",
-    "SCALE_PRIORS",
-    "SCALE_TREATMENTS",
     "Extraction",
     "PdfChoice",
     "ScaleChoice",
 ]
 
-Distribution = Literal["absolute", "normalised"]
-PdfErrors = Literal["none", "symmetric_hessian", "hessian", "replicas"]
-ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
-ScalePrior = Literal["uniform", "normal"]
-DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
-PDF_ERRORS: Final[tuple[PdfErrors, ...]] = get_args(PdfErrors)
-SCALE_TREATMENTS: Final[tuple[ScaleTreatment, ...]] = get_args(ScaleTreatment)
-SCALE_PRIORS: Final[tuple[ScalePrior, ...]] = get_args(ScalePrior)
 # Name of the sampled correlation of the scales of several energies.
 SCALE_COEFFICIENT: Final = "scale_correlation"
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,11 @@ from bayescomb.base.checks import (
     check_shape,
     frozen_array,
 )
+from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
 from bayescomb.base.matrices import correlation_of
 
 __all__ = [
-    "RESPONSE_FORMS",
     "CovarianceKind",
     "Estimate",
     "FittedInput",
@@ -45,8 +45,6 @@ __all__ = [
     "unsplit_label",
 ]
 
-ResponseForm = Literal["absolute", "relative", "lognormal"]
-RESPONSE_FORMS: Final[tuple[ResponseForm, ...]] = get_args(ResponseForm)
 # Below this fraction of a variance a part of it is rounding.
 ROUNDING: Final = 1e-9
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
 
 from bayescomb.base.checks import check_choice, check_finite
+from bayescomb.base.choices import SIZE_KINDS, SizeKind
 from bayescomb.base.errors import RangeError
 
 __all__ = ["ErrorOnError", "Observable", "Provenance", "Source"]
-
-SizeKind = Literal["common", "independent"]
-SIZE_KINDS: Final[tuple[SizeKind, ...]] = get_args(SizeKind)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -15,10 +14,7 @@ from bayescomb.inputs.assumptions import AssumptionSet, CorrelationCoefficient, 
 from bayescomb.inputs.measurements import Measurement, Nuisance
 from bayescomb.inputs.observables import Source
 
-__all__ = ["SHARED_NAMES", "SharedNames", "shared_nuisances"]
-
-# What a nuisance name in two inputs is: a slip, or one and the same nuisance.
-SHARED_NAMES: Final = ("error", "same")
+__all__ = ["SharedNames", "shared_nuisances"]
 
 
 @dataclass(frozen=True, kw_only=True)

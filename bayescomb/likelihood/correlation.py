@@ -19,10 +19,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bayescomb.base.checks import check_finite, known_name
+from bayescomb.base.choices import RepairKind
 from bayescomb.base.errors import InfeasibleCorrelationError, OptionError
 from bayescomb.base.rounding import plain, significant
 from bayescomb.inputs.assumptions import CorrelationCoefficient
-from bayescomb.inputs.combination import Combination, RepairKind
+from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Nuisance
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.inputs.combination import NuisanceValues
+from bayescomb.base.choices import NuisanceValues
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.likelihood.responses import on_prediction
 

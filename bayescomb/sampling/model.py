@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.choices import ENGINES, Engine
 from bayescomb.base.errors import OptionError
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.inputs.combination import Combination
@@ -39,7 +40,6 @@ from bayescomb.sampling.plan import CurvedPlan, SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
 
 __all__ = [
-    "ENGINES",
     "ExtractionStart",
     "build_model",
     "draw_theory",
@@ -51,8 +51,6 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
-Engine = Literal["marginal", "full"]
-ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 # Width over length of a posterior along which single variables cannot be sampled.
 NEEDLE = 1e-2
 CHUNK = 500  # draws at a time, so that memory does not grow with the run

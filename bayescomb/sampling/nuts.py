@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any
 
 import numpy as np
 import nutpie
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayescomb.base.checks import check_choice
+from bayescomb.base.choices import BACKENDS, Backend
 from bayescomb.base.threads import single_threaded
 
 __all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_nuts"]
@@ -29,9 +30,6 @@ __all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_nuts"]
 log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
-
-Backend = Literal["auto", "vm", "numba"]
-BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
 
 
 @dataclass(frozen=True, kw_only=True)

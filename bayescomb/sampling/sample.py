@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_count, expects
+from bayescomb.base.choices import ENGINES, Backend, Engine
 from bayescomb.base.progress import shows_progress
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import normalised_names
@@ -23,16 +24,8 @@ from bayescomb.inputs.serialise import combination_to_json
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.model import (
-    ENGINES,
-    Engine,
-    build_model,
-    draw_theory,
-    extraction_start,
-    starting_point,
-    strong_mixture,
-)
-from bayescomb.sampling.nuts import Backend, compile_model, run_nuts
+from bayescomb.sampling.model import build_model, draw_theory, extraction_start, starting_point, strong_mixture
+from bayescomb.sampling.nuts import compile_model, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import (

@@ -17,10 +17,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from bayescomb.base.choices import NUISANCE_VALUES
 from bayescomb.base.errors import OptionError
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
-from bayescomb.inputs.combination import NUISANCE_VALUES, Combination
+from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.data_information import measurement_factor
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import simulate

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from bayescomb.base.checks import check_choice, known_name, located
+from bayescomb.base.choices import SHARED_NAMES
 from bayescomb.base.errors import (
     DuplicateNameError,
     FileFormatError,
@@ -48,7 +49,7 @@ from bayescomb.inputs.assumptions import AssumptionSet, CorrelationCoefficient, 
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Nuisance
 from bayescomb.inputs.observables import Observable
-from bayescomb.inputs.shared_names import SHARED_NAMES, shared_nuisances
+from bayescomb.inputs.shared_names import shared_nuisances
 
 __all__ = ["ASSUMPTIONS", "load_convino", "looks_like_convino", "read_correlations"]
 

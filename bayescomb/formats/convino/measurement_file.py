@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from bayescomb.base.checks import known_name, located
+from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
 from bayescomb.base.errors import (
     DuplicateNameError,
     FileFormatError,
@@ -38,7 +39,7 @@ from bayescomb.formats.convino.entries import (
     without_semicolon,
 )
 from bayescomb.formats.convino.matrix import Matrix, read_matrix
-from bayescomb.inputs.measurements import RESPONSE_FORMS, Estimate, FittedInput, Measurement, Nuisance, ResponseForm
+from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
 
 __all__ = ["MeasurementFile", "NotFitted", "read_measurement", "read_not_fitted"]
 

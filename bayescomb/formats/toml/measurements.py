@@ -42,6 +42,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_covariance, check_names, known_name, located
+from bayescomb.base.choices import RESPONSE_FORMS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import number, read_table
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts
@@ -49,7 +50,6 @@ from bayescomb.formats.toml.foreign import CONVINO_KEYS, HEPDATA_KEYS, read_conv
 from bayescomb.formats.toml.maps import assign_sources, read_factors
 from bayescomb.formats.values import check_keys, entries, flag, text
 from bayescomb.inputs.measurements import (
-    RESPONSE_FORMS,
     CovarianceKind,
     Estimate,
     FittedInput,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bayescomb.base.checks import check_choice, check_names, known_name, located
+from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
@@ -25,8 +26,8 @@ from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assump
 from bayescomb.formats.values import check_keys, entries, flag, named_values, number, text, texts
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
-from bayescomb.inputs.observables import SIZE_KINDS, ErrorOnError, Observable, Provenance, Source
-from bayescomb.inputs.shared_names import SHARED_NAMES, SharedNames, shared_nuisances
+from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.shared_names import SharedNames, shared_nuisances
 
 __all__ = ["FORMAT", "load_model"]
 

@@ -18,10 +18,11 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.base.checks import check_choice, check_names, known_name, located
+from bayescomb.base.choices import PDF_ERRORS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, csv_text, figure, number, read_table
 from bayescomb.formats.values import check_keys, entries, flag, text, texts
-from bayescomb.inputs.extractions import PDF_ERRORS, Extraction, PdfChoice, ScaleChoice
+from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.predictions import Prediction, Variant
 
 __all__ = ["COLUMNS", "extraction_tables", "prediction_tables", "read_extractions", "read_prediction", "read_predictions"]

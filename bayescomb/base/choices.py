@@ -1,0 +1,78 @@
+"""Closed words of the settings, and the defaults that the command line shows before anything else is loaded.
+
+A word is a literal type, so that a place which forgets a case is a type error; the tuples are what checks and options offer.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+__all__ = [
+    "BACKENDS",
+    "CHI2_FORMS",
+    "DISTRIBUTIONS",
+    "ENGINES",
+    "NUISANCE_VALUES",
+    "PARTS_WORDS",
+    "PDF_ERRORS",
+    "REPAIRS",
+    "RESPONSE_FORMS",
+    "SCALE_PRIORS",
+    "SCALE_TREATMENTS",
+    "SCAN_POINTS",
+    "SHARED_NAMES",
+    "SIZE_KINDS",
+    "TREATMENTS",
+    "Backend",
+    "Chi2Form",
+    "Distribution",
+    "Engine",
+    "NuisanceValues",
+    "Parts",
+    "PdfErrors",
+    "RepairKind",
+    "ResponseForm",
+    "ScalePrior",
+    "ScaleTreatment",
+    "SharedNameRule",
+    "SizeKind",
+    "Treatment",
+]
+
+# Of a combination; what a nuisance name in two inputs is: a slip, or one and the same nuisance.
+Treatment = Literal["covariance", "nuisance"]
+RepairKind = Literal["none", "shift", "clip", "nearest"]
+Chi2Form = Literal["neyman", "pearson"]
+NuisanceValues = Literal["used", "ignored"]
+SharedNameRule = Literal["error", "same"]
+# Of a nuisance, and of the uncertain size of a source.
+ResponseForm = Literal["absolute", "relative", "lognormal"]
+SizeKind = Literal["common", "independent"]
+# Of an extraction.
+Distribution = Literal["absolute", "normalised"]
+PdfErrors = Literal["none", "symmetric_hessian", "hessian", "replicas"]
+ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
+ScalePrior = Literal["uniform", "normal"]
+# Of the parts of an error, see bayescomb.fit.impacts.
+Parts = Literal["propagated", "held"]
+# Of sampling.
+Engine = Literal["marginal", "full"]
+Backend = Literal["auto", "vm", "numba"]
+
+TREATMENTS: Final[tuple[Treatment, ...]] = get_args(Treatment)
+REPAIRS: Final[tuple[RepairKind, ...]] = get_args(RepairKind)
+CHI2_FORMS: Final[tuple[Chi2Form, ...]] = get_args(Chi2Form)
+NUISANCE_VALUES: Final[tuple[NuisanceValues, ...]] = get_args(NuisanceValues)
+SHARED_NAMES: Final[tuple[SharedNameRule, ...]] = get_args(SharedNameRule)
+RESPONSE_FORMS: Final[tuple[ResponseForm, ...]] = get_args(ResponseForm)
+SIZE_KINDS: Final[tuple[SizeKind, ...]] = get_args(SizeKind)
+DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
+PDF_ERRORS: Final[tuple[PdfErrors, ...]] = get_args(PdfErrors)
+SCALE_TREATMENTS: Final[tuple[ScaleTreatment, ...]] = get_args(ScaleTreatment)
+SCALE_PRIORS: Final[tuple[ScalePrior, ...]] = get_args(ScalePrior)
+PARTS_WORDS: Final[tuple[Parts, ...]] = get_args(Parts)
+ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
+BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
+
+# Points of each scan.
+SCAN_POINTS: Final = 6

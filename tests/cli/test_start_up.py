@@ -1,0 +1,29 @@
+"""What a command imports: nothing that it does not use, since imports are most of the time of a short command."""
+
+import subprocess
+import sys
+
+import pytest
+
+LIST = """
+import sys
+from bayescomb.cli.main import main
+try:
+    main({words!r})
+except SystemExit:
+    pass
+sys.stderr.write("imported: " + " ".join(sorted({{name.partition(".")[0] for name in sys.modules}})))
+"""
+
+
+def imported(*words):
+    """Packages that a process has imported after a command."""
+    run = subprocess.run(
+        [sys.executable, "-c", LIST.format(words=list(words))], capture_output=True, text=True, check=True, timeout=120
+    )
+    return set(run.stderr.rpartition("imported: ")[2].split())
+
+
+@pytest.mark.parametrize("words", [("--help",), ("profile", "--help"), ("profil",), ("profile", "--nothing")], ids=" ".join)
+def test_help_and_typing_errors_import_no_numpy(words):
+    assert not imported(*words) & {"numpy", "scipy", "xarray", "pandas", "rich", "matplotlib", "pymc", "arviz"}

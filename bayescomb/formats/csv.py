@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 
-__all__ = ["Row", "csv_text", "figure", "number", "read_table", "read_text", "triangle_text"]
+__all__ = ["LABEL", "Row", "csv_text", "figure", "number", "read_table", "read_text", "triangle_text"]
 
 # float() would take 173_79 for 17379, and digits of other scripts.
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -36,6 +36,8 @@ ABSENT: Final = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "\N{EN DAS
 # Squares of numbers and their ratios have to stay doubles.
 LARGEST: Final = 1e60
 SPECIAL: Final = frozenset(',"#')
+# Key of the cells in the first column of a table whose columns are called by the user; no cell can hold it.
+LABEL: Final = "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ def read_text(path: Path) -> str:
         raise FileFormatError(msg) from error
 
 
-def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[Row]]:
+def read_table(path: Path, *, required: Sequence[str], labelled: bool = False) -> tuple[list[str], list[Row]]:
     """Header and rows of a CSV file; lines that start with ``#`` and empty lines are skipped.
 
     Cells are separated by commas; by semicolons or tabs where the header has those and no comma, and then numbers may have
@@ -89,6 +91,8 @@ def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[
     Args:
         path: the file.
         required: columns that must be there.
+        labelled: the first column holds the names of the rows; its cells have the key ``LABEL`` whatever it is called, as
+            the other columns are called by the user.
 
     Raises:
         FileFormatError: a required column is missing, or a row has too few or too many cells.
@@ -106,8 +110,9 @@ def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[
         parsed = [p[: len(parsed[0]) - 1] for p in parsed]
     header = parsed[0]
     where = f"{path}:{lines[0][0]}"
-    for i, name in enumerate(header):
-        if name in header[:i]:
+    keys = [LABEL, *header[1:]] if labelled else header
+    for i, name in enumerate(keys):
+        if name in keys[:i]:
             msg = f"{where}: column {name!r} stands twice; every column needs its own name"
             raise DuplicateNameError(msg)
     missing = [name for name in required if name not in header]
@@ -126,7 +131,7 @@ def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[
                 f"{_row_advice(cells, header, separator)}"
             )
             raise FileFormatError(msg)
-        rows.append(Row(where=f"{path}:{line}", cells=dict(zip(header, cells, strict=True))))
+        rows.append(Row(where=f"{path}:{line}", cells=dict(zip(keys, cells, strict=True))))
     return header, rows
 
 
@@ -239,7 +244,7 @@ def csv_text(comment: str, header: Sequence[str], rows: Iterable[Sequence[str]])
 
 def triangle_text(comment: str, names: Sequence[str], matrix: NDArray[np.float64]) -> str:
     """A symmetric matrix as lower triangle, the names in the first column and in the header."""
-    header = ["row" if "name" in names else "name", *names]
+    header = ["name", *names]
     rows = [[name, *map(figure, matrix[i, : i + 1]), *[""] * (len(names) - i - 1)] for i, name in enumerate(names)]
     return csv_text(comment, header, rows)
 

@@ -127,8 +127,8 @@ def _check_expressible(combination: Combination) -> None:
         for nuisance in measurement.all_nuisances:
             if nuisance.name in estimates:
                 msg = (
-                    f"measurement {measurement.name!r}: {nuisance.name!r} is the name of an estimate and of a nuisance, which "
-                    "a Convino file tells apart by their names; rename one of them, or use a model.toml"
+                    f"measurement {measurement.name!r}: {nuisance.name!r} is the name of an estimate and of a nuisance, "
+                    "which a Convino file tells apart by their names; rename one of them, or use a model.toml"
                 )
                 raise OptionError(msg)
     for label in combination.impact_groups:

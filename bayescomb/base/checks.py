@@ -387,6 +387,15 @@ def check_count(value: object, *, least: int, where: str) -> int:
     return int(value)
 
 
+def check_seed(seed: int | None) -> int:
+    """A seed, drawn if none is given.
+
+    Raises:
+        OptionError: it is no whole number from 0.
+    """
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else check_count(seed, least=0, where="seed")
+
+
 def _some(names: Collection[str], limit: int = 8) -> str:
     """The first few names, for a message."""
     listed = list(dict.fromkeys(names))

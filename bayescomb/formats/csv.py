@@ -36,6 +36,8 @@ ABSENT: Final = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "\N{EN DAS
 # Squares of numbers and their ratios have to stay doubles.
 LARGEST: Final = 1e60
 SPECIAL: Final = frozenset(',"#')
+# How files of spreadsheet programs and ZIP archives begin.
+ARCHIVES: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 # Key of the cells in the first column of a table whose columns are called by the user; no cell can hold it.
 LABEL: Final = "\n"
 
@@ -67,12 +69,18 @@ def read_text(path: Path) -> str:
     except FileNotFoundError as error:
         msg = f"{path}: no such file; correct the path"
         raise FileFormatError(msg) from error
+    except IsADirectoryError as error:
+        msg = f"{path}: a folder found, a file is needed; correct the path"
+        raise FileFormatError(msg) from error
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
         msg = f"{path}: cannot be read as UTF-8 text ({error})"
         raise FileFormatError(msg) from error
+    if data[:4] in ARCHIVES:
+        msg = f"{path}: a spreadsheet or an archive found, text is needed; export the sheet as CSV in UTF-8"
+        raise FileFormatError(msg)
     encoding = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     try:
-        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+        text = data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         msg = (
@@ -80,6 +88,10 @@ def read_text(path: Path) -> str:
             "program?); save the file as UTF-8"
         )
         raise FileFormatError(msg) from error
+    if "\0" in text[:4]:
+        msg = f"{path}:1: zero bytes found, as in UTF-16 or UTF-32 without its mark; save the file as UTF-8"
+        raise FileFormatError(msg)
+    return text
 
 
 def read_table(path: Path, *, required: Sequence[str], labelled: bool = False) -> tuple[list[str], list[Row]]:
@@ -174,7 +186,8 @@ def _cells(line: str, separator: str, *, where: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], strict=True, delimiter=separator))]
     except csv.Error as error:
-        msg = f"{where}: not a row of a CSV table ({error}); correct it"
+        advice = "close the quote in the same line" if "unexpected end" in str(error) else "correct it"
+        msg = f"{where}: not a row of a CSV table ({error}); {advice}"
         raise FileFormatError(msg) from error
 
 

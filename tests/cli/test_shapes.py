@@ -10,6 +10,8 @@ import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.predictions import Variant
+from bayescomb.output.extraction_text import envelope_text
+from bayescomb.output.report.results import nuisance_rows
 
 # Shape -> observables, estimates of each experiment (the observable of each), nuisances of each measurement, coefficients.
 SHAPES = {
@@ -156,3 +158,29 @@ def test_observable_that_nobody_measures_is_refused(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "'nobody'" in said
     assert "Traceback" not in said
+
+
+def test_report_has_a_row_for_a_free_nuisance():
+    """It has no prior, hence no correlation in it and nothing that stands for it."""
+    nuisances = [bc.Nuisance(name="free", free=True), bc.Nuisance(name="bound")]
+    information = np.array([[4.0, -1.0, -1.0], [-1.0, 2.0, 0.2], [-1.0, 0.2, 2.0]])
+    measurement = bc.Measurement(
+        name="m",
+        estimates=[bc.Estimate(name="e", value=1.0, observables={"x": 1.0})],
+        fit=bc.FittedInput(nuisances=nuisances, information=information, pulls=[0.0, 0.0]),
+    )
+    combination = bc.Combination(
+        name="c", measurements=[measurement], observables=[bc.Observable(name="x")],
+        assumption_sets={"none": bc.AssumptionSet(name="none")}, assumptions="none",
+    )  # fmt: skip
+    rows = {row.name: row for row in nuisance_rows(bc.profile(combination), None)}
+    assert {name: (row.leader, row.followers) for name, row in rows.items()} == {"free": ("free", 0), "bound": ("bound", 0)}
+
+
+def test_envelope_of_a_table_without_scale_variations_is_none():
+    combination = shaped(*SHAPES["one bin"], extracted=True)
+    rows = bc.scale_envelope(combination)
+    assert [row.value is None for row in rows] == [False, *[True] * 6]
+    assert {row.problem for row in rows[1:]} == {"not in the table of theory"}
+    text = envelope_text(rows)
+    assert "envelope of m_t: none, the tables of the prediction lack 6 points of it" in text

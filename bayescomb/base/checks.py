@@ -114,7 +114,7 @@ def _check_symmetric(matrix: NDArray[np.float64], *, where: str, names: Sequence
 
 
 def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) -> NDArray[np.float64]:
-    """A symmetric matrix of unit diagonal and entries within [-1, 1]; it may be singular or indefinite.
+    """A symmetric matrix of unit diagonal and entries within [-1, 1] up to rounding; it may be singular or indefinite.
 
     Args:
         values: shape (n, n).
@@ -132,11 +132,23 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
         i = int(wrong[0])
         msg = f"{where}: diagonal {_entry(i, i, names)} is {matrix[i, i]:g}, a correlation matrix has 1; correct it"
         raise InvalidMatrixError(msg)
-    if np.abs(matrix).max(initial=0.0) > 1:
+    if np.abs(matrix).max(initial=0.0) > 1 + SYMMETRY_TOLERANCE:
         i, j = (int(k) for k in np.unravel_index(np.abs(matrix).argmax(), matrix.shape))
-        msg = f"{where}: {_entry(i, j, names)} is {matrix[i, j]:g}, a correlation lies in [-1, 1]; correct it"
+        msg = f"{where}: {_entry(i, j, names)} is {matrix[i, j]:.12g}, a correlation lies in [-1, 1]; correct it"
         raise InvalidMatrixError(msg)
-    return matrix
+    return np.clip(matrix, -1.0, 1.0)
+
+
+def check_correlation_entry(value: float, *, where: str) -> float:
+    """An entry of a correlation matrix; what division by the standard deviations has left beyond 1 by rounding is 1.
+
+    Raises:
+        InvalidMatrixError: it lies outside [-1, 1].
+    """
+    if not -1 - SYMMETRY_TOLERANCE <= value <= 1 + SYMMETRY_TOLERANCE:
+        msg = f"{where}: {value:.12g} found, a correlation lies in [-1, 1]; correct it"
+        raise InvalidMatrixError(msg)
+    return min(max(value, -1.0), 1.0)
 
 
 def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular: bool = False) -> NDArray[np.float64]:
@@ -374,6 +386,15 @@ def check_count(value: object, *, least: int, where: str) -> int:
         msg = f"{where} = {value!r} found, a whole number of at least {least} is needed"
         raise OptionError(msg)
     return int(value)
+
+
+def check_seed(seed: int | None) -> int:
+    """A seed, drawn if none is given.
+
+    Raises:
+        OptionError: it is no whole number from 0.
+    """
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else check_count(seed, least=0, where="seed")
 
 
 def _some(names: Collection[str], limit: int = 8) -> str:

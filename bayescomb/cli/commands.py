@@ -60,7 +60,7 @@ def _load(options: argparse.Namespace) -> Combination:
             msg = f"--drop {options.drop[0]}: no mass is extracted; {how_to_extract(combination)}"
             raise OptionError(msg)
         combination = combination.with_extraction(dataclasses.replace(extraction, drop=tuple(options.drop)))
-    if getattr(options, "assumptions", None):
+    if getattr(options, "assumptions", None) is not None:
         combination = combination.with_assumptions(options.assumptions)
     treatment = getattr(options, "treatment", None) or combination.treatment
     asked = getattr(options, "repair", None)

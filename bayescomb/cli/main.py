@@ -39,7 +39,7 @@ from bayescomb.cli.commands import (
     run_sets,
     run_theory,
 )
-from bayescomb.cli.output import STANDARD, flush_output, json_alone, silence_output
+from bayescomb.cli.output import STANDARD, flush_output, json_alone, require_replaceable, silence_output
 
 __all__ = ["main"]
 
@@ -94,11 +94,18 @@ def _require_outputs(options: argparse.Namespace) -> None:
     Raises:
         OutputError: one of those that were asked for cannot be.
     """
-    if getattr(options, "json", None) not in (None, STANDARD):
-        require_file(options.json)
-    if getattr(options, "output", None) is not None:
-        is_file = options.command in {run_sample, run_explore} or (options.command is run_export and options.output.suffix)
-        (require_file if is_file else require_folder)(options.output)
+    json_file, output = getattr(options, "json", None), getattr(options, "output", None)
+    if json_file not in (None, STANDARD):
+        require_file(json_file)
+        require_replaceable(json_file, ending=".json")
+    if output is not None:
+        is_file = options.command in {run_sample, run_explore} or (options.command is run_export and output.suffix)
+        (require_file if is_file else require_folder)(output)
+        if options.command in {run_sample, run_explore}:
+            require_replaceable(output, ending=".nc" if options.command is run_sample else ".html")
+            if json_file is not None and json_file.resolve() == output.resolve():
+                msg = f"--json {json_file}: --output goes there too; give each a file of its own"
+                raise OutputError(msg)
     if options.command is run_convert:
         (require_file if options.target.suffix in {".toml", ".txt"} else require_folder)(options.target)
 
@@ -107,9 +114,14 @@ class _Parser(argparse.ArgumentParser):
     """A parser that says which command or option was probably meant."""
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        words = sys.argv[1:] if args is None else list(args)
+        first = words[0] if words else ""
+        if first.startswith("--") and not any(known.startswith(first) for known in self._option_string_actions):
+            self.error(
+                f"{first} found before the command; the command stands first, as in: bayescomb profile MODEL --json F"
+            )
         options, rest = self.parse_known_args(args, namespace)
         if rest:
-            words = sys.argv[1:] if args is None else list(args)
             name = next((word for word in words if word in self.commands), "")
             known = self.commands[name]._option_string_actions if name else self._option_string_actions
             close = difflib.get_close_matches(rest[0].partition("=")[0], known, n=1)

@@ -17,8 +17,21 @@ from bayescomb.base.writing import cannot_write
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["STANDARD", "flush_output", "json_alone", "save_sampled", "say", "show", "silence_output", "write_result"]
+__all__ = [
+    "STANDARD",
+    "flush_output",
+    "json_alone",
+    "require_replaceable",
+    "save_sampled",
+    "say",
+    "show",
+    "silence_output",
+    "write_result",
+]
 
+# How the files that commands write begin, and the endings of files that hold what took somebody work.
+BEGINNINGS: Final = {".json": b"{", ".nc": b"\x89HDF", ".html": b"<!doctype html>"}
+KEPT_ENDINGS: Final = {".toml", ".csv", ".txt", ".yaml", ".yml", *BEGINNINGS}
 STANDARD_OUTPUT = "standard output"
 # What --json takes for it.
 STANDARD: Final = Path("-")
@@ -99,6 +112,26 @@ def write_result(data: dict[str, object], path: Path, *, named: bool = True) -> 
         stream = _json_stream.get() or sys.stdout
         stream.write(json_text(data))
         stream.flush()
+
+
+def require_replaceable(path: Path, *, ending: str) -> None:
+    """A model, its tables or a posterior must not become the file of an output by a slip of the fingers.
+
+    Args:
+        path: of an output.
+        ending: its usual one, a key of ``BEGINNINGS``; a file that has it, or begins like one, may be replaced.
+
+    Raises:
+        OutputError: another kind of file stands there.
+    """
+    found = path.suffix.lower()
+    if found == ending or found not in KEPT_ENDINGS or not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("rb") as file:
+        if file.read(len(BEGINNINGS[ending])) == BEGINNINGS[ending]:
+            return
+    msg = f"{path}: there already, and no {ending} file, so it is kept; name another file, or move this one away"
+    raise OutputError(msg)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 
-__all__ = ["Row", "csv_text", "figure", "number", "read_table", "read_text", "triangle_text"]
+__all__ = ["LABEL", "Row", "csv_text", "figure", "number", "read_table", "read_text", "triangle_text"]
 
 # float() would take 173_79 for 17379, and digits of other scripts.
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -36,6 +36,10 @@ ABSENT: Final = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "\N{EN DAS
 # Squares of numbers and their ratios have to stay doubles.
 LARGEST: Final = 1e60
 SPECIAL: Final = frozenset(',"#')
+# How files of spreadsheet programs and ZIP archives begin.
+ARCHIVES: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+# Key of the cells in the first column of a table whose columns are called by the user; no cell can hold it.
+LABEL: Final = "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +69,18 @@ def read_text(path: Path) -> str:
     except FileNotFoundError as error:
         msg = f"{path}: no such file; correct the path"
         raise FileFormatError(msg) from error
+    except IsADirectoryError as error:
+        msg = f"{path}: a folder found, a file is needed; correct the path"
+        raise FileFormatError(msg) from error
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
         msg = f"{path}: cannot be read as UTF-8 text ({error})"
         raise FileFormatError(msg) from error
+    if data[:4] in ARCHIVES:
+        msg = f"{path}: a spreadsheet or an archive found, text is needed; export the sheet as CSV in UTF-8"
+        raise FileFormatError(msg)
     encoding = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     try:
-        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+        text = data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         msg = (
@@ -78,9 +88,13 @@ def read_text(path: Path) -> str:
             "program?); save the file as UTF-8"
         )
         raise FileFormatError(msg) from error
+    if text[:4].count("\0") > 1:
+        msg = f"{path}:1: zero bytes found, as in UTF-16 or UTF-32 without its mark; save the file as UTF-8"
+        raise FileFormatError(msg)
+    return text
 
 
-def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[Row]]:
+def read_table(path: Path, *, required: Sequence[str], labelled: bool = False) -> tuple[list[str], list[Row]]:
     """Header and rows of a CSV file; lines that start with ``#`` and empty lines are skipped.
 
     Cells are separated by commas; by semicolons or tabs where the header has those and no comma, and then numbers may have
@@ -89,6 +103,8 @@ def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[
     Args:
         path: the file.
         required: columns that must be there.
+        labelled: the first column holds the names of the rows; its cells have the key ``LABEL`` whatever it is called, as
+            the other columns are called by the user.
 
     Raises:
         FileFormatError: a required column is missing, or a row has too few or too many cells.
@@ -106,8 +122,9 @@ def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[
         parsed = [p[: len(parsed[0]) - 1] for p in parsed]
     header = parsed[0]
     where = f"{path}:{lines[0][0]}"
-    for i, name in enumerate(header):
-        if name in header[:i]:
+    keys = [LABEL, *header[1:]] if labelled else header
+    for i, name in enumerate(keys):
+        if name in keys[:i]:
             msg = f"{where}: column {name!r} stands twice; every column needs its own name"
             raise DuplicateNameError(msg)
     missing = [name for name in required if name not in header]
@@ -126,7 +143,7 @@ def read_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[
                 f"{_row_advice(cells, header, separator)}"
             )
             raise FileFormatError(msg)
-        rows.append(Row(where=f"{path}:{line}", cells=dict(zip(header, cells, strict=True))))
+        rows.append(Row(where=f"{path}:{line}", cells=dict(zip(keys, cells, strict=True))))
     return header, rows
 
 
@@ -169,7 +186,8 @@ def _cells(line: str, separator: str, *, where: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], strict=True, delimiter=separator))]
     except csv.Error as error:
-        msg = f"{where}: not a row of a CSV table ({error}); correct it"
+        advice = "close the quote in the same line" if "unexpected end" in str(error) else "correct it"
+        msg = f"{where}: not a row of a CSV table ({error}); {advice}"
         raise FileFormatError(msg) from error
 
 
@@ -239,7 +257,7 @@ def csv_text(comment: str, header: Sequence[str], rows: Iterable[Sequence[str]])
 
 def triangle_text(comment: str, names: Sequence[str], matrix: NDArray[np.float64]) -> str:
     """A symmetric matrix as lower triangle, the names in the first column and in the header."""
-    header = ["row" if "name" in names else "name", *names]
+    header = ["name", *names]
     rows = [[name, *map(figure, matrix[i, : i + 1]), *[""] * (len(names) - i - 1)] for i, name in enumerate(names)]
     return csv_text(comment, header, rows)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_covariance, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
-from bayescomb.formats.csv import Row, number, read_table
+from bayescomb.formats.csv import LABEL, Row, number, read_table
 
 __all__ = ["NamedMatrix", "Shifts", "information_from_correlation", "read_matrix", "read_shifts"]
 
@@ -82,13 +82,13 @@ def read_matrix(path: Path, *, extra: Sequence[str] = ()) -> NamedMatrix:
         ...     read_matrix(path).values.tolist()
         [[4.0, 1.0], [1.0, 2.0]]
     """
-    header, table = read_table(path, required=extra)
-    if header[0] in extra:
+    header, table = read_table(path, required=extra, labelled=True)
+    if header[0] in extra and header[0] not in header[1:]:
         msg = f"{path}: the first column is {header[0]!r}, it must hold the names of the rows; put them first"
         raise FileFormatError(msg)
     names = [name for name in header[1:] if name not in extra]
     check_names(names, where=f"{path}: columns of the matrix")
-    rows = _by_name(table, header[0], names, kind="row", path=path)
+    rows = _by_name(table, names, kind="row", path=path)
     values = np.full((len(names),) * 2, np.nan)
     for i, first in enumerate(names):
         for j, second in enumerate(names):
@@ -139,10 +139,10 @@ def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
         UnknownNameError, DuplicateNameError: a row is not of the estimates, or stands twice.
         InvalidNumberError: a cell is neither one finite number nor two.
     """
-    header, table = read_table(path, required=())
+    header, table = read_table(path, required=(), labelled=True)
     nuisances = header[1:]
     check_names(nuisances, where=f"{path}: nuisances in the header")
-    rows = _by_name(table, header[0], estimates, kind="estimate", path=path)
+    rows = _by_name(table, estimates, kind="estimate", path=path)
     cells = [[_shift(row.cells[n], where=f"{row.where}, column {n!r}") for n in nuisances] for row in rows]
     shifts = np.array(cells, dtype=float).reshape(len(estimates), len(nuisances), 2)
     paired = any("/" in row.cells[n] for row in rows for n in nuisances)
@@ -159,11 +159,11 @@ def _shift(text: str, *, where: str) -> tuple[float, float]:
     return (numbers[0], numbers[1]) if len(numbers) == 2 else (numbers[0], 0.0 - numbers[0])  # 0.0 - 0.0 is not -0.0
 
 
-def _by_name(table: Sequence[Row], key: str, names: Sequence[str], *, kind: str, path: Path) -> list[Row]:
+def _by_name(table: Sequence[Row], names: Sequence[str], *, kind: str, path: Path) -> list[Row]:
     """The rows in the order of their names, each there once."""
     found: dict[str, Row] = {}
     for row in table:
-        name = known_name(row.cells[key], names, kind=kind, where=row.where)
+        name = known_name(row.cells[LABEL], names, kind=kind, where=row.where)
         if name in found:
             msg = f"{row.where}: {kind} {name!r} stands twice, first at {found[name].where}; keep one"
             raise DuplicateNameError(msg)

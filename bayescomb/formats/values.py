@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from bayescomb.base.checks import known_name
-from bayescomb.base.errors import FileFormatError
+from bayescomb.base.errors import FileFormatError, UnknownNameError
 from bayescomb.formats.csv import number as cell_number
 
 __all__ = ["check_keys", "entries", "flag", "named_values", "number", "text", "texts"]
+
+
+# Settings of the whole model, which slip into a table that stands before them.
+OF_THE_MODEL: Final = (
+    "format", "assumptions", "treatment", "repair", "chi2", "nuisance_values", "normalise", "shared_names", "within",
+)  # fmt: skip
 
 
 def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: Collection[str], where: str) -> None:
@@ -20,7 +26,13 @@ def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: 
         UnknownNameError: a key is not known, most often a typing error that would change a number silently.
     """
     for key in table:
-        known_name(key, allowed, kind="key", where=where)
+        try:
+            known_name(key, allowed, kind="key", where=where)
+        except UnknownNameError as error:
+            if key in OF_THE_MODEL:
+                msg = f"{error}; {key!r} belongs above the first [table], because all that follows a [table] is in it"
+                raise UnknownNameError(msg) from error
+            raise
     missing = [key for key in required if key not in table]
     if missing:
         msg = f"{where}: missing key {', '.join(map(repr, missing))}; add it"

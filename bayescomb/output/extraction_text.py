@@ -25,7 +25,7 @@ from bayescomb.output.statements import header
 from bayescomb.output.text import with_unit
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
 from bayescomb.studies.assumption_sets import SetComparison, SetResult
-from bayescomb.studies.theory_variants import VariantRow
+from bayescomb.studies.theory_variants import NOT_TABULATED, VariantRow
 
 # Residuals of an interpolation, and shares of single coefficients, are far below the errors that they are compared with.
 PER_MILLE_PLACES: Final = 3
@@ -41,7 +41,8 @@ def variants_text(rows: Sequence[VariantRow]) -> str:
         factors = "" if row.mu_r == row.mu_f == 1 else f" x ({significant(row.mu_r)}, {significant(row.mu_f)})"
         name = f"{row.pdf_set}, scale {row.scale_choice}{factors}"
         if row.value is None or row.error is None or row.chi2 is None:
-            cells.append([name, row.mass, "none: no minimum", "", "", ""])
+            why = row.problem if row.problem.startswith(NOT_TABULATED) else "no minimum"
+            cells.append([name, row.mass, f"none: {why}", "", "", ""])
             continue
         shift = "" if row.shift is None else plain(rounded_like(row.shift, row.error, sign=True))
         value = plain(with_error(row.value, row.error))
@@ -53,6 +54,10 @@ def envelope_text(rows: Sequence[VariantRow]) -> str:
     """The seven points, and the largest shifts up and down of each mass."""
     lines = [variants_text(rows)]
     for mass in dict.fromkeys(row.mass for row in rows):
+        absent = sum(row.mass == mass and row.problem.startswith(NOT_TABULATED) for row in rows)
+        if absent:
+            lines.append(f"envelope of {mass}: none, the tables of the prediction lack {counted(absent, 'points')} of it")
+            continue
         shifts = [row.shift for row in rows if row.mass == mass and row.shift is not None]
         missing = sum(row.mass == mass and row.shift is None for row in rows)
         have = "has" if missing == 1 else "have"

@@ -33,6 +33,7 @@ from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
+from bayescomb.output.as_read import as_read_lines
 from bayescomb.output.statements import header
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
 from bayescomb.sampling.convergence import Verdict
@@ -72,7 +73,7 @@ def check_text(result: CheckResult) -> str:
     """Sizes, indefinite matrices and what of the quoted ranges is feasible."""
     lines = [header(result.combination)]
     lines.append(", ".join(counted(value, key) for key, value in result.sizes.items()))
-    lines += [*_origins(result.combination), "", *_as_read(result), ""]
+    lines += [*_origins(result.combination), "", *as_read_lines(result), ""]
     count = len(result.indefinite)
     found = f"{counted(count, 'source matrices')} {'is' if count == 1 else 'are'}" if count else "no source matrices are"
     lines.append(f"{found} indefinite at the nominal coefficients" + (":" if count else ""))
@@ -109,23 +110,6 @@ def combination_text(combination: Combination) -> str:
     sizes = ("measurements", "estimates", "observables", "sources", "nuisances")
     counts = ", ".join(counted(len(getattr(combination, key)), key) for key in sizes)
     return "\n".join([header(combination), counts, *_origins(combination)])
-
-
-def _as_read(result: CheckResult) -> list[str]:
-    """What was read, with what is assumed where nothing was said."""
-    rows = [["estimate", "measurement", "experiment", "value", "stat", "total"]]
-    rows += [
-        [e.name, e.measurement, e.experiment or "not named", *(f"{x:.6g}" for x in (e.value, e.stat, e.total))]
-        for e in result.estimates
-    ]
-    lines = ["estimates as read:", table(rows), "", "correlations as read, inside an experiment and with others:"]
-    for row in result.correlations:
-        names = ", ".join((row.source or "nuisances without a source", row.experiment or "no experiment named"))
-        lines.append(f"  {names}: {row.inside}; {row.across}")
-    if not result.correlations:
-        lines.append("  no sources")
-    lines.append("  statistics: uncorrelated between measurements")
-    return lines
 
 
 def profile_text(fit: ProfileResult) -> str:

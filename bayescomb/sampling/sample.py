@@ -14,7 +14,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescomb.base.checks import check_choice, check_count, expects
+from bayescomb.base.checks import check_choice, check_count, check_seed, expects
 from bayescomb.base.choices import ENGINES, Backend, Engine
 from bayescomb.base.progress import shows_progress
 from bayescomb.base.threads import single_threaded
@@ -98,8 +98,7 @@ def sample(
     check_choice(engine, ENGINES, where="engine")
     for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
         check_count(value, least=1, where=name)
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    seed = check_seed(seed)
     plan = sampling_plan(combination, correlations=correlations)
     extended = model is not None
     model = model if model is not None else build_model(combination, engine=engine, plan=plan)

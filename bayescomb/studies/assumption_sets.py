@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.base.checks import expects, known_name
+from bayescomb.base.checks import check_seed, expects, known_name
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.base.progress import finished_parts, tracked
 from bayescomb.base.threads import single_threaded
@@ -166,7 +166,7 @@ def compare_sets(
 def _seed(seed: int | None, directory: str | Path | None) -> int:
     if seed is None and directory is not None:
         seed = stored_settings(directory).get("seed")
-    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    return check_seed(seed)
 
 
 def _sampled_sets(

@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from bayescomb.base.checks import expects
+from bayescomb.base.checks import check_count, check_seed, expects
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.studies.executors import executor_of
@@ -84,9 +84,9 @@ def coverage(
         >>> low < study["coverage"].sel(quantity="m_t", answer="profile", level="68").item() < high
         True
     """
-    if toys < 1:
-        msg = f"toys = {toys} found, at least 1 is needed"
-        raise OptionError(msg)
+    check_count(toys, least=1, where="toys")
+    check_count(workers, least=0, where="workers")
+    check_seed(seed)
     settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
     with opened_study(directory, combination, settings, file=TOYS, key=KEY, kind=int) as study:
         complete = len({record[KEY] for record in study.records()} & set(range(toys))) == toys

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
+from bayescomb.base.checks import check_count
 from bayescomb.base.errors import OptionError, WorkerError
 
 __all__ = ["dask_executor", "executor_of", "local_processes"]
@@ -139,6 +140,7 @@ def local_processes(count: int) -> Iterator[concurrent.futures.Executor]:
         count: number of processes.
 
     Raises:
+        OptionError: their number is not above 0.
         WorkerError: one of them died.
 
     Examples:
@@ -147,6 +149,7 @@ def local_processes(count: int) -> Iterator[concurrent.futures.Executor]:
         ...     executor.submit(abs, -3).result()
         3
     """
+    check_count(count, least=1, where="workers")
     others = set(multiprocessing.active_children())
     # Not forked: a process that has threads, as samplers and BLAS do, must not be.
     context = multiprocessing.get_context("spawn")

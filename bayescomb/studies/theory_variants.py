@@ -13,9 +13,13 @@ from bayescomb.base.threads import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination, how_to_extract
 from bayescomb.inputs.extractions import Extraction, ScaleChoice
+from bayescomb.inputs.predictions import Variant
 from bayescomb.likelihood.theory import SCALE_POINTS
 
-__all__ = ["VariantRow", "prediction_variants", "scale_envelope"]
+__all__ = ["NOT_TABULATED", "VariantRow", "prediction_variants", "scale_envelope"]
+
+# How the problem of a row begins whose prediction nobody has calculated.
+NOT_TABULATED = "not in the table"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,8 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
 def scale_envelope(combination: Combination) -> tuple[VariantRow, ...]:
     """The seven points of the usual scale variation, the centre first, scales fixed at each.
 
+    A point that is not in the tables of the prediction has no number, and the problem says so.
+
     Raises:
         OptionError: no mass is extracted.
 
@@ -134,6 +140,11 @@ def _rows(combination: Combination, extraction: Extraction) -> list[VariantRow]:
             **found,
         )
 
+    at = Variant(pdf_set=extraction.pdf.set, member=0, scale_choice=scales.choice, mu_r=scales.mu_r, mu_f=scales.mu_f)
+    lacking = [p.name for p in combination.predictions if p.name in extraction.distributions and at not in p.index]
+    if lacking:
+        problem = f"{NOT_TABULATED} of {', '.join(lacking)}"
+        return [row(mass, ndf=0, problem=problem) for mass in extraction.mass_parameters]
     try:
         fit = profile(combination.with_extraction(extraction))
     except FitError as error:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import bayescomb as bc
+from bayescomb.base import checks
 from bayescomb.cli.main import main
 from bayescomb.formats.hepdata import consistency as hepdata_checks
 
@@ -112,6 +113,9 @@ FILES = [
     edit(M, '"sigma_t", unit', '"sigma_tt", unit', "'sigma_tt' stands twice"),
     edit(M, 'format = 1', 'format = 1\nerrors_on_errors = { JEs = 0.3 }', "'JEs'", "did you mean 'JES'"),
     edit(M, 'format = 1', 'format = 1\nerrors_on_errors = { JES = "30%" }', "errors_on_errors['JES']", "'30%'"),
+    edit(M, '[budget]', '[budget]\ntreatment = "covariance"', "budget: unknown key 'treatment'", "above the first [table]"),
+    edit(M, '"sigma_t", unit', '"sigma\\nt", unit', "observables: 'sigma\\nt' is no name", "printable text"),
+    edit(B, "a,ATLAS", '"a,ATLAS', "budget.csv:2", "close the quote"),
 ]  # fmt: skip
 
 
@@ -138,6 +142,16 @@ COMMANDS = [
     (["profile", "{m}", "--error-on-error", "JES"], ["--error-on-error JES", "SOURCE=RELATIVE"]),
     (["profile", "{m}", "--error-on-error", "JEs=0.3"], ["'JEs'", "did you mean 'JES'"]),
     (["profile", "{m}", "--json", "nowhere/p.json"], ["the folder nowhere does not exist", "make it first"]),
+    (["profile", "{m}", "--assumptions", ""], ["unknown assumption set ''", "known: 'nominal'"]),
+    (["profile", "{m}", "--json", "{m}/budget.csv"], ["budget.csv: there already", "no .json file", "name another file"]),
+    (["sample", "{m}", "--output", "{m}/model.toml"], ["model.toml: there already", "no .nc file", "name another file"]),
+    (["sample", "{m}", "--output", "{m}/p.nc", "--json", "{m}/p.nc"], ["--output goes there too", "a file of its own"]),
+    (["sample", "{m}", "--output", "{m}/p.nc", "--seed", "-1"], ["seed = -1 found", "at least 0"]),
+    (["explore", "{m}", "--output", "{m}/budget.csv"], ["budget.csv: there already", "no .html file"]),
+    (["sets", "{m}", "--draws", "10", "--workers", "-2"], ["workers = -2", "at least 1"]),
+    (["coverage", "{m}", "--toys", "0", "--output", "{m}/study"], ["toys = 0", "at least 1"]),
+    (["coverage", "{m}", "--toys", "2", "--seed", "-1", "--output", "{m}/study"], ["seed = -1", "at least 0"]),
+    (["coverage", "{m}", "--toys", "2", "--workers", "-2", "--profile-only", "--output", "{m}/s"], ["workers = -2"]),
     (["profile", "nowhere"], ["nowhere: no such file", "correct the path"]),
     (["profile", "{m}/budget.csv"], ["budget.csv: not a model", "give a model.toml"]),
     (["scan", "{m}", "--points", "1"], ["points of a scan = 1", "at least 2"]),
@@ -186,6 +200,7 @@ def test_option_that_means_nothing_is_not_offered(capsys, words):
         (["profil", "m"], "did you mean 'profile'?"),
         (["profile", "m", "--treatmnt", "nuisance"], "did you mean --treatment?"),
         (["theory", "m", "--drop", "x"], "'bayescomb theory --help' lists"),
+        (["--json", "-", "profile", "m"], "the command stands first"),
     ],
 )
 def test_command_or_option_that_is_not_there(capsys, words, said):
@@ -298,6 +313,38 @@ def test_file_in_latin_1_says_how_to_save_it(tmp_path):
     model = folder(tmp_path / "m", budget=BUDGET.replace("a,ATLAS", "é,ATLAS").encode("latin-1"))
     with pytest.raises(bc.BayescombError, match=r"budget.csv:2: .*0xe9.*latin-1.*save the file as UTF-8"):
         bc.load(model)
+
+
+@pytest.mark.parametrize("file", ["model.toml", "budget.csv"])
+@pytest.mark.parametrize(
+    ("encoded", "said"),
+    [
+        (lambda text: text.encode("utf-16-le"), "zero bytes found, .*save the file as UTF-8"),
+        (lambda text: text.encode("utf-32"), "zero bytes found, .*save the file as UTF-8"),
+        (lambda text: b"PK\x03\x04" + text.encode(), "a spreadsheet or an archive found, .*export the sheet as CSV"),
+    ],
+)
+def test_file_that_is_no_text_says_what_it_is(tmp_path, file, encoded, said):
+    model = folder(tmp_path / "m")
+    (model / file).write_bytes(encoded((model / file).read_text()))
+    with pytest.raises(bc.BayescombError, match=rf"{file}.*: {said}"):
+        bc.load(model)
+
+
+@pytest.mark.parametrize("file", ["model.toml", "budget.csv"])
+def test_folder_in_place_of_a_file_says_so(tmp_path, file):
+    model = folder(tmp_path / "m")
+    (model / file).unlink()
+    (model / file).mkdir()
+    with pytest.raises(bc.BayescombError, match=rf"{file}: a folder found, a file is needed"):
+        bc.load(model)
+
+
+def test_correlation_that_rounding_left_above_1_is_1():
+    checks.check_correlation([[float(np.nextafter(1, 2)), 0.5], [0.5, 1.0]], names=["a", "b"], where="c")
+    assert checks.check_correlation_entry(1 + 1e-12, where="c") == 1.0
+    with pytest.raises(bc.BayescombError, match=r"1\.00001 found, a correlation lies in"):
+        checks.check_correlation_entry(1.00001, where="c")
 
 
 def test_warning_points_to_the_line_of_the_caller(tmp_path):

@@ -20,7 +20,10 @@ POOL = [
     "x - y", "a,b", "a;b", "a=b", "it's", '"quoted"', "<b>bold</b>", "<script>alert(1)</script>", "&amp;", "</script>",
     "$\\sigma_{t}$", "$", "\\frac{", "x_1^2", "50 %", "{0}", "%s", "#x", "[x]", ".", "..", "\u03c3(tt\u0304)", "質量",
     "e\u0301", "é", "l" * 300, "__class__", "level x", "log2_mu_R", "size of x", "index", "CON", "*", "x*", "?", "~",
+    "name", "uncertainty", "free", "bin", "free x", "error", "chi2", "Ünïcödé", "\u05d0\u05d1", "x\\y", "'''", "$\\frac{$",
 ]  # fmt: skip
+# Of a matrix with a column of uncertainties.
+MATRIX_COLUMNS = {"uncertainty"}
 BUDGET_COLUMNS = {"estimate", "experiment", "observable", "value", "stat", "title", "measurement", "source"}
 
 
@@ -34,9 +37,13 @@ class Named:
 
 
 def write_named_model(folder, rng, *, plain=False):
-    """A small model that is right in everything, its names drawn from :data:`POOL`; or the same with plain names."""
-    style = "budget" if rng.random() < 0.5 else "measurements"
-    extraction = style == "measurements" and rng.random() < 0.3
+    """A small model that is right in everything, its names drawn from :data:`POOL`; or the same with plain names.
+
+    It states a budget, or externalised shifts, or the measurements' own fits, with a free nuisance in one of them.
+    """
+    style = str(rng.choice(["budget", "measurements", "fit"], p=[0.4, 0.35, 0.25]))
+    extraction = style != "budget" and rng.random() < 0.3
+    uncertain = style != "fit" and not extraction and rng.random() < 0.2
 
     used = itertools.count()
 
@@ -47,12 +54,11 @@ def write_named_model(folder, rng, *, plain=False):
 
     names = {
         "observable": draw(2),
-        "estimate": draw(4, without=BUDGET_COLUMNS if style == "budget" else ()),
+        "estimate": draw(4, without={"budget": BUDGET_COLUMNS, "fit": MATRIX_COLUMNS}.get(style, ())),
         "measurement": draw(4),
         "experiment": draw(2),
         "source": draw(2, without=BUDGET_COLUMNS),
         "group": draw(2),
-        "nuisance": draw(4),
         "coefficient": draw(2),
         "set": draw(2),
         "impact group": draw(2, without={"stat"}),
@@ -60,6 +66,8 @@ def write_named_model(folder, rng, *, plain=False):
         "mass": draw(1),
         "extraction": draw(1, without={"none"}),
     }
+    # In the matrix of a fit the rows of estimates and nuisances are told apart by their names alone.
+    names["nuisance"] = draw(5, without={*MATRIX_COLUMNS, *names["estimate"]} if style == "fit" else ())
     names["title"] = draw(3)
     lines = ["format = 1", f"name = {_text(draw(1)[0])}", f"title = {_text(names['title'][0])}"]
     units = '"pb"' if extraction else '"GeV"'
@@ -74,10 +82,12 @@ def write_named_model(folder, rng, *, plain=False):
     if style == "budget":
         lines += _budget(folder, names, values, rng)
     else:
-        lines += _measurements(folder, names, values)
+        lines += _measurements(folder, names, values, fitted=style == "fit")
         if extraction:
             lines += _extraction(folder, names)
     lines += _sets(names, style)
+    if uncertain:
+        lines += ["[errors_on_errors]", f"{_text(names['source'][0])} = 0.2"]
     path = folder / "model.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return Named(path=path, names=names, extraction=extraction)
@@ -103,7 +113,7 @@ def _budget(folder, names, values, rng):
     return ['within = "uncorrelated"', "[budget]", 'table = "budget.csv"']
 
 
-def _measurements(folder, names, values):
+def _measurements(folder, names, values, *, fitted):
     lines = []
     for i in range(2):
         own = slice(2 * i, 2 * i + 2)
@@ -112,18 +122,41 @@ def _measurements(folder, names, values):
             f"{{ name = {_text(e)}, value = {v}, observable = {_text(o)} }}"
             for e, v, o in zip(estimates, values[own], names["observable"], strict=True)
         )
-        _table(folder / f"responses{i}.csv", [["name", *nuisances], [estimates[0], 0.1, 0.05], [estimates[1], 0.1, 0.2]])
-        details = ", ".join(
-            f"{{ name = {_text(n)}, source = {_text(s)} }}" for n, s in zip(nuisances, names["source"], strict=True)
-        )
+        details = [f"{{ name = {_text(n)}, source = {_text(s)} }}" for n, s in zip(nuisances, names["source"], strict=True)]
         lines += [
             "[[measurements]]", f"name = {_text(names['measurement'][i])}", f"experiment = {_text(names['experiment'][i])}",
-            f"estimates = [{listed}]", "statistical = [0.1, 0.2]", f'responses = "responses{i}.csv"',
-            f"nuisances = [{details}]",
+            f"estimates = [{listed}]",
         ]  # fmt: skip
+        if not fitted:
+            _table(folder / f"responses{i}.csv", [["name", *nuisances], [estimates[0], 0.1, 0.05], [estimates[1], 0.1, 0.2]])
+            lines += ["statistical = [0.1, 0.2]", f'responses = "responses{i}.csv"']
+        elif i == 0:
+            _table(folder / "hessian.csv", _rows([*estimates, *nuisances], _information([])))
+            lines.append('hessian = "hessian.csv"')
+        else:
+            free = names["nuisance"][4]
+            covariance = np.linalg.inv(_information([0.03]))
+            widths = np.sqrt(np.diag(covariance))
+            matrix = _rows([*estimates, *nuisances, free], covariance / np.outer(widths, widths))
+            sizes = ["uncertainty", *widths.tolist()]
+            _table(folder / "correlation.csv", [[*row, size] for row, size in zip(matrix, sizes, strict=True)])
+            lines.append('correlation = "correlation.csv"')
+            details.append(f"{{ name = {_text(free)}, free = true }}")
+        lines.append(f"nuisances = [{', '.join(details)}]")
     for name, member in zip(names["impact group"], names["nuisance"], strict=False):
         lines += ["[[impact_groups]]", f"name = {_text(name)}", f"nuisances = [{_text(member)}]"]
     return lines
+
+
+def _information(free):
+    """Hessian of a fit of two estimates, two constrained nuisances, and free ones that shift the first estimate."""
+    shifts = np.array([[0.1, 0.05, *free], [0.1, 0.2, *np.zeros(len(free))]])
+    design = np.hstack([np.eye(2), -shifts])
+    return design.T @ np.diag([100.0, 25.0]) @ design + np.diag([0, 0, 1.5, 1.5, *np.full(len(free), 2.0)])
+
+
+def _rows(names, matrix):
+    return [["name", *names], *([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))]
 
 
 def _extraction(folder, names):

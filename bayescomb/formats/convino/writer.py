@@ -122,6 +122,15 @@ def _check_expressible(combination: Combination) -> None:
             raise OptionError(msg)
     for nuisance in combination.nuisances:
         _name(nuisance.name, kind="a nuisance")
+    for measurement in combination.measurements:
+        estimates = {e.name for e in measurement.estimates}
+        for nuisance in measurement.all_nuisances:
+            if nuisance.name in estimates:
+                msg = (
+                    f"measurement {measurement.name!r}: {nuisance.name!r} is the name of an estimate and of a nuisance, "
+                    "which a Convino file tells apart by their names; rename one of them, or use a model.toml"
+                )
+                raise OptionError(msg)
     for label in combination.impact_groups:
         if any(c in label for c in "=#[]") or label != " ".join(label.split()):
             msg = f"impact group {label!r} cannot be written to Convino files, it holds '=', '#', brackets or two blanks"

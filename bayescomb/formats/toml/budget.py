@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from bayescomb.base.checks import check_names, known_name, located
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
+from bayescomb.base.checks import check_correlation_entry, check_names, known_name, located
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, number, read_table
 from bayescomb.formats.values import check_keys, entries, text, texts
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock
@@ -278,9 +278,6 @@ def _within_matrix(
                 )
                 raise FileFormatError(msg)
         for j, other in enumerate(members):
-            value = number(row.cells[other], where=f"{row.where}, column {other!r}")
-            if not -1 <= value <= 1:
-                msg = f"{row.where}, column {other!r}: {value:g} found, a correlation lies in [-1, 1]; correct it"
-                raise InvalidMatrixError(msg)
-            matrix[i, j] = value
+            at = f"{row.where}, column {other!r}"
+            matrix[i, j] = check_correlation_entry(number(row.cells[other], where=at), where=at)
     return matrix

@@ -160,7 +160,7 @@ def _responses_text(measurement: Measurement, title: str) -> str:
                 if figure(value) != figure(0.0 - up[i, j]):
                     cells[j] = f"{up[i, j]:+}/{value:+}"
         rows.append([estimate.name, *cells])
-    header = ["row" if "estimate" in nuisances else "estimate", *nuisances]
+    header = ["estimate", *nuisances]
     comment = f"Shift of the published values of {title} by +1 sigma of each nuisance; two numbers: by +1 and by -1 sigma."
     return csv_text(comment, header, rows)
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from bayescomb.base.checks import check_choice, check_names, known_name, located
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, RangeError, UnknownNameError
+from bayescomb.base.checks import check_choice, check_correlation_entry, check_names, known_name, located
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, RangeError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
 from bayescomb.formats.toml.budget import nuisance_name
 from bayescomb.formats.values import check_keys, entries, flag, named_values, text, texts
@@ -330,11 +330,8 @@ def _block(name: str, rows: list[Row], path: Path) -> CorrelationBlock:
                     )
                     raise FileFormatError(msg)
                 continue
-            value = number(cell, where=f"{row.where}, column {column!r}")
-            if not -1 <= value <= 1:
-                msg = f"{row.where}, column {column!r}: {value:g} found, a correlation lies in [-1, 1]; correct it"
-                raise InvalidMatrixError(msg)
-            matrix[i, int(column) - 1] = value
+            at = f"{row.where}, column {column!r}"
+            matrix[i, int(column) - 1] = check_correlation_entry(number(cell, where=at), where=at)
         if len(row.cells) - 2 < n:
             msg = f"{row.where}: block {name!r} has {n} rows, but the table only {len(row.cells) - 2} columns; add columns"
             raise FileFormatError(msg)

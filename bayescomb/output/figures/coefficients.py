@@ -144,7 +144,7 @@ def draw_coefficient(
     margin = 0.04 * (quoted[1] - quoted[0])
     ax.set_xlim(quoted[0] - margin, quoted[1] + margin)
     ax.set_yticks([])
-    ax.set_title(plain(textwrap.fill(title, TITLE_WIDTH)), fontsize="small", loc="left")
+    ax.set_title(textwrap.fill(plain(title), TITLE_WIDTH), fontsize="small", loc="left")
     if curve is not None:
         right = ax.twinx()
         right.plot(np.asarray(curve[0], dtype=float), np.asarray(curve[1], dtype=float), color=COLOURS["profile"])

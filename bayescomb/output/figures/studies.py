@@ -27,6 +27,7 @@ from bayescomb.output.figures.style import (
     plain,
     save_figures,
     set_rows,
+    symbol,
 )
 from bayescomb.output.statements import quoting_note, reconstructed_note
 from bayescomb.studies.assumption_sets import SetComparison
@@ -124,7 +125,7 @@ def draw_coverage(
                 linewidth=0.6 if small else 1.4, label=None if answer in named else answer,
             )  # fmt: skip
             named.add(answer)
-    set_rows(ax, [math_name(label) for label in rows])
+    set_rows(ax, list(rows))
     ax.set_xlabel(f"coverage of the {100 * level:.0f} % interval")
     return ax
 
@@ -294,7 +295,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
     """
     combination, table = comparison.combination, comparison.table()
     names = [row.name for row in comparison.sets]
-    titles = {o.name: o.title or o.name for o in combination.results}
+    titles = {o.name: o.title for o in combination.results}
     units = {o.name: o.unit for o in combination.results}
     sampled = bool(np.isfinite(table["mean"]).any())
     figures: dict[str, tuple[Figure, str]] = {}
@@ -306,7 +307,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
                 names,
                 profile=(at["value"].to_numpy(), at["error"].to_numpy()),
                 posterior=(at["mean"].to_numpy(), at["sd"].to_numpy()) if sampled else None,
-                label=f"{titles[mass]} {math_name(mass)}",
+                label=symbol(mass, titles[mass]),
                 unit=units[mass],
                 ax=figure.subplots(),
             )
@@ -314,7 +315,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
         bins = table.sel(parameter=[o.name for o in combination.observables])
         figure = Figure(figsize=(7.2, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
         draw_ratios(
-            [titles[str(p)] for p in bins["parameter"].to_numpy()],
+            [titles[str(p)] or str(p) for p in bins["parameter"].to_numpy()],
             names=names,
             values=bins["value"].to_numpy(),
             errors=bins["error"].to_numpy(),

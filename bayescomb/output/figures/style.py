@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +18,10 @@ from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import NullLocator
 
+from bayescomb.base.errors import warn_input
 from bayescomb.base.writing import cannot_write, written_beside
 
 __all__ = [
@@ -31,6 +34,8 @@ __all__ = [
     "plain",
     "save_figures",
     "set_rows",
+    "symbol",
+    "title_text",
 ]
 
 # Okabe and Ito's palette, told apart with every common colour vision; each meaning keeps its colour in all figures.
@@ -74,6 +79,9 @@ STYLE: Final = {
     "hatch.linewidth": 0.6,
 }
 PNG_DPI: Final = 150
+# Characters of a name in a figure.
+LONGEST_LABEL: Final = 60
+MISSING_GLYPH: Final = re.compile(r"Glyph (\d+) .*missing from")
 
 
 @contextlib.contextmanager
@@ -102,8 +110,36 @@ def axes_or_new(ax: Axes | None) -> Axes:
 
 
 def plain(text: str) -> str:
-    """Text of a user with the sign that matplotlib takes for mathematics escaped."""
-    return text.replace("$", r"\$")
+    r"""A user's text as a label: the sign that matplotlib takes for mathematics escaped, the middle of a long one left out.
+
+    Examples:
+        >>> plain("50 $"), len(plain(300 * "l"))
+        ('50 \\$', 60)
+    """
+    return _shortened(text).replace("$", r"\$")
+
+
+def title_text(text: str) -> str:
+    r"""A user's title as a label: mathematics between two ``$`` is drawn where matplotlib can read it, else as it stands.
+
+    Examples:
+        >>> print(title_text(r"$\sigma_t$"), title_text(r"$\frac{$"))
+        $\sigma_t$ \$\frac{\$
+    """
+    if text.count("$") == 0 or text.count("$") % 2:
+        return plain(text)
+    try:
+        MathTextParser("path").parse(text)
+    except ValueError:
+        return plain(text)
+    return text
+
+
+def _shortened(text: str) -> str:
+    """A label longer than its figure would leave no place for what is drawn."""
+    if len(text) <= LONGEST_LABEL:
+        return text
+    return f"{text[: LONGEST_LABEL // 2]}…{text[len(text) - LONGEST_LABEL // 2 + 1 :]}"
 
 
 def math_name(name: str) -> str:
@@ -115,6 +151,11 @@ def math_name(name: str) -> str:
     """
     found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
     return f"${found[1]}_{{{found[2]}}}$" if found else plain(name)
+
+
+def symbol(name: str, title: str = "") -> str:
+    """Title and name of a quantity for an axis."""
+    return f"{title_text(title)} {math_name(name)}" if title else math_name(name)
 
 
 def axis_label(text: str, unit: str = "") -> str:
@@ -138,6 +179,9 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
         ending: ``pdf`` or ``png``.
         dpi: dots per inch of a PNG.
 
+    Warns:
+        InputWarning: a name holds a character that no font has.
+
     Examples:
         >>> from matplotlib.figure import Figure
         >>> from bayescomb.output.figures.style import figure_bytes
@@ -145,7 +189,19 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
         b'%PDF'
     """
     content = io.BytesIO()
-    figure.savefig(content, format=ending, dpi=dpi, metadata={"CreationDate": None} if ending == "pdf" else {})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.savefig(content, format=ending, dpi=dpi, metadata={"CreationDate": None} if ending == "pdf" else {})
+    missing = []
+    for warning in caught:
+        found = MISSING_GLYPH.match(str(warning.message))
+        if found is None:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        elif ending != "pdf":  # which measures its text in the first font alone
+            missing.append(chr(int(found[1])))
+    if missing:
+        shown = " ".join(dict.fromkeys(missing))
+        warn_input(f"no font of the figures has {shown}: boxes are drawn instead; give a title in other letters")
     return content.getvalue()
 
 

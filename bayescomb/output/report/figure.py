@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayescomb.inputs.observables import Observable
-from bayescomb.output.figures.style import math_name
+from bayescomb.output.figures.style import symbol
 from bayescomb.output.report.results import Results
 
 __all__ = [
@@ -65,7 +65,7 @@ def panels(count: int, *, columns: int, height: float) -> tuple[Figure, list[Axe
 
 def symbol_of(parameter: Observable) -> str:
     """Title and symbol for an axis."""
-    return f"{parameter.title} {math_name(parameter.name)}" if parameter.title else math_name(parameter.name)
+    return symbol(parameter.name, parameter.title)
 
 
 def not_drawn(results: Results, shown: int) -> str:

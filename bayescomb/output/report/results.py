@@ -298,7 +298,8 @@ def coefficient_summary(combination: Combination, prior: xr.Dataset | None, draw
 def nuisance_rows(fit: ProfileResult, draws: xr.Dataset | None) -> tuple[NuisanceRow, ...]:
     """All nuisances after the fit; those that are fully correlated whatever the coefficients share a leader."""
     family = correlation_family(fit.combination)
-    leaders = _leaders(fit.combination, family)
+    # A free nuisance has no prior, hence no correlation in it.
+    leaders = {n.name: n.name for n in fit.combination.nuisances} | _leaders(fit.combination, family)
     posterior = {} if draws is None else nuisance_moments(draws)
     centres = {str(n): float(v) for n, v in zip(fit.pulls["nuisance"].to_numpy(), fit.pulls.to_numpy(), strict=True)}
     widths_of = {

@@ -21,7 +21,7 @@ def model(tmp_path):
     [
         ('"left.txt"', "3", FileFormatError, [LEFT, "convino = 3 found", "a text"]),
         ('"left.txt"', '"lef.txt"', FileFormatError, [f"{LEFT}.convino", "lef.txt", "no such file"]),
-        ('"left.txt"', '""', FileFormatError, [f"{LEFT}.convino", "cannot be read"]),
+        ('"left.txt"', '""', FileFormatError, [f"{LEFT}.convino", "a folder found"]),
         ('"left.txt"', '"base.txt"', FileFormatError, [f"{LEFT}.convino", "base.txt:2", "belongs in a base file"]),
         ('"left.txt"', '"right.txt"', UnknownNameError, [f"{LEFT}.observables", "estimate of", "right.txt", "'l_mass'"]),
         ('name = "left"\n', "", FileFormatError, ["measurements[0]", "missing key 'name'"]),

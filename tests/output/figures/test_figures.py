@@ -8,7 +8,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import bayescomb.output.figures as figures
-from bayescomb.output.figures.style import COLOURS, axis_label, figure_style, math_name, plain
+from bayescomb.base.errors import InputWarning
+from bayescomb.output.figures.style import COLOURS, axis_label, figure_bytes, figure_style, math_name, plain, symbol
 
 
 @pytest.fixture(autouse=True)
@@ -267,3 +268,15 @@ def test_predictive_is_in_units_of_its_width(ax):
     points = next(line for line in ax.lines if line.get_label() == "measured")
     np.testing.assert_allclose(points.get_xdata(), [2.0, 0.0])
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], [4, 4, 2, 2])
+
+
+def test_letters_that_no_font_has_are_said_once_and_others_drawn():
+    """A long name leaves place for what is drawn, mathematics that cannot be read stands as it is."""
+    with figure_style():
+        figure = Figure(layout="constrained")
+        ax = figure.subplots()
+        ax.set_xlabel("\u8cea\u91cf")
+        ax.set_ylabel(symbol("l" * 300, "$\\frac{$"))
+        with pytest.warns(InputWarning, match="no font of the figures has \u8cea \u91cf: boxes"):
+            figure_bytes(figure, "png")
+        assert figure_bytes(figure, "pdf")[:4] == b"%PDF"

@@ -45,6 +45,7 @@ __all__ = [
     "TREATMENTS",
     "Combination",
     "check_errors_on_errors",
+    "check_nonnegative",
     "check_predictions",
     "check_settings",
     "check_spectators",
@@ -99,6 +100,8 @@ class Combination(Shown):
         extractions: name -> :class:`Extraction`.
         extraction: name of the one in force; empty if the observables are combined and no mass is extracted.
         errors_on_errors: source, or nuisance without a source, whose size is uncertain -> how well it is known.
+        nonnegative: names of observables that cannot be negative: bounds of the profile, priors that end at 0 in the
+            posterior.
 
     Examples:
         >>> import bayescomb as bc
@@ -132,6 +135,7 @@ class Combination(Shown):
     extractions: Mapping[str, Extraction] = field(default_factory=dict)
     extraction: str = ""
     errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
+    nonnegative: tuple[str, ...] = ()
 
     def _line(self) -> str:
         return (
@@ -151,6 +155,9 @@ class Combination(Shown):
             object.__setattr__(self, key, FrozenMapping(getattr(self, key)))
         groups = {key: tuple(members) for key, members in self.impact_groups.items()}
         object.__setattr__(self, "impact_groups", FrozenMapping(groups))
+        bounded = [self.nonnegative] if isinstance(self.nonnegative, str) else list(self.nonnegative)
+        order = {o.name: i for i, o in enumerate(self.observables)}
+        object.__setattr__(self, "nonnegative", tuple(sorted(bounded, key=lambda name: order.get(name, len(order)))))
         check_items(self.assumption_sets.values(), AssumptionSet, where=f"assumption_sets of {where}")
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
@@ -173,6 +180,7 @@ class Combination(Shown):
         check_settings(self, where)
         check_predictions(self, where)
         check_errors_on_errors(self, where)
+        check_nonnegative(self, where)
         design = self.design
         if np.linalg.matrix_rank(design) < len(self.observables):
             idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
@@ -188,6 +196,11 @@ class Combination(Shown):
         curved = any(n.response != "absolute" for n in self.nuisances)
         kinked = any(m.down_responses is not None for m in self.measurements)
         return self.chi2 == "neyman" and not curved and not kinked
+
+    @property
+    def linear(self) -> bool:
+        """Whether results are linear in the data, so that a posterior at fixed coefficients is Gaussian."""
+        return self.quadratic and not self.normalise and not self.nonnegative
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
@@ -317,6 +330,25 @@ class Combination(Shown):
                 relative = check_finite(value, where=f"error on error of {name!r}")
                 given[name] = ErrorOnError(relative=float(relative))
         return dataclasses.replace(self, errors_on_errors=given)
+
+    def with_nonnegative(self, names: Iterable[str] | None = None) -> Combination:
+        """The same combination with observables that cannot be negative.
+
+        Args:
+            names: of these observables, ``()`` for none; by default all but spectators.
+
+        Raises:
+            UnknownNameError: there is no observable of that name.
+            OptionError: a mass is extracted, results are normalised, or sizes of sources are uncertain.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> bc.load("models/run1_mass").with_nonnegative().nonnegative
+            ('m_t',)
+        """
+        if names is None:
+            names = [o.name for o in self.observables if not o.spectator]
+        return dataclasses.replace(self, nonnegative=names if isinstance(names, str) else tuple(names))
 
     def with_values(self, values: Mapping[str, float]) -> Combination:
         """The same combination with other measured values of some estimates, e.g. of simulated data.
@@ -483,6 +515,24 @@ def check_errors_on_errors(combination: Combination, where: str) -> None:
         raise OptionError(msg)
 
 
+def check_nonnegative(combination: Combination, where: str) -> None:
+    """What cannot be negative is an observable, and the results are these observables."""
+    names = list(combination.nonnegative)
+    check_names(names, where=f"nonnegative observables of {where}", allow_empty=True)
+    for name in names:
+        known_name(name, [o.name for o in combination.observables], kind="observable", where=f"nonnegative of {where}")
+    because = ""
+    if combination.extraction:
+        because = f"extraction {combination.extraction!r} makes the observables functions of a mass"
+    elif combination.normalise:
+        because = "'normalise' divides the observables by their sum"
+    elif combination.errors_on_errors:
+        because = "errors on errors have no fit with bounds"
+    if names and because:
+        msg = f"{where}: nonnegative observables are not offered where {because}; leave one of the two out"
+        raise OptionError(msg)
+
+
 def saturated_fields(combination: Combination, names: Collection[str]) -> dict[str, Any]:
     """Fields of the combination in which every estimate of some measurements has an observable of its own.
 
@@ -519,6 +569,7 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
             *observables,
         ),
         "impact_groups": {},
+        "nonnegative": tuple(renamed[name] for name in combination.nonnegative if name in used),
         "normalise": False,
         "predictions": (),
         "extractions": {},
@@ -552,6 +603,7 @@ def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -
     return {
         "measurements": tuple(measurements),
         "observables": tuple(o for o in combination.observables if o.name in used),
+        "nonnegative": tuple(name for name in combination.nonnegative if name in used),
         "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
         "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
         "errors_on_errors": {key: value for key, value in combination.errors_on_errors.items() if key in sources},

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.rounding import (
+    at_bound_text,
     chi2_text,
     counted,
     fixed,
@@ -33,7 +34,7 @@ from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
-from bayescomb.output.statements import header
+from bayescomb.output.statements import bound_notes, header
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
 from bayescomb.sampling.convergence import Verdict
 from bayescomb.sampling.convergence import verdict as judge
@@ -137,6 +138,9 @@ def profile_text(fit: ProfileResult) -> str:
         value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
         up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
         unit = str(fit.values.sel(at)["unit"].item())
+        if name in fit.at_bound:
+            lines.append(plain(f"{name} = {at_bound_text(up, unit=unit)}"))
+            continue
         asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if (up, down) != (error, -error) else ""
         shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
@@ -154,6 +158,7 @@ def profile_text(fit: ProfileResult) -> str:
         lines.append(f"  (the inputs' own post-fit nuisance values cost another {_chi2(fit.own_chi2)} before combining)")
     if fit.sizes is not None:
         lines += _size_lines(fit.sizes, fit.errors)
+    lines += bound_notes(fit)
     if fit.on_kink:
         lines.append(
             "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "
@@ -327,8 +332,9 @@ def comparison_text(comparison: Comparison) -> str:
         unit = str(t["unit"].sel(parameter=name).item())
         value, error = row["profile_value"], row["profile_error"]
         low, high = value + row["profile_down"], value + row["profile_up"]
-        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(error, value, error), "", "",
-                     plain(interval_text(low, high, error=error))])  # fmt: skip
+        digits = error if np.isfinite(error) else row["profile_up"]  # at a bound there is no error
+        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(digits, value, error), "", "",
+                     plain(interval_text(low, high, error=digits))])  # fmt: skip
         exact = "nominal_mean" in row
         for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
             mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))

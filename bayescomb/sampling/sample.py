@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_choice, check_count, expects
 from bayescomb.base.progress import shows_progress
 from bayescomb.base.threads import single_threaded
+from bayescomb.fit.bounds import positions
 from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import combination_to_json
@@ -78,7 +79,8 @@ def sample(
     Returns:
         A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
         ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
-        ``prior``, ``conditional`` (exact mean and sd of each parameter given each draw's coefficients and scales),
+        ``prior``, ``conditional`` (exact mean and sd of each parameter given each draw's coefficients and scales, unless
+        observables cannot be negative, whose prior ends at 0),
         ``observed_data``; and in its attributes the model, the assumption
         set, the treatment, the seed and all versions.
 
@@ -134,6 +136,8 @@ def sample(
     }
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
+    elif combination.nonnegative:
+        pass  # given the coefficients the observables are no Gaussian, and their draws are the summary
     elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = _conditional(plan, posterior)
     if len(plan.sampled):
@@ -152,6 +156,7 @@ def sample(
         "backend": compiled.backend,
         "chi2_form": combination.chi2,
         "nuisance_values": combination.nuisance_values,
+        "nonnegative": json.dumps(combination.nonnegative),
         "extraction": combination.extraction,
         "extended": int(extended),
         "seed": seed,
@@ -177,11 +182,14 @@ def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, Flo
 
 
 def level_widths(plan: SamplingPlan) -> dict[str, float]:
-    """Half-widths of the starting points of the flat variables."""
+    """Half-widths of the starting points of the flat variables, of the logarithm of those that cannot be negative."""
     if plan.theory is not None:
         start = extraction_start(plan, plan.theory)
         return dict(zip(map(variable_name, start.level_names), start.level_errors, strict=True))
-    return dict(zip(map(variable_name, plan.parameters), starting_point(plan)[1], strict=True))
+    values, errors = starting_point(plan)
+    index = positions(plan.parameters, plan.combination.nonnegative)
+    errors[index] = np.minimum(errors[index] / values[index], 1.0)
+    return dict(zip(map(variable_name, plan.parameters), errors, strict=True))
 
 
 def target_accept(plan: SamplingPlan, engine: str) -> float:

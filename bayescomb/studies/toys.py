@@ -107,8 +107,11 @@ class Toys:
         nuisances: int = 20,
     ) -> None:
         check_choice(correlations, ("prior", "nominal"), where="correlations")
-        if not combination.quadratic or combination.normalise:
-            msg = f"{combination.name!r}: data sets are simulated of a quadratic chi2 whose result is not normalised"
+        if not combination.linear:
+            msg = (
+                f"{combination.name!r}: data sets are simulated of a quadratic chi2 whose results are not normalised and have "
+                "no bounds ('nonnegative')"
+            )
             raise OptionError(msg)
         self.combination, self.seed, self.posterior = combination, seed, posterior
         self.draws, self.tune, self.chains = draws, tune, chains

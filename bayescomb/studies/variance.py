@@ -56,7 +56,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         model that of its exact conditional moments, else that of the draws.
 
     Raises:
-        OptionError: chi2 is not quadratic, or normalised, or the model was extended, so that there is no linear influence
+        OptionError: chi2 is not quadratic, or normalised, or an observable cannot be negative, or the model was extended, so that there is no linear influence
             to divide by.
 
     Examples:
@@ -68,7 +68,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         1.0
     """
     combination = combination_of(posterior)
-    if not combination.quadratic or combination.normalise or is_extended(posterior):
+    if not combination.linear or is_extended(posterior):
         msg = f"{combination.name!r}: a variance is divided by the influence of the data, in which this model is not linear"
         raise OptionError(msg)
     names = [o.name for o in combination.headline]

@@ -151,9 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="bayescomb", description="Combine published measurements with correlated systematic uncertainties."
     )
     parser.add_argument("--verbose", action="store_true", help="say what happens")
-    commands = parser.add_subparsers(
-        title="commands", required=True, metavar="COMMAND", parser_class=_CommandParser
-    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_CommandParser)
 
     def command(name: str, text: str, function: object) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)

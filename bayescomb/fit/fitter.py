@@ -302,9 +302,7 @@ def numerical_fit(
         minos = errors == "minos"
         for k, i in enumerate(shown):
             if of is None or names[i] in of:
-                up[k], down[k] = bounded_errors(
-                    chi2, minimum, i, bounded, error=float(error[k]), fixed=fixed, minos=minos
-                )
+                up[k], down[k] = bounded_errors(chi2, minimum, i, bounded, error=float(error[k]), fixed=fixed, minos=minos)
     arguments = [parts.bound[i] for i in parts.explicit] + list(parts.free)
     return Fit(
         parameters=solution.parameters,

@@ -155,9 +155,10 @@ class Combination(Shown):
             object.__setattr__(self, key, FrozenMapping(getattr(self, key)))
         groups = {key: tuple(members) for key, members in self.impact_groups.items()}
         object.__setattr__(self, "impact_groups", FrozenMapping(groups))
-        bounded = [self.nonnegative] if isinstance(self.nonnegative, str) else list(self.nonnegative)
+        check_items(self.nonnegative, str, where=f"nonnegative of {where}")
         order = {o.name: i for i, o in enumerate(self.observables)}
-        object.__setattr__(self, "nonnegative", tuple(sorted(bounded, key=lambda name: order.get(name, len(order)))))
+        in_order = sorted(self.nonnegative, key=lambda name: order.get(name, len(order)))
+        object.__setattr__(self, "nonnegative", tuple(in_order))
         check_items(self.assumption_sets.values(), AssumptionSet, where=f"assumption_sets of {where}")
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
@@ -348,7 +349,7 @@ class Combination(Shown):
         """
         if names is None:
             names = [o.name for o in self.observables if not o.spectator]
-        return dataclasses.replace(self, nonnegative=names if isinstance(names, str) else tuple(names))
+        return dataclasses.replace(self, nonnegative=(names,) if isinstance(names, str) else tuple(names))
 
     def with_values(self, values: Mapping[str, float]) -> Combination:
         """The same combination with other measured values of some estimates, e.g. of simulated data.

@@ -79,11 +79,11 @@ def build_model(
         plan: a plan made before, to save making it again.
 
     Returns:
-        A model with one scalar variable per observable (flat; above 0 alone for one that cannot be negative), ``rho`` over the sampled coefficients, and for ``full``
-        ``pull`` over all nuisances; ``variance_scale`` where the sizes of sources are uncertain.  If a mass is extracted,
-        the variables are masses (flat over the tables), scales with their priors and flat levels of what is normalised or
-        dropped in place of the observables, which for ``full`` are
-        deterministic functions of them and ``theory_pull``.
+        A model with one scalar variable per observable (flat; above 0 alone for one that cannot be negative), ``rho`` over
+        the sampled coefficients, and for ``full`` ``pull`` over all nuisances; ``variance_scale`` where the sizes of sources
+        are uncertain.  If a mass is extracted, the variables are masses (flat over the tables), scales with their priors and
+        flat levels of what is normalised or dropped in place of the observables, which for ``full`` are deterministic
+        functions of them and ``theory_pull``.
 
     Raises:
         OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not

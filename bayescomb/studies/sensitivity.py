@@ -97,7 +97,11 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
     plan = sampling_plan(combination, correlations=str(posterior.attrs["correlations"]))
     if len(plan.sampled):
         seed = int(posterior.attrs["seed"])
-        averaged = plan.curved is None and not combination.nonnegative and (plan.theory is None or has_conditional_masses(plan.theory))
+        averaged = (
+            plan.curved is None
+            and not combination.nonnegative
+            and (plan.theory is None or has_conditional_masses(plan.theory))
+        )
         changes += _coefficients(plan, names, seed) if averaged else _reweighted_coefficients(plan, draws, names)
     changes += _parameters(combination, draws, names, widening)
     changes = [c for c in changes if not c.effective < MIN_EFFECTIVE]

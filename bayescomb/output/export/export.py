@@ -80,8 +80,8 @@ def export_hepdata(
         The target.
 
     Raises:
-        OptionError: a result is at its bound 0, the target has another ending, a keyword is of an unknown kind, or the impacts are of another
-            combination or definition than the profile.
+        OptionError: a result is at its bound 0, the target has another ending, a keyword is of an unknown kind, or the
+            impacts are of another combination or definition than the profile.
         PosteriorError: the posterior has not converged, or does not belong to the profile.
         OutputError: hepdata_lib is not installed, something else is there already, the place cannot be written, or the site
             would refuse the submission.

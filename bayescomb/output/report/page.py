@@ -179,7 +179,7 @@ def _headlines(results: Results) -> list[dict[str, str]]:
     """The result of each parameter in one line."""
     lines = []
     combination = results.combination
-    symmetric = combination.quadratic and not combination.extraction and not combination.nonnegative
+    symmetric = combination.quadratic and not (combination.extraction or combination.nonnegative)
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         fit = results.fit
@@ -190,7 +190,7 @@ def _headlines(results: Results) -> list[dict[str, str]]:
             "name": parameter.name,
             "title": parameter.title,
             "profile": at_bound_text(up, unit=parameter.unit) if held else with_error(value, error, unit=parameter.unit),
-            "asymmetric": "" if held or symmetric else signed_errors(up, down, error=error),
+            "asymmetric": "" if held or symmetric or (up, down) == (error, -error) else signed_errors(up, down, error=error),
             "parts": "" if held else _parts(results, parameter.name, error),
             "posterior": "",
             "monte_carlo": "",

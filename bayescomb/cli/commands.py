@@ -260,12 +260,17 @@ def run_compare(options: argparse.Namespace) -> int:
     from bayescomb.fit.profile import profile
     from bayescomb.output.data import comparison_data
     from bayescomb.output.text import comparison_text
+    from bayescomb.sampling.convergence import verdict
     from bayescomb.sampling.storage import is_extended, load_posterior, require_same_model
     from bayescomb.studies.comparison import compare
 
     posterior = load_posterior(options.posterior)
     result = compare(posterior, profile(require_same_model(posterior, _load_as_sampled(options, posterior))))
     text, data = comparison_text(result), comparison_data(result)
+    judged = verdict(posterior)
+    data["converged"] = judged.passed
+    if not judged.passed:
+        text = f"{judged.sentence}\n{text}"
     if result.combination.linear and not is_extended(posterior):
         from bayescomb.output.extraction_data import relevance_data, shares_data
         from bayescomb.output.extraction_text import relevance_text, shares_text

@@ -32,7 +32,7 @@ from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
-from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.statements import bound_notes, header
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
@@ -237,6 +237,10 @@ def impact_text(result: ImpactResult) -> str:
     if len(names) > MANY:  # the largest in units of the errors, so that the table fits a page
         rows_of_page = fitting_rows([heading, ["", *(plain(rounded_like(totals[p], totals[p])) for p in names)]])
         sized, grouped = ((abs(x) / result.total).sum("parameter").to_numpy() for x in (result.sources, result.groups))
+        given = result.combination.impact_groups
+        repeated = [i for i, name in enumerate(groups) if given.get(str(name)) == (STATISTICS_GROUP,)]
+        grouped = np.delete(grouped, repeated)  # the row of the statistics
+        groups = np.delete(groups, repeated)
         chosen = sorted(np.argsort(-grouped)[: max(rows_of_page * 2 // 3, rows_of_page - len(sized))].tolist())
         order = np.argsort(-sized)[: max(rows_of_page - len(chosen), 0)]
         left_out = f"left out, as smaller: {counted(len(sized) - len(order), 'sources')}"
@@ -247,7 +251,7 @@ def impact_text(result: ImpactResult) -> str:
         source = str(result.sources["source"].to_numpy()[i])
         rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
     for i in chosen:
-        rows.append(cells(f"group {groups[i]}", result.groups.isel(group=i)))
+        rows.append(cells(f"group {groups[i]}", result.groups.sel(group=groups[i])))
     rows += [cells(label, part) for label, part in result.sums.items()]
     return "\n".join([header(result.combination), result.definition, table(rows), *([left_out] if left_out else [])])
 

@@ -275,7 +275,9 @@ def relevance_rows(relevance: xr.Dataset) -> list[list[str]]:
     size = np.abs(share).max(axis=1)
     if size.max(initial=0.0) < ROUNDING:  # every result is measured once: what the data say of a coefficient is left
         size = relevance["information"].to_numpy()
-    for i in np.argsort(-size)[:TOP]:
+    # Below the comparison and the shares, each with a row per result.
+    room = min(TOP, max(PAGE - 2 * len(parameters) - 10, 8))
+    for i in np.argsort(-size)[:room]:
         row, j = relevance.isel(coefficient=int(i)), int(np.abs(share[i]).argmax())
         texts = [with_error(float(row[f"{k}_mean"]), float(row[f"{k}_sd"])) for k in ("prior", "posterior")]
         texts += [with_error(float(row["information"]), float(row["information_error"]))]

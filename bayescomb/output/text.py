@@ -35,7 +35,7 @@ from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.statements import bound_notes, header
-from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
+from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, is_unit, table, weight_lines
 from bayescomb.sampling.convergence import Verdict
 from bayescomb.sampling.convergence import verdict as judge
 from bayescomb.sampling.storage import combination_of
@@ -173,7 +173,7 @@ def profile_text(fit: ProfileResult) -> str:
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
-    if len(names) > MANY:
+    if len(names) > MANY or (len(names) > 1 and is_unit(fit.weights.sel(parameter=names).to_numpy())):
         return "\n".join([*lines, *weight_lines(fit.weights, names)])
     lines.append(weights_sentence(fit.combination))
     rows = [["estimate", "", *names]]

@@ -33,6 +33,7 @@ __all__ = [
     "comparison_rows",
     "feasibility_lines",
     "fitting_rows",
+    "is_unit",
     "panels",
     "relevance_rows",
     "shares_rows",
@@ -189,17 +190,19 @@ def weight_lines(weights: xr.DataArray, names: Sequence[str]) -> list[str]:
     """
     matrix = weights.sel(parameter=list(names)).to_numpy()
     estimates = [str(e) for e in weights["estimate"].to_numpy()]
-    if _is_unit(matrix):
+    if is_unit(matrix):
         return ["weights: each result is its own estimate"]
     lines = ["weights without those below 0.005:"]
     places = weight_places(matrix.ravel())
     for name, row in zip(names, matrix, strict=True):
+        if np.isnan(row).all():  # what its bound holds has no weights
+            continue
         order = [i for i in np.argsort(-np.abs(row)) if abs(row[i]) >= WEIGHT]
         lines.append(f"  {name}: " + ", ".join(f"{plain(fixed(row[i], places, sign=True))} {estimates[i]}" for i in order))
     return lines
 
 
-def _is_unit(matrix: NDArray[np.float64]) -> bool:
+def is_unit(matrix: NDArray[np.float64]) -> bool:
     """Whether every row and column has a 1 and else nothing."""
     ones = np.isclose(matrix, 1.0, rtol=0, atol=1e-9)
     others = np.isclose(matrix, 0.0, rtol=0, atol=1e-9)

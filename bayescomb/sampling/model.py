@@ -34,7 +34,7 @@ from bayescomb.likelihood.linear_gaussian import solve
 from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.feasible_transform import FeasibleTransform
+from bayescomb.sampling.feasible_transform import AboveZero, FeasibleTransform
 from bayescomb.sampling.kernels import extraction_log_density, marginal_log_density
 from bayescomb.sampling.nuts import Mixture
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan, sampling_plan
@@ -111,16 +111,17 @@ def build_model(
         raise OptionError(msg)
     if plan.theory is not None:
         return _extraction_model(plan, plan.theory, engine)
-    start, _ = starting_point(plan)
+    start, widths = starting_point(plan)
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
         weights, scales = _weights(model, plan, rho)
         # Sampled with the coefficients, whose posterior takes in the probability that the observables are above 0.
-        nonnegative = combination.nonnegative
         parameters = pt.stack(
             [
-                (pm.HalfFlat if p in nonnegative else pm.Flat)(variable_name(p), initval=value)
-                for p, value in zip(plan.parameters, start, strict=True)
+                pm.HalfFlat(variable_name(p), initval=value, default_transform=AboveZero(width))
+                if p in combination.nonnegative
+                else pm.Flat(variable_name(p), initval=value)
+                for p, value, width in zip(plan.parameters, start, widths, strict=True)
             ]
         )
         if engine == "full":
@@ -186,7 +187,7 @@ def above_zero(mean: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray
         >>> import numpy as np
         >>> mean, sd = above_zero(np.array([0.0, 50.0]), np.array([1.0, 1.0]))
         >>> mean.round(6).tolist(), sd.round(6).tolist()
-        ([0.797885, 50.0], [0.602810, 1.0])
+        ([0.797885, 50.0], [0.60281, 1.0])
     """
     a = mean / sd
     ratio = np.exp(-0.5 * a**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(a))
@@ -212,10 +213,10 @@ def strong_mixture(plan: SamplingPlan) -> Mixture | None:
         eigenvalues, vectors = np.linalg.eigh(plan.curved.covariance)
         root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
     singular = np.linalg.svd(root / np.sqrt((root**2).sum(axis=1))[:, None], compute_uv=False)
-    # What cannot be negative is sampled by its logarithm, of which the step is relative.
-    index = positions(plan.parameters, plan.combination.nonnegative)
-    root = root.copy()
-    root[index] /= starting_point(plan)[0][index, None]
+    # In the unconstrained coordinate of what cannot be negative, of which dx/du = 1 - exp(-x / s).
+    index, root = positions(plan.parameters, plan.combination.nonnegative), root.copy()
+    values, widths = starting_point(plan)
+    root[index] /= -np.expm1(-values / widths)[index, None]
     return Mixture(names=plan.parameters, root=root) if 0 < singular[-1] < NEEDLE * singular[0] else None
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_choice, check_count, expects
 from bayescomb.base.progress import shows_progress
 from bayescomb.base.threads import single_threaded
-from bayescomb.fit.bounds import positions
 from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import combination_to_json
@@ -182,14 +181,11 @@ def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, Flo
 
 
 def level_widths(plan: SamplingPlan) -> dict[str, float]:
-    """Half-widths of the starting points of the flat variables, of the logarithm of those that cannot be negative."""
+    """Half-widths of the starting points of the flat variables."""
     if plan.theory is not None:
         start = extraction_start(plan, plan.theory)
         return dict(zip(map(variable_name, start.level_names), start.level_errors, strict=True))
-    values, errors = starting_point(plan)
-    index = positions(plan.parameters, plan.combination.nonnegative)
-    errors[index] = np.minimum(errors[index] / values[index], 1.0)
-    return dict(zip(map(variable_name, plan.parameters), errors, strict=True))
+    return dict(zip(map(variable_name, plan.parameters), starting_point(plan)[1], strict=True))
 
 
 def target_accept(plan: SamplingPlan, engine: str) -> float:

@@ -29,11 +29,22 @@ def density():
     return Density(build_model(two_results(nonnegative=BOUNDED)))
 
 
-def unconstrained(rho, x, y):
+@pytest.fixture(scope="module")
+def widths():
+    return level_widths(sampling_plan(two_results(nonnegative=BOUNDED)))
+
+
+def coordinate(x, width):
+    """The coordinate u of the sampler, x = s log(1 + exp(u / s)), and the logarithm of dx/du = 1 - exp(-x / s)."""
+    return np.array(width * np.log(np.expm1(x / width))), np.log(-np.expm1(-x / width))
+
+
+def unconstrained(rho, x, y, widths):
     """The coordinates of the sampler and the logarithm of d(r, x, y)/d(coordinates)."""
     share = (rho - LOW) / (HIGH - LOW)
-    point = {"rho_interval__": np.array([np.log(share / (1 - share))]), "x_log__": np.log(x), "y_log__": np.log(y)}
-    return point, np.log((HIGH - LOW) * share * (1 - share)) + np.log(x) + np.log(y)
+    (u, of_x), (v, of_y) = coordinate(x, widths["x"]), coordinate(y, widths["y"])
+    point = {"rho_interval__": np.array([np.log(share / (1 - share))]), "x_above_zero__": u, "y_above_zero__": v}
+    return point, np.log((HIGH - LOW) * share * (1 - share)) + of_x + of_y
 
 
 def test_moments_above_zero_are_those_of_the_integral():
@@ -47,20 +58,21 @@ def test_moments_above_zero_are_those_of_the_integral():
     np.testing.assert_allclose([mean, sd], 1 / 40, rtol=3 / 40**2)
 
 
-def test_density_above_the_bound_is_that_without_it(density):
+def test_density_above_the_bound_is_that_without_it(density, widths):
     free = Density(build_model(two_results()))
     rng = np.random.default_rng(1)
     differences = []
     for _ in range(10):
         rho, x, y = rng.uniform(LOW + 0.05, HIGH - 0.05), *rng.uniform(0.1, 9.0, size=2)
-        point, _ = unconstrained(rho, x, y)
+        point, volume = unconstrained(rho, x, y, widths)
+        of_rho = unconstrained(rho, 1.0, 1.0, widths)[1] - sum(coordinate(1.0, w)[1] for w in widths.values())
         own = {"rho_interval__": point["rho_interval__"], "x": np.array(x), "y": np.array(y)}
-        differences.append(density(point)[0] - np.log(x) - np.log(y) - free(own)[0])
+        differences.append(density(point)[0] - (volume - of_rho) - free(own)[0])
     np.testing.assert_allclose(differences, differences[0], atol=1e-9)
 
 
 @pytest.mark.slow
-def test_coefficients_feel_the_probability_that_the_results_are_above_zero(density):
+def test_coefficients_feel_the_probability_that_the_results_are_above_zero(density, widths):
     nodes, weights = np.polynomial.legendre.leggauss(18)
     ends = (5.0, 9.0)
     found, expected = [], []
@@ -75,7 +87,7 @@ def test_coefficients_feel_the_probability_that_the_results_are_above_zero(densi
         mass = 0.0
         for x, wx in zip(ends[0] * (1 + nodes) / 2, weights, strict=True):
             for y, wy in zip(ends[1] * (1 + nodes) / 2, weights, strict=True):
-                point, volume = unconstrained(rho, x, y)
+                point, volume = unconstrained(rho, x, y, widths)
                 mass += wx * wy * np.exp(density(point)[0] - volume)
         found.append(np.log(mass))
     assert np.diff(found) == pytest.approx(np.diff(expected), abs=1e-6)
@@ -86,9 +98,11 @@ def test_chains_begin_above_zero_however_far_below_the_data_are():
         combination = one_result(value)
         point = build_model(combination).initial_point()
         width = level_widths(sampling_plan(combination))["x"]
-        assert np.isfinite(point["x_log__"])
-        assert 0 < width <= 1
-        assert width == pytest.approx(min(1 / value, 1.0) if value > 4 else 1.0, rel=0.3)
+        assert np.isfinite(point["x_above_zero__"])
+        # Of the exponential tail 1 / |value| is the width, and 1 far above the bound.
+        assert width == pytest.approx(1 / abs(value) if value < -100 else 1.0, rel=0.6)
+        if value > 100:
+            assert point["x_above_zero__"] == value  # the coordinate without a bound
 
 
 @pytest.mark.slow
@@ -162,12 +176,13 @@ def test_outputs_of_a_bounded_posterior(posterior, tmp_path):
 
 def test_one_result_has_the_closed_form():
     """The sampled density of one result is a Gaussian cut off at 0, whose moments are known."""
-    density = Density(build_model(one_result(-1.0)))
+    combination = one_result(-1.0)
+    density, width = Density(build_model(combination)), level_widths(sampling_plan(combination))["x"]
     mean, variance = truncnorm.stats(1.0, np.inf, loc=-1.0, moments="mv")
 
     def weight(x, power):
-        value, _ = density({"x_log__": np.array(np.log(x))})
-        return x**power * np.exp(value - np.log(x))
+        u, volume = coordinate(x, width)
+        return x**power * np.exp(density({"x_above_zero__": u})[0] - volume)
 
     mass, first, second = (quad(weight, 1e-12, 9, args=(k,), limit=60, epsabs=1e-8)[0] for k in range(3))
     assert first / mass == pytest.approx(mean, rel=1e-6)

@@ -17,6 +17,7 @@ __all__ = [
     "PULL_PLACES",
     "R_HAT_PLACES",
     "THOUSANDTH",
+    "at_bound_text",
     "chi2_text",
     "coefficient_text",
     "correlation_text",
@@ -151,7 +152,7 @@ def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, 
 
     Args:
         value: the value.
-        errors: one or more uncertainties, the total one in the lead.
+        errors: one or more uncertainties, the total one in the lead; NaN if there is none.
         unit: written after the number.
         labels: one per uncertainty.
 
@@ -164,6 +165,8 @@ def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, 
         '(8.80 ± 0.57)E+09'
     """
     total = errors[0]
+    if math.isnan(total):
+        return f"{rounded_like(value, total)} {unit}".rstrip() + " (no error)"
     power = 0
     if math.isfinite(total) and total > 0 and not -3 <= decimals(total) <= 6:
         power = 3 * math.floor(math.log10(max(abs(value), total)) / 3)
@@ -174,6 +177,20 @@ def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, 
     if power:
         text = f"({text})E{power:+03d}".replace("-", MINUS)
     return f"{text} {unit}".strip()
+
+
+def at_bound_text(up: float, *, unit: str = "") -> str:
+    """A result that its bound holds at 0: it has an upper end and no symmetric error.
+
+    Args:
+        up: distance at which chi2 has grown by 1.
+        unit: written after the number.
+
+    Examples:
+        >>> at_bound_text(0.32986, unit="pb")
+        '0.00 +0.33 pb (at its bound 0)'
+    """
+    return f"{rounded_like(0.0, up)} +{rounded_like(up, up)} {unit}".rstrip() + " (at its bound 0)"
 
 
 def signed_errors(up: float, down: float, *, error: float) -> str:

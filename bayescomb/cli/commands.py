@@ -77,7 +77,16 @@ def _load(options: argparse.Namespace) -> Combination:
     if getattr(options, "error_on_error", None):
         given = dict(_relative_uncertainty(text) for text in options.error_on_error)
         combination = combination.with_errors_on_errors({**combination.errors_on_errors, **given})
+    asked_nonnegative = _nonnegative(options, combination)
+    if asked_nonnegative:
+        combination = combination.with_nonnegative(set(asked_nonnegative).union(combination.nonnegative))
     return combination
+
+
+def _nonnegative(options: argparse.Namespace, combination: Combination) -> list[str]:
+    """Names that ``--nonnegative`` asks for; without a name all observables but spectators."""
+    given = getattr(options, "nonnegative", None) or []
+    return [o.name for o in combination.observables if not o.spectator] if None in given else list(given)
 
 
 def _relative_uncertainty(text: str) -> tuple[str, float]:
@@ -133,6 +142,9 @@ def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:
         found = own.errors_on_errors.get(source)
         if found is None or found.relative != relative:
             wrong["error_on_error"] = (text, "none" if found is None else f"{source}={found.relative:g}")
+    for name in _nonnegative(options, own):
+        if name not in own.nonnegative:
+            wrong["nonnegative"] = (name, ", ".join(own.nonnegative) or "none")
     for key, (value, sampled) in wrong.items():
         option = f"--{key.replace('_', '-')}"
         msg = (
@@ -186,7 +198,7 @@ def run_profile(options: argparse.Namespace) -> int:
     text = profile_text(fit)
     if compatible:
         text += "\n\n" + compatibility_text(compatible)
-    if options.minos and combination.quadratic:
+    if options.minos and combination.quadratic and not combination.nonnegative:
         text += "\nDelta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model"
     show(text, profile_data(fit, compatible), options.json)
     return 0
@@ -250,13 +262,18 @@ def run_compare(options: argparse.Namespace) -> int:
     from bayescomb.fit.profile import profile
     from bayescomb.output.data import comparison_data
     from bayescomb.output.text import comparison_text
+    from bayescomb.sampling.convergence import verdict
     from bayescomb.sampling.storage import is_extended, load_posterior, require_same_model
     from bayescomb.studies.comparison import compare
 
     posterior = load_posterior(options.posterior)
     result = compare(posterior, profile(require_same_model(posterior, _load_as_sampled(options, posterior))))
     text, data = comparison_text(result), comparison_data(result)
-    if result.combination.quadratic and not result.combination.normalise and not is_extended(posterior):
+    judged = verdict(posterior)
+    data["converged"] = judged.passed
+    if not judged.passed:
+        text = f"{judged.sentence}\n{text}"
+    if result.combination.linear and not is_extended(posterior):
         from bayescomb.output.extraction_data import relevance_data, shares_data
         from bayescomb.output.extraction_text import relevance_text, shares_text
         from bayescomb.studies.variance import coefficient_relevance, variance_shares

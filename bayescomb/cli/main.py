@@ -141,14 +141,26 @@ class _Parser(argparse.ArgumentParser):
         super().error(f"{message}; did you mean {close[0]!r}?" if close else message)
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """A parser of one command, which knows the option that can take MODEL for its value."""
+
+    words: Sequence[str] = ()
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        self.words = list(args or ())
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        taken = "--nonnegative" in self.words and "required: MODEL" in message
+        super().error(f"{message}; --nonnegative without a name stands behind MODEL" if taken else message)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="bayescomb", description="Combine published measurements with correlated systematic uncertainties."
     )
     parser.add_argument("--verbose", action="store_true", help="say what happens")
-    commands = parser.add_subparsers(
-        title="commands", required=True, metavar="COMMAND", parser_class=argparse.ArgumentParser
-    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_CommandParser)
 
     def command(name: str, text: str, function: object) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
@@ -177,7 +189,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--nuisance-values", choices=NUISANCE_VALUES, help="post-fit nuisance values of the inputs (default: used)"
         )
-
+        text = "this observable, or without a name all, cannot be negative (default: as the model says); repeatable"
+        sub.add_argument("--nonnegative", metavar="OBSERVABLE", nargs="?", action="append", help=text)
         sub.add_argument(
             "--error-on-error",
             metavar="SOURCE=RELATIVE",

@@ -86,6 +86,8 @@ class Fit:
         second: ``None`` where chi2 is quadratic, on a kink and without Delta chi2 = 1 errors.
         correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
         sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
+        at_bound: parameters that their bound holds at 0.  Nothing is linear there: covariances, weights and influence are 0,
+            and those of the others hold with these at 0.
     """
 
     parameters: tuple[str, ...]
@@ -104,6 +106,7 @@ class Fit:
     second: SecondDerivatives | None = None
     correlation: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     sizes: FittedSizes | None = None
+    at_bound: tuple[str, ...] = ()
 
     @property
     def hesse(self) -> Fit:
@@ -119,5 +122,10 @@ class Fit:
 
     @property
     def errors(self) -> FloatArray:
-        """Of the linearised model, shape (P,)."""
-        return np.sqrt(np.diag(self.covariance))
+        """Of the linearised model, shape (P,); NaN for what is at its bound."""
+        return np.where(self.bound_hit, np.nan, np.sqrt(np.diag(self.covariance)))
+
+    @property
+    def bound_hit(self) -> NDArray[np.bool_]:
+        """Which parameters their bound holds at 0, shape (P,)."""
+        return np.array([name in self.at_bound for name in self.parameters], dtype=bool)

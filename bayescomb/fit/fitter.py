@@ -25,10 +25,11 @@ from scipy.linalg import block_diag
 
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FitError
+from bayescomb.fit.bounds import bounded_interval, bounded_minimum, on_face, positions
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit, FittedSizes, Held, SecondDerivatives
 from bayescomb.fit.mass_chi2 import nonlinear_tangent
-from bayescomb.fit.nonlinear_fit import delta_chi2_errors, minimise, starting_point, theta_covariance
+from bayescomb.fit.nonlinear_fit import bounded_errors, minimise_within, starting_point, theta_covariance
 from bayescomb.fit.size_fit import STEP, SizeProfile
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
@@ -139,9 +140,10 @@ class Fitter:
                 elif self.theory is not None:
                     fit = self._extraction(self.theory, held, errors=errors)
                 elif self.combination.quadratic:
-                    fit = self._closed_form(held)
+                    fit = self._closed_form(held, errors=errors)
                 else:
-                    fit = numerical_fit(self.parts, held, errors=errors, near=near, of=of)
+                    bounded = self.combination.nonnegative
+                    fit = numerical_fit(self.parts, held, errors=errors, near=near, of=of, nonnegative=bounded)
             except (np.linalg.LinAlgError, ValueError) as error:
                 msg = f"the fit fails numerically ({error}); check the sizes of the inputs and their units"
                 raise FitError(msg) from error
@@ -202,22 +204,30 @@ class Fitter:
             sizes=FittedSizes(sizes=sizes, fit=best, profile=profiled, certain=fit, variance=(reach * by_log).T),
         )
 
-    def _closed_form(self, held: Held) -> Fit:
+    def _closed_form(self, held: Held, *, errors: str) -> Fit:
         model = self.linear.at(mean=held.mean, held=held.free)
-        solution = solve(model, held.correlation)
+        free = solve(model, held.correlation)
+        bounded = positions(model.parameters, self.combination.nonnegative)
+        _, active = bounded_minimum(free.values, free.root, bounded)
+        solution = on_face(free, active)
         error = np.sqrt(np.diag(solution.covariance))
+        up, down = error, -error
+        if len(bounded) and errors != "hesse":
+            ends = [bounded_interval(free.values, free.root, bounded, i) for i in range(len(error))]
+            up, down = (np.array(end) for end in zip(*ends, strict=True))
         return Fit(
             parameters=model.parameters,
             nuisances=model.nuisances,
             values=solution.values,
             covariance=solution.covariance,
-            up=error,
-            down=-error,
+            up=up,
+            down=down,
             chi2=solution.chi2,
             pulls=held.mean + solution.pulls,
             nuisance_variance=solution.nuisance_variance,
             cross_covariance=solution.cross_covariance,
             solution=solution,
+            at_bound=tuple(model.parameters[i] for i in active),
         )
 
     def _extraction(self, theory: Theory, held: Held, *, errors: str) -> Fit:
@@ -250,7 +260,15 @@ class Fitter:
         return frozenset(n.name for n in self.combination.nuisances if n.free)
 
 
-def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit | None, of: Collection[str] | None) -> Fit:
+def numerical_fit(
+    parts: NonlinearParts,
+    held: Held,
+    *,
+    errors: str,
+    near: Fit | None,
+    of: Collection[str] | None,
+    nonnegative: Collection[str] = (),
+) -> Fit:
     """Migrad over what chi2 is curved in, all else profiled exactly; what is linear is that of the tangent at the minimum.
 
     Args:
@@ -259,6 +277,7 @@ def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit |
         errors: ``"minos"``, ``"crossing"`` or ``"hesse"``, see :meth:`bayescomb.fit.fitter.Fitter.fit`.
         near: a fit to begin from.
         of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
+        nonnegative: observables that cannot be negative.
     """
     model = nonlinear_model(parts, correlation=held.correlation, mean=held.mean)
     chi2 = objective(model, held.correlation)
@@ -270,18 +289,20 @@ def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit |
         start[: len(names)] = [near.values[position[n]] if n in position else held.free[n] for n in names]
         if len(near.theta) == len(start):
             start[len(names) :] = near.theta[len(names) :]
-    minimum = minimise(chi2, start, fixed=fixed)
+    bounded = [i for i, name in enumerate(names) if name in nonnegative and i not in fixed]
+    minimum = minimise_within(chi2, start, bounded, fixed=fixed)
     nuisances = held.mean + _pulls(chi2, minimum.theta)
     tangent = nonlinear_tangent(chi2, minimum.theta, nuisances=nuisances, on_kink=minimum.on_kink)
-    solution = solve(tangent.at(mean=held.mean, held=held.free), held.correlation)
     shown = [i for i in range(len(names)) if i not in fixed]
-    error = np.sqrt(np.diag(solution.covariance))
+    free = solve(tangent.at(mean=held.mean, held=held.free), held.correlation)
+    solution = on_face(free, np.array([shown.index(i) for i in minimum.active], dtype=np.intp))
+    error = np.sqrt(np.diag(free.covariance))
     up, down = error.copy(), -error
     if errors != "hesse":
         minos = errors == "minos"
         for k, i in enumerate(shown):
             if of is None or names[i] in of:
-                up[k], down[k] = delta_chi2_errors(chi2, minimum, i, error=float(error[k]), fixed=fixed, minos=minos)
+                up[k], down[k] = bounded_errors(chi2, minimum, i, bounded, error=float(error[k]), fixed=fixed, minos=minos)
     arguments = [parts.bound[i] for i in parts.explicit] + list(parts.free)
     return Fit(
         parameters=solution.parameters,
@@ -299,7 +320,8 @@ def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit |
         theta=minimum.theta,
         second=None
         if errors == "hesse" or minimum.on_kink
-        else _second_derivatives(chi2, minimum.theta, shown, list(fixed)),
+        else _second_derivatives(chi2, minimum.theta, shown, [*fixed, *minimum.active]),
+        at_bound=tuple(names[i] for i in minimum.active),
     )
 
 

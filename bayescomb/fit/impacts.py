@@ -86,6 +86,8 @@ class ImpactResult(Shown):
             and in no other; the total is the error, for ``held`` the upper one.
         unsplit: dim ``parameter``: by inputs of which only the total covariance is known, in no other part; 0 without any.
         coupling: dim ``parameter``: what correlations between different sources contribute to propagated parts.
+
+    A result that its bound holds at 0 has no parts: NaN.
     """
 
     combination: Combination
@@ -253,15 +255,16 @@ def _result(
     """Labelled parts of the results, of arrays over the parameters of the fit; rows have a kind and a name."""
     names = [o.name for o in combination.results]
     shown = [fit.parameters.index(name) for name in names]
+    known = np.where(fit.bound_hit, np.nan, 0.0)  # nothing moves a result that its bound holds
     coords = {"source": [name for _, name in rows], "parameter": names, "kind": ("source", [kind for kind, _ in rows])}
 
     def row(values: FloatArray) -> xr.DataArray:
-        return xr.DataArray(values[shown], dims="parameter", coords={"parameter": names}, name="impact")
+        return xr.DataArray((known + values)[shown], dims="parameter", coords={"parameter": names}, name="impact")
 
     def by_source(values: FloatArray) -> xr.DataArray:
-        return xr.DataArray(values[:, shown], dims=("source", "parameter"), coords=coords, name="impact")
+        return xr.DataArray((known + values)[:, shown], dims=("source", "parameter"), coords=coords, name="impact")
 
-    by_group = np.array(list(groups.values())).reshape(len(groups), len(fit.parameters))[:, shown]
+    by_group = (known + np.array(list(groups.values())).reshape(len(groups), len(fit.parameters)))[:, shown]
     return ImpactResult(
         combination=combination,
         parts=parts,
@@ -359,8 +362,8 @@ class HeldParts:
     def __init__(self, fitter: Fitter, fit: Fit) -> None:
         self.fitter = fitter
         self.fit = fit if fit.sizes is None else fit.sizes.certain
-        if fitter.combination.extraction:
-            # What a group takes off an extraction's error is the tangent's, so that the total has to be the tangent's too.
+        if fitter.combination.extraction or (fitter.combination.nonnegative and fitter.combination.quadratic):
+            # What a group takes off is of the linear model, without bounds, so that the total has to be that too.
             self.fit = dataclasses.replace(self.fit, up=self.fit.errors, down=-self.fit.errors)
         self.shown = self._shown(self.fit)
         self.up = self.shown.up

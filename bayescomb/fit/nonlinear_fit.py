@@ -12,9 +12,10 @@ and the orthant as bounds; the lowest wins.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from iminuit import Minuit
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
+from bayescomb.fit.bounds import crossing_within
 from bayescomb.likelihood.least_squares import triangular, unit_columns
 from bayescomb.likelihood.nonlinear.objective import Objective
 
@@ -29,9 +31,11 @@ __all__ = [
     "ALL_ORTHANTS",
     "ON_KINK",
     "Minimum",
+    "bounded_errors",
     "delta_chi2_errors",
     "lowest_orthant",
     "minimise",
+    "minimise_within",
     "newton",
     "starting_point",
     "theta_covariance",
@@ -62,11 +66,13 @@ class Minimum:
         theta: where it is.
         chi2: its value.
         on_kink: positions of arguments that sit on their kink, held there by opposite slopes.
+        active: components of theta that a bound holds at 0.
     """
 
     theta: FloatArray
     chi2: float
     on_kink: tuple[int, ...] = ()
+    active: tuple[int, ...] = ()
 
 
 def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | None = None, confirm: bool = True) -> Minimum:
@@ -96,6 +102,96 @@ def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | No
     if found is None or (confirm and not on_kink):
         found = _migrad(chi2, theta if found is None else found, list(fixed))
     return Minimum(theta=found, chi2=chi2.value(found), on_kink=on_kink)
+
+
+def minimise_within(
+    chi2: Objective, start: FloatArray, bounded: Collection[int], *, fixed: dict[int, float], confirm: bool = True
+) -> Minimum:
+    """The lowest minimum with some components of theta not below 0, by the set of bounds that hold one there.
+
+    A bound joins the set where a component falls below it, and leaves it where chi2 falls on the allowed side.
+
+    Args:
+        chi2: the objective.
+        start: where to begin, shape (size,).
+        bounded: components of theta that cannot be negative.
+        fixed: components that are held, at these values.
+        confirm: as :func:`minimise` takes it.
+
+    Raises:
+        FitError: no minimum was found.
+    """
+    active: set[int] = set()
+    for _ in range(2 * len(bounded) + 2):
+        found = minimise(chi2, start, fixed=fixed | dict.fromkeys(active, 0.0), confirm=confirm)
+        below = {i for i in bounded if i not in fixed and found.theta[i] < 0}
+        slope = chi2.gradient(found.theta) if active else found.theta
+        left = {i for i in active if slope[i] < 0}
+        if not below and not left:
+            return replace(found, active=tuple(sorted(active)))
+        active = (active | below) - left
+        start = found.theta
+    msg = "no minimum within the bounds is found; leave an observable out of 'nonnegative'"
+    raise FitError(msg)
+
+
+def bounded_errors(
+    chi2: Objective,
+    minimum: Minimum,
+    index: int,
+    bounded: Collection[int],
+    *,
+    error: float,
+    fixed: dict[int, float],
+    minos: bool = True,
+) -> tuple[float, float]:
+    """Distances (up, down), signed, at which the profiled chi2 has grown by 1, or to the bound before that.
+
+    Args:
+        chi2: the objective.
+        minimum: within the bounds.
+        index: component of theta.
+        bounded: components that cannot be negative.
+        error: of the component without bounds, where the search begins.
+        fixed: components of theta that are held.
+        minos: begin from the answer of MINOS instead of from the error.
+
+    Raises:
+        FitError: chi2 does not grow by 1.
+    """
+    if not bounded:
+        return delta_chi2_errors(chi2, minimum, index, error=error, fixed=fixed, minos=minos)
+    best = float(minimum.theta[index])
+
+    def growth(x: float) -> float:
+        found = minimise_within(chi2, minimum.theta, bounded, fixed=fixed | {index: x}, confirm=False)
+        return found.chi2 - minimum.chi2 - 1.0
+
+    ends = (error, -error)
+    if not minimum.active:
+        with contextlib.suppress(FitError):  # without bounds chi2 need not grow by 1
+            ends = delta_chi2_errors(chi2, minimum, index, error=error, fixed=fixed, minos=minos)
+            if all(_keeps_within(chi2, minimum, index, end, bounded, fixed) for end in ends):
+                return ends
+    distances = []
+    for start, bound in zip(ends, (-np.inf, 0.0 if index in bounded else -np.inf), strict=True):
+        outer = best + start
+        for _ in range(20):
+            outer = max(outer, bound)
+            if outer == bound or growth(outer) > 0:
+                break
+            outer = best + 2 * (outer - best)
+        distances.append(crossing_within(growth, best, outer, bound=bound, error=error) - best)
+    return distances[0], distances[1]
+
+
+def _keeps_within(
+    chi2: Objective, minimum: Minimum, index: int, distance: float, bounded: Collection[int], fixed: dict[int, float]
+) -> bool:
+    """Whether the profile without bounds is within them where it has grown by 1."""
+    end = float(minimum.theta[index] + distance)
+    theta = minimise(chi2, minimum.theta, fixed=fixed | {index: end}, confirm=False).theta
+    return bool((theta[list(bounded)] >= 0).all())
 
 
 def _migrad(chi2: Objective, theta: FloatArray, fixed: list[int]) -> FloatArray:

@@ -13,7 +13,7 @@ from scipy.special import chdtrc
 
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
-from bayescomb.base.rounding import chi2_text, counted, plain, with_error
+from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fit_result import Fit
@@ -47,7 +47,7 @@ class ProfileResult(Shown):
         errors: inverse information, of the model linearised at the minimum where chi2 is not quadratic, dim ``parameter``;
             a response with a kink there has the mean of both slopes.
         up_errors, down_errors: signed Delta chi2 = 1 errors, dim ``parameter``; the same as ``errors`` where chi2 is
-            quadratic; of normalised parameters see :mod:`bayescomb.fit.fitter`.
+            quadratic and nothing is bounded; of normalised parameters see :mod:`bayescomb.fit.fitter`.
         covariance: dims ``parameter``, ``parameter_b``.
         weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value, of the linearised
             model: relative sizes and Pearson's weights stay at the fitted values (an iterated linear combination).
@@ -61,11 +61,13 @@ class ProfileResult(Shown):
             do not determine their estimates one by one.
         statistical_errors, systematic_errors, theory_errors: parts of each error, dim ``parameter``, by the statistical
             covariance, by all nuisances and by the theory nuisances of an extraction.  They add in quadrature to ``errors``,
-            ``held`` ones to ``up_errors`` (of the linearised model for an extraction).
+            ``held`` ones to ``up_errors`` (of the linearised model for an extraction and with bounds).
         unsplit_errors: what comes from inputs of which only the total covariance is known, in no other part.
         parts: their definition, ``"propagated"`` or ``"held"``.
         repairs: source matrices that were repaired on request.
         on_kink: nuisances that sit on the kink of an asymmetric response.
+        at_bound: observables that cannot be negative and are at 0 because data would have them below.  They have an
+            interval; errors and their parts, covariances and weights are NaN, those of the others are with these held at 0.
         unnormalised: the result before normalisation, ``None`` if nothing was normalised.
         sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
             variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
@@ -93,6 +95,7 @@ class ProfileResult(Shown):
     parts: str = "propagated"
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
+    at_bound: tuple[str, ...] = ()
     unnormalised: ProfileResult | None = None
     sizes: SizeResult | None = None
 
@@ -103,8 +106,20 @@ class ProfileResult(Shown):
             values, errors = (x.sel(parameter=[o.name for o in shown]).to_numpy() for x in (self.values, self.errors))
             units = ("" if self.combination.normalise else o.unit for o in shown)
             found = zip(shown, values, errors, units, strict=True)
-            results = ", ".join(f"{o.name} = {plain(with_error(float(v), float(e), unit=u))}" for o, v, e, u in found)
+            results = ", ".join(
+                f"{o.name} = {plain(self._shown(o.name, u) or with_error(float(v), float(e), unit=u))}"
+                for o, v, e, u in found
+            )
         return f"{self.combination.name}: {results}, chi2 {plain(chi2_text(self.chi2))} for {self.ndf}"
+
+    def _shown(self, name: str, unit: str) -> str:
+        return at_bound_text(float(self.up_errors.sel(parameter=name)), unit=unit) if name in self.at_bound else ""
+
+    @property
+    def ends_at_bound(self) -> tuple[str, ...]:
+        """Parameters that are not at their bound, but whose interval ends there."""
+        near = [n for n in self.combination.nonnegative if n in self.values["parameter"] and n not in self.at_bound]
+        return tuple(n for n in near if float(self.values.sel(parameter=n) + self.down_errors.sel(parameter=n)) == 0)
 
     @property
     def chi2_form(self) -> str:
@@ -143,7 +158,9 @@ def profile(
     the map from observables to estimates, the values are :math:`(B^T V^{-1} B)^{-1} B^T V^{-1} x` with covariance
     :math:`(B^T V^{-1} B)^{-1}` (Valassi, NIM A 500 (2003) 391).  Otherwise the nuisances in which chi2 is quadratic are
     profiled exactly and the rest is minimised by Migrad with errors by MINOS.  The determinant of a covariance that
-    follows the prediction is left out, as Convino does; a posterior includes it.
+    follows the prediction is left out, as Convino does; a posterior includes it.  Observables that cannot be negative are
+    minimised over 0 and above (:mod:`bayescomb.fit.bounds`), their intervals too; chi2 then follows the distribution of its
+    degrees of freedom only approximately where one is at 0.
 
     Args:
         combination: what to combine.
@@ -248,17 +265,20 @@ def _result(
         coords = {"parameter": parameters, dim: labels}
         return xr.DataArray(values, dims=("parameter", dim), coords=coords, name=name)
 
+    known = np.where(fit.bound_hit, np.nan, 0.0)
     whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     sizes = size_result(dataclasses.replace(fit, chi2=chi2), ndf=ndf)
     return ProfileResult(
         combination=combination,
         values=by_parameter(shown.values, "value"),
-        errors=by_parameter(shown.errors, "error"),
+        errors=by_parameter(known + shown.errors, "error"),
         up_errors=by_parameter(shown.up, "up error"),
         down_errors=by_parameter(shown.down, "down error"),
-        covariance=table(shown.covariance, "parameter_b", parameters, "covariance"),
-        weights=table(jacobian @ fit.solution.weights, "estimate", [e.name for e in combination.estimates], "weight"),
+        covariance=table(known + known[:, None] + shown.covariance, "parameter_b", parameters, "covariance"),
+        weights=table(
+            known[:, None] + jacobian @ fit.solution.weights, "estimate", [e.name for e in combination.estimates], "weight"
+        ),
         pulls=xr.DataArray(fit.pulls, dims="nuisance", coords={"nuisance": list(nuisances)}, name="pull"),
         constraints=xr.DataArray(
             np.sqrt(np.maximum(fit.nuisance_variance[has_posterior], 0.0)),
@@ -266,18 +286,19 @@ def _result(
             coords={"nuisance": list(nuisances[has_posterior])},
             name="constraint",
         ),
-        cross_covariance=table(shown.cross_covariance, "nuisance", list(nuisances), "covariance"),
+        cross_covariance=table(known[:, None] + shown.cross_covariance, "nuisance", list(nuisances), "covariance"),
         chi2=chi2,
         ndf=ndf,
         p_value=goodness_of_fit(chi2 if sizes is None else sizes.chi2, ndf),
         own_chi2=own,
-        statistical_errors=by_parameter(whole.statistics, "statistical error"),
-        systematic_errors=by_parameter(whole.systematics, "systematic error"),
-        theory_errors=by_parameter(whole.theory, "theory error"),
-        unsplit_errors=by_parameter(whole.unsplit, "error from total covariances"),
+        statistical_errors=by_parameter(known + whole.statistics, "statistical error"),
+        systematic_errors=by_parameter(known + whole.systematics, "systematic error"),
+        theory_errors=by_parameter(known + whole.theory, "theory error"),
+        unsplit_errors=by_parameter(known + whole.unsplit, "error from total covariances"),
         parts=parts,
         repairs=repairs,
         on_kink=fit.on_kink,
+        at_bound=fit.at_bound,
         sizes=sizes,
     )
 

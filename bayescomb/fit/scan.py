@@ -18,6 +18,7 @@ from bayescomb.base.progress import finished_parts, tracked
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
+from bayescomb.fit.bounds import bounded_minimum, on_face, positions
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
@@ -367,13 +368,14 @@ class _Scanner:
         if self.combination.normalise:
             fit, _ = normalised_fit(self.combination, fit)
         coords = {"parameter": list(fit.parameters)}
+        known = np.where(fit.bound_hit, np.nan, 0.0)
         return ScanPoint(
             coefficients=at,
             chi2=fit.chi2,
             values=xr.DataArray(fit.values, dims="parameter", coords=coords, name="value"),
             errors=xr.DataArray(fit.errors, dims="parameter", coords=coords, name="error"),
             covariance=xr.DataArray(
-                fit.covariance,
+                known + known[:, None] + fit.covariance,
                 dims=("parameter", "parameter_b"),
                 coords=coords | {"parameter_b": list(fit.parameters)},
                 name="covariance",
@@ -389,9 +391,13 @@ class _Scanner:
         model, kept = self.reduced(correlation)
         inner, prediction = correlation[np.ix_(kept, kept)], self.fitter.theory
         solution: Solution | DerivedSolution
+        at_bound: tuple[str, ...] = ()
         if prediction is None:
             solution = solve(model, inner)
-            chi2 = solution.chi2
+            bounded = positions(model.parameters, self.combination.nonnegative)
+            _, active = bounded_minimum(solution.values, solution.root, bounded)
+            solution = on_face(solution, active)
+            at_bound, chi2 = tuple(model.parameters[i] for i in active), solution.chi2
         else:
             prior = self.fitter.with_theory(inner)
             fitted = fit_extraction(prediction, model, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
@@ -409,6 +415,7 @@ class _Scanner:
             nuisance_variance=np.zeros(0),
             cross_covariance=np.zeros((len(error), 0)),
             solution=solution,
+            at_bound=at_bound,
         )
 
 

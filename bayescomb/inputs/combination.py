@@ -51,6 +51,7 @@ __all__ = [
     "STATISTICS_GROUP",
     "Combination",
     "check_errors_on_errors",
+    "check_nonnegative",
     "check_predictions",
     "check_settings",
     "check_spectators",
@@ -101,6 +102,8 @@ class Combination(Shown):
         extractions: name -> :class:`Extraction`.
         extraction: name of the one in force; empty if the observables are combined and no mass is extracted.
         errors_on_errors: source, or nuisance without a source, whose size is uncertain -> how well it is known.
+        nonnegative: names of observables that cannot be negative: bounds of the profile, priors that end at 0 in the
+            posterior.
 
     Examples:
         >>> import bayescomb as bc
@@ -134,6 +137,7 @@ class Combination(Shown):
     extractions: Mapping[str, Extraction] = field(default_factory=dict)
     extraction: str = ""
     errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
+    nonnegative: tuple[str, ...] = ()
 
     def _line(self) -> str:
         return (
@@ -153,6 +157,10 @@ class Combination(Shown):
             object.__setattr__(self, key, FrozenMapping(getattr(self, key)))
         groups = {key: tuple(members) for key, members in self.impact_groups.items()}
         object.__setattr__(self, "impact_groups", FrozenMapping(groups))
+        check_items(self.nonnegative, str, where=f"nonnegative of {where}")
+        order = {o.name: i for i, o in enumerate(self.observables)}
+        in_order = sorted(self.nonnegative, key=lambda name: order.get(name, len(order)))
+        object.__setattr__(self, "nonnegative", tuple(in_order))
         check_items(self.assumption_sets.values(), AssumptionSet, where=f"assumption_sets of {where}")
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
@@ -173,6 +181,7 @@ class Combination(Shown):
         for assumption_set in self.assumption_sets.values():
             check_assumptions(assumption_set, free={n.name: n.free for n in self.nuisances})
         check_settings(self, where)
+        check_nonnegative(self, where)
         check_predictions(self, where)
         check_errors_on_errors(self, where)
         design = self.design
@@ -185,16 +194,16 @@ class Combination(Shown):
             raise UnderdeterminedError(msg)
 
     @property
-    def linear(self) -> bool:
-        """Whether the results are linear in the measured values: chi2 is quadratic, and nothing is divided by a sum."""
-        return self.quadratic and not self.normalise
-
-    @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
         curved = any(n.response != "absolute" for n in self.nuisances)
         kinked = any(m.down_responses is not None for m in self.measurements)
         return self.chi2 == "neyman" and not curved and not kinked
+
+    @property
+    def linear(self) -> bool:
+        """Whether the results are linear in the measured values: no curved chi2, nothing divided by a sum, no bounds."""
+        return self.quadratic and not self.normalise and not self.nonnegative
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
@@ -324,6 +333,25 @@ class Combination(Shown):
                 relative = check_finite(value, where=f"error on error of {name!r}")
                 given[name] = ErrorOnError(relative=float(relative))
         return dataclasses.replace(self, errors_on_errors=given)
+
+    def with_nonnegative(self, names: Iterable[str] | None = None) -> Combination:
+        """The same combination with observables that cannot be negative.
+
+        Args:
+            names: of these observables, ``()`` for none; by default all but spectators.
+
+        Raises:
+            UnknownNameError: there is no observable of that name.
+            OptionError: a mass is extracted, results are normalised, or sizes of sources are uncertain.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> bc.load("models/run1_mass").with_nonnegative().nonnegative
+            ('m_t',)
+        """
+        if names is None:
+            names = [o.name for o in self.observables if not o.spectator]
+        return dataclasses.replace(self, nonnegative=(names,) if isinstance(names, str) else tuple(names))
 
     def with_values(self, values: Mapping[str, float]) -> Combination:
         """The same combination with other measured values of some estimates, e.g. of simulated data.
@@ -464,7 +492,7 @@ def check_predictions(combination: Combination, where: str) -> None:
         if not combination.linear:
             msg = (
                 f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
-                "'neyman', absolute symmetric responses and no 'normalise' (the extraction itself normalises a distribution)"
+                "'neyman', absolute symmetric responses, no 'normalise' and no 'nonnegative' (the extraction itself normalises a distribution)"
             )
             raise OptionError(msg)
 
@@ -485,8 +513,26 @@ def check_errors_on_errors(combination: Combination, where: str) -> None:
     if combination.errors_on_errors and not combination.linear:
         msg = (
             f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
-            "responses and no 'normalise'"
+            "responses, no 'normalise' and no 'nonnegative'"
         )
+        raise OptionError(msg)
+
+
+def check_nonnegative(combination: Combination, where: str) -> None:
+    """What cannot be negative is an observable, and the results are these observables."""
+    names = list(combination.nonnegative)
+    check_names(names, where=f"nonnegative observables of {where}", allow_empty=True)
+    for name in names:
+        known_name(name, [o.name for o in combination.observables], kind="observable", where=f"nonnegative of {where}")
+    because = ""
+    if combination.extraction:
+        because = f"extraction {combination.extraction!r} makes the observables functions of a mass"
+    elif combination.normalise:
+        because = "'normalise' divides the observables by their sum"
+    elif combination.errors_on_errors:
+        because = "errors on errors have no fit with bounds"
+    if names and because:
+        msg = f"{where}: nonnegative observables are not offered where {because}; leave one of the two out"
         raise OptionError(msg)
 
 
@@ -526,6 +572,7 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
             *observables,
         ),
         "impact_groups": {},
+        "nonnegative": tuple(renamed[name] for name in combination.nonnegative if name in used),
         "normalise": False,
         "predictions": (),
         "extractions": {},
@@ -559,6 +606,7 @@ def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -
     return {
         "measurements": tuple(measurements),
         "observables": tuple(o for o in combination.observables if o.name in used),
+        "nonnegative": tuple(name for name in combination.nonnegative if name in used),
         "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
         "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
         "errors_on_errors": {key: value for key, value in combination.errors_on_errors.items() if key in sources},

@@ -17,7 +17,9 @@ from bayescomb.inputs.combination import Combination
 __all__ = ["SETTINGS", "combination_from_json", "combination_to_json", "difference"]
 
 # What a user may change between sampling and comparing without changing the model itself.
-SETTINGS = ("assumptions", "treatment", "repair", "chi2", "nuisance_values", "extraction", "errors_on_errors")
+SETTINGS = (
+    "assumptions", "treatment", "repair", "chi2", "nuisance_values", "extraction", "errors_on_errors", "nonnegative",
+)  # fmt: skip
 
 ROUNDING = 1e-9
 

@@ -203,8 +203,9 @@ class Solution:
         if root is None:
             return None
         loading = self.model.loading @ root
-        if self.parameters:
-            orthogonal, _ = triangular(self.model.design)
+        free = self.root.any(axis=1)  # a parameter that a bound holds has no variance
+        if free.any():
+            orthogonal, _ = triangular(self.model.design[:, free])
             loading = loading - orthogonal @ (orthogonal.T @ loading)
         _, singular, right = np.linalg.svd(loading, full_matrices=True)
         width = np.ones(len(right))

@@ -68,8 +68,9 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         "parts": fit.parts,
         "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
         "nuisances": nuisances,
-        "covariance": {"names": shown, "matrix": fit.covariance.sel(parameter=shown, parameter_b=shown).to_numpy().tolist()},
+        "covariance": _matrix(fit.covariance.sel(parameter=shown, parameter_b=shown)),
         "on_kink": list(fit.on_kink),
+        "at_bound": list(fit.at_bound),
         "determinant_of_weights": _determinant(fit.combination, included=False),
         "compatibility": [
             {"measurement": c.measurement, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value}
@@ -110,22 +111,23 @@ def _determinant(combination: Combination, *, included: bool) -> str | None:
     return "included" if included else "left out"
 
 
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
     at, parts = {"parameter": name}, fit.error_parts(name)
     label = unsplit_label(fit.combination.measurements)
+    undivided = {"undivided_error": _finite(parts[label]), "undivided_part": label} if label else {}
     return {
         "value": float(fit.values.sel(at)),
-        "error": float(fit.errors.sel(at)),
+        "error": _finite(float(fit.errors.sel(at))),
         "up": float(fit.up_errors.sel(at)),
         "down": float(fit.down_errors.sel(at)),
-        "statistical_error": parts.get("stat"),
-        "systematic_error": parts.get("syst"),
-        **({"undivided_error": parts[label], "undivided_part": label} if label else {}),
-        "theory_error": float(fit.theory_errors.sel(at)),
+        "statistical_error": _finite(parts.get("stat")),
+        "systematic_error": _finite(parts.get("syst")),
+        **undivided,
+        "theory_error": _finite(float(fit.theory_errors.sel(at))),
         "unit": str(fit.values.sel(at)["unit"].item()),
     }
 
@@ -221,7 +223,7 @@ def scan_data(result: ScanResult) -> dict[str, Any]:
             entry["parameters"] = {
                 str(p): {
                     "half_shift": float(row.half_shift.sel(parameter=p)),
-                    "half_error_shift": float(row.half_error_shift.sel(parameter=p)),
+                    "half_error_shift": _finite(float(row.half_error_shift.sel(parameter=p))),
                 }
                 for p in row.half_shift["parameter"].to_numpy()
             }
@@ -247,7 +249,9 @@ def _scan_ends(row: ScanRow) -> dict[str, Any]:
 
 
 def _matrix(values: xr.DataArray) -> dict[str, Any]:
-    return {"names": values["parameter"].to_numpy().tolist(), "matrix": values.to_numpy().tolist()}
+    """A matrix of parameters by their names, ``None`` for what is at its bound."""
+    rows = [[_finite(float(x)) for x in row] for row in values.to_numpy()]
+    return {"names": values["parameter"].to_numpy().tolist(), "matrix": rows}
 
 
 def _scan_point(point: ScanPoint) -> dict[str, Any]:
@@ -257,7 +261,7 @@ def _scan_point(point: ScanPoint) -> dict[str, Any]:
         "coefficients": dict(point.coefficients),
         "chi2": point.chi2,
         "parameters": {
-            str(p): {"value": float(point.values.sel(parameter=p)), "error": float(point.errors.sel(parameter=p))}
+            str(p): {"value": float(point.values.sel(parameter=p)), "error": _finite(float(point.errors.sel(parameter=p)))}
             for p in point.values["parameter"].to_numpy()
         },
         "covariance": _matrix(point.covariance),
@@ -304,8 +308,8 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
     return {**header_data(comparison.combination), "interval": INTERVAL, "interval_kind": HDI_KIND, "parameters": parameters}
 
 
-def _mapping(values: xr.DataArray, dim: str) -> dict[str, float]:
-    return {str(key): float(value) for key, value in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)}
+def _mapping(values: xr.DataArray, dim: str) -> dict[str, float | None]:
+    return {str(key): _finite(float(value)) for key, value in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)}
 
 
 def study_data(study: xr.Dataset, combination: Combination) -> dict[str, Any]:

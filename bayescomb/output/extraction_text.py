@@ -19,7 +19,7 @@ from bayescomb.base.rounding import (
     small_unit,
     with_error,
 )
-from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.likelihood.theory import interpolation_quality
 from bayescomb.output.statements import header
 from bayescomb.output.text import with_unit
@@ -193,6 +193,11 @@ def _set_lines(row: SetResult) -> list[str]:
         fit = row.combined
         assert fit is not None  # there are impacts only where there is a fit
         sizes = {p: abs(float(fit.values.sel(parameter=p))) for p in parameters}
+        # A group of statistics alone repeats the row of the statistics.
+        repeated = [
+            name for name, members in row.impacts.combination.impact_groups.items() if members == (STATISTICS_GROUP,)
+        ]
+        groups = groups.sel(group=[name for name in groups["group"].to_numpy() if name not in repeated])
         shown = list(range(groups.sizes["group"]))
         if len(parameters) > MANY:
             largest = np.argsort(-(abs(groups) / row.impacts.total).sum("parameter").to_numpy())
@@ -202,8 +207,8 @@ def _set_lines(row: SetResult) -> list[str]:
         tables = [(str(groups["group"].to_numpy()[i]), groups.isel(group=i)) for i in shown]
         tables += [(label, part) for label, part in row.impacts.sums.items() if label != "all systematics"]
         for label, impact in tables:
-            cells.append(
-                [label, *(plain(percent_text(float(impact.sel(parameter=p)) / sizes[p], places=2)) for p in parameters)]
-            )
+            # A value of 0, as at a bound, has no percents.
+            shares = [float(impact.sel(parameter=p)) / sizes[p] if sizes[p] else None for p in parameters]
+            cells.append([label, *(plain(percent_text(share, places=2)) for share in shares)])
         lines.append(table(cells))
     return lines

@@ -98,6 +98,7 @@ def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
         ],
         "on_kink": list(fit.on_kink),
+        "at_bound": list(fit.at_bound),
         "parts": fit.parts,
         "impacts_of": "source" if (impacts.sources["kind"] == "source").any() else "nuisance",
         "impacts_definition": impacts.definition,

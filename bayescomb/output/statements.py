@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from bayescomb.base.rounding import significant
+from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
 
 __all__ = [
+    "bound_notes",
     "caveats",
     "extraction_sentence",
     "header",
     "header_data",
+    "nonnegative_text",
     "origin_data",
     "quoting_note",
     "reconstructed_note",
     "treatment_sentence",
     "uncertain_sizes_text",
 ]
+
+# Names that a line of settings has room for.
+FEW: Final = 3
 
 
 def caveats(combination: Combination) -> tuple[str, ...]:
@@ -103,6 +109,7 @@ def header_data(combination: Combination) -> dict[str, Any]:
         "errors_on_errors": {
             name: {"relative": error.relative, "kind": error.kind} for name, error in combination.errors_on_errors.items()
         },
+        "nonnegative": list(combination.nonnegative),
         **origin_data(combination),
     }
 
@@ -113,9 +120,37 @@ def header(combination: Combination) -> str:
     normalised = ", normalised to the sum of the observables" if combination.normalise else ""
     first = (
         f"{combination.name}: assumption set {combination.assumptions!r}, treatment {treatment_sentence(combination)}, "
-        f"chi2 {combination.chi2}{pulls}{normalised}{uncertain_sizes_text(combination)}"
+        f"chi2 {combination.chi2}{pulls}{normalised}{nonnegative_text(combination)}"
+        f"{uncertain_sizes_text(combination)}"
     )
     return "\n".join([first, *caveats(combination)])
+
+
+def nonnegative_text(combination: Combination) -> str:
+    """What cannot be negative, to follow other settings; empty if everything can.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.output.statements import nonnegative_text
+        >>> nonnegative_text(bc.load("models/run1_mass").with_nonnegative())
+        ', nonnegative: m_t'
+    """
+    names = combination.nonnegative
+    everything = len(names) == sum(not o.spectator for o in combination.observables) > FEW
+    return f", nonnegative: {'all observables' if everything else ', '.join(names)}" if names else ""
+
+
+def bound_notes(fit: ProfileResult) -> list[str]:
+    """What bounds do to a profile: which results they hold at 0, and which intervals they cut."""
+    notes = []
+    if fit.at_bound:
+        notes.append(
+            f"at the bound 0, below which the data would have it: {', '.join(fit.at_bound)}; no error, part, covariance or "
+            "weight is defined there, those of the other results hold with it at 0, and the p-value of chi2 is approximate"
+        )
+    if fit.ends_at_bound:
+        notes.append(f"the interval ends at the bound 0: {', '.join(fit.ends_at_bound)}")
+    return notes
 
 
 def uncertain_sizes_text(combination: Combination) -> str:

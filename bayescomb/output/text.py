@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.rounding import (
+    at_bound_text,
     chi2_text,
     counted,
     fixed,
@@ -31,11 +32,11 @@ from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
-from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.as_read import as_read_lines
-from bayescomb.output.statements import header
-from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
+from bayescomb.output.statements import bound_notes, header
+from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, is_unit, table, weight_lines
 from bayescomb.sampling.convergence import Verdict
 from bayescomb.sampling.convergence import verdict as judge
 from bayescomb.sampling.storage import combination_of
@@ -121,6 +122,9 @@ def profile_text(fit: ProfileResult) -> str:
         value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
         up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
         unit = str(fit.values.sel(at)["unit"].item())
+        if name in fit.at_bound:
+            lines.append(plain(f"{name} = {at_bound_text(up, unit=unit)}"))
+            continue
         asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if (up, down) != (error, -error) else ""
         shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
@@ -138,6 +142,7 @@ def profile_text(fit: ProfileResult) -> str:
         lines.append(f"  (the inputs' own post-fit nuisance values cost another {_chi2(fit.own_chi2)} before combining)")
     if fit.sizes is not None:
         lines += _size_lines(fit.sizes, fit.errors)
+    lines += bound_notes(fit)
     if fit.on_kink:
         lines.append(
             "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "
@@ -152,7 +157,7 @@ def profile_text(fit: ProfileResult) -> str:
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
-    if len(names) > MANY:
+    if len(names) > MANY or (len(names) > 1 and is_unit(fit.weights.sel(parameter=names).to_numpy())):
         return "\n".join([*lines, *weight_lines(fit.weights, names)])
     lines.append(weights_sentence(fit.combination))
     rows = [["estimate", "", *names]]
@@ -216,6 +221,10 @@ def impact_text(result: ImpactResult) -> str:
     if len(names) > MANY:  # the largest in units of the errors, so that the table fits a page
         rows_of_page = fitting_rows([heading, ["", *(plain(rounded_like(totals[p], totals[p])) for p in names)]])
         sized, grouped = ((abs(x) / result.total).sum("parameter").to_numpy() for x in (result.sources, result.groups))
+        given = result.combination.impact_groups
+        repeated = [i for i, name in enumerate(groups) if given.get(str(name)) == (STATISTICS_GROUP,)]
+        grouped = np.delete(grouped, repeated)  # the row of the statistics
+        groups = np.delete(groups, repeated)
         chosen = sorted(np.argsort(-grouped)[: max(rows_of_page * 2 // 3, rows_of_page - len(sized))].tolist())
         order = np.argsort(-sized)[: max(rows_of_page - len(chosen), 0)]
         left_out = f"left out, as smaller: {counted(len(sized) - len(order), 'sources')}"
@@ -226,7 +235,7 @@ def impact_text(result: ImpactResult) -> str:
         source = str(result.sources["source"].to_numpy()[i])
         rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
     for i in chosen:
-        rows.append(cells(f"group {groups[i]}", result.groups.isel(group=i)))
+        rows.append(cells(f"group {groups[i]}", result.groups.sel(group=groups[i])))
     rows += [cells(label, part) for label, part in result.sums.items()]
     return "\n".join([header(result.combination), result.definition, table(rows), *([left_out] if left_out else [])])
 
@@ -311,8 +320,9 @@ def comparison_text(comparison: Comparison) -> str:
         unit = str(t["unit"].sel(parameter=name).item())
         value, error = row["profile_value"], row["profile_error"]
         low, high = value + row["profile_down"], value + row["profile_up"]
-        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(error, value, error), "", "",
-                     plain(interval_text(low, high, error=error))])  # fmt: skip
+        digits = error if np.isfinite(error) else row["profile_up"]  # at a bound there is no error
+        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(digits, value, error), "", "",
+                     plain(interval_text(low, high, error=digits))])  # fmt: skip
         exact = "nominal_mean" in row
         for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
             mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))

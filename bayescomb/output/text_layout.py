@@ -33,6 +33,7 @@ __all__ = [
     "comparison_rows",
     "feasibility_lines",
     "fitting_rows",
+    "is_unit",
     "panels",
     "relevance_rows",
     "shares_rows",
@@ -189,17 +190,19 @@ def weight_lines(weights: xr.DataArray, names: Sequence[str]) -> list[str]:
     """
     matrix = weights.sel(parameter=list(names)).to_numpy()
     estimates = [str(e) for e in weights["estimate"].to_numpy()]
-    if _is_unit(matrix):
+    if is_unit(matrix):
         return ["weights: each result is its own estimate"]
     lines = ["weights without those below 0.005:"]
     places = weight_places(matrix.ravel())
     for name, row in zip(names, matrix, strict=True):
+        if np.isnan(row).all():  # what its bound holds has no weights
+            continue
         order = [i for i in np.argsort(-np.abs(row)) if abs(row[i]) >= WEIGHT]
         lines.append(f"  {name}: " + ", ".join(f"{plain(fixed(row[i], places, sign=True))} {estimates[i]}" for i in order))
     return lines
 
 
-def _is_unit(matrix: NDArray[np.float64]) -> bool:
+def is_unit(matrix: NDArray[np.float64]) -> bool:
     """Whether every row and column has a 1 and else nothing."""
     ones = np.isclose(matrix, 1.0, rtol=0, atol=1e-9)
     others = np.isclose(matrix, 0.0, rtol=0, atol=1e-9)
@@ -275,7 +278,9 @@ def relevance_rows(relevance: xr.Dataset) -> list[list[str]]:
     size = np.abs(share).max(axis=1)
     if size.max(initial=0.0) < ROUNDING:  # every result is measured once: what the data say of a coefficient is left
         size = relevance["information"].to_numpy()
-    for i in np.argsort(-size)[:TOP]:
+    # Below the comparison and the shares, each with a row per result.
+    room = min(TOP, max(PAGE - 2 * len(parameters) - 10, 8))
+    for i in np.argsort(-size)[:room]:
         row, j = relevance.isel(coefficient=int(i)), int(np.abs(share[i]).argmax())
         texts = [with_error(float(row[f"{k}_mean"]), float(row[f"{k}_sd"])) for k in ("prior", "posterior")]
         texts += [with_error(float(row["information"]), float(row["information_error"]))]

@@ -25,7 +25,7 @@ from pytensor.link.numba.dispatch import basic as numba_dispatch
 
 from bayescomb.sampling.priors import RadialBlock
 
-__all__ = ["FeasibleTransform", "excess_kernel"]
+__all__ = ["AboveZero", "FeasibleTransform", "excess_kernel"]
 
 FloatArray = NDArray[np.float64]
 
@@ -258,6 +258,38 @@ class FeasibleTransform(Transform):
         """Unconstrained coordinates from coefficients, which need not be fast: only starting points go this way."""
         del inputs
         return _FeasibleInverse(self)(value)
+
+
+class AboveZero(Transform):
+    """x = s log(1 + exp(u / s)) > 0: u itself some widths above 0, and its exponential below.
+
+    Far from the bound the sampler moves in the same coordinates as without it, so that what ties results to each other stays
+    straight.
+
+    Args:
+        scale: s, the width of the quantity, in its unit.
+    """
+
+    name = "above_zero"
+    ndim_supp = 0
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        """The quantity from its unconstrained coordinate."""
+        del inputs
+        return self.scale * pt.softplus(value / self.scale)
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        """The unconstrained coordinate of a quantity above 0."""
+        del inputs
+        return value + self.scale * pt.log1p(-pt.exp(-value / self.scale))
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Log of dx/du."""
+        del inputs
+        return -pt.softplus(-value / self.scale)
 
 
 class _FeasibleInverse(Op):

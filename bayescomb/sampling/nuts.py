@@ -56,8 +56,8 @@ class Mixture:
     """Scalar variables that are sampled as x = x_0 + B xi, x_0 being the initial point of the model.
 
     Attributes:
-        names: P variables without a transform.
-        root: B with B B^T about their covariance, shape (P, P).
+        names: P variables.
+        root: B with B B^T about their covariance, in unconstrained units, shape (P, P).
     """
 
     names: tuple[str, ...]
@@ -102,11 +102,13 @@ def compile_model(
     density.set_extra_values({})
     function = density._pytensor_function  # raw function: nutpie checks its own inputs
     start = np.concatenate([np.ravel(v) for v in point.values()])
-    width = np.concatenate([np.full(np.size(v), _width(model, name, spread or {})) for name, v in point.items()])
+    variable_of = {value.name: variable.name for variable, value in model.rvs_to_values.items()}
+    width = np.concatenate([np.full(np.size(v), (spread or {}).get(variable_of[key], 1.0)) for key, v in point.items()])
     mix = np.eye(len(start))
     if mixture is not None:
-        found = list(point)
-        index = [sum(np.size(point[key]) for key in found[: found.index(name)]) for name in mixture.names]
+        found = [variable_of[name] for name in point]
+        sizes = [np.size(value) for value in point.values()]
+        index = [sum(sizes[: found.index(name)]) for name in mixture.names]
         mix[np.ix_(index, index)] = mixture.root
         width[index] = 1.0
     outputs = [v for v in model.unobserved_value_vars if v.name in names]
@@ -154,11 +156,6 @@ def compile_model(
         make_initial_point_fn=initial,
     )
     return CompiledModel(sampler=sampler, backend=backend, constrain=constrain, dims=dims, coords=coords)
-
-
-def _width(model: pm.Model, value_name: str, spread: dict[str, float]) -> float:
-    variable = next(rv for rv, value in model.rvs_to_values.items() if value.name == value_name)
-    return spread.get(variable.name, 1.0)
 
 
 def _split(row: FloatArray, shapes: dict[str, tuple[int, ...]]) -> list[FloatArray]:

@@ -79,7 +79,8 @@ def sample(
     Returns:
         A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
         ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
-        ``prior``, ``conditional`` (exact mean and sd of each parameter given each draw's coefficients and scales),
+        ``prior``, ``conditional`` (exact mean and sd of each parameter given each draw's coefficients and scales, unless
+        observables cannot be negative, whose prior ends at 0),
         ``observed_data``; and in its attributes the model, the assumption
         set, the treatment, the seed and all versions.
 
@@ -134,6 +135,8 @@ def sample(
     }
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
+    elif combination.nonnegative:
+        pass  # given the coefficients the observables are no Gaussian, and their draws are the summary
     elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = _conditional(plan, posterior)
     if len(plan.sampled):
@@ -152,6 +155,7 @@ def sample(
         "backend": compiled.backend,
         "chi2_form": combination.chi2,
         "nuisance_values": combination.nuisance_values,
+        "nonnegative": json.dumps(combination.nonnegative),
         "extraction": combination.extraction,
         "extended": int(extended),
         "seed": seed,

@@ -122,6 +122,13 @@ def require_same_model(posterior: xr.DataTree, combination: Combination) -> Comb
             "sample again from this model"
         )
         raise PosteriorError(msg)
+    free = [name for name in combination.nonnegative if name not in own.nonnegative]
+    if free:
+        msg = (
+            f"{free[0]!r} cannot be negative in {combination.name!r} as it is now, in the posterior it can; sample again "
+            "from this model, or leave it out of 'nonnegative'"
+        )
+        raise PosteriorError(msg)
     return own
 
 

@@ -21,7 +21,7 @@ from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.studies.executors import executor_of
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
-from bayescomb.studies.toys import RANKS, Toys
+from bayescomb.studies.toys import RANKS, Toys, require_simulated
 
 __all__ = ["coverage", "study_summary"]
 
@@ -70,7 +70,7 @@ def coverage(
         The summary, see :func:`study_summary`.
 
     Raises:
-        OptionError: an option is out of range, or the folder holds another study.
+        OptionError: an option is out of range, the combination cannot be simulated, or the folder holds another study.
         OutputError: the folder cannot be written, or another process has it.
         WorkerError: a local process died; what is finished is kept.
 
@@ -87,6 +87,7 @@ def coverage(
     check_count(toys, least=1, where="toys")
     check_count(workers, least=0, where="workers")
     check_seed(seed)
+    require_simulated(combination)
     settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
     with opened_study(directory, combination, settings, file=TOYS, key=KEY, kind=int) as study:
         complete = len({record[KEY] for record in study.records()} & set(range(toys))) == toys

@@ -14,7 +14,7 @@ from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
-from bayescomb.sampling.storage import require_same_model
+from bayescomb.sampling.storage import require_same_model, require_same_settings
 from bayescomb.sampling.summary import INTERVAL, monte_carlo_error, result_summary
 
 __all__ = ["Comparison", "compare"]
@@ -66,7 +66,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         fit: the profile of the same combination under the same assumption set and treatment.
 
     Raises:
-        PosteriorError: the posterior was made from other inputs.
+        PosteriorError: the posterior was made from other inputs, or one of them has bounds that the other does not have.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -78,6 +78,8 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         '172.51, 172.5 +- 0.3'
     """
     combination = require_same_model(posterior, fit.combination)
+    if combination.nonnegative != fit.combination.nonnegative:
+        require_same_settings(posterior, fit.combination)
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
     # Only a linear model has exact conditional moments.
     conditional = posterior["conditional"].to_dataset() if "conditional" in posterior.children else None

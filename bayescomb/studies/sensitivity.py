@@ -97,7 +97,11 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
     plan = sampling_plan(combination, correlations=str(posterior.attrs["correlations"]))
     if len(plan.sampled):
         seed = int(posterior.attrs["seed"])
-        averaged = plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory))
+        averaged = (
+            plan.curved is None
+            and not combination.nonnegative
+            and (plan.theory is None or has_conditional_masses(plan.theory))
+        )
         changes += _coefficients(plan, names, seed) if averaged else _reweighted_coefficients(plan, draws, names)
     changes += _parameters(combination, draws, names, widening)
     changes = [c for c in changes if not c.effective < MIN_EFFECTIVE]
@@ -248,7 +252,7 @@ def _parameters(combination: Combination, draws: xr.Dataset, names: list[str], w
     extraction = combination.extraction_in_force
     flat = list(extraction.mass_parameters) if extraction else names
     values: Any = np.array([draws[variable_name(name)].to_numpy().ravel() for name in flat])
-    if (values > 0).all():
+    if (values > 0).all() and not combination.nonnegative:  # flat in the logarithm has no posterior near 0
         kind = "masses" if extraction else "observables"
         yield _reweighted(f"{kind}: flat in the logarithm", draws, names, -np.log(values).sum(axis=0))
     if extraction is None or not extraction.scale_parameters:

@@ -47,7 +47,7 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
         and the ratio ``expected`` from the covariance of what is measured; ``error``, the quoted one; attribute ``toys``.
 
     Raises:
-        OptionError: the combination cannot be simulated, or there are too few toys.
+        OptionError: the combination cannot be simulated or has bounds, or there are too few toys.
 
     Examples:
         >>> import bayescomb as bc
@@ -58,6 +58,9 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
     """
     if toys < 2:
         msg = f"toys = {toys} found, at least 2 are needed for a spread"
+        raise OptionError(msg)
+    if combination.nonnegative:
+        msg = f"{combination.name!r}: the spread is that of results without bounds; leave out 'nonnegative'"
         raise OptionError(msg)
     correlation = Fitter(combination).correlation()[0]
     nominal = solve(linear_model(combination), correlation)

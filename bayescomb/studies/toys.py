@@ -28,7 +28,7 @@ from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fitter import Fitter
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
-from bayescomb.likelihood.linear_gaussian import solve
+from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import DataReduction, data_reduction
 from bayescomb.sampling.kernels import ScalarWithGradient, centred
 from bayescomb.sampling.model import build_model, draw_theory, extraction_start, strong_mixture
@@ -39,7 +39,7 @@ from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import level_widths, target_accept
 from bayescomb.sampling.summary import mean_sd
 
-__all__ = ["RANKS", "Toys"]
+__all__ = ["RANKS", "Toys", "require_simulated"]
 
 FloatArray = NDArray[np.float64]
 
@@ -63,6 +63,23 @@ class _Data:
 
     offset: FloatArray
     truth: dict[str, float]
+
+
+def require_simulated(combination: Combination) -> None:
+    """Data sets can be simulated of the combination and analysed.
+
+    Raises:
+        OptionError: chi2 is not quadratic, results are normalised or have bounds, or constraints above 1 leave no data.
+    """
+    if not combination.linear:
+        msg = (
+            f"{combination.name!r}: data sets are simulated of a quadratic chi2 whose results are not normalised and "
+            "have no bounds ('nonnegative')"
+        )
+        raise OptionError(msg)
+    if (linear_model(combination).signs < 0).any():
+        msg = f"{combination.name!r}: constraints above 1 leave no data to simulate"
+        raise OptionError(msg)
 
 
 class Toys:
@@ -107,15 +124,10 @@ class Toys:
         nuisances: int = 20,
     ) -> None:
         check_choice(correlations, ("prior", "nominal"), where="correlations")
-        if not combination.linear:
-            msg = f"{combination.name!r}: data sets are simulated of a quadratic chi2 whose result is not normalised"
-            raise OptionError(msg)
+        require_simulated(combination)
         self.combination, self.seed, self.posterior = combination, seed, posterior
         self.draws, self.tune, self.chains = draws, tune, chains
         self.plan = sampling_plan(combination, correlations=correlations)
-        if (self.plan.model.signs < 0).any():
-            msg = f"{combination.name!r}: constraints above 1 leave no data to simulate"
-            raise OptionError(msg)
         self.recoverable = recoverable_nuisances(self.plan)
         index = self.recoverable.index
         chosen = np.random.default_rng([seed, 0]).choice(len(index), size=min(nuisances, len(index)), replace=False)

@@ -56,8 +56,8 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         model that of its exact conditional moments, else that of the draws.
 
     Raises:
-        OptionError: chi2 is not quadratic, or normalised, or the model was extended, so that there is no linear influence
-            to divide by.
+        OptionError: chi2 is not quadratic, or normalised, or an observable cannot be negative, or the model was extended, so
+            that there is no linear influence to divide by.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:

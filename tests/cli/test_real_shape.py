@@ -89,6 +89,7 @@ def test_text_of_impacts_keeps_the_largest(combination):
     text = impact_text(bc.impacts(combination))
     assert_fits_a_page(text)
     assert "--json has them" in text
+    assert "group statistics" not in text  # the row of the statistics says it
 
 
 @pytest.mark.usefixtures("columns")

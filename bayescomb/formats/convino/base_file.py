@@ -55,7 +55,7 @@ __all__ = ["ASSUMPTIONS", "load_convino", "looks_like_convino", "read_correlatio
 
 ASSUMPTIONS: Final = "nominal"
 GLOBAL_KEYS: Final = ("isDifferential", "normalise", "normalisedInput")
-REQUIRED: Final = ("global", "inputs", "observables", "correlations")
+REQUIRED: Final = ("inputs", "observables", "correlations")
 ITEM: Final = re.compile(r"\s*(\+?)\s*\(([^()]*)\)([^()+]*)")
 
 
@@ -100,7 +100,9 @@ def load_convino(path: str | Path, *, shared_names: str = "error") -> Combinatio
     path = Path(path)
     require_whole(path)
     blocks = read_blocks(path, allowed=BASE_BLOCKS, required=REQUIRED)
-    settings = _read_global(blocks["global"])
+    if "global" not in blocks:
+        warn(f"{path}", "block [global] is missing, so that nothing is normalised; add it, be it empty, which Convino needs")
+    settings = _read_global(blocks["global"]) if "global" in blocks else {}
     inputs = _read_inputs(blocks["inputs"])
     files = []
     for entry in inputs:
@@ -264,10 +266,13 @@ def _check_observable(name: str, members: Collection[str], names: _Names, *, whe
 
 def _read_impacts(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:
     """Label -> nuisances, or the statistical part alone."""
-    found, stray = entries(block, continued=True)
+    found, stray = entries(block, continued=True, empty=True)
     check_stray(stray, {*names.nuisances, *names.estimates}, block=block.name)
     groups: dict[str, tuple[str, ...]] = {}
     for label, entry in unique(found, block=block.name).items():
+        if not entry.value:
+            warn(entry.where, f"group {label!r} has no nuisances and is left out; remove it")
+            continue
         members = list(dict.fromkeys(summands(entry, block=block.name)))
         if len(members) == 1 and members[0].lower() == STATISTICS:
             groups[label] = (STATISTICS,)

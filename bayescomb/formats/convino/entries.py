@@ -54,13 +54,14 @@ class Entry:
     value: str
 
 
-def entries(block: Block, *, continued: bool = False) -> tuple[list[Entry], list[Line]]:
+def entries(block: Block, *, continued: bool = False, empty: bool = False) -> tuple[list[Entry], list[Line]]:
     """The entries of a block, and its lines that are none.
 
     Args:
         block: a block of ``key = value`` lines.
         continued: whether a line without ``=`` continues one that ends unfinished, or continues the line before it by
             beginning with a plus sign.
+        empty: whether a value may be missing.
 
     Raises:
         FileFormatError: a key or a value is missing.
@@ -80,7 +81,7 @@ def entries(block: Block, *, continued: bool = False) -> tuple[list[Entry], list
             stray.append(line)
             open_entry = False
     for entry in found:
-        if not entry.key or not entry.value:
+        if not entry.key or not (entry.value or empty):
             msg = f"{entry.where}: {shown(f'{entry.key} = {entry.value}')} found in [{block.name}], 'name = value' is needed"
             raise FileFormatError(msg)
     return found, stray

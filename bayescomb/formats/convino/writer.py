@@ -98,6 +98,12 @@ def _check_expressible(combination: Combination) -> None:
         if found != allowed:
             msg = f"{key} {found!r} cannot be written to Convino files, only {allowed!r}; change it first"
             raise OptionError(msg)
+    if combination.nonnegative:
+        msg = (
+            f"{', '.join(combination.nonnegative)}: that these cannot be negative cannot be written to Convino files; take "
+            "it out first, with_nonnegative(()), and give --nonnegative to what reads them"
+        )
+        raise OptionError(msg)
     if combination.errors_on_errors:
         uncertain = ", ".join(combination.errors_on_errors)
         msg = f"uncertain sizes of {uncertain} cannot be written to Convino files; take them out first"

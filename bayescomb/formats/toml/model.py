@@ -35,7 +35,7 @@ FORMAT: Final = 1
 LONG_LINE: Final = 120
 # Settings of a combination that are texts, with what they are where they are not given.
 SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used", "extraction": ""}
-VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "shared_names")
+VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "nonnegative", "shared_names")
 TABLE_KEYS: Final = (
     "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
     "predictions", "extractions", "errors_on_errors",
@@ -119,6 +119,7 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
             predictions=predictions,
             extractions=extractions,
             errors_on_errors=_read_errors_on_errors(document, where),
+            nonnegative=_read_nonnegative(document, where, observables),
             **settings,
         )
         return combination.with_extraction(stated if extraction is None else extraction)
@@ -242,6 +243,17 @@ def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str,
                 kind=check_choice(kind, SIZE_KINDS, where="kind of an error on an error"),
             )
     return found
+
+
+def _read_nonnegative(document: Mapping[str, Any], where: str, observables: Sequence[Observable]) -> tuple[str, ...]:
+    """Names of the observables that cannot be negative: a list of them, or ``true`` for all but spectators."""
+    value = document.get("nonnegative", False)
+    if isinstance(value, bool):
+        return tuple(o.name for o in observables if not o.spectator) if value else ()
+    if not isinstance(value, list):
+        msg = f"{where}: nonnegative = {value!r} found, true, false or a list of observables is needed"
+        raise FileFormatError(msg)
+    return tuple(texts(document, "nonnegative", where=where))
 
 
 def _read_impact_groups(document: Mapping[str, Any], where: str, nuisances: list[str]) -> dict[str, tuple[str, ...]]:

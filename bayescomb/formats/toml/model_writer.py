@@ -133,6 +133,7 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
         "title": combination.title or None,
         **shown,
         "normalise": combination.normalise or None,
+        "nonnegative": _nonnegative(combination),
         "assumptions": combination.assumptions,
         **more,
     }
@@ -147,6 +148,13 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
     ]
     lines += ["", *assignments({"observables": observables})]
     return [*lines, "", *assignments({"sources": sources})] if sources else lines
+
+
+def _nonnegative(combination: Combination) -> bool | list[str] | None:
+    """``true`` where all observables but spectators cannot be negative, else their names."""
+    names = list(combination.nonnegative)
+    everything = names == [o.name for o in combination.observables if not o.spectator]
+    return (everything or names) if names else None
 
 
 def _sets(combination: Combination, budget: BudgetPart, files: dict[str, str]) -> list[list[str]]:

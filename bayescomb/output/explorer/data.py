@@ -43,8 +43,8 @@ def explorer_model(combination: Combination) -> ExplorerModel:
         combination: with a chi2 that is quadratic in the observables.
 
     Raises:
-        OptionError: it cannot be explored: its chi2 is curved, its results are normalised, or the sizes of its sources
-            are uncertain.
+        OptionError: it cannot be explored: its chi2 is curved, its results are normalised or cannot be negative, or the
+            sizes of its sources are uncertain.
 
     Examples:
         >>> import bayescomb as bc
@@ -94,6 +94,12 @@ def _require_explorable(combination: Combination) -> None:
         raise OptionError(msg)
     if combination.normalise:
         msg = f"{where}: its results are divided by their sum, which is not linear; leave out 'normalise', or use 'scan'"
+        raise OptionError(msg)
+    if combination.nonnegative:
+        msg = (
+            f"{where}: {', '.join(combination.nonnegative)} cannot be negative, and the page knows no bounds; leave out "
+            "'nonnegative', or use 'bayescomb scan'"
+        )
         raise OptionError(msg)
     if combination.errors_on_errors:
         msg = (

@@ -79,8 +79,8 @@ def export_hepdata(
         The target.
 
     Raises:
-        OptionError: the target has another ending, a keyword is of an unknown kind, or the impacts are of another
-            combination or definition than the profile.
+        OptionError: a result is at its bound 0, the target has another ending, a keyword is of an unknown kind, or the
+            impacts are of another combination or definition than the profile.
         PosteriorError: the posterior has not converged, or does not belong to the profile.
         OutputError: hepdata_lib is not installed, something else is there already, the place cannot be written, or the site
             would refuse the submission.
@@ -99,6 +99,12 @@ def export_hepdata(
     require_replaceable(target, archive=archive)
     hepdata_lib()  # rather now than after the work
     combination = fit.combination
+    if fit.at_bound:
+        msg = (
+            f"{combination.name!r}: {', '.join(fit.at_bound)} at the bound 0, where a result has no covariance to export; "
+            "leave it out of 'nonnegative', or report it instead"
+        )
+        raise OptionError(msg)
     found = _impacts(fit, impacts)
     header, groups = export_header(fit, found), export_groups(fit, found)
     if posterior is not None:

@@ -20,7 +20,8 @@ from bayescomb.sampling.summary import HDI_KIND
 __all__ = ["VALUE", "add_model_tables", "add_result_tables"]
 
 SETTINGS: Final = (
-    "model", "assumptions", "treatment", "repair", "chi2_form", "nuisance_values", "normalised", "extraction", "quotable",
+    "model", "assumptions", "treatment", "repair", "chi2_form", "nuisance_values", "normalised", "nonnegative", "extraction",
+    "quotable",
 )  # fmt: skip
 # Headings that whoever reads the tables again asks for.
 VALUE: Final = "value"
@@ -204,6 +205,8 @@ def _add_settings(tables: Tables, header: Mapping[str, Any]) -> None:
 def _cell(value: Any) -> Cell:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or None
     return value or None if isinstance(value, str) else value
 
 

@@ -176,6 +176,7 @@ def qualifiers(combination: Combination) -> list[Qualifier]:
         "assumption set": combination.assumptions,
         "treatment of the sources": treatment_sentence(combination),
         "form of chi2": combination.chi2,
+        "nonnegative": ", ".join(combination.nonnegative),
         "errors on errors": ", ".join(sizes),
         "extraction": combination.extraction,
         "origin of the inputs": origin(combination),

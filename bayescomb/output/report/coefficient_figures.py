@@ -125,7 +125,8 @@ def _most_moved(results: Results) -> tuple[Observable, ...]:
         at = {"parameter": parameter.name}
         shifts = [s for row in results.scan.rows for s in (row.half_shift, row.half_error_shift) if s is not None]
         error = float(results.fit.errors.sel(at))
-        largest[parameter.name] = max((abs(float(s.sel(at))) / error for s in shifts), default=0.0)
+        moved = (abs(float(s.sel(at))) / error for s in shifts)
+        largest[parameter.name] = max((size for size in moved if math.isfinite(size)), default=0.0)
     chosen = sorted(results.parameters, key=lambda p: -largest[p.name])[:2]
     return tuple(p for p in results.parameters if p in chosen)
 

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bayescomb.base.rounding import decimals, with_error
+from bayescomb.base.rounding import at_bound_text, decimals, with_error
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
@@ -70,7 +70,9 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
         if results.curves:
             yield scan_curve_figure(results)
         yield from _present(scan_correlation_figure(results))
-        for parameter in results.parameters[:MAX_FORESTS]:
+        # What its bound holds has no parts.
+        free = [p for p in results.parameters if p.name not in results.fit.at_bound]
+        for parameter in free[:MAX_FORESTS]:
             yield _impacts(results, parameter)
             yield from _present(ranking_figure(results, parameter))
         yield from _present(impact_map_figure(results))
@@ -99,6 +101,7 @@ def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFi
     shown = results.parameters[start : start + MAX_PANELS]
     figure, axes = panels(len(shown), columns=1 if len(shown) == 1 else 2, height=4.0 if len(shown) == 1 else 3.6)
     conditional = results.tree["conditional"].to_dataset() if comparison.exact else None
+    cut = results.fit.at_bound + results.fit.ends_at_bound
     for ax, parameter in zip(axes, shown, strict=False):
         row = comparison.table.sel(parameter=parameter.name)
         at = {"parameter": parameter.name}
@@ -106,7 +109,7 @@ def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFi
             results.tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
             median=float(row["median"]),
-            profile=(float(row["profile_value"]), float(row["profile_error"])),
+            profile=None if parameter.name in cut else (float(row["profile_value"]), float(row["profile_error"])),
             density=None
             if conditional is None
             else posterior_density(
@@ -130,6 +133,7 @@ def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFi
     caption = (
         f"Posterior density ({shape}) with its 68 % highest-density interval, and the profile likelihood at nominal "
         f"coefficients with its Δχ² = 1 interval{profile}."
+        + (f" Not drawn is a profile that meets its bound 0: {', '.join(cut)}." if cut else "")
     )
     name = "posterior" if start == 0 else f"posterior_{start // MAX_PANELS + 1}"
     return ReportFigure(name=name, kind="posterior", caption=caption, figure=figure)
@@ -141,12 +145,13 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
     if combination.normalise:
         return  # a single estimate has no share of a sum
     own = results.estimates
-    names, values, errors, statistical, kinds = [], [], [], [], []
+    names, values, errors, statistical, kinds, texts = [], [], [], [], [], []
     for index, estimate in enumerate(combination.estimates):
         if {k: v for k, v in estimate.observables.items() if v} == {parameter.name: 1.0}:
             names.append(estimate.title or estimate.name)
             values.append(estimate.value)
             errors.append([float(own.errors[index])] * 2)
+            texts.append(with_error(estimate.value, float(own.errors[index])))
             statistical.append(own.error_parts(str(own.values["parameter"].to_numpy()[index])).get("stat", math.nan))
             kinds.append("input")
     if len(names) < 2:
@@ -159,11 +164,13 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
     ]
     for name, kind, fit in [*combined, ("All, profile", "profile", results.fit)]:
         names.append(name)
-        values.append(float(fit.values.sel(at)))
-        errors.append([float(fit.errors.sel(at))] * 2)
+        value, error, up, down = (float(x.sel(at)) for x in (fit.values, fit.errors, fit.up_errors, fit.down_errors))
+        values.append(value)
+        held = parameter.name in fit.at_bound
+        errors.append([-down, up] if held or parameter.name in fit.ends_at_bound else [error, error])
+        texts.append(at_bound_text(up) if held else with_error(value, error))
         statistical.append(fit.error_parts(parameter.name).get("stat", math.nan))
         kinds.append(kind)
-    texts = [with_error(v, e[0]) for v, e in zip(values, errors, strict=True)]
     if results.comparison is not None:
         row = results.comparison.table.sel(parameter=parameter.name)
         median, low, high = (float(row[key]) for key in ("median", "hdi_low", "hdi_high"))
@@ -181,7 +188,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
         statistical=statistical,
         kinds=kinds,
         texts=texts,
-        band=(float(results.fit.values.sel(at)), float(results.fit.errors.sel(at))),
+        band=None if parameter.name in results.fit.at_bound else (value, error),  # the last is the combination of all
         label=symbol_of(parameter),
         unit=unit,
         ax=figure.subplots(),

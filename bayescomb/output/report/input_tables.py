@@ -85,7 +85,8 @@ def _weights(results: Results) -> Table:
     names, observables = [o.name for o in results.parameters], [o.name for o in combination.observables]
     count = len(combination.estimates)
     design = combination.design
-    covariance = fit.covariance.sel(parameter=observables, parameter_b=observables).to_numpy()
+    # What its bound holds at 0 is no parameter of the others' fit.
+    covariance = np.nan_to_num(fit.covariance.sel(parameter=observables, parameter_b=observables).to_numpy())
     total = np.diag(results.estimates.covariance.to_numpy())[:count]
     # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
     variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)

@@ -13,6 +13,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from bayescomb.base.rounding import (
+    at_bound_text,
     chi2_text,
     counted,
     fine_text,
@@ -28,7 +29,9 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.output.report.results import Results, mean_shift
 from bayescomb.output.statements import (
+    bound_notes,
     extraction_sentence,
+    nonnegative_text,
     quoting_note,
     reconstructed_note,
     treatment_sentence,
@@ -78,11 +81,12 @@ def page_context(results: Results) -> dict[str, Any]:
         "posterior_repairs": json.loads(results.attrs.get("repairs", "[]")),
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
+        "bounds": bound_notes(fit),
         "costs": _costs(results),
         "caveats": [note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
         "extraction": extraction_sentence(combination),
         "poor": fit.p_value is not None and fit.p_value < POOR_FIT,
-        "linear": combination.quadratic and not combination.normalise,
+        "linear": combination.linear,
         "compatibility": [
             {
                 "name": c.measurement,
@@ -148,7 +152,7 @@ def _banner(results: Results) -> dict[str, Any]:
     chi2: str = combination.chi2
     if combination.nuisance_values == "ignored":
         chi2 += ", post-fit nuisance values ignored"
-    chi2 += uncertain_sizes_text(combination)
+    chi2 += nonnegative_text(combination) + uncertain_sizes_text(combination)
     if combination.normalise:
         chi2 += ", normalised to the sum of the observables"
     if judged is None:
@@ -174,18 +178,20 @@ def _banner(results: Results) -> dict[str, Any]:
 def _headlines(results: Results) -> list[dict[str, str]]:
     """The result of each parameter in one line."""
     lines = []
+    combination = results.combination
+    symmetric = combination.quadratic and not (combination.extraction or combination.nonnegative)
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         fit = results.fit
         value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
+        up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
+        held = parameter.name in fit.at_bound
         line = {
             "name": parameter.name,
             "title": parameter.title,
-            "profile": with_error(value, error, unit=parameter.unit),
-            "asymmetric": ""
-            if results.combination.quadratic and not results.combination.extraction
-            else signed_errors(float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at)), error=error),
-            "parts": _parts(results, parameter.name, error),
+            "profile": at_bound_text(up, unit=parameter.unit) if held else with_error(value, error, unit=parameter.unit),
+            "asymmetric": "" if held or symmetric or (up, down) == (error, -error) else signed_errors(up, down, error=error),
+            "parts": "" if held else _parts(results, parameter.name, error),
             "posterior": "",
             "monte_carlo": "",
             "interval": "",

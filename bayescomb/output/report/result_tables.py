@@ -283,7 +283,8 @@ def summary_table(results: Results) -> Table:
             )
 
     def like_error(key: str) -> Any:
-        return lambda row: rounded_like(row[key], row["error"])
+        # At a bound there is no error, and the interval sets the digits.
+        return lambda row: rounded_like(row[key], row["error"] if np.isfinite(row["error"]) else row["high"] - row["value"])
 
     columns = [
         Column(title="parameter", show=lambda row: axis_label(row["parameter"], row["unit"]), text=True),

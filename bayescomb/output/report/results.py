@@ -144,7 +144,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
             draws = posterior["posterior"].to_dataset()
     usable = posterior if draws is not None else None
     plain = usable is not None and not combination.normalise and not is_extended(usable)
-    divisible = plain and combination.quadratic
+    divisible = plain and combination.linear
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     if scanned.interrupted:
         raise KeyboardInterrupt  # a report is whole or not at all

@@ -99,7 +99,7 @@ def test_second_block_of_a_name_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "block"),
-    [("base.txt", b) for b in ("global", "inputs", "observables", "correlations")] + [("left.txt", "estimates")],
+    [("base.txt", b) for b in ("inputs", "observables", "correlations")] + [("left.txt", "estimates")],
 )
 def test_required_block_is_asked_for(tmp_path, name, block):
     text = FILES[name]
@@ -107,6 +107,20 @@ def test_required_block_is_asked_for(tmp_path, name, block):
     Files(tmp_path, **{name.removesuffix(".txt"): text[:start] + text[end + len(block) + 6 :]}).refused(
         FileFormatError, str(tmp_path / name), f"[{block}] is missing", "add"
     )
+
+
+def test_missing_global_block_normalises_nothing_with_a_warning(tmp_path):
+    # As in the first example that came with Convino.
+    files = Files(tmp_path).edit("base.txt", "[global]\n  normalise = false\n[end global]\n", "")
+    combination = files.load_warned([str(tmp_path / "base.txt"), "[global] is missing", "nothing is normalised"])
+    assert not difference(combination, Files(tmp_path / "right").load())
+
+
+def test_group_without_nuisances_is_left_out_with_a_warning(tmp_path):
+    # Scripts write a line for every source, be it in no input.
+    files = Files(tmp_path).edit("base.txt", "  statistics = stat\n", "  statistics = stat\n  pileup = \n")
+    combination = files.load_warned([files.at("base.txt", "pileup"), "group 'pileup' has no nuisances", "remove it"])
+    assert not difference(combination, Files(tmp_path / "right").load())
 
 
 def test_missing_systematics_are_absolute_with_a_warning(tmp_path):

@@ -492,8 +492,8 @@ def check_predictions(combination: Combination, where: str) -> None:
         if not combination.linear:
             msg = (
                 f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
-                "'neyman', absolute symmetric responses, no 'normalise' (the extraction itself normalises a distribution) and "
-                "no 'nonnegative'"
+                "'neyman', absolute symmetric responses, no 'normalise' (the extraction itself normalises a distribution) "
+                "and no 'nonnegative'"
             )
             raise OptionError(msg)
 

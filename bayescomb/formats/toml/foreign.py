@@ -46,35 +46,54 @@ the sources of the nuisances (:mod:`bayescomb.formats.toml.maps`).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_names, known_name, located
-from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError
+from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.formats.convino.measurement_file import MeasurementFile, read_measurement
 from bayescomb.formats.hepdata.breakdown import read_breakdown
 from bayescomb.formats.hepdata.information import read_information
-from bayescomb.formats.hepdata.mapping import Measured, measured_values, read_mapping
+from bayescomb.formats.hepdata.mapping import measured_values, read_mapping
 from bayescomb.formats.hepdata.proposal import proposed_tables
-from bayescomb.formats.hepdata.submission import read_submission
-from bayescomb.formats.hepdata.tables import Bin, same_unit
+from bayescomb.formats.hepdata.record.submission import read_submission
+from bayescomb.formats.hepdata.record.tables import Bin
+from bayescomb.formats.hepdata.record.units import conversion, same_unit
+from bayescomb.formats.hepdata.selection import Measured
 from bayescomb.formats.toml.maps import read_factors
 from bayescomb.formats.values import named_values, text, texts
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance, unnamed_nuisances
+from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance, unnamed_nuisances
+from bayescomb.inputs.observables import Provenance
 
-__all__ = ["CONVINO_KEYS", "HEPDATA_KEYS", "read_convino_entry", "read_hepdata_entry"]
+__all__ = ["CONVINO_KEYS", "HEPDATA_KEYS", "HepdataEntry", "read_convino_entry", "read_hepdata_entry"]
 
 HEPDATA_KEYS: Final = ("name", "experiment", "hepdata", "tables", "observables", "estimates", "sources")
 CONVINO_KEYS: Final = ("name", "experiment", "convino", "observables", "sources")
 
 
-def read_hepdata_entry(
-    entry: Mapping[str, Any], place: str, folder: Path, *, units: Mapping[str, str]
-) -> tuple[Measurement, dict[str, str]]:
-    """The measurement of HEPData tables, and the units that they state of observables.
+@dataclass(frozen=True, kw_only=True)
+class HepdataEntry:
+    """What an entry with tables of HEPData says.
+
+    Attributes:
+        measurement: in the units of the observables.
+        units: those that the tables state of observables for which the model states none.
+        provenance: of inputs that hold more than what is published.
+    """
+
+    measurement: Measurement
+    units: Mapping[str, str]
+    provenance: tuple[Provenance, ...] = ()
+
+
+def read_hepdata_entry(entry: Mapping[str, Any], place: str, folder: Path, *, units: Mapping[str, str]) -> HepdataEntry:
+    """The measurement of HEPData tables, in the units of the observables where the model states them.
 
     Args:
         entry: the TOML table.
@@ -112,7 +131,8 @@ def read_hepdata_entry(
     measured = measured_values(mapping, submission)
     name, experiment = text(entry, "name", where=place), text(entry, "experiment", where=place, default="")
     estimates = _estimates(entry, place, measured, name, units)
-    stated = dict(_checked_units(estimates, measured, place, units))
+    stated = dict(_stated_units(estimates, measured, units))
+    scales = _scales(estimates, measured, place, units)
     shifts = read_breakdown(submission, mapping, measured)
     found = read_information(submission, mapping, measured, shifts)
     external = [] if found.fit else shifts
@@ -126,15 +146,29 @@ def read_hepdata_entry(
         measurement = Measurement(
             name=name,
             experiment=experiment,
-            estimates=estimates,
-            statistical_covariance=found.covariance,
+            estimates=tuple(
+                dataclasses.replace(e, value=scale * e.value) for e, scale in zip(estimates, scales.tolist(), strict=True)
+            ),
+            statistical_covariance=None if found.covariance is None else found.covariance * np.outer(scales, scales),
             covariance_kind=found.kind,
             nuisances=nuisances,
-            responses=up,
-            down_responses=down if nuisances else None,
-            fit=found.fit,
+            responses=up * scales[:, None],
+            down_responses=down * scales[:, None] if nuisances else None,
+            fit=found.fit and _scaled(found.fit, scales),
         )
-    return measurement, stated
+    provenance: tuple[Provenance, ...] = ()
+    if mapping.approximate:
+        note = "the correlations of the nuisances after the fit are not published, and taken for 0"
+        provenance = (
+            Provenance(table=f"{name} (approximate)", kind="reconstructed", origin=f"HEPData, {measured.where}", note=note),
+        )
+    return HepdataEntry(measurement=measurement, units=stated, provenance=provenance)
+
+
+def _scaled(fit: FittedInput, scales: NDArray[np.float64]) -> FittedInput:
+    """The fit of values in another unit."""
+    inverse = np.concatenate([1 / scales, np.ones(len(fit.nuisances))])
+    return dataclasses.replace(fit, information=fit.information * np.outer(inverse, inverse))
 
 
 def _estimates(
@@ -199,26 +233,48 @@ def _maps(
     return [maps[row] for row in rows]
 
 
-def _checked_units(
-    estimates: Sequence[Estimate], measured: Measured, place: str, units: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Observable and unit of the table, where the model states none.
+def _stated_units(estimates: Sequence[Estimate], measured: Measured, units: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Observable and unit of the table, where the model states none."""
+    unit = measured.column.unit
+    for name, _ in _plain(estimates):
+        if not units[name] and unit:
+            yield name, unit
+
+
+def _scales(estimates: Sequence[Estimate], measured: Measured, place: str, units: Mapping[str, str]) -> NDArray[np.float64]:
+    """What each value is multiplied by to be in the unit of its observable, shape (n,).
 
     Raises:
-        InvalidNumberError: the model states another one.
+        InvalidNumberError: the model states a unit into which that of the table cannot be converted.
+
+    Warns:
+        InputWarning: it is converted.
     """
-    unit = measured.column.unit
-    for estimate in estimates:
-        for name, factor in estimate.observables.items():
-            plain = len(estimate.observables) == 1 and factor == 1
-            if not units[name] and plain and unit:
-                yield name, unit
-            if plain and same_unit(units[name], unit) is False:
-                msg = (
-                    f"{place}: {measured.where} states {measured.column.name!r} in {unit!r}, observable {name!r} is in "
-                    f"{units[name]!r}; correct the unit of the observable, or name a column of its unit"
-                )
-                raise InvalidNumberError(msg)
+    unit, scales, said = measured.column.unit, np.ones(len(estimates)), dict[str, float]()
+    for name, i in _plain(estimates):
+        factor = conversion(unit, units[name])
+        if factor is None and same_unit(units[name], unit) is False:
+            msg = (
+                f"{place}: {measured.where} states {measured.column.name!r} in {unit!r}, observable {name!r} is in "
+                f"{units[name]!r}; correct the unit of the observable, or name a column of its unit"
+            )
+            raise InvalidNumberError(msg)
+        if factor not in (None, 1.0):
+            scales[i] = said[units[name]] = factor
+    for wanted, factor in said.items():
+        message = (
+            f"{place}: {measured.where} states {measured.column.name!r} in {unit!r}, the observables are in {wanted!r}; "
+            f"values and errors are multiplied by {factor:g}"
+        )
+        warn_input(message)
+    return scales
+
+
+def _plain(estimates: Sequence[Estimate]) -> Iterator[tuple[str, int]]:
+    """Observable and position of the estimates that are of one observable, without a factor."""
+    for i, estimate in enumerate(estimates):
+        if list(estimate.observables.values()) == [1.0]:
+            yield next(iter(estimate.observables)), i
 
 
 def read_convino_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> Measurement:

@@ -242,7 +242,7 @@ def test_columns_are_chosen_by_header_and_qualifiers(tmp_path):
         assert [e.value for e in found.estimates] == VALUES
     with refused(UnknownNameError, "3 columns fit", "SIG, SQRT(S) = 7000 GeV", "RATIO"):
         values("")
-    with refused(UnknownNameError, "no column 'SIGMA'", "'SIG', 'RATIO'"):
+    with refused(UnknownNameError, "no column 'SIGMA'", "1 'SIG', 2 'SIG', 3 'RATIO'"):
         values(', column = "SIGMA"')
     with refused(UnknownNameError, "{'SQRT(S)': '9000'}", "SQRT(S) = 7000 GeV"):
         values(', qualifiers = { "SQRT(S)" = 9000 }')
@@ -274,7 +274,8 @@ def test_rows_are_left_out_of_all_tables(tmp_path):
         ('values = "Table 1"\nstatistical = "Stat"', UnknownNameError, ["'Stat'", "'stat', 'sys,JES', 'sys,lumi'"]),
         (BARE, UnknownNameError, ["'sys,JES', 'sys,lumi'", "says nothing", "'ignore'"]),
         (BARE + 'labels = "sys,*"\nignore = "x"', UnknownNameError, ["ignore: 'x' matches no label"]),
-        ('values = "Table 1"\nlabels = "*"', FileFormatError, ["nothing says what the statistical part is"]),
+        ('values = "Table 1"\nlabels = "sys*"\nignore = "stat"', FileFormatError,
+         ["nothing says what the statistical part is"]),
         (MAPPING + 'breakdown = "Nowhere"', UnknownNameError, ["breakdown[0]", "no table 'Nowhere'"]),
         (MAPPING + 'pulls = "Table 1"', FileFormatError, ["pulls, nuisance_correlation", "give both, or none"]),
         (MAPPING + 'statistical_correlation = "Total"', FileFormatError, ["keep one of the two"]),

@@ -31,8 +31,8 @@ SPELLINGS = [
     "Percentage",
     r"$\mathrm{\%}$",
 ]
-HEADERS = ["JES [%]", "JES (%)", "JES(%)", "JES %", "JES in %", "JES, in percent", "JES (in [%])", r"JES [\%]", r"JES $[\%]$",
-           r"JES ($\%$)", "JES [in %]", "JES [rel. %]", "JES (percent)"]  # fmt: skip
+HEADERS = ["JES [%]", "JES (%)", "JES(%)", "JES %", "JES in %", "JES, in percent", "JES (in [%])", r"JES [\%]",
+           r"JES $[\%]$", r"JES ($\%$)", "JES [in %]", "JES [rel. %]", "JES (percent)"]  # fmt: skip
 
 
 def with_breakdown(header, unit="", cells=(3.0, 3.0, 3.0)):

@@ -5,6 +5,7 @@ Correlations in percent, with a diagonal of 100, and covariances in another unit
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -135,7 +136,8 @@ def source_covariance(
                 raise FileFormatError(msg)
             matrix = correlation_of(matrix)
             report(entry_findings(matrix.values, names=matrix.names), where=matrix.where)
-            matrix = matrix.scaled(np.outer(sizes, sizes))
+            exact = matrix.rounding * (1 - np.eye(len(sizes)))  # a diagonal of 1 is not rounded
+            matrix = dataclasses.replace(matrix, rounding=exact).scaled(np.outer(sizes, sizes))
         else:
             matrix = _in_unit_of(matrix, measured)
             if sizes is not None:

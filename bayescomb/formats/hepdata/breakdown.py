@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError, warn_input
 from bayescomb.formats.hepdata.covariances import source_covariance
-from bayescomb.formats.hepdata.mapping import TableMapping
+from bayescomb.formats.hepdata.mapping import TableMapping, error_name
 from bayescomb.formats.hepdata.quoted import (
     column_errors,
     labelled_errors,
+    says_something,
     source_labels,
     state_conversions,
     symmetric_sizes,
@@ -30,7 +31,9 @@ __all__ = ["Shift", "read_breakdown", "reads_independent"]
 
 FloatArray = NDArray[np.float64]
 # Labels of errors that authors mean as independent from row to row.
-INDEPENDENT: Final = re.compile(r"(?:sys(?:t(?:ematic)?)?[\s,:._-]*)?(?:stat|unc(?!ertain))", re.IGNORECASE)
+INDEPENDENT: Final = re.compile(
+    r"(?:sys(?:t(?:ematics?)?)?[\s,:._-]*)?(?:stat(?:istic(?:s|al)?)?|unc(?:orr?(?:elated)?)?)(?![a-z0-9])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,7 @@ def _check_patterns(mapping: TableMapping, names: Sequence[str]) -> None:
         UnknownNameError: it matches none.
         FileFormatError: a source with a covariance of its own is said to be uncorrelated too.
     """
-    columns = [p.name or str(p.column) for p in (*mapping.statistical, mapping.total) if isinstance(p, Selection)]
+    columns = [error_name(p) for p in (*mapping.statistical, mapping.total) if isinstance(p, Selection)]
     for key in ("percent", "uncorrelated", "symmetrise"):
         for pattern in getattr(mapping, key):
             if pattern != "*" and not any(matches([pattern], name) for name in (*names, *columns)):
@@ -209,6 +212,10 @@ class _Reader:
         """A row for each source, with a column for each of the values."""
         n, rows = len(self.measured.rows), self.measured.rows
         columns = [c for c in self.chosen.columns if c.header != self.selection.names]
+        # Headings and blank lines between the sources.
+        kept = [i for i in range(len(names)) if any(says_something(c.cells[i]) for c in columns)]
+        names_of = {i: names[i] for i in kept}
+        names = list(names_of.values())
         twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
         if twice is not None:
             msg = (
@@ -218,7 +225,7 @@ class _Reader:
             raise DuplicateNameError(msg)
         if n == 1:
             _, *pair = self._pair(columns)
-            return [self._shift(name, pair, [[i]] * 2) for i, name in enumerate(names)]
+            return [self._shift(name, pair, [[i]] * 2) for i, name in names_of.items()]
         heads = [row_label(c.name) for c in columns]
         order = self.measured.positions(heads, self.selection.match)
         if order is None:
@@ -231,7 +238,7 @@ class _Reader:
                 'order, or names = { column = "HEADER" } if rows are sources'
             )
             raise UnknownNameError(msg)
-        return [self._shift_of(name, [(columns[k], i) for k in order], None) for i, name in enumerate(names)]
+        return [self._shift_of(name, [(columns[k], i) for k in order], None) for i, name in names_of.items()]
 
     def long_list(self) -> list[Shift]:
         """A row for each source, or for each source and each of the values."""
@@ -290,7 +297,7 @@ class _Reader:
         return self._shift_of(name, ups, None if down is None else [(down, i) for i in positions[1]])
 
     def _shift_of(self, name: str, ups: Sequence[tuple[Column, int]], downs: Sequence[tuple[Column, int]] | None) -> Shift:
-        errors = column_errors(name, ups, downs, mapping=self.mapping, measured=self.measured)
+        errors = column_errors(name, ups, downs, mapping=self.mapping, measured=self.measured, label=self.selection.label)
         column, row = ups[0]
         return _shift(name, column.cells[row].where, errors, self.mapping)
 
@@ -326,8 +333,8 @@ def reads_independent(label: str) -> bool:
 
     Examples:
         >>> from bayescomb.formats.hepdata.breakdown import reads_independent
-        >>> [reads_independent(label) for label in ("sys,uncor", "MC stat", "stat", "Uncertainty", "sys,JES")]
-        [True, False, True, False, False]
+        >>> [reads_independent(label) for label in ("sys,uncor", "stat", "Uncertainty", "sys,statNP1-jes")]
+        [True, True, False, False]
     """
     return INDEPENDENT.match(label) is not None
 

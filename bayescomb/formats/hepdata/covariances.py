@@ -105,7 +105,9 @@ def values_covariance(
 def _matrix_of_values(selection: Selection, submission: Submission, measured: Measured) -> TableMatrix:
     chosen = selection.chosen(submission)
     sizes = (len(measured.rows), len(measured.all_rows)) if selection.match is Match.ORDER else ()
-    matrix = read_table_matrix(chosen.table, chosen.columns, sizes=sizes)
+    matrix = read_table_matrix(chosen.table, chosen.columns, sizes=sizes if not selection.rows else ())
+    if selection.rows:
+        matrix = matrix.part(selection.rows)
     _check_axes(matrix, measured)
     return matrix.of_values(measured, selection.match)
 

@@ -29,7 +29,8 @@ KEYS: Final = (
     "correlations", "breakdown", "pulls", "nuisance_covariance", "approximate", "rows", "leave_out", "normalised",
     "absent_is_zero", "prefix",
 )  # fmt: skip
-SHIFT_KEYS: Final = ("name", "names", "up", "down", "match", "ignore")
+SHIFT_KEYS: Final = ("name", "names", "up", "down", "match", "ignore", "label")
+MATRIX_KEYS: Final = ("match", "rows")
 # A label of the values, or a column.
 ErrorPlace = str | Selection
 # Numbers from 1, or axis -> range or entry.
@@ -97,7 +98,7 @@ def error_name(place: ErrorPlace) -> str:
     """
     if isinstance(place, str):
         return place
-    return place.name or str(place.column or place.up or place.table)
+    return place.label or str(place.column or place.up)
 
 
 def measured_values(mapping: TableMapping, submission: Submission) -> Measured:
@@ -208,7 +209,7 @@ def read_mapping(table: Any, *, where: str) -> TableMapping:
         raise FileFormatError(msg)
     check_keys(table, KEYS, required=("values",), where=where)
     values = read_selection(table["values"], f"{where}.values")
-    matrices = {key: read_selection(table[key], f"{where}.{key}", ("match",)) for key in MATRICES if key in table}
+    matrices = {key: read_selection(table[key], f"{where}.{key}", MATRIX_KEYS) for key in MATRICES if key in table}
     _check_together(table, where)
     statistical = table.get("statistical", [])
     places = statistical if isinstance(statistical, list) else [statistical]
@@ -276,7 +277,7 @@ def _error_place(value: Any, where: str, table: str) -> ErrorPlace:
     if isinstance(value, str):
         return value
     if isinstance(value, dict) and ("column" in value or "up" in value):
-        return read_selection(value, where, ("up", "down", "match"), table=table)
+        return read_selection(value, where, ("up", "down", "match", "label"), table=table)
     msg = f'{where}: {value!r} found, needed is a label of the values, or a column of errors, {{ column = "HEADER" }}'
     raise FileFormatError(msg)
 
@@ -300,7 +301,7 @@ def _of_sources(table: Mapping[str, Any], key: str, where: str) -> dict[str, Sel
     if not isinstance(given, dict):
         msg = f'{where}.{key}: {given!r} found, needed is a table of sources, as in {{ "eff" = "Table 9" }}'
         raise FileFormatError(msg)
-    return {name: read_selection(value, f"{where}.{key}[{name!r}]", ("match",)) for name, value in given.items()}
+    return {name: read_selection(value, f"{where}.{key}[{name!r}]", MATRIX_KEYS) for name, value in given.items()}
 
 
 def _rows(value: Any, where: str) -> Rows:

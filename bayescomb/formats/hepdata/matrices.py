@@ -81,6 +81,17 @@ class TableMatrix:
         order = [own.index(n) for n in names]
         return self._part(order, names)
 
+    def part(self, numbers: Sequence[int]) -> TableMatrix:
+        """Some of its rows, by their numbers from 1.
+
+        Raises:
+            UnknownNameError: there are fewer.
+        """
+        if max(numbers) > len(self.names):
+            msg = f"{self.where}: row {max(numbers)} asked for, the matrix has {len(self.names)}; correct the number"
+            raise UnknownNameError(msg)
+        return self._part([n - 1 for n in numbers], [self.names[n - 1] for n in numbers])
+
     def scaled(self, factors: FloatArray) -> TableMatrix:
         """The matrix with each entry multiplied by its factor, shape (n, n)."""
         return dataclasses.replace(self, values=self.values * factors, rounding=self.rounding * factors)

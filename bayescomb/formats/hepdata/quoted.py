@@ -6,6 +6,7 @@ converted where that is exact, which a warning states.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
+from bayescomb.formats.csv import number
 from bayescomb.formats.hepdata.mapping import ErrorPlace, TableMapping, error_name
 from bayescomb.formats.hepdata.record.submission import Submission
-from bayescomb.formats.hepdata.record.tables import Cell, Column, LabelledError, percent_or_number, rounding
+from bayescomb.formats.hepdata.record.tables import Cell, Column, LabelledError, rounding
 from bayescomb.formats.hepdata.record.units import conversion, is_percent, same_unit
 from bayescomb.formats.hepdata.selection import Measured, listed, matches, only
 
@@ -24,6 +26,7 @@ __all__ = [
     "labelled_errors",
     "mostly_above",
     "quoted_errors",
+    "says_something",
     "source_labels",
     "state_conversions",
     "symmetric_sizes",
@@ -150,7 +153,8 @@ def quoted_errors(
     columns = [only(side, where=where) for side in sides]
     state_conversions(columns, measured, where=where)
     cells = [[(column, i) for i in positions] for column in columns]
-    return column_errors(error_name(place), cells[0], cells[1] if place.up else None, mapping=mapping, measured=measured)
+    downs = cells[1] if place.up else None
+    return column_errors(error_name(place), cells[0], downs, mapping=mapping, measured=measured, label=place.label)
 
 
 def column_errors(
@@ -160,6 +164,7 @@ def column_errors(
     *,
     mapping: TableMapping,
     measured: Measured,
+    label: str = "",
 ) -> list[LabelledError]:
     """Errors that stand as numbers in columns, in the unit of the values.
 
@@ -169,6 +174,7 @@ def column_errors(
         downs: of each at -1 sigma; ``None`` if they are the opposite.
         mapping: what is in percent, and whether an empty cell is 0.
         measured: the n values.
+        label: of the errors that are meant, in cells without a value.
 
     Raises:
         InvalidNumberError: a cell is no number, or its unit another one.
@@ -180,51 +186,58 @@ def column_errors(
     values = measured.column
     sides = []
     for cells in (ups, downs):
-        if cells is None:
-            continue
-        pairs = zip(cells, values.cells, strict=True)
-        sides.append([_in_unit_of(column, column.cells[i], value, name, mapping, values) for (column, i), value in pairs])
-    used = sum(bool(column.cells[i].errors) for column, i in ups)
+        pairs = zip(cells or (), values.cells, strict=cells is not None)
+        sides.append(
+            [_in_unit_of(column, column.cells[i], value, name, label, mapping, values) for (column, i), value in pairs]
+        )
+    used = sum(bool(column.cells[i].errors) and column.cells[i].value is not None for column, i in ups)
     if used:
         column, i = ups[0]
-        message = (
-            f"{column.cells[i].where}: the shifts have errors of their own in {used} of {len(ups)} rows, which are not used"
-        )
-        warn_input(message)
-    found = [
-        LabelledError(
-            label=name,
-            up=up,
-            down=sides[1][k][0] if len(sides) == 2 else 0.0 - up,
-            symmetric=len(sides) == 1,
-            rounding=half,
-        )
-        for k, (up, half) in enumerate(sides[0])
-    ]
-    if not matches(mapping.percent, name) and not any(is_percent(column.unit) for column, _ in ups):
+        where = column.cells[i].where
+        warn_input(f"{where}: the shifts have errors of their own in {used} of {len(ups)} rows, which are not used")
+    found = [dataclasses.replace(e, down=sides[1][k].up, symmetric=False) if downs else e for k, e in enumerate(sides[0])]
+    if not any(error.percent for error in found):
         warn_of_percent(name, found, values.cells, mapping)
     return found
 
 
+def says_something(cell: Cell) -> bool:
+    """Whether a cell holds a number or errors."""
+    return cell.text not in EMPTY or bool(cell.errors)
+
+
 def _in_unit_of(
-    column: Column, cell: Cell, value: Cell, name: str, mapping: TableMapping, values: Column
-) -> tuple[float, float]:
-    """A number in the unit of the values, and its rounding."""
-    if cell.text in EMPTY:
-        if mapping.absent_is_zero:
-            return 0.0, 0.0
-        msg = f"{cell.where}: an empty cell found, a number is needed; if it is 0, say so by absent_is_zero = true"
-        raise FileFormatError(msg)
-    if cell.value is None and cell.text.endswith("%"):
-        return percent_or_number(cell.text, value.number(), where=cell.where), rounding(cell.text, value.number())
-    number, half = cell.number(), rounding(cell.text)
-    if matches(mapping.percent, name) or (is_percent(column.unit) and not is_percent(values.unit)):
-        return number * abs(value.number()) / 100, half * abs(value.number()) / 100
+    column: Column, cell: Cell, value: Cell, name: str, label: str, mapping: TableMapping, values: Column
+) -> LabelledError:
+    """A shift that a cell states as a number, or as the error of a value that is empty, in the unit of the values."""
+    percent = matches(mapping.percent, name) or (is_percent(column.unit) and not is_percent(values.unit))
+    if cell.text in EMPTY and cell.errors:
+        stated = [e for e in cell.errors if not label or e.label == label]
+        if len(stated) != 1:
+            msg = (
+                f"{cell.where}: errors labelled {listed([e.label for e in cell.errors])} found, of which one is needed; "
+                'name it by label = "..."'
+            )
+            raise FileFormatError(msg)
+        error, percent = stated[0], percent or stated[0].percent
+    elif cell.text in EMPTY:
+        if not mapping.absent_is_zero:
+            msg = f"{cell.where}: an empty cell found, a number is needed; if it is 0, say so by absent_is_zero = true"
+            raise FileFormatError(msg)
+        error = LabelledError(label=name, up=0.0, down=0.0, symmetric=True)
+    else:
+        own = cell.value is None and cell.text.endswith("%")
+        text = cell.text.removesuffix("%").strip() if own else cell.text
+        size = number(text, where=cell.where) if own else cell.number()
+        percent |= own
+        error = LabelledError(label=name, up=size, down=0.0 - size, symmetric=True, rounding=rounding(text))
+    if percent:
+        return dataclasses.replace(error.scaled(abs(value.number()) / 100), percent=True)
     factor = conversion(column.unit, values.unit)
     if factor is None and same_unit(values.unit, column.unit) is False:
         msg = f"{cell.where}: the unit is {column.unit!r}, that of the values {values.unit!r}; name a column of that unit"
         raise InvalidNumberError(msg)
-    return number * (factor or 1.0), half * (factor or 1.0)
+    return error if factor in (None, 1.0) else error.scaled(factor)
 
 
 def state_conversions(columns: Iterable[Column], measured: Measured, *, where: str) -> None:

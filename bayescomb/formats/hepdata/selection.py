@@ -83,6 +83,8 @@ class Selection:
         names: column or axis that names the sources, where they are rows.
         ignore: patterns of sources in rows or columns that are left aside.
         match: how the rows are those of the values.
+        label: of the errors that are the shifts, in cells without a value.
+        rows: of a matrix, by number, where it is of more than the values.
     """
 
     where: str
@@ -96,6 +98,8 @@ class Selection:
     names: Heading = ""
     ignore: tuple[str, ...] = ()
     match: Match = Match.NAMES
+    label: str = ""
+    rows: tuple[int, ...] = ()
 
     def chosen(self, submission: Submission) -> Chosen:
         """The columns in the submission.
@@ -296,6 +300,8 @@ def read_selection(value: Any, where: str, more: Sequence[str] = (), *, table: s
         column=_heading(value["column"], f"{where}.column") if "column" in value else None,
         qualifiers={key: re.sub(r"\s+", " ", str(v)).strip() for key, v in qualifiers.items()},
         name=text(value, "name", where=where, default=""),
+        label=text(value, "label", where=where, default=""),
+        rows=_numbers(value["rows"], f"{where}.rows") if "rows" in value else (),
         ignore=(ignored,) if isinstance(ignored, str) else tuple(texts(value, "ignore", where=where, default=[])),
         **details,
     )
@@ -306,6 +312,14 @@ def _heading(value: Any, where: str) -> Heading:
         msg = f"{where}: {value!r} found, needed is the header of a column, or its number from 1"
         raise FileFormatError(msg)
     return value
+
+
+def _numbers(value: Any, where: str) -> tuple[int, ...]:
+    whole = isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value)
+    if not whole or not value or len(set(value)) < len(value):
+        msg = f"{where}: {value!r} found, needed are numbers of rows, from 1 and each once, as in [11, 12, 13]"
+        raise FileFormatError(msg)
+    return tuple(value)
 
 
 def _names(value: Any, where: str) -> Heading:

@@ -11,12 +11,12 @@ It is written so::
 
     [measurements.tables]
     values = "Table 1"  # or { table = "Table 1", column = "SIG", qualifiers = { "SQRT(S)" = 8000 } }, here and below
-    rows = [1, 3]                              # by number, or { PT = [50, 200] }; leave_out = ["100 - 200"] for the others
+    rows = [1, 3]                              # or { PT = [50, 200] }; leave_out = ["100 - 200"] names the others
     statistical = "stat"                       # label of the statistical errors, { column = "Stat." }, or a list of these
     labels = "sys,*"                           # labels that are sources, each a nuisance of its name; a text or a list
     uncorrelated = "sys,unc*"                  # labels or sources of tables that are independent in each row
-    percent = ["stat"]                         # errors in percent of the values whose unit does not say so
-    breakdown = ["Table 4"]                    # shifts in tables: a column (or row, or table) per source, or a long list
+    percent = ["stat"]                         # errors in percent of the values, of which no unit says so
+    breakdown = ["Table 4"]                    # shifts in tables: a column, row or table per source, or a long list
     statistical_covariance = "Table 2"         # or statistical_correlation
     covariances = { eff = "Table 9" }          # or correlations: between the rows, of one source
     total_covariance = "Table 3"               # or total_correlation; compared, or the statistical part is what it leaves
@@ -26,19 +26,21 @@ It is written so::
     nuisance_correlation = "Table 6"
 
 A column is named by its header or its number from 1.  ``breakdown`` and columns of errors take ``{ table, column }``, or
-``up`` and ``down`` of two-sided shifts; without ``table`` they are columns beside the values.  Of a breakdown, ``names = {
-column = "Source" }`` says which column or axis names the sources in its rows, ``ignore`` leaves some aside, ``name`` names the
-only one.  Bins are matched by edges, centres or numbers; ``match = "order"``, in a breakdown or a matrix, takes rows as they
-stand.  Percent is known from units and headers, other units are converted where that is exact, which a warning states.
+``up`` and ``down`` of two-sided shifts; without ``table`` they are columns beside the values.  Of a breakdown,
+``names = { column = "Source" }`` says which column or axis names the sources in its rows, ``ignore`` leaves some aside,
+``name`` names the only one.  Cells without a value may hold a shift as their error; ``label`` names it if there are more.
+Bins are matched by edges, centres or numbers; ``match = "order"``, in a breakdown or a matrix, takes rows as they stand, and
+``rows = [11, 12]`` those of a matrix of more.  Percent is known from units, headers and labels, other units are converted
+where that is exact, which a warning states.
 
-``normalised = true`` says that the distribution is normalised, of which one row is left out; ``symmetrise = true``, or a list
-of errors and sources, makes one size of two sides; ``absent_is_zero = true`` makes an error that a row does not state 0;
-``prefix`` stands before the names of the nuisances.
+``normalised = true`` says that the distribution is normalised, of which one row is left out; ``symmetrise = true``, or a
+list of errors and sources, makes one size of two sides; ``absent_is_zero = true`` makes an error that a row does not state
+0; ``prefix`` stands before the names of the nuisances.
 
 With pulls, the measurement is a fitted input: its covariance is the total one, and the breakdown are the shifts of the
 values when a nuisance moves by its post-fit uncertainty and the others follow; or ``nuisance_covariance`` is a table of the
-covariances of values and nuisances.  ``approximate = true`` takes correlations of the nuisances that are not published for 0;
-outputs name such an input.
+covariances of values and nuisances.  ``approximate = true`` takes correlations of the nuisances that are not published
+for 0; outputs name such an input.
 
 Reader of an entry of ``[[measurements]]`` that names a Convino measurement file and leaves the figures to it.
 

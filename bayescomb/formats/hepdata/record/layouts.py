@@ -23,7 +23,7 @@ from bayescomb.formats.hepdata.record.tables import (
     row_label,
     unique_labels,
 )
-from bayescomb.formats.hepdata.record.units import headed
+from bayescomb.formats.hepdata.record.units import PERCENT, headed
 
 __all__ = ["json_table", "mapping", "yaml_table"]
 
@@ -176,17 +176,26 @@ def _error(content: Mapping[str, Any], label: str, value: float | None, where: s
     if ("symerror" in content) == ("asymerror" in content):
         msg = f"{where}: {reprlib.repr(content)} found, either 'symerror' or 'asymerror' is needed; correct the file"
         raise FileFormatError(msg)
-    if "symerror" in content:
-        text = _text(content["symerror"], where=where) or EMPTY
-        size = percent_or_number(text, value, where=where)
-        half, percent = rounding(text, value), text.endswith("%")
-        return LabelledError(label=label, up=size, down=0.0 - size, symmetric=True, rounding=half, percent=percent)
-    sides = mapping(content["asymerror"], where=where, needed=("plus", "minus"))
-    texts = [_text(sides[key], where=where) or EMPTY for key in ("plus", "minus")]
-    up, down = (percent_or_number(text, value, where=where) for text in texts)
-    half = max(rounding(text, value) for text in texts)
+    symmetric = "symerror" in content
+    if symmetric:
+        texts = [_text(content["symerror"], where=where) or EMPTY]
+    else:
+        sides = mapping(content["asymerror"], where=where, needed=("plus", "minus"))
+        texts = [_text(sides[key], where=where) or EMPTY for key in ("plus", "minus")]
+    if headed(label)[1] == PERCENT:  # "JES [%]"
+        texts = [text if text.endswith("%") else f"{text}%" for text in texts]
     percent = any(text.endswith("%") for text in texts)
-    return LabelledError(label=label, up=up, down=down, symmetric=False, rounding=half, percent=percent)
+    if percent and value is None:  # of a value that stands elsewhere
+        texts = [text.removesuffix("%").strip() for text in texts]
+    sizes = [percent_or_number(text, value, where=where) for text in texts]
+    return LabelledError(
+        label=label,
+        up=sizes[0],
+        down=0.0 - sizes[0] if symmetric else sizes[1],
+        symmetric=symmetric,
+        rounding=max(rounding(text, value) for text in texts),
+        percent=percent,
+    )
 
 
 def _table(where: str, name: str, description: str, axes: Sequence[Axis], columns: Sequence[Column]) -> Table:

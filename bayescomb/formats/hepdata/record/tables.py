@@ -98,7 +98,7 @@ class LabelledError:
         down: shift at -1 sigma, negative in the usual case.
         symmetric: it was stated as one number.
         rounding: half a unit of the last digit that is stated, in the unit of the column.
-        percent: it was stated as a percentage.
+        percent: it was stated as a percentage; of a cell without a value it still is one.
 
     Examples:
         >>> from bayescomb.formats.hepdata.record.tables import LabelledError

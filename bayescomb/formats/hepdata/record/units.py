@@ -20,7 +20,7 @@ PERCENT_UNIT: Final = re.compile(rf"(?:in |rel(?:ative|\.)? ?(?:in )?)?{PERCENT_
 # "95% CL" and "68 % interval" say something else.
 PERCENT_HEADER: Final = re.compile(
     rf"(?P<name>.*?)(?<![0-9 ])\s*(?:[\[(]\s*(?:in\s*)?[\[(]?|,\s*|\bin\s+|)\s*(?:in\s+|rel(?:ative|\.)?\s*)?{PERCENT_WORDS}"
-    r"\s*[\])]*\s*",
+    r"\s*[\])}$\s]*",
     re.IGNORECASE | re.DOTALL,
 )
 BRACKETS: Final = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<square>[^\[\]]*)\]|\((?P<round>[^()]*)\))\s*", re.DOTALL)
@@ -89,7 +89,8 @@ def headed(name: str, unit: str = "") -> tuple[str, str]:
         return name, PERCENT
     plain = re.sub(r"\$([\s\[(]*)\\?%([\s\])]*)\$|\\%", r"\1%\2", name)
     if match := PERCENT_HEADER.fullmatch(plain):
-        return match["name"].strip(" ,") or name, PERCENT
+        stripped = match["name"].strip(" ,\\")
+        return stripped + "$" * (stripped.count("$") % 2) or name, PERCENT
     match = BRACKETS.fullmatch(name)
     if match:
         inside = (match["square"] or match["round"] or "").strip()

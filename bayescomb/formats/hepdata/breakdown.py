@@ -276,7 +276,7 @@ class _Reader:
         """Name, shift at +1 and shift at -1 sigma."""
         if self.selection.up or len(self.chosen.columns) == 1 or self.selection.name:
             return [self._pair(self.chosen.columns)]
-        return [(" ".join(c.name.split()), c, None) for c in self.chosen.columns]
+        return [(name, c, None) for name, c in zip(_told_apart(self.chosen.columns), self.chosen.columns, strict=True)]
 
     def _pair(self, columns: Sequence[Column]) -> tuple[str, Column, Column | None]:
         """Of one source, or of the sources in the rows."""
@@ -314,6 +314,22 @@ class _Reader:
         sides = np.zeros((2, len(values.rows)))
         sides[:, kept] = own.up, own.down
         return dataclasses.replace(own, up=sides[0], down=sides[1])
+
+
+def _told_apart(columns: Sequence[Column]) -> list[str]:
+    """Headers of the columns, with the qualifiers that differ where headers are the same."""
+    names = [" ".join(c.name.split()) for c in columns]
+    if len(set(names)) == len(names):
+        return names
+    values: dict[str, set[str]] = {}
+    for column in columns:
+        for key, value in column.qualifiers:
+            values.setdefault(key, set()).add(value)
+    differ = {key for key, found in values.items() if len(found) > 1}
+    return [
+        ", ".join([name, *(f"{key} = {value}" for key, value in column.qualifiers if key in differ)])
+        for name, column in zip(names, columns, strict=True)
+    ]
 
 
 def _warn_of_signs(shifts: Sequence[Shift], mapping: TableMapping) -> None:

@@ -13,7 +13,7 @@ from bayescomb.base.errors import BayescombError, FileFormatError
 from bayescomb.formats.hepdata.breakdown import reads_independent
 from bayescomb.formats.hepdata.quoted import mostly_above
 from bayescomb.formats.hepdata.record.submission import Submission, read_submission
-from bayescomb.formats.hepdata.record.tables import Column, Table
+from bayescomb.formats.hepdata.record.tables import NO_LABEL, Column, Table
 from bayescomb.formats.hepdata.record.units import is_percent, same_unit
 
 __all__ = ["proposed_entry", "proposed_tables", "refuse_bare"]
@@ -31,7 +31,7 @@ def refuse_bare(path: Path) -> NoReturn:
     """
     record = _Record.of(read_submission(path))
     values = record.values
-    rows = list(values.rows) if values else []
+    rows = _measured_rows(values)
     unit = values.columns[0].unit if values else ""
     text = "\n".join(
         [
@@ -113,8 +113,7 @@ class _Record:
 
 
 def _entry(record: _Record, path: str) -> str:
-    values = record.values
-    rows = list(values.rows) if values else []
+    rows = _measured_rows(record.values)
     observables = ", ".join(json.dumps(f"observable {i}") for i in range(1, len(rows) + 1))
     shown = ", ".join(_plain(row) for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
     lines = [
@@ -128,6 +127,13 @@ def _entry(record: _Record, path: str) -> str:
         _tables(record),
     ]
     return "\n".join(lines)
+
+
+def _measured_rows(values: Table | None) -> list[str]:
+    """Labels of the rows that hold a number."""
+    if values is None:
+        return []
+    return [row for row, cell in zip(values.rows, values.columns[0].cells, strict=True) if cell.value is not None]
 
 
 def _tables(record: _Record) -> str:
@@ -193,7 +199,14 @@ def _guesses(record: _Record) -> Iterator[str]:
     else:
         duplicate = sum(c.name == column.name for c in values.columns) > 1
         yield f"values = {{ table = {_quoted(values.name)}, column = {1 if duplicate else _quoted(column.name)} }}"
+    without = [i for i, cell in enumerate(column.cells, 1) if cell.value is None]
+    if without and len(without) < len(column.cells):
+        yield f"leave_out = {without}  # which hold no number"
     labels = list(column.labels)
+    if labels == [NO_LABEL]:
+        kind = "total" if any(_is_matrix_of(table, values) for table in record.tables) else "statistical"
+        yield f"{kind} = {_quoted(NO_LABEL)}  # no label says what it is of"
+        labels = []
     statistical = [x for x in labels if x.lower().startswith("stat")]
     totals = [x for x in labels if "total" in x.lower() and x not in statistical][:1]
     loose = [x for x in labels if x not in (*statistical, *totals) and reads_independent(x) and len(values.rows) > 1]
@@ -201,12 +214,12 @@ def _guesses(record: _Record) -> Iterator[str]:
     percent = [x for x in labels if _is_in_percent(x, column)]
     if statistical:
         yield f"statistical = {_quoted(statistical[0]) if len(statistical) == 1 else f'[{_joined(statistical)}]'}"
-    else:
-        yield from _error_columns(values, "stat", "statistical", labels)
+    elif not column.labels:
+        yield from _error_columns(values, "stat", "statistical")
     if totals:
         yield f"total = {_quoted(totals[0])}"
-    else:
-        yield from _error_columns(values, "total", "total", labels)
+    elif not column.labels:
+        yield from _error_columns(values, "total", "total")
     if others:
         yield f"labels = [{_joined(others)}]"
     if loose:
@@ -229,18 +242,23 @@ def _is_in_percent(label: str, column: Column) -> bool:
     )
 
 
-def _error_columns(values: Table, word: str, key: str, labels: Sequence[str]) -> Iterator[str]:
+def _error_columns(values: Table, word: str, key: str) -> Iterator[str]:
     """Errors that stand in a column beside the values."""
     found = next((c for c in values.columns[1:] if word in c.name.lower() and not c.labels), None)
-    if found is not None and not labels:
+    if found is not None:
         yield f"{key} = {{ column = {_quoted(found.name)} }}"
+
+
+def _is_matrix_of(table: Table, values: Table) -> bool:
+    n = len(values.rows)
+    return n > 1 and _is_square(table) and n in (_side(len(table.rows)), len(table.columns))
 
 
 def _use(table: Table, values: Table) -> Iterator[str]:
     """What a table could be, by its shape first."""
     n, rows = len(values.rows), len(table.rows)
     said = f"{table.name} {table.description} {' '.join(c.name for c in table.columns[:1])}".lower()
-    if n > 1 and _is_square(table) and n in (_side(rows), len(table.columns)):
+    if _is_matrix_of(table, values):
         kind = "statistical" if "stat" in said else "total"
         form = "correlation" if "correl" in said and "covar" not in said else "covariance"
         yield f"# perhaps {kind}_{form} = {_quoted(table.name)}"

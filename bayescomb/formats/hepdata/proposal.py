@@ -149,10 +149,10 @@ def _tables(record: _Record) -> str:
 def _described(table: Table) -> str:
     heads = Counter((c.name, c.unit) for c in table.columns)
     columns = [
-        f'"{_plain(c.name)}"{f" [{_plain(c.unit)}]" if c.unit else ""}'
+        f'{f"{i} " * (len(table.columns) > 1)}"{_plain(c.name)}"{f" [{_plain(c.unit)}]" if c.unit else ""}'
         # Qualifiers are of use where a header is not enough.
         + (f" ({'; '.join(f'{_plain(k)} = {_plain(v)}' for k, v in c.qualifiers)})" if heads[c.name, c.unit] > 1 else "")
-        for c in table.columns[:6]
+        for i, c in enumerate(table.columns[:6], 1)
     ]
     labels = list(dict.fromkeys(label for c in table.columns for label in c.labels))
     n = len(table.rows)

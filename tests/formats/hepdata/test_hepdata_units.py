@@ -67,7 +67,9 @@ def test_percent_in_a_header_is_the_same_in_yaml_and_json(tmp_path, header):
         assert (table.columns[0].name, table.columns[0].unit) == ("JES", "%")
 
 
-@pytest.mark.parametrize("header", ["limit at 95% CL", "68 % interval", "limit (95% CL)", "y (reco)", "ratio [1]", "d(p)"])
+@pytest.mark.parametrize(
+    "header", ["limit at 95% CL", "68 % interval", "limit (95% CL)", "y (reco)", "ratio [1]", "d(p)", "R(b)", "F2 (c)"]
+)
 def test_what_is_no_unit_stays_in_the_header(header):
     assert headed(header) == (header, "")
 

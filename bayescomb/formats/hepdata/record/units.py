@@ -23,7 +23,8 @@ PERCENT_HEADER: Final = re.compile(
     r"\s*[\])}$\s]*",
     re.IGNORECASE | re.DOTALL,
 )
-BRACKETS: Final = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<square>[^\[\]]*)\]|\((?P<round>[^()]*)\))\s*", re.DOTALL)
+# A function has its argument in round brackets, without a blank before them.
+BRACKETS: Final = re.compile(r"(?P<name>.*?)(?:\s*\[(?P<square>[^\[\]]*)\]|\s+\((?P<round>[^()]*)\))\s*", re.DOTALL)
 NONE: Final = frozenset({"", "1", "-", "none", "no units", "dimensionless", "arbitrary units"})
 TOKEN: Final = re.compile(
     r"\s*(?:(?P<name>[a-zµ%][a-zµ%_]*)|(?P<number>10*(?![0-9.]))|(?P<open>\()|(?P<close>\))|(?P<over>/)|(?P<times>[*.·]))"
@@ -95,7 +96,8 @@ def headed(name: str, unit: str = "") -> tuple[str, str]:
     if match:
         inside = (match["square"] or match["round"] or "").strip()
         found = _parsed(inside)
-        if found is not None and found.exponents and set(found.exponents) <= KNOWN:
+        # A single letter is a quark, not barn.
+        if found is not None and found.exponents and set(found.exponents) <= KNOWN and len(inside) > 1:
             return match["name"], inside
     return name, unit
 

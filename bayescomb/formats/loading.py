@@ -15,9 +15,9 @@ from bayescomb.base.writing import is_folder
 from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.exported import DATA, exported_combination, exported_data
-from bayescomb.formats.hepdata.archive import is_archive
 from bayescomb.formats.hepdata.proposal import refuse_bare
-from bayescomb.formats.hepdata.submission import looks_like_hepdata
+from bayescomb.formats.hepdata.record.archive import is_archive
+from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
 from bayescomb.formats.toml.model import load_model
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.combination import Combination
@@ -64,7 +64,7 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
     if data is not None:
         combination = exported_combination(data, where=path)
         return combination if extraction is None else combination.with_extraction(extraction)
-    if looks_like_hepdata(path) and not os.path.lexists(path / "model.toml"):
+    if not os.path.lexists(path / MODEL) and looks_like_hepdata(path):
         refuse_bare(path)
     if path.suffix == ".toml" or is_folder(path):
         return load_model(path, extraction=extraction, shared_names=shared_names)

@@ -144,10 +144,12 @@ class Responses:
         by_t = terms.prod(axis=1) * np.exp((log * value).sum(axis=1))
         logarithmic = relative / terms + log  # d log(factor) / d lambda
         by_t_nuisance = by_t[:, None] * logarithmic
-        curvature = logarithmic[:, :, None] * logarithmic[:, None, :]
-        index = np.arange(len(value))
-        curvature[:, index, index] -= (relative / terms) ** 2
         scale = (t * by_t)[:, None]
+        curvature = np.zeros((len(t), len(value), len(value)))
+        if logarithmic.any():  # absolute shifts have none, and may be hundreds
+            curvature = logarithmic[:, :, None] * logarithmic[:, None, :]
+            index = np.arange(len(value))
+            curvature[:, index, index] -= (relative / terms) ** 2
         return Derivatives(
             by_t=by_t,
             by_nuisance=scale * logarithmic + absolute,

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_names
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError, UnknownNameError, warn_input
-from bayescomb.formats.csv import number
-from bayescomb.formats.hepdata.mapping import Chosen, Measured, Selection, TableMapping, listed, only
-from bayescomb.formats.hepdata.submission import Submission
-from bayescomb.formats.hepdata.tables import Cell, Column, LabelledError, is_percent, row_label, same_unit
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError, warn_input
+from bayescomb.formats.hepdata.covariances import source_covariance
+from bayescomb.formats.hepdata.mapping import TableMapping, error_name
+from bayescomb.formats.hepdata.quoted import (
+    column_errors,
+    labelled_errors,
+    says_something,
+    source_labels,
+    state_conversions,
+    symmetric_sizes,
+)
+from bayescomb.formats.hepdata.record.submission import Submission
+from bayescomb.formats.hepdata.record.tables import Axis, Column, LabelledError, Table, row_label
+from bayescomb.formats.hepdata.selection import Chosen, Match, Measured, Selection, listed, matches, only
 
-__all__ = ["Shift", "labelled_errors", "read_breakdown", "symmetric_sizes"]
+__all__ = ["Shift", "read_breakdown", "reads_independent"]
 
 FloatArray = NDArray[np.float64]
+# Labels of errors that authors mean as independent from row to row.
+INDEPENDENT: Final = re.compile(
+    r"(?:sys(?:t(?:ematics?)?)?[\s,:._-]*)?(?:stat(?:istic(?:s|al)?)?|unc(?:orr?(?:elated)?)?)(?![a-z0-9])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +56,9 @@ class Shift:
 def read_breakdown(submission: Submission, mapping: TableMapping, measured: Measured) -> list[Shift]:
     """All shifts that the mapping names, labels first.
 
+    A source that is independent in each row is a nuisance per row; one with a covariance of its own between the rows is a
+    nuisance per eigenvector of it.
+
     Args:
         submission: the tables.
         mapping: which of them.
@@ -51,200 +69,267 @@ def read_breakdown(submission: Submission, mapping: TableMapping, measured: Meas
             of the values.
         DuplicateNameError: two shifts have the same name.
         InvalidNumberError: a shift is no number.
+        InvalidMatrixError: the covariance of a source is none.
         FileFormatError: a row does not state an error that others state.
 
     Warns:
-        InputWarning: a label is repeated, or two-sided errors look odd.
+        InputWarning: a label is repeated or reads like one of independent errors, two-sided errors look odd, errors exceed
+            the values as percentages do, or a table has another unit than the values.
     """
     column = measured.column
-    shifts = [_labelled(label, mapping, column) for label in _source_labels(mapping, column)]
-    for selection in mapping.breakdown:
-        shifts += _of_table(selection, selection.chosen(submission), measured)
-    places: dict[str, str] = {}
-    for shift in shifts:
-        if shift.name in places:
+    found = [_labelled(label, mapping, measured) for label in source_labels(mapping, column)]
+    for selection in (*mapping.breakdown, *mapping.nuisance_covariance):
+        found += table_shifts(selection, submission, mapping, measured)
+    shifts: dict[str, Shift] = {}
+    for shift in found:
+        if shift.name in shifts:
             msg = (
-                f"{mapping.where}: the source {shift.name!r} is stated twice, by {places[shift.name]} and by {shift.where}; "
-                "keep one of them (ignore), or give one another name"
+                f"{mapping.where}: the source {shift.name!r} is stated twice, by {shifts[shift.name].where} and by "
+                f"{shift.where}; keep one of them (ignore), or give one another name"
             )
             raise DuplicateNameError(msg)
-        places[shift.name] = shift.where
-    _warn_of_signs(shifts, mapping)
-    return [Shift(name=f"{mapping.prefix}{s.name}", where=s.where, up=s.up, down=s.down) for s in shifts]
+        shifts[shift.name] = shift
+    _check_patterns(mapping, [*column.labels, *shifts])
+    plain = [shift for name, shift in shifts.items() if not _has_matrix(mapping, name)]
+    result = [part for shift in plain for part in _in_rows(shift, mapping, measured)]
+    for name in (*mapping.covariances, *mapping.correlations):
+        result += _with_matrix(name, submission, mapping, measured, shifts.get(name))
+    _warn_of_signs(result, mapping)
+    _warn_of_independence([shift.name for shift in plain], mapping, measured)
+    return [dataclasses.replace(s, name=f"{mapping.prefix}{s.name}") for s in result]
 
 
-def _source_labels(mapping: TableMapping, column: Column) -> list[str]:
-    """The labels of the breakdown; every label of the values must be spoken for once."""
-    where, labels = mapping.where, list(column.labels)
-    spoken: dict[str, str] = {}
-    for key in ("statistical", "total"):
-        label = getattr(mapping, key)
-        if label and label not in labels:
-            again = "".join(
-                f"; {base!r} is stated {n} times, as {base}_1 to {base}_{n}" for base, n in column.repeated.items()
-            )
-            msg = f"{where}.{key}: the values have no errors labelled {label!r}; they have {listed(labels)}{again}"
-            raise UnknownNameError(msg)
-        if label:
-            spoken[label] = key
-    for key in ("ignore", "labels"):
+def _has_matrix(mapping: TableMapping, name: str) -> bool:
+    return name in mapping.covariances or name in mapping.correlations
+
+
+def _check_patterns(mapping: TableMapping, names: Sequence[str]) -> None:
+    """Every pattern about sources matches one.
+
+    Raises:
+        UnknownNameError: it matches none.
+        FileFormatError: a source with a covariance of its own is said to be uncorrelated too.
+    """
+    columns = [error_name(p) for p in (*mapping.statistical, mapping.total) if isinstance(p, Selection)]
+    for key in ("percent", "uncorrelated", "symmetrise"):
         for pattern in getattr(mapping, key):
-            matched = [label for label in labels if label == pattern or fnmatchcase(label, pattern)]
-            if not matched:
-                msg = f"{where}.{key}: {pattern!r} matches no label of the values; they have {listed(labels)}"
+            if pattern != "*" and not any(matches([pattern], name) for name in (*names, *columns)):
+                msg = (
+                    f"{mapping.where}.{key}: {pattern!r} matches no error or source; there are {listed([*names, *columns])}"
+                )
                 raise UnknownNameError(msg)
-            for label in matched:
-                spoken.setdefault(label, key)
-    silent = [label for label in labels if label not in spoken]
-    if silent:
-        msg = (
-            f"{where}: the values have errors labelled {listed(silent)}, of which the mapping says nothing; name them by "
-            "'statistical', 'total' (compared only), 'labels' (sources; patterns as \"sys,*\") or 'ignore'"
-        )
-        raise UnknownNameError(msg)
-    chosen = [label for label in labels if spoken[label] == "labels"]
-    for base, n in column.repeated.items():
-        ours = [label for label in chosen if label in {f"{base}_{i + 1}" for i in range(n)}]
-        if ours:
-            message = (
-                f"{where}: the values have {n} errors labelled {base!r}, which are taken for {n} sources in the order in "
-                f"which they stand ({listed(ours)}); look whether they are"
-            )
-            warn_input(message)
-    return chosen
+    for name in names:
+        if _has_matrix(mapping, name) and matches(mapping.uncorrelated, name):
+            msg = f"{mapping.where}: {name!r} is uncorrelated and has a covariance of its own; keep one of the two"
+            raise FileFormatError(msg)
 
 
-def labelled_errors(label: str, mapping: TableMapping, column: Column) -> list[LabelledError]:
-    """The errors of a label, one per row.
-
-    Raises:
-        FileFormatError: rows do not state it.
-    """
-    found: list[LabelledError] = []
-    absent: list[Cell] = []
-    for cell in column.cells:
-        own = [e for e in cell.errors if e.label == label]
-        if not own:
-            absent.append(cell)
-        found.append(own[0] if own else LabelledError(label=label, up=0.0, down=0.0, symmetric=True))
-    counted = any(label == f"{base}_{i + 1}" for base, n in column.repeated.items() for i in range(n))
-    if absent and (counted or not mapping.absent_is_zero):
-        remedy = (
-            "of errors with one label nobody knows which is absent; give each its own label"
-            if counted
-            else "if it is 0 there, say so by absent_is_zero = true"
-        )
-        more = f", nor in {len(absent) - 1} more rows" if len(absent) > 1 else ""
-        msg = f"{absent[0].where}: no error labelled {label!r}{more}, but others have it; {remedy}"
-        raise FileFormatError(msg)
-    return found
+def _labelled(label: str, mapping: TableMapping, measured: Measured) -> Shift:
+    errors = labelled_errors(label, mapping, measured.column)
+    return _shift(label, f"the label {label!r} of {measured.column.name!r}", errors, mapping)
 
 
-def symmetric_sizes(errors: Sequence[LabelledError], mapping: TableMapping, *, what: str) -> FloatArray:
-    """One size per error, shape (n,).
-
-    Raises:
-        InvalidNumberError: one is two-sided and the mapping does not say that it may be symmetrised.
-    """
-    for error in errors:
-        if error.up != -error.down and not mapping.symmetrise:
-            msg = (
-                f"{mapping.where}: {what} is two-sided ({error.up:+g}, {error.down:+g}), where the model takes one size; "
-                "say symmetrise = true to take half the distance between the two"
-            )
-            raise InvalidNumberError(msg)
-    return np.array([error.symmetrised for error in errors])
+def _shift(name: str, where: str, errors: Sequence[LabelledError], mapping: TableMapping) -> Shift:
+    if matches(mapping.symmetrise, name):
+        errors = [dataclasses.replace(e, up=e.symmetrised, down=0.0 - e.symmetrised) for e in errors]
+    return Shift(name=name, where=where, up=np.array([e.up for e in errors]), down=np.array([e.down for e in errors]))
 
 
-def _labelled(label: str, mapping: TableMapping, column: Column) -> Shift:
-    errors = labelled_errors(label, mapping, column)
-    up, down = np.array([e.up for e in errors]), np.array([e.down for e in errors])
-    return Shift(name=label, where=f"the label {label!r} of {column.name!r}", up=up, down=down)
+def _in_rows(shift: Shift, mapping: TableMapping, measured: Measured) -> Iterator[Shift]:
+    """The shift, or one for each row that it moves."""
+    if not matches(mapping.uncorrelated, shift.name) or len(measured.rows) == 1:
+        yield shift
+        return
+    for i, row in enumerate(measured.rows):
+        if shift.up[i] or shift.down[i]:
+            own = np.eye(len(measured.rows))[i]
+            name = f"{shift.name}, {row}"
+            yield dataclasses.replace(shift, name=name, up=shift.up[i] * own, down=shift.down[i] * own)
 
 
-def _of_table(selection: Selection, chosen: Chosen, measured: Measured) -> list[Shift]:
-    """A table whose rows are those of the values, or whose rows are sources."""
-    table, column = chosen.table, measured.column
-    rows, own = list(measured.rows), list(table.rows)
-    if set(own) in (set(rows), set(measured.all_rows)) or (len(rows) == len(own) == 1):
-        check_names(own, where=f"{selection.where}: rows of table {table.name!r}", allow_empty=True)
-        order = [own.index(r) for r in rows] if len(own) > 1 else [0]
-        pairs = _paired_columns(selection, chosen)
-        return [
-            _shift(
-                name,
-                [up.cells[i] for i in order],
-                None if down is None else [down.cells[i] for i in order],
-                (up, down),
-                column,
-            )
-            for name, up, down in pairs
+def _with_matrix(
+    name: str, submission: Submission, mapping: TableMapping, measured: Measured, stated: Shift | None
+) -> list[Shift]:
+    """Independent shifts that together have the covariance which the tables state of a source."""
+    sizes = None
+    if stated is not None:
+        errors = [
+            LabelledError(label=name, up=up, down=down, symmetric=up == -down)
+            for up, down in zip(stated.up.tolist(), stated.down.tolist(), strict=True)
         ]
-    heads = [row_label(c.name) for c in chosen.columns]
-    by_row = len(rows) > 1 and set(heads) == set(rows) and len(heads) == len(rows)
-    if len(rows) > 1 and not by_row:
-        only_here, only_there = [n for n in own if n not in rows], [n for n in rows if n not in own]
-        msg = (
-            f"{selection.where}: the rows of table {table.name!r} are not those of the values: {len(only_here)} only here "
-            f"({listed(only_here[:5])}), {len(only_there)} only there ({listed(only_there[:5])}); name another table, or "
-            "correct the rows"
+        sizes = symmetric_sizes(errors, mapping, name=name)
+    where, factor = source_covariance(name, submission, mapping, measured, sizes)
+    names = [name] if factor.shape[1] == 1 else [f"{name}_{k + 1}" for k in range(factor.shape[1])]
+    return [Shift(name=n, where=where, up=f, down=0.0 - f) for n, f in zip(names, factor.T, strict=True)]
+
+
+def table_shifts(selection: Selection, submission: Submission, mapping: TableMapping, measured: Measured) -> list[Shift]:
+    """Shifts in a table: a column per source over the rows of the values, a row per source, or both as a long list.
+
+    Raises:
+        UnknownNameError, DuplicateNameError, InvalidNumberError, FileFormatError: as of :func:`read_breakdown`.
+    """
+    chosen = selection.chosen(submission)
+    state_conversions(chosen.columns, measured, where=f"{selection.where}: table {selection.table!r}")
+    reader = _Reader(selection=selection, chosen=chosen, mapping=mapping, measured=measured)
+    if selection.names:
+        found = reader.long_list()
+    else:
+        positions = measured.positions(chosen.table.rows, selection.match)
+        found = reader.columns(positions) if positions is not None else reader.rows(list(chosen.table.rows))
+    for pattern in selection.ignore:
+        if not any(matches([pattern], shift.name) for shift in found):
+            msg = f"{selection.where}.ignore: {pattern!r} matches no source; there are {listed([s.name for s in found])}"
+            raise UnknownNameError(msg)
+    return [shift for shift in found if not matches(selection.ignore, shift.name)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    """A table of shifts and the columns of it that are meant."""
+
+    selection: Selection
+    chosen: Chosen
+    mapping: TableMapping
+    measured: Measured
+
+    @property
+    def table(self) -> Table:
+        return self.chosen.table
+
+    @property
+    def where(self) -> str:
+        return f"{self.selection.where}: table {self.table.name!r}"
+
+    def columns(self, positions: Sequence[int]) -> list[Shift]:
+        """A column, or a pair of them, for each source."""
+        if len(positions) > 1 and self.selection.match is Match.NAMES:
+            rows = self.table.rows
+            check_names([rows[i] for i in positions], where=f"{self.where}, rows", allow_empty=True)
+        return [self._shift(name, pair, [positions] * 2) for name, *pair in self._pairs()]
+
+    def rows(self, names: Sequence[str]) -> list[Shift]:
+        """A row for each source, with a column for each of the values."""
+        n, rows = len(self.measured.rows), self.measured.rows
+        columns = [c for c in self.chosen.columns if c.header != self.selection.names]
+        # Headings and blank lines between the sources.
+        kept = [i for i in range(len(names)) if any(says_something(c.cells[i]) for c in columns)]
+        names_of = {i: names[i] for i in kept}
+        names = list(names_of.values())
+        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if twice is not None:
+            msg = (
+                f"{self.where}: two rows are called {twice!r}; if another column tells the sources apart, name it by "
+                'names = { column = "HEADER" }'
+            )
+            raise DuplicateNameError(msg)
+        if n == 1:
+            _, *pair = self._pair(columns)
+            return [self._shift(name, pair, [[i]] * 2) for i, name in names_of.items()]
+        heads = [row_label(c.name) for c in columns]
+        order = self.measured.positions(heads, self.selection.match)
+        if order is None:
+            own = list(self.table.rows)
+            only_here, only_there = [r for r in own if r not in rows], [r for r in rows if r not in own]
+            msg = (
+                f"{self.selection.where}: the rows of table {self.table.name!r} are not those of the values: "
+                f"{len(only_here)} only here ({listed(only_here[:5])}), {len(only_there)} only there "
+                f'({listed(only_there[:5])}); name another table, say match = "order" if they are the same rows in the same '
+                'order, or names = { column = "HEADER" } if rows are sources'
+            )
+            raise UnknownNameError(msg)
+        return [self._shift_of(name, [(columns[k], i) for k in order], None) for i, name in names_of.items()]
+
+    def long_list(self) -> list[Shift]:
+        """A row for each source, or for each source and each of the values."""
+        names, axes = self._source_names()
+        if len(set(names)) == len(names):
+            return self.rows(names)
+        _, *pair = self._pair([c for c in self.chosen.columns if self.selection.names not in (c.name, c.header)])
+        shifts = []
+        for name in dict.fromkeys(names):
+            own = [i for i, other in enumerate(names) if other == name]
+            labels = [", ".join(row_label(a.entries[i]) for a in axes) for i in own]
+            positions = self.measured.positions(labels, self.selection.match)
+            if positions is None and self.mapping.absent_is_zero and set(labels) <= set(self.measured.all_rows):
+                shifts.append(self._sparse(name, pair, dict(zip(labels, own, strict=True))))
+                continue
+            if positions is None:
+                msg = (
+                    f"{self.where}: the rows of the source {name!r} ({listed(labels[:5])}) are not those of the values "
+                    f"({listed(self.measured.rows[:5])}); a source that has no row there is 0 by absent_is_zero = true"
+                )
+                raise UnknownNameError(msg)
+            shifts.append(self._shift(name, pair, [[own[k] for k in positions]] * 2))
+        return shifts
+
+    def _source_names(self) -> tuple[list[str], list[Axis]]:
+        """Name of the source in each row, and the axes that say which of the values a row is about."""
+        wanted, axes = self.selection.names, list(self.table.varying)
+        axis = next((a for a in self.table.axes if a.name == wanted), None)
+        if axis is not None:
+            return [row_label(e) for e in axis.entries], [a for a in axes if a is not axis]
+        column = only(self.selection.named(self.table, self.table.columns, wanted), where=f"{self.where}, names")
+        return [" ".join(cell.text.split()) for cell in column.cells], axes
+
+    def _pairs(self) -> list[tuple[str, Column, Column | None]]:
+        """Name, shift at +1 and shift at -1 sigma."""
+        if self.selection.up or len(self.chosen.columns) == 1 or self.selection.name:
+            return [self._pair(self.chosen.columns)]
+        return [(name, c, None) for name, c in zip(_told_apart(self.chosen.columns), self.chosen.columns, strict=True)]
+
+    def _pair(self, columns: Sequence[Column]) -> tuple[str, Column, Column | None]:
+        """Of one source, or of the sources in the rows."""
+        selection = self.selection
+        if selection.up:
+            up, down = (
+                only(selection.named(self.table, self.chosen.columns, h), where=self.where)
+                for h in (selection.up, selection.down)
+            )
+            return selection.name or self.table.name, up, down
+        name = selection.name or (self.table.name if selection.column is None else " ".join(columns[0].name.split()))
+        return name, only(columns, where=f"{self.where}{f' for {selection.name!r}' if selection.name else ''}"), None
+
+    def _shift(self, name: str, pair: Sequence[Column | None], positions: Sequence[Sequence[int]]) -> Shift:
+        up, down = pair
+        assert up is not None  # of a pair only the second may be absent
+        ups = [(up, i) for i in positions[0]]
+        return self._shift_of(name, ups, None if down is None else [(down, i) for i in positions[1]])
+
+    def _shift_of(self, name: str, ups: Sequence[tuple[Column, int]], downs: Sequence[tuple[Column, int]] | None) -> Shift:
+        errors = column_errors(name, ups, downs, mapping=self.mapping, measured=self.measured, label=self.selection.label)
+        column, row = ups[0]
+        return _shift(name, column.cells[row].where, errors, self.mapping)
+
+    def _sparse(self, name: str, pair: Sequence[Column | None], rows: dict[str, int]) -> Shift:
+        """A source that has no row for some of the values."""
+        values = self.measured
+        kept = [i for i, row in enumerate(values.rows) if row in rows]
+        part = dataclasses.replace(
+            values,
+            rows=tuple(values.rows[i] for i in kept),
+            column=dataclasses.replace(values.column, cells=tuple(values.column.cells[i] for i in kept)),
         )
-        raise UnknownNameError(msg)
-    columns = [chosen.columns[heads.index(r)] for r in rows] if by_row else [_one(selection, chosen)]
-    return [_shift(name, [c.cells[i] for c in columns], None, (columns[0], None), column) for i, name in enumerate(own)]
+        own = dataclasses.replace(self, measured=part)._shift(name, pair, [[rows[r] for r in part.rows]] * 2)
+        sides = np.zeros((2, len(values.rows)))
+        sides[:, kept] = own.up, own.down
+        return dataclasses.replace(own, up=sides[0], down=sides[1])
 
 
-def _one(selection: Selection, chosen: Chosen) -> Column:
-    return only(chosen.columns, where=f"{selection.where}: table {selection.table!r}, whose rows are sources")
-
-
-def _paired_columns(selection: Selection, chosen: Chosen) -> list[tuple[str, Column, Column | None]]:
-    """Name, shift at +1 and shift at -1 sigma."""
-    table, columns = chosen.table, chosen.columns
-    where = f"{selection.where}: table {table.name!r}"
-    if selection.up:
-        up, down = (only(selection.named(table, columns, h), where=where) for h in (selection.up, selection.down))
-        return [(selection.name or table.name, up, down)]
-    if len(columns) == 1:
-        return [(selection.name or table.name, columns[0], None)]
-    if selection.name:
-        only(columns, where=f"{where} for {selection.name!r}")
-    return [(" ".join(c.name.split()), c, None) for c in columns]
-
-
-def _shift(
-    name: str, up: Sequence[Cell], down: Sequence[Cell] | None, columns: tuple[Column, Column | None], values: Column
-) -> Shift:
-    """From the numbers of one source; their own errors, if they have some, are two-sided shifts about 0 or nothing."""
-    sides = [_in_unit_of(up, columns[0], values)]
-    if down is not None and columns[1] is not None:
-        sides.append(_in_unit_of(down, columns[1], values))
-    used = sum(bool(cell.errors) for cell in up)
-    if used:
-        message = f"{up[0].where}: the shifts have errors of their own in {used} of {len(up)} rows, which are not used"
-        warn_input(message)
-    return Shift(name=name, where=up[0].where, up=sides[0], down=sides[1] if len(sides) == 2 else 0.0 - sides[0])
-
-
-def _in_unit_of(cells: Sequence[Cell], column: Column, values: Column) -> FloatArray:
-    if is_percent(column.unit) and not is_percent(values.unit):
-        return np.array([_percentage(c) * abs(v.number()) / 100 for c, v in zip(cells, values.cells, strict=True)])
-    if same_unit(values.unit, column.unit) is False:
-        msg = (
-            f"{cells[0].where}: the unit is {column.unit!r}, that of the values {values.unit!r}; name a column of that unit"
-        )
-        raise InvalidNumberError(msg)
-    found = []
-    for cell, value in zip(cells, values.cells, strict=True):
-        if cell.value is None and cell.text.endswith("%"):
-            found.append(_percentage(cell) * abs(value.number()) / 100)
-        else:
-            found.append(cell.number())
-    return np.array(found)
-
-
-def _percentage(cell: Cell) -> float:
-    return number(cell.text.removesuffix("%").strip(), where=cell.where)
+def _told_apart(columns: Sequence[Column]) -> list[str]:
+    """Headers of the columns, with the qualifiers that differ where headers are the same."""
+    names = [" ".join(c.name.split()) for c in columns]
+    if len(set(names)) == len(names):
+        return names
+    values: dict[str, set[str]] = {}
+    for column in columns:
+        for key, value in column.qualifiers:
+            values.setdefault(key, set()).add(value)
+    differ = {key for key, found in values.items() if len(found) > 1}
+    return [
+        ", ".join([name, *(f"{key} = {value}" for key, value in column.qualifiers if key in differ)])
+        for name, column in zip(names, columns, strict=True)
+    ]
 
 
 def _warn_of_signs(shifts: Sequence[Shift], mapping: TableMapping) -> None:
@@ -255,5 +340,27 @@ def _warn_of_signs(shifts: Sequence[Shift], mapping: TableMapping) -> None:
         message = (
             f"{mapping.where}: {len(odd)} two-sided shifts go to one side at +1 and at -1 sigma, the first of {shift.where} "
             f"in row {i + 1} ({shift.up[i]:+g}, {shift.down[i]:+g}), and are kept so; look whether a sign is missing"
+        )
+        warn_input(message)
+
+
+def reads_independent(label: str) -> bool:
+    """Whether a label begins as those of errors do that are independent from row to row.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.breakdown import reads_independent
+        >>> [reads_independent(label) for label in ("sys,uncor", "stat", "Uncertainty", "sys,statNP1-jes")]
+        [True, True, False, False]
+    """
+    return INDEPENDENT.match(label) is not None
+
+
+def _warn_of_independence(names: Sequence[str], mapping: TableMapping, measured: Measured) -> None:
+    """A statistical or uncorrelated error that is taken for one nuisance of all rows is a wrong correlation of 1."""
+    odd = [name for name in names if reads_independent(name) and not matches(mapping.uncorrelated, name)]
+    if odd and len(measured.rows) > 1:
+        message = (
+            f"{mapping.where}: {listed(odd)} read like errors that are independent from row to row, and are taken for fully "
+            "correlated sources; name them by 'statistical' (a label or a list) or 'uncorrelated' if they are independent"
         )
         warn_input(message)

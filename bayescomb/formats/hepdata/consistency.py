@@ -21,6 +21,7 @@ __all__ = [
     "correlation_findings",
     "covariance_findings",
     "diagonal_findings",
+    "entry_findings",
     "normalised_findings",
     "report",
     "total_findings",
@@ -78,7 +79,7 @@ def report(findings: Iterable[Finding], *, where: str) -> None:
 
 
 def covariance_findings(
-    covariance: FloatArray, *, names: Sequence[str], rounding: FloatArray | float = 0.0
+    covariance: FloatArray, *, names: Sequence[str], rounding: FloatArray | float = 0.0, singular: bool = False
 ) -> Iterator[Finding]:
     """Variances are above 0, correlations within [-1, 1], and the matrix is positive definite.
 
@@ -86,6 +87,7 @@ def covariance_findings(
         covariance: shape (n, n), symmetric.
         names: n labels.
         rounding: what it leaves open of each entry, shape (n, n).
+        singular: it may be positive semidefinite, as it is a part of the total covariance.
 
     Examples:
         >>> import numpy as np
@@ -110,20 +112,26 @@ def covariance_findings(
         )
         yield Finding(message=message, wrong=True)
         return
-    yield from _eigenvalues(correlation, np.broadcast_to(rounding, covariance.shape) / np.outer(sizes, sizes))
+    rounded = np.broadcast_to(rounding, covariance.shape) / np.outer(sizes, sizes)
+    yield from _eigenvalues(correlation, rounded, singular=singular)
 
 
-def _eigenvalues(correlation: FloatArray, rounding: FloatArray) -> Iterator[Finding]:
+def _eigenvalues(correlation: FloatArray, rounding: FloatArray, *, singular: bool) -> Iterator[Finding]:
     """An eigenvalue moves by no more than the norm of the change of the matrix."""
     eigenvalues = np.linalg.eigvalsh(correlation)
     n, smallest, moved = len(eigenvalues), float(eigenvalues.min()), float(np.linalg.norm(rounding, 2))
-    explained = f", which the rounding of the entries explains (it moves an eigenvalue by up to {moved:.2g})"
+    explained = (
+        f", which the rounding of the entries explains (it moves an eigenvalue by up to {moved:.2g}); the matrix is "
+        "singular then: leave out one row (leave_out), whose content the others determine"
+    )
     if smallest < -ZERO * n:
         message = (
             f"indefinite: {int((eigenvalues < -ZERO * n).sum())} of {n} eigenvalues of its correlations are below 0, the "
             f"smallest is {smallest:.3g}{explained if moved > -smallest else ''}"
         )
         yield Finding(message=message, wrong=True)
+    elif singular and smallest <= ZERO * n:
+        return
     elif smallest <= ZERO * n:
         message = (
             f"singular: the smallest eigenvalue of its correlations is {smallest:.2g}; if the distribution is normalised, "
@@ -133,13 +141,14 @@ def _eigenvalues(correlation: FloatArray, rounding: FloatArray) -> Iterator[Find
     elif smallest < moved:
         message = (
             f"the smallest eigenvalue of its correlations, {smallest:.3g}, is less than the rounding of the entries moves "
-            f"it ({moved:.2g}); look whether the matrix is to be singular, or get it with more digits"
+            f"it ({moved:.2g}); look whether the matrix is to be singular, and leave out one row (leave_out) "
+            "then, or get it with more digits"
         )
         yield Finding(message=message, wrong=False)
 
 
 def correlation_findings(
-    correlation: FloatArray, *, names: Sequence[str], rounding: FloatArray | float = 0.0
+    correlation: FloatArray, *, names: Sequence[str], rounding: FloatArray | float = 0.0, singular: bool = False
 ) -> Iterator[Finding]:
     """A diagonal of 1, entries within [-1, 1], and the matrix is positive definite; arguments as of a covariance.
 
@@ -148,6 +157,22 @@ def correlation_findings(
         >>> from bayescomb.formats.hepdata.consistency import correlation_findings
         >>> [f.message for f in correlation_findings(np.array([[1.0, 1.2], [1.2, 1.0]]), names=["a", "b"])]
         ["the correlation of 'a' and 'b' is 1.2, which lies beyond 1"]
+    """
+    entries = list(entry_findings(correlation, names=names))
+    yield from entries
+    if not entries:
+        off_diagonal = np.broadcast_to(rounding, correlation.shape) * (1 - np.eye(len(correlation)))
+        yield from _eigenvalues(correlation, off_diagonal, singular=singular)
+
+
+def entry_findings(correlation: FloatArray, *, names: Sequence[str]) -> Iterator[Finding]:
+    """A diagonal of 1 and entries within [-1, 1].
+
+    Examples:
+        >>> import numpy as np
+        >>> from bayescomb.formats.hepdata.consistency import entry_findings
+        >>> [f.message for f in entry_findings(np.array([[4.0, 1.0], [1.0, 1.0]]), names=["a", "b"])]
+        ["the diagonal entry of 'a' is 4, it must be 1; a covariance is named as a correlation"]
     """
     diagonal = np.diag(correlation)
     i = int(np.abs(diagonal - 1).argmax())
@@ -159,9 +184,6 @@ def correlation_findings(
     if abs(correlation[i, j]) > 1:
         message = f"the correlation of {names[i]!r} and {names[j]!r} is {correlation[i, j]:g}, which lies beyond 1"
         yield Finding(message=message, wrong=True)
-        return
-    off_diagonal = np.broadcast_to(rounding, correlation.shape) * (1 - np.eye(len(correlation)))
-    yield from _eigenvalues(correlation, off_diagonal)
 
 
 def diagonal_findings(

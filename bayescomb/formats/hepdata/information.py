@@ -5,48 +5,33 @@ A fitted input from tables of HEPData: total covariance, impacts, pulls and cons
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError, InvalidNumberError, UnknownNameError, warn_input
-from bayescomb.formats.hepdata.breakdown import Shift, labelled_errors, symmetric_sizes
+from bayescomb.formats.hepdata.breakdown import Shift
 from bayescomb.formats.hepdata.consistency import (
-    Finding,
     correlation_findings,
     covariance_findings,
     diagonal_findings,
-    normalised_findings,
     report,
     total_findings,
 )
-from bayescomb.formats.hepdata.mapping import Measured, TableMapping, listed, only
-from bayescomb.formats.hepdata.matrices import TableMatrix, read_table_matrix
-from bayescomb.formats.hepdata.submission import Submission
-from bayescomb.formats.hepdata.tables import Bin, same_unit
+from bayescomb.formats.hepdata.covariances import QuotedCovariance, correlation_of, values_covariance
+from bayescomb.formats.hepdata.mapping import ErrorPlace, TableMapping, error_name
+from bayescomb.formats.hepdata.matrices import read_table_matrix
+from bayescomb.formats.hepdata.quoted import quoted_errors, symmetric_sizes
+from bayescomb.formats.hepdata.record.submission import Submission
+from bayescomb.formats.hepdata.selection import Measured, listed, matches, only
 from bayescomb.inputs.measurements import CovarianceKind, FittedInput, Nuisance, systematic_shifts
 
 __all__ = ["Information", "read_fit", "read_information"]
 
 FloatArray = NDArray[np.float64]
-MAX_SLACK: Final = 0.3
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Covariance:
-    """A covariance of the values, and what rounding leaves open of the roots of its diagonal.
-
-    Where only errors are stated it is diagonal, which says nothing of the correlations.
-    """
-
-    where: str
-    values: FloatArray
-    slack: FloatArray
-    diagonal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,23 +75,7 @@ def read_information(
     Warns:
         InputWarning: tables hold something odd; with the numbers.
     """
-    quoted: FloatArray | None = None
-    slack: FloatArray | float = 0.0
-    if mapping.statistical:
-        errors = labelled_errors(mapping.statistical, mapping, measured.column)
-        quoted = symmetric_sizes(errors, mapping, what=f"the error {mapping.statistical!r}")
-        if (quoted <= 0).any():
-            msg = f"{mapping.where}.statistical: {quoted.min():g} found, a statistical error is above 0; correct the label"
-            raise InvalidNumberError(msg)
-        slack = np.array([e.rounding for e in errors])
-    statistical = _covariance(submission, mapping, measured, "statistical", quoted, slack)
-    if statistical is not None and quoted is not None:
-        found = diagonal_findings(
-            statistical.values, quoted, names=measured.rows, label=mapping.statistical, slack=statistical.slack + slack
-        )
-        report(found, where=statistical.where)
-    elif quoted is not None:
-        statistical = _Covariance(where=measured.where, values=np.diag(quoted**2), slack=np.zeros(len(quoted)) + slack)
+    statistical = _statistical(submission, mapping, measured, singular=bool(shifts) and mapping.pulls is None)
     total = _total(submission, mapping, measured)
     if mapping.pulls is not None:
         if total is None or total.diagonal:
@@ -150,97 +119,62 @@ def read_information(
         return Information(covariance=total.values, kind=CovarianceKind.TOTAL)
     middle = (up - down) / 2
     rest = total.values - middle @ middle.T
-    report(covariance_findings(rest, names=measured.rows), where=f"{total.where} without the {len(shifts)} sources")
+    report(
+        covariance_findings(rest, names=measured.rows, singular=True),
+        where=f"{total.where} without the {len(shifts)} sources",
+    )
     return Information(covariance=rest)
 
 
-def _total(submission: Submission, mapping: TableMapping, measured: Measured) -> _Covariance | None:
-    if not mapping.total:
-        return _covariance(submission, mapping, measured, "total", None, 0.0)
-    errors = labelled_errors(mapping.total, mapping, measured.column)
-    quoted = symmetric_sizes(errors, mapping, what=f"the error {mapping.total!r}")
-    slack = np.array([e.rounding for e in errors])
-    total = _covariance(submission, mapping, measured, "total", quoted, slack)
-    if total is not None:
-        found = diagonal_findings(total.values, quoted, names=measured.rows, label=mapping.total, slack=total.slack + slack)
-        report(found, where=total.where)
-        return total
-    return _Covariance(
-        where=f"{measured.where}, errors {mapping.total!r}", values=np.diag(quoted**2), slack=slack, diagonal=True
-    )
+def _quoted(
+    places: Sequence[ErrorPlace], submission: Submission, mapping: TableMapping, measured: Measured
+) -> tuple[FloatArray, FloatArray]:
+    """Errors that add in quadrature, shape (n,), and what rounding leaves open of them."""
+    sizes, halves = [], []
+    for place in places:
+        errors = quoted_errors(place, submission, mapping, measured)
+        sizes.append(symmetric_sizes(errors, mapping, name=error_name(place)))
+        if (sizes[-1] < 0).any():
+            name = error_name(place)
+            msg = f"{mapping.where}: {sizes[-1].min():g} found as an error {name!r}, which is not below 0; correct it"
+            raise InvalidNumberError(msg)
+        halves.append([e.rounding for e in errors])
+    total = np.sqrt((np.array(sizes) ** 2).sum(axis=0))
+    return total, (np.abs(sizes) * np.array(halves)).sum(axis=0) / np.maximum(total, 1e-300)
 
 
-def _covariance(
-    submission: Submission,
-    mapping: TableMapping,
-    measured: Measured,
-    kind: str,
-    quoted: FloatArray | None,
-    slack: FloatArray | float,
-) -> _Covariance | None:
-    """A covariance, from its table or from that of the correlations; checked on its own."""
-    key = f"{kind}_correlation" if f"{kind}_correlation" in mapping.matrices else f"{kind}_covariance"
-    if key not in mapping.matrices:
-        return None
-    selection = mapping.matrices[key]
-    chosen = selection.chosen(submission)
-    with located(selection.where):
-        matrix = read_table_matrix(chosen.table, chosen.columns)
-        whose = measured.where
-        rows = measured.rows if set(matrix.names) == set(measured.rows) else measured.all_rows
-        matrix = matrix.ordered(rows, whose=whose).part(measured.rows)
-        _check_axes(matrix, measured)
-        if key.endswith("correlation"):
-            assert quoted is not None  # the mapping asks for it
-            report(correlation_findings(matrix.values, names=matrix.names, rounding=matrix.rounding), where=matrix.where)
-            values = matrix.values * np.outer(quoted, quoted)
-            rounding = matrix.rounding * np.outer(quoted, quoted)
-        else:
-            _check_matrix_unit(matrix, measured)
-            values, rounding = matrix.values, matrix.rounding
-            report(covariance_findings(values, names=matrix.names, rounding=rounding), where=matrix.where)
-        if not mapping.leave_out:
-            report(_normalised(values, rounding, measured, stated=mapping.normalised), where=matrix.where)
-    roots = np.sqrt(np.diag(values))
-    own = np.zeros(len(roots)) + slack if key.endswith("correlation") else np.diag(rounding) / (2 * roots)
-    return _Covariance(where=matrix.where, values=values, slack=own)
+def _statistical(
+    submission: Submission, mapping: TableMapping, measured: Measured, *, singular: bool
+) -> QuotedCovariance | None:
+    if not mapping.statistical:
+        return values_covariance(submission, mapping, measured, "statistical", None, 0.0, singular=singular)
+    quoted, slack = _quoted(mapping.statistical, submission, mapping, measured)
+    if (quoted <= 0).any():
+        msg = f"{mapping.where}.statistical: {quoted.min():g} found, a statistical error is above 0; correct the label"
+        raise InvalidNumberError(msg)
+    found = values_covariance(submission, mapping, measured, "statistical", quoted, slack, singular=singular)
+    label = " and ".join(map(error_name, mapping.statistical))
+    return _compared(found, quoted, slack, measured, label)
 
 
-def _normalised(values: FloatArray, rounding: FloatArray, measured: Measured, *, stated: bool) -> Iterator[Finding]:
-    widths = None
-    if len(measured.axes) == 1 and all(isinstance(e, Bin) for e in measured.axes[0].entries):
-        widths = np.array([e.high - e.low for e in measured.axes[0].entries if isinstance(e, Bin)])
-    y = np.array([cell.number() for cell in measured.column.cells])
-    # Of the relative standard deviation of the sum, as the roundings of the entries add at worst; few digits prove nothing.
-    slack = min(float(np.sqrt(rounding.sum() / np.trace(values))), MAX_SLACK)
-    return normalised_findings(values, y, widths, stated=stated, slack=slack)
+def _total(submission: Submission, mapping: TableMapping, measured: Measured) -> QuotedCovariance | None:
+    if mapping.total is None:
+        return values_covariance(submission, mapping, measured, "total", None, 0.0)
+    quoted, slack = _quoted([mapping.total], submission, mapping, measured)
+    found = values_covariance(submission, mapping, measured, "total", quoted, slack)
+    return _compared(found, quoted, slack, measured, error_name(mapping.total))
 
 
-def _check_axes(matrix: TableMatrix, measured: Measured) -> None:
-    for own, other in zip(matrix.axes, measured.axes, strict=False):
-        if len(matrix.axes) == len(measured.axes) and same_unit(own.unit, other.unit) is False:
-            message = (
-                f"{matrix.where}: its rows are in {own.unit!r}, those of {measured.where} in {other.unit!r}; the same "
-                "numbers are taken for the same bins"
-            )
-            warn_input(message)
-
-
-def _check_matrix_unit(matrix: TableMatrix, measured: Measured) -> None:
-    """The square of the unit of the values; the unit itself is often written for it.
-
-    Raises:
-        InvalidNumberError: it is another one.
-    """
-    unit = measured.column.unit
-    if same_unit(unit, matrix.unit, power=2) is not False:
-        return
-    at = f"{matrix.where}: the unit of the covariance is {matrix.unit!r}, that of the values {unit!r}"
-    if same_unit(unit, matrix.unit):
-        warn_input(f"{at}, of which it is taken to be the square")
-        return
-    msg = f"{at}, whose square is needed; name the table that belongs to these values"
-    raise InvalidNumberError(msg)
+def _compared(
+    found: QuotedCovariance | None, quoted: FloatArray, slack: FloatArray, measured: Measured, label: str
+) -> QuotedCovariance:
+    """A covariance whose diagonal is that of the quoted errors, or their squares where there is none."""
+    if found is None:
+        where = f"{measured.where}, errors {label!r}"
+        return QuotedCovariance(where=where, values=np.diag(quoted**2), slack=slack, diagonal=True)
+    findings = diagonal_findings(found.values, quoted, names=measured.rows, label=label, slack=found.slack + slack)
+    report(findings, where=found.where)
+    return found
 
 
 def read_fit(
@@ -250,10 +184,11 @@ def read_fit(
 
     With the impacts g (shift of a value when the nuisance moves by its post-fit uncertainty c, the other nuisances
     following), the covariance of values and nuisances is g c, of the sign of the shift, and that of the nuisances rho c c.
+    Tables may state that covariance itself.  Where rho is not published it is approximated by 1, with a warning.
 
     Args:
         submission: the tables.
-        mapping: which of them; ``pulls`` and ``nuisance_correlation`` are given.
+        mapping: which of them; ``pulls`` and, unless the input is approximate, ``nuisance_correlation`` are given.
         measured: the values.
         shifts: the impacts.
         total: covariance of the values after the fit, shape (n, n).
@@ -264,18 +199,14 @@ def read_fit(
         InvalidMatrixError: the correlations, or all together, are not those of a fit.
     """
     pulls, constraints = _pulls(submission, mapping)
-    selection = mapping.matrices["nuisance_correlation"]
-    chosen = selection.chosen(submission)
-    matrix = read_table_matrix(chosen.table, chosen.columns)
     impacts = {s.name.removeprefix(mapping.prefix): s for s in shifts}
     names = list(pulls)
-    _require_same({"pulls": names, "nuisance_correlation": list(matrix.names), "breakdown and labels": list(impacts)})
-    correlation = matrix.ordered(names, whose="pulls")
-    report(correlation_findings(correlation.values, names=names, rounding=correlation.rounding), where=correlation.where)
-    g = np.column_stack([_one_sided(impacts[name], mapping) for name in names])
     c = np.array([constraints[name] for name in names])
-    covariance = np.block([[total, g * c], [(g * c).T, correlation.values * np.outer(c, c)]])
-    where = f"covariance of the values and {len(names)} nuisances, of {measured.where} and {matrix.where}"
+    rho, of_rho = _nuisance_correlation(submission, mapping, names, list(impacts))
+    g = np.column_stack([_one_sided(impacts[name], mapping) for name in names])
+    both = g if mapping.nuisance_covariance else g * c
+    covariance = np.block([[total, both], [both.T, rho * np.outer(c, c)]])
+    where = f"covariance of the values and {len(names)} nuisances, of {measured.where} and {of_rho}"
     report(covariance_findings(covariance, names=[*measured.rows, *names]), where=where)
     information = np.linalg.inv(covariance)
     return FittedInput(
@@ -283,6 +214,28 @@ def read_fit(
         information=(information + information.T) / 2,
         pulls=np.array([pulls[name] for name in names]),
     )
+
+
+def _nuisance_correlation(
+    submission: Submission, mapping: TableMapping, names: Sequence[str], impacts: Sequence[str]
+) -> tuple[FloatArray, str]:
+    """Correlation of the nuisances after the fit, and where it stands."""
+    kinds = {"pulls": list(names), "breakdown and labels": list(impacts)}
+    if mapping.approximate:
+        _require_same(kinds)
+        message = (
+            f"{mapping.where}: approximate input: the correlations of its {len(names)} nuisances after the fit "
+            "are not stated and are taken for 0"
+        )
+        warn_input(message)
+        return np.eye(len(names)), "nuisances without correlations"
+    selection = mapping.matrices["nuisance_correlation"]
+    chosen = selection.chosen(submission)
+    matrix = correlation_of(read_table_matrix(chosen.table, chosen.columns))
+    _require_same({"pulls": list(names), "nuisance_correlation": list(matrix.names), "breakdown and labels": list(impacts)})
+    matrix = matrix.ordered(names, whose="pulls")
+    report(correlation_findings(matrix.values, names=names, rounding=matrix.rounding), where=matrix.where)
+    return matrix.values, matrix.where
 
 
 def _pulls(submission: Submission, mapping: TableMapping) -> tuple[dict[str, float], dict[str, float]]:
@@ -311,7 +264,7 @@ def _pulls(submission: Submission, mapping: TableMapping) -> tuple[dict[str, flo
             size = constraint.cells[i].number()
         else:
             error = cell.errors[0]
-            if error.up != -error.down and not mapping.symmetrise:
+            if error.up != -error.down and not matches(mapping.symmetrise, name):
                 msg = (
                     f"{cell.where}: the constraint is two-sided ({error.up:+g}, {error.down:+g}); say symmetrise = true to "
                     "take half the distance between the two"
@@ -345,7 +298,7 @@ def _require_same(names: dict[str, list[str]]) -> None:
 
 def _one_sided(shift: Shift, mapping: TableMapping) -> FloatArray:
     odd = np.flatnonzero(shift.up != -shift.down)
-    if odd.size and not mapping.symmetrise:
+    if odd.size and not matches(mapping.symmetrise, shift.name):
         i = int(odd[0])
         msg = (
             f"{shift.where}: the impact of {shift.name!r} is two-sided in {odd.size} rows ({shift.up[i]:+g}, "

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bayescomb.base.checks import check_names
-from bayescomb.base.errors import FileFormatError, UnknownNameError
-from bayescomb.formats.hepdata.submission import MAX_LISTED, Submission
-from bayescomb.formats.hepdata.tables import Axis, Column, Table
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError, UnknownNameError
+from bayescomb.formats.csv import NUMBER
+from bayescomb.formats.hepdata.record.submission import Submission
+from bayescomb.formats.hepdata.record.tables import Table, bin_of, row_label
+from bayescomb.formats.hepdata.selection import Measured, Selection, listed, read_selection
 from bayescomb.formats.values import check_keys, flag, text, texts
 
-__all__ = ["Chosen", "Measured", "Selection", "TableMapping", "listed", "measured_values", "only", "read_mapping"]
+__all__ = ["KEYS", "ErrorPlace", "TableMapping", "error_name", "measured_values", "read_mapping"]
 
 MATRICES: Final = (
     "statistical_covariance",
@@ -23,147 +24,17 @@ MATRICES: Final = (
     "total_correlation",
     "nuisance_correlation",
 )
-LABELS: Final = ("statistical", "total", "labels", "ignore")
 KEYS: Final = (
-    "values", *LABELS, *MATRICES, "breakdown", "pulls", "leave_out", "normalised", "symmetrise", "absent_is_zero", "prefix",
+    "values", "statistical", "total", "labels", "ignore", "percent", "uncorrelated", "symmetrise", *MATRICES, "covariances",
+    "correlations", "breakdown", "pulls", "nuisance_covariance", "approximate", "rows", "leave_out", "normalised",
+    "absent_is_zero", "prefix",
 )  # fmt: skip
-SELECTION_KEYS: Final = ("table", "column", "qualifiers")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names for a message.
-
-    Examples:
-        >>> from bayescomb.formats.hepdata.mapping import listed
-        >>> listed(["stat", "sys"])
-        "'stat', 'sys'"
-    """
-    return (", ".join(map(repr, names[:MAX_LISTED])) + (", ..." if len(names) > MAX_LISTED else "")) or "nothing"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chosen:
-    """A table with the columns of it that are meant."""
-
-    table: Table
-    columns: tuple[Column, ...]
-
-    @property
-    def where(self) -> str:
-        """File and table, for messages."""
-        return f"{self.table.where}, table {self.table.name!r}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """The column of the measured values, without the rows that are left out.
-
-    Attributes:
-        where: file and table, for messages.
-        all_rows: labels of all rows of the table.
-        rows: labels of those that are kept, n of them.
-        axes: what the rows are known by, n entries each.
-        column: the values, n of them.
-    """
-
-    where: str
-    all_rows: tuple[str, ...]
-    rows: tuple[str, ...]
-    axes: tuple[Axis, ...]
-    column: Column
-
-
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """What names a table and columns of it.
-
-    Attributes:
-        where: the key, for messages.
-        table: name of the table.
-        column: header of the columns; ``None`` for all.
-        qualifiers: name -> value that the columns must have.
-        up, down: headers of the shifts at +1 and at -1 sigma, where they are columns of their own.
-        constraint: header of the constraints, where they are no errors of the pulls.
-        name: of the nuisance, if it is not the one of the table or column.
-    """
-
-    where: str
-    table: str
-    column: str | None = None
-    qualifiers: Mapping[str, str]
-    up: str = ""
-    down: str = ""
-    constraint: str = ""
-    name: str = ""
-
-    def chosen(self, submission: Submission) -> Chosen:
-        """The columns in the submission.
-
-        Raises:
-            UnknownNameError: there is no such table or column; the message lists those that are there.
-        """
-        table = submission.table(self.table, where=self.where)
-        columns = [c for c in table.columns if all(_qualified(c, k, v) for k, v in self.qualifiers.items())]
-        if self.qualifiers and not columns:
-            found = dict.fromkeys(f"{k} = {v}" for c in table.columns for k, v in c.qualifiers)
-            msg = (
-                f"{self.where}: table {self.table!r} has no column with the qualifiers {dict(self.qualifiers)}; it has "
-                f"{listed(list(found))}"
-            )
-            raise UnknownNameError(msg)
-        if self.column is not None:
-            columns = self.named(table, columns, self.column)
-        return Chosen(table=table, columns=tuple(columns))
-
-    def named(self, table: Table, columns: Sequence[Column], name: str) -> list[Column]:
-        """Those of the columns that have the header.
-
-        Raises:
-            UnknownNameError: there is none.
-        """
-        found = [c for c in columns if c.name == name]
-        if not found:
-            heads = list(dict.fromkeys(c.name for c in columns))
-            msg = f"{self.where}: table {self.table!r} has no column {name!r}; it has {listed(heads)} ({table.where})"
-            raise UnknownNameError(msg)
-        return found
-
-    def single(self, submission: Submission) -> tuple[Chosen, Column]:
-        """The one column that is meant.
-
-        Raises:
-            UnknownNameError: there is none, or more than one.
-        """
-        found = self.chosen(submission)
-        return found, only(found.columns, where=f"{self.where}: table {self.table!r}")
-
-
-def only(columns: Sequence[Column], *, where: str) -> Column:
-    """The column, if it is one.
-
-    Raises:
-        UnknownNameError: there are more; the message lists them with their qualifiers.
-    """
-    if len(columns) != 1:
-        described = [f"{c.name}{''.join(f', {k} = {v}' for k, v in c.qualifiers)}" for c in columns]
-        msg = f"{where}: {len(columns)} columns fit ({listed(described)}); choose one by 'column' and 'qualifiers'"
-        raise UnknownNameError(msg)
-    return columns[0]
-
-
-def _qualified(column: Column, name: str, value: str) -> bool:
-    """With or without the unit; numbers by what they are."""
-    for key, text_ in column.qualifiers:
-        if key == name and (text_ == value or text_.partition(" ")[0] == value or _same_number(text_, value)):
-            return True
-    return False
-
-
-def _same_number(first: str, second: str) -> bool:
-    try:
-        return float(first.partition(" ")[0]) == float(second.partition(" ")[0])
-    except ValueError:
-        return False
+SHIFT_KEYS: Final = ("name", "names", "up", "down", "match", "ignore", "label")
+MATRIX_KEYS: Final = ("match", "rows")
+# A label of the values, or a column.
+ErrorPlace = str | Selection
+# Numbers from 1, or axis -> range or entry.
+Rows = tuple[int, ...] | Mapping[str, tuple[float, float] | str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,62 +44,148 @@ class TableMapping:
     Attributes:
         where: the TOML table, for messages.
         values: the measured values and their labelled errors.
-        statistical: label of the statistical errors of the values, empty if none is named.
-        total: label of the total errors, which are compared only.
+        statistical: the statistical errors of the values, which add in quadrature; empty if none are named.
+        total: the total errors, which are compared only.
         labels: patterns of the labels that are sources of the breakdown.
         ignore: patterns of the labels that are left aside.
+        percent: patterns of the errors and sources that are parts of a hundred of the values, whatever their unit says.
+        uncorrelated: patterns of the sources that are independent in each row.
+        symmetrise: patterns of the errors and sources whose two sides become one size.
         matrices: key -> table of a matrix.
+        covariances, correlations: source -> table of its own covariance or correlation between the rows.
         breakdown: tables of shifts.
         pulls: post-fit values and constraints of the nuisances.
-        leave_out: labels of rows that are left aside.
+        nuisance_covariance: covariances of the values and the nuisances, in place of impacts.
+        approximate: the correlations of the nuisances after the fit are not known and taken for 0.
+        rows: those that are kept; ``None`` for all.
+        leave_out: labels or numbers of rows that are left aside.
         normalised: the authors say that the distribution is normalised.
-        symmetrise: two-sided errors become one size where the model can hold no other.
         absent_is_zero: an error that a row does not state is 0 there.
         prefix: put before the names of the nuisances.
     """
 
     where: str
     values: Selection
-    statistical: str
-    total: str
+    statistical: tuple[ErrorPlace, ...]
+    total: ErrorPlace | None
     labels: tuple[str, ...]
     ignore: tuple[str, ...]
+    percent: tuple[str, ...]
+    uncorrelated: tuple[str, ...]
+    symmetrise: tuple[str, ...]
     matrices: Mapping[str, Selection]
+    covariances: Mapping[str, Selection]
+    correlations: Mapping[str, Selection]
     breakdown: tuple[Selection, ...]
     pulls: Selection | None
-    leave_out: tuple[str, ...]
+    nuisance_covariance: tuple[Selection, ...]
+    approximate: bool
+    rows: Rows | None
+    leave_out: tuple[str | int, ...]
     normalised: bool
-    symmetrise: bool
     absent_is_zero: bool
     prefix: str
+
+
+def error_name(place: ErrorPlace) -> str:
+    """Label or column, as ``percent`` and messages know it.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.mapping import error_name
+        >>> from bayescomb.formats.hepdata.selection import read_selection
+        >>> error_name("stat"), error_name(read_selection({"column": "Stat. unc."}, "statistical", table="T"))
+        ('stat', 'Stat. unc.')
+    """
+    if isinstance(place, str):
+        return place
+    return place.label or str(place.column or place.up)
 
 
 def measured_values(mapping: TableMapping, submission: Submission) -> Measured:
     """The values that a mapping names.
 
     Raises:
-        UnknownNameError: the table, the column or a row that is to be left out is not there.
+        UnknownNameError: the table, the column or a row that is named is not there.
         DuplicateNameError: two rows have the same label.
         InvalidNumberError: a value is no number.
     """
     chosen, column = mapping.values.single(submission)
     table = chosen.table
-    rows = table.rows
+    kept = _kept(mapping, table)
+    rows = tuple(table.rows[i] for i in kept)
+    for i, name in enumerate(rows):
+        if len(rows) > 1 and name in rows[:i]:
+            msg = (
+                f"{mapping.values.where}: rows {kept[rows.index(name)] + 1} and {kept[i] + 1} of table {table.name!r} are "
+                f"both called {name!r}; choose rows by their numbers (rows = [1, 3])"
+            )
+            raise DuplicateNameError(msg)
     if len(rows) > 1:
         check_names(rows, where=f"{mapping.values.where}: rows of table {table.name!r}")
-    for name in mapping.leave_out:
-        if name not in rows:
-            msg = f"{mapping.where}.leave_out: table {table.name!r} has no row {name!r}; it has {listed(rows)}"
-            raise UnknownNameError(msg)
-    kept = [i for i, name in enumerate(rows) if name not in mapping.leave_out]
-    if not kept:
-        msg = f"{mapping.where}.leave_out: all {len(rows)} rows are left out; keep one"
-        raise UnknownNameError(msg)
     axes = tuple(dataclasses.replace(axis, entries=tuple(axis.entries[i] for i in kept)) for axis in table.varying)
     column = dataclasses.replace(column, cells=tuple(column.cells[i] for i in kept))
     for cell in column.cells:
         cell.number()
-    return Measured(where=chosen.where, all_rows=rows, rows=tuple(rows[i] for i in kept), axes=axes, column=column)
+    return Measured(where=chosen.where, all_rows=table.rows, kept=tuple(kept), rows=rows, axes=axes, column=column)
+
+
+def _kept(mapping: TableMapping, table: Table) -> list[int]:
+    """Positions of the rows that ``rows`` and ``leave_out`` keep, in the order of ``rows``."""
+    names, n = table.rows, len(table.rows)
+    where = f"{mapping.where}.leave_out"
+    out: set[int] = set()
+    for name in mapping.leave_out:
+        if isinstance(name, int):
+            out.add(_position(name, n, where, table.name))
+        elif name in names:
+            out.update(i for i, other in enumerate(names) if other == name)
+        else:
+            msg = f"{where}: table {table.name!r} has no row {name!r}; it has {listed(names)}"
+            raise UnknownNameError(msg)
+    chosen = list(range(n))
+    if isinstance(mapping.rows, Mapping):
+        chosen = [
+            i for i in chosen if all(_within(table, a, wanted, i, mapping.where) for a, wanted in mapping.rows.items())
+        ]
+        if not chosen:
+            wanted = dict(mapping.rows)
+            msg = f"{mapping.where}.rows: no row of table {table.name!r} is within {wanted}; it has {listed(names)}"
+            raise UnknownNameError(msg)
+    elif mapping.rows is not None:
+        chosen = [_position(i, n, f"{mapping.where}.rows", table.name) for i in mapping.rows]
+    kept = [i for i in chosen if i not in out]
+    if not kept:
+        msg = f"{where}: all {len(chosen)} rows are left out; keep one"
+        raise UnknownNameError(msg)
+    return kept
+
+
+def _position(number: int, n: int, where: str, table: str) -> int:
+    if not 1 <= number <= n:
+        msg = f"{where}: row {number} found, table {table!r} has the rows 1 to {n}"
+        raise UnknownNameError(msg)
+    return number - 1
+
+
+def _within(table: Table, name: str, wanted: tuple[float, float] | str, row: int, where: str) -> bool:
+    """Whether the bin or number of an axis lies in a range, or its entry is the one that is named."""
+    axis = next((a for a in table.axes if a.name == name), None)
+    if axis is None:
+        heads = listed([a.name for a in table.axes])
+        msg = f"{where}.rows: table {table.name!r} has no axis {name!r} to choose rows by; it has {heads}"
+        raise UnknownNameError(msg)
+    entry = axis.entries[row]
+    if isinstance(wanted, str):
+        return row_label(entry) == row_label(wanted)
+    low, high = wanted
+    edges = bin_of(entry)
+    if edges:
+        return low <= edges.low and edges.high <= high
+    assert isinstance(entry, str)  # or it would have edges
+    if not NUMBER.fullmatch(entry):
+        msg = f"{where}.rows: {entry!r} of axis {name!r} is no number or bin; name the entry as a text, or rows by number"
+        raise InvalidNumberError(msg)
+    return low <= float(entry) <= high
 
 
 def read_mapping(table: Any, *, where: str) -> TableMapping:
@@ -251,67 +208,146 @@ def read_mapping(table: Any, *, where: str) -> TableMapping:
         msg = f'{where}: {table!r} found, a table is needed, as in {{ values = "Table 1", statistical = "stat" }}'
         raise FileFormatError(msg)
     check_keys(table, KEYS, required=("values",), where=where)
-    matrices = {key: _selection(table[key], f"{where}.{key}") for key in MATRICES if key in table}
-    for kind in ("statistical", "total"):
-        if all(f"{kind}_{form}" in matrices for form in ("covariance", "correlation")):
-            msg = f"{where}: {kind}_covariance and {kind}_correlation found; keep one of the two"
-            raise FileFormatError(msg)
-        if f"{kind}_correlation" in matrices and kind not in table:
-            msg = f"{where}: {kind}_correlation needs the errors that it belongs to; name their label by {kind!r}"
-            raise FileFormatError(msg)
-    if ("pulls" in table) != ("nuisance_correlation" in table):
-        msg = (
-            f"{where}: pulls and constraints of nuisances and their correlation (pulls, nuisance_correlation) make a fit "
-            "together only; give both, or none, with which the breakdown counts as external sources"
-        )
-        raise FileFormatError(msg)
-    breakdown = table.get("breakdown", [])
-    parts = breakdown if isinstance(breakdown, list) else [breakdown]
-    leave_out = texts(table, "leave_out", where=where, default=[])
-    check_names(leave_out, where=f"{where}.leave_out", allow_empty=True)
+    values = read_selection(table["values"], f"{where}.values")
+    matrices = {key: read_selection(table[key], f"{where}.{key}", MATRIX_KEYS) for key in MATRICES if key in table}
+    _check_together(table, where)
+    statistical = table.get("statistical", [])
+    places = statistical if isinstance(statistical, list) else [statistical]
+    total = _error_place(table["total"], f"{where}.total", values.table) if table.get("total", "") != "" else None
     return TableMapping(
         where=where,
-        values=_selection(table["values"], f"{where}.values"),
-        statistical=text(table, "statistical", where=where, default=""),
-        total=text(table, "total", where=where, default=""),
+        values=values,
+        statistical=tuple(_error_place(p, f"{where}.statistical", values.table) for p in places if p != ""),
+        total=total,
         labels=_patterns(table, "labels", where),
         ignore=_patterns(table, "ignore", where),
+        percent=_patterns(table, "percent", where),
+        uncorrelated=_patterns(table, "uncorrelated", where),
         matrices=matrices,
-        breakdown=tuple(_selection(part, f"{where}.breakdown[{i}]", ("name", "up", "down")) for i, part in enumerate(parts)),
-        pulls=_selection(table["pulls"], f"{where}.pulls", ("constraint",)) if "pulls" in table else None,
-        leave_out=tuple(leave_out),
+        covariances=_of_sources(table, "covariances", where),
+        correlations=_of_sources(table, "correlations", where),
+        breakdown=_shifts(table, "breakdown", where, values.table),
+        pulls=read_selection(table["pulls"], f"{where}.pulls", ("constraint",)) if "pulls" in table else None,
+        nuisance_covariance=_shifts(table, "nuisance_covariance", where, values.table),
+        approximate=flag(table, "approximate", where=where),
+        rows=_rows(table["rows"], f"{where}.rows") if "rows" in table else None,
+        leave_out=_left_out(table.get("leave_out", []), f"{where}.leave_out"),
         normalised=flag(table, "normalised", where=where),
-        symmetrise=flag(table, "symmetrise", where=where),
+        symmetrise=_symmetrise(table, where),
         absent_is_zero=flag(table, "absent_is_zero", where=where),
         prefix=text(table, "prefix", where=where, default=""),
     )
+
+
+def _check_together(table: Mapping[str, Any], where: str) -> None:
+    """Keys that exclude each other, or need each other."""
+    for kind in ("statistical", "total"):
+        both = [f"{kind}_{form}" for form in ("covariance", "correlation")]
+        if all(key in table for key in both):
+            msg = f"{where}: {kind}_covariance and {kind}_correlation found; keep one of the two"
+            raise FileFormatError(msg)
+        if both[1] in table and kind not in table:
+            msg = f"{where}: {kind}_correlation needs the errors that it belongs to; name their label by {kind!r}"
+            raise FileFormatError(msg)
+    both = [name for name in table.get("covariances", {}) if name in table.get("correlations", {})]
+    if both:
+        msg = f"{where}: covariances and correlations found for {listed(both)}; keep one of the two"
+        raise FileFormatError(msg)
+    approximate = table.get("approximate") is True
+    if ("pulls" in table) != ("nuisance_correlation" in table) and not (approximate and "pulls" in table):
+        msg = (
+            f"{where}: pulls and constraints of nuisances and their correlation (pulls, nuisance_correlation) make a fit "
+            "together only; give both, or none, with which the breakdown counts as external sources; where that correlation "
+            "is not published, approximate = true takes it for 0"
+        )
+        raise FileFormatError(msg)
+    if approximate and ("pulls" not in table or "nuisance_correlation" in table):
+        msg = f"{where}: approximate = true is for pulls without a nuisance_correlation; leave it out"
+        raise FileFormatError(msg)
+    if "nuisance_covariance" in table and ("pulls" not in table or "breakdown" in table):
+        msg = (
+            f"{where}: nuisance_covariance is of values and nuisances of a fit, in place of their impacts; give it with "
+            "pulls and without breakdown"
+        )
+        raise FileFormatError(msg)
+
+
+def _error_place(value: Any, where: str, table: str) -> ErrorPlace:
+    """A label, or columns."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and ("column" in value or "up" in value):
+        return read_selection(value, where, ("up", "down", "match", "label"), table=table)
+    msg = f'{where}: {value!r} found, needed is a label of the values, or a column of errors, {{ column = "HEADER" }}'
+    raise FileFormatError(msg)
+
+
+def _shifts(table: Mapping[str, Any], key: str, where: str, values: str) -> tuple[Selection, ...]:
+    given = table.get(key, [])
+    parts = given if isinstance(given, list) else [given]
+    return tuple(
+        read_selection(part, f"{where}.{key}[{i}]", SHIFT_KEYS, table=values if _own_column(part) else "")
+        for i, part in enumerate(parts)
+    )
+
+
+def _own_column(part: Any) -> bool:
+    """Columns beside the values need no table."""
+    return isinstance(part, dict) and ("column" in part or "up" in part)
+
+
+def _of_sources(table: Mapping[str, Any], key: str, where: str) -> dict[str, Selection]:
+    given = table.get(key, {})
+    if not isinstance(given, dict):
+        msg = f'{where}.{key}: {given!r} found, needed is a table of sources, as in {{ "eff" = "Table 9" }}'
+        raise FileFormatError(msg)
+    return {name: read_selection(value, f"{where}.{key}[{name!r}]", MATRIX_KEYS) for name, value in given.items()}
+
+
+def _rows(value: Any, where: str) -> Rows:
+    if isinstance(value, dict) and value and all(_is_range(v) or isinstance(v, str) for v in value.values()):
+        return {name: v if isinstance(v, str) else (float(v[0]), float(v[1])) for name, v in value.items()}
+    if isinstance(value, list) and value and all(_is_integer(v) for v in value):
+        if len(set(value)) < len(value):
+            msg = f"{where}: {value!r} found, a number stands twice; name every row once"
+            raise DuplicateNameError(msg)
+        return tuple(value)
+    msg = (
+        f"{where}: {value!r} found, needed are numbers of rows, from 1, as in [1, 3], or axes with the range or the entry "
+        'that is meant, as in { "PT" = [50, 200], "CHANNEL" = "e" }'
+    )
+    raise FileFormatError(msg)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_range(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+        and value[0] <= value[1]
+    )
+
+
+def _left_out(value: Any, where: str) -> tuple[str | int, ...]:
+    if not isinstance(value, list) or not all(isinstance(v, str) or _is_integer(v) for v in value):
+        msg = f"{where}: {value!r} found, needed is a list of labels or numbers of rows"
+        raise FileFormatError(msg)
+    check_names([v for v in value if isinstance(v, str)], where=where, allow_empty=True)
+    return tuple(value)
+
+
+def _symmetrise(table: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """``true`` is all that is two-sided."""
+    if isinstance(table.get("symmetrise"), (list, str)):
+        return _patterns(table, "symmetrise", where)
+    return ("*",) if flag(table, "symmetrise", where=where) else ()
 
 
 def _patterns(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
     """A text or a list of texts."""
     value = table.get(key, [])
     return (value,) if isinstance(value, str) else tuple(texts(table, key, where=where, default=[]))
-
-
-def _selection(value: Any, where: str, more: Sequence[str] = ()) -> Selection:
-    if isinstance(value, str):
-        return Selection(where=where, table=value, qualifiers={})
-    if not isinstance(value, dict):
-        msg = f'{where}: {value!r} found, needed is the name of a table, or {{ table = "NAME", column = "HEADER" }}'
-        raise FileFormatError(msg)
-    check_keys(value, (*SELECTION_KEYS, *more), required=("table",), where=where)
-    qualifiers = value.get("qualifiers", {})
-    if not isinstance(qualifiers, dict) or not all(isinstance(v, (str, int, float)) for v in qualifiers.values()):
-        msg = f'{where}.qualifiers: {qualifiers!r} found, a table is needed, as in {{ "SQRT(S)" = 8000 }}'
-        raise FileFormatError(msg)
-    if ("up" in value) != ("down" in value):
-        msg = f"{where}: 'up' and 'down' name the columns of a two-sided shift together; give both or none"
-        raise FileFormatError(msg)
-    details = {key: text(value, key, where=where, default="") for key in more}
-    return Selection(
-        where=where,
-        table=text(value, "table", where=where),
-        column=text(value, "column", where=where) if "column" in value else None,
-        qualifiers={key: re.sub(r"\s+", " ", str(v)).strip() for key, v in qualifiers.items()},
-        **details,
-    )

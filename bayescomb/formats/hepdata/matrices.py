@@ -1,7 +1,7 @@
 """Matrices in tables of HEPData: a row for each pair, or a column for each row.
 
-Of two mirror entries one may be absent, so a triangle is enough.  Rows are known by their bins or names; plain numbers 1 to
-n (or 0 to n - 1) stand for the rows of another table in their order.  Axes that are the same in every row say nothing.
+Of two mirror entries one may be absent, so a triangle is enough.  Rows are known by their bins or names, or taken in their
+order (:mod:`bayescomb.formats.hepdata.selection`).  Axes that are the same in every row say nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import SYMMETRY_TOLERANCE
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, UnknownNameError
-from bayescomb.formats.hepdata.tables import Axis, Column, Table, rounding, row_label
+from bayescomb.formats.hepdata.record.tables import Axis, Column, Table, rounding, row_label
+from bayescomb.formats.hepdata.selection import Match, Measured, aligned
 
 __all__ = ["TableMatrix", "read_table_matrix"]
 
@@ -42,6 +43,17 @@ class TableMatrix:
     unit: str
     axes: tuple[Axis, ...]
 
+    def of_values(self, measured: Measured, match: Match) -> TableMatrix:
+        """The matrix of the measured values, in their order.
+
+        Raises:
+            UnknownNameError: its rows are not those of the values.
+        """
+        positions = measured.positions(self.names, match)
+        if positions is not None:
+            return self._part(positions, measured.rows)
+        return self.ordered(measured.rows, whose=measured.where)  # which says what is the matter
+
     def ordered(self, names: Sequence[str], *, whose: str) -> TableMatrix:
         """The matrix with the rows of another table, in their order.
 
@@ -52,9 +64,7 @@ class TableMatrix:
         Raises:
             UnknownNameError: the rows are not the same; the message lists those that one of the two has alone.
         """
-        own = self.names
-        if set(own) != set(names):
-            own = _numbered(own, names)
+        own = aligned(self.names, names)
         only_here = [n for n in own if n not in set(names)]
         only_there = [n for n in names if n not in set(own)]
         if only_here or only_there:
@@ -63,34 +73,41 @@ class TableMatrix:
                 for alone, table in ((only_here, self.where), (only_there, whose))
                 if alone
             ]
-            msg = f"rows do not match: {'; '.join(parts)}; name the table that belongs to these rows, or correct it"
+            msg = (
+                f"rows do not match: {'; '.join(parts)}; name the table that belongs to these rows, correct it, or "
+                'say match = "order" if they are the same rows in the same order'
+            )
             raise UnknownNameError(msg)
         order = [own.index(n) for n in names]
         return self._part(order, names)
 
-    def part(self, names: Sequence[str]) -> TableMatrix:
-        """Some of the rows, which are there."""
-        return self._part([self.names.index(n) for n in names], names)
+    def part(self, numbers: Sequence[int]) -> TableMatrix:
+        """Some of its rows, by their numbers from 1.
+
+        Raises:
+            UnknownNameError: there are fewer.
+        """
+        if max(numbers) > len(self.names):
+            msg = f"{self.where}: row {max(numbers)} asked for, the matrix has {len(self.names)}; correct the number"
+            raise UnknownNameError(msg)
+        return self._part([n - 1 for n in numbers], [self.names[n - 1] for n in numbers])
+
+    def scaled(self, factors: FloatArray) -> TableMatrix:
+        """The matrix with each entry multiplied by its factor, shape (n, n)."""
+        return dataclasses.replace(self, values=self.values * factors, rounding=self.rounding * factors)
 
     def _part(self, order: Sequence[int], names: Sequence[str]) -> TableMatrix:
         grid = np.ix_(order, order)
         return dataclasses.replace(self, names=tuple(names), values=self.values[grid], rounding=self.rounding[grid])
 
 
-def _numbered(own: tuple[str, ...], names: Sequence[str]) -> tuple[str, ...]:
-    """Plain numbers replaced by the rows that they count."""
-    for first in (1, 0):
-        if sorted(own) == sorted(str(i + first) for i in range(len(names))):
-            return tuple(names[int(n) - first] for n in own)
-    return own
-
-
-def read_table_matrix(table: Table, columns: Sequence[Column]) -> TableMatrix:
+def read_table_matrix(table: Table, columns: Sequence[Column], *, sizes: Sequence[int] = ()) -> TableMatrix:
     """The matrix of a table.
 
     Args:
         table: with pairs of axes and one column, or with as many columns as rows.
         columns: those of it that were chosen.
+        sizes: numbers of rows that the matrix may have, where they are taken in their order, whatever their names.
 
     Raises:
         FileFormatError: it has neither form, or entries are absent.
@@ -99,7 +116,7 @@ def read_table_matrix(table: Table, columns: Sequence[Column]) -> TableMatrix:
         InvalidNumberError: an entry is no number.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.layouts import yaml_table
+        >>> from bayescomb.formats.hepdata.record.layouts import yaml_table
         >>> from bayescomb.formats.hepdata.matrices import read_table_matrix
         >>> names = {"header": {"name": "i"}, "values": [{"value": 1}, {"value": 1}, {"value": 2}]}
         >>> others = {"header": {"name": "j"}, "values": [{"value": 1}, {"value": 2}, {"value": 2}]}
@@ -112,12 +129,11 @@ def read_table_matrix(table: Table, columns: Sequence[Column]) -> TableMatrix:
     where = f"{table.where}, table {table.name!r}"
     n_rows = len(columns[0].cells)
     varying = table.varying
-    if len(columns) == 1 and len(varying) % 2 == 0:
-        half = len(varying) // 2
-        first, second = ([_labels(axes, row) for row in range(n_rows)] for axes in (varying[:half], varying[half:]))
+    first, second, axes = _pair_names(varying, n_rows, sizes) if len(columns) == 1 else ([], [], ())
+    names: list[str]
+    if first:
         names = list(dict.fromkeys([*first, *second]))
         pairs = zip(first, second, columns[0].cells, strict=True)
-        axes = varying[:half]
     elif len(columns) == n_rows:
         names = list(table.rows)
         if len(set(names)) < len(names):
@@ -137,7 +153,8 @@ def read_table_matrix(table: Table, columns: Sequence[Column]) -> TableMatrix:
     else:
         msg = (
             f"{where}: {len(table.axes)} axes, {len(columns)} columns and {n_rows} rows are no matrix; needed is a row for "
-            "each pair (two axes and one column, to be chosen by 'column' or 'qualifiers'), or a column for each row"
+            "each pair (two axes and one column, to be chosen by 'column' or 'qualifiers'), or a column for each row; where "
+            f"{_squares(sizes)}"
         )
         raise FileFormatError(msg)
     index = {name: i for i, name in enumerate(names)}
@@ -167,6 +184,24 @@ def read_table_matrix(table: Table, columns: Sequence[Column]) -> TableMatrix:
         raise InvalidMatrixError(msg)
     values = (values + values.T) / 2
     return TableMatrix(where=where, names=tuple(names), values=values, rounding=halves, unit=columns[0].unit, axes=axes)
+
+
+def _pair_names(varying: Sequence[Axis], n_rows: int, sizes: Sequence[int]) -> tuple[list[str], list[str], tuple[Axis, ...]]:
+    """Names of row and column of each entry, and the axes that they are of; empty if the axes are no pairs."""
+    half, odd = divmod(len(varying), 2)
+    if not odd:
+        first, second = ([_labels(axes, row) for row in range(n_rows)] for axes in (varying[:half], varying[half:]))
+        if not sizes or len({*first, *second}) in sizes:
+            return first, second, tuple(varying[:half])
+    size = next((n for n in sizes if n * n == n_rows), 0)
+    numbers = [str(i + 1) for i in range(size)]
+    return [n for n in numbers for _ in numbers], numbers * size, ()
+
+
+def _squares(sizes: Sequence[int]) -> str:
+    if not sizes:
+        return 'the axes do not tell, match = "order" takes the entries row by row'
+    return f"they are taken in order, {' or '.join(str(n * n) for n in dict.fromkeys(sizes))} entries"
 
 
 def _labels(axes: Sequence[Axis], row: int) -> str:

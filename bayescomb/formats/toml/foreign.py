@@ -11,22 +11,36 @@ It is written so::
 
     [measurements.tables]
     values = "Table 1"  # or { table = "Table 1", column = "SIG", qualifiers = { "SQRT(S)" = 8000 } }, here and below
-    statistical = "stat"                       # label of the statistical errors of the values
+    rows = [1, 3]                              # or { PT = [50, 200] }; leave_out = ["100 - 200"] names the others
+    statistical = "stat"                       # label of the statistical errors, { column = "Stat." }, or a list of these
     labels = "sys,*"                           # labels that are sources, each a nuisance of its name; a text or a list
-    breakdown = ["Table 4"]                    # shifts in tables: a column (or row, or table) per source
+    uncorrelated = "sys,unc*"                  # labels or sources of tables that are independent in each row
+    percent = ["stat"]                         # errors in percent of the values, of which no unit says so
+    breakdown = ["Table 4"]                    # shifts in tables: a column, row or table per source, or a long list
     statistical_covariance = "Table 2"         # or statistical_correlation
+    covariances = { eff = "Table 9" }          # or correlations: between the rows, of one source
     total_covariance = "Table 3"               # or total_correlation; compared, or the statistical part is what it leaves
-    total = "total"                            # label of the total errors; compared only
+    total = "total"                            # label or column of the total errors; compared only
     ignore = ["sys"]                           # labels that are left aside
     pulls = "Table 5"                          # post-fit values, the constraints as their errors
     nuisance_correlation = "Table 6"
 
-``leave_out = ["100 - 200"]`` leaves rows aside, one of a normalised distribution at least; ``normalised = true`` says that
-it is one; ``symmetrise = true`` lets a two-sided error become one size where the model takes no other;
-``absent_is_zero = true`` makes an error that a row does not state 0; ``prefix`` stands before the names of the nuisances.
+A column is named by its header or its number from 1.  ``breakdown`` and columns of errors take ``{ table, column }``, or
+``up`` and ``down`` of two-sided shifts; without ``table`` they are columns beside the values.  Of a breakdown,
+``names = { column = "Source" }`` says which column or axis names the sources in its rows, ``ignore`` leaves some aside,
+``name`` names the only one.  Cells without a value may hold a shift as their error; ``label`` names it if there are more.
+Bins are matched by edges, centres or numbers; ``match = "order"``, in a breakdown or a matrix, takes rows as they stand, and
+``rows = [11, 12]`` those of a matrix of more.  Percent is known from units, headers and labels, other units are converted
+where that is exact, which a warning states.
+
+``normalised = true`` says that the distribution is normalised, of which one row is left out; ``symmetrise = true``, or a
+list of errors and sources, makes one size of two sides; ``absent_is_zero = true`` makes an error that a row does not state
+0; ``prefix`` stands before the names of the nuisances.
 
 With pulls, the measurement is a fitted input: its covariance is the total one, and the breakdown are the shifts of the
-values when a nuisance moves by its post-fit uncertainty and the others follow.
+values when a nuisance moves by its post-fit uncertainty and the others follow; or ``nuisance_covariance`` is a table of the
+covariances of values and nuisances.  ``approximate = true`` takes correlations of the nuisances that are not published
+for 0; outputs name such an input.
 
 Reader of an entry of ``[[measurements]]`` that names a Convino measurement file and leaves the figures to it.
 
@@ -46,35 +60,54 @@ the sources of the nuisances (:mod:`bayescomb.formats.toml.maps`).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_names, known_name, located
-from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError
+from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.formats.convino.measurement_file import MeasurementFile, read_measurement
 from bayescomb.formats.hepdata.breakdown import read_breakdown
 from bayescomb.formats.hepdata.information import read_information
-from bayescomb.formats.hepdata.mapping import Measured, measured_values, read_mapping
+from bayescomb.formats.hepdata.mapping import measured_values, read_mapping
 from bayescomb.formats.hepdata.proposal import proposed_tables
-from bayescomb.formats.hepdata.submission import read_submission
-from bayescomb.formats.hepdata.tables import Bin, same_unit
+from bayescomb.formats.hepdata.record.submission import read_submission
+from bayescomb.formats.hepdata.record.tables import Bin
+from bayescomb.formats.hepdata.record.units import conversion, same_unit
+from bayescomb.formats.hepdata.selection import Measured
 from bayescomb.formats.toml.maps import read_factors
 from bayescomb.formats.values import named_values, text, texts
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance, unnamed_nuisances
+from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance, unnamed_nuisances
+from bayescomb.inputs.observables import Provenance
 
-__all__ = ["CONVINO_KEYS", "HEPDATA_KEYS", "read_convino_entry", "read_hepdata_entry"]
+__all__ = ["CONVINO_KEYS", "HEPDATA_KEYS", "HepdataEntry", "read_convino_entry", "read_hepdata_entry"]
 
 HEPDATA_KEYS: Final = ("name", "experiment", "hepdata", "tables", "observables", "estimates", "sources")
 CONVINO_KEYS: Final = ("name", "experiment", "convino", "observables", "sources")
 
 
-def read_hepdata_entry(
-    entry: Mapping[str, Any], place: str, folder: Path, *, units: Mapping[str, str]
-) -> tuple[Measurement, dict[str, str]]:
-    """The measurement of HEPData tables, and the units that they state of observables.
+@dataclass(frozen=True, kw_only=True)
+class HepdataEntry:
+    """What an entry with tables of HEPData says.
+
+    Attributes:
+        measurement: in the units of the observables.
+        units: those that the tables state of observables for which the model states none.
+        provenance: of inputs that hold more than what is published.
+    """
+
+    measurement: Measurement
+    units: Mapping[str, str]
+    provenance: tuple[Provenance, ...] = ()
+
+
+def read_hepdata_entry(entry: Mapping[str, Any], place: str, folder: Path, *, units: Mapping[str, str]) -> HepdataEntry:
+    """The measurement of HEPData tables, in the units of the observables where the model states them.
 
     Args:
         entry: the TOML table.
@@ -112,7 +145,8 @@ def read_hepdata_entry(
     measured = measured_values(mapping, submission)
     name, experiment = text(entry, "name", where=place), text(entry, "experiment", where=place, default="")
     estimates = _estimates(entry, place, measured, name, units)
-    stated = dict(_checked_units(estimates, measured, place, units))
+    stated = dict(_stated_units(estimates, measured, units))
+    scales = _scales(estimates, measured, place, units)
     shifts = read_breakdown(submission, mapping, measured)
     found = read_information(submission, mapping, measured, shifts)
     external = [] if found.fit else shifts
@@ -126,15 +160,29 @@ def read_hepdata_entry(
         measurement = Measurement(
             name=name,
             experiment=experiment,
-            estimates=estimates,
-            statistical_covariance=found.covariance,
+            estimates=tuple(
+                dataclasses.replace(e, value=scale * e.value) for e, scale in zip(estimates, scales.tolist(), strict=True)
+            ),
+            statistical_covariance=None if found.covariance is None else found.covariance * np.outer(scales, scales),
             covariance_kind=found.kind,
             nuisances=nuisances,
-            responses=up,
-            down_responses=down if nuisances else None,
-            fit=found.fit,
+            responses=up * scales[:, None],
+            down_responses=down * scales[:, None] if nuisances else None,
+            fit=found.fit and _scaled(found.fit, scales),
         )
-    return measurement, stated
+    provenance: tuple[Provenance, ...] = ()
+    if mapping.approximate:
+        note = "the correlations of the nuisances after the fit are not published, and taken for 0"
+        provenance = (
+            Provenance(table=f"{name} (approximate)", kind="reconstructed", origin=f"HEPData, {measured.where}", note=note),
+        )
+    return HepdataEntry(measurement=measurement, units=stated, provenance=provenance)
+
+
+def _scaled(fit: FittedInput, scales: NDArray[np.float64]) -> FittedInput:
+    """The fit of values in another unit."""
+    inverse = np.concatenate([1 / scales, np.ones(len(fit.nuisances))])
+    return dataclasses.replace(fit, information=fit.information * np.outer(inverse, inverse))
 
 
 def _estimates(
@@ -199,26 +247,48 @@ def _maps(
     return [maps[row] for row in rows]
 
 
-def _checked_units(
-    estimates: Sequence[Estimate], measured: Measured, place: str, units: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Observable and unit of the table, where the model states none.
+def _stated_units(estimates: Sequence[Estimate], measured: Measured, units: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Observable and unit of the table, where the model states none."""
+    unit = measured.column.unit
+    for name, _ in _plain(estimates):
+        if not units[name] and unit:
+            yield name, unit
+
+
+def _scales(estimates: Sequence[Estimate], measured: Measured, place: str, units: Mapping[str, str]) -> NDArray[np.float64]:
+    """What each value is multiplied by to be in the unit of its observable, shape (n,).
 
     Raises:
-        InvalidNumberError: the model states another one.
+        InvalidNumberError: the model states a unit into which that of the table cannot be converted.
+
+    Warns:
+        InputWarning: it is converted.
     """
-    unit = measured.column.unit
-    for estimate in estimates:
-        for name, factor in estimate.observables.items():
-            plain = len(estimate.observables) == 1 and factor == 1
-            if not units[name] and plain and unit:
-                yield name, unit
-            if plain and same_unit(units[name], unit) is False:
-                msg = (
-                    f"{place}: {measured.where} states {measured.column.name!r} in {unit!r}, observable {name!r} is in "
-                    f"{units[name]!r}; correct the unit of the observable, or name a column of its unit"
-                )
-                raise InvalidNumberError(msg)
+    unit, scales, said = measured.column.unit, np.ones(len(estimates)), dict[str, float]()
+    for name, i in _plain(estimates):
+        factor = conversion(unit, units[name])
+        if factor is None and same_unit(units[name], unit) is False:
+            msg = (
+                f"{place}: {measured.where} states {measured.column.name!r} in {unit!r}, observable {name!r} is in "
+                f"{units[name]!r}; correct the unit of the observable, or name a column of its unit"
+            )
+            raise InvalidNumberError(msg)
+        if factor not in (None, 1.0):
+            scales[i] = said[units[name]] = factor
+    for wanted, factor in said.items():
+        message = (
+            f"{place}: {measured.where} states {measured.column.name!r} in {unit!r}, the observables are in {wanted!r}; "
+            f"values and errors are multiplied by {factor:g}"
+        )
+        warn_input(message)
+    return scales
+
+
+def _plain(estimates: Sequence[Estimate]) -> Iterator[tuple[str, int]]:
+    """Observable and position of the estimates that are of one observable, without a factor."""
+    for i, estimate in enumerate(estimates):
+        if list(estimate.observables.values()) == [1.0]:
+            yield next(iter(estimate.observables)), i
 
 
 def read_convino_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> Measurement:

@@ -58,6 +58,7 @@ from bayescomb.inputs.measurements import (
     systematic_shifts,
     unnamed_nuisances,
 )
+from bayescomb.inputs.observables import Provenance
 
 __all__ = ["read_measurements"]
 
@@ -93,7 +94,7 @@ class _Fit:
 
 def read_measurements(
     document: Mapping[str, Any], path: Path, *, observables: Mapping[str, str], sources: Collection[str]
-) -> tuple[list[Measurement], dict[str, str]]:
+) -> tuple[list[Measurement], dict[str, str], list[Provenance]]:
     """The measurements of a document, in its order; none if it has no ``[[measurements]]``.
 
     Args:
@@ -103,7 +104,8 @@ def read_measurements(
         sources: known sources.
 
     Returns:
-        The measurements, and the units that tables state of observables for which the document states none.
+        The measurements, the units that tables state of observables for which the document states none, and the provenance
+        of inputs that hold more than what is published.
 
     Raises:
         FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, OptionError: as the
@@ -111,18 +113,20 @@ def read_measurements(
     """
     found: list[Measurement] = []
     units: dict[str, str] = {}
+    provenance: list[Provenance] = []
     for place, entry in entries(document, "measurements", where=str(path)) if "measurements" in document else []:
         by_file = [key for key in FILE_KEYS if key in entry]
         check_keys(entry, MEASUREMENT_KEYS, required=("name",) if by_file else ("name", "estimates"), where=place)
         if by_file == ["convino"]:
             measurement = read_convino_entry(entry, place, path.parent, observables=observables)
         elif by_file:
-            measurement, stated = read_hepdata_entry(entry, place, path.parent, units=observables)
-            units = stated | units
+            own = read_hepdata_entry(entry, place, path.parent, units=observables)
+            measurement, units = own.measurement, {**own.units, **units}
+            provenance += own.provenance
         else:
             measurement = _read_measurement(entry, place, path.parent, observables=observables, sources=sources)
         found.append(assign_sources(measurement, entry, place, sources=sources))
-    return found, units
+    return found, units, provenance
 
 
 def _read_measurement(

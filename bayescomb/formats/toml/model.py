@@ -79,7 +79,7 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     if "budget" in document:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
         within = read_within(document, path, budget)
-    measurements, units = read_measurements(
+    measurements, units, own_provenance = read_measurements(
         document, path, observables={o.name: o.unit for o in observables}, sources=source_names
     )
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
@@ -96,7 +96,7 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))
     settings: dict[str, Any] = {key: text(document, key, where=where, default=default) for key, default in SETTINGS.items()}
     normalise = flag(document, "normalise", where=where)
-    provenance = tuple(_read_provenance(document, where))
+    provenance = (*_read_provenance(document, where), *own_provenance)
     shared_names = shared_names or text(document, "shared_names", where=where, default=SHARED_NAMES[0])
     one = _one_nuisance((*budget.measurements, *measurements), shared_names, where=where)
     nuisances = [n.name for m in one.measurements for n in m.all_nuisances]

@@ -29,7 +29,7 @@ from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.impacts import impacts as impacts_of
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.formats.exported import DATA, TREE, require_replaceable
-from bayescomb.formats.hepdata.archive import ARCHIVES
+from bayescomb.formats.hepdata.record.archive import ARCHIVES
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import SETTINGS, combination_to_json, difference
 from bayescomb.output.export.hepdata_tables import add_model_tables, add_result_tables
@@ -283,7 +283,7 @@ def pack(folder: Path, target: Path, *, suffix: str) -> None:
     Args:
         folder: holds files only.
         target: the archive.
-        suffix: one of :data:`bayescomb.formats.hepdata.archive.ARCHIVES`.
+        suffix: one of :data:`bayescomb.formats.hepdata.record.archive.ARCHIVES`.
 
     Examples:
         >>> import tarfile, tempfile

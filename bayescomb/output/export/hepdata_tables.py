@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.fit.impacts import PARTS_CLAUSE
+from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.export.tables import Cell, ExportColumn, Part, Tables, difference_names, numbers, result_parts, texts
@@ -316,8 +317,7 @@ def _add_covariance(
 ) -> None:
     names = list(part.parameters)
     values = numbers(results["covariance"].sel(parameter=names, parameter_b=names))
-    unit = f"{part.unit}^2" if part.unit else ""
-    column = ExportColumn(name="covariance", unit=unit, values=values, qualifiers=part.qualifiers)
+    column = ExportColumn(name="covariance", unit=squared_unit(part.unit), values=values, qualifiers=part.qualifiers)
     text = f"Total covariance of {', '.join(names)} in the profile likelihood, all entries of the matrix."
     tables.add(f"Covariance of {_inside(part.name)}", text, part.pairs(), [column], energies=energies, of=combination)
 

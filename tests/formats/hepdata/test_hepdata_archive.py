@@ -15,8 +15,8 @@ import pytest
 from refusals import refused
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
-from bayescomb.formats.hepdata.archive import Limits, read_files
-from bayescomb.formats.hepdata.submission import MAX_DEPTH, MAX_NODES, read_json, read_submission, read_yaml
+from bayescomb.formats.hepdata.record.archive import Limits, read_files
+from bayescomb.formats.hepdata.record.submission import MAX_DEPTH, MAX_NODES, read_json, read_submission, read_yaml
 
 GOOD = {"submission.yaml": "comment: x"}
 SMALL = Limits(members=5)
@@ -66,7 +66,7 @@ def test_a_data_file_is_not_fetched_from_elsewhere(tmp_path):
     )
     (folder / "submission.yaml").write_text(text)
     with refused(FileFormatError, "no file 'https://example.org/t.yaml'"):
-        read_submission(folder)
+        read_submission(folder).table("Table 1", where="test")
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])

@@ -222,16 +222,16 @@ def test_entries_that_are_absent_or_stand_twice_are_refused(tmp_path):
 
 
 def test_units_that_do_not_fit_are_refused_or_warned_of(tmp_path):
-    with refused(InvalidNumberError, "'fb**2'", "that of the values 'PB'", "square is needed"):
-        load(tmp_path, with_total(TOTAL, matrix_units="fb**2"))
+    with refused(InvalidNumberError, "'GEV**2'", "that of the values 'PB'", "square is needed"):
+        load(tmp_path, with_total(TOTAL, matrix_units="GEV**2"))
     with pytest.warns(InputWarning, match="the unit of the covariance is 'pb', .* taken to be the square"):
         load(tmp_path, with_total(TOTAL, matrix_units="pb"))
     with pytest.warns(InputWarning, match="its rows are in 'MEV'"):
         load(tmp_path, with_total(TOTAL, units="MEV"))
     for unit in ("", "(pb)^2", "pb$^{2}$", "PB*PB"):
         load(tmp_path, with_total(TOTAL, matrix_units=unit))
-    observables = 'observables = [{ name = "bin1", unit = "fb" }, { name = "bin2" }, { name = "bin3" }]'
-    with refused(InvalidNumberError, "'SIG' in 'PB'", "observable 'bin1' is in 'fb'"):
+    observables = 'observables = [{ name = "bin1", unit = "GeV" }, { name = "bin2" }, { name = "bin3" }]'
+    with refused(InvalidNumberError, "'SIG' in 'PB'", "observable 'bin1' is in 'GeV'"):
         load(tmp_path, observables=observables)
     breakdown = made.table([made.axis(made.EDGES)], [made.column([1, 2, 3], units="GEV")])
     with refused(InvalidNumberError, "the unit is 'GEV', that of the values 'PB'"):

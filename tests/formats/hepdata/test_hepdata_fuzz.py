@@ -11,7 +11,7 @@ from hepdata_model import MAPPING, model, tables
 from repetitions import repetitions
 
 import bayescomb as bc
-from bayescomb.formats.hepdata.layouts import json_table
+from bayescomb.formats.hepdata.record.layouts import json_table
 
 JUNK = [
     None,

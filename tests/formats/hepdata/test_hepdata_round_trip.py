@@ -7,7 +7,7 @@ from worked import worked_example
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.formats.hepdata.matrices import read_table_matrix
-from bayescomb.formats.hepdata.submission import read_submission
+from bayescomb.formats.hepdata.record.submission import read_submission
 from bayescomb.inputs.serialise import SETTINGS, difference
 
 pytestmark = pytest.mark.slow
@@ -53,7 +53,7 @@ def as_one_measurement(submission, names, beginnings, correlations):
     for entry in submission.entries:
         if not entry.name.startswith(beginnings):
             continue
-        table = entry.read()
+        table = entry.table
         labels = table.rows
         if any(c.name == "observable" for c in table.columns):  # the rows are bins
             labels = [cell.text for cell in column(table, "observable").cells]

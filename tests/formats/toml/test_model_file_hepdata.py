@@ -1,5 +1,8 @@
 """`[[measurements]]` that name tables of HEPData: what the mapping makes of them."""
 
+import re
+from pathlib import Path
+
 import hepdata_tables as made
 import numpy as np
 import pytest
@@ -28,6 +31,25 @@ def test_values_covariance_and_breakdown_are_those_of_the_tables(tmp_path):
     assert [(n.name, n.source) for n in measurement.nuisances] == [("sys,JES", "JES"), ("sys,lumi", "")]
     np.testing.assert_allclose(measurement.responses, np.column_stack([JES, LUMI]), rtol=1e-15)
     assert measurement.down_responses is None
+
+
+def test_the_model_of_the_readme_is_complete(tmp_path):
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").partition("## From HEPData")[2]
+    (tmp_path / "model.toml").write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1])
+    unc, two = np.array([0.3, 0.2]), slice(0, 2)
+    errors = {"stat": STAT.tolist(), "sys,JES1": JES.tolist(), "sys,unc": [*unc.tolist(), 0.1]}
+    total = COVARIANCE[two, two] + np.outer(JES[two], JES[two]) + np.diag(unc**2)
+    content = {
+        "Table 1": made.table([made.axis(made.EDGES)], [made.column(VALUES, errors)]),
+        "Table 2": made.matrix(COVARIANCE),
+        "Table 3": made.matrix(total, made.EDGES[:2]),
+    }
+    made.pack(tmp_path / "HEPData-ins1234567-v1-yaml.tar.gz", made.files(content))
+    fit = bc.profile(bc.load(tmp_path))
+    np.testing.assert_allclose(fit.values, VALUES[:2], rtol=1e-12)
+    np.testing.assert_allclose(fit.covariance, total, rtol=1e-9)
+    sources = {n.name: n.source for n in bc.load(tmp_path).nuisances}
+    assert sources == {"sys,JES1": "jet energy scale", "sys,unc, 0 - 50": "", "sys,unc, 50 - 100": ""}
 
 
 def test_units_and_bin_edges_come_along(tmp_path):
@@ -242,7 +264,7 @@ def test_columns_are_chosen_by_header_and_qualifiers(tmp_path):
         assert [e.value for e in found.estimates] == VALUES
     with refused(UnknownNameError, "3 columns fit", "SIG, SQRT(S) = 7000 GeV", "RATIO"):
         values("")
-    with refused(UnknownNameError, "no column 'SIGMA'", "'SIG', 'RATIO'"):
+    with refused(UnknownNameError, "no column 'SIGMA'", "1 'SIG', 2 'SIG', 3 'RATIO'"):
         values(', column = "SIGMA"')
     with refused(UnknownNameError, "{'SQRT(S)': '9000'}", "SQRT(S) = 7000 GeV"):
         values(', qualifiers = { "SQRT(S)" = 9000 }')
@@ -274,7 +296,8 @@ def test_rows_are_left_out_of_all_tables(tmp_path):
         ('values = "Table 1"\nstatistical = "Stat"', UnknownNameError, ["'Stat'", "'stat', 'sys,JES', 'sys,lumi'"]),
         (BARE, UnknownNameError, ["'sys,JES', 'sys,lumi'", "says nothing", "'ignore'"]),
         (BARE + 'labels = "sys,*"\nignore = "x"', UnknownNameError, ["ignore: 'x' matches no label"]),
-        ('values = "Table 1"\nlabels = "*"', FileFormatError, ["nothing says what the statistical part is"]),
+        ('values = "Table 1"\nlabels = "sys*"\nignore = "stat"', FileFormatError,
+         ["nothing says what the statistical part is"]),
         (MAPPING + 'breakdown = "Nowhere"', UnknownNameError, ["breakdown[0]", "no table 'Nowhere'"]),
         (MAPPING + 'pulls = "Table 1"', FileFormatError, ["pulls, nuisance_correlation", "give both, or none"]),
         (MAPPING + 'statistical_correlation = "Total"', FileFormatError, ["keep one of the two"]),

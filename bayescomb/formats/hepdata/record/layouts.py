@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError
 from bayescomb.formats.csv import NUMBER, number
-from bayescomb.formats.hepdata.tables import (
+from bayescomb.formats.hepdata.record.tables import (
     NO_LABEL,
     Axis,
     Bin,
@@ -23,9 +23,12 @@ from bayescomb.formats.hepdata.tables import (
     row_label,
     unique_labels,
 )
+from bayescomb.formats.hepdata.record.units import PERCENT, headed
 
 __all__ = ["json_table", "mapping", "yaml_table"]
 
+# An error that is left empty is 0 on the site; of a one-sided one, the other side.
+EMPTY: Final = "0"
 # The site writes the unit of a variable behind its name.
 HEADER: Final = re.compile(r"(?P<name>.*?)\s*\[(?P<unit>[^\[\]]*)\]", re.DOTALL)
 
@@ -81,7 +84,7 @@ def yaml_table(data: Mapping[str, Any], *, name: str, description: Any, where: s
         at = f"{where_table}, independent variable {i + 1}"
         head, values = _variable(variable, at)
         entries = tuple(_entry(v, f"{at}, row {row + 1}") for row, v in enumerate(values))
-        axes.append(Axis(name=head[0], unit=head[1], entries=entries))
+        axes.append(Axis(name=head.name, unit=head.unit, entries=entries))
     columns = []
     for i, variable in enumerate(_list(data.get("dependent_variables", []), where=f"{where_table}, dependent_variables")):
         at = f"{where_table}, column {i + 1}"
@@ -92,16 +95,24 @@ def yaml_table(data: Mapping[str, Any], *, name: str, description: Any, where: s
             parts = [_text(content.get(key), where=f"{at}, qualifiers") for key in ("value", "units")]
             qualifiers.append((_text(content["name"], where=f"{at}, qualifiers"), " ".join(filter(None, parts))))
         columns.append(
-            _column(head, qualifiers, values, f"{where_table}, column {head[0]!r}", _row_names(axes, len(values)))
+            _column(head, qualifiers, values, f"{where_table}, column {head.name!r}", _row_names(axes, len(values)))
         )
     return _table(where, name, _text(description, where=where_table), axes, columns)
 
 
-def _variable(variable: Any, where: str) -> tuple[tuple[str, str], list[Any]]:
+class _Head(NamedTuple):
+    """Name, unit and text of a header."""
+
+    name: str
+    unit: str
+    text: str
+
+
+def _variable(variable: Any, where: str) -> tuple[_Head, list[Any]]:
     content = mapping(variable, where=where, needed=("header", "values"))
     header = mapping(content["header"], where=f"{where}, header", needed=("name",))
     name, unit = (_text(header.get(key), where=f"{where}, header") for key in ("name", "units"))
-    return (name, unit), _list(content["values"], where=f"{where}, values")
+    return _Head(*headed(name, unit), name), _list(content["values"], where=f"{where}, values")
 
 
 def _row_names(axes: Sequence[Axis], n: int) -> list[str]:
@@ -122,7 +133,7 @@ def _entry(value: Any, where: str) -> Bin | str:
 
 
 def _column(
-    head: tuple[str, str], qualifiers: Sequence[tuple[str, str]], values: Sequence[Any], where: str, rows: Sequence[str]
+    head: _Head, qualifiers: Sequence[tuple[str, str]], values: Sequence[Any], where: str, rows: Sequence[str]
 ) -> Column:
     repeated: dict[str, int] = {}
     cells = []
@@ -131,7 +142,14 @@ def _column(
         cells.append(cell)
         for label, n in again.items():
             repeated[label] = max(n, repeated.get(label, 0))
-    return Column(name=head[0], unit=head[1], qualifiers=tuple(qualifiers), cells=tuple(cells), repeated=repeated)
+    return Column(
+        name=head.name,
+        unit=head.unit,
+        header=head.text,
+        qualifiers=tuple(qualifiers),
+        cells=tuple(cells),
+        repeated=repeated,
+    )
 
 
 def _cell(content: Any, where: str) -> tuple[Cell, dict[str, int]]:
@@ -139,27 +157,45 @@ def _cell(content: Any, where: str) -> tuple[Cell, dict[str, int]]:
     text = _text(content["value"], where=where)
     value = number(text, where=where) if NUMBER.fullmatch(text) else None
     stated = [mapping(e, where=f"{where}, errors") for e in _list(content.get("errors") or [], where=f"{where}, errors")]
-    # The site puts a hidden error of 0 where a number has none.
-    stated = [e for e in stated if not (e.get("hide") is True or e.get("hide") == "true")]
+    # The site puts a hidden error of 0 where a number has none; authors leave cells empty, which the site shows as 0.
+    stated = [e for e in stated if not (e.get("hide") is True or e.get("hide") == "true" or _is_empty(e))]
     with located(where):
         labels, repeated = unique_labels([_text(e.get("label"), where="label") or NO_LABEL for e in stated])
     errors = tuple(_error(e, label, value, f"{where}, error {label!r}") for e, label in zip(stated, labels, strict=True))
     return Cell(where=where, text=text, value=value, errors=errors), repeated
 
 
+def _is_empty(error: Mapping[str, Any]) -> bool:
+    """Neither a label nor a size, so that nothing is said."""
+    size = error.get("symerror", error.get("asymerror", "absent"))
+    sizes = list(size.values()) if isinstance(size, dict) else [size]
+    return not any(str(part or "").strip() for part in (error.get("label"), *sizes))
+
+
 def _error(content: Mapping[str, Any], label: str, value: float | None, where: str) -> LabelledError:
     if ("symerror" in content) == ("asymerror" in content):
         msg = f"{where}: {reprlib.repr(content)} found, either 'symerror' or 'asymerror' is needed; correct the file"
         raise FileFormatError(msg)
-    if "symerror" in content:
-        text = _text(content["symerror"], where=where)
-        size = percent_or_number(text, value, where=where)
-        return LabelledError(label=label, up=size, down=0.0 - size, symmetric=True, rounding=rounding(text, value))
-    sides = mapping(content["asymerror"], where=where, needed=("plus", "minus"))
-    texts = [_text(sides[key], where=where) for key in ("plus", "minus")]
-    up, down = (percent_or_number(text, value, where=where) for text in texts)
-    half = max(rounding(text, value) for text in texts)
-    return LabelledError(label=label, up=up, down=down, symmetric=False, rounding=half)
+    symmetric = "symerror" in content
+    if symmetric:
+        texts = [_text(content["symerror"], where=where) or EMPTY]
+    else:
+        sides = mapping(content["asymerror"], where=where, needed=("plus", "minus"))
+        texts = [_text(sides[key], where=where) or EMPTY for key in ("plus", "minus")]
+    if headed(label)[1] == PERCENT:  # "JES [%]"
+        texts = [text if text.endswith("%") else f"{text}%" for text in texts]
+    percent = any(text.endswith("%") for text in texts)
+    if percent and value is None:  # of a value that stands elsewhere
+        texts = [text.removesuffix("%").strip() for text in texts]
+    sizes = [percent_or_number(text, value, where=where) for text in texts]
+    return LabelledError(
+        label=label,
+        up=sizes[0],
+        down=0.0 - sizes[0] if symmetric else sizes[1],
+        symmetric=symmetric,
+        rounding=max(rounding(text, value) for text in texts),
+        percent=percent,
+    )
 
 
 def _table(where: str, name: str, description: str, axes: Sequence[Axis], columns: Sequence[Column]) -> Table:
@@ -189,7 +225,7 @@ def json_table(data: Any, *, where: str) -> Table:
         InvalidNumberError: an error or a bin edge is no number.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.layouts import json_table
+        >>> from bayescomb.formats.hepdata.record.layouts import json_table
         >>> table = json_table({"name": "Table 1", "headers": [{"name": "PT [GEV]"}, {"name": "SIG [PB]", "colspan": 1}],
         ...     "values": [{"x": [{"low": "0", "high": "50"}], "y": [{"value": "2.0", "group": 0}]}]}, where="t.json")
         >>> table.columns[0].unit, table.rows
@@ -218,12 +254,12 @@ def json_table(data: Any, *, where: str) -> Table:
         msg = f"{where_table}: headers for {len(heads)} columns found, the rows have {n_x} + {n_y}; correct the file"
         raise FileFormatError(msg)
     axes = []
-    for i, (axis_name, unit) in enumerate(heads[:n_x]):
+    for i, head in enumerate(heads[:n_x]):
         entries = tuple(_entry(x[i], f"{where_table}, row {row + 1}") for row, x in enumerate(xs))
-        axes.append(Axis(name=axis_name, unit=unit, entries=entries))
+        axes.append(Axis(name=head.name, unit=head.unit, entries=entries))
     qualifiers = _qualifiers(content.get("qualifiers") or {}, n_y, where_table)
     columns = [
-        _column(head, qualifiers[i], [y[i] for y in ys], f"{where_table}, column {head[0]!r}", _row_names(axes, len(rows)))
+        _column(head, qualifiers[i], [y[i] for y in ys], f"{where_table}, column {head.name!r}", _row_names(axes, len(rows)))
         for i, head in enumerate(heads[n_x:])
     ]
     return _table(where, name, _text(content.get("description"), where=where_table), axes, columns)
@@ -248,12 +284,13 @@ def _span(content: Mapping[str, Any], where: str) -> int:
     return int(text)
 
 
-def _spanned(header: Any, where: str) -> list[tuple[str, str]]:
-    """Name and unit, once for each column under a header."""
+def _spanned(header: Any, where: str) -> list[_Head]:
+    """What a header says, once for each column under it."""
     content = mapping(header, where=f"{where}, headers", needed=("name",))
     text = _text(content["name"], where=f"{where}, headers")
     match = HEADER.fullmatch(text)
-    head = (match["name"], match["unit"].strip()) if match else (text, "")
+    name, unit = (match["name"], match["unit"].strip()) if match else (text, "")
+    head = _Head(*headed(name, unit), text)
     return [head] * _span(content, f"{where}, headers")
 
 

@@ -2,13 +2,12 @@
 
 A number that a table does not give (``"-"``) is ``None``; its text is kept, so that a message can show it.  The shift that a
 label states at +1 sigma is ``up``, the one at -1 sigma is ``down``, signs included; a percentage is resolved as that part of
-the value it belongs to, the sign of the value included, as a factor on the value would shift it.
-
-Units as HEPData writes them, compared by what they mean: ``PB/GEV``, ``pb GeV^-1`` and ``pb GeV$^{-1}$`` are one.
+the size of the value it belongs to.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,19 +25,18 @@ __all__ = [
     "Column",
     "LabelledError",
     "Table",
-    "is_percent",
+    "bin_of",
     "percent_or_number",
     "rounding",
     "row_label",
-    "same_unit",
     "unique_labels",
 ]
 
 NO_LABEL: Final = "error"  # what the site calls an error without a label
-PERCENT: Final = frozenset({"%", "percent", "pct", "in %", "\\%"})
-NONE: Final = frozenset({"", "1", "-", "none", "no units", "dimensionless", "arbitrary units"})
-TOKEN: Final = re.compile(r"\s*(?:(?P<name>[a-zµ%][a-zµ%_]*|1)|(?P<open>\()|(?P<close>\))|(?P<over>/)|(?P<times>[*.·]))")
-POWER: Final = re.compile(r"\s*(?:\*\*|\^)\s*\(?([+-]?\d+)\)?|(?<=[a-zµ)])([+-]?\d+)")
+RANGE: Final = re.compile(
+    rf"[\[(]?\s*(?P<low>{NUMBER.pattern})\s*(?:-+|\u2013|\u2014|to|,|;|\.\.+)\s*(?P<high>{NUMBER.pattern})\s*[\])]?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +44,7 @@ class Bin:
     """A bin, in the unit of its axis.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.tables import Bin
+        >>> from bayescomb.formats.hepdata.record.tables import Bin
         >>> Bin(low=0.0, high=0.25).label
         '0 - 0.25'
     """
@@ -58,6 +56,20 @@ class Bin:
     def label(self) -> str:
         """Its edges as text."""
         return f"{self.low:.12g} - {self.high:.12g}"
+
+
+def bin_of(entry: Bin | str) -> Bin | None:
+    """A bin, or the text that some tables give of one; ``None`` for anything else.
+
+    Examples:
+        >>> from bayescomb.formats.hepdata.record.tables import bin_of
+        >>> [bin_of(text).label for text in ("0.0-0.3", "[0, 0.3]", "-2.5 to -1.5")], bin_of("2 jets")
+        (['0 - 0.3', '0 - 0.3', '-2.5 - -1.5'], None)
+    """
+    if isinstance(entry, Bin):
+        return entry
+    match = RANGE.fullmatch(entry.replace("$", " ").strip())
+    return Bin(low=float(match["low"]), high=float(match["high"])) if match else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +98,10 @@ class LabelledError:
         down: shift at -1 sigma, negative in the usual case.
         symmetric: it was stated as one number.
         rounding: half a unit of the last digit that is stated, in the unit of the column.
+        percent: it was stated as a percentage; of a cell without a value it still is one.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.tables import LabelledError
+        >>> from bayescomb.formats.hepdata.record.tables import LabelledError
         >>> LabelledError(label="JES", up=0.5, down=-0.3, symmetric=False).symmetrised
         0.4
     """
@@ -98,11 +111,16 @@ class LabelledError:
     down: float
     symmetric: bool
     rounding: float = 0.0
+    percent: bool = False
 
     @property
     def symmetrised(self) -> float:
         """Half the distance from the shift at -1 sigma to the one at +1 sigma."""
         return (self.up - self.down) / 2
+
+    def scaled(self, factor: float) -> LabelledError:
+        """The error in another unit."""
+        return dataclasses.replace(self, up=factor * self.up, down=factor * self.down, rounding=abs(factor) * self.rounding)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +158,9 @@ class Column:
     """A dependent variable.
 
     Attributes:
-        name: its header.
+        name: its header, without a unit that stands behind it.
         unit: of its numbers, empty if none is stated.
+        header: as it is stated.
         qualifiers: (name, value) in their order, the value with its unit behind a blank if it has one.
         cells: one per row.
         repeated: labels that a cell states more than once, and how often at most.
@@ -149,6 +168,7 @@ class Column:
 
     name: str
     unit: str
+    header: str
     qualifiers: tuple[tuple[str, str], ...]
     cells: tuple[Cell, ...]
     repeated: Mapping[str, int]
@@ -171,7 +191,7 @@ class Table:
         columns: the dependent ones.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.tables import Axis, Bin, Table
+        >>> from bayescomb.formats.hepdata.record.tables import Axis, Bin, Table
         >>> axis = Axis(name="PT", unit="GeV", entries=(Bin(low=0.0, high=50.0), Bin(low=50.0, high=100.0)))
         >>> Table(where="t.yaml", name="Table 1", description="", axes=(axis,), columns=()).rows
         ('0 - 50', '50 - 100')
@@ -199,7 +219,7 @@ def row_label(entry: Bin | str) -> str:
     """Text by which an entry is known: edges of a bin, or a name; numbers are written in one way.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.tables import row_label
+        >>> from bayescomb.formats.hepdata.record.tables import row_label
         >>> row_label("8000.0"), row_label("muon+jets")
         ('8000', 'muon+jets')
     """
@@ -215,7 +235,7 @@ def unique_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, int]]:
         InvalidNumberError: a label is that of another with its count.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.tables import unique_labels
+        >>> from bayescomb.formats.hepdata.record.tables import unique_labels
         >>> unique_labels(["stat", "sys", "sys"])
         (['stat', 'sys_1', 'sys_2'], {'sys': 2})
     """
@@ -239,13 +259,13 @@ def percent_or_number(text: str, value: float | None, *, where: str) -> float:
         InvalidNumberError: it is neither, or a part of a value that is none.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.tables import percent_or_number
+        >>> from bayescomb.formats.hepdata.record.tables import percent_or_number
         >>> percent_or_number("5%", 20.0, where="cell"), percent_or_number("+0.12", None, where="cell")
         (1.0, 0.12)
         >>> percent_or_number("5%", -20.0, where="cell")  # the size of a value has no sign
         1.0
     """
-    stripped = text.strip()
+    stripped = text.strip().replace("\\%", "%")
     if not stripped.endswith("%"):
         return number(stripped, where=where)
     part = number(stripped[:-1].strip(), where=where)
@@ -259,86 +279,14 @@ def rounding(text: str, value: float | None = None) -> float:
     """Half a unit of the last digit of a number, or of a percentage of a value; nothing of a 0, which may be exact.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.tables import rounding
+        >>> from bayescomb.formats.hepdata.record.tables import rounding
         >>> rounding("0.12"), rounding("1.5e3"), rounding("5%", 20.0), rounding("0.0")
         (0.005, 50.0, 0.1, 0.0)
     """
-    digits = text.strip().removesuffix("%").strip()
+    digits = text.replace("\\%", "%").strip().removesuffix("%").strip()
     if float(digits) == 0:
         return 0.0
     mantissa, _, exponent = digits.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
     half = 0.5 * 10.0 ** (min(int(exponent or 0), 60) - decimals)
     return half * abs(value or 0.0) / 100 if text.strip().endswith("%") else half
-
-
-def is_percent(unit: str) -> bool:
-    """Whether numbers in this unit are parts of a hundred.
-
-    Examples:
-        >>> from bayescomb.formats.hepdata.tables import is_percent
-        >>> is_percent("%"), is_percent("PB")
-        (True, False)
-    """
-    return unit.strip().lower() in PERCENT
-
-
-def same_unit(first: str, second: str, *, power: int = 1) -> bool | None:
-    """Whether the second unit is the first to a power.
-
-    Returns:
-        ``None`` if one of the two is not stated, or written in a way that is not known here and differs.
-
-    Examples:
-        >>> from bayescomb.formats.hepdata.tables import same_unit
-        >>> same_unit("PB/GEV", "(pb/GeV)**2", power=2), same_unit("GEV", "MeV"), same_unit("GEV", "")
-        (True, False, None)
-    """
-    if any(text.strip().lower() in NONE for text in (first, second)):
-        return None
-    if power == 1 and "".join(first.lower().split()) == "".join(second.lower().split()):
-        return True
-    one, other = _exponents(first), _exponents(second)
-    if one is None or other is None:
-        return None
-    return {name: n * power for name, n in one.items()} == other
-
-
-def _exponents(text: str) -> dict[str, int] | None:
-    """Symbol -> exponent; ``None`` if the text is not understood."""
-    plain = re.sub(r"\\[,;: ]|\\(?:mathrm|text|rm)\b|[${}]", " ", text).lower().strip()
-    plain = re.sub(r"\^\s+", "^", plain)
-    plain = re.sub(r"\\(times|cdot)\b", "*", plain)
-    found, end = _product(plain, 0)
-    if found is None or plain[end:].strip():
-        return None
-    return {name: n for name, n in found.items() if n}
-
-
-def _product(text: str, at: int) -> tuple[Counter[str] | None, int]:
-    """A product up to its end or a closing bracket."""
-    total: Counter[str] = Counter()
-    sign = 1
-    while match := TOKEN.match(text, at):
-        if match["close"]:
-            break
-        at = match.end()
-        if match["over"]:
-            sign = -1
-            continue
-        if match["times"]:
-            continue
-        factor: Counter[str] | None = Counter({match["name"]: 1} if match["name"] not in {None, "1"} else {})
-        if match["open"]:
-            factor, at = _product(text, at)
-            if factor is None or text[at : at + 1] != ")":
-                return None, at
-            at += 1
-        power = POWER.match(text, at)
-        exponent = 1
-        if power:
-            exponent, at = int(power[1] or power[2]), power.end()
-        for name, n in (factor or Counter()).items():
-            total[name] += sign * n * exponent
-        sign = 1
-    return total, at

@@ -1,14 +1,16 @@
 """Submissions of HEPData in the layouts that the site takes and serves.
 
 * a folder, ``.zip`` or ``.tar.gz`` with ``submission.yaml`` (a document about the whole, then one per table) and the data
-  files that it names;
+  files that it names, of which those that nobody asks for may be absent;
+* a folder or archive of tables without one;
 * one YAML file with everything in it, or with the data of one table;
 * the JSON that the site serves for a table (one file, a list of files, or a folder or archive of them).
 
 YAML and JSON of others read as plain texts, lists and mappings: nothing is executed, and size and depth are bounded.
 
 Every scalar stays the text it is: YAML 1.1 takes ``010`` for 8, ``1:30`` for 90 and ``no`` for a truth value, and which
-texts are numbers is for the reader of a table to say.
+texts are numbers is for the reader of a table to say.  So does the ``!!python/unicode`` that old programs wrote before every
+text; no other tag is taken.  Empty documents say nothing.
 """
 
 from __future__ import annotations
@@ -16,17 +18,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import yaml
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError
 from bayescomb.base.writing import is_folder
-from bayescomb.formats.hepdata.archive import Limits, is_archive, read_files, safe_name
-from bayescomb.formats.hepdata.layouts import json_table, mapping, yaml_table
-from bayescomb.formats.hepdata.tables import Table
+from bayescomb.formats.hepdata.record.archive import Limits, is_archive, read_files, safe_name
+from bayescomb.formats.hepdata.record.layouts import json_table, mapping, yaml_table
+from bayescomb.formats.hepdata.record.tables import Table
 
 __all__ = [
     "MAX_DEPTH",
@@ -46,14 +48,17 @@ MAX_LISTED: Final = 40
 YAML: Final = (".yaml", ".yml")
 # The site takes files of 10 MB, in which there is room for fewer.
 MAX_NODES: Final = 5_000_000
+# What Python 2 wrote before a text.
+UNICODE: Final = "tag:yaml.org,2002:python/unicode"
 # Tables nest less than ten levels deep.
 MAX_DEPTH: Final = 40
+LOOKED_AT: Final = 1 << 16
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A table that is read when it is asked for, so that a fault in one does not close the others.
+    """A table that is read once and when it is asked for, so that a fault in one does not close the others.
 
     Attributes:
         name: of the table.
@@ -64,6 +69,15 @@ class Entry:
     name: str
     where: str
     read: Callable[[], Table]
+
+    @cached_property
+    def table(self) -> Table:
+        """The table.
+
+        Raises:
+            FileFormatError, InvalidNumberError, DuplicateNameError: it is malformed.
+        """
+        return self.read()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +104,7 @@ class Submission:
             listed = ", ".join(map(repr, names[:MAX_LISTED])) + (", ..." if len(names) > MAX_LISTED else "")
             msg = f"{where}: {self.where} has no table {name!r}; it has {listed}"
             raise UnknownNameError(msg)
-        return self.entries[names.index(name)].read()
+        return self.entries[names.index(name)].table
 
 
 def looks_like_hepdata(path: Path) -> bool:
@@ -98,13 +112,27 @@ def looks_like_hepdata(path: Path) -> bool:
 
     Examples:
         >>> from pathlib import Path
-        >>> from bayescomb.formats.hepdata.submission import looks_like_hepdata
+        >>> from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
         >>> looks_like_hepdata(Path("HEPData-ins1-v1-yaml.zip")), looks_like_hepdata(Path("models/run1_mass"))
         (True, False)
     """
     if is_folder(path):
-        return (path / SUBMISSION).is_file()
+        return (path / SUBMISSION).is_file() or _holds_table(path)
     return is_archive(path) or path.suffix.lower() in {*YAML, ".json"}
+
+
+def _holds_table(folder: Path) -> bool:
+    """Whether a file of a folder is a table, by its first bytes."""
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in {*YAML, ".json"} and path.is_file():
+                with path.open("rb") as stream:
+                    beginning = stream.read(LOOKED_AT)
+                if any(sign in beginning for sign in (b"dependent_variables", b'"headers"')):
+                    return True
+    except OSError:
+        return False  # which whoever reads it says
+    return False
 
 
 def read_submission(path: Path | Sequence[Path], *, limits: Limits | None = None) -> Submission:
@@ -121,7 +149,7 @@ def read_submission(path: Path | Sequence[Path], *, limits: Limits | None = None
 
     Examples:
         >>> import pathlib, tempfile
-        >>> from bayescomb.formats.hepdata.submission import read_submission
+        >>> from bayescomb.formats.hepdata.record.submission import read_submission
         >>> text = '''
         ... independent_variables: [{header: {name: PT, units: GEV}, values: [{low: 0, high: 50}]}]
         ... dependent_variables: [{header: {name: SIG, units: PB}, values: [{value: 2.0, errors: [{symerror: 5%}]}]}]'''
@@ -212,11 +240,11 @@ def _of_files(where: str, files: Mapping[str, bytes]) -> Submission:
         msg = f"{where}: {len(heads)} submissions found ({', '.join(heads[:5])}); give the folder of one of them"
         raise FileFormatError(msg)
     if not heads:
-        found = [name for name in files if name.lower().endswith(".json")]
-        if not found:
-            msg = f"{where}: neither {SUBMISSION} nor a JSON table found; give a submission of HEPData, or tables of it"
+        entries = [_loose_entry(files[name], name, f"{where}: {name}") for name in files]
+        if not entries:
+            msg = f"{where}: neither {SUBMISSION} nor a table found; give a submission of HEPData, or tables of it"
             raise FileFormatError(msg)
-        return _submission(where, [_json_entry(files[name], f"{where}: {name}") for name in found])
+        return _submission(where, entries)
     folder = PurePosixPath(heads[0]).parent
     head = f"{where}: {heads[0]}"
     documents = read_yaml(files[heads[0]], where=head)
@@ -233,12 +261,24 @@ def _of_files(where: str, files: Mapping[str, bytes]) -> Submission:
             msg = f"{at}: data_file = {given!r} found, the name of a file is needed; correct the submission"
             raise FileFormatError(msg)
         file = (folder / safe_name(given, where=at)).as_posix()
-        if file not in files:
-            msg = f"{at}, table {content.get('name')!r}: no file {given!r}; get the whole submission from the site"
-            raise FileFormatError(msg)
-        data = partial(_single_document, files[file], f"{where}: {file}")
+        if file in files:
+            data: Callable[[], Mapping[str, Any]] = partial(_single_document, files[file], f"{where}: {file}")
+        else:
+            data = partial(_absent, f"{at}, table {content.get('name')!r}: no file {given!r}")
         entries.append(_yaml_entry(content.get("name"), content, data, f"{where}: {file}", at))
     return _submission(where, entries)
+
+
+def _absent(what: str) -> NoReturn:
+    msg = f"{what}; get the whole submission from the site"
+    raise FileFormatError(msg)
+
+
+def _loose_entry(content: bytes, name: str, where: str) -> Entry:
+    """A table without a submission; one in YAML has the name of its file."""
+    if name.lower().endswith(".json"):
+        return _json_entry(content, where)
+    return _yaml_entry(PurePosixPath(name).stem, {}, partial(_single_document, content, where), where, where)
 
 
 def _single_document(content: bytes, where: str) -> Mapping[str, Any]:
@@ -265,6 +305,9 @@ class _TextLoader(_BASE):
         return super().construct_mapping(node, deep=deep)
 
 
+_TextLoader.add_constructor(UNICODE, lambda loader, node: loader.construct_scalar(node))
+
+
 def read_yaml(content: bytes, *, where: str) -> list[Any]:
     """The documents of a YAML file.
 
@@ -278,7 +321,7 @@ def read_yaml(content: bytes, *, where: str) -> list[Any]:
         DuplicateNameError: a key stands twice in a mapping.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.submission import read_yaml
+        >>> from bayescomb.formats.hepdata.record.submission import read_yaml
         >>> read_yaml(b"{value: 010, label: no}", where="t.yaml")
         [{'value': '010', 'label': 'no'}]
     """
@@ -290,7 +333,9 @@ def read_yaml(content: bytes, *, where: str) -> list[Any]:
             while loader.check_node():
                 node = loader.get_node()
                 _check_size(node, where)
-                found.append(loader.construct_document(node))
+                document = loader.construct_document(node)
+                if document != "":
+                    found.append(document)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
@@ -351,7 +396,7 @@ def read_json(content: bytes, *, where: str) -> Any:
         DuplicateNameError: a key stands twice in an object.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.submission import read_json
+        >>> from bayescomb.formats.hepdata.record.submission import read_json
         >>> read_json(b'{"value": 1.50}', where="t.json")
         {'value': '1.50'}
     """

@@ -1,0 +1,226 @@
+"""Covariances of the measured values from tables: statistical, total, and of one source.
+
+Correlations in percent, with a diagonal of 100, and covariances in another unit are converted, which a warning states.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import located
+from bayescomb.base.errors import FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
+from bayescomb.formats.hepdata.consistency import (
+    Finding,
+    correlation_findings,
+    covariance_findings,
+    diagonal_findings,
+    entry_findings,
+    normalised_findings,
+    report,
+)
+from bayescomb.formats.hepdata.mapping import TableMapping
+from bayescomb.formats.hepdata.matrices import TableMatrix, read_table_matrix
+from bayescomb.formats.hepdata.record.submission import Submission
+from bayescomb.formats.hepdata.record.tables import Bin
+from bayescomb.formats.hepdata.record.units import PERCENT, conversion, is_percent, same_unit
+from bayescomb.formats.hepdata.selection import Match, Measured, Selection
+from bayescomb.inputs.measurements import systematic_shifts
+
+__all__ = ["QuotedCovariance", "correlation_of", "source_covariance", "values_covariance"]
+
+FloatArray = NDArray[np.float64]
+MAX_SLACK: Final = 0.3
+# Part of the trace below which an eigenvalue is 0.
+ZERO: Final = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotedCovariance:
+    """A covariance of the values, and what rounding leaves open of the roots of its diagonal.
+
+    Where only errors are stated it is diagonal, which says nothing of the correlations.
+    """
+
+    where: str
+    values: FloatArray
+    slack: FloatArray
+    diagonal: bool = False
+
+
+def values_covariance(
+    submission: Submission,
+    mapping: TableMapping,
+    measured: Measured,
+    kind: str,
+    quoted: FloatArray | None,
+    slack: FloatArray | float,
+    *,
+    singular: bool = False,
+) -> QuotedCovariance | None:
+    """A covariance of the values, from its table or from that of the correlations; checked on its own.
+
+    Args:
+        submission: the tables.
+        mapping: which of them.
+        measured: the values.
+        kind: ``"statistical"`` or ``"total"``.
+        quoted: the errors, shape (n,), where the mapping names them.
+        slack: what rounding leaves open of these.
+        singular: it may be, as sources shift what it leaves without variance.
+
+    Returns:
+        ``None`` if the mapping names no such table.
+    """
+    key = f"{kind}_correlation" if f"{kind}_correlation" in mapping.matrices else f"{kind}_covariance"
+    if key not in mapping.matrices:
+        return None
+    selection = mapping.matrices[key]
+    with located(selection.where):
+        matrix = _matrix_of_values(selection, submission, measured)
+        if key.endswith("correlation"):
+            assert quoted is not None  # the mapping asks for it
+            matrix = correlation_of(matrix)
+            found = correlation_findings(matrix.values, names=matrix.names, rounding=matrix.rounding, singular=singular)
+            report(found, where=matrix.where)
+            values = matrix.values * np.outer(quoted, quoted)
+            rounding = matrix.rounding * np.outer(quoted, quoted)
+        else:
+            matrix = _in_unit_of(matrix, measured)
+            values, rounding = matrix.values, matrix.rounding
+            found = covariance_findings(values, names=matrix.names, rounding=rounding, singular=singular)
+            report(found, where=matrix.where)
+        if len(measured.rows) == len(measured.all_rows):
+            report(_normalised(values, rounding, measured, stated=mapping.normalised), where=matrix.where)
+    roots = np.sqrt(np.diag(values))
+    own = np.zeros(len(roots)) + slack if key.endswith("correlation") else np.diag(rounding) / (2 * roots)
+    return QuotedCovariance(where=matrix.where, values=values, slack=own)
+
+
+def _matrix_of_values(selection: Selection, submission: Submission, measured: Measured) -> TableMatrix:
+    chosen = selection.chosen(submission)
+    sizes = (len(measured.rows), len(measured.all_rows)) if selection.match is Match.ORDER else ()
+    matrix = read_table_matrix(chosen.table, chosen.columns, sizes=sizes if not selection.rows else ())
+    if selection.rows:
+        matrix = matrix.part(selection.rows)
+    _check_axes(matrix, measured)
+    return matrix.of_values(measured, selection.match)
+
+
+def source_covariance(
+    name: str, submission: Submission, mapping: TableMapping, measured: Measured, sizes: FloatArray | None
+) -> tuple[str, FloatArray]:
+    """Place of the covariance of one source between the rows, and F with F F^T that covariance, shape (n, m).
+
+    Args:
+        name: of the source, which ``covariances`` or ``correlations`` has.
+        submission: the tables.
+        mapping: which of them.
+        measured: the values, n of them.
+        sizes: quoted errors of the source, shape (n,), ``None`` if none are.
+
+    Raises:
+        InvalidMatrixError: it is no covariance, or contradicts the quoted errors.
+        FileFormatError: a correlation without errors.
+    """
+    is_correlation = name in mapping.correlations
+    selection = (mapping.correlations if is_correlation else mapping.covariances)[name]
+    with located(selection.where):
+        matrix = _matrix_of_values(selection, submission, measured)
+        if is_correlation:
+            if sizes is None:
+                msg = f"no label or breakdown states the errors of {name!r}, whose correlations these are; name them there"
+                raise FileFormatError(msg)
+            matrix = correlation_of(matrix)
+            report(entry_findings(matrix.values, names=matrix.names), where=matrix.where)
+            exact = matrix.rounding * (1 - np.eye(len(sizes)))  # a diagonal of 1 is not rounded
+            matrix = dataclasses.replace(matrix, rounding=exact).scaled(np.outer(sizes, sizes))
+        else:
+            matrix = _in_unit_of(matrix, measured)
+            if sizes is not None:
+                roots = np.sqrt(np.clip(np.diag(matrix.values), 1e-300, None))
+                slack = np.diag(matrix.rounding) / (2 * roots)
+                found = diagonal_findings(matrix.values, sizes, names=measured.rows, label=name, slack=slack)
+                report(found, where=matrix.where)
+        values = _without_rounding(matrix)
+        return matrix.where, systematic_shifts(values, np.zeros_like(values), where=matrix.where)
+
+
+def _without_rounding(matrix: TableMatrix) -> FloatArray:
+    """The nearest positive semidefinite matrix, if the rounding of the entries explains what is below 0.
+
+    Raises:
+        InvalidMatrixError: it does not.
+    """
+    eigenvalues, vectors = np.linalg.eigh(matrix.values)
+    moved = float(np.linalg.norm(matrix.rounding, 2))
+    smallest, size = float(eigenvalues[0]), float(np.abs(eigenvalues).sum())
+    if smallest >= -ZERO * size:
+        return matrix.values
+    what = f"{matrix.where}: indefinite, its smallest eigenvalue is {smallest:.3g}"
+    if -smallest > moved:
+        msg = (
+            f"{what} where the rounding of the entries explains {moved:.2g} at most; it is no covariance, correct the table"
+        )
+        raise InvalidMatrixError(msg)
+    warn_input(f"{what}, which the rounding of the entries explains (up to {moved:.2g}); what is below 0 is taken as 0")
+    return np.asarray((vectors * np.clip(eigenvalues, 0, None)) @ vectors.T)
+
+
+def correlation_of(matrix: TableMatrix) -> TableMatrix:
+    """The matrix, from percent if its diagonal is 100."""
+    if not (np.diag(matrix.values) == 100).all():
+        return matrix
+    warn_input(f"{matrix.where}: its diagonal is 100, so that the correlations are in percent; they are divided by 100")
+    return matrix.scaled(np.full(matrix.values.shape, 0.01))
+
+
+def _normalised(values: FloatArray, rounding: FloatArray, measured: Measured, *, stated: bool) -> Iterator[Finding]:
+    widths = None
+    if len(measured.axes) == 1 and all(isinstance(e, Bin) for e in measured.axes[0].entries):
+        widths = np.array([e.high - e.low for e in measured.axes[0].entries if isinstance(e, Bin)])
+    y = np.array([cell.number() for cell in measured.column.cells])
+    # Of the relative standard deviation of the sum, as the roundings of the entries add at worst; few digits prove nothing.
+    slack = min(float(np.sqrt(rounding.sum() / np.trace(values))), MAX_SLACK)
+    return normalised_findings(values, y, widths, stated=stated, slack=slack)
+
+
+def _check_axes(matrix: TableMatrix, measured: Measured) -> None:
+    for own, other in zip(matrix.axes, measured.axes, strict=False):
+        if len(matrix.axes) == len(measured.axes) and same_unit(own.unit, other.unit) is False:
+            message = (
+                f"{matrix.where}: its rows are in {own.unit!r}, those of {measured.where} in {other.unit!r}; the same "
+                "numbers are taken for the same bins"
+            )
+            warn_input(message)
+
+
+def _in_unit_of(matrix: TableMatrix, measured: Measured) -> TableMatrix:
+    """In the square of the unit of the values; the unit itself is often written for it.
+
+    Raises:
+        InvalidNumberError: its unit is another one.
+    """
+    unit = measured.column.unit
+    at = f"{matrix.where}: the unit of the covariance is {matrix.unit!r}, that of the values {unit!r}"
+    relative = is_percent(matrix.unit) or same_unit(PERCENT, matrix.unit, power=2) is True
+    if relative and not is_percent(unit):
+        sizes = np.abs([cell.number() for cell in measured.column.cells]) / 100
+        warn_input(f"{at}; its entries are taken as percent squared, and multiplied by the values over 100")
+        return matrix.scaled(np.outer(sizes, sizes))
+    factor = conversion(matrix.unit, unit, power=2)
+    if factor == 1.0 or same_unit(unit, matrix.unit, power=2) is None:
+        return matrix
+    if factor is not None:
+        warn_input(f"{at}; its entries are multiplied by {factor:g}")
+        return matrix.scaled(np.full(matrix.values.shape, factor))
+    if same_unit(unit, matrix.unit):
+        warn_input(f"{at}, of which it is taken to be the square")
+        return matrix
+    msg = f"{at}, whose square is needed; name the table that belongs to these values"
+    raise InvalidNumberError(msg)

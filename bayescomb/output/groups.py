@@ -30,12 +30,13 @@ from bayescomb.output.statements import caveats, header_data
 from bayescomb.sampling.convergence import Verdict, verdict
 from bayescomb.sampling.storage import is_extended, require_same_settings
 from bayescomb.sampling.summary import (
+    CENTRAL,
     HDI_KIND,
     coefficient_summaries,
     mean_sd,
     nuisance_moments,
     posterior_quantiles,
-    result_covariance,
+    result_correlation,
     size_quantiles,
 )
 from bayescomb.studies.comparison import compare
@@ -54,7 +55,7 @@ ERRORS: Final = {
 }
 # With sources of uncertain size: mean of the likelihood ratio, and where -2 log L has grown by that much.
 CORRECTED: Final = {"bartlett": "bartlett", "corrected_up_error": "up", "corrected_down_error": "down"}
-QUANTILES: Final = (0.025, 0.16, 0.5, 0.84, 0.975)
+QUANTILES: Final = (0.025, CENTRAL[0], 0.5, CENTRAL[1], 0.975)
 SUMMARY: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "mcse_mean", "mcse_sd", "coefficient_share")
 RUN: Final[tuple[str, ...]] = (
     "seed", "draws", "tune", "chains", "interrupted", "correlations", "engine", "backend", "created",
@@ -369,8 +370,6 @@ def posterior_groups(posterior: xr.DataTree, fit: ProfileResult, judged: Verdict
     names = [o.name for o in fit.combination.results]
     table = compare(posterior, fit).table.sel(parameter=names)
     draws = posterior["posterior"].to_dataset()
-    covariance = result_covariance(posterior, names)
-    sd = np.sqrt(np.diag(covariance))
     diagnostics = _by_name(judged.table, [variable_name(name) for name in names])
     columns = {key: ("parameter", table[key].to_numpy()) for key in SUMMARY if key in table}
     columns |= {key: ("parameter", diagnostics[key].to_numpy()) for key in ("r_hat", "ess_bulk", "ess_tail")}
@@ -380,7 +379,7 @@ def posterior_groups(posterior: xr.DataTree, fit: ProfileResult, judged: Verdict
         columns
         | {
             "quantile": (("parameter", "probability"), quantiles),
-            "correlation": (("parameter", "parameter_b"), covariance / np.outer(sd, sd)),
+            "correlation": (("parameter", "parameter_b"), result_correlation(posterior, names)),
         },
         coords | {"unit": ("parameter", table["unit"].to_numpy())},
     )

@@ -37,6 +37,7 @@ __all__ = [
     "posterior_density",
     "posterior_quantiles",
     "rank_counts",
+    "result_correlation",
     "result_covariance",
     "result_moments",
     "result_summary",
@@ -45,7 +46,7 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 INTERVAL: Final = 0.68
-CENTRAL: Final = (0.5 - INTERVAL / 2, 0.5 + INTERVAL / 2)
+CENTRAL: Final = (0.16, 0.84)  # as written: 0.5 - 0.34 is another number in its last digit
 HDI_KIND: Final = f"{100 * INTERVAL:g} % highest-density interval"
 CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"
 # Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
@@ -195,17 +196,22 @@ def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: A
     return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
 
 
+def result_correlation(posterior: xr.DataTree, names: list[str]) -> FloatArray:
+    """Correlation of the draws of results, shape (P, P)."""
+    flat = np.array([posterior["posterior"][variable_name(name)].to_numpy().ravel() for name in names])
+    correlation = np.atleast_2d(np.corrcoef(flat))
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
 def result_covariance(posterior: xr.DataTree, names: list[str]) -> FloatArray:
-    """Covariance of results: correlations of the draws, and the standard deviations of :func:`result_moments`.
+    """Covariance of results: :func:`result_correlation` times the standard deviations of :func:`result_moments`.
 
     Returns:
         Shape (P, P), in the products of their units.
     """
-    flat = np.array([posterior["posterior"][variable_name(name)].to_numpy().ravel() for name in names])
-    correlation = np.atleast_2d(np.corrcoef(flat))
-    np.fill_diagonal(correlation, 1.0)
     sd = np.array([result_moments(posterior, name)[1] for name in names])
-    return correlation * np.outer(sd, sd)
+    return result_correlation(posterior, names) * np.outer(sd, sd)
 
 
 def coefficient_summaries(draws: xr.Dataset) -> dict[str, Summary]:

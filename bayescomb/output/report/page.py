@@ -26,7 +26,7 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
-from bayescomb.output.report.results import Results, mean_shift
+from bayescomb.output.report.results import Results
 from bayescomb.output.statements import (
     extraction_sentence,
     quoting_note,
@@ -213,7 +213,6 @@ def _costs(results: Results) -> list[dict[str, str]]:
     for parameter in results.parameters:
         row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in results.comparison.table.data_vars.items()}
         fine = fine_unit(row["sd"], parameter.unit)
-        shift, shift_error = mean_shift(results, parameter.name)
         costs.append(
             {
                 "name": parameter.name,
@@ -222,8 +221,8 @@ def _costs(results: Results) -> list[dict[str, str]]:
                 "sd_error": fine_text(row["mcse_sd"], fine),
                 "given": fine_text(row["mean_of_variance"] ** 0.5, fine),
                 "coefficients": fine_text(row["variance_of_mean"] ** 0.5, fine),
-                "shift": fine_text(shift, fine, sign=True),
-                "shift_error": fine_text(shift_error, fine),
+                "shift": fine_text(row["shift_of_mean"], fine, sign=True),
+                "shift_error": fine_text(row["shift_of_mean_mcse"], fine),
             }
         )
     return costs

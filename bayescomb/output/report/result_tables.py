@@ -29,7 +29,7 @@ from bayescomb.fit.impacts import PARTS_CLAUSE
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.figures.style import axis_label
 from bayescomb.output.report.coefficient_tables import coefficient_table, scan_table
-from bayescomb.output.report.results import Results, leading_pulls, mean_shift, parameter_covariance
+from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
 from bayescomb.output.tables import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.sampling.summary import CENTRAL, size_quantiles
 
@@ -323,11 +323,8 @@ def variance_table(results: Results) -> Table:
         table = results.comparison.table
         for parameter in results.parameters:
             row = table.sel(parameter=parameter.name)
-            values = {
-                key: float(row[key])
-                for key in ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse", "sd")
-            }
-            moved, moved_mcse = mean_shift(results, parameter.name)
+            keys = ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse", "sd")
+            values = {key: float(row[key]) for key in keys}
             of_mean, share = values["variance_of_mean"], values["coefficient_share"]
             rows.append(
                 {
@@ -339,8 +336,8 @@ def variance_table(results: Results) -> Table:
                     "sd_from_coefficients_mcse": (
                         0.5 * of_mean**0.5 * values["coefficient_share_mcse"] / share if share > 0 else 0.0
                     ),
-                    "shift_of_mean": moved,
-                    "shift_of_mean_mcse": moved_mcse,
+                    "shift_of_mean": float(row["shift_of_mean"]),
+                    "shift_of_mean_mcse": float(row["shift_of_mean_mcse"]),
                 }
             )
 

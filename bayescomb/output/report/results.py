@@ -25,7 +25,7 @@ from bayescomb.likelihood.correlation import CorrelationFamily, correlation_fami
 from bayescomb.likelihood.linear_gaussian import linear_model
 from bayescomb.sampling.convergence import Verdict, verdict
 from bayescomb.sampling.storage import is_extended, require_same_settings
-from bayescomb.sampling.summary import coefficient_summaries, monte_carlo_error, nuisance_moments, result_covariance
+from bayescomb.sampling.summary import coefficient_summaries, nuisance_moments, result_covariance
 from bayescomb.studies.comparison import Comparison, compare
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
@@ -39,7 +39,6 @@ __all__ = [
     "collect",
     "estimate_profile",
     "leading_pulls",
-    "mean_shift",
     "moves",
     "nuisance_rows",
     "parameter_covariance",
@@ -172,15 +171,6 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         sensitivity=prior_sensitivity(usable) if plain and usable is not None else None,
         predictive=posterior_predictive(usable) if usable is not None else None,
     )
-
-
-def mean_shift(results: Results, parameter: str) -> tuple[float, float]:
-    """Posterior mean minus profile by the exact conditional means, and its Monte Carlo error, in the parameter's unit."""
-    assert results.tree is not None  # asked for only where there is a comparison
-    at = {"parameter": parameter}
-    mean = results.tree["conditional"].to_dataset()["mean"].sel(at)
-    error = monte_carlo_error(mean, scale=float(results.fit.errors.sel(at)))
-    return float(mean.mean()) - float(results.fit.values.sel(at)), error
 
 
 def moves(shift: xr.DataArray | None, error_shift: xr.DataArray | None, fit: ProfileResult) -> float:

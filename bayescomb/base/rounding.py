@@ -37,6 +37,7 @@ __all__ = [
     "small_unit",
     "weight_places",
     "with_error",
+    "with_unit",
 ]
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -174,6 +175,16 @@ def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, 
     if power:
         text = f"({text})E{power:+03d}".replace("-", MINUS)
     return f"{text} {unit}".strip()
+
+
+def with_unit(text: str, unit: str = "") -> str:
+    """A text with a unit in brackets, where there is one.
+
+    Examples:
+        >>> with_unit("m_t", "GeV"), with_unit("ratio")
+        ('m_t [GeV]', 'ratio')
+    """
+    return f"{text} [{unit}]" if unit else text
 
 
 def signed_errors(up: float, down: float, *, error: float) -> str:

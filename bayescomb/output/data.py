@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,7 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
 from bayescomb.output.statements import header_data
+from bayescomb.output.tables.impacts import QUANTITIES, impact_table
 from bayescomb.sampling.convergence import Verdict
 from bayescomb.sampling.storage import combination_of
 from bayescomb.sampling.summary import (
@@ -36,9 +37,6 @@ from bayescomb.sampling.summary import (
 from bayescomb.studies.comparison import Comparison
 
 __all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data", "study_data"]
-
-# Keys of JSON for the rows of impacts.
-PART_KEYS: Final = {"statistics": "stat", "all systematics": "syst"}
 
 
 def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -> dict[str, Any]:
@@ -269,28 +267,25 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
 
     What not knowing the sizes of sources adds stands among the sources.
     """
-    kinds = result.sources["kind"].to_numpy()
+    rows, names = impact_table(result).rows, [str(p) for p in result.total["parameter"].to_numpy()]
 
-    def rows(values: xr.DataArray, *, of_nuisances: bool) -> dict[str, Any]:
-        own = values.isel(source=(kinds == "nuisance") == of_nuisances)
-        return {str(s): _mapping(own.isel(source=i), "parameter") for i, s in enumerate(own["source"].to_numpy())}
+    def of(key: str, *kinds: str) -> dict[str, dict[str, float]]:
+        return {
+            row["name"]: {p: row[f"{key}[{p}]"] for p in names}
+            for row in rows
+            if row["kind"] in kinds and f"{key}[{names[0]}]" in row
+        }
 
-    whole = {
-        **{PART_KEYS.get(label, label): _mapping(part, "parameter") for label, part in result.sums.items()},
-        "coupling": _mapping(result.coupling, "parameter"),
-    }
     data = {
         **header_data(result.combination),
         "parts": result.parts,
         "definition": result.definition,
-        "groups": {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()},
-        "sources": rows(result.sources, of_nuisances=False),
-        "nuisances": rows(result.sources, of_nuisances=True),
-        "whole": whole,
+        "groups": of("impact", "group"),
+        "sources": of("impact", "source", "size"),
+        "nuisances": of("impact", "nuisance"),
+        "whole": {"coupling": dict.fromkeys(names, 0.0)} | of("impact", "coupling", "sum"),
     }
-    if result.shifts is not None:
-        data["shifts"] = rows(result.shifts, of_nuisances=True)
-    return data
+    return data | {q.json: found for q in QUANTITIES if q.json and (found := of(q.key, "nuisance"))}
 
 
 def comparison_data(comparison: Comparison) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from bayescomb.base.rounding import (
     significant,
     small_unit,
     with_error,
+    with_unit,
 )
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.theory import interpolation_quality
 from bayescomb.output.statements import header
-from bayescomb.output.text import with_unit
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
 from bayescomb.studies.assumption_sets import SetComparison, SetResult
 from bayescomb.studies.theory_variants import VariantRow

@@ -27,6 +27,7 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.statements import caveats, header_data
+from bayescomb.output.tables.impacts import QUANTITIES
 from bayescomb.sampling.convergence import Verdict, verdict
 from bayescomb.sampling.storage import is_extended, require_same_settings
 from bayescomb.sampling.summary import (
@@ -271,16 +272,17 @@ def _nuisances(fit: ProfileResult) -> xr.Dataset:
 
 def _impacts(result: ImpactResult) -> dict[str, xr.Dataset]:
     names = _names(result.combination)
-    sources = xr.Dataset({"impact": result.sources.sel(parameter=names)})
-    if result.shifts is not None:
-        sources["shift"] = result.shifts.sel(parameter=names)
+    sources, groups = (
+        xr.Dataset({q.key: q.values(result)[kind].sel(parameter=names) for q in QUANTITIES if kind in q.values(result)})
+        for kind in ("source", "group")
+    )
     divided = {"systematics" if label == "all systematics" else label: part for label, part in result.sums.items()}
     total = divided.pop("total")
     parts = divided | {"coupling of sources": result.coupling, "total": total}
     rows = np.array([part.sel(parameter=names).to_numpy() for part in parts.values()])
     return {
         "impacts": sources.reset_coords(drop=True),
-        "impact_groups": xr.Dataset({"impact": result.groups.sel(parameter=names)}).reset_coords(drop=True),
+        "impact_groups": groups.reset_coords(drop=True),
         "impact_parts": xr.Dataset({"impact": (("part", "parameter"), rows)}, {"part": list(parts), "parameter": names}),
     }
 

@@ -5,6 +5,7 @@ A calibration study as text and as plain data.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from bayescomb.base.rounding import (
     significant,
     weight_places,
     with_error,
+    with_unit,
 )
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
@@ -34,6 +36,7 @@ from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.statements import header
+from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
 from bayescomb.sampling.convergence import Verdict
 from bayescomb.sampling.convergence import verdict as judge
@@ -61,11 +64,6 @@ def _number(value: float) -> str:
 
 def _chi2(value: float | None) -> str:
     return plain(chi2_text(value))
-
-
-def with_unit(name: str, unit: str) -> str:
-    """A name and its unit in brackets, if it has one."""
-    return f"{name} [{unit}]" if unit else name
 
 
 def check_text(result: CheckResult) -> str:
@@ -217,34 +215,20 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
 
 
 def impact_text(result: ImpactResult) -> str:
-    """Impacts, the largest first."""
-    names = [str(p) for p in result.total["parameter"].to_numpy()]
-    units = {o.name: o.unit for o in result.combination.results}
-    totals = {p: float(result.total.sel(parameter=p)) for p in names}
-    heading = ["source", *[with_unit(name, units.get(name, "")) for name in names]]
-
-    def cells(label: str, values: xr.DataArray) -> list[str]:
-        return [label, *[plain(rounded_like(float(values.sel(parameter=p)), totals[p])) for p in names]]
-
-    order = abs(result.sources).sum("parameter").to_numpy().argsort()[::-1]
-    groups = result.groups["group"].to_numpy()
-    chosen, left_out = list(range(len(groups))), ""
-    if len(names) > MANY:  # the largest in units of the errors, so that the table fits a page
-        rows_of_page = fitting_rows([heading, ["", *(plain(rounded_like(totals[p], totals[p])) for p in names)]])
-        sized, grouped = ((abs(x) / result.total).sum("parameter").to_numpy() for x in (result.sources, result.groups))
-        chosen = sorted(np.argsort(-grouped)[: max(rows_of_page * 2 // 3, rows_of_page - len(sized))].tolist())
-        order = np.argsort(-sized)[: max(rows_of_page - len(chosen), 0)]
-        left_out = f"left out, as smaller: {counted(len(sized) - len(order), 'sources')}"
-        left_out += f" and {counted(len(grouped) - len(chosen), 'groups')}; --json has them"
-    titles = {s.name: s.title or s.name for s in result.combination.sources}
-    rows = [heading]
-    for i in order:
-        source = str(result.sources["source"].to_numpy()[i])
-        rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
-    for i in chosen:
-        rows.append(cells(f"group {groups[i]}", result.groups.isel(group=i)))
-    rows += [cells(label, part) for label, part in result.sums.items()]
-    return "\n".join([header(result.combination), result.definition, table(rows), *([left_out] if left_out else [])])
+    """Impacts, the largest first; those that fit a page where there are many results."""
+    table, left_out = impact_table(result), ""
+    if result.total.sizes["parameter"] > MANY:
+        rows = table.rows
+        sources = [i for i, row in enumerate(rows) if row["kind"] in {"source", "nuisance", "size"}]
+        groups = [i for i, row in enumerate(rows) if row["kind"] == "group"]
+        sums = [i for i, row in enumerate(rows) if row["kind"] in {"coupling", "sum"}]
+        fitting = fitting_rows([table.terminal[0], table.terminal[-1]])
+        some = groups[: max(fitting * 2 // 3, fitting - len(sources))]
+        most = sources[: max(fitting - len(some), 0)]
+        table = dataclasses.replace(table, on_page=[*most, *some, *sums])
+        left_out = f"\nleft out, as smaller: {counted(len(sources) - len(most), 'sources')}"
+        left_out += f" and {counted(len(groups) - len(some), 'groups')}; --json has them"
+    return "\n".join([header(result.combination), result.definition, table.text]) + left_out
 
 
 def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Verdict) -> str:

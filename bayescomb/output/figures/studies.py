@@ -16,12 +16,11 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bayescomb.base.rounding import with_error
+from bayescomb.base.rounding import with_error, with_unit
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.figures.style import (
     COLOURS,
     axes_or_new,
-    axis_label,
     figure_style,
     math_name,
     plain,
@@ -218,7 +217,7 @@ def draw_sets(
                     color=COLOURS[colour],
                 )
     set_rows(ax, list(names))
-    ax.set_xlabel(axis_label(label, unit))
+    ax.set_xlabel(with_unit(label, unit))
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, frameon=False)
     return ax
 

@@ -24,7 +24,6 @@ from bayescomb.base.writing import cannot_write, written_beside
 __all__ = [
     "COLOURS",
     "axes_or_new",
-    "axis_label",
     "figure_bytes",
     "figure_style",
     "math_name",
@@ -115,11 +114,6 @@ def math_name(name: str) -> str:
     """
     found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
     return f"${found[1]}_{{{found[2]}}}$" if found else plain(name)
-
-
-def axis_label(text: str, unit: str = "") -> str:
-    """Text with its unit in brackets, where there is one."""
-    return f"{text} [{unit}]" if unit else text
 
 
 def set_rows(ax: Axes, names: Sequence[str]) -> None:

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bayescomb.base.rounding import coefficient_text, fine_unit, interval_text, with_error
-from bayescomb.output.figures.style import axis_label
+from bayescomb.base.rounding import coefficient_text, fine_unit, interval_text, with_error, with_unit
 from bayescomb.output.report.results import Results
 from bayescomb.output.scan_text import largest_moves
-from bayescomb.output.tables import Column, Row, Table, fixed_column, number_column, text_column
+from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.output.text_layout import MANY
 
 __all__ = ["coefficient_table", "scan_table"]
@@ -52,7 +51,7 @@ def scan_table(results: Results) -> Table:
     for parameter in results.parameters:
         factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
         for key, text in (("half_shift", f"{parameter.name}"), ("half_error_shift", f"error of {parameter.name}")):
-            title = axis_label(f"half shift of {text}", unit)
+            title = with_unit(f"half shift of {text}", unit)
             columns.append(fixed_column(title, f"{key}[{parameter.name}]", places + 1, sign=True, scale=factor))
             if quoted:
                 columns.append(published[key])
@@ -148,7 +147,7 @@ def coefficient_table(results: Results) -> Table:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
         columns.append(Column(title="posterior, central 68 %", show=interval("posterior")))
     factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
-    title = axis_label(f"half shift of {parameter.name}", unit)
+    title = with_unit(f"half shift of {parameter.name}", unit)
     columns.append(fixed_column(title, f"half_shift[{parameter.name}]", places, sign=True, scale=factor))
     caption = (
         "Correlation coefficients: prior restricted to the feasible set, posterior, central 68 % intervals, and the half "

@@ -41,6 +41,7 @@ from bayescomb.output.report.coefficient_figures import (
 )
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels, symbol_of
 from bayescomb.output.report.results import NuisanceRow, Results, leading_pulls, moves, parameter_covariance
+from bayescomb.output.tables.impacts import impact_table
 from bayescomb.sampling.summary import posterior_density, rank_counts
 from bayescomb.studies.comparison import Comparison
 
@@ -223,19 +224,12 @@ def _parameter_correlation(results: Results) -> ReportFigure:
 
 
 def _impacts(results: Results, parameter: Observable) -> ReportFigure:
-    impacts, at = results.impacts, {"parameter": parameter.name}
-    titles = {s.name: s.title or s.name for s in results.combination.sources}
-    sources = impacts.sources.sel(at)
-    order = np.argsort(-np.abs(sources.to_numpy()))[:MAX_ROWS]
-    rows = [(str(sources["source"].to_numpy()[i]), float(sources[int(i)]), "source") for i in order]
-    rows = [(titles.get(name, name), value, kind) for name, value, kind in rows]
-    groups = impacts.groups.sel(at)
-    rows += [
-        (str(groups["group"].to_numpy()[i]), float(groups[int(i)]), "group") for i in np.argsort(-np.abs(groups.to_numpy()))
-    ]
-    coupling = float(impacts.coupling.sel(at))
-    rows += [("between sources", coupling, "total")] if coupling else []
-    rows += [(label, float(part.sel(at)), "total") for label, part in impacts.sums.items()]
+    found = impact_table(results.impacts, [parameter.name]).rows
+    sources = [row for row in found if row["kind"] in {"source", "nuisance", "size"}]
+    groups = [row for row in found if row["kind"] == "group"]
+    sums = [row for row in found if row["kind"] in {"coupling", "sum"}]
+    kinds = (("source", sources[:MAX_ROWS]), ("group", groups), ("total", sums))
+    rows = [(row["title"], row[f"impact[{parameter.name}]"], kind) for kind, some in kinds for row in some]
     figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained")
     draw_impacts(
         [name for name, _, _ in rows],
@@ -246,10 +240,10 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
         places=decimals(rows[-1][1]),
         ax=figure.subplots(),
     )
-    dropped = sources.size - len(order)
+    dropped = len(sources[MAX_ROWS:])
     caption = (
         f"Uncertainty components of {parameter.name} at nominal coefficients: sources"
-        f"{', groups of sources' if groups.size else ''} and their sums."
+        f"{', groups of sources' if groups else ''} and their sums."
         f"{f' The {dropped} smallest sources are only in the table.' if dropped else ''}"
     )
     if parameter == results.parameters[:MAX_FORESTS][-1]:

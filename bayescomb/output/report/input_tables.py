@@ -9,7 +9,7 @@ import numpy as np
 from bayescomb.base.rounding import PULL_PLACES, coefficient_text, percent_text, rounded_like, significant, weight_places
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement
 from bayescomb.output.report.results import Results
-from bayescomb.output.tables import Column, Row, Table, fixed_column, number_column, text_column
+from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
 __all__ = ["input_tables"]
 

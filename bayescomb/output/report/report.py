@@ -30,7 +30,7 @@ from bayescomb.output.report.page import page_context, symbol
 from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import Results, collect
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
-from bayescomb.output.tables import LATEX_TABLES, latex_table, write_table
+from bayescomb.output.tables.table import LATEX_TABLES, latex_table, write_table
 
 __all__ = ["report"]
 

@@ -24,13 +24,14 @@ from bayescomb.base.rounding import (
     rounded_like,
     significant,
     with_error,
+    with_unit,
 )
 from bayescomb.fit.impacts import PARTS_CLAUSE
 from bayescomb.inputs.measurements import unsplit_label
-from bayescomb.output.figures.style import axis_label
 from bayescomb.output.report.coefficient_tables import coefficient_table, scan_table
 from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
-from bayescomb.output.tables import Column, Row, Table, fixed_column, number_column, text_column
+from bayescomb.output.tables.impacts import impact_table
+from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.sampling.summary import CENTRAL, size_quantiles
 
 __all__ = ["covariance_table", "result_tables", "size_table", "summary_table", "variance_table"]
@@ -46,7 +47,7 @@ def result_tables(results: Results) -> dict[str, Table]:
         variance_table(results),
         covariance_table(results),
         scan_table(results),
-        _impacts(results),
+        impact_table(results.impacts, [o.name for o in results.parameters]),
         coefficient_table(results),
         size_table(results),
         _pulls(results),
@@ -55,37 +56,6 @@ def result_tables(results: Results) -> dict[str, Table]:
         _settings(results),
     ]
     return {table.name: table for table in tables}
-
-
-def _impacts(results: Results) -> Table:
-    impacts, names = results.impacts, [o.name for o in results.parameters]
-    titles = {s.name: s.title or s.name for s in results.combination.sources}
-
-    def entry(name: str, title: str, kind: str, values: Any) -> dict[str, Any]:
-        return {"name": name, "title": title, "kind": kind} | {f"impact[{p}]": float(values.sel(parameter=p)) for p in names}
-
-    def ranked(values: Any, dim: str) -> list[str]:
-        order = np.argsort(-np.abs(values / results.fit.errors).sel(parameter=names).max("parameter").to_numpy())
-        return [str(values[dim].to_numpy()[i]) for i in order]
-
-    rows = [entry(s, titles.get(s, s), "source", impacts.sources.sel(source=s)) for s in ranked(impacts.sources, "source")]
-    if impacts.groups.size:
-        rows += [entry(g, g, "group", impacts.groups.sel(group=g)) for g in ranked(impacts.groups, "group")]
-    if bool((impacts.coupling != 0).any()):
-        rows.append(entry("coupling", "between different sources", "coupling", impacts.coupling))
-    keys = {"statistics": "stat", "all systematics": "syst"}
-    rows += [entry(keys.get(label, label), label, "sum", part) for label, part in impacts.sums.items()]
-    units = {o.name: f" [{o.unit}]" if o.unit else "" for o in results.parameters}
-    totals = {p: float(impacts.total.sel(parameter=p)) for p in names}
-    columns = [text_column("source", "title"), text_column("", "kind")]
-    columns += [
-        Column(
-            title=f"impact on {p}{units[p]}",
-            show=lambda row, p=p: rounded_like(row[f"impact[{p}]"], totals[p]),  # type: ignore[misc]
-        )
-        for p in names
-    ]
-    return Table(name="impacts", title="Impacts at nominal coefficients.", rows=rows, columns=columns)
 
 
 def _pulls(results: Results) -> Table:
@@ -286,7 +256,7 @@ def summary_table(results: Results) -> Table:
         return lambda row: rounded_like(row[key], row["error"])
 
     columns = [
-        Column(title="parameter", show=lambda row: axis_label(row["parameter"], row["unit"]), text=True),
+        Column(title="parameter", show=lambda row: with_unit(row["parameter"], row["unit"]), text=True),
         text_column("answer", "answer"),
         Column(title="value", show=like_error("value")),
         Column(title="uncertainty", show=like_error("error")),

@@ -21,14 +21,14 @@ from bayescomb.base.rounding import (
     rounded_like,
     significant,
     with_error,
+    with_unit,
 )
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import Extraction, ScaleChoice
 from bayescomb.likelihood.theory import interpolation_quality
-from bayescomb.output.figures.style import axis_label
 from bayescomb.output.report.results import Results
-from bayescomb.output.tables import Column, Table, fixed_column, number_column, text_column
+from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.studies.theory_variants import VariantRow, prediction_variants, scale_envelope
 
 __all__ = ["extraction_tables", "prior_tables"]
@@ -212,7 +212,7 @@ def _relevance(results: Results) -> Table:
     ]
     units = {o.name: o.unit for o in results.parameters}
     for p in names:
-        columns.append(fixed_column(axis_label(f"d({p})/dr", units[p]), f"slope[{p}]", 3, sign=True))
+        columns.append(fixed_column(with_unit(f"d({p})/dr", units[p]), f"slope[{p}]", 3, sign=True))
         columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", 3, sign=True))
     title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
     return Table(name="relevance", title=title, rows=rows, columns=columns)

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import bayescomb.output.figures as figures
-from bayescomb.output.figures.style import COLOURS, axis_label, figure_style, math_name, plain
+from bayescomb.output.figures.style import COLOURS, figure_style, math_name, plain
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +219,6 @@ def test_text_of_users_is_no_mathematics(ax):
 def test_labels():
     assert math_name("m_t") == "$m_{t}$"
     assert math_name("a_b_c") == "a_b_c"
-    assert axis_label("x") == "x"
 
 
 def test_bins_have_a_ratio_panel_around_one():

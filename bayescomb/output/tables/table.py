@@ -1,6 +1,6 @@
-r"""Tables of the report: rows in full precision for the files, and how each column reads on the page.
+r"""One table, whatever it is written as: rows in full precision for the files, and how each column reads to people.
 
-Tables of the report as LaTeX: a ``tabular`` that needs no package, with what the page shows.
+Text for a terminal, HTML (of the report), LaTeX, CSV and JSON are renderings of the same rows and columns.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
-from bayescomb.base.rounding import fixed
+from bayescomb.base.rounding import fixed, plain
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.statements import header
+from bayescomb.output.text_layout import table as aligned
 
 __all__ = [
     "LATEX_TABLES",
@@ -52,29 +53,33 @@ NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of the page.
+    """A column as people read it.
 
     Attributes:
         title: its heading, with the unit.
         show: text of a row's cell.
-        text: whether it holds words, which stand to the left.
+        text: whether it holds words, which stand to the left on a page.
+        only: where it is shown, on pages (HTML and LaTeX) or in a terminal; both by default.
+        short: heading in a terminal, where columns are narrow; the title by default.
     """
 
     title: str
     show: Callable[[Row], str]
     text: bool = False
+    only: Literal["", "page", "terminal"] = ""
+    short: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table of the page and of the files.
+    """A table of terminal, page and files.
 
     Attributes:
         name: file name without its ending.
         title: caption.
         rows: cells by key, in full precision: numbers, texts, ``None`` where there is nothing.
-        columns: what the page shows.
-        on_page: positions of the rows that the page shows; all by default.
+        columns: what people are shown.
+        on_page: positions of the rows that people are shown; all by default.
         fields: keys of the files; those of the first row by default.
     """
 
@@ -91,10 +96,30 @@ class Table:
         return tuple(self.fields) or (tuple(self.rows[0]) if self.rows else ())
 
     @property
+    def page_columns(self) -> list[Column]:
+        """Columns of the page."""
+        return [column for column in self.columns if column.only != "terminal"]
+
+    @property
     def cells(self) -> list[list[str]]:
         """Texts of the rows on the page."""
+        return self._cells(self.page_columns)
+
+    @property
+    def terminal(self) -> list[list[str]]:
+        """Heading and rows for a terminal, in ASCII."""
+        columns = [column for column in self.columns if column.only != "page"]
+        rows = [[column.short or column.title for column in columns], *self._cells(columns)]
+        return [[plain(cell) for cell in row] for row in rows]
+
+    def _cells(self, columns: Sequence[Column]) -> list[list[str]]:
         shown = range(len(self.rows)) if self.on_page is None else self.on_page
-        return [[column.show(self.rows[i]) for column in self.columns] for i in shown]
+        return [[column.show(self.rows[i]) for column in columns] for i in shown]
+
+    @property
+    def text(self) -> str:
+        """Aligned columns for a terminal, see :func:`bayescomb.output.text_layout.table`."""
+        return aligned(self.terminal)
 
     @property
     def hidden(self) -> int:
@@ -102,9 +127,9 @@ class Table:
         return 0 if self.on_page is None else len(self.rows) - len(self.on_page)
 
 
-def text_column(title: str, key: str) -> Column:
+def text_column(title: str, key: str, *, only: Literal["", "page", "terminal"] = "") -> Column:
     """A column of words."""
-    return Column(title=title, show=lambda row: "" if row[key] is None else str(row[key]), text=True)
+    return Column(title=title, show=lambda row: "" if row[key] is None else str(row[key]), text=True, only=only)
 
 
 def number_column(title: str, key: str, form: Callable[[float | None], str], *, scale: float = 1.0) -> Column:
@@ -200,10 +225,10 @@ def latex_table(table: Table, combination: Combination) -> str:
         table: what to write.
         combination: what the figures belong to.
     """
-    places = "".join("l" if column.text else "r" for column in table.columns)
+    places = "".join("l" if column.text else "r" for column in table.page_columns)
     lines = [f"% {line}" for line in header(combination).splitlines()]
     lines += [f"% {table.title}", rf"\begin{{tabular}}{{{places}}}", r"\hline"]
-    lines.append(" & ".join(latex_text(column.title) for column in table.columns) + r" \\")
+    lines.append(" & ".join(latex_text(column.title) for column in table.page_columns) + r" \\")
     lines.append(r"\hline")
     lines += [" & ".join(latex_text(cell) for cell in cells) + r" \\" for cells in table.cells]
     lines += [r"\hline", r"\end{tabular}"]

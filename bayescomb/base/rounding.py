@@ -56,7 +56,7 @@ SMALL_P_VALUE: Final = 1e-3
 LEAST_P_VALUE: Final = 1e-300
 # Shifts are small against the parameter: shown in a thousandth of its unit, by its own name where it has one.
 THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
-ASCII: Final = str.maketrans({"±": "+-", MINUS: "-", NONE: "-"})
+ASCII: Final = str.maketrans({"±": "+-", MINUS: "-", NONE: "-", "²": "^2"})
 
 
 def _power(value: float, digits: int) -> int:

@@ -342,13 +342,16 @@ def run_explore(options: argparse.Namespace) -> int:
 def run_theory(options: argparse.Namespace) -> int:
     """The mass with other predictions."""
     from bayescomb.output.extraction_data import theory_data
-    from bayescomb.output.extraction_text import envelope_text, quality_text, variants_text
+    from bayescomb.output.extraction_text import envelope_text, quality_text
     from bayescomb.output.statements import header
+    from bayescomb.output.tables.theory import variants_table
     from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
 
     combination = _load(options)
     variants, envelope = prediction_variants(combination), scale_envelope(combination)
-    text = "\n\n".join([header(combination), variants_text(variants), envelope_text(envelope), quality_text(combination)])
+    text = "\n\n".join(
+        [header(combination), variants_table(variants).text, envelope_text(envelope), quality_text(combination)]
+    )
     show(text, theory_data(combination, variants, envelope), options.json)
     return 0
 

@@ -20,6 +20,7 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
 from bayescomb.output.statements import header_data
+from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import QUANTITIES, impact_table
 from bayescomb.sampling.convergence import Verdict
 from bayescomb.sampling.storage import combination_of
@@ -70,9 +71,8 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         "on_kink": list(fit.on_kink),
         "determinant_of_weights": _determinant(fit.combination, included=False),
         "compatibility": [
-            {"measurement": c.measurement, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value}
-            | ({"problem": c.problem} if c.problem else {})
-            for c in compatible
+            {key: value for key, value in row.items() if key != "problem" or value}
+            for row in compatibility_table(compatible).rows
         ],
         "repairs": [
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs

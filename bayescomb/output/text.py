@@ -36,6 +36,7 @@ from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.statements import header
+from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
 from bayescomb.sampling.convergence import Verdict
@@ -208,10 +209,7 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
         return ""
     if all(row.ndf == 0 and not row.problem for row in rows):
         return "compatibility of each input with the rest: nothing that one input measures is tested by the others"
-    cells = [["input", "chi2 of all - chi2 of the rest", "ndf", "p-value"]]
-    for row in rows:
-        cells.append([row.measurement, _chi2(row.chi2), str(row.ndf), plain(p_value_text(row.p_value))])
-    return "compatibility of each input with the rest:\n" + table(cells)
+    return "compatibility of each input with the rest:\n" + compatibility_table(rows).text
 
 
 def impact_text(result: ImpactResult) -> str:

@@ -83,15 +83,6 @@ def page_context(results: Results) -> dict[str, Any]:
         "extraction": extraction_sentence(combination),
         "poor": fit.p_value is not None and fit.p_value < POOR_FIT,
         "linear": combination.quadratic and not combination.normalise,
-        "compatibility": [
-            {
-                "name": c.measurement,
-                "chi2": "not known" if c.chi2 is None else chi2_text(c.chi2),
-                "ndf": c.ndf,
-                "p_value": p_value_text(c.p_value),
-            }
-            for c in results.compatibility
-        ],
         "own_chi2": chi2_text(fit.own_chi2) if fit.own_chi2 and math.isfinite(fit.own_chi2) else "",
         "curved": not combination.quadratic,
         "normalised": combination.normalise,

@@ -30,6 +30,7 @@ from bayescomb.fit.impacts import PARTS_CLAUSE
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.report.coefficient_tables import coefficient_table, scan_table
 from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
+from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.sampling.summary import CENTRAL, size_quantiles
@@ -47,6 +48,7 @@ def result_tables(results: Results) -> dict[str, Table]:
         variance_table(results),
         covariance_table(results),
         scan_table(results),
+        compatibility_table(results.compatibility),
         impact_table(results.impacts, [o.name for o in results.parameters]),
         coefficient_table(results),
         size_table(results),

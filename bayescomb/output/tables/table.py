@@ -34,10 +34,12 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
+# Where a column is shown: everywhere, on pages (HTML and LaTeX), in a terminal.
+Place = Literal["", "page", "terminal"]
 # The tables that go into a note.
 LATEX_TABLES: Final = (
     "summary", "estimates", "weights", "scan", "impacts", "coefficients", "pulls", "variance_shares", "relevance",
-    "prediction_variants", "scale_envelope", "theory_fit", "predictive", "sensitivity",
+    "prediction_variants", "scale_envelope", "theory_fit", "predictive", "sensitivity", "compatibility",
 )  # fmt: skip
 SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -59,14 +61,14 @@ class Column:
         title: its heading, with the unit.
         show: text of a row's cell.
         text: whether it holds words, which stand to the left on a page.
-        only: where it is shown, on pages (HTML and LaTeX) or in a terminal; both by default.
+        only: where it is shown; everywhere by default.
         short: heading in a terminal, where columns are narrow; the title by default.
     """
 
     title: str
     show: Callable[[Row], str]
     text: bool = False
-    only: Literal["", "page", "terminal"] = ""
+    only: Place = ""
     short: str = ""
 
 
@@ -127,12 +129,14 @@ class Table:
         return 0 if self.on_page is None else len(self.rows) - len(self.on_page)
 
 
-def text_column(title: str, key: str, *, only: Literal["", "page", "terminal"] = "") -> Column:
+def text_column(title: str, key: str, *, only: Place = "") -> Column:
     """A column of words."""
     return Column(title=title, show=lambda row: "" if row[key] is None else str(row[key]), text=True, only=only)
 
 
-def number_column(title: str, key: str, form: Callable[[float | None], str], *, scale: float = 1.0) -> Column:
+def number_column(
+    title: str, key: str, form: Callable[[float | None], str], *, scale: float = 1.0, only: Place = "", short: str = ""
+) -> Column:
     """A column of numbers.
 
     Args:
@@ -140,16 +144,20 @@ def number_column(title: str, key: str, form: Callable[[float | None], str], *, 
         key: of the row.
         form: text of the number; it is given ``None`` where there is none.
         scale: factor on the number, e.g. 1000 to show MeV instead of GeV.
+        only: where it is shown.
+        short: heading in a terminal.
     """
 
     def show(row: Row) -> str:
         value = row[key]
         return form(None if value is None else scale * float(value))
 
-    return Column(title=title, show=show)
+    return Column(title=title, show=show, only=only, short=short)
 
 
-def fixed_column(title: str, key: str, places: int, *, sign: bool = False, scale: float = 1.0) -> Column:
+def fixed_column(
+    title: str, key: str, places: int, *, sign: bool = False, scale: float = 1.0, only: Place = "", short: str = ""
+) -> Column:
     """A column of numbers with a fixed number of decimals.
 
     Args:
@@ -158,8 +166,10 @@ def fixed_column(title: str, key: str, places: int, *, sign: bool = False, scale
         places: decimals.
         sign: write the plus of positive numbers too.
         scale: factor on the number.
+        only: where it is shown.
+        short: heading in a terminal.
     """
-    return number_column(title, key, lambda value: fixed(value, places, sign=sign), scale=scale)
+    return number_column(title, key, lambda value: fixed(value, places, sign=sign), scale=scale, only=only, short=short)
 
 
 def write_table(table: Table, folder: Path, combination: Combination) -> None:

@@ -30,7 +30,7 @@ from bayescomb.output.figures import (
 from bayescomb.output.figures.style import COLOURS, math_name
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels
 from bayescomb.output.report.results import Results
-from bayescomb.output.scan_text import STILL, across_experiments
+from bayescomb.output.tables.scan import STILL, across_experiments
 
 __all__ = [
     "coefficient_figure",

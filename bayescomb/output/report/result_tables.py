@@ -28,11 +28,13 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.fit.impacts import PARTS_CLAUSE
 from bayescomb.inputs.measurements import unsplit_label
-from bayescomb.output.report.coefficient_tables import coefficient_table, scan_table
+from bayescomb.output.report.coefficient_tables import coefficient_table
 from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
 from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import impact_table
+from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
+from bayescomb.output.text_layout import MANY
 from bayescomb.sampling.summary import CENTRAL, size_quantiles
 
 __all__ = ["covariance_table", "result_tables", "size_table", "summary_table", "variance_table"]
@@ -47,7 +49,7 @@ def result_tables(results: Results) -> dict[str, Table]:
         summary_table(results),
         variance_table(results),
         covariance_table(results),
-        scan_table(results),
+        _scan(results),
         compatibility_table(results.compatibility),
         impact_table(results.impacts, [o.name for o in results.parameters]),
         coefficient_table(results),
@@ -58,6 +60,11 @@ def result_tables(results: Results) -> dict[str, Table]:
         _settings(results),
     ]
     return {table.name: table for table in tables}
+
+
+def _scan(results: Results) -> Table:
+    many = len(results.parameters) > MANY
+    return moves_table(results.scan) if many else scan_table(results.scan, results.parameters)
 
 
 def _pulls(results: Results) -> Table:

@@ -59,7 +59,7 @@ def shares_table(shares: xr.Dataset | None, units: Mapping[str, str], parameters
         text_column("part", "part", only="page"),
         text_column("kind", "kind", only="page"),
         Column(title=f"part of Var({alone})", show=_label, only="terminal"),
-        number_column(with_unit("variance", rows[0]["unit"] if alone and rows else ""), "variance", significant),
+        number_column("variance", "variance", significant, short=with_unit("variance", rows[0]["unit"] if rows else "")),
         text_column("unit", "unit", only="page"),
         fixed_column("share [%]", "share", 2),
     ]

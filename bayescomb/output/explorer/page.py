@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,13 @@ from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.explorer.data import explorer_model
 from bayescomb.output.explorer_link import link_from_report
-from bayescomb.output.statements import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
+from bayescomb.output.statements import (
+    extraction_sentence,
+    page_notes,
+    page_settings,
+    treatment_sentence,
+    versions_text,
+)
 from bayescomb.sampling.convergence import verdict
 from bayescomb.sampling.storage import require_same_model
 from bayescomb.studies.comparison import compare
@@ -113,7 +118,7 @@ def explore(
         combination=combination,
         treatment=treatment_sentence(combination),
         facts=_facts(combination, posterior),
-        caveats=[note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
+        caveats=page_notes(combination),
         extraction=extraction_sentence(combination),
         band_note=_band_note(data["posterior"]),
         data=_json(data),
@@ -177,19 +182,11 @@ def _band_note(band: dict[str, Any] | None) -> str:
 
 def _facts(combination: Combination, posterior: xr.DataTree | None) -> list[tuple[str, str]]:
     """What stands beside the setting in the first line of the page, as in a report."""
-    kinds: dict[str, list[str]] = {}
-    for provenance in combination.provenance:
-        kinds.setdefault(provenance.kind, []).append(provenance.table)
-    chi2 = combination.chi2 + (", post-fit nuisance values ignored" if combination.nuisance_values == "ignored" else "")
-    facts = [
-        ("\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO}", chi2),
-        ("inputs", "; ".join(f"{kind}: {', '.join(tables)}" for kind, tables in kinds.items()) or "provenance not stated"),
-    ]
-    versions = {"bayescomb": importlib.metadata.version("bayescomb")}
-    if posterior is not None:
-        sampled = json.loads(posterior.attrs["versions"])
-        versions |= {name: sampled[name] for name in ("bayescomb", "pymc", "arviz") if name in sampled}
-    facts.append(("versions", ", ".join(f"{name} {version}" for name, version in versions.items())))
+    # The set and the treatment move with the setting and have places of their own.
+    facts = [(name, value) for name, value in page_settings(combination) if name not in {"assumption set", "treatment"}]
+    sampled = {} if posterior is None else json.loads(posterior.attrs["versions"])
+    packages = ("bayescomb", *(name for name in ("pymc", "arviz") if name in sampled))
+    facts.append(("versions", versions_text(sampled, *packages)))
     facts.append(("seed", str(posterior.attrs["seed"]) if posterior is not None else "none"))
     return facts
 

@@ -34,9 +34,10 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import SETTINGS, combination_to_json, difference
 from bayescomb.output.export.hepdata_tables import add_model_tables, add_result_tables
 from bayescomb.output.export.submission import hepdata_lib, validate, write_submission
-from bayescomb.output.export.tables import Tables, origin
+from bayescomb.output.export.tables import Tables
 from bayescomb.output.groups import export_groups, export_header
 from bayescomb.output.statements import header as header_text
+from bayescomb.output.statements import origin_sentence
 
 __all__ = ["export_hepdata", "group_data", "pack", "plain_data", "tree"]
 
@@ -184,7 +185,7 @@ def _comment(combination: Combination, header: Mapping[str, Any], left_out: Sequ
     lines = [
         f"{combination.title or combination.name}. Combined by bayescomb {header['versions'].get('bayescomb', '')}.",
         header_text(combination),
-        f"Origin of the inputs: {origin(combination)}.",
+        f"Origin of the inputs: {origin_sentence(combination)}.",
     ]
     if goodness["chi2"] is not None:
         probability = "" if goodness["p_value"] is None else f", p-value {plain(p_value_text(goodness['p_value']))}"

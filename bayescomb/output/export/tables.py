@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.inputs.combination import Combination
-from bayescomb.output.statements import header, quoting_note, treatment_sentence
+from bayescomb.output.statements import header, quoting_note, settings
 
 __all__ = [
     "ABSENT",
@@ -27,7 +27,6 @@ __all__ = [
     "Tables",
     "difference_names",
     "numbers",
-    "origin",
     "qualifiers",
     "result_parts",
     "texts",
@@ -39,6 +38,14 @@ NAME_LENGTH: Final = 64
 # The site takes files of up to 10 MB, which a table of pairs of several hundred things exceeds.
 MAX_ROWS: Final = 80_000
 
+# Settings as they are known at the site.
+QUALIFIERS: Final = {
+    "assumption set": "assumption set",
+    "treatment": "treatment of the sources",
+    "chi2": "form of chi2",
+    "extraction": "extraction",
+    "inputs": "origin of the inputs",
+}
 Cell = float | str | tuple[float, float] | None
 Qualifier = tuple[str, float | str, str]
 
@@ -154,14 +161,6 @@ class Tables:
         return found
 
 
-def origin(combination: Combination) -> str:
-    """Which inputs are published, which are not, in one line."""
-    tables: dict[str, list[str]] = {}
-    for entry in combination.provenance:
-        tables.setdefault(entry.kind, []).append(entry.table)
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in tables.items()) or "not stated"
-
-
 def qualifiers(combination: Combination) -> list[Qualifier]:
     """What every column of numbers says of itself.
 
@@ -171,17 +170,11 @@ def qualifiers(combination: Combination) -> list[Qualifier]:
         >>> [name for name, _, _ in qualifiers(bc.load("models/run1_mass"))]
         ['assumption set', 'treatment of the sources', 'form of chi2', 'origin of the inputs']
     """
-    sizes = [f"{name} {error.relative:g} ({error.kind})" for name, error in combination.errors_on_errors.items()]
-    found = {
-        "assumption set": combination.assumptions,
-        "treatment of the sources": treatment_sentence(combination),
-        "form of chi2": combination.chi2,
-        "errors on errors": ", ".join(sizes),
-        "extraction": combination.extraction,
-        "origin of the inputs": origin(combination),
-        "for quoting": "NO, leading-order predictions" if quoting_note(combination) else "",
-    }
-    return [(name, value, "") for name, value in found.items() if value]
+    said = settings(combination)
+    found = {QUALIFIERS[name]: value for name, value in said.items() if name in QUALIFIERS}
+    if quoting_note(combination):
+        found["for quoting"] = "NO, leading-order predictions"
+    return [(name, value, "") for name, value in found.items()]
 
 
 @dataclass(frozen=True, kw_only=True)

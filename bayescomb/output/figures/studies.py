@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from bayescomb.base.rounding import with_error, with_unit
-from bayescomb.inputs.combination import Combination
 from bayescomb.output.figures.style import (
     COLOURS,
     axes_or_new,
@@ -27,7 +26,7 @@ from bayescomb.output.figures.style import (
     save_figures,
     set_rows,
 )
-from bayescomb.output.statements import quoting_note, reconstructed_note
+from bayescomb.output.statements import short_notes
 from bayescomb.studies.assumption_sets import SetComparison
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "draw_ecdf_difference",
     "draw_ratios",
     "draw_sets",
-    "figure_note",
     "save_calibration_figures",
     "save_set_figures",
 ]
@@ -159,13 +157,6 @@ def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
             draw_ecdf_difference(ranks, legend=len(found) <= MAX_LEGEND, ax=ax)
             ax.set_title(kind, loc="left")
         return save_figures({"ranks": figure}, folder)
-
-
-def figure_note(combination: Combination) -> str:
-    """What a figure has to carry of the caveats; empty if nothing."""
-    notes = ["leading order: not for quoting"] if quoting_note(combination) else []
-    notes += ["reconstructed inputs"] if reconstructed_note(combination) else []
-    return ", ".join(notes)
 
 
 def draw_sets(
@@ -309,7 +300,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
                 unit=units[mass],
                 ax=figure.subplots(),
             )
-            figures[_figure_name(f"sets_{mass}", figures)] = (figure, figure_note(combination))
+            figures[_figure_name(f"sets_{mass}", figures)] = (figure, short_notes(combination))
         bins = table.sel(parameter=[o.name for o in combination.observables])
         figure = Figure(figsize=(7.2, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
         draw_ratios(
@@ -319,7 +310,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
             errors=bins["error"].to_numpy(),
             ax=figure.subplots(),
         )
-        figures["sets_observables"] = (figure, figure_note(combination.with_extraction("")))
+        figures["sets_observables"] = (figure, short_notes(combination.with_extraction("")))
         for figure, note in figures.values():
             if note:
                 figure.text(0.01, 0.01, note, ha="left", va="bottom", fontsize=8, color="#b00020")

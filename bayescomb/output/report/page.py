@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 import re
@@ -27,13 +26,7 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.output.report.results import Results
-from bayescomb.output.statements import (
-    extraction_sentence,
-    quoting_note,
-    reconstructed_note,
-    treatment_sentence,
-    uncertain_sizes_text,
-)
+from bayescomb.output.statements import extraction_sentence, page_notes, page_settings, versions_text
 
 __all__ = ["page_context", "symbol"]
 
@@ -79,7 +72,7 @@ def page_context(results: Results) -> dict[str, Any]:
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
         "costs": _costs(results),
-        "caveats": [note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
+        "caveats": page_notes(combination),
         "extraction": extraction_sentence(combination),
         "poor": fit.p_value is not None and fit.p_value < POOR_FIT,
         "linear": combination.quadratic and not combination.normalise,
@@ -128,20 +121,8 @@ def _predictive(results: Results) -> dict[str, str] | None:
 def _banner(results: Results) -> dict[str, Any]:
     """The facts of the first line; ``state`` is ``passed``, ``failed`` or ``profile``."""
     combination, attrs, judged = results.combination, results.attrs, results.verdict
-    kinds: dict[str, list[str]] = {}
-    for provenance in combination.provenance:
-        kinds.setdefault(provenance.kind, []).append(provenance.table)
-    inputs = "; ".join(f"{kind}: {', '.join(tables)}" for kind, tables in kinds.items()) or "provenance not stated"
-    versions = json.loads(attrs.get("versions", "{}"))
-    packages = ["bayescomb", *(["pymc", "arviz"] if attrs else [])]
-    found = [f"{name} {versions.get(name) or importlib.metadata.version(name)}" for name in packages]
-    treatment = treatment_sentence(combination)
-    chi2: str = combination.chi2
-    if combination.nuisance_values == "ignored":
-        chi2 += ", post-fit nuisance values ignored"
-    chi2 += uncertain_sizes_text(combination)
-    if combination.normalise:
-        chi2 += ", normalised to the sum of the observables"
+    packages = ("bayescomb", *(("pymc", "arviz") if attrs else ()))
+    found = versions_text(json.loads(attrs.get("versions", "{}")), *packages)
     if judged is None:
         state, verdict = "profile", "profile likelihood only, nothing was sampled"
     else:
@@ -150,12 +131,9 @@ def _banner(results: Results) -> dict[str, Any]:
         "state": state,
         "verdict": verdict,
         "facts": [
-            ("assumption set", combination.assumptions),
-            ("treatment", treatment),
-            ("χ²", chi2),
+            *page_settings(combination),
             ("correlations", attrs.get("correlations", "nominal")),
-            ("inputs", inputs),
-            ("versions", ", ".join(found)),
+            ("versions", found),
             ("seed", attrs.get("seed", "none")),
             *([("model", "extended by its user")] if attrs.get("extended") else []),
         ],

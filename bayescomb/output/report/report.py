@@ -22,7 +22,6 @@ from bayescomb.base.writing import cannot_write
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.output.data import comparison_data, impact_data, profile_data, scan_data
 from bayescomb.output.explorer_link import EXPLORER, LINK, PLACE
-from bayescomb.output.figures.studies import figure_note
 from bayescomb.output.figures.style import figure_bytes, figure_style
 from bayescomb.output.report.figures import report_figures
 from bayescomb.output.report.input_tables import input_tables
@@ -30,6 +29,7 @@ from bayescomb.output.report.page import page_context, symbol
 from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import Results, collect
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
+from bayescomb.output.statements import short_notes
 from bayescomb.output.tables.table import LATEX_TABLES, latex_table, write_table
 
 __all__ = ["report"]
@@ -132,7 +132,7 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
     for name in SUFFIXES:
         (folder / name).mkdir()
     figures: dict[str, list[dict[str, str]]] = {}
-    note = figure_note(results.combination)
+    note = short_notes(results.combination)
     with figure_style():
         for item in tracked(report_figures(results), "figures", progress=progress):
             if note:

@@ -30,6 +30,7 @@ from bayescomb.fit.impacts import PARTS_CLAUSE
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.report.coefficient_tables import coefficient_table
 from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
+from bayescomb.output.statements import settings
 from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.tables.scan import moves_table, scan_table
@@ -142,14 +143,8 @@ def _diagnostics(results: Results) -> Table:
 
 
 def _settings(results: Results) -> Table:
-    combination, attrs = results.combination, results.attrs
-    rows: list[dict[str, Any]] = [
-        {"key": "model", "value": combination.name},
-        {"key": "assumption set", "value": combination.assumptions},
-        {"key": "treatment", "value": combination.treatment},
-        {"key": "repair", "value": combination.repair},
-        {"key": "chi2", "value": results.fit.chi2_form},
-    ]
+    attrs = results.attrs
+    rows: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in settings(results.combination).items()]
     rows += [{"key": key, "value": value} for key, value in results.check.sizes.items()]
     for key in ("correlations", "engine", "backend", "seed", "chains", "tune", "draws", "created"):
         if key in attrs:

@@ -18,7 +18,7 @@ import numpy as np
 
 from bayescomb.base.rounding import fixed, plain
 from bayescomb.inputs.combination import Combination
-from bayescomb.output.statements import header
+from bayescomb.output.statements import header, header_data
 from bayescomb.output.text_layout import table as aligned
 
 __all__ = [
@@ -173,7 +173,7 @@ def fixed_column(
 
 
 def write_table(table: Table, folder: Path, combination: Combination) -> None:
-    """Write ``name.csv`` and ``name.json`` in full precision, both with the assumption set and the units.
+    """Write ``name.csv`` and ``name.json`` in full precision, both with the settings and the units.
 
     Args:
         table: what to write.
@@ -185,10 +185,7 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
     document = {
         "name": table.name,
         "title": table.title,
-        "model": combination.name,
-        "assumptions": combination.assumptions,
-        "treatment": combination.treatment,
-        "repair": combination.repair,
+        **header_data(combination),
         "units": units,
         "rows": rows,
     }

@@ -21,9 +21,8 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.output.explorer.data import explorer_model
 from bayescomb.output.explorer_link import link_from_report
 from bayescomb.output.statements import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
-from bayescomb.sampling.convergence import verdict
-from bayescomb.sampling.storage import require_same_model
-from bayescomb.studies.comparison import compare
+from bayescomb.sampling.storage import Run, require_same_model
+from bayescomb.sampling.summary import Sampled, summarise
 
 __all__ = ["SCRIPTS", "explore"]
 
@@ -108,11 +107,12 @@ def explore(
         from bayescomb.sampling.sample import sample
 
         posterior = sample(combination, seed=seed, draws=draws, tune=TUNE, progress=progress)
-    data = {"model": model.as_data(), "posterior": _posterior_data(posterior, combination)}
+    sampled = None if posterior is None else summarise(posterior)
+    data = {"model": model.as_data(), "posterior": _posterior_data(sampled, combination)}
     page = _template().render(
         combination=combination,
         treatment=treatment_sentence(combination),
-        facts=_facts(combination, posterior),
+        facts=_facts(combination, None if sampled is None else sampled.run),
         caveats=[note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
         extraction=extraction_sentence(combination),
         band_note=_band_note(data["posterior"]),
@@ -132,29 +132,22 @@ def _json(data: dict[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-def _posterior_data(posterior: xr.DataTree | None, combination: Combination) -> dict[str, Any] | None:
+def _posterior_data(sampled: Sampled | None, combination: Combination) -> dict[str, Any] | None:
     """The band behind the moving point: mean, standard deviation and 68 % interval of each result."""
-    if posterior is None:
+    if sampled is None:
         return None
-    judged = verdict(posterior)
-    attrs = posterior.attrs
-    found = {
+    keys = ("mean", "sd", "hdi_low", "hdi_high")
+    found = sampled.results if sampled.verdict.passed else {}
+    return {
         "assumptions": combination.assumptions,
         "treatment": treatment_sentence(combination),
-        "correlations": str(attrs["correlations"]),
-        "seed": str(attrs["seed"]),
-        "versions": json.loads(attrs["versions"]),
-        "draws": int(np.prod([posterior["posterior"].sizes[dim] for dim in ("chain", "draw")])),
-        "verdict": judged.sentence,
-        "results": {},
+        "correlations": sampled.run.correlations,
+        "seed": str(sampled.run.seed),
+        "versions": dict(sampled.run.versions),
+        "draws": int(np.prod([sampled.draws.sizes[dim] for dim in ("chain", "draw")])),
+        "verdict": sampled.verdict.sentence,
+        "results": {name: {key: own.numbers[key] for key in keys} for name, own in found.items()},
     }
-    if judged.passed:
-        table = compare(posterior, profile(combination)).table
-        keys = ("mean", "sd", "hdi_low", "hdi_high")
-        found["results"] = {
-            str(name): {key: float(table[key].sel(parameter=name)) for key in keys} for name in table["parameter"].to_numpy()
-        }
-    return found
 
 
 def _band_note(band: dict[str, Any] | None) -> str:
@@ -175,7 +168,7 @@ def _band_note(band: dict[str, Any] | None) -> str:
     )
 
 
-def _facts(combination: Combination, posterior: xr.DataTree | None) -> list[tuple[str, str]]:
+def _facts(combination: Combination, run: Run | None) -> list[tuple[str, str]]:
     """What stands beside the setting in the first line of the page, as in a report."""
     kinds: dict[str, list[str]] = {}
     for provenance in combination.provenance:
@@ -186,11 +179,10 @@ def _facts(combination: Combination, posterior: xr.DataTree | None) -> list[tupl
         ("inputs", "; ".join(f"{kind}: {', '.join(tables)}" for kind, tables in kinds.items()) or "provenance not stated"),
     ]
     versions = {"bayescomb": importlib.metadata.version("bayescomb")}
-    if posterior is not None:
-        sampled = json.loads(posterior.attrs["versions"])
-        versions |= {name: sampled[name] for name in ("bayescomb", "pymc", "arviz") if name in sampled}
+    if run is not None:
+        versions |= {name: run.versions[name] for name in ("bayescomb", "pymc", "arviz") if name in run.versions}
     facts.append(("versions", ", ".join(f"{name} {version}" for name, version in versions.items())))
-    facts.append(("seed", str(posterior.attrs["seed"]) if posterior is not None else "none"))
+    facts.append(("seed", "none" if run is None else str(run.seed)))
     return facts
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bayescomb.base.errors import BayescombError
 from bayescomb.base.rounding import (
     chi2_text,
     fine_text,
@@ -22,40 +22,35 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
-from bayescomb.fit.profile import profile
-from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import Extraction, ScaleChoice
-from bayescomb.likelihood.theory import interpolation_quality
 from bayescomb.output.figures.style import axis_label
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables import Column, Table, fixed_column, number_column, text_column
-from bayescomb.studies.theory_variants import VariantRow, prediction_variants, scale_envelope
+from bayescomb.studies.theory_variants import TheoryFit, TheoryStudy, VariantRow
 
 __all__ = ["extraction_tables", "prior_tables"]
 
 
 def extraction_tables(results: Results) -> dict[str, Table]:
     """Tables by name; without rows where they do not apply."""
-    combination = results.combination
-    extraction = combination.extraction_in_force
+    study = results.theory
     tables = [_shares(results), _relevance(results)]
-    if extraction is None:
+    if study is None:
         empty = ("prediction_variants", "scale_envelope", "interpolation", "theory_fit")
         tables += [Table(name=name, title="", rows=[], columns=[]) for name in empty]
     else:
         tables += [
             _variants(
-                prediction_variants(combination),
+                study.variants,
                 "prediction_variants",
                 "The mass with other PDF sets and scale definitions, scales fixed; shift from the one in force.",
             ),
             _variants(
-                scale_envelope(combination),
+                study.envelope,
                 "scale_envelope",
                 "The mass at the seven points of the usual scale variation; shift from the centre.",
             ),
-            _interpolation(combination, extraction),
-            _theory_fit(combination, extraction),
+            _interpolation(study),
+            _theory_fit(results.theory_fits),
         ]
     return {table.name: table for table in tables}
 
@@ -81,17 +76,14 @@ def _variants(found: tuple[VariantRow, ...], name: str, title: str) -> Table:
     return Table(name=name, title=title, rows=rows, columns=columns)
 
 
-def _interpolation(combination: Combination, extraction: Extraction) -> Table:
+def _interpolation(study: TheoryStudy) -> Table:
     rows: list[dict[str, Any]] = []
-    for prediction in combination.predictions:
-        if prediction.name not in extraction.distributions:
-            continue
-        quality = interpolation_quality(prediction, extraction)
+    for prediction, quality in study.interpolation.items():
         for observable in quality["observable"].to_numpy():
             at = quality.sel(observable=observable)
             rows.append(
                 {
-                    "prediction": prediction.name,
+                    "prediction": prediction,
                     "observable": str(observable),
                     "residual": 1000 * float(abs(at["residual"]).max()),
                     "left_out": 1000 * float(abs(at["left_out"].isel(m_t=slice(1, -1))).max()),
@@ -105,35 +97,15 @@ def _interpolation(combination: Combination, extraction: Extraction) -> Table:
         fixed_column("one inner mass left out [‰]", "left_out", 3),
         fixed_column("numerical error [‰]", "mc_error", 1),
     ]
+    extraction = study.combination.extraction_in_force
+    assert extraction is not None  # else there would be no study
     title = f"Polynomials of degree {extraction.degree} in the mass against the tables, per mille of the cross section."
     return Table(name="interpolation", title=title, rows=rows, columns=columns)
 
 
-def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
+def _theory_fit(fits: Sequence[TheoryFit]) -> Table:
     """Chi2 as theory uncertainties are added one after the other."""
-    plain = dataclasses.replace(
-        extraction,
-        pdf=dataclasses.replace(extraction.pdf, errors="none", alpha_s=()),
-        scales=dataclasses.replace(extraction.scales, treatment="fixed", prior="uniform"),
-        numerical_errors=False,
-    )
-    pdf = dataclasses.replace(plain, pdf=extraction.pdf, numerical_errors=extraction.numerical_errors)
-    free = ScaleChoice(choice=extraction.scales.choice, treatment="common")
-    scales = dataclasses.replace(pdf, scales=free)
-    rows = []
-    cases = (
-        ("central prediction, no theory uncertainty", plain),
-        ("with PDF members and numerical errors", pdf),
-        ("with common scales as parameters too", scales),
-    )
-    for label, chosen in cases:
-        row: dict[str, Any] = {"theory": label}
-        try:
-            fit = profile(combination.with_extraction(chosen))
-        except BayescombError as error:
-            rows.append(row | {"chi2": None, "ndf": None, "p_value": None, "problem": str(error)})
-            continue
-        rows.append(row | {"chi2": fit.chi2, "ndf": fit.ndf, "p_value": fit.p_value, "problem": ""})
+    rows = [dataclasses.asdict(row) for row in fits]
     columns = [
         text_column("theory", "theory"),
         number_column("χ²", "chi2", chi2_text),
@@ -146,8 +118,8 @@ def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
 
 def _shares(results: Results) -> Table:
     rows: list[dict[str, Any]] = []
-    if results.shares is not None:
-        shares = results.shares
+    if results.divided.shares is not None:
+        shares = results.divided.shares
         units = {o.name: f"{o.unit}²" if o.unit else "" for o in results.parameters}
         kinds = shares["kind"].to_numpy()
         for p in shares["parameter"].to_numpy():
@@ -188,8 +160,8 @@ def _shares(results: Results) -> Table:
 def _relevance(results: Results) -> Table:
     rows: list[dict[str, Any]] = []
     names: list[str] = []
-    if results.relevance is not None:
-        table = results.relevance
+    if results.divided.relevance is not None:
+        table = results.divided.relevance
         names = [str(p) for p in table["parameter"].to_numpy()]
         scalars = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
         order = np.argsort(-abs(table["share"]).sum("parameter").to_numpy())

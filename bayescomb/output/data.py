@@ -9,32 +9,21 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import ImpactResult
-from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.scan import ScanPoint, ScanResult, ScanRow
 from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
+from bayescomb.output.analysis import Divided
+from bayescomb.output.extraction_data import relevance_data, shares_data
 from bayescomb.output.statements import header_data
 from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import QUANTITIES, impact_table
-from bayescomb.sampling.convergence import Verdict
-from bayescomb.sampling.storage import combination_of
-from bayescomb.sampling.summary import (
-    CENTRAL_KIND,
-    HDI_KIND,
-    INTERVAL,
-    Summary,
-    coefficient_summaries,
-    nuisance_moments,
-    result_covariance,
-    result_summary,
-    size_quantiles,
-)
+from bayescomb.sampling.summary import CENTRAL_KIND, HDI_KIND, INTERVAL, Sampled, Summary
 from bayescomb.studies.comparison import Comparison
 
 __all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data", "study_data"]
@@ -132,19 +121,19 @@ def _spectator(observable: Observable) -> dict[str, Any]:
     return {"spectator": True} if observable.spectator else {}
 
 
-def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
+def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any]:
     """Posterior summary: observables, coefficients and nuisances.
 
-    chi2 is the profile's minimum at nominal coefficients, which is what the goodness of fit of the inputs is.
+    Args:
+        sampled: the posterior.
+        fit: the profile at nominal coefficients, whose chi2 is the goodness of fit of the inputs; ``None`` where these are
+            infeasible.
     """
-    combination = combination_of(posterior)
-    draws = posterior["posterior"].to_dataset()
-    names = [o.name for o in combination.results]
-    diagnostics = {str(q): i for i, q in enumerate(verdict.table["quantity"].to_numpy())}
+    combination, judged = sampled.combination, sampled.verdict
+    names, diagnostics = list(sampled.results), sampled.diagnostics
 
     def summary(found: Summary, quantity: str) -> dict[str, Any]:
-        row = verdict.table.isel(quantity=diagnostics[quantity])
-        r_hat = float(row["r_hat"])
+        row = diagnostics[quantity]
         return {
             "mean": found.mean,
             "sd": found.sd,
@@ -155,47 +144,38 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
             "mcse_mean": found.mcse_mean,
             "mcse_sd": found.mcse_sd,
             "origin": found.origin,
-            "ess_bulk": float(row["ess_bulk"]),
-            "ess_tail": float(row["ess_tail"]),
-            "r_hat": r_hat if np.isfinite(r_hat) else None,
+            "ess_bulk": row["ess_bulk"],
+            "ess_tail": row["ess_tail"],
+            "r_hat": _finite(row["r_hat"]),
         }
 
     def pull(name: str, moments: tuple[float, float]) -> dict[str, float]:
-        variable = "pull" if f"pull[{name}]" in diagnostics else "theory_pull"
-        row = verdict.table.isel(quantity=diagnostics[f"{variable}[{name}]"])
-        return {"pull": moments[0], "constraint": moments[1], "mcse": float(row["mcse_mean"])}
+        row = diagnostics.get(f"pull[{name}]") or diagnostics[f"theory_pull[{name}]"]
+        return {"pull": moments[0], "constraint": moments[1], "mcse": row["mcse_mean"]}
 
-    coefficients = coefficient_summaries(draws)
     return {
         **header_data(combination),
-        **_goodness(combination),
+        "chi2": None if fit is None else _finite(fit.chi2),
+        "ndf": None if fit is None else fit.ndf,
+        "p_value": None if fit is None else fit.p_value,
         "determinant_of_weights": _determinant(combination, included=True),
-        "correlations": posterior.attrs["correlations"],
-        "engine": posterior.attrs["engine"],
-        "seed": int(posterior.attrs["seed"]),
-        "converged": verdict.passed,
-        "verdict": verdict.sentence,
+        "correlations": sampled.run.correlations,
+        "engine": sampled.run.engine,
+        "seed": sampled.run.seed,
+        "converged": judged.passed,
+        "verdict": judged.sentence,
         "intervals": {"hdi68": HDI_KIND, "central68": CENTRAL_KIND, "sizes": CENTRAL_KIND},
-        "parameters": {name: summary(result_summary(posterior, name), variable_name(name)) for name in names},
+        "parameters": {name: summary(found, variable_name(name)) for name, found in sampled.results.items()},
         "coefficients": {
-            name: summary(found, f"rho[{name}]") for name, found in coefficients.items() if f"rho[{name}]" in diagnostics
+            name: summary(found, f"rho[{name}]")
+            for name, found in sampled.coefficients.items()
+            if f"rho[{name}]" in diagnostics
         },
-        "sizes": {
-            name: {"low": low, "median": median, "high": high} for name, (low, median, high) in size_quantiles(draws).items()
-        },
-        "nuisances": {name: pull(name, moments) for name, moments in nuisance_moments(draws).items()},
-        "divergences": verdict.divergences,
-        "covariance": {"names": names, "matrix": result_covariance(posterior, names).tolist()},
+        "sizes": {name: {"low": low, "median": median, "high": high} for name, (low, median, high) in sampled.sizes.items()},
+        "nuisances": {name: pull(name, moments) for name, moments in sampled.nuisances.items()},
+        "divergences": judged.divergences,
+        "covariance": {"names": names, "matrix": sampled.covariance.tolist()},
     }
-
-
-def _goodness(combination: Combination) -> dict[str, Any]:
-    """Goodness of fit of the inputs at nominal coefficients; null where those are infeasible under ``nuisance``."""
-    try:
-        fit = profile(combination)
-    except InfeasibleCorrelationError:
-        return {"chi2": None, "ndf": None, "p_value": None}
-    return {"chi2": _finite(fit.chi2), "ndf": fit.ndf, "p_value": fit.p_value}
 
 
 def scan_data(result: ScanResult) -> dict[str, Any]:
@@ -288,15 +268,20 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
     return data | {q.json: found for q in QUANTITIES if q.json and (found := of(q.key, "nuisance"))}
 
 
-def comparison_data(comparison: Comparison) -> dict[str, Any]:
-    """The comparison table, one entry per parameter."""
+def comparison_data(comparison: Comparison, divided: Divided) -> dict[str, Any]:
+    """The comparison table, one entry per parameter, and where the variance comes from."""
     table = comparison.table
     parameters = {
         str(p): {str(key): _finite(float(table[key].sel(parameter=p))) for key in table.data_vars}
         | {"mcse": float(table["mcse_mean"].sel(parameter=p))}
         for p in table["parameter"].to_numpy()
     }
-    return {**header_data(comparison.combination), "interval": INTERVAL, "interval_kind": HDI_KIND, "parameters": parameters}
+    data = {**header_data(comparison.combination), "interval": INTERVAL, "interval_kind": HDI_KIND, "parameters": parameters}
+    if divided.shares is not None:
+        data["variance_shares"] = shares_data(divided.shares)
+    if divided.relevance is not None:
+        data["relevance"] = relevance_data(divided.relevance)
+    return data
 
 
 def _mapping(values: xr.DataArray, dim: str) -> dict[str, float]:

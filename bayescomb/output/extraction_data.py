@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayescomb.inputs.combination import Combination
-from bayescomb.likelihood.theory import interpolation_quality
 from bayescomb.output.statements import header_data
 from bayescomb.studies.assumption_sets import SetComparison
-from bayescomb.studies.theory_variants import VariantRow
+from bayescomb.studies.theory_variants import TheoryStudy
 
 __all__ = ["relevance_data", "sets_data", "shares_data", "theory_data"]
 
 
-def theory_data(combination: Combination, variants: Sequence[VariantRow], envelope: Sequence[VariantRow]) -> dict[str, Any]:
+def theory_data(study: TheoryStudy) -> dict[str, Any]:
     """Variants, the seven-point envelope, and the quality of the interpolation in the mass."""
-    extraction = combination.extraction_in_force
-    quality = {}
-    for prediction in combination.predictions:
-        if extraction is not None and prediction.name in extraction.distributions:
-            found = interpolation_quality(prediction, extraction)
-            quality[prediction.name] = {
+    return {
+        **header_data(study.combination),
+        "variants": [dataclasses.asdict(row) for row in study.variants],
+        "envelope": [dataclasses.asdict(row) for row in study.envelope],
+        "interpolation": {
+            name: {
                 "m_t": found["m_t"].to_numpy().tolist(),
                 "observables": [str(o) for o in found["observable"].to_numpy()],
                 **{str(key): _numbers(found[key]) for key in found.data_vars},
             }
-    return {
-        **header_data(combination),
-        "variants": [dataclasses.asdict(row) for row in variants],
-        "envelope": [dataclasses.asdict(row) for row in envelope],
-        "interpolation": quality,
+            for name, found in study.interpolation.items()
+        },
     }
 
 

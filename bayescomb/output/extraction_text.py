@@ -19,21 +19,21 @@ from bayescomb.base.rounding import (
     with_unit,
 )
 from bayescomb.inputs.combination import Combination
-from bayescomb.likelihood.theory import interpolation_quality
+from bayescomb.output.analysis import Divided
 from bayescomb.output.statements import header
-from bayescomb.output.tables.theory import envelope_table
+from bayescomb.output.tables.theory import envelope_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
 from bayescomb.studies.assumption_sets import SetComparison, SetResult
-from bayescomb.studies.theory_variants import VariantRow
+from bayescomb.studies.theory_variants import TheoryStudy, VariantRow
 
 # Residuals of an interpolation are far below the errors that they are compared with.
 PER_MILLE_PLACES: Final = 3
 
-__all__ = ["envelope_text", "quality_text", "relevance_text", "sets_text", "shares_text"]
+__all__ = ["divided_text", "relevance_text", "sets_text", "shares_text", "theory_text"]
 
 
-def envelope_text(rows: Sequence[VariantRow]) -> str:
+def _envelope_text(rows: Sequence[VariantRow]) -> str:
     """The seven points, and the largest shifts up and down of each mass."""
     lines = [envelope_table(rows).text]
     for mass in dict.fromkeys(row.mass for row in rows):
@@ -47,19 +47,32 @@ def envelope_text(rows: Sequence[VariantRow]) -> str:
     return "\n".join(lines)
 
 
-def quality_text(combination: Combination) -> str:
+def theory_text(study: TheoryStudy) -> str:
+    """The mass with other predictions, the envelope of the scales, and the quality of the interpolation."""
+    blocks = [
+        header(study.combination),
+        variants_table(study.variants).text,
+        _envelope_text(study.envelope),
+        _quality_text(study),
+    ]
+    return "\n\n".join(blocks)
+
+
+def _quality_text(study: TheoryStudy) -> str:
     """Residuals of the polynomials in the mass, in per mille of the cross section."""
-    extraction = combination.extraction_in_force
-    if extraction is None:
-        return ""
     cells = [["polynomial in the mass, per mille", "residual", "one inner mass left out", "numerical error"]]
-    for prediction in combination.predictions:
-        if prediction.name in extraction.distributions:
-            quality = interpolation_quality(prediction, extraction)
-            inner = quality["left_out"].isel(m_t=slice(1, -1))
-            sizes = (abs(quality["residual"]).max(), abs(inner).max(), quality["mc_error"].max())
-            cells.append([prediction.name, *(fixed(1000 * float(size), PER_MILLE_PLACES) for size in sizes)])
+    for name, quality in study.interpolation.items():
+        inner = quality["left_out"].isel(m_t=slice(1, -1))
+        sizes = (abs(quality["residual"]).max(), abs(inner).max(), quality["mc_error"].max())
+        cells.append([name, *(fixed(1000 * float(size), PER_MILLE_PLACES) for size in sizes)])
     return table(cells)
+
+
+def divided_text(divided: Divided, combination: Combination) -> list[str]:
+    """Blocks of text of where the variance comes from, none where nothing is known of it."""
+    units = {o.name: o.unit for o in combination.results}
+    blocks = [] if divided.shares is None else [shares_text(divided.shares, units)]
+    return blocks if divided.relevance is None else [*blocks, relevance_text(divided.relevance, units)]
 
 
 def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:

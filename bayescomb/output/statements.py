@@ -125,12 +125,12 @@ def settings(combination: Combination) -> dict[str, str]:
         >>> import bayescomb as bc
         >>> from bayescomb.output.statements import settings
         >>> for name, value in settings(bc.load("models/run1_mass")).items():
-        ...     print(f"{name}: {value[:40]}")
+        ...     print(f"{name}: {value[:17]}")
         model: run1_mass
         assumption set: nominal
         treatment: covariance
         chi2: neyman
-        inputs: published: budget, source correlations,
+        inputs: published: budget
     """
     found = {
         "model": combination.name,

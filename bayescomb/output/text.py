@@ -6,7 +6,6 @@ A calibration study as text and as plain data.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 
@@ -39,10 +38,7 @@ from bayescomb.output.statements import header
 from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
-from bayescomb.sampling.convergence import Verdict
-from bayescomb.sampling.convergence import verdict as judge
-from bayescomb.sampling.storage import combination_of
-from bayescomb.sampling.summary import Summary, result_summary, size_quantiles
+from bayescomb.sampling.summary import Sampled, Summary, summarise
 from bayescomb.studies.comparison import Comparison
 
 __all__ = [
@@ -229,41 +225,36 @@ def impact_text(result: ImpactResult) -> str:
     return "\n".join([header(result.combination), result.definition, table.text]) + left_out
 
 
-def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Verdict) -> str:
+def posterior_text(sampled: Sampled) -> str:
     """The verdict first; the numbers only if they may be used."""
-    attrs = posterior.attrs
-    lines = [verdict.sentence]
-    interrupted = f" (interrupted: {attrs['interrupted']})" if attrs.get("interrupted") else ""
+    combination, run = sampled.combination, sampled.run
+    lines = [sampled.verdict.sentence]
+    interrupted = f" (interrupted: {run.interrupted})" if run.interrupted else ""
     lines.append(
-        f"{header(combination)}\ncorrelations {attrs['correlations']}, engine {attrs['engine']}, "
-        f"seed {attrs['seed']}, {attrs['chains']} x {counted(attrs['draws'], 'draws')}{interrupted}"
+        f"{header(combination)}\ncorrelations {run.correlations}, engine {run.engine}, "
+        f"seed {run.seed}, {run.settings['chains']} x {counted(int(run.settings['draws']), 'draws')}{interrupted}"
     )
     if combination.chi2 == "pearson":
         lines.append("the density includes the determinant of Pearson's weights, which the profile leaves out")
-    lines.append(
-        f"compiled in {seconds_text(attrs['compile_seconds'])}, sampled in {seconds_text(attrs['sampling_seconds'])}"
-    )
-    for block, how, smallest, change in json.loads(attrs["repairs"]):
+    lines.append(f"compiled in {seconds_text(run.compile_seconds)}, sampled in {seconds_text(run.sampling_seconds)}")
+    for repair in run.repairs:
         lines.append(
-            f"repaired ({how}) and held at nominal: {block}, eigenvalue {_number(smallest)}, "
-            f"largest change {_number(change)}"
+            f"repaired ({repair.how}) and held at nominal: {repair.block}, eigenvalue {_number(repair.smallest)}, "
+            f"largest change {_number(repair.change)}"
         )
-    held = json.loads(attrs["held_coefficients"])
-    if held:
-        lines.append(f"coefficients held, their blocks leave them no room: {', '.join(held)}")
-    not_recovered = json.loads(attrs["not_recovered"])
-    if not_recovered:
-        lines.append(f"no posterior of the nuisances of {counted(len(not_recovered), 'sources')}:")
-        lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
-    if verdict.passed:
-        for observable in combination.results:
-            found = result_summary(posterior, observable.name)
-            result = plain(with_error(found.mean, found.sd, unit=observable.unit))
-            lines.append(f"{observable.name} = {result} ({_origin(found)})")
+    if run.held_coefficients:
+        lines.append(f"coefficients held, their blocks leave them no room: {', '.join(run.held_coefficients)}")
+    if run.not_recovered:
+        lines.append(f"no posterior of the nuisances of {counted(len(run.not_recovered), 'sources')}:")
+        lines += [f"  {block}: {reason}" for block, reason in run.not_recovered.items()]
+    if sampled.verdict.passed:
+        units = {o.name: o.unit for o in combination.results}
+        for name, found in sampled.results.items():
+            lines.append(f"{name} = {plain(with_error(found.mean, found.sd, unit=units[name]))} ({_origin(found)})")
         lines += [
             f"size of {name}: {significant(median)} of the quoted, "
             f"central 68 % from {significant(low)} to {significant(high)}"
-            for name, (low, median, high) in size_quantiles(posterior["posterior"].to_dataset()).items()
+            for name, (low, median, high) in sampled.sizes.items()
         ]
     return "\n".join(lines)
 
@@ -279,7 +270,7 @@ def summary_text(posterior: xr.DataTree) -> str:
         >>> bc.summary_text(posterior).startswith(bc.verdict(posterior).sentence)
         True
     """
-    return posterior_text(posterior, combination_of(posterior), judge(posterior))
+    return posterior_text(summarise(posterior))
 
 
 def _like(error: float, *values: float) -> list[str]:

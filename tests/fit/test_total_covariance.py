@@ -80,7 +80,7 @@ def test_totals_alone_have_no_statistical_part_in_any_output(model):
     assert [line["parts"] for line in page_context(results)["headlines"]] == ["1.8 (total)"]
     row = summary_table(results).rows[0]
     assert (row["statistical_error"], row["undivided_error"]) == (None, own["undivided_error"])
-    groups = export_groups(fit, found)
+    groups = export_groups(results)
     assert np.isnan([groups["results"][key].item() for key in PARTS.values() if key != "theory_error"]).all()
     assert "statistics" not in groups["impact_parts"]["part"].to_numpy()
     assert [m.total for m in explorer_model(combination).measurements] == [True]

@@ -8,15 +8,16 @@ import pytest
 import bayescomb as bc
 from bayescomb.inputs.serialise import combination_to_json
 from bayescomb.inputs.variables import variable_name
+from bayescomb.output.analysis import analyse, divide
 from bayescomb.output.data import comparison_data, impact_data, posterior_data, profile_data
 from bayescomb.output.export.export import plain_data
-from bayescomb.output.extraction_data import relevance_data
-from bayescomb.output.groups import export_groups, export_header, posterior_groups
+from bayescomb.output.groups import export_groups, export_header
 from bayescomb.output.report.input_tables import input_tables
 from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import collect
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
-from bayescomb.sampling.storage import combination_of
+from bayescomb.sampling.storage import combination_of, run_of
+from bayescomb.sampling.summary import summarise
 
 SUMMARY = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean", "mcse_sd")
 DIAGNOSTICS = ("r_hat", "ess_bulk", "ess_tail")
@@ -53,7 +54,7 @@ class Numbers:
 
 def of_commands(posterior, fit, impacts, numbers):
     """JSON of sample, compare, profile and impacts."""
-    sampled = posterior_data(posterior, bc.verdict(posterior))
+    sampled = posterior_data(summarise(posterior), fit)
     for section, kind in (("parameters", "result"), ("coefficients", "coefficient")):
         for name, row in sampled[section].items():
             ends = {
@@ -65,7 +66,9 @@ def of_commands(posterior, fit, impacts, numbers):
     numbers.matrix("sample", "covariance", sampled["covariance"]["names"], sampled["covariance"]["matrix"])
     compared = {key: key for key in (*SUMMARY, *SHARES)}
     compared |= {f"profile_{key}": f"profile {key}" for key in ("value", "error", "up", "down")}
-    for name, row in comparison_data(bc.compare(posterior, fit))["parameters"].items():
+    divided = divide(posterior, run_of(posterior), fit.combination)
+    comparison = comparison_data(bc.compare(posterior, fit), divided)
+    for name, row in comparison["parameters"].items():
         numbers.add("compare", "result", name, row, compared)
     data = profile_data(fit)
     for name, row in data["parameters"].items():
@@ -78,11 +81,10 @@ def of_commands(posterior, fit, impacts, numbers):
         for source, row in impact_data(impacts)[section].items():
             numbers.add("impacts", section.removesuffix("s") if section != "whole" else "sum", source, row,
                         {p: f"impact on {p}" for p in row})  # fmt: skip
-    if fit.combination.linear:
-        for name, row in relevance_data(bc.coefficient_relevance(posterior)).items():
-            numbers.add("compare", "coefficient", name, row, {"prior_mean": "prior mean", "prior_sd": "prior sd"})
-            numbers.add("compare", "coefficient", name, row, {"posterior_mean": "mean", "posterior_sd": "sd"})
-            numbers.add("compare", "coefficient", name, row, ("information",))
+    for name, row in comparison.get("relevance", {}).items():
+        numbers.add("compare", "coefficient", name, row, {"prior_mean": "prior mean", "prior_sd": "prior sd"})
+        numbers.add("compare", "coefficient", name, row, {"posterior_mean": "mean", "posterior_sd": "sd"})
+        numbers.add("compare", "coefficient", name, row, ("information",))
 
 
 def of_report(posterior, fit, numbers):
@@ -132,8 +134,8 @@ def of_report(posterior, fit, numbers):
 
 def of_export(posterior, fit, impacts, numbers):
     """The JSON of the export."""
-    groups = export_groups(fit, impacts) | posterior_groups(posterior, fit, bc.verdict(posterior))
-    data = plain_data(export_header(fit, impacts), groups, combination_to_json(fit.combination))
+    analysis = analyse(fit, posterior, impacts_of=impacts)
+    data = plain_data(export_header(analysis), export_groups(analysis), combination_to_json(fit.combination))
     quantiles = {"0.16": "central_low", "0.5": "median", "0.84": "central_high"}
     for name, row in data["posterior"].items():
         numbers.add("export", "result", name, row, (*SUMMARY, *DIAGNOSTICS, "coefficient_share"))

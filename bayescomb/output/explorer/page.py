@@ -26,9 +26,8 @@ from bayescomb.output.statements import (
     treatment_sentence,
     versions_text,
 )
-from bayescomb.sampling.convergence import verdict
-from bayescomb.sampling.storage import require_same_model
-from bayescomb.studies.comparison import compare
+from bayescomb.sampling.storage import Run, require_same_model
+from bayescomb.sampling.summary import Sampled, summarise
 
 __all__ = ["SCRIPTS", "explore"]
 
@@ -113,11 +112,12 @@ def explore(
         from bayescomb.sampling.sample import sample
 
         posterior = sample(combination, seed=seed, draws=draws, tune=TUNE, progress=progress)
-    data = {"model": model.as_data(), "posterior": _posterior_data(posterior, combination)}
+    sampled = None if posterior is None else summarise(posterior)
+    data = {"model": model.as_data(), "posterior": _posterior_data(sampled, combination)}
     page = _template().render(
         combination=combination,
         treatment=treatment_sentence(combination),
-        facts=_facts(combination, posterior),
+        facts=_facts(combination, None if sampled is None else sampled.run),
         caveats=page_notes(combination),
         extraction=extraction_sentence(combination),
         band_note=_band_note(data["posterior"]),
@@ -137,29 +137,22 @@ def _json(data: dict[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-def _posterior_data(posterior: xr.DataTree | None, combination: Combination) -> dict[str, Any] | None:
+def _posterior_data(sampled: Sampled | None, combination: Combination) -> dict[str, Any] | None:
     """The band behind the moving point: mean, standard deviation and 68 % interval of each result."""
-    if posterior is None:
+    if sampled is None:
         return None
-    judged = verdict(posterior)
-    attrs = posterior.attrs
-    found = {
+    keys = ("mean", "sd", "hdi_low", "hdi_high")
+    found = sampled.results if sampled.verdict.passed else {}
+    return {
         "assumptions": combination.assumptions,
         "treatment": treatment_sentence(combination),
-        "correlations": str(attrs["correlations"]),
-        "seed": str(attrs["seed"]),
-        "versions": json.loads(attrs["versions"]),
-        "draws": int(np.prod([posterior["posterior"].sizes[dim] for dim in ("chain", "draw")])),
-        "verdict": judged.sentence,
-        "results": {},
+        "correlations": sampled.run.correlations,
+        "seed": str(sampled.run.seed),
+        "versions": dict(sampled.run.versions),
+        "draws": int(np.prod([sampled.draws.sizes[dim] for dim in ("chain", "draw")])),
+        "verdict": sampled.verdict.sentence,
+        "results": {name: {key: own.numbers[key] for key in keys} for name, own in found.items()},
     }
-    if judged.passed:
-        table = compare(posterior, profile(combination)).table
-        keys = ("mean", "sd", "hdi_low", "hdi_high")
-        found["results"] = {
-            str(name): {key: float(table[key].sel(parameter=name)) for key in keys} for name in table["parameter"].to_numpy()
-        }
-    return found
 
 
 def _band_note(band: dict[str, Any] | None) -> str:
@@ -180,14 +173,14 @@ def _band_note(band: dict[str, Any] | None) -> str:
     )
 
 
-def _facts(combination: Combination, posterior: xr.DataTree | None) -> list[tuple[str, str]]:
+def _facts(combination: Combination, run: Run | None) -> list[tuple[str, str]]:
     """What stands beside the setting in the first line of the page, as in a report."""
     # The set and the treatment move with the setting and have places of their own.
     facts = [(name, value) for name, value in page_settings(combination) if name not in {"assumption set", "treatment"}]
-    sampled = {} if posterior is None else json.loads(posterior.attrs["versions"])
-    packages = ("bayescomb", *(name for name in ("pymc", "arviz") if name in sampled))
-    facts.append(("versions", versions_text(sampled, *packages)))
-    facts.append(("seed", str(posterior.attrs["seed"]) if posterior is not None else "none"))
+    versions = {} if run is None else run.versions
+    packages = ("bayescomb", *(name for name in ("pymc", "arviz") if name in versions))
+    facts.append(("versions", versions_text(versions, *packages)))
+    facts.append(("seed", "none" if run is None else str(run.seed)))
     return facts
 
 

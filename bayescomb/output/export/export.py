@@ -20,18 +20,18 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.checks import expects
-from bayescomb.base.errors import OptionError
+from bayescomb.base.errors import OptionError, PosteriorError
 from bayescomb.base.rounding import chi2_text, counted, p_value_text, plain
 from bayescomb.base.threads import single_threaded
 from bayescomb.base.working_folders import ASIDE, put_in_place, umask, working_folder
 from bayescomb.base.writing import cannot_write, is_folder, write_json, written_beside
 from bayescomb.fit.impacts import ImpactResult
-from bayescomb.fit.impacts import impacts as impacts_of
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.formats.exported import DATA, TREE, require_replaceable
 from bayescomb.formats.hepdata.archive import ARCHIVES
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import SETTINGS, combination_to_json, difference
+from bayescomb.output.analysis import analyse
 from bayescomb.output.export.hepdata_tables import add_model_tables, add_result_tables
 from bayescomb.output.export.submission import hepdata_lib, validate, write_submission
 from bayescomb.output.export.tables import Tables
@@ -100,14 +100,13 @@ def export_hepdata(
     require_replaceable(target, archive=archive)
     hepdata_lib()  # rather now than after the work
     combination = fit.combination
-    found = _impacts(fit, impacts)
-    header, groups = export_header(fit, found), export_groups(fit, found)
-    if posterior is not None:
-        from bayescomb.output.groups import converged, posterior_groups, posterior_header
-
-        judged = converged(posterior)
-        groups |= posterior_groups(posterior, fit, judged)
-        header["posterior_run"] = posterior_header(posterior, judged)
+    if impacts is not None:
+        _require_same(fit, impacts)
+    analysis = analyse(fit, posterior, impacts_of=impacts)
+    if analysis.verdict is not None and not analysis.verdict.passed:
+        msg = f"{analysis.verdict.sentence}; sample with more draws, or export the profile without a posterior"
+        raise PosteriorError(msg)
+    header, groups = export_header(analysis), export_groups(analysis)
     tables = Tables(combination, keywords=keywords)
     add_result_tables(tables, combination, groups)
     add_model_tables(tables, combination, header, groups)
@@ -148,19 +147,20 @@ def _is_archive(target: Path) -> str:
     raise OptionError(msg)
 
 
-def _impacts(fit: ProfileResult, given: ImpactResult | None) -> ImpactResult:
-    combination = fit.combination
-    if given is None:
-        return impacts_of(combination, parts=fit.parts)
+def _require_same(fit: ProfileResult, given: ImpactResult) -> None:
+    """Profile and impacts belong together.
+
+    Raises:
+        OptionError: they do not.
+    """
     if given.parts != fit.parts:
         msg = f"the impacts are {given.parts} parts of the errors, the profile has {fit.parts} ones; make both with the same"
         raise OptionError(msg)
-    own = given.combination
+    own, combination = given.combination, fit.combination
     where = difference(own, combination) or next((k for k in SETTINGS if getattr(own, k) != getattr(combination, k)), "")
     if where:
         msg = f"the impacts are of another combination than the profile (they differ in {where}); make both from the same"
         raise OptionError(msg)
-    return given
 
 
 @contextlib.contextmanager

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import Any, Final
 
 from bayescomb.base.rounding import coefficient_text, fine_unit, interval_text, with_error, with_unit
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables.scan import range_on_page
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
+SUMMARISED: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean")
+
 __all__ = ["coefficient_table"]
 
 
 def coefficient_table(results: Results) -> Table:
     """Each coefficient before and after the data."""
-    coefficients, summary = results.combination.assumption_set.coefficients, results.coefficients
+    coefficients = results.combination.assumption_set.coefficients
+    prior = {} if results.sampled is None else results.sampled.prior_coefficients
+    posterior = {} if results.usable is None else results.usable.coefficients
     parameter = results.parameters[0]
     shifts = {row.name: row.half_shift for row in results.scan.rows}
     rows = []
     for coefficient in coefficients:
-        own, shift = summary.sel(coefficient=coefficient.name), shifts.get(coefficient.name)
+        shift = shifts.get(coefficient.name)
         row: dict[str, Any] = {
             "coefficient": coefficient.name,
             "title": coefficient.title or coefficient.name,
@@ -31,7 +33,9 @@ def coefficient_table(results: Results) -> Table:
             "high": coefficient.high,
             "prior": coefficient.prior if coefficient.varied else "fixed",
         }
-        row |= {str(key): None if np.isnan(own[key]) else float(own[key]) for key in summary.data_vars}
+        for label, found in (("prior", prior), ("posterior", posterior)):
+            own = found[coefficient.name].numbers if coefficient.name in found else {}
+            row |= {f"{label}_{key}": own.get(key) for key in SUMMARISED}
         row[f"half_shift[{parameter.name}]"] = None if shift is None else float(shift.sel(parameter=parameter.name))
         rows.append(row)
 
@@ -57,10 +61,10 @@ def coefficient_table(results: Results) -> Table:
         Column(title="range", show=range_on_page),
         text_column("prior", "prior"),
     ]
-    if results.tree is not None and "prior" in results.tree.children:
+    if prior:
         columns.append(Column(title="prior mean ± sd", show=pair("prior")))
         columns.append(Column(title="prior, central 68 %", show=interval("prior")))
-    if results.draws is not None and "rho" in results.draws:
+    if posterior:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
         columns.append(Column(title="posterior, central 68 %", show=interval("posterior")))
     factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)

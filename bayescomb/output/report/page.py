@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from typing import Any, Final
 
-import arviz as az
-import numpy as np
 from markupsafe import Markup, escape
 
 from bayescomb.base.rounding import (
@@ -53,22 +50,22 @@ def symbol(name: str) -> Markup:
 
 def page_context(results: Results) -> dict[str, Any]:
     """Everything of the page that is neither a table nor a figure."""
-    combination, fit, judged = results.combination, results.fit, results.verdict
+    combination, fit, judged, run = results.combination, results.fit, results.verdict, results.run
     varied = [c for c in combination.assumption_set.coefficients if c.varied]
     return {
         "combination": combination,
         "assumption_set": combination.assumption_set,
         "banner": _banner(results),
-        "has_posterior": results.tree is not None,
-        "usable": results.draws is not None,
+        "has_posterior": run is not None,
+        "usable": results.usable is not None,
         "verdict": judged,
-        "bfmi": _bfmi(results),
+        "bfmi": [pull_text(value) for value in results.missing_information],
         "predictive": _predictive(results),
         "sampled": _sampled(results, "coefficient", "sampled correlation coefficients"),
         "sizes": _sampled(results, "uncertain_size", "sources"),
-        "correlations": str(results.attrs.get("correlations", "nominal")),
-        "held": json.loads(results.attrs.get("held_coefficients", "[]")),
-        "posterior_repairs": json.loads(results.attrs.get("repairs", "[]")),
+        "correlations": "nominal" if run is None else run.correlations,
+        "held": () if run is None else run.held_coefficients,
+        "posterior_repairs": () if run is None else run.repairs,
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
         "costs": _costs(results),
@@ -94,15 +91,8 @@ def page_context(results: Results) -> dict[str, Any]:
 
 def _sampled(results: Results, dim: str, things: str) -> str:
     """How many of these were sampled, empty if none."""
-    number = int(results.draws.sizes.get(dim, 0)) if results.draws is not None else 0
+    number = int(results.usable.draws.sizes.get(dim, 0)) if results.usable is not None else 0
     return counted(number, things) if number else ""
-
-
-def _bfmi(results: Results) -> list[str]:
-    """Fraction of missing information on the energy of each chain (E-BFMI); low values mean that tails are not reached."""
-    if results.tree is None or "energy" not in results.tree["sample_stats"]:
-        return []
-    return [pull_text(float(value)) for value in np.ravel(az.bfmi(results.tree)["energy"].to_numpy())]
 
 
 def _predictive(results: Results) -> dict[str, str] | None:
@@ -120,9 +110,9 @@ def _predictive(results: Results) -> dict[str, str] | None:
 
 def _banner(results: Results) -> dict[str, Any]:
     """The facts of the first line; ``state`` is ``passed``, ``failed`` or ``profile``."""
-    combination, attrs, judged = results.combination, results.attrs, results.verdict
-    packages = ("bayescomb", *(("pymc", "arviz") if attrs else ()))
-    found = versions_text(json.loads(attrs.get("versions", "{}")), *packages)
+    combination, run, judged = results.combination, results.run, results.verdict
+    packages = ("bayescomb", *(() if run is None else ("pymc", "arviz")))
+    found = versions_text({} if run is None else run.versions, *packages)
     if judged is None:
         state, verdict = "profile", "profile likelihood only, nothing was sampled"
     else:
@@ -132,10 +122,10 @@ def _banner(results: Results) -> dict[str, Any]:
         "verdict": verdict,
         "facts": [
             *page_settings(combination),
-            ("correlations", attrs.get("correlations", "nominal")),
+            ("correlations", "nominal" if run is None else run.correlations),
             ("versions", found),
-            ("seed", attrs.get("seed", "none")),
-            *([("model", "extended by its user")] if attrs.get("extended") else []),
+            ("seed", "none" if run is None else run.seed),
+            *([("model", "extended by its user")] if run is not None and run.extended else []),
         ],
     }
 

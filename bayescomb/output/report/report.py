@@ -171,7 +171,7 @@ def _documents(results: Results) -> dict[str, dict[str, Any]]:
         "result_impacts": impact_data(results.impacts),
     }
     if results.comparison is not None:
-        documents["result_compare"] = comparison_data(results.comparison)
+        documents["result_compare"] = comparison_data(results.comparison, results.divided)
     return documents
 
 

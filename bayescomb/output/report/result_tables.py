@@ -8,7 +8,6 @@ Tables of the report about the combined quantities: values, what the coefficient
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from typing import Any, Final
 
 import numpy as np
@@ -36,7 +35,7 @@ from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.output.text_layout import MANY
-from bayescomb.sampling.summary import CENTRAL, size_quantiles
+from bayescomb.sampling.summary import CENTRAL
 
 __all__ = ["covariance_table", "result_tables", "size_table", "summary_table", "variance_table"]
 
@@ -91,7 +90,7 @@ def _pulls(results: Results) -> Table:
         fixed_column("pull (profile)", "profile_pull", PULL_PLACES, sign=True),
         fixed_column("constraint (profile)", "profile_constraint", PULL_PLACES),
     ]
-    if results.draws is not None:
+    if results.usable is not None:
         columns.insert(2, fixed_column("pull (posterior)", "pull", PULL_PLACES, sign=True))
         columns.insert(3, fixed_column("constraint (posterior)", "constraint", PULL_PLACES))
     title = (
@@ -102,8 +101,9 @@ def _pulls(results: Results) -> Table:
 
 
 def _not_recovered(results: Results) -> Table:
-    rows = [{"block": block, "reason": reason} for block, reason in results.not_recovered.items()]
-    if results.tree is None:
+    reasons = {} if results.run is None else results.run.not_recovered
+    rows = [{"block": block, "reason": reason} for block, reason in reasons.items()]
+    if results.run is None:
         without = {row.source or row.name for row in results.nuisances if row.profile_constraint is None}
         rows = [
             {"block": block.label, "reason": f"its matrix is indefinite (smallest eigenvalue {significant(block.smallest)})"}
@@ -143,13 +143,13 @@ def _diagnostics(results: Results) -> Table:
 
 
 def _settings(results: Results) -> Table:
-    attrs = results.attrs
+    run = results.run
     rows: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in settings(results.combination).items()]
     rows += [{"key": key, "value": value} for key, value in results.check.sizes.items()]
     for key in ("correlations", "engine", "backend", "seed", "chains", "tune", "draws", "created"):
-        if key in attrs:
-            rows.append({"key": key, "value": attrs[key]})
-    versions = json.loads(attrs.get("versions", "{}"))
+        if run is not None and key in run.settings:
+            rows.append({"key": key, "value": run.settings[key]})
+    versions = {} if run is None else run.versions
     for name in versions or ("bayescomb", "numpy", "scipy"):
         rows.append({"key": f"version of {name}", "value": versions.get(name) or importlib.metadata.version(name)})
     columns = [text_column("", "key"), text_column("", "value")]
@@ -159,7 +159,7 @@ def _settings(results: Results) -> Table:
 def size_table(results: Results) -> Table:
     """One row per uncertain size; empty if all are certain."""
     rows: list[dict[str, Any]] = []
-    posterior = size_quantiles(results.draws) if results.draws is not None else {}
+    posterior = {} if results.usable is None else results.usable.sizes
     found = results.fit.sizes
     for name in [] if found is None else [str(n) for n in found.sizes["uncertain_size"].to_numpy()]:
         assert found is not None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from bayescomb.base.errors import BayescombError
 from bayescomb.base.rounding import (
     chi2_text,
     fine_text,
@@ -18,49 +18,41 @@ from bayescomb.base.rounding import (
     p_value_text,
     rounded_like,
 )
-from bayescomb.fit.profile import profile
-from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import Extraction, ScaleChoice
-from bayescomb.likelihood.theory import interpolation_quality
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.tables.theory import envelope_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
-from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
+from bayescomb.studies.theory_variants import TheoryFit, TheoryStudy
 
 __all__ = ["extraction_tables", "prior_tables"]
 
 
 def extraction_tables(results: Results) -> dict[str, Table]:
     """Tables by name; without rows where they do not apply."""
-    combination = results.combination
-    extraction = combination.extraction_in_force
+    study = results.theory
     units = {o.name: o.unit for o in results.parameters}
-    tables = [shares_table(results.shares, units), relevance_table(results.relevance, units)]
-    if extraction is None:
+    tables = [shares_table(results.divided.shares, units), relevance_table(results.divided.relevance, units)]
+    if study is None:
         empty = ("prediction_variants", "scale_envelope", "interpolation", "theory_fit")
         tables += [Table(name=name, title="", rows=[], columns=[]) for name in empty]
     else:
         tables += [
-            variants_table(prediction_variants(combination)),
-            envelope_table(scale_envelope(combination)),
-            _interpolation(combination, extraction),
-            _theory_fit(combination, extraction),
+            variants_table(study.variants),
+            envelope_table(study.envelope),
+            _interpolation(study),
+            _theory_fit(results.theory_fits),
         ]
     return {table.name: table for table in tables}
 
 
-def _interpolation(combination: Combination, extraction: Extraction) -> Table:
+def _interpolation(study: TheoryStudy) -> Table:
     rows: list[dict[str, Any]] = []
-    for prediction in combination.predictions:
-        if prediction.name not in extraction.distributions:
-            continue
-        quality = interpolation_quality(prediction, extraction)
+    for prediction, quality in study.interpolation.items():
         for observable in quality["observable"].to_numpy():
             at = quality.sel(observable=observable)
             rows.append(
                 {
-                    "prediction": prediction.name,
+                    "prediction": prediction,
                     "observable": str(observable),
                     "residual": 1000 * float(abs(at["residual"]).max()),
                     "left_out": 1000 * float(abs(at["left_out"].isel(m_t=slice(1, -1))).max()),
@@ -74,35 +66,15 @@ def _interpolation(combination: Combination, extraction: Extraction) -> Table:
         fixed_column("one inner mass left out [‰]", "left_out", 3),
         fixed_column("numerical error [‰]", "mc_error", 1),
     ]
+    extraction = study.combination.extraction_in_force
+    assert extraction is not None  # else there would be no study
     title = f"Polynomials of degree {extraction.degree} in the mass against the tables, per mille of the cross section."
     return Table(name="interpolation", title=title, rows=rows, columns=columns)
 
 
-def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
+def _theory_fit(fits: Sequence[TheoryFit]) -> Table:
     """Chi2 as theory uncertainties are added one after the other."""
-    plain = dataclasses.replace(
-        extraction,
-        pdf=dataclasses.replace(extraction.pdf, errors="none", alpha_s=()),
-        scales=dataclasses.replace(extraction.scales, treatment="fixed", prior="uniform"),
-        numerical_errors=False,
-    )
-    pdf = dataclasses.replace(plain, pdf=extraction.pdf, numerical_errors=extraction.numerical_errors)
-    free = ScaleChoice(choice=extraction.scales.choice, treatment="common")
-    scales = dataclasses.replace(pdf, scales=free)
-    rows = []
-    cases = (
-        ("central prediction, no theory uncertainty", plain),
-        ("with PDF members and numerical errors", pdf),
-        ("with common scales as parameters too", scales),
-    )
-    for label, chosen in cases:
-        row: dict[str, Any] = {"theory": label}
-        try:
-            fit = profile(combination.with_extraction(chosen))
-        except BayescombError as error:
-            rows.append(row | {"chi2": None, "ndf": None, "p_value": None, "problem": str(error)})
-            continue
-        rows.append(row | {"chi2": fit.chi2, "ndf": fit.ndf, "p_value": fit.p_value, "problem": ""})
+    rows = [dataclasses.asdict(row) for row in fits]
     columns = [
         text_column("theory", "theory"),
         number_column("χ²", "chi2", chi2_text),

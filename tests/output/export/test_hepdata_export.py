@@ -15,8 +15,8 @@ from worked import worked_example
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.output.export import tables as export_tables
-from bayescomb.output.groups import QUANTILES
 from bayescomb.sampling.storage import save_posterior
+from bayescomb.sampling.summary import QUANTILES
 
 pytestmark = pytest.mark.slow  # most need a posterior or an archive that the validator reads
 

@@ -56,7 +56,7 @@ SMALL_P_VALUE: Final = 1e-3
 LEAST_P_VALUE: Final = 1e-300
 # Shifts are small against the parameter: shown in a thousandth of its unit, by its own name where it has one.
 THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
-ASCII: Final = str.maketrans({"±": "+-", MINUS: "-", NONE: "-", "²": "^2"})
+ASCII: Final = str.maketrans({"±": "+-", MINUS: "-", NONE: "-", "²": "^2", "Δ": "Delta "})
 
 
 def _power(value: float, digits: int) -> int:
@@ -370,5 +370,7 @@ def plain(text: str) -> str:
     Examples:
         >>> plain(with_error(-0.9, 1.35, unit="GeV"))
         '-0.9 +- 1.4 GeV'
+        >>> plain("Δχ² = 1"), plain("pb²")
+        ('Delta chi2 = 1', 'pb^2')
     """
-    return text.translate(ASCII)
+    return text.replace("χ²", "chi2").translate(ASCII)

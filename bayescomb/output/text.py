@@ -15,8 +15,6 @@ import xarray as xr
 from bayescomb.base.rounding import (
     chi2_text,
     counted,
-    fixed,
-    interval_text,
     p_value_text,
     percent_text,
     plain,
@@ -24,19 +22,19 @@ from bayescomb.base.rounding import (
     seconds_text,
     signed_errors,
     significant,
-    weight_places,
     with_error,
-    with_unit,
 )
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.observables import Observable
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.statements import header
-from bayescomb.output.tables.fit import compatibility_table
+from bayescomb.output.tables.fit import compatibility_table, weights_table
 from bayescomb.output.tables.impacts import impact_table
+from bayescomb.output.tables.result import summary_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, table, weight_lines
 from bayescomb.sampling.summary import Sampled, Summary, summarise
 from bayescomb.studies.comparison import Comparison
@@ -166,13 +164,7 @@ def profile_text(fit: ProfileResult) -> str:
     if len(names) > MANY:
         return "\n".join([*lines, *weight_lines(fit.weights, names)])
     lines.append(weights_sentence(fit.combination))
-    rows = [["estimate", "", *names]]
-    places = {p: weight_places(fit.weights.sel(parameter=p).to_numpy()) for p in names}
-    for estimate in fit.combination.estimates:
-        weights = {p: float(fit.weights.sel(parameter=p, estimate=estimate.name)) for p in names}
-        values = [plain(fixed(weights[p], places[p], sign=True)) for p in names]
-        rows.append([f"{estimate.name}  {estimate.title}".rstrip(), "", *values])
-    lines.append(table(rows))
+    lines.append(weights_table(fit, names).text)
     return "\n".join(lines)
 
 
@@ -273,11 +265,6 @@ def summary_text(posterior: xr.DataTree) -> str:
     return posterior_text(summarise(posterior))
 
 
-def _like(error: float, *values: float) -> list[str]:
-    """Numbers with the decimals of an error."""
-    return [plain(rounded_like(value, error)) for value in values]
-
-
 def _origin(found: Summary) -> str:
     """Where mean and sd come from, with the Monte Carlo error of the mean."""
     if found.origin == "exact":
@@ -292,22 +279,12 @@ def comparison_text(comparison: Comparison) -> str:
     lines = [header(comparison.combination)]
     if t.sizes["parameter"] > MANY:
         return "\n".join([*lines, table(comparison_rows(t))])
-    rows = [["parameter", "", "value", "uncertainty", "Monte Carlo error", "median", "68 % interval"]]
+    units = {str(p): str(unit) for p, unit in zip(t["parameter"].to_numpy(), t["unit"].to_numpy(), strict=True)}
+    found = summary_table([Observable(name=name, unit=unit) for name, unit in units.items()], comparison=comparison)
     shares = []
     unknown = "the coefficients and sizes" if comparison.combination.errors_on_errors else "the coefficients"
-    for name in t["parameter"].to_numpy():
+    for name, unit in units.items():
         row = {str(key): float(t[key].sel(parameter=name)) for key in t.data_vars}
-        unit = str(t["unit"].sel(parameter=name).item())
-        value, error = row["profile_value"], row["profile_error"]
-        low, high = value + row["profile_down"], value + row["profile_up"]
-        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(error, value, error), "", "",
-                     plain(interval_text(low, high, error=error))])  # fmt: skip
-        exact = "nominal_mean" in row
-        for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
-            mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))
-            noise = "exact" if prefix or not row["mcse_mean"] else plain(significant(row["mcse_mean"], 2))
-            centre, spread, middle = _like(sd, mean, sd, median)
-            rows.append(["", label, centre, spread, noise, middle, plain(interval_text(low, high, error=sd))])
         if np.isnan(row.get("coefficient_share", np.nan)):
             continue
         squared, own = (f" {unit}^2", f" {unit}") if unit else ("", "")
@@ -317,7 +294,7 @@ def comparison_text(comparison: Comparison) -> str:
             f"{name}: sd^2 = E[Var|r] + Var(E|r) = {_number(within)} + {_number(between)}{squared}; "
             f"not knowing {unknown} makes ({share}) % of the variance ({_number(between**0.5)}{own})"
         )
-    return "\n".join([*lines, table(rows), *shares])
+    return "\n".join([*lines, found.text, *shares])
 
 
 def study_text(study: xr.Dataset, combination: Combination) -> str:

@@ -109,10 +109,13 @@ class Table:
 
     @property
     def terminal(self) -> list[list[str]]:
-        """Heading and rows for a terminal, in ASCII."""
+        """Heading and rows for a terminal, with ASCII signs but in the words of users."""
         columns = [column for column in self.columns if column.only != "page"]
-        rows = [[column.short or column.title for column in columns], *self._cells(columns)]
-        return [[plain(cell) for cell in row] for row in rows]
+        rows = [
+            [cell if column.text else plain(cell) for column, cell in zip(columns, cells, strict=True)]
+            for cells in self._cells(columns)
+        ]
+        return [[plain(column.short or column.title) for column in columns], *rows]
 
     def _cells(self, columns: Sequence[Column]) -> list[list[str]]:
         shown = range(len(self.rows)) if self.on_page is None else self.on_page

@@ -45,7 +45,7 @@ def _table(name: str, title: str, found: Sequence[VariantRow]) -> Table:
         Column(title="value [GeV]", show=_like_error("value"), only="page"),
         Column(title="uncertainty [GeV]", show=_like_error("error"), only="page"),
         Column(title="shift [GeV]", show=_like_error("shift", sign=True)),
-        number_column("χ²", "chi2", chi2_text, short="chi2"),
+        number_column("χ²", "chi2", chi2_text),
         fixed_column("degrees of freedom", "ndf", 0, short="ndf"),
     ]
     return Table(name=name, title=title, rows=[dataclasses.asdict(row) for row in found], columns=columns)

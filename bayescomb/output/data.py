@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from bayescomb.base.writing import plain_value
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.profile import ProfileResult
@@ -48,10 +47,10 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         nuisances[name] = {"pull": float(fit.values.sel(at)), "constraint": float(fit.errors.sel(at)), "free": True}
     data = {
         **header_data(fit.combination),
-        "chi2": _finite(fit.chi2),
+        "chi2": plain_value(fit.chi2),
         "ndf": fit.ndf,
         "p_value": fit.p_value,
-        "own_chi2": _finite(fit.own_chi2),
+        "own_chi2": plain_value(fit.own_chi2),
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
         "parts": fit.parts,
         "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
@@ -83,10 +82,10 @@ def size_data(found: SizeResult) -> dict[str, Any]:
             for name in found.sizes["uncertain_size"].to_numpy()
         },
         "bartlett": {
-            str(name): {key: _finite(float(intervals[key].sel(parameter=name))) for key in intervals}
+            str(name): {key: plain_value(float(intervals[key].sel(parameter=name))) for key in intervals}
             for name in intervals["parameter"].to_numpy()
         },
-        "corrected_chi2": _finite(found.chi2),
+        "corrected_chi2": plain_value(found.chi2),
     }
 
 
@@ -95,10 +94,6 @@ def _determinant(combination: Combination, *, included: bool) -> str | None:
     if combination.chi2 != "pearson":
         return None
     return "included" if included else "left out"
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
@@ -146,7 +141,7 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
             "origin": found.origin,
             "ess_bulk": row["ess_bulk"],
             "ess_tail": row["ess_tail"],
-            "r_hat": _finite(row["r_hat"]),
+            "r_hat": plain_value(row["r_hat"]),
         }
 
     def pull(name: str, moments: tuple[float, float]) -> dict[str, float]:
@@ -155,7 +150,7 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
 
     return {
         **header_data(combination),
-        "chi2": None if fit is None else _finite(fit.chi2),
+        "chi2": None if fit is None else plain_value(fit.chi2),
         "ndf": None if fit is None else fit.ndf,
         "p_value": None if fit is None else fit.p_value,
         "determinant_of_weights": _determinant(combination, included=True),
@@ -272,7 +267,7 @@ def comparison_data(comparison: Comparison, divided: Divided) -> dict[str, Any]:
     """The comparison table, one entry per parameter, and where the variance comes from."""
     table = comparison.table
     parameters = {
-        str(p): {str(key): _finite(float(table[key].sel(parameter=p))) for key in table.data_vars}
+        str(p): {str(key): plain_value(float(table[key].sel(parameter=p))) for key in table.data_vars}
         | {"mcse": float(table["mcse_mean"].sel(parameter=p))}
         for p in table["parameter"].to_numpy()
     }
@@ -290,20 +285,16 @@ def _mapping(values: xr.DataArray, dim: str) -> dict[str, float]:
 
 def study_data(study: xr.Dataset, combination: Combination) -> dict[str, Any]:
     """The study as JSON takes it; ``None`` where there is nothing."""
-
-    def plain(value: Any) -> float | None:
-        return None if math.isnan(float(value)) else float(value)
-
     found: dict[str, Any] = {}
     for name in study["quantity"].to_numpy():
         at = study.sel(quantity=name)
-        entry: dict[str, Any] = {key: plain(at[key]) for key in ("rank_p_value", "rank_p_value_corrected")}
+        entry: dict[str, Any] = {key: plain_value(at[key]) for key in ("rank_p_value", "rank_p_value_corrected")}
         for answer in study["answer"].to_numpy():
             own = at.sel(answer=answer)
             entry[str(answer)] = {
-                key: plain(own[key]) for key in ("pull_mean", "pull_mean_error", "pull_width", "pull_width_error")
+                key: plain_value(own[key]) for key in ("pull_mean", "pull_mean_error", "pull_width", "pull_width_error")
             } | {
-                f"coverage{level}": [plain(own[key].sel(level=level)) for key in ("coverage", "coverage_error")]
+                f"coverage{level}": [plain_value(own[key].sel(level=level)) for key in ("coverage", "coverage_error")]
                 for level in study["level"].to_numpy()
             }
         found[str(name)] = entry

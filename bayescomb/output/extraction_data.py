@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from bayescomb.base.writing import plain_value
 from bayescomb.output.statements import header_data
 from bayescomb.studies.assumption_sets import SetComparison
 from bayescomb.studies.theory_variants import TheoryStudy
@@ -25,7 +25,7 @@ def theory_data(study: TheoryStudy) -> dict[str, Any]:
             name: {
                 "m_t": found["m_t"].to_numpy().tolist(),
                 "observables": [str(o) for o in found["observable"].to_numpy()],
-                **{str(key): _numbers(found[key]) for key in found.data_vars},
+                **{str(key): [[plain_value(v) for v in row] for row in found[key].to_numpy()] for key in found.data_vars},
             }
             for name, found in study.interpolation.items()
         },
@@ -39,7 +39,7 @@ def relevance_data(relevance: xr.Dataset) -> dict[str, Any]:
     return {
         str(c): {key: float(relevance[key].sel(coefficient=c)) for key in scalars}
         | {
-            key: {p: _number(relevance[key].sel(coefficient=c, parameter=p).item()) for p in parameters}
+            key: {p: plain_value(relevance[key].sel(coefficient=c, parameter=p).item()) for p in parameters}
             for key in ("slope", "share")
         }
         for c in relevance["coefficient"].to_numpy()
@@ -72,7 +72,7 @@ def sets_data(comparison: SetComparison) -> dict[str, Any]:
         sets[row.name] = {
             "description": row.description,
             "problem": row.problem or None,
-            "parameters": {p: {key: _number(at[key].sel(parameter=p).item()) for key in keys} for p in parameters},
+            "parameters": {p: {key: plain_value(at[key].sel(parameter=p).item()) for key in keys} for p in parameters},
             "feasibility": [
                 {"block": s.label, "status": s.status, "share": s.share, "text": s.text} for s in row.statements
             ],
@@ -84,11 +84,3 @@ def sets_data(comparison: SetComparison) -> dict[str, Any]:
 def _by_group(groups: xr.DataArray) -> dict[str, dict[str, float]]:
     parameters = [str(p) for p in groups["parameter"].to_numpy()]
     return {str(g): {p: float(groups.sel(group=g, parameter=p)) for p in parameters} for g in groups["group"].to_numpy()}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _numbers(values: xr.DataArray) -> list[list[float | None]]:
-    return [[_number(v) for v in row] for row in values.to_numpy()]

@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from bayescomb.base.matrices import correlation_of
+from bayescomb.base.writing import plain_value
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
@@ -31,7 +33,7 @@ from bayescomb.output.tables.impacts import QUANTITIES
 from bayescomb.sampling.summary import HDI_KIND, QUANTILES, Sampled
 from bayescomb.studies.comparison import Comparison
 
-__all__ = ["export_groups", "export_header", "finite"]
+__all__ = ["export_groups", "export_header"]
 
 PACKAGES: Final = ("bayescomb", "numpy", "scipy", "xarray", "iminuit", "hepdata_lib")
 ERRORS: Final = {
@@ -71,11 +73,11 @@ def export_header(analysis: Analysis) -> dict[str, Any]:
             {"table": p.table, "kind": p.kind, "origin": p.origin, "note": p.note} for p in combination.provenance
         ],
         "goodness_of_fit": {
-            "chi2": finite(fit.chi2),
+            "chi2": plain_value(fit.chi2),
             "ndf": fit.ndf,
             "p_value": fit.p_value,
-            "own_chi2": finite(fit.own_chi2),
-            "corrected_chi2": None if fit.sizes is None else finite(fit.sizes.chi2),
+            "own_chi2": plain_value(fit.own_chi2),
+            "corrected_chi2": None if fit.sizes is None else plain_value(fit.sizes.chi2),
         },
         "repairs": [
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
@@ -87,11 +89,6 @@ def export_header(analysis: Analysis) -> dict[str, Any]:
         "versions": _versions(),
     }
     return header if analysis.usable is None else header | {"posterior_run": _posterior_header(analysis.usable)}
-
-
-def finite(value: float) -> float | None:
-    """The number, ``None`` where it is none."""
-    return float(value) if np.isfinite(value) else None
 
 
 def _versions() -> dict[str, str]:
@@ -165,7 +162,6 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     }
     none = ("", float("nan"), float("nan"))
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
-    width = np.sqrt(np.diag(covariance))
     columns = {key: getattr(fit, attribute).sel(parameter=names).to_numpy() for key, attribute in ERRORS.items()}
     if unsplit_label(fit.combination.measurements):
         # Of a result of total covariances alone nobody knows the parts.
@@ -181,7 +177,7 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     return xr.Dataset(
         {"value": ("parameter", fit.values.sel(parameter=names).to_numpy())}
         | {key: ("parameter", column) for key, column in columns.items()}
-        | {"covariance": (square, covariance), "correlation": (square, covariance / np.outer(width, width))},
+        | {"covariance": (square, covariance), "correlation": (square, correlation_of(covariance))},
         {
             "parameter": names,
             "parameter_b": names,
@@ -311,8 +307,8 @@ def _posterior_header(sampled: Sampled) -> dict[str, Any]:
         "interval": HDI_KIND,
         "converged": judged.passed,
         "verdict": judged.sentence,
-        "max_r_hat": finite(judged.max_r_hat),
-        "min_ess": finite(judged.min_ess),
+        "max_r_hat": plain_value(judged.max_r_hat),
+        "min_ess": plain_value(judged.min_ess),
         "divergences": judged.divergences,
         "extended": run.extended,
         "held_coefficients": list(run.held_coefficients),

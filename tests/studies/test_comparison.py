@@ -13,8 +13,8 @@ from bayescomb.output.analysis import nominal_fit
 from bayescomb.output.data import comparison_data, posterior_data
 from bayescomb.output.groups import export_groups
 from bayescomb.output.report.coefficient_tables import coefficient_table
-from bayescomb.output.report.result_tables import summary_table
 from bayescomb.output.report.results import collect, parameter_covariance
+from bayescomb.output.tables.result import summary_table
 from bayescomb.output.text import posterior_text
 from bayescomb.sampling.summary import result_summary, summarise
 
@@ -87,7 +87,8 @@ def test_every_output_names_one_number_for_one_quantity(combination, posterior):
     results = collect(posterior, bc.profile(combination))
     sampled = posterior_data(summarise(posterior), nominal_fit(combination))
     compared = comparison_data(results.comparison, results.divided)["parameters"]["x"]
-    summary = next(row for row in summary_table(results).rows if row["answer"] == "posterior")
+    rows = summary_table(results.parameters, comparison=results.comparison).rows
+    summary = next(row for row in rows if row["answer"] == "posterior")
     exported = export_groups(results)
     own, group = sampled["parameters"]["x"], exported["posterior"].sel(parameter="x")
     # the fully specified moments, by the law of total variance written out

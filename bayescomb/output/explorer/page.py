@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import numpy as np
 import xarray as xr
 from markupsafe import Markup
@@ -19,6 +18,7 @@ from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.explorer.data import explorer_model
 from bayescomb.output.explorer_link import link_from_report
+from bayescomb.output.page_template import page_template
 from bayescomb.output.statements import (
     extraction_sentence,
     page_notes,
@@ -114,7 +114,7 @@ def explore(
         posterior = sample(combination, seed=seed, draws=draws, tune=TUNE, progress=progress)
     sampled = None if posterior is None else summarise(posterior)
     data = {"model": model.as_data(), "posterior": _posterior_data(sampled, combination)}
-    page = _template().render(
+    page = page_template(FOLDER / PAGE).render(
         combination=combination,
         treatment=treatment_sentence(combination),
         facts=_facts(combination, None if sampled is None else sampled.run),
@@ -182,15 +182,3 @@ def _facts(combination: Combination, run: Run | None) -> list[tuple[str, str]]:
     facts.append(("versions", versions_text(versions, *packages)))
     facts.append(("seed", "none" if run is None else str(run.seed)))
     return facts
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(PAGE)

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import xarray as xr
 
 from bayescomb.base.checks import expects
@@ -24,7 +23,7 @@ from bayescomb.base.errors import OptionError, PosteriorError
 from bayescomb.base.rounding import chi2_text, counted, p_value_text, plain
 from bayescomb.base.threads import single_threaded
 from bayescomb.base.working_folders import ASIDE, put_in_place, umask, working_folder
-from bayescomb.base.writing import cannot_write, is_folder, write_json, written_beside
+from bayescomb.base.writing import cannot_write, is_folder, plain_value, write_json, written_beside
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.formats.exported import DATA, TREE, require_replaceable
@@ -234,12 +233,12 @@ def group_data(group: xr.Dataset) -> dict[str, Any] | list[dict[str, Any]]:
     for key, values in variables.items():
         if values.ndim == 1:
             for row, value in zip(rows, values.to_numpy(), strict=True):
-                row[key] = _plain(value)
+                row[key] = plain_value(value)
             continue
         other = str(values.dims[1])
         labels = [str(label) for label in group[other].to_numpy()]
         for row, own in zip(rows, values.to_numpy(), strict=True):
-            row[key] = {label: _plain(value) for label, value in zip(labels, own, strict=True)}
+            row[key] = {label: plain_value(value) for label, value in zip(labels, own, strict=True)}
     if dim not in group.coords:
         return rows
     return {str(label): row for label, row in zip(group[dim].to_numpy(), rows, strict=True)}
@@ -264,12 +263,6 @@ def _attribute(value: Any) -> str | int | float:
     if isinstance(value, bool):
         return int(value)
     return value if isinstance(value, str | int | float) else json.dumps(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def pack(folder: Path, target: Path, *, suffix: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from bayescomb.base.writing import plain_value
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.statements import header, quoting_note, settings
 
@@ -275,7 +276,7 @@ def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, .
 
 def numbers(values: xr.DataArray | np.ndarray) -> list[float | None]:
     """Python numbers in full precision, ``None`` for NaN."""
-    return [float(v) if np.isfinite(v) else None for v in np.asarray(values, dtype=float).ravel()]
+    return [plain_value(v) for v in np.asarray(values, dtype=float).ravel()]
 
 
 def texts(values: xr.DataArray) -> list[Any]:

@@ -14,6 +14,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bayescomb.base.matrices import correlation_of
 from bayescomb.base.rounding import fine_unit
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import (
@@ -154,8 +155,7 @@ def scan_correlation_figure(results: Results) -> ReportFigure | None:
     if not order:
         return None
     covariance = results.fit.covariance.sel(at).to_numpy()
-    scale = np.sqrt(np.diag(covariance))
-    nominal = (covariance / np.outer(scale, scale))[first, second]
+    nominal = correlation_of(covariance)[first, second]
     ends: list[list[float]] = [[], []]
     for i in order:
         row = rows[int(leading[i])]

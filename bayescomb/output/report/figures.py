@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
+from bayescomb.base.matrices import correlation_of
 from bayescomb.base.rounding import decimals, with_error
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
@@ -195,11 +196,10 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
 def _estimate_correlation(results: Results) -> ReportFigure:
     count = len(results.combination.estimates)
     covariance = results.estimates.covariance.to_numpy()[:count, :count]
-    scale = np.sqrt(np.diag(covariance))
     size = min(WIDTH, 3.2 + 0.26 * count)
     figure = Figure(figsize=(size, 0.88 * size), layout="constrained")
     names = [e.name for e in results.combination.estimates]
-    draw_correlation_matrix(covariance / np.outer(scale, scale), names, ax=figure.subplots())
+    draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
     caption = (
         "Total correlation of the estimates, statistics and all sources, at nominal coefficients. The names are those of "
         "the table of the inputs."
@@ -210,11 +210,10 @@ def _estimate_correlation(results: Results) -> ReportFigure:
 def _parameter_correlation(results: Results) -> ReportFigure:
     """Correlation of the combined quantities: posterior where it may be used, else profile."""
     covariance, kind = parameter_covariance(results)
-    scale = np.sqrt(np.diag(covariance))
-    size = min(WIDTH, 3.2 + 0.26 * len(scale))
+    size = min(WIDTH, 3.2 + 0.26 * len(covariance))
     figure = Figure(figsize=(size, 0.88 * size), layout="constrained")
     names = [math_name(o.name) for o in results.parameters]
-    draw_correlation_matrix(covariance / np.outer(scale, scale), names, ax=figure.subplots())
+    draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
     caption = f"Correlation of the combined quantities, {kind}."
     return ReportFigure(name="parameter_correlation", kind="result", caption=caption, figure=figure)
 

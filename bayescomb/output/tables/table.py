@@ -6,17 +6,14 @@ Text for a terminal, HTML (of the report), LaTeX, CSV and JSON are renderings of
 from __future__ import annotations
 
 import csv
-import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from bayescomb.base.rounding import fixed, plain
+from bayescomb.base.writing import json_text, plain_value
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.statements import header, header_data
 from bayescomb.output.text_layout import table as aligned
@@ -184,7 +181,7 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
         combination: what the figures belong to; named in comment lines that start with ``#``.
     """
     units = {o.name: o.unit for o in combination.results}
-    rows = [{key: _plain(row.get(key)) for key in table.keys} for row in table.rows]
+    rows = [{key: plain_value(row.get(key)) for key in table.keys} for row in table.rows]
     document = {
         "name": table.name,
         "title": table.title,
@@ -192,21 +189,13 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
         "units": units,
         "rows": rows,
     }
-    text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
-    (folder / f"{table.name}.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"{table.name}.json").write_text(json_text(document), encoding="utf-8")
     with (folder / f"{table.name}.csv").open("w", encoding="utf-8", newline="") as stream:
         stream.writelines(f"# {line}\n" for line in header(combination).splitlines())
         stream.write(f"# units: {', '.join(f'{name} in {unit or 1}' for name, unit in units.items())}\n")
         writer = csv.DictWriter(stream, fieldnames=table.keys, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON and CSV take it: NaN and infinity, which mean "none" here, become nothing."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def latex_text(text: str) -> str:

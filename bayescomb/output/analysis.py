@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
@@ -10,11 +11,13 @@ from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.inputs.combination import Combination
-from bayescomb.sampling.convergence import Verdict
 from bayescomb.sampling.storage import Run, require_same_settings
 from bayescomb.sampling.summary import Sampled, summarise
 from bayescomb.studies.comparison import Comparison, compare
 from bayescomb.studies.variance import coefficient_relevance, variance_shares
+
+if TYPE_CHECKING:
+    from bayescomb.sampling.convergence import Verdict
 
 __all__ = ["Analysis", "Divided", "analyse", "divide", "nominal_fit"]
 

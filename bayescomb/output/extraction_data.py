@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from bayescomb.base.writing import plain_value
 from bayescomb.output.statements import header_data
-from bayescomb.studies.assumption_sets import SetComparison
 from bayescomb.studies.theory_variants import TheoryStudy
+
+if TYPE_CHECKING:  # it samples
+    from bayescomb.studies.assumption_sets import SetComparison
 
 __all__ = ["relevance_data", "sets_data", "shares_data", "theory_data"]
 

@@ -19,10 +19,13 @@ def page_template(path: Path, **filters: Callable[..., Any]) -> jinja2.Template:
         filters: functions that it may use, by name.
 
     Examples:
-        >>> from bayescomb.output import report
+        >>> import tempfile
         >>> from bayescomb.output.page_template import page_template
-        >>> page_template(Path(report.__path__[0]) / "report.html").name
-        'report.html'
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "page.html"
+        ...     _ = path.write_text("{{ name | twice }}")
+        ...     page_template(path, twice=lambda text: 2 * text).render(name="a<")
+        'a&lt;a&lt;'
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(path.parent),

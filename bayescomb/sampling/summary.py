@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +21,10 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.convergence import Verdict, verdict
 from bayescomb.sampling.storage import Run, combination_of, run_of
+
+if TYPE_CHECKING:  # ArviZ takes a second to import, which nothing but a posterior needs
+    from bayescomb.sampling.convergence import Verdict
 
 __all__ = [
     "CENTRAL",
@@ -160,6 +161,8 @@ def summarise(posterior: xr.DataTree) -> Sampled:
         ('conditional', 19)
     """
     combination = combination_of(posterior)
+    from bayescomb.sampling.convergence import verdict
+
     names = [o.name for o in combination.results]
     draws = posterior["posterior"].to_dataset()
     prior = posterior["prior"].to_dataset() if "prior" in posterior.children else xr.Dataset()
@@ -197,6 +200,8 @@ def draws_summary(values: xr.DataArray) -> Summary:
     Args:
         values: dims ``chain``, ``draw``.
     """
+    import arviz as az
+
     table = values.transpose("chain", "draw").to_numpy()
     low, high = (float(end) for end in np.ravel(az.hdi(table.ravel(), prob=INTERVAL)))
     mean, sd = mean_sd(table)
@@ -269,7 +274,11 @@ def monte_carlo_error(values: xr.DataArray, *, scale: float) -> float:
         values: dims ``chain``, ``draw``.
         scale: of the quantity, against which a spread is rounding.
     """
-    return 0.0 if _constant(values, scale) else float(az.mcse(values.transpose("chain", "draw").to_numpy(), method="mean"))
+    if _constant(values, scale):
+        return 0.0
+    import arviz as az
+
+    return float(az.mcse(values.transpose("chain", "draw").to_numpy(), method="mean"))
 
 
 def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: ArrayLike) -> FloatArray:

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from bayescomb.output.explorer.page import explore
     from bayescomb.output.export.export import export_hepdata
     from bayescomb.output.extraction_text import relevance_text
-    from bayescomb.output.report.figures import predicted_bins
     from bayescomb.output.report.report import report
     from bayescomb.output.text import summary_text
     from bayescomb.output.text_layout import table as text_table
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from bayescomb.studies.comparison import compare
     from bayescomb.studies.predictive import posterior_predictive
     from bayescomb.studies.sensitivity import prior_sensitivity
-    from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
+    from bayescomb.studies.theory_variants import predicted_bins, prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
 __all__ = [
@@ -144,7 +143,7 @@ _LAZY = {
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
     "posterior_predictive": "bayescomb.studies.predictive",
-    "predicted_bins": "bayescomb.output.report.figures",
+    "predicted_bins": "bayescomb.studies.theory_variants",
     "prediction_variants": "bayescomb.studies.theory_variants",
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",

@@ -38,6 +38,7 @@ __all__ = [
     "small_unit",
     "weight_places",
     "with_error",
+    "with_unit",
 ]
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -56,7 +57,7 @@ SMALL_P_VALUE: Final = 1e-3
 LEAST_P_VALUE: Final = 1e-300
 # Shifts are small against the parameter: shown in a thousandth of its unit, by its own name where it has one.
 THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
-ASCII: Final = str.maketrans({"±": "+-", MINUS: "-", NONE: "-"})
+ASCII: Final = str.maketrans({"±": "+-", MINUS: "-", NONE: "-", "²": "^2", "Δ": "Delta "})
 
 
 def _power(value: float, digits: int) -> int:
@@ -191,6 +192,16 @@ def at_bound_text(up: float, *, unit: str = "") -> str:
         '0.00 +0.33 pb (at its bound 0)'
     """
     return f"{rounded_like(0.0, up)} +{rounded_like(up, up)} {unit}".rstrip() + " (at its bound 0)"
+
+
+def with_unit(text: str, unit: str = "") -> str:
+    """A text with a unit in brackets, where there is one.
+
+    Examples:
+        >>> with_unit("m_t", "GeV"), with_unit("ratio")
+        ('m_t [GeV]', 'ratio')
+    """
+    return f"{text} [{unit}]" if unit else text
 
 
 def signed_errors(up: float, down: float, *, error: float) -> str:
@@ -376,5 +387,7 @@ def plain(text: str) -> str:
     Examples:
         >>> plain(with_error(-0.9, 1.35, unit="GeV"))
         '-0.9 +- 1.4 GeV'
+        >>> plain("Δχ² = 1"), plain("pb²")
+        ('Delta chi2 = 1', 'pb^2')
     """
-    return text.translate(ASCII)
+    return text.replace("χ²", "chi2").translate(ASCII)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ __all__ = [
     "file_place",
     "is_folder",
     "json_text",
+    "plain_value",
     "require_file",
     "require_folder",
     "require_whole",
@@ -298,6 +300,18 @@ def write_json(data: Any, path: str | Path) -> Path:
     with written_beside(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)
+
+
+def plain_value(value: Any) -> Any:
+    """A value as JSON and CSV take it: NaN and infinity, which mean "none" in results, become nothing.
+
+    Examples:
+        >>> import numpy as np
+        >>> plain_value(np.float64(0.5)), plain_value(float("nan")), plain_value("text")
+        (0.5, None, 'text')
+    """
+    value = value.item() if hasattr(value, "item") else value  # a scalar of numpy, which a short command does not import
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def json_text(data: Any) -> str:

@@ -229,10 +229,11 @@ def run_impacts(options: argparse.Namespace) -> int:
 def run_sample(options: argparse.Namespace) -> int:
     """A posterior in a file; the exit code tells whether it has converged."""
     combination = _load(options)
+    from bayescomb.output.analysis import nominal_fit
     from bayescomb.output.data import posterior_data
     from bayescomb.output.text import posterior_text
-    from bayescomb.sampling.convergence import verdict
     from bayescomb.sampling.sample import sample
+    from bayescomb.sampling.summary import summarise
 
     posterior = sample(
         combination,
@@ -244,48 +245,38 @@ def run_sample(options: argparse.Namespace) -> int:
         engine=options.engine,
         backend=options.backend,
     )
-    judged = verdict(posterior)
+    sampled = summarise(posterior)
     try:
         save_sampled(posterior, options.output)
     finally:
-        _print(posterior_text(posterior, combination, judged))
+        _print(posterior_text(sampled))
     _print(str(options.output))
     if options.json is not None:
-        write_result(posterior_data(posterior, judged), options.json)
-    if posterior.attrs["interrupted"]:
+        write_result(posterior_data(sampled, nominal_fit(combination)), options.json)
+    if sampled.run.interrupted:
         return EXIT_INTERRUPTED
-    return 0 if judged.passed else EXIT_NOT_CONVERGED
+    return 0 if sampled.verdict.passed else EXIT_NOT_CONVERGED
 
 
 def run_compare(options: argparse.Namespace) -> int:
     """Posterior beside profile, and where the variance comes from."""
     from bayescomb.fit.profile import profile
+    from bayescomb.output.analysis import divide
     from bayescomb.output.data import comparison_data
+    from bayescomb.output.extraction_text import divided_text
     from bayescomb.output.text import comparison_text
     from bayescomb.sampling.convergence import verdict
-    from bayescomb.sampling.storage import is_extended, load_posterior, require_same_model
+    from bayescomb.sampling.storage import load_posterior, require_same_model, run_of
     from bayescomb.studies.comparison import compare
 
     posterior = load_posterior(options.posterior)
-    result = compare(posterior, profile(require_same_model(posterior, _load_as_sampled(options, posterior))))
-    text, data = comparison_text(result), comparison_data(result)
-    judged = verdict(posterior)
+    combination = require_same_model(posterior, _load_as_sampled(options, posterior))
+    result, divided = compare(posterior, profile(combination)), divide(posterior, run_of(posterior), combination)
+    text = "\n\n".join([comparison_text(result), *divided_text(divided, combination)])
+    data, judged = comparison_data(result, divided), verdict(posterior)
     data["converged"] = judged.passed
     if not judged.passed:
         text = f"{judged.sentence}\n{text}"
-    if result.combination.linear and not is_extended(posterior):
-        from bayescomb.output.extraction_data import relevance_data, shares_data
-        from bayescomb.output.extraction_text import relevance_text, shares_text
-        from bayescomb.studies.variance import coefficient_relevance, variance_shares
-
-        units = {o.name: o.unit for o in result.combination.results}
-        shares = variance_shares(posterior)
-        data["variance_shares"] = shares_data(shares)
-        text += "\n\n" + shares_text(shares, units)
-        if "prior" in posterior.children:
-            relevance = coefficient_relevance(posterior)
-            data["relevance"] = relevance_data(relevance)
-            text += "\n\n" + relevance_text(relevance, units)
     show(text, data, options.json)
     return 0
 
@@ -359,14 +350,11 @@ def run_explore(options: argparse.Namespace) -> int:
 def run_theory(options: argparse.Namespace) -> int:
     """The mass with other predictions."""
     from bayescomb.output.extraction_data import theory_data
-    from bayescomb.output.extraction_text import envelope_text, quality_text, variants_text
-    from bayescomb.output.statements import header
-    from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
+    from bayescomb.output.extraction_text import theory_text
+    from bayescomb.studies.theory_variants import theory_study
 
-    combination = _load(options)
-    variants, envelope = prediction_variants(combination), scale_envelope(combination)
-    text = "\n\n".join([header(combination), variants_text(variants), envelope_text(envelope), quality_text(combination)])
-    show(text, theory_data(combination, variants, envelope), options.json)
+    study = theory_study(_load(options))
+    show(theory_text(study), theory_data(study), options.json)
     return 0
 
 

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from bayescomb.base.errors import InfeasibleCorrelationError
+from bayescomb.base.writing import plain_value
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import ImpactResult
-from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.scan import ScanPoint, ScanResult, ScanRow
 from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
+from bayescomb.output.analysis import Divided
+from bayescomb.output.extraction_data import relevance_data, shares_data
 from bayescomb.output.statements import header_data
-from bayescomb.sampling.convergence import Verdict
-from bayescomb.sampling.storage import combination_of
-from bayescomb.sampling.summary import (
-    CENTRAL_KIND,
-    HDI_KIND,
-    INTERVAL,
-    Summary,
-    coefficient_summaries,
-    nuisance_moments,
-    result_covariance,
-    result_summary,
-    size_quantiles,
-)
+from bayescomb.output.tables.fit import compatibility_table
+from bayescomb.output.tables.impacts import QUANTITIES, impact_table
+from bayescomb.sampling.summary import CENTRAL_KIND, HDI_KIND, INTERVAL, Sampled, Summary
 from bayescomb.studies.comparison import Comparison
 
 __all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data", "study_data"]
-
-# Keys of JSON for the rows of impacts.
-PART_KEYS: Final = {"statistics": "stat", "all systematics": "syst"}
 
 
 def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -> dict[str, Any]:
@@ -60,10 +47,10 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         nuisances[name] = {"pull": float(fit.values.sel(at)), "constraint": float(fit.errors.sel(at)), "free": True}
     data = {
         **header_data(fit.combination),
-        "chi2": _finite(fit.chi2),
+        "chi2": plain_value(fit.chi2),
         "ndf": fit.ndf,
         "p_value": fit.p_value,
-        "own_chi2": _finite(fit.own_chi2),
+        "own_chi2": plain_value(fit.own_chi2),
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
         "parts": fit.parts,
         "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
@@ -73,9 +60,8 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         "at_bound": list(fit.at_bound),
         "determinant_of_weights": _determinant(fit.combination, included=False),
         "compatibility": [
-            {"measurement": c.measurement, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value}
-            | ({"problem": c.problem} if c.problem else {})
-            for c in compatible
+            {key: value for key, value in row.items() if key != "problem" or value}
+            for row in compatibility_table(compatible).rows
         ],
         "repairs": [
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
@@ -97,10 +83,10 @@ def size_data(found: SizeResult) -> dict[str, Any]:
             for name in found.sizes["uncertain_size"].to_numpy()
         },
         "bartlett": {
-            str(name): {key: _finite(float(intervals[key].sel(parameter=name))) for key in intervals}
+            str(name): {key: plain_value(float(intervals[key].sel(parameter=name))) for key in intervals}
             for name in intervals["parameter"].to_numpy()
         },
-        "corrected_chi2": _finite(found.chi2),
+        "corrected_chi2": plain_value(found.chi2),
     }
 
 
@@ -111,23 +97,19 @@ def _determinant(combination: Combination, *, included: bool) -> str | None:
     return "included" if included else "left out"
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
-
-
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
     at, parts = {"parameter": name}, fit.error_parts(name)
     label = unsplit_label(fit.combination.measurements)
-    undivided = {"undivided_error": _finite(parts[label]), "undivided_part": label} if label else {}
+    undivided = {"undivided_error": plain_value(parts[label]), "undivided_part": label} if label else {}
     return {
         "value": float(fit.values.sel(at)),
-        "error": _finite(float(fit.errors.sel(at))),
+        "error": plain_value(float(fit.errors.sel(at))),
         "up": float(fit.up_errors.sel(at)),
         "down": float(fit.down_errors.sel(at)),
-        "statistical_error": _finite(parts.get("stat")),
-        "systematic_error": _finite(parts.get("syst")),
+        "statistical_error": plain_value(parts.get("stat")),
+        "systematic_error": plain_value(parts.get("syst")),
         **undivided,
-        "theory_error": _finite(float(fit.theory_errors.sel(at))),
+        "theory_error": plain_value(float(fit.theory_errors.sel(at))),
         "unit": str(fit.values.sel(at)["unit"].item()),
     }
 
@@ -136,19 +118,19 @@ def _spectator(observable: Observable) -> dict[str, Any]:
     return {"spectator": True} if observable.spectator else {}
 
 
-def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
+def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any]:
     """Posterior summary: observables, coefficients and nuisances.
 
-    chi2 is the profile's minimum at nominal coefficients, which is what the goodness of fit of the inputs is.
+    Args:
+        sampled: the posterior.
+        fit: the profile at nominal coefficients, whose chi2 is the goodness of fit of the inputs; ``None`` where these are
+            infeasible.
     """
-    combination = combination_of(posterior)
-    draws = posterior["posterior"].to_dataset()
-    names = [o.name for o in combination.results]
-    diagnostics = {str(q): i for i, q in enumerate(verdict.table["quantity"].to_numpy())}
+    combination, judged = sampled.combination, sampled.verdict
+    names, diagnostics = list(sampled.results), sampled.diagnostics
 
     def summary(found: Summary, quantity: str) -> dict[str, Any]:
-        row = verdict.table.isel(quantity=diagnostics[quantity])
-        r_hat = float(row["r_hat"])
+        row = diagnostics[quantity]
         return {
             "mean": found.mean,
             "sd": found.sd,
@@ -159,47 +141,38 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
             "mcse_mean": found.mcse_mean,
             "mcse_sd": found.mcse_sd,
             "origin": found.origin,
-            "ess_bulk": float(row["ess_bulk"]),
-            "ess_tail": float(row["ess_tail"]),
-            "r_hat": r_hat if np.isfinite(r_hat) else None,
+            "ess_bulk": row["ess_bulk"],
+            "ess_tail": row["ess_tail"],
+            "r_hat": plain_value(row["r_hat"]),
         }
 
     def pull(name: str, moments: tuple[float, float]) -> dict[str, float]:
-        variable = "pull" if f"pull[{name}]" in diagnostics else "theory_pull"
-        row = verdict.table.isel(quantity=diagnostics[f"{variable}[{name}]"])
-        return {"pull": moments[0], "constraint": moments[1], "mcse": float(row["mcse_mean"])}
+        row = diagnostics.get(f"pull[{name}]") or diagnostics[f"theory_pull[{name}]"]
+        return {"pull": moments[0], "constraint": moments[1], "mcse": row["mcse_mean"]}
 
-    coefficients = coefficient_summaries(draws)
     return {
         **header_data(combination),
-        **_goodness(combination),
+        "chi2": None if fit is None else plain_value(fit.chi2),
+        "ndf": None if fit is None else fit.ndf,
+        "p_value": None if fit is None else fit.p_value,
         "determinant_of_weights": _determinant(combination, included=True),
-        "correlations": posterior.attrs["correlations"],
-        "engine": posterior.attrs["engine"],
-        "seed": int(posterior.attrs["seed"]),
-        "converged": verdict.passed,
-        "verdict": verdict.sentence,
+        "correlations": sampled.run.correlations,
+        "engine": sampled.run.engine,
+        "seed": sampled.run.seed,
+        "converged": judged.passed,
+        "verdict": judged.sentence,
         "intervals": {"hdi68": HDI_KIND, "central68": CENTRAL_KIND, "sizes": CENTRAL_KIND},
-        "parameters": {name: summary(result_summary(posterior, name), variable_name(name)) for name in names},
+        "parameters": {name: summary(found, variable_name(name)) for name, found in sampled.results.items()},
         "coefficients": {
-            name: summary(found, f"rho[{name}]") for name, found in coefficients.items() if f"rho[{name}]" in diagnostics
+            name: summary(found, f"rho[{name}]")
+            for name, found in sampled.coefficients.items()
+            if f"rho[{name}]" in diagnostics
         },
-        "sizes": {
-            name: {"low": low, "median": median, "high": high} for name, (low, median, high) in size_quantiles(draws).items()
-        },
-        "nuisances": {name: pull(name, moments) for name, moments in nuisance_moments(draws).items()},
-        "divergences": verdict.divergences,
-        "covariance": {"names": names, "matrix": result_covariance(posterior, names).tolist()},
+        "sizes": {name: {"low": low, "median": median, "high": high} for name, (low, median, high) in sampled.sizes.items()},
+        "nuisances": {name: pull(name, moments) for name, moments in sampled.nuisances.items()},
+        "divergences": judged.divergences,
+        "covariance": {"names": names, "matrix": sampled.covariance.tolist()},
     }
-
-
-def _goodness(combination: Combination) -> dict[str, Any]:
-    """Goodness of fit of the inputs at nominal coefficients; null where those are infeasible under ``nuisance``."""
-    try:
-        fit = profile(combination)
-    except InfeasibleCorrelationError:
-        return {"chi2": None, "ndf": None, "p_value": None}
-    return {"chi2": _finite(fit.chi2), "ndf": fit.ndf, "p_value": fit.p_value}
 
 
 def scan_data(result: ScanResult) -> dict[str, Any]:
@@ -223,7 +196,7 @@ def scan_data(result: ScanResult) -> dict[str, Any]:
             entry["parameters"] = {
                 str(p): {
                     "half_shift": float(row.half_shift.sel(parameter=p)),
-                    "half_error_shift": _finite(float(row.half_error_shift.sel(parameter=p))),
+                    "half_error_shift": plain_value(float(row.half_error_shift.sel(parameter=p))),
                 }
                 for p in row.half_shift["parameter"].to_numpy()
             }
@@ -250,7 +223,7 @@ def _scan_ends(row: ScanRow) -> dict[str, Any]:
 
 def _matrix(values: xr.DataArray) -> dict[str, Any]:
     """A matrix of parameters by their names, ``None`` for what is at its bound."""
-    rows = [[_finite(float(x)) for x in row] for row in values.to_numpy()]
+    rows = [[plain_value(float(x)) for x in row] for row in values.to_numpy()]
     return {"names": values["parameter"].to_numpy().tolist(), "matrix": rows}
 
 
@@ -261,7 +234,10 @@ def _scan_point(point: ScanPoint) -> dict[str, Any]:
         "coefficients": dict(point.coefficients),
         "chi2": point.chi2,
         "parameters": {
-            str(p): {"value": float(point.values.sel(parameter=p)), "error": _finite(float(point.errors.sel(parameter=p)))}
+            str(p): {
+                "value": float(point.values.sel(parameter=p)),
+                "error": plain_value(float(point.errors.sel(parameter=p))),
+            }
             for p in point.values["parameter"].to_numpy()
         },
         "covariance": _matrix(point.covariance),
@@ -273,61 +249,61 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
 
     What not knowing the sizes of sources adds stands among the sources.
     """
-    kinds = result.sources["kind"].to_numpy()
+    rows, names = impact_table(result).rows, [str(p) for p in result.total["parameter"].to_numpy()]
 
-    def rows(values: xr.DataArray, *, of_nuisances: bool) -> dict[str, Any]:
-        own = values.isel(source=(kinds == "nuisance") == of_nuisances)
-        return {str(s): _mapping(own.isel(source=i), "parameter") for i, s in enumerate(own["source"].to_numpy())}
+    def of(key: str, *kinds: str) -> dict[str, dict[str, float]]:
+        return {
+            row["name"]: {p: row[f"{key}[{p}]"] for p in names}
+            for row in rows
+            if row["kind"] in kinds and f"{key}[{names[0]}]" in row
+        }
 
-    whole = {
-        **{PART_KEYS.get(label, label): _mapping(part, "parameter") for label, part in result.sums.items()},
-        "coupling": _mapping(result.coupling, "parameter"),
-    }
     data = {
         **header_data(result.combination),
         "parts": result.parts,
         "definition": result.definition,
-        "groups": {str(g): _mapping(result.groups.sel(group=g), "parameter") for g in result.groups["group"].to_numpy()},
-        "sources": rows(result.sources, of_nuisances=False),
-        "nuisances": rows(result.sources, of_nuisances=True),
-        "whole": whole,
+        "groups": of("impact", "group"),
+        "sources": of("impact", "source", "size"),
+        "nuisances": of("impact", "nuisance"),
+        "whole": {"coupling": dict.fromkeys(names, 0.0)} | of("impact", "coupling", "sum"),
     }
-    if result.shifts is not None:
-        data["shifts"] = rows(result.shifts, of_nuisances=True)
-    return data
+    return data | {q.json: found for q in QUANTITIES if q.json and (found := of(q.key, "nuisance"))}
 
 
-def comparison_data(comparison: Comparison) -> dict[str, Any]:
-    """The comparison table, one entry per parameter."""
+def comparison_data(comparison: Comparison, divided: Divided) -> dict[str, Any]:
+    """The comparison table, one entry per parameter, and where the variance comes from."""
     table = comparison.table
     parameters = {
-        str(p): {str(key): _finite(float(table[key].sel(parameter=p))) for key in table.data_vars}
+        str(p): {str(key): plain_value(float(table[key].sel(parameter=p))) for key in table.data_vars}
         | {"mcse": float(table["mcse_mean"].sel(parameter=p))}
         for p in table["parameter"].to_numpy()
     }
-    return {**header_data(comparison.combination), "interval": INTERVAL, "interval_kind": HDI_KIND, "parameters": parameters}
+    data = {**header_data(comparison.combination), "interval": INTERVAL, "interval_kind": HDI_KIND, "parameters": parameters}
+    if divided.shares is not None:
+        data["variance_shares"] = shares_data(divided.shares)
+    if divided.relevance is not None:
+        data["relevance"] = relevance_data(divided.relevance)
+    return data
 
 
 def _mapping(values: xr.DataArray, dim: str) -> dict[str, float | None]:
-    return {str(key): _finite(float(value)) for key, value in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)}
+    return {
+        str(key): plain_value(float(value)) for key, value in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)
+    }
 
 
 def study_data(study: xr.Dataset, combination: Combination) -> dict[str, Any]:
     """The study as JSON takes it; ``None`` where there is nothing."""
-
-    def plain(value: Any) -> float | None:
-        return None if math.isnan(float(value)) else float(value)
-
     found: dict[str, Any] = {}
     for name in study["quantity"].to_numpy():
         at = study.sel(quantity=name)
-        entry: dict[str, Any] = {key: plain(at[key]) for key in ("rank_p_value", "rank_p_value_corrected")}
+        entry: dict[str, Any] = {key: plain_value(at[key]) for key in ("rank_p_value", "rank_p_value_corrected")}
         for answer in study["answer"].to_numpy():
             own = at.sel(answer=answer)
             entry[str(answer)] = {
-                key: plain(own[key]) for key in ("pull_mean", "pull_mean_error", "pull_width", "pull_width_error")
+                key: plain_value(own[key]) for key in ("pull_mean", "pull_mean_error", "pull_width", "pull_width_error")
             } | {
-                f"coverage{level}": [plain(own[key].sel(level=level)) for key in ("coverage", "coverage_error")]
+                f"coverage{level}": [plain_value(own[key].sel(level=level)) for key in ("coverage", "coverage_error")]
                 for level in study["level"].to_numpy()
             }
         found[str(name)] = entry

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 
-from bayescomb.inputs.combination import Combination
-from bayescomb.likelihood.theory import interpolation_quality
+from bayescomb.base.writing import plain_value
 from bayescomb.output.statements import header_data
-from bayescomb.studies.assumption_sets import SetComparison
-from bayescomb.studies.theory_variants import VariantRow
+from bayescomb.studies.theory_variants import TheoryStudy
+
+if TYPE_CHECKING:  # it samples
+    from bayescomb.studies.assumption_sets import SetComparison
 
 __all__ = ["relevance_data", "sets_data", "shares_data", "theory_data"]
 
 
-def theory_data(combination: Combination, variants: Sequence[VariantRow], envelope: Sequence[VariantRow]) -> dict[str, Any]:
+def theory_data(study: TheoryStudy) -> dict[str, Any]:
     """Variants, the seven-point envelope, and the quality of the interpolation in the mass."""
-    extraction = combination.extraction_in_force
-    quality = {}
-    for prediction in combination.predictions:
-        if extraction is not None and prediction.name in extraction.distributions:
-            found = interpolation_quality(prediction, extraction)
-            quality[prediction.name] = {
+    return {
+        **header_data(study.combination),
+        "variants": [dataclasses.asdict(row) for row in study.variants],
+        "envelope": [dataclasses.asdict(row) for row in study.envelope],
+        "interpolation": {
+            name: {
                 "m_t": found["m_t"].to_numpy().tolist(),
                 "observables": [str(o) for o in found["observable"].to_numpy()],
-                **{str(key): _numbers(found[key]) for key in found.data_vars},
+                **{str(key): [[plain_value(v) for v in row] for row in found[key].to_numpy()] for key in found.data_vars},
             }
-    return {
-        **header_data(combination),
-        "variants": [dataclasses.asdict(row) for row in variants],
-        "envelope": [dataclasses.asdict(row) for row in envelope],
-        "interpolation": quality,
+            for name, found in study.interpolation.items()
+        },
     }
 
 
@@ -45,7 +41,7 @@ def relevance_data(relevance: xr.Dataset) -> dict[str, Any]:
     return {
         str(c): {key: float(relevance[key].sel(coefficient=c)) for key in scalars}
         | {
-            key: {p: _number(relevance[key].sel(coefficient=c, parameter=p).item()) for p in parameters}
+            key: {p: plain_value(relevance[key].sel(coefficient=c, parameter=p).item()) for p in parameters}
             for key in ("slope", "share")
         }
         for c in relevance["coefficient"].to_numpy()
@@ -78,7 +74,7 @@ def sets_data(comparison: SetComparison) -> dict[str, Any]:
         sets[row.name] = {
             "description": row.description,
             "problem": row.problem or None,
-            "parameters": {p: {key: _number(at[key].sel(parameter=p).item()) for key in keys} for p in parameters},
+            "parameters": {p: {key: plain_value(at[key].sel(parameter=p).item()) for key in keys} for p in parameters},
             "feasibility": [
                 {"block": s.label, "status": s.status, "share": s.share, "text": s.text} for s in row.statements
             ],
@@ -90,11 +86,3 @@ def sets_data(comparison: SetComparison) -> dict[str, Any]:
 def _by_group(groups: xr.DataArray) -> dict[str, dict[str, float]]:
     parameters = [str(p) for p in groups["parameter"].to_numpy()]
     return {str(g): {p: float(groups.sel(group=g, parameter=p)) for p in parameters} for g in groups["group"].to_numpy()}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _numbers(values: xr.DataArray) -> list[list[float | None]]:
-    return [[_number(v) for v in row] for row in values.to_numpy()]

@@ -9,50 +9,33 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.rounding import (
-    chi2_text,
     counted,
     fixed,
     percent_text,
     plain,
     rounded_like,
     significant,
-    small_unit,
     with_error,
+    with_unit,
 )
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
-from bayescomb.likelihood.theory import interpolation_quality
+from bayescomb.output.analysis import Divided
 from bayescomb.output.statements import header
-from bayescomb.output.text import with_unit
+from bayescomb.output.tables.theory import envelope_table, variants_table
+from bayescomb.output.tables.variance import relevance_table, shares_table
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
 from bayescomb.studies.assumption_sets import SetComparison, SetResult
-from bayescomb.studies.theory_variants import NOT_TABULATED, VariantRow
+from bayescomb.studies.theory_variants import NOT_TABULATED, TheoryStudy, VariantRow
 
-# Residuals of an interpolation, and shares of single coefficients, are far below the errors that they are compared with.
+# Residuals of an interpolation are far below the errors that they are compared with.
 PER_MILLE_PLACES: Final = 3
-SHARE_PLACES: Final = 3
 
-__all__ = ["envelope_text", "quality_text", "relevance_text", "sets_text", "shares_text", "variants_text"]
-
-
-def variants_text(rows: Sequence[VariantRow]) -> str:
-    """One line per PDF set and scale definition."""
-    cells = [["prediction", "mass", "value [GeV]", "shift [GeV]", "chi2", "ndf"]]
-    for row in rows:
-        factors = "" if row.mu_r == row.mu_f == 1 else f" x ({significant(row.mu_r)}, {significant(row.mu_f)})"
-        name = f"{row.pdf_set}, scale {row.scale_choice}{factors}"
-        if row.value is None or row.error is None or row.chi2 is None:
-            why = row.problem if row.problem.startswith(NOT_TABULATED) else "no minimum"
-            cells.append([name, row.mass, f"none: {why}", "", "", ""])
-            continue
-        shift = "" if row.shift is None else plain(rounded_like(row.shift, row.error, sign=True))
-        value = plain(with_error(row.value, row.error))
-        cells.append([name, row.mass, value, shift, plain(chi2_text(row.chi2)), str(row.ndf)])
-    return table(cells)
+__all__ = ["divided_text", "relevance_text", "sets_text", "shares_text", "theory_text"]
 
 
-def envelope_text(rows: Sequence[VariantRow]) -> str:
+def _envelope_text(rows: Sequence[VariantRow]) -> str:
     """The seven points, and the largest shifts up and down of each mass."""
-    lines = [variants_text(rows)]
+    lines = [envelope_table(rows).text]
     for mass in dict.fromkeys(row.mass for row in rows):
         absent = sum(row.mass == mass and row.problem.startswith(NOT_TABULATED) for row in rows)
         if absent:
@@ -68,19 +51,32 @@ def envelope_text(rows: Sequence[VariantRow]) -> str:
     return "\n".join(lines)
 
 
-def quality_text(combination: Combination) -> str:
+def theory_text(study: TheoryStudy) -> str:
+    """The mass with other predictions, the envelope of the scales, and the quality of the interpolation."""
+    blocks = [
+        header(study.combination),
+        variants_table(study.variants).text,
+        _envelope_text(study.envelope),
+        _quality_text(study),
+    ]
+    return "\n\n".join(blocks)
+
+
+def _quality_text(study: TheoryStudy) -> str:
     """Residuals of the polynomials in the mass, in per mille of the cross section."""
-    extraction = combination.extraction_in_force
-    if extraction is None:
-        return ""
     cells = [["polynomial in the mass, per mille", "residual", "one inner mass left out", "numerical error"]]
-    for prediction in combination.predictions:
-        if prediction.name in extraction.distributions:
-            quality = interpolation_quality(prediction, extraction)
-            inner = quality["left_out"].isel(m_t=slice(1, -1))
-            sizes = (abs(quality["residual"]).max(), abs(inner).max(), quality["mc_error"].max())
-            cells.append([prediction.name, *(fixed(1000 * float(size), PER_MILLE_PLACES) for size in sizes)])
+    for name, quality in study.interpolation.items():
+        inner = quality["left_out"].isel(m_t=slice(1, -1))
+        sizes = (abs(quality["residual"]).max(), abs(inner).max(), quality["mc_error"].max())
+        cells.append([name, *(fixed(1000 * float(size), PER_MILLE_PLACES) for size in sizes)])
     return table(cells)
+
+
+def divided_text(divided: Divided, combination: Combination) -> list[str]:
+    """Blocks of text of where the variance comes from, none where nothing is known of it."""
+    units = {o.name: o.unit for o in combination.results}
+    blocks = [] if divided.shares is None else [shares_text(divided.shares, units)]
+    return blocks if divided.relevance is None else [*blocks, relevance_text(divided.relevance, units)]
 
 
 def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
@@ -100,57 +96,15 @@ def relevance_text(relevance: xr.Dataset, units: dict[str, str]) -> str:
         rows = relevance_rows(relevance)
         more = relevance.sizes["coefficient"] - len(rows) + 1
         return "which correlation matters:\n" + table(rows) + (f"\n{more} more matter less, see --json" if more else "")
-    heading = ["coefficient", "prior", "posterior", "information [bit]"]
-    for p in parameters:
-        unit = small_unit(units.get(p, ""))
-        heading += [f"d{p}/dr [{unit}]", f"share of Var({p}) [%]"]
-    order = np.argsort(-abs(relevance["share"]).sum("parameter").to_numpy())
-    cells = [heading]
-    for i in order:
-        row = relevance.isel(coefficient=int(i))
-        line = [
-            str(row["title"].item()),
-            *(plain(with_error(float(row[f"{k}_mean"]), float(row[f"{k}_sd"]))) for k in ("prior", "posterior")),
-            plain(with_error(float(row["information"]), float(row["information_error"]))),
-        ]
-        for p in parameters:
-            line += [
-                plain(fixed(1000 * float(row["slope"].sel(parameter=p)), 1, sign=True)),
-                plain(percent_text(float(row["share"].sel(parameter=p)), places=SHARE_PLACES, sign=True)),
-            ]
-        cells.append(line)
-    return "which correlation matters:\n" + table(cells)
+    return "which correlation matters:\n" + relevance_table(relevance, units).text
 
 
 def shares_text(shares: xr.Dataset, units: dict[str, str]) -> str:
     """Parts of the variance with their sum; coefficients of less than a per mille in one line."""
     if shares.sizes["parameter"] > MANY:
         return "shares of the posterior variance:\n" + table(shares_rows(shares))
-    blocks = []
-    for p in shares["parameter"].to_numpy():
-        unit = units.get(str(p), "")
-        at = shares.sel(parameter=p)
-        kinds = at["kind"].to_numpy()
-        cells = [[f"part of Var({p})", with_unit("variance", f"{unit}^2" if unit else ""), "share [%]"]]
-        small, count = np.zeros(2), 0
-        for i, part in enumerate(at["part"].to_numpy()):
-            variance, share = float(at["variance"][i]), float(at["share"][i])
-            if kinds[i] == "coefficient" and abs(share) < 1e-3:
-                small += (variance, share)
-                count += 1
-                continue
-            label = f"coefficient {part}" if kinds[i] == "coefficient" else str(part)
-            cells.append([label, *_variance(variance, share)])
-        if count:
-            cells.append([counted(count, "other coefficients"), *_variance(small[0], small[1])])
-        total = float(at["variance"].sum())
-        cells.append(["total", *_variance(total, float(at["share"].sum()))])
-        blocks.append(table(cells))
+    blocks = [shares_table(shares, units, [str(p)]).text for p in shares["parameter"].to_numpy()]
     return "shares of the posterior variance:\n" + "\n".join(blocks)
-
-
-def _variance(variance: float, share: float) -> list[str]:
-    return [plain(significant(variance)), plain(percent_text(share, places=2))]
 
 
 def sets_text(comparison: SetComparison) -> str:

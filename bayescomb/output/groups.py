@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 
-from bayescomb.base.errors import PosteriorError
+from bayescomb.base.matrices import correlation_of
+from bayescomb.base.writing import plain_value
 from bayescomb.fit.impacts import ImpactResult
-from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
 from bayescomb.formats.exported import FORMAT, FORMAT_VERSION
 from bayescomb.inputs.combination import Combination
@@ -26,21 +27,13 @@ from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import theory
+from bayescomb.output.analysis import Analysis
 from bayescomb.output.statements import caveats, header_data
-from bayescomb.sampling.convergence import Verdict, verdict
-from bayescomb.sampling.storage import is_extended, require_same_settings
-from bayescomb.sampling.summary import (
-    HDI_KIND,
-    coefficient_summaries,
-    mean_sd,
-    nuisance_moments,
-    posterior_quantiles,
-    result_covariance,
-    size_quantiles,
-)
-from bayescomb.studies.comparison import compare
+from bayescomb.output.tables.impacts import QUANTITIES
+from bayescomb.sampling.summary import HDI_KIND, QUANTILES, Sampled
+from bayescomb.studies.comparison import Comparison
 
-__all__ = ["QUANTILES", "converged", "export_groups", "export_header", "finite", "posterior_groups", "posterior_header"]
+__all__ = ["export_groups", "export_header"]
 
 PACKAGES: Final = ("bayescomb", "numpy", "scipy", "xarray", "iminuit", "hepdata_lib")
 ERRORS: Final = {
@@ -54,30 +47,22 @@ ERRORS: Final = {
 }
 # With sources of uncertain size: mean of the likelihood ratio, and where -2 log L has grown by that much.
 CORRECTED: Final = {"bartlett": "bartlett", "corrected_up_error": "up", "corrected_down_error": "down"}
-QUANTILES: Final = (0.025, 0.16, 0.5, 0.84, 0.975)
 SUMMARY: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "mcse_mean", "mcse_sd", "coefficient_share")
-RUN: Final[tuple[str, ...]] = (
-    "seed", "draws", "tune", "chains", "interrupted", "correlations", "engine", "backend", "created",
-)  # fmt: skip
 
 
-def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
-    """What stands over every form of an export: settings, origin of the inputs, goodness of fit, versions.
-
-    Args:
-        fit: the profile.
-        impacts: impacts of the same combination.
+def export_header(analysis: Analysis) -> dict[str, Any]:
+    """What stands over every form of an export: settings, origin of the inputs, goodness of fit, versions, the sampling.
 
     Examples:
         >>> import bayescomb as bc
+        >>> from bayescomb.output.analysis import analyse
         >>> from bayescomb.output.groups import export_header
-        >>> combination = bc.load("models/run1_mass")
-        >>> header = export_header(bc.profile(combination), bc.impacts(combination))
+        >>> header = export_header(analyse(bc.profile(bc.load("models/run1_mass"))))
         >>> header["assumptions"], header["provenance"][0]["kind"], header["goodness_of_fit"]["ndf"]
         ('nominal', 'published', 14)
     """
-    combination = fit.combination
-    return {
+    combination, fit, impacts = analysis.combination, analysis.fit, analysis.impacts
+    header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "title": combination.title,
@@ -88,11 +73,11 @@ def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
             {"table": p.table, "kind": p.kind, "origin": p.origin, "note": p.note} for p in combination.provenance
         ],
         "goodness_of_fit": {
-            "chi2": finite(fit.chi2),
+            "chi2": plain_value(fit.chi2),
             "ndf": fit.ndf,
             "p_value": fit.p_value,
-            "own_chi2": finite(fit.own_chi2),
-            "corrected_chi2": None if fit.sizes is None else finite(fit.sizes.chi2),
+            "own_chi2": plain_value(fit.own_chi2),
+            "corrected_chi2": None if fit.sizes is None else plain_value(fit.sizes.chi2),
         },
         "repairs": [
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
@@ -104,11 +89,7 @@ def export_header(fit: ProfileResult, impacts: ImpactResult) -> dict[str, Any]:
         "impacts_definition": impacts.definition,
         "versions": _versions(),
     }
-
-
-def finite(value: float) -> float | None:
-    """The number, ``None`` where it is none."""
-    return float(value) if np.isfinite(value) else None
+    return header if analysis.usable is None else header | {"posterior_run": _posterior_header(analysis.usable)}
 
 
 def _versions() -> dict[str, str]:
@@ -121,32 +102,32 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def export_groups(fit: ProfileResult, impacts: ImpactResult) -> dict[str, xr.Dataset]:
-    """The groups of a profile; those of a posterior are :func:`bayescomb.output.groups.posterior_groups`.
-
-    Args:
-        fit: the profile.
-        impacts: impacts of the same combination.
+def export_groups(analysis: Analysis) -> dict[str, xr.Dataset]:
+    """The groups of a profile, and those of its posterior if that has converged.
 
     Returns:
         ``results`` (dim ``parameter``; value, parts of the error, covariance, correlation, edges of the bin), the same
         ``combined`` without the prediction where a mass is extracted, and ``unnormalised`` where something was normalised;
         ``sizes`` where some are uncertain, ``estimates`` (what was combined, and its weights), ``nuisances``, ``impacts``,
-        ``impact_groups``, ``impact_parts``, ``coefficients`` and ``prior_correlations``; empty ones are left out.
+        ``impact_groups``, ``impact_parts``, ``coefficients`` and ``prior_correlations``.  With a posterior: ``posterior``
+        (dim ``parameter``: mean, sd, median, highest-density interval, ``quantile`` over ``probability``, correlation, Monte
+        Carlo errors, in the units of the results), ``posterior_coefficients`` and ``posterior_nuisances`` (mean and sd;
+        nuisances in prior widths), ``posterior_sizes`` (quantiles of true over quoted standard deviation, where sizes are
+        uncertain).  Empty ones are left out.
 
     Examples:
         >>> import bayescomb as bc
+        >>> from bayescomb.output.analysis import analyse
         >>> from bayescomb.output.groups import export_groups
-        >>> combination = bc.load("models/run1_mass")
-        >>> groups = export_groups(bc.profile(combination), bc.impacts(combination))
+        >>> groups = export_groups(analyse(bc.profile(bc.load("models/run1_mass"))))
         >>> print({name: next(iter(group.sizes.values())) for name, group in groups.items()})
         {'results': 1, 'estimates': 15, 'nuisances': 375, 'impacts': 25, 'impact_groups': 5, 'impact_parts': 4,
          'coefficients': 19, 'prior_correlations': 1910}
     """
-    combination = fit.combination
+    combination, fit = analysis.combination, analysis.fit
     groups = {"results": _results(fit)}
-    if combination.extraction:
-        groups["combined"] = _results(profile(combination.with_extraction(""), parts=fit.parts))
+    if analysis.combined is not None:
+        groups["combined"] = _results(analysis.combined)
     if fit.unnormalised is not None:
         groups["unnormalised"] = _results(fit.unnormalised)
     if fit.sizes is not None:
@@ -154,10 +135,12 @@ def export_groups(fit: ProfileResult, impacts: ImpactResult) -> dict[str, xr.Dat
     groups |= {
         "estimates": _estimates(fit),
         "nuisances": _nuisances(fit),
-        **_impacts(impacts),
+        **_impacts(analysis.impacts),
         "coefficients": _coefficients(combination),
         "prior_correlations": _prior_correlations(combination),
     }
+    if analysis.usable is not None and analysis.comparison is not None:
+        groups |= _posterior_groups(analysis.usable, analysis.comparison)
     return {name: group for name, group in groups.items() if all(group.sizes.values())}
 
 
@@ -180,7 +163,6 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     }
     none = ("", float("nan"), float("nan"))
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
-    width = np.sqrt(np.diag(covariance))
     columns = {key: getattr(fit, attribute).sel(parameter=names).to_numpy() for key, attribute in ERRORS.items()}
     if unsplit_label(fit.combination.measurements):
         # Of a result of total covariances alone nobody knows the parts.
@@ -196,7 +178,7 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     return xr.Dataset(
         {"value": ("parameter", fit.values.sel(parameter=names).to_numpy())}
         | {key: ("parameter", column) for key, column in columns.items()}
-        | {"covariance": (square, covariance), "correlation": (square, covariance / np.outer(width, width))},
+        | {"covariance": (square, covariance), "correlation": (square, correlation_of(covariance))},
         {
             "parameter": names,
             "parameter_b": names,
@@ -271,16 +253,17 @@ def _nuisances(fit: ProfileResult) -> xr.Dataset:
 
 def _impacts(result: ImpactResult) -> dict[str, xr.Dataset]:
     names = _names(result.combination)
-    sources = xr.Dataset({"impact": result.sources.sel(parameter=names)})
-    if result.shifts is not None:
-        sources["shift"] = result.shifts.sel(parameter=names)
+    sources, groups = (
+        xr.Dataset({q.key: q.values(result)[kind].sel(parameter=names) for q in QUANTITIES if kind in q.values(result)})
+        for kind in ("source", "group")
+    )
     divided = {"systematics" if label == "all systematics" else label: part for label, part in result.sums.items()}
     total = divided.pop("total")
     parts = divided | {"coupling of sources": result.coupling, "total": total}
     rows = np.array([part.sel(parameter=names).to_numpy() for part in parts.values()])
     return {
         "impacts": sources.reset_coords(drop=True),
-        "impact_groups": xr.Dataset({"impact": result.groups.sel(parameter=names)}).reset_coords(drop=True),
+        "impact_groups": groups.reset_coords(drop=True),
         "impact_parts": xr.Dataset({"impact": (("part", "parameter"), rows)}, {"part": list(parts), "parameter": names}),
     }
 
@@ -317,119 +300,63 @@ def _columns(dim: str, keys: Sequence[str], rows: Sequence[Sequence[Any]]) -> di
     return {key: (dim, [row[i] for row in rows]) for i, key in enumerate(keys)}
 
 
-def converged(posterior: xr.DataTree) -> Verdict:
-    """The verdict of a posterior that may be used.
-
-    Raises:
-        PosteriorError: it has not converged.
-    """
-    judged = verdict(posterior)
-    if not judged.passed:
-        msg = f"{judged.sentence}; sample with more draws, or export the profile without a posterior"
-        raise PosteriorError(msg)
-    return judged
-
-
-def posterior_header(posterior: xr.DataTree, judged: Verdict) -> dict[str, Any]:
+def _posterior_header(sampled: Sampled) -> dict[str, Any]:
     """How the posterior was sampled, and which kind of interval its summary gives."""
-    attrs = posterior.attrs
-    run = {key: _plain(attrs[key]) for key in RUN if key in attrs}
+    run, judged = sampled.run, sampled.verdict
     return {
-        **run,
+        **run.settings,
         "interval": HDI_KIND,
         "converged": judged.passed,
         "verdict": judged.sentence,
-        "max_r_hat": finite(judged.max_r_hat),
-        "min_ess": finite(judged.min_ess),
+        "max_r_hat": plain_value(judged.max_r_hat),
+        "min_ess": plain_value(judged.min_ess),
         "divergences": judged.divergences,
-        "extended": is_extended(posterior),
-        "held_coefficients": json.loads(attrs.get("held_coefficients", "[]")),
-        "not_recovered": json.loads(attrs.get("not_recovered", "{}")),
-        "versions": json.loads(attrs.get("versions", "{}")),
+        "extended": run.extended,
+        "held_coefficients": list(run.held_coefficients),
+        "not_recovered": dict(run.not_recovered),
+        "versions": dict(run.versions),
     }
 
 
-def posterior_groups(posterior: xr.DataTree, fit: ProfileResult, judged: Verdict) -> dict[str, xr.Dataset]:
-    """The groups of a posterior.
-
-    Args:
-        posterior: a tree of :func:`bayescomb.sample`.
-        fit: the profile of the same combination under the same settings.
-        judged: its verdict.
-
-    Returns:
-        ``posterior`` (dim ``parameter``: mean, sd, median, highest-density interval, ``quantile`` over ``probability``,
-        correlation, Monte Carlo errors, in the units of the results), ``posterior_coefficients`` and
-        ``posterior_nuisances`` (mean and sd; nuisances in prior widths), ``posterior_sizes`` (quantiles of true over quoted
-        standard deviation, where sizes are uncertain).
-
-    Raises:
-        PosteriorError: posterior and profile do not belong together.
-    """
-    require_same_settings(posterior, fit.combination)
-    names = [o.name for o in fit.combination.results]
-    table = compare(posterior, fit).table.sel(parameter=names)
-    draws = posterior["posterior"].to_dataset()
-    covariance = result_covariance(posterior, names)
-    sd = np.sqrt(np.diag(covariance))
-    diagnostics = _by_name(judged.table, [variable_name(name) for name in names])
+def _posterior_groups(sampled: Sampled, comparison: Comparison) -> dict[str, xr.Dataset]:
+    names = list(sampled.results)
+    table = comparison.table.sel(parameter=names)
+    diagnostics = [sampled.diagnostics[variable_name(name)] for name in names]
     columns = {key: ("parameter", table[key].to_numpy()) for key in SUMMARY if key in table}
-    columns |= {key: ("parameter", diagnostics[key].to_numpy()) for key in ("r_hat", "ess_bulk", "ess_tail")}
-    quantiles = np.array([posterior_quantiles(posterior, name, QUANTILES) for name in names])
-    coords = {"parameter": names, "parameter_b": names, "probability": list(QUANTILES)}
+    columns |= {key: ("parameter", np.array([row[key] for row in diagnostics])) for key in ("r_hat", "ess_bulk", "ess_tail")}
     result = xr.Dataset(
         columns
         | {
-            "quantile": (("parameter", "probability"), quantiles),
-            "correlation": (("parameter", "parameter_b"), covariance / np.outer(sd, sd)),
+            "quantile": (("parameter", "probability"), np.array([sampled.quantiles[name] for name in names])),
+            "correlation": (("parameter", "parameter_b"), sampled.correlation),
         },
-        coords | {"unit": ("parameter", table["unit"].to_numpy())},
+        {
+            "parameter": names,
+            "parameter_b": names,
+            "probability": list(QUANTILES),
+            "unit": ("parameter", table["unit"].to_numpy()),
+        },
     )
-    groups = {
+    moments = {**sampled.nuisances, **sampled.free}
+    return {
         "posterior": result,
-        "posterior_coefficients": _posterior_coefficients(posterior, draws),
-        "posterior_sizes": _posterior_sizes(draws),
-        "posterior_nuisances": _posterior_nuisances(
-            draws, [str(p) for p in fit.values["parameter"].to_numpy() if p not in names]
-        ),
+        "posterior_coefficients": _posterior_coefficients(sampled),
+        "posterior_sizes": _of_rows("uncertain_size", sampled.sizes, ("low", "median", "high")),
+        "posterior_nuisances": _of_rows("nuisance", moments, ("mean", "sd")),
     }
-    return {name: group for name, group in groups.items() if all(group.sizes.values())}
 
 
-def _by_name(table: xr.Dataset, names: list[str]) -> xr.Dataset:
-    position = {str(q): i for i, q in enumerate(table["quantity"].to_numpy())}
-    return table.isel(quantity=[position[name] for name in names])
+def _of_rows(dim: str, rows: Mapping[str, Sequence[float]], keys: Sequence[str]) -> xr.Dataset:
+    columns = {key: (dim, [row[i] for row in rows.values()]) for i, key in enumerate(keys)}
+    return xr.Dataset(columns, {dim: list(rows)})
 
 
-def _posterior_coefficients(posterior: xr.DataTree, draws: xr.Dataset) -> xr.Dataset:
+def _posterior_coefficients(sampled: Sampled) -> xr.Dataset:
     """Mean and sd of each sampled coefficient, before (restricted to what is feasible) and after the data."""
-    prior = posterior["prior"].to_dataset() if "prior" in posterior.children else xr.Dataset()
-    columns: dict[str, tuple[str, list[float]]] = {}
-    names: list[str] = []
-    for key, data in (("posterior", draws), ("prior", prior)):
-        found = {name: own.numbers for name, own in coefficient_summaries(data).items()}
-        names = names or list(found)
-        for moment in ("mean", "sd", "mcse_mean"):
-            values = [found[name][moment] if name in found else np.nan for name in names]
-            columns[f"{key}_{moment}"] = ("coefficient", values)
-    return xr.Dataset(columns, {"coefficient": names})
-
-
-def _posterior_sizes(draws: xr.Dataset) -> xr.Dataset:
-    found = size_quantiles(draws)
+    names = list(sampled.coefficients or sampled.prior_coefficients)
     columns = {
-        key: ("uncertain_size", [row[i] for row in found.values()]) for i, key in enumerate(("low", "median", "high"))
+        f"{label}_{moment}": ("coefficient", [found[n].numbers[moment] if n in found else np.nan for n in names])
+        for label, found in (("posterior", sampled.coefficients), ("prior", sampled.prior_coefficients))
+        for moment in ("mean", "sd", "mcse_mean")
     }
-    return xr.Dataset(columns, {"uncertain_size": list(found)})
-
-
-def _posterior_nuisances(draws: xr.Dataset, free: list[str]) -> xr.Dataset:
-    moments = nuisance_moments(draws) | {
-        name: mean_sd(draws[variable_name(name)]) for name in free if variable_name(name) in draws
-    }
-    mean, sd = ([m[i] for m in moments.values()] for i in (0, 1))
-    return xr.Dataset({"mean": ("nuisance", mean), "sd": ("nuisance", sd)}, {"nuisance": list(moments)})
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    return xr.Dataset(columns, {"coefficient": names})

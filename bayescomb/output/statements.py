@@ -1,7 +1,9 @@
-"""What every output has to say besides its numbers: what was extracted how, at which order, from which kind of figures."""
+"""What every output has to say besides its numbers: settings, extraction, and which figures the result rests on."""
 
 from __future__ import annotations
 
+import importlib.metadata
+from collections.abc import Mapping
 from typing import Any, Final
 
 from bayescomb.base.rounding import significant
@@ -11,19 +13,26 @@ from bayescomb.inputs.combination import Combination
 __all__ = [
     "bound_notes",
     "caveats",
+    "chi2_sentence",
     "extraction_sentence",
     "header",
     "header_data",
-    "nonnegative_text",
+    "nonnegative_sentence",
     "origin_data",
+    "origin_sentence",
+    "page_notes",
+    "page_settings",
     "quoting_note",
     "reconstructed_note",
+    "settings",
+    "short_notes",
     "treatment_sentence",
-    "uncertain_sizes_text",
+    "versions_text",
 ]
 
 # Names that a line of settings has room for.
 FEW: Final = 3
+PAGE_SETTINGS: Final = ("assumption set", "treatment", "chi2", "nonnegative", "inputs")
 
 
 def caveats(combination: Combination) -> tuple[str, ...]:
@@ -86,18 +95,63 @@ def reconstructed_note(combination: Combination) -> str:
     return f"rests on reconstructed, not published, figures: {', '.join(tables)}" if tables else ""
 
 
-def origin_data(combination: Combination) -> dict[str, Any]:
-    """The same for JSON: extraction, whether results may be quoted, and the kind of every input."""
-    return {
-        "extraction": combination.extraction or None,
-        "quotable": not quoting_note(combination),
-        "caveats": list(caveats(combination)),
-        "provenance": {p.table: p.kind for p in combination.provenance},
+def chi2_sentence(combination: Combination) -> str:
+    """Form of chi2, and every setting of it that differs from the default.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.output.statements import chi2_sentence
+        >>> combination = bc.load("models/run1_mass").with_errors_on_errors({"LHCbJES": 0.3})
+        >>> chi2_sentence(combination)
+        'neyman, errors on errors: LHCbJES 30.0 %'
+    """
+    clauses = [str(combination.chi2)]
+    clauses += ["post-fit nuisance values ignored"] if combination.nuisance_values == "ignored" else []
+    clauses += ["normalised to the sum of the observables"] if combination.normalise else []
+    sizes = [
+        f"{name} {significant(100 * error.relative)} %{'' if error.kind == 'common' else f' ({error.kind})'}"
+        for name, error in combination.errors_on_errors.items()
+    ]
+    clauses += [f"errors on errors: {', '.join(sizes)}"] if sizes else []
+    return ", ".join(clauses)
+
+
+def origin_sentence(combination: Combination) -> str:
+    """Which inputs are published, which are not, in one line."""
+    tables: dict[str, list[str]] = {}
+    for entry in combination.provenance:
+        tables.setdefault(entry.kind, []).append(entry.table)
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in tables.items()) or "provenance not stated"
+
+
+def settings(combination: Combination) -> dict[str, str]:
+    """What a result rests on, for people: the one statement that texts, pages, tables and exports are made of.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.output.statements import settings
+        >>> for name, value in settings(bc.load("models/run1_mass")).items():
+        ...     print(f"{name}: {value[:17]}")
+        model: run1_mass
+        assumption set: nominal
+        treatment: covariance
+        chi2: neyman
+        inputs: published: budget
+    """
+    found = {
+        "model": combination.name,
+        "assumption set": combination.assumptions,
+        "treatment": treatment_sentence(combination),
+        "chi2": chi2_sentence(combination),
+        "nonnegative": nonnegative_sentence(combination),
+        "extraction": combination.extraction,
+        "inputs": origin_sentence(combination),
     }
+    return {name: value for name, value in found.items() if value}
 
 
 def header_data(combination: Combination) -> dict[str, Any]:
-    """What every JSON file says of the model and its settings."""
+    """The same for JSON, every setting by itself, with whether results may be quoted and the kind of every input."""
     return {
         "model": combination.name,
         "assumptions": combination.assumptions,
@@ -114,30 +168,60 @@ def header_data(combination: Combination) -> dict[str, Any]:
     }
 
 
-def header(combination: Combination) -> str:
-    """Name, assumption set, treatment and form of chi2 in one line, what is not as usual, and each caveat in a line."""
-    pulls = ", post-fit nuisance values ignored" if combination.nuisance_values == "ignored" else ""
-    normalised = ", normalised to the sum of the observables" if combination.normalise else ""
-    first = (
-        f"{combination.name}: assumption set {combination.assumptions!r}, treatment {treatment_sentence(combination)}, "
-        f"chi2 {combination.chi2}{pulls}{normalised}{nonnegative_text(combination)}"
-        f"{uncertain_sizes_text(combination)}"
-    )
-    return "\n".join([first, *caveats(combination)])
+def origin_data(combination: Combination) -> dict[str, Any]:
+    """Of it the extraction, whether results may be quoted, and the kind of every input."""
+    return {
+        "extraction": combination.extraction or None,
+        "quotable": not quoting_note(combination),
+        "caveats": list(caveats(combination)),
+        "provenance": {p.table: p.kind for p in combination.provenance},
+    }
 
 
-def nonnegative_text(combination: Combination) -> str:
-    """What cannot be negative, to follow other settings; empty if everything can.
+def nonnegative_sentence(combination: Combination) -> str:
+    """What cannot be negative; empty if everything can.
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.output.statements import nonnegative_text
-        >>> nonnegative_text(bc.load("models/run1_mass").with_nonnegative())
-        ', nonnegative: m_t'
+        >>> from bayescomb.output.statements import nonnegative_sentence
+        >>> nonnegative_sentence(bc.load("models/run1_mass").with_nonnegative())
+        'm_t'
     """
     names = combination.nonnegative
     everything = len(names) == sum(not o.spectator for o in combination.observables) > FEW
-    return f", nonnegative: {'all observables' if everything else ', '.join(names)}" if names else ""
+    return "all observables" if everything else ", ".join(names)
+
+
+def header(combination: Combination) -> str:
+    """The settings in one line, and each caveat in a line."""
+    said = settings(combination)
+    first = f"{said['model']}: assumption set {said['assumption set']!r}, treatment {said['treatment']}, chi2 {said['chi2']}"
+    first += f", nonnegative: {said['nonnegative']}" if "nonnegative" in said else ""
+    return "\n".join([first, *caveats(combination)])
+
+
+def page_settings(combination: Combination) -> list[tuple[str, str]]:
+    """The settings for the first line of a page."""
+    said = settings(combination)
+    return [("\N{GREEK SMALL LETTER CHI}²" if key == "chi2" else key, said[key]) for key in PAGE_SETTINGS if key in said]
+
+
+def page_notes(combination: Combination) -> list[str]:
+    """The caveats that a page shows at its top; the extraction has a section of its own."""
+    return [note for note in (quoting_note(combination), reconstructed_note(combination)) if note]
+
+
+def short_notes(combination: Combination) -> str:
+    """The same in a few words, for a strip below a figure; empty if there is nothing."""
+    notes = ["leading order: not for quoting"] if quoting_note(combination) else []
+    notes += ["reconstructed inputs"] if reconstructed_note(combination) else []
+    return ", ".join(notes)
+
+
+def versions_text(versions: Mapping[str, str], *packages: str) -> str:
+    """Packages and versions in one line, those of a posterior where it says them, else those that run."""
+    found = {name: versions.get(name) or importlib.metadata.version(name) for name in packages}
+    return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 def bound_notes(fit: ProfileResult) -> list[str]:
@@ -151,12 +235,3 @@ def bound_notes(fit: ProfileResult) -> list[str]:
     if fit.ends_at_bound:
         notes.append(f"the interval ends at the bound 0: {', '.join(fit.ends_at_bound)}")
     return notes
-
-
-def uncertain_sizes_text(combination: Combination) -> str:
-    """Which sizes are uncertain by how much, to follow other settings; empty if none is."""
-    sizes = [
-        f"{name} {significant(100 * error.relative)} %{'' if error.kind == 'common' else f' ({error.kind})'}"
-        for name, error in combination.errors_on_errors.items()
-    ]
-    return f", errors on errors: {', '.join(sizes)}" if sizes else ""

@@ -5,7 +5,7 @@ A calibration study as text and as plain data.
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -16,8 +16,6 @@ from bayescomb.base.rounding import (
     at_bound_text,
     chi2_text,
     counted,
-    fixed,
-    interval_text,
     p_value_text,
     percent_text,
     plain,
@@ -25,7 +23,6 @@ from bayescomb.base.rounding import (
     seconds_text,
     signed_errors,
     significant,
-    weight_places,
     with_error,
 )
 from bayescomb.fit.compatibility import Compatibility
@@ -33,14 +30,15 @@ from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
+from bayescomb.inputs.observables import Observable
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.as_read import as_read_lines
 from bayescomb.output.statements import bound_notes, header
+from bayescomb.output.tables.fit import compatibility_table, weights_table
+from bayescomb.output.tables.impacts import impact_table
+from bayescomb.output.tables.result import summary_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, is_unit, table, weight_lines
-from bayescomb.sampling.convergence import Verdict
-from bayescomb.sampling.convergence import verdict as judge
-from bayescomb.sampling.storage import combination_of
-from bayescomb.sampling.summary import Summary, result_summary, size_quantiles
+from bayescomb.sampling.summary import Sampled, Summary, summarise
 from bayescomb.studies.comparison import Comparison
 
 __all__ = [
@@ -63,11 +61,6 @@ def _number(value: float) -> str:
 
 def _chi2(value: float | None) -> str:
     return plain(chi2_text(value))
-
-
-def with_unit(name: str, unit: str) -> str:
-    """A name and its unit in brackets, if it has one."""
-    return f"{name} [{unit}]" if unit else name
 
 
 def check_text(result: CheckResult) -> str:
@@ -160,13 +153,7 @@ def profile_text(fit: ProfileResult) -> str:
     if len(names) > MANY or (len(names) > 1 and is_unit(fit.weights.sel(parameter=names).to_numpy())):
         return "\n".join([*lines, *weight_lines(fit.weights, names)])
     lines.append(weights_sentence(fit.combination))
-    rows = [["estimate", "", *names]]
-    places = {p: weight_places(fit.weights.sel(parameter=p).to_numpy()) for p in names}
-    for estimate in fit.combination.estimates:
-        weights = {p: float(fit.weights.sel(parameter=p, estimate=estimate.name)) for p in names}
-        values = [plain(fixed(weights[p], places[p], sign=True)) for p in names]
-        rows.append([f"{estimate.name}  {estimate.title}".rstrip(), "", *values])
-    lines.append(table(rows))
+    lines.append(weights_table(fit, names).text)
     return "\n".join(lines)
 
 
@@ -199,82 +186,59 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
         return ""
     if all(row.ndf == 0 and not row.problem for row in rows):
         return "compatibility of each input with the rest: nothing that one input measures is tested by the others"
-    cells = [["input", "chi2 of all - chi2 of the rest", "ndf", "p-value"]]
-    for row in rows:
-        cells.append([row.measurement, _chi2(row.chi2), str(row.ndf), plain(p_value_text(row.p_value))])
-    return "compatibility of each input with the rest:\n" + table(cells)
+    return "compatibility of each input with the rest:\n" + compatibility_table(rows).text
 
 
 def impact_text(result: ImpactResult) -> str:
-    """Impacts, the largest first."""
-    names = [str(p) for p in result.total["parameter"].to_numpy()]
-    units = {o.name: o.unit for o in result.combination.results}
-    totals = {p: float(result.total.sel(parameter=p)) for p in names}
-    heading = ["source", *[with_unit(name, units.get(name, "")) for name in names]]
-
-    def cells(label: str, values: xr.DataArray) -> list[str]:
-        return [label, *[plain(rounded_like(float(values.sel(parameter=p)), totals[p])) for p in names]]
-
-    order = abs(result.sources).sum("parameter").to_numpy().argsort()[::-1]
-    groups = result.groups["group"].to_numpy()
-    chosen, left_out = list(range(len(groups))), ""
-    if len(names) > MANY:  # the largest in units of the errors, so that the table fits a page
-        rows_of_page = fitting_rows([heading, ["", *(plain(rounded_like(totals[p], totals[p])) for p in names)]])
-        sized, grouped = ((abs(x) / result.total).sum("parameter").to_numpy() for x in (result.sources, result.groups))
-        given = result.combination.impact_groups
-        repeated = [i for i, name in enumerate(groups) if given.get(str(name)) == (STATISTICS_GROUP,)]
-        grouped = np.delete(grouped, repeated)  # the row of the statistics
-        groups = np.delete(groups, repeated)
-        chosen = sorted(np.argsort(-grouped)[: max(rows_of_page * 2 // 3, rows_of_page - len(sized))].tolist())
-        order = np.argsort(-sized)[: max(rows_of_page - len(chosen), 0)]
-        left_out = f"left out, as smaller: {counted(len(sized) - len(order), 'sources')}"
-        left_out += f" and {counted(len(grouped) - len(chosen), 'groups')}; --json has them"
-    titles = {s.name: s.title or s.name for s in result.combination.sources}
-    rows = [heading]
-    for i in order:
-        source = str(result.sources["source"].to_numpy()[i])
-        rows.append(cells(titles.get(source, source), result.sources.isel(source=i)))
-    for i in chosen:
-        rows.append(cells(f"group {groups[i]}", result.groups.sel(group=groups[i])))
-    rows += [cells(label, part) for label, part in result.sums.items()]
-    return "\n".join([header(result.combination), result.definition, table(rows), *([left_out] if left_out else [])])
+    """Impacts, the largest first; those that fit a page where there are many results."""
+    table, left_out = impact_table(result), ""
+    if result.total.sizes["parameter"] > MANY:
+        rows = table.rows
+        sources = [i for i, row in enumerate(rows) if row["kind"] in {"source", "nuisance", "size"}]
+        given = result.combination.impact_groups  # a group of the statistics alone repeats their row
+        groups = [
+            i for i, row in enumerate(rows) if row["kind"] == "group" and given.get(str(row["name"])) != (STATISTICS_GROUP,)
+        ]
+        sums = [i for i, row in enumerate(rows) if row["kind"] in {"coupling", "sum"}]
+        fitting = fitting_rows([table.terminal[0], table.terminal[-1]])
+        some = groups[: max(fitting * 2 // 3, fitting - len(sources))]
+        most = sources[: max(fitting - len(some), 0)]
+        table = dataclasses.replace(table, on_page=[*most, *some, *sums])
+        left_out = f"\nleft out, as smaller: {counted(len(sources) - len(most), 'sources')}"
+        left_out += f" and {counted(len(groups) - len(some), 'groups')}; --json has them"
+    return "\n".join([header(result.combination), result.definition, table.text]) + left_out
 
 
-def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Verdict) -> str:
+def posterior_text(sampled: Sampled) -> str:
     """The verdict first; the numbers only if they may be used."""
-    attrs = posterior.attrs
-    lines = [verdict.sentence]
-    interrupted = f" (interrupted: {attrs['interrupted']})" if attrs.get("interrupted") else ""
+    combination, run = sampled.combination, sampled.run
+    lines = [sampled.verdict.sentence]
+    interrupted = f" (interrupted: {run.interrupted})" if run.interrupted else ""
     lines.append(
-        f"{header(combination)}\ncorrelations {attrs['correlations']}, engine {attrs['engine']}, "
-        f"seed {attrs['seed']}, {attrs['chains']} x {counted(attrs['draws'], 'draws')}{interrupted}"
+        f"{header(combination)}\ncorrelations {run.correlations}, engine {run.engine}, "
+        f"seed {run.seed}, {run.settings['chains']} x {counted(int(run.settings['draws']), 'draws')}{interrupted}"
     )
     if combination.chi2 == "pearson":
         lines.append("the density includes the determinant of Pearson's weights, which the profile leaves out")
-    lines.append(
-        f"compiled in {seconds_text(attrs['compile_seconds'])}, sampled in {seconds_text(attrs['sampling_seconds'])}"
-    )
-    for block, how, smallest, change in json.loads(attrs["repairs"]):
+    lines.append(f"compiled in {seconds_text(run.compile_seconds)}, sampled in {seconds_text(run.sampling_seconds)}")
+    for repair in run.repairs:
         lines.append(
-            f"repaired ({how}) and held at nominal: {block}, eigenvalue {_number(smallest)}, "
-            f"largest change {_number(change)}"
+            f"repaired ({repair.how}) and held at nominal: {repair.block}, eigenvalue {_number(repair.smallest)}, "
+            f"largest change {_number(repair.change)}"
         )
-    held = json.loads(attrs["held_coefficients"])
-    if held:
-        lines.append(f"coefficients held, their blocks leave them no room: {', '.join(held)}")
-    not_recovered = json.loads(attrs["not_recovered"])
-    if not_recovered:
-        lines.append(f"no posterior of the nuisances of {counted(len(not_recovered), 'sources')}:")
-        lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
-    if verdict.passed:
-        for observable in combination.results:
-            found = result_summary(posterior, observable.name)
-            result = plain(with_error(found.mean, found.sd, unit=observable.unit))
-            lines.append(f"{observable.name} = {result} ({_origin(found)})")
+    if run.held_coefficients:
+        lines.append(f"coefficients held, their blocks leave them no room: {', '.join(run.held_coefficients)}")
+    if run.not_recovered:
+        lines.append(f"no posterior of the nuisances of {counted(len(run.not_recovered), 'sources')}:")
+        lines += [f"  {block}: {reason}" for block, reason in run.not_recovered.items()]
+    if sampled.verdict.passed:
+        units = {o.name: o.unit for o in combination.results}
+        for name, found in sampled.results.items():
+            lines.append(f"{name} = {plain(with_error(found.mean, found.sd, unit=units[name]))} ({_origin(found)})")
         lines += [
             f"size of {name}: {significant(median)} of the quoted, "
             f"central 68 % from {significant(low)} to {significant(high)}"
-            for name, (low, median, high) in size_quantiles(posterior["posterior"].to_dataset()).items()
+            for name, (low, median, high) in sampled.sizes.items()
         ]
     return "\n".join(lines)
 
@@ -290,12 +254,7 @@ def summary_text(posterior: xr.DataTree) -> str:
         >>> bc.summary_text(posterior).startswith(bc.verdict(posterior).sentence)
         True
     """
-    return posterior_text(posterior, combination_of(posterior), judge(posterior))
-
-
-def _like(error: float, *values: float) -> list[str]:
-    """Numbers with the decimals of an error."""
-    return [plain(rounded_like(value, error)) for value in values]
+    return posterior_text(summarise(posterior))
 
 
 def _origin(found: Summary) -> str:
@@ -312,23 +271,12 @@ def comparison_text(comparison: Comparison) -> str:
     lines = [header(comparison.combination)]
     if t.sizes["parameter"] > MANY:
         return "\n".join([*lines, table(comparison_rows(t))])
-    rows = [["parameter", "", "value", "uncertainty", "Monte Carlo error", "median", "68 % interval"]]
+    units = {str(p): str(unit) for p, unit in zip(t["parameter"].to_numpy(), t["unit"].to_numpy(), strict=True)}
+    found = summary_table([Observable(name=name, unit=unit) for name, unit in units.items()], comparison=comparison)
     shares = []
     unknown = "the coefficients and sizes" if comparison.combination.errors_on_errors else "the coefficients"
-    for name in t["parameter"].to_numpy():
+    for name, unit in units.items():
         row = {str(key): float(t[key].sel(parameter=name)) for key in t.data_vars}
-        unit = str(t["unit"].sel(parameter=name).item())
-        value, error = row["profile_value"], row["profile_error"]
-        low, high = value + row["profile_down"], value + row["profile_up"]
-        digits = error if np.isfinite(error) else row["profile_up"]  # at a bound there is no error
-        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(digits, value, error), "", "",
-                     plain(interval_text(low, high, error=digits))])  # fmt: skip
-        exact = "nominal_mean" in row
-        for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
-            mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))
-            noise = "exact" if prefix or not row["mcse_mean"] else plain(significant(row["mcse_mean"], 2))
-            centre, spread, middle = _like(sd, mean, sd, median)
-            rows.append(["", label, centre, spread, noise, middle, plain(interval_text(low, high, error=sd))])
         if np.isnan(row.get("coefficient_share", np.nan)):
             continue
         squared, own = (f" {unit}^2", f" {unit}") if unit else ("", "")
@@ -338,7 +286,7 @@ def comparison_text(comparison: Comparison) -> str:
             f"{name}: sd^2 = E[Var|r] + Var(E|r) = {_number(within)} + {_number(between)}{squared}; "
             f"not knowing {unknown} makes ({share}) % of the variance ({_number(between**0.5)}{own})"
         )
-    return "\n".join([*lines, table(rows), *shares])
+    return "\n".join([*lines, found.text, *shares])
 
 
 def study_text(study: xr.Dataset, combination: Combination) -> str:

@@ -13,6 +13,8 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +28,10 @@ from bayescomb.base.writing import written_beside
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import SETTINGS, combination_from_json, difference
 from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.correlation import Repair
 
 __all__ = [
+    "Run",
     "combination_of",
     "is_extended",
     "load_posterior",
@@ -35,6 +39,7 @@ __all__ = [
     "posterior_from_bytes",
     "require_same_model",
     "require_same_settings",
+    "run_of",
     "save_posterior",
 ]
 
@@ -45,7 +50,76 @@ LINE_SIZE: Final = 73
 # What readers need: attributes of the tree, and groups with a variable.
 ATTRIBUTES: Final = ("seed", "correlations", "engine", "treatment", "assumptions")
 JSON_ATTRIBUTES: Final = ("repairs", "held_coefficients", "not_recovered", "versions")
+SAMPLED_WITH: Final = ("seed", "draws", "tune", "chains", "interrupted", "correlations", "engine", "backend", "created")
 AGAIN: Final = "sample again, or restore the file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How a posterior was sampled: its attributes, decoded.
+
+    Attributes:
+        settings: seed, draws, tune, chains, interrupted, correlations, engine, backend and created, as far as known.
+        correlations: ``prior`` or ``nominal``.
+        engine: ``marginal`` or ``full``.
+        seed: of everything random.
+        interrupted: which chains are finished, empty if all are.
+        compile_seconds, sampling_seconds: of the clock on the wall.
+        repairs: blocks that were repaired and held at nominal.
+        held_coefficients: names of those with a prior whose blocks leave them no room.
+        not_recovered: block -> why its nuisances have no posterior.
+        versions: package -> version that sampled.
+        extended: whether the model was one that a user extended.
+    """
+
+    settings: Mapping[str, str | int]
+    correlations: str
+    engine: str
+    seed: int
+    interrupted: str
+    compile_seconds: float
+    sampling_seconds: float
+    repairs: tuple[Repair, ...]
+    held_coefficients: tuple[str, ...]
+    not_recovered: Mapping[str, str]
+    versions: Mapping[str, str]
+    extended: bool
+
+
+def run_of(posterior: xr.DataTree) -> Run:
+    """How a posterior was sampled.
+
+    Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
+        >>> from bayescomb.sampling.storage import run_of
+        >>> run = run_of(posterior)
+        >>> run.seed, run.engine, run.held_coefficients
+        (1, 'marginal', ())
+    """
+    attributes = {str(key): _python(value) for key, value in posterior.attrs.items()}
+    repairs, held, not_recovered, versions = (json.loads(attributes[key]) for key in JSON_ATTRIBUTES)
+    return Run(
+        settings={key: attributes[key] for key in SAMPLED_WITH if key in attributes},
+        correlations=attributes["correlations"],
+        engine=attributes["engine"],
+        seed=attributes["seed"],
+        interrupted=attributes.get("interrupted", ""),
+        compile_seconds=attributes.get("compile_seconds", np.nan),
+        sampling_seconds=attributes.get("sampling_seconds", np.nan),
+        repairs=tuple(
+            Repair(block=block, how=how, smallest=smallest, change=change) for block, how, smallest, change in repairs
+        ),
+        held_coefficients=tuple(held),
+        not_recovered=not_recovered,
+        versions=versions,
+        extended=is_extended(posterior),
+    )
+
+
+def _python(value: Any) -> Any:
+    """A number of netCDF as one of Python."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @expects(posterior="posterior")

@@ -8,25 +8,31 @@ shortest, and ``central``, between the quantiles 0.16 and 0.84.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, rankdata
 
+from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.storage import Run, combination_of, run_of
+
+if TYPE_CHECKING:  # ArviZ takes a second to import, which nothing but a posterior needs
+    from bayescomb.sampling.convergence import Verdict
 
 __all__ = [
     "CENTRAL",
     "CENTRAL_KIND",
     "HDI_KIND",
     "INTERVAL",
+    "QUANTILES",
+    "Sampled",
     "Summary",
     "coefficient_summaries",
     "draws_summary",
@@ -37,15 +43,16 @@ __all__ = [
     "posterior_density",
     "posterior_quantiles",
     "rank_counts",
-    "result_covariance",
     "result_moments",
     "result_summary",
     "size_quantiles",
+    "summarise",
 ]
 
 FloatArray = NDArray[np.float64]
 INTERVAL: Final = 0.68
-CENTRAL: Final = (0.5 - INTERVAL / 2, 0.5 + INTERVAL / 2)
+CENTRAL: Final = (0.16, 0.84)  # as written: 0.5 - 0.34 is another number in its last digit
+QUANTILES: Final = (0.025, CENTRAL[0], 0.5, CENTRAL[1], 0.975)
 HDI_KIND: Final = f"{100 * INTERVAL:g} % highest-density interval"
 CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"
 # Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
@@ -85,6 +92,97 @@ class Summary:
         return {key: value for key, value in vars(self).items() if key != "origin"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """A posterior with everything that an output says of it, computed once.
+
+    Attributes:
+        tree: the posterior as it was given.
+        combination: what was sampled, with its settings in force.
+        run: how it was sampled.
+        verdict: whether it has converged; where it has not, no output but the diagnostics may show its numbers.
+        results: observable or mass -> its summary, in its unit.
+        coefficients: sampled correlation coefficient -> its summary.
+        prior_coefficients: the same before the data, the prior restricted to the feasible set.
+        nuisances: name -> mean (pull) and standard deviation (constraint) in prior widths.
+        free: nuisance without a prior -> mean and standard deviation in its unit.
+        sizes: source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation.
+        correlation: of the results in their order, shape (P, P).
+        quantiles: result -> its quantiles at :data:`QUANTILES`.
+    """
+
+    tree: xr.DataTree
+    combination: Combination
+    run: Run
+    verdict: Verdict
+    results: Mapping[str, Summary]
+    coefficients: Mapping[str, Summary]
+    prior_coefficients: Mapping[str, Summary]
+    nuisances: Mapping[str, tuple[float, float]]
+    free: Mapping[str, tuple[float, float]]
+    sizes: Mapping[str, tuple[float, float, float]]
+    correlation: FloatArray
+    quantiles: Mapping[str, FloatArray]
+
+    @property
+    def draws(self) -> xr.Dataset:
+        """The group ``posterior``."""
+        return self.tree["posterior"].to_dataset()
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Covariance of the results in their order, shape (P, P), in the products of their units."""
+        sd = np.array([found.sd for found in self.results.values()])
+        return self.correlation * np.outer(sd, sd)
+
+    @property
+    def diagnostics(self) -> dict[str, dict[str, float]]:
+        """R-hat, effective sample sizes and the Monte Carlo error of the draws, by ``variable`` or ``variable[label]``."""
+        table = self.verdict.table
+        columns = {str(key): table[key].to_numpy() for key in table.data_vars}
+        return {
+            str(name): {key: float(column[i]) for key, column in columns.items()}
+            for i, name in enumerate(table["quantity"].to_numpy())
+        }
+
+
+def summarise(posterior: xr.DataTree) -> Sampled:
+    """Everything that an output says of a posterior.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+
+    Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
+        >>> from bayescomb.sampling.summary import summarise
+        >>> sampled = summarise(posterior)
+        >>> sampled.results["m_t"].origin, len(sampled.coefficients)
+        ('conditional', 19)
+    """
+    combination = combination_of(posterior)
+    from bayescomb.sampling.convergence import verdict
+
+    names = [o.name for o in combination.results]
+    draws = posterior["posterior"].to_dataset()
+    prior = posterior["prior"].to_dataset() if "prior" in posterior.children else xr.Dataset()
+    free = {n.name: variable_name(n.name) for n in combination.nuisances if n.free}
+    return Sampled(
+        tree=posterior,
+        combination=combination,
+        run=run_of(posterior),
+        verdict=verdict(posterior),
+        results={name: result_summary(posterior, name) for name in names},
+        coefficients=coefficient_summaries(draws),
+        prior_coefficients=coefficient_summaries(prior),
+        nuisances=nuisance_moments(draws),
+        free={name: mean_sd(draws[variable]) for name, variable in free.items() if variable in draws},
+        sizes=size_quantiles(draws),
+        correlation=_correlation(posterior, names),
+        quantiles={name: posterior_quantiles(posterior, name, QUANTILES) for name in names},
+    )
+
+
 def mean_sd(values: ArrayLike) -> tuple[float, float]:
     """Mean and standard deviation of draws, with n - 1.
 
@@ -102,6 +200,8 @@ def draws_summary(values: xr.DataArray) -> Summary:
     Args:
         values: dims ``chain``, ``draw``.
     """
+    import arviz as az
+
     table = values.transpose("chain", "draw").to_numpy()
     low, high = (float(end) for end in np.ravel(az.hdi(table.ravel(), prob=INTERVAL)))
     mean, sd = mean_sd(table)
@@ -174,7 +274,11 @@ def monte_carlo_error(values: xr.DataArray, *, scale: float) -> float:
         values: dims ``chain``, ``draw``.
         scale: of the quantity, against which a spread is rounding.
     """
-    return 0.0 if _constant(values, scale) else float(az.mcse(values.transpose("chain", "draw").to_numpy(), method="mean"))
+    if _constant(values, scale):
+        return 0.0
+    import arviz as az
+
+    return float(az.mcse(values.transpose("chain", "draw").to_numpy(), method="mean"))
 
 
 def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: ArrayLike) -> FloatArray:
@@ -195,17 +299,12 @@ def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: A
     return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
 
 
-def result_covariance(posterior: xr.DataTree, names: list[str]) -> FloatArray:
-    """Covariance of results: correlations of the draws, and the standard deviations of :func:`result_moments`.
-
-    Returns:
-        Shape (P, P), in the products of their units.
-    """
+def _correlation(posterior: xr.DataTree, names: list[str]) -> FloatArray:
+    """Correlation of the draws of results, shape (P, P)."""
     flat = np.array([posterior["posterior"][variable_name(name)].to_numpy().ravel() for name in names])
     correlation = np.atleast_2d(np.corrcoef(flat))
     np.fill_diagonal(correlation, 1.0)
-    sd = np.array([result_moments(posterior, name)[1] for name in names])
-    return correlation * np.outer(sd, sd)
+    return correlation
 
 
 def coefficient_summaries(draws: xr.Dataset) -> dict[str, Summary]:

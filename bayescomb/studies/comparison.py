@@ -19,7 +19,10 @@ from bayescomb.sampling.summary import INTERVAL, monte_carlo_error, result_summa
 
 __all__ = ["Comparison", "compare"]
 
-SHARES = ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse")
+SHARES = (
+    "mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse", "shift_of_mean",
+    "shift_of_mean_mcse",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -35,7 +38,8 @@ class Comparison(Shown):
             coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =
             Var(E[x | r]) and ``coefficient_share`` = Var(E[x | r]) / (their sum), the share of the variance that comes
             from not knowing the coefficients r, each from exact conditional moments; ``coefficient_share_mcse`` its Monte
-            Carlo error.  What rests on the model being linear is absent where it is not, or is normalised; of an
+            Carlo error; ``shift_of_mean`` = E[E[x | r]] minus the profile, what sampling r does to the mean, and
+            ``shift_of_mean_mcse``.  What rests on the model being linear is absent where it is not, or is normalised; of an
             extraction the shares of the masses are there, from the tangent at each draw, and NaN for all else.
     """
 
@@ -97,7 +101,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
             row |= _gaussian_at_nominal(value, error)
         if conditional is not None:
             known = name in conditional["parameter"].to_numpy()
-            row |= _shares(conditional, name) if known else dict.fromkeys(SHARES, float("nan"))
+            row |= _shares(conditional, name, value) if known else dict.fromkeys(SHARES, float("nan"))
         rows.append(row)
     table = xr.Dataset({key: ("parameter", [row[key] for row in rows]) for key in rows[0]}, {"parameter": names})
     units = fit.values["unit"].to_numpy()
@@ -116,8 +120,8 @@ def _gaussian_at_nominal(value: float, error: float) -> dict[str, float]:
     }
 
 
-def _shares(conditional: xr.Dataset, name: str) -> dict[str, float]:
-    """What the coefficients contribute to the variance, from exact conditional moments."""
+def _shares(conditional: xr.Dataset, name: str, value: float) -> dict[str, float]:
+    """What the coefficients contribute to the variance, and to the mean beside the profile's value."""
     mean, variance = conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name) ** 2
     of_mean, of_variance = float(mean.var()), float(variance.mean())
     # Delta method on the two Monte Carlo averages; the mean's own error is of second order.
@@ -131,4 +135,6 @@ def _shares(conditional: xr.Dataset, name: str) -> dict[str, float]:
         "variance_of_mean": of_mean,
         "coefficient_share": share,
         "coefficient_share_mcse": combined / total,
+        "shift_of_mean": float(mean.mean()) - value,
+        "shift_of_mean_mcse": monte_carlo_error(mean, scale=total**0.5),
     }

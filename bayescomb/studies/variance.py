@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -246,6 +245,8 @@ def _information(prior: xr.DataArray, posterior: xr.DataArray) -> tuple[float, f
     # Bins do not profit from draws that are antithetic for the mean.
     effective = float(counts.sum())
     if posterior.sizes["draw"] > 3:
+        import arviz as az  # takes a second to import, which a profile does not need
+
         effective = min(effective, *(float(az.ess(posterior.to_numpy(), method=m)) for m in ("bulk", "sd")))
     # The bins come from draws too, as many as the prior has.
     draws = 1 / (1 / effective + 1 / prior.size)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,10 @@ def imported(*words):
 @pytest.mark.parametrize("words", [("--help",), ("profile", "--help"), ("profil",), ("profile", "--nothing")], ids=" ".join)
 def test_help_and_typing_errors_import_no_numpy(words):
     assert not imported(*words) & {"numpy", "scipy", "xarray", "pandas", "rich", "matplotlib", "pymc", "arviz"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["profile", "scan"])
+def test_fits_import_neither_the_sampler_nor_what_draws(command):
+    model = Path(__file__).parents[2] / "models" / "run1_mass"
+    assert not imported(command, str(model)) & {"arviz", "matplotlib", "pymc", "rich"}

@@ -10,6 +10,7 @@ from worked import estimate, pair
 
 import bayescomb as bc
 from bayescomb.cli.main import main
+from bayescomb.output.analysis import analyse
 from bayescomb.output.data import impact_data, profile_data
 from bayescomb.output.export.export import export_hepdata
 from bayescomb.output.groups import export_groups, export_header
@@ -96,7 +97,7 @@ def test_one_input_returns_its_interval_and_its_record_has_the_source(tmp_path):
     assert fit.errors.item() == pytest.approx(np.sqrt(226), rel=1e-9)
     assert fit.up_errors.item() == pytest.approx(np.sqrt(401), rel=1e-6)
     assert fit.down_errors.item() == pytest.approx(-np.sqrt(101), rel=1e-6)
-    results = export_groups(fit, bc.impacts(fit.combination))["results"]
+    results = export_groups(analyse(fit))["results"]
     assert results["error"].item() == pytest.approx(np.sqrt(226), rel=1e-9)
     assert results["systematic_error"].item() == pytest.approx(15, rel=1e-9)
 
@@ -246,8 +247,8 @@ def same_number_everywhere(combination, parts):
     fit, found = bc.profile(combination, parts=parts), bc.impacts(combination, parts=parts)
     names = [o.name for o in combination.results]
     of_profile, of_impacts = profile_data(fit), impact_data(found)
-    groups = export_groups(fit, found)
-    assert (of_profile["parts"], of_impacts["parts"], export_header(fit, found)["parts"]) == (parts,) * 3
+    groups = export_groups(analyse(fit, impacts_of=found))
+    assert (of_profile["parts"], of_impacts["parts"], export_header(analyse(fit, impacts_of=found))["parts"]) == (parts,) * 3
     assert f"parts of the errors: {parts}" in profile_text(fit)
     assert f"{parts} parts" in impact_text(found)
     for name in names:

@@ -13,7 +13,8 @@ import bayescomb as bc
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.scan import scan_curve
 from bayescomb.output.data import scan_data
-from bayescomb.output.scan_text import largest_moves, scan_text
+from bayescomb.output.scan_text import scan_text
+from bayescomb.output.tables.scan import largest_moves
 
 TABLE = Path(__file__).parents[1] / "data" / "run1_scan_table.csv"
 MEV = 1e-3

@@ -17,8 +17,8 @@ from bayescomb.output.explorer.data import explorer_model
 from bayescomb.output.export.hepdata_tables import PARTS
 from bayescomb.output.groups import export_groups
 from bayescomb.output.report.page import page_context
-from bayescomb.output.report.result_tables import summary_table
 from bayescomb.output.report.results import collect
+from bayescomb.output.tables.result import summary_table
 from bayescomb.output.text import impact_text, profile_text
 
 HEAD = """format = 1
@@ -78,9 +78,9 @@ def test_totals_alone_have_no_statistical_part_in_any_output(model):
     assert not {"stat", "syst"} & set(json.dumps(impact_data(found)).split('"'))
     results = collect(None, fit)
     assert [line["parts"] for line in page_context(results)["headlines"]] == ["1.8 (total)"]
-    row = summary_table(results).rows[0]
+    row = summary_table(results.parameters, fit=results.fit, comparison=results.comparison).rows[0]
     assert (row["statistical_error"], row["undivided_error"]) == (None, own["undivided_error"])
-    groups = export_groups(fit, found)
+    groups = export_groups(results)
     assert np.isnan([groups["results"][key].item() for key in PARTS.values() if key != "theory_error"]).all()
     assert "statistics" not in groups["impact_parts"]["part"].to_numpy()
     assert [m.total for m in explorer_model(combination).measurements] == [True]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import numpy as np
 import xarray as xr
 from markupsafe import Markup
@@ -20,10 +18,16 @@ from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.explorer.data import explorer_model
 from bayescomb.output.explorer_link import link_from_report
-from bayescomb.output.statements import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
-from bayescomb.sampling.convergence import verdict
-from bayescomb.sampling.storage import require_same_model
-from bayescomb.studies.comparison import compare
+from bayescomb.output.page_template import page_template
+from bayescomb.output.statements import (
+    extraction_sentence,
+    page_notes,
+    page_settings,
+    treatment_sentence,
+    versions_text,
+)
+from bayescomb.sampling.storage import Run, require_same_model
+from bayescomb.sampling.summary import Sampled, summarise
 
 __all__ = ["SCRIPTS", "explore"]
 
@@ -108,12 +112,13 @@ def explore(
         from bayescomb.sampling.sample import sample
 
         posterior = sample(combination, seed=seed, draws=draws, tune=TUNE, progress=progress)
-    data = {"model": model.as_data(), "posterior": _posterior_data(posterior, combination)}
-    page = _template().render(
+    sampled = None if posterior is None else summarise(posterior)
+    data = {"model": model.as_data(), "posterior": _posterior_data(sampled, combination)}
+    page = page_template(FOLDER / PAGE).render(
         combination=combination,
         treatment=treatment_sentence(combination),
-        facts=_facts(combination, posterior),
-        caveats=[note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
+        facts=_facts(combination, None if sampled is None else sampled.run),
+        caveats=page_notes(combination),
         extraction=extraction_sentence(combination),
         band_note=_band_note(data["posterior"]),
         data=_json(data),
@@ -132,29 +137,22 @@ def _json(data: dict[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-def _posterior_data(posterior: xr.DataTree | None, combination: Combination) -> dict[str, Any] | None:
+def _posterior_data(sampled: Sampled | None, combination: Combination) -> dict[str, Any] | None:
     """The band behind the moving point: mean, standard deviation and 68 % interval of each result."""
-    if posterior is None:
+    if sampled is None:
         return None
-    judged = verdict(posterior)
-    attrs = posterior.attrs
-    found = {
+    keys = ("mean", "sd", "hdi_low", "hdi_high")
+    found = sampled.results if sampled.verdict.passed else {}
+    return {
         "assumptions": combination.assumptions,
         "treatment": treatment_sentence(combination),
-        "correlations": str(attrs["correlations"]),
-        "seed": str(attrs["seed"]),
-        "versions": json.loads(attrs["versions"]),
-        "draws": int(np.prod([posterior["posterior"].sizes[dim] for dim in ("chain", "draw")])),
-        "verdict": judged.sentence,
-        "results": {},
+        "correlations": sampled.run.correlations,
+        "seed": str(sampled.run.seed),
+        "versions": dict(sampled.run.versions),
+        "draws": int(np.prod([sampled.draws.sizes[dim] for dim in ("chain", "draw")])),
+        "verdict": sampled.verdict.sentence,
+        "results": {name: {key: own.numbers[key] for key in keys} for name, own in found.items()},
     }
-    if judged.passed:
-        table = compare(posterior, profile(combination)).table
-        keys = ("mean", "sd", "hdi_low", "hdi_high")
-        found["results"] = {
-            str(name): {key: float(table[key].sel(parameter=name)) for key in keys} for name in table["parameter"].to_numpy()
-        }
-    return found
 
 
 def _band_note(band: dict[str, Any] | None) -> str:
@@ -175,32 +173,12 @@ def _band_note(band: dict[str, Any] | None) -> str:
     )
 
 
-def _facts(combination: Combination, posterior: xr.DataTree | None) -> list[tuple[str, str]]:
+def _facts(combination: Combination, run: Run | None) -> list[tuple[str, str]]:
     """What stands beside the setting in the first line of the page, as in a report."""
-    kinds: dict[str, list[str]] = {}
-    for provenance in combination.provenance:
-        kinds.setdefault(provenance.kind, []).append(provenance.table)
-    chi2 = combination.chi2 + (", post-fit nuisance values ignored" if combination.nuisance_values == "ignored" else "")
-    facts = [
-        ("\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO}", chi2),
-        ("inputs", "; ".join(f"{kind}: {', '.join(tables)}" for kind, tables in kinds.items()) or "provenance not stated"),
-    ]
-    versions = {"bayescomb": importlib.metadata.version("bayescomb")}
-    if posterior is not None:
-        sampled = json.loads(posterior.attrs["versions"])
-        versions |= {name: sampled[name] for name in ("bayescomb", "pymc", "arviz") if name in sampled}
-    facts.append(("versions", ", ".join(f"{name} {version}" for name, version in versions.items())))
-    facts.append(("seed", str(posterior.attrs["seed"]) if posterior is not None else "none"))
+    # The set and the treatment move with the setting and have places of their own.
+    facts = [(name, value) for name, value in page_settings(combination) if name not in {"assumption set", "treatment"}]
+    versions = {} if run is None else run.versions
+    packages = ("bayescomb", *(name for name in ("pymc", "arviz") if name in versions))
+    facts.append(("versions", versions_text(versions, *packages)))
+    facts.append(("seed", "none" if run is None else str(run.seed)))
     return facts
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(PAGE)

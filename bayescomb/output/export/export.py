@@ -16,27 +16,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import xarray as xr
 
 from bayescomb.base.checks import expects
-from bayescomb.base.errors import OptionError
+from bayescomb.base.errors import OptionError, PosteriorError
 from bayescomb.base.rounding import chi2_text, counted, p_value_text, plain
 from bayescomb.base.threads import single_threaded
 from bayescomb.base.working_folders import ASIDE, put_in_place, umask, working_folder
-from bayescomb.base.writing import cannot_write, is_folder, write_json, written_beside
+from bayescomb.base.writing import cannot_write, is_folder, plain_value, write_json, written_beside
 from bayescomb.fit.impacts import ImpactResult
-from bayescomb.fit.impacts import impacts as impacts_of
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.formats.exported import DATA, TREE, require_replaceable
 from bayescomb.formats.hepdata.record.archive import ARCHIVES
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import SETTINGS, combination_to_json, difference
+from bayescomb.output.analysis import analyse
 from bayescomb.output.export.hepdata_tables import add_model_tables, add_result_tables
 from bayescomb.output.export.submission import hepdata_lib, validate, write_submission
-from bayescomb.output.export.tables import Tables, origin
+from bayescomb.output.export.tables import Tables
 from bayescomb.output.groups import export_groups, export_header
 from bayescomb.output.statements import header as header_text
+from bayescomb.output.statements import origin_sentence
 
 __all__ = ["export_hepdata", "group_data", "pack", "plain_data", "tree"]
 
@@ -105,14 +105,13 @@ def export_hepdata(
             "leave it out of 'nonnegative', or report it instead"
         )
         raise OptionError(msg)
-    found = _impacts(fit, impacts)
-    header, groups = export_header(fit, found), export_groups(fit, found)
-    if posterior is not None:
-        from bayescomb.output.groups import converged, posterior_groups, posterior_header
-
-        judged = converged(posterior)
-        groups |= posterior_groups(posterior, fit, judged)
-        header["posterior_run"] = posterior_header(posterior, judged)
+    if impacts is not None:
+        _require_same(fit, impacts)
+    analysis = analyse(fit, posterior, impacts_of=impacts)
+    if analysis.verdict is not None and not analysis.verdict.passed:
+        msg = f"{analysis.verdict.sentence}; sample with more draws, or export the profile without a posterior"
+        raise PosteriorError(msg)
+    header, groups = export_header(analysis), export_groups(analysis)
     tables = Tables(combination, keywords=keywords)
     add_result_tables(tables, combination, groups)
     add_model_tables(tables, combination, header, groups)
@@ -153,19 +152,20 @@ def _is_archive(target: Path) -> str:
     raise OptionError(msg)
 
 
-def _impacts(fit: ProfileResult, given: ImpactResult | None) -> ImpactResult:
-    combination = fit.combination
-    if given is None:
-        return impacts_of(combination, parts=fit.parts)
+def _require_same(fit: ProfileResult, given: ImpactResult) -> None:
+    """Profile and impacts belong together.
+
+    Raises:
+        OptionError: they do not.
+    """
     if given.parts != fit.parts:
         msg = f"the impacts are {given.parts} parts of the errors, the profile has {fit.parts} ones; make both with the same"
         raise OptionError(msg)
-    own = given.combination
+    own, combination = given.combination, fit.combination
     where = difference(own, combination) or next((k for k in SETTINGS if getattr(own, k) != getattr(combination, k)), "")
     if where:
         msg = f"the impacts are of another combination than the profile (they differ in {where}); make both from the same"
         raise OptionError(msg)
-    return given
 
 
 @contextlib.contextmanager
@@ -190,7 +190,7 @@ def _comment(combination: Combination, header: Mapping[str, Any], left_out: Sequ
     lines = [
         f"{combination.title or combination.name}. Combined by bayescomb {header['versions'].get('bayescomb', '')}.",
         header_text(combination),
-        f"Origin of the inputs: {origin(combination)}.",
+        f"Origin of the inputs: {origin_sentence(combination)}.",
     ]
     if goodness["chi2"] is not None:
         probability = "" if goodness["p_value"] is None else f", p-value {plain(p_value_text(goodness['p_value']))}"
@@ -239,12 +239,12 @@ def group_data(group: xr.Dataset) -> dict[str, Any] | list[dict[str, Any]]:
     for key, values in variables.items():
         if values.ndim == 1:
             for row, value in zip(rows, values.to_numpy(), strict=True):
-                row[key] = _plain(value)
+                row[key] = plain_value(value)
             continue
         other = str(values.dims[1])
         labels = [str(label) for label in group[other].to_numpy()]
         for row, own in zip(rows, values.to_numpy(), strict=True):
-            row[key] = {label: _plain(value) for label, value in zip(labels, own, strict=True)}
+            row[key] = {label: plain_value(value) for label, value in zip(labels, own, strict=True)}
     if dim not in group.coords:
         return rows
     return {str(label): row for label, row in zip(group[dim].to_numpy(), rows, strict=True)}
@@ -269,12 +269,6 @@ def _attribute(value: Any) -> str | int | float:
     if isinstance(value, bool):
         return int(value)
     return value if isinstance(value, str | int | float) else json.dumps(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def pack(folder: Path, target: Path, *, suffix: str) -> None:

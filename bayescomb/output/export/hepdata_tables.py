@@ -16,6 +16,7 @@ from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.export.tables import Cell, ExportColumn, Part, Tables, difference_names, numbers, result_parts, texts
+from bayescomb.output.tables.impacts import QUANTITIES
 from bayescomb.sampling.summary import HDI_KIND
 
 __all__ = ["VALUE", "add_model_tables", "add_result_tables"]
@@ -117,8 +118,7 @@ def _add_impacts(
     row = header["impacts_of"]
     definition = header["impacts_definition"]
     wanted = (
-        ("impacts", "impact", f"Impacts of {row}s", row, f"Impact of every {row} on every result"),
-        ("impacts", "shift", f"Shifts by {row}s", row, f"Shift of every result per +1 post-fit sigma of every {row}"),
+        *(("impacts", q.key, q.name.format(row), row, q.sentence.format(row)) for q in QUANTITIES),
         ("impact_groups", "impact", "Impacts of groups", "group", f"Impact of groups of {row}s on every result"),
         ("impact_parts", "impact", "Parts of the error", "part", "Statistical and systematic part of every error"),
     )

@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from bayescomb.base.writing import plain_value
 from bayescomb.inputs.combination import Combination
-from bayescomb.output.statements import header, quoting_note, treatment_sentence
+from bayescomb.output.statements import header, quoting_note, settings
 
 __all__ = [
     "ABSENT",
@@ -27,7 +28,6 @@ __all__ = [
     "Tables",
     "difference_names",
     "numbers",
-    "origin",
     "qualifiers",
     "result_parts",
     "texts",
@@ -39,6 +39,15 @@ NAME_LENGTH: Final = 64
 # The site takes files of up to 10 MB, which a table of pairs of several hundred things exceeds.
 MAX_ROWS: Final = 80_000
 
+# Settings as they are known at the site.
+QUALIFIERS: Final = {
+    "assumption set": "assumption set",
+    "treatment": "treatment of the sources",
+    "chi2": "form of chi2",
+    "nonnegative": "nonnegative",
+    "extraction": "extraction",
+    "inputs": "origin of the inputs",
+}
 Cell = float | str | tuple[float, float] | None
 Qualifier = tuple[str, float | str, str]
 
@@ -154,14 +163,6 @@ class Tables:
         return found
 
 
-def origin(combination: Combination) -> str:
-    """Which inputs are published, which are not, in one line."""
-    tables: dict[str, list[str]] = {}
-    for entry in combination.provenance:
-        tables.setdefault(entry.kind, []).append(entry.table)
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in tables.items()) or "not stated"
-
-
 def qualifiers(combination: Combination) -> list[Qualifier]:
     """What every column of numbers says of itself.
 
@@ -171,18 +172,11 @@ def qualifiers(combination: Combination) -> list[Qualifier]:
         >>> [name for name, _, _ in qualifiers(bc.load("models/run1_mass"))]
         ['assumption set', 'treatment of the sources', 'form of chi2', 'origin of the inputs']
     """
-    sizes = [f"{name} {error.relative:g} ({error.kind})" for name, error in combination.errors_on_errors.items()]
-    found = {
-        "assumption set": combination.assumptions,
-        "treatment of the sources": treatment_sentence(combination),
-        "form of chi2": combination.chi2,
-        "nonnegative": ", ".join(combination.nonnegative),
-        "errors on errors": ", ".join(sizes),
-        "extraction": combination.extraction,
-        "origin of the inputs": origin(combination),
-        "for quoting": "NO, leading-order predictions" if quoting_note(combination) else "",
-    }
-    return [(name, value, "") for name, value in found.items() if value]
+    said = settings(combination)
+    found = {QUALIFIERS[name]: value for name, value in said.items() if name in QUALIFIERS}
+    if quoting_note(combination):
+        found["for quoting"] = "NO, leading-order predictions"
+    return [(name, value, "") for name, value in found.items()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,10 +239,11 @@ def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, .
 
     Examples:
         >>> import bayescomb as bc
+        >>> from bayescomb.output.analysis import analyse
         >>> from bayescomb.output.groups import export_groups
         >>> from bayescomb.output.export.tables import result_parts
         >>> combination = bc.load("models/ttj_rho")
-        >>> results = export_groups(bc.profile(combination), bc.impacts(combination))["results"]
+        >>> results = export_groups(analyse(bc.profile(combination)))["results"]
         >>> [(part.name, len(part.parameters), part.unit) for part in result_parts(combination, results)]
         [('Extracted results', 1, 'GeV'), ('Fitted 8 TeV', 8, 'events'), ('Fitted 13 TeV', 4, 'pb')]
     """
@@ -282,7 +277,7 @@ def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, .
 
 def numbers(values: xr.DataArray | np.ndarray) -> list[float | None]:
     """Python numbers in full precision, ``None`` for NaN."""
-    return [float(v) if np.isfinite(v) else None for v in np.asarray(values, dtype=float).ravel()]
+    return [plain_value(v) for v in np.asarray(values, dtype=float).ravel()]
 
 
 def texts(values: xr.DataArray) -> list[Any]:

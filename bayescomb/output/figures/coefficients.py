@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from bayescomb.output.figures.style import COLOURS, axes_or_new, axis_label, plain, set_rows
+from bayescomb.base.rounding import with_unit
+from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows
 
 __all__ = ["draw_coefficient", "draw_coefficients", "draw_correlation_scan", "draw_scan_curves", "draw_scan_shifts"]
 
@@ -149,7 +150,7 @@ def draw_coefficient(
         right = ax.twinx()
         right.plot(np.asarray(curve[0], dtype=float), np.asarray(curve[1], dtype=float), color=COLOURS["profile"])
         right.axhline(0.0, color=COLOURS["profile"], linewidth=0.4)
-        right.set_ylabel(axis_label(label, unit), color=COLOURS["profile"])
+        right.set_ylabel(with_unit(label, unit), color=COLOURS["profile"])
         right.tick_params(axis="y", colors=COLOURS["profile"])
         right.margins(y=0.15)
     return ax
@@ -192,7 +193,7 @@ def draw_scan_shifts(
     set_rows(ax, names)
     size = 1.12 * float(np.nanmax(np.abs(shifts), initial=0.0))
     ax.set_xlim(-size or -1.0, size or 1.0)
-    ax.set_xlabel(axis_label(label, unit))
+    ax.set_xlabel(with_unit(label, unit))
     return ax
 
 
@@ -275,7 +276,7 @@ def draw_scan_curves(
         if len(nominal):
             ax.plot(nominal[index], 0.0, marker="o", markersize=4, color=drawn.get_color())
     ax.set_xlabel("correlation coefficient")
-    ax.set_ylabel(axis_label(label, unit))
+    ax.set_ylabel(with_unit(label, unit))
     if legend and len(names):
         ax.legend(loc="best")
     return ax

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from bayescomb.base.rounding import fixed
-from bayescomb.output.figures.style import COLOURS, axes_or_new, axis_label, plain, set_rows
+from bayescomb.base.rounding import fixed, with_unit
+from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows
 
 __all__ = [
     "draw_correlation_matrix",
@@ -87,7 +87,7 @@ def draw_impacts(
         ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
     set_rows(ax, names)
     ax.set_xlim(smallest - (0.03 * span if smallest < 0 else 0.0), largest + 0.14 * span)
-    ax.set_xlabel(axis_label(label, unit))
+    ax.set_xlabel(with_unit(label, unit))
     return ax
 
 
@@ -272,7 +272,7 @@ def draw_ranking(
     ax.set_xlim(-reach, reach)
     ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
     set_rows(ax, names)
-    ax.set_xlabel(axis_label(label, unit))
+    ax.set_xlabel(with_unit(label, unit))
     ax.tick_params(axis="x", which="both", top=False)
     top = ax.twiny()
     top.errorbar(
@@ -332,7 +332,7 @@ def draw_impact_map(
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xticks(range(len(quantities)), [plain(name) for name in quantities], rotation=45, ha="right")
     ax.tick_params(axis="both", which="both", length=0)
-    ax.set_title(axis_label(label, unit), loc="right")
+    ax.set_title(with_unit(label, unit), loc="right")
     return ax
 
 
@@ -373,5 +373,5 @@ def draw_shares(
     ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
     set_rows(ax, names)
     ax.set_xlim(low - 0.03 * span, high + 0.12 * span)
-    ax.set_xlabel(axis_label(label, "%"))
+    ax.set_xlabel(with_unit(label, "%"))
     return ax

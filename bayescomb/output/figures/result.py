@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
 
-from bayescomb.base.rounding import fixed
-from bayescomb.output.figures.style import COLOURS, axes_or_new, axis_label, set_rows
+from bayescomb.base.rounding import fixed, with_unit
+from bayescomb.output.figures.style import COLOURS, axes_or_new, set_rows
 
 __all__ = ["draw_bins", "draw_inputs", "draw_posterior", "draw_predictive"]
 
@@ -102,8 +102,8 @@ def draw_posterior(
     ax.set_ylim(-(0.07 + 0.09 * len(rows)) * peak, (1.45 if legend else 1.1) * peak)
     ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= 1.1 * peak])
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel(axis_label(label or "parameter", unit))
-    ax.set_ylabel(axis_label("probability density", f"1/{unit}" if unit else ""))
+    ax.set_xlabel(with_unit(label or "parameter", unit))
+    ax.set_ylabel(with_unit("probability density", f"1/{unit}" if unit else ""))
     if legend:
         ax.legend(loc="upper center", ncols=2)
     return ax
@@ -174,7 +174,7 @@ def draw_inputs(
                 1.02, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize="small",
                 color=KIND_COLOURS[kinds[row]],
             )  # fmt: skip
-    ax.set_xlabel(axis_label(label or "value", unit))
+    ax.set_xlabel(with_unit(label or "value", unit))
     return ax
 
 
@@ -232,7 +232,7 @@ def draw_bins(
             centre, measured / scale, xerr=half, yerr=errors / scale, fmt="o", color=COLOURS["black"], markersize=4,
             label="measured",
         )  # fmt: skip
-    upper.set_ylabel(axis_label(quantity, unit))
+    upper.set_ylabel(with_unit(quantity, unit))
     upper.tick_params(labelbottom=False)
     upper.legend(frameon=False)
     upper.set_ylim(bottom=0)

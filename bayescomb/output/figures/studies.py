@@ -16,12 +16,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bayescomb.base.rounding import with_error
-from bayescomb.inputs.combination import Combination
+from bayescomb.base.rounding import with_error, with_unit
 from bayescomb.output.figures.style import (
     COLOURS,
     axes_or_new,
-    axis_label,
     figure_style,
     math_name,
     plain,
@@ -29,7 +27,7 @@ from bayescomb.output.figures.style import (
     set_rows,
     symbol,
 )
-from bayescomb.output.statements import quoting_note, reconstructed_note
+from bayescomb.output.statements import short_notes
 from bayescomb.studies.assumption_sets import SetComparison
 
 __all__ = [
@@ -37,7 +35,6 @@ __all__ = [
     "draw_ecdf_difference",
     "draw_ratios",
     "draw_sets",
-    "figure_note",
     "save_calibration_figures",
     "save_set_figures",
 ]
@@ -163,13 +160,6 @@ def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
         return save_figures({"ranks": figure}, folder)
 
 
-def figure_note(combination: Combination) -> str:
-    """What a figure has to carry of the caveats; empty if nothing."""
-    notes = ["leading order: not for quoting"] if quoting_note(combination) else []
-    notes += ["reconstructed inputs"] if reconstructed_note(combination) else []
-    return ", ".join(notes)
-
-
 def draw_sets(
     names: Sequence[str],
     *,
@@ -219,7 +209,7 @@ def draw_sets(
                     color=COLOURS[colour],
                 )
     set_rows(ax, list(names))
-    ax.set_xlabel(axis_label(label, unit))
+    ax.set_xlabel(with_unit(label, unit))
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, frameon=False)
     return ax
 
@@ -311,7 +301,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
                 unit=units[mass],
                 ax=figure.subplots(),
             )
-            figures[_figure_name(f"sets_{mass}", figures)] = (figure, figure_note(combination))
+            figures[_figure_name(f"sets_{mass}", figures)] = (figure, short_notes(combination))
         bins = table.sel(parameter=[o.name for o in combination.observables])
         figure = Figure(figsize=(7.2, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
         draw_ratios(
@@ -321,7 +311,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
             errors=bins["error"].to_numpy(),
             ax=figure.subplots(),
         )
-        figures["sets_observables"] = (figure, figure_note(combination.with_extraction("")))
+        figures["sets_observables"] = (figure, short_notes(combination.with_extraction("")))
         for figure, note in figures.values():
             if note:
                 figure.text(0.01, 0.01, note, ha="left", va="bottom", fontsize=8, color="#b00020")

@@ -27,7 +27,6 @@ from bayescomb.base.writing import cannot_write, written_beside
 __all__ = [
     "COLOURS",
     "axes_or_new",
-    "axis_label",
     "figure_bytes",
     "figure_style",
     "math_name",
@@ -156,11 +155,6 @@ def math_name(name: str) -> str:
 def symbol(name: str, title: str = "") -> str:
     """Title and name of a quantity for an axis."""
     return f"{title_text(title)} {math_name(name)}" if title else math_name(name)
-
-
-def axis_label(text: str, unit: str = "") -> str:
-    """Text with its unit in brackets, where there is one."""
-    return f"{text} [{unit}]" if unit else text
 
 
 def set_rows(ax: Axes, names: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bayescomb.base.matrices import correlation_of
 from bayescomb.base.rounding import fine_unit
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import (
@@ -30,7 +31,7 @@ from bayescomb.output.figures import (
 from bayescomb.output.figures.style import COLOURS, math_name
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels
 from bayescomb.output.report.results import Results
-from bayescomb.output.scan_text import STILL, across_experiments
+from bayescomb.output.tables.scan import STILL, across_experiments
 
 __all__ = [
     "coefficient_figure",
@@ -155,8 +156,7 @@ def scan_correlation_figure(results: Results) -> ReportFigure | None:
     if not order:
         return None
     covariance = results.fit.covariance.sel(at).to_numpy()
-    scale = np.sqrt(np.diag(covariance))
-    nominal = (covariance / np.outer(scale, scale))[first, second]
+    nominal = correlation_of(covariance)[first, second]
     ends: list[list[float]] = [[], []]
     for i in order:
         row = rows[int(leading[i])]
@@ -186,9 +186,13 @@ def _feasible_ends(results: Results) -> dict[str, tuple[float, float]]:
 def coefficient_figure(results: Results) -> ReportFigure:
     """Prior range, nominal value, posterior and feasible part of the range."""
     coefficients = results.combination.assumption_set.coefficients[:MAX_ROWS]
-    summary = results.coefficients.isel(coefficient=slice(MAX_ROWS))
+    found = {} if results.usable is None else results.usable.coefficients
     ends = [_feasible_ends(results).get(c.name, (math.nan, math.nan)) for c in coefficients]
-    sampled = bool(np.isfinite(summary["posterior_median"]).any())
+    sampled = any(c.name in found for c in coefficients)
+
+    def ends_of(key: str) -> list[float]:
+        return [found[c.name].numbers[key] if c.name in found else math.nan for c in coefficients]
+
     feasible: NDArray[np.float64] = np.array(ends, dtype=float).T
     figure = Figure(figsize=(WIDTH, 1.4 + 0.25 * len(coefficients)), layout="constrained")
     draw_coefficients(
@@ -198,10 +202,8 @@ def coefficient_figure(results: Results) -> ReportFigure:
         nominal=[c.nominal for c in coefficients],
         feasible=(feasible[0], feasible[1]),
         feasible_label="feasible for some values of the others",
-        median=summary["posterior_median"].to_numpy() if sampled else None,
-        interval=(summary["posterior_central_low"].to_numpy(), summary["posterior_central_high"].to_numpy())
-        if sampled
-        else None,
+        median=ends_of("median") if sampled else None,
+        interval=(ends_of("central_low"), ends_of("central_high")) if sampled else None,
         ax=figure.subplots(),
     )
     covariance = results.combination.treatment == "covariance"
@@ -225,7 +227,9 @@ def coefficient_panels(results: Results) -> ReportFigure:
     factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)
     coefficients = {c.name: c for c in results.combination.assumption_set.coefficients}
     ends = _feasible_ends(results)
-    prior = results.tree["prior"].to_dataset() if results.tree is not None and "prior" in results.tree.children else None
+    given, usable = results.sampled, results.usable
+    prior = given.tree["prior"].to_dataset() if given is not None and "prior" in given.tree.children else None
+    posterior = None if usable is None else usable.draws
 
     def draws(group: xr.Dataset | None, name: str) -> NDArray[np.float64] | None:
         if group is None or "rho" not in group or name not in group["coefficient"].to_numpy():
@@ -239,7 +243,7 @@ def coefficient_panels(results: Results) -> ReportFigure:
         feasible = ends.get(curve.name, (math.nan, math.nan))
         draw_coefficient(
             draws(prior, curve.name),
-            draws(results.draws, curve.name),
+            draws(posterior, curve.name),
             quoted=coefficients[curve.name].range,
             feasible=feasible if math.isfinite(feasible[0]) else None,
             nominal=curve.nominal,
@@ -249,7 +253,7 @@ def coefficient_panels(results: Results) -> ReportFigure:
             unit=unit if index % 3 == 2 or index == len(results.curves) - 1 else "",
             ax=ax,
         )
-    marks = "Prior (grey) and posterior (line)" if results.draws is not None else "Quoted range and nominal value"
+    marks = "Prior (grey) and posterior (line)" if posterior is not None else "Quoted range and nominal value"
     caption = (
         f"{marks} of the coefficients that move {parameter.name} most, with its shift along each of them on the right axis, "
         f"in {unit or 'units of 1'}, the others at nominal (dotted); hatched: not feasible for any values of the other "
@@ -313,15 +317,15 @@ def impact_map_figure(results: Results) -> ReportFigure | None:
 
 def share_figures(results: Results) -> Iterator[ReportFigure]:
     """Where the variance of each headline result comes from."""
-    if results.shares is None:
+    if results.divided.shares is None:
         return
-    kinds = [str(kind) for kind in results.shares["kind"].to_numpy()]
+    kinds = [str(kind) for kind in results.divided.shares["kind"].to_numpy()]
     for parameter in results.parameters[:MAX_SHARES]:
-        shares = results.shares["share"].sel(parameter=parameter.name).to_numpy()
+        shares = results.divided.shares["share"].sel(parameter=parameter.name).to_numpy()
         coefficients = [i for i, kind in enumerate(kinds) if kind == "coefficient"]
         shown = [i for i, kind in enumerate(kinds) if kind != "coefficient" or abs(shares[i]) >= MIN_SHARE]
         shown.sort(key=lambda i: (kinds[i] == "remainder", kinds[i] == "coefficient", -abs(shares[i])))
-        rows = [(str(results.shares["part"].to_numpy()[i]), float(shares[i]), kinds[i]) for i in shown[:MAX_ROWS]]
+        rows = [(str(results.divided.shares["part"].to_numpy()[i]), float(shares[i]), kinds[i]) for i in shown[:MAX_ROWS]]
         small = [i for i in coefficients if i not in shown]
         if small:
             rows.insert(

@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
-import xarray as xr
 from matplotlib.figure import Figure
 
+from bayescomb.base.matrices import correlation_of
 from bayescomb.base.rounding import at_bound_text, decimals, with_error
-from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
-from bayescomb.likelihood.theory import theory
 from bayescomb.output.figures import (
     draw_correlation_matrix,
     draw_impacts,
@@ -41,22 +39,21 @@ from bayescomb.output.report.coefficient_figures import (
 )
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels, symbol_of
 from bayescomb.output.report.results import NuisanceRow, Results, leading_pulls, moves, parameter_covariance
+from bayescomb.output.tables.impacts import impact_table
 from bayescomb.sampling.summary import posterior_density, rank_counts
 from bayescomb.studies.comparison import Comparison
 
-__all__ = ["bin_figures", "predicted_bins", "report_figures"]
+__all__ = ["bin_figures", "report_figures"]
 
 MAX_PANELS: Final = 12  # parameters in one figure of small panels
 MAX_FORESTS: Final = 6  # parameters with impact figures of their own
 MAX_RANKS: Final = 4
-# GeV: beside the fit.
-MASSES = (167.5, 172.5, 177.5)
 
 
 def report_figures(results: Results) -> Iterator[ReportFigure]:
     """All figures of a report, one after the other, so that only one is held in memory."""
     with figure_style():
-        if results.comparison is not None and results.tree is not None:
+        if results.comparison is not None:
             for start in range(0, len(results.parameters), MAX_PANELS):
                 yield _posterior(results, results.comparison, start)
         for parameter in results.parameters:
@@ -78,14 +75,14 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
         yield from _present(impact_map_figure(results))
         yield from share_figures(results)
         if results.combination.extraction:
-            yield from bin_figures(results.fit)
+            yield from bin_figures(results)
         if results.combination.assumption_set.coefficients:
             yield coefficient_figure(results)
         if results.curves:
             yield coefficient_panels(results)
         if leading_pulls(results.nuisances):
             yield _pulls(results)
-        if results.tree is not None and results.verdict is not None:
+        if results.sampled is not None:
             yield _ranks(results)
         yield from _present(predictive_figure(results))
 
@@ -97,16 +94,17 @@ def _present(figure: ReportFigure | None) -> Iterator[ReportFigure]:
 
 def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFigure:
     """Panels of as many parameters as a figure holds, from one of them on."""
-    assert results.tree is not None  # the caller has a converged posterior
+    assert results.sampled is not None  # the caller has a converged posterior
+    tree = results.sampled.tree
     shown = results.parameters[start : start + MAX_PANELS]
     figure, axes = panels(len(shown), columns=1 if len(shown) == 1 else 2, height=4.0 if len(shown) == 1 else 3.6)
-    conditional = results.tree["conditional"].to_dataset() if comparison.exact else None
+    conditional = tree["conditional"].to_dataset() if comparison.exact else None
     cut = results.fit.at_bound + results.fit.ends_at_bound
     for ax, parameter in zip(axes, shown, strict=False):
         row = comparison.table.sel(parameter=parameter.name)
         at = {"parameter": parameter.name}
         draw_posterior(
-            results.tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
+            tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
             median=float(row["median"]),
             profile=None if parameter.name in cut else (float(row["profile_value"]), float(row["profile_error"])),
@@ -205,11 +203,10 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
 def _estimate_correlation(results: Results) -> ReportFigure:
     count = len(results.combination.estimates)
     covariance = results.estimates.covariance.to_numpy()[:count, :count]
-    scale = np.sqrt(np.diag(covariance))
     size = min(WIDTH, 3.2 + 0.26 * count)
     figure = Figure(figsize=(size, 0.88 * size), layout="constrained")
     names = [e.name for e in results.combination.estimates]
-    draw_correlation_matrix(covariance / np.outer(scale, scale), names, ax=figure.subplots())
+    draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
     caption = (
         "Total correlation of the estimates, statistics and all sources, at nominal coefficients. The names are those of "
         "the table of the inputs."
@@ -220,29 +217,21 @@ def _estimate_correlation(results: Results) -> ReportFigure:
 def _parameter_correlation(results: Results) -> ReportFigure:
     """Correlation of the combined quantities: posterior where it may be used, else profile."""
     covariance, kind = parameter_covariance(results)
-    scale = np.sqrt(np.diag(covariance))
-    size = min(WIDTH, 3.2 + 0.26 * len(scale))
+    size = min(WIDTH, 3.2 + 0.26 * len(covariance))
     figure = Figure(figsize=(size, 0.88 * size), layout="constrained")
     names = [math_name(o.name) for o in results.parameters]
-    draw_correlation_matrix(covariance / np.outer(scale, scale), names, ax=figure.subplots())
+    draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
     caption = f"Correlation of the combined quantities, {kind}."
     return ReportFigure(name="parameter_correlation", kind="result", caption=caption, figure=figure)
 
 
 def _impacts(results: Results, parameter: Observable) -> ReportFigure:
-    impacts, at = results.impacts, {"parameter": parameter.name}
-    titles = {s.name: s.title or s.name for s in results.combination.sources}
-    sources = impacts.sources.sel(at)
-    order = np.argsort(-np.abs(sources.to_numpy()))[:MAX_ROWS]
-    rows = [(str(sources["source"].to_numpy()[i]), float(sources[int(i)]), "source") for i in order]
-    rows = [(titles.get(name, name), value, kind) for name, value, kind in rows]
-    groups = impacts.groups.sel(at)
-    rows += [
-        (str(groups["group"].to_numpy()[i]), float(groups[int(i)]), "group") for i in np.argsort(-np.abs(groups.to_numpy()))
-    ]
-    coupling = float(impacts.coupling.sel(at))
-    rows += [("between sources", coupling, "total")] if coupling else []
-    rows += [(label, float(part.sel(at)), "total") for label, part in impacts.sums.items()]
+    found = impact_table(results.impacts, [parameter.name]).rows
+    sources = [row for row in found if row["kind"] in {"source", "nuisance", "size"}]
+    groups = [row for row in found if row["kind"] == "group"]
+    sums = [row for row in found if row["kind"] in {"coupling", "sum"}]
+    kinds = (("source", sources[:MAX_ROWS]), ("group", groups), ("total", sums))
+    rows = [(row["title"], row[f"impact[{parameter.name}]"], kind) for kind, some in kinds for row in some]
     figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained")
     draw_impacts(
         [name for name, _, _ in rows],
@@ -253,10 +242,10 @@ def _impacts(results: Results, parameter: Observable) -> ReportFigure:
         places=decimals(rows[-1][1]),
         ax=figure.subplots(),
     )
-    dropped = sources.size - len(order)
+    dropped = len(sources[MAX_ROWS:])
     caption = (
         f"Uncertainty components of {parameter.name} at nominal coefficients: sources"
-        f"{', groups of sources' if groups.size else ''} and their sums."
+        f"{', groups of sources' if groups else ''} and their sums."
         f"{f' The {dropped} smallest sources are only in the table.' if dropped else ''}"
     )
     if parameter == results.parameters[:MAX_FORESTS][-1]:
@@ -288,10 +277,8 @@ def _pulls(results: Results) -> ReportFigure:
 
 def _ranks(results: Results) -> ReportFigure:
     """Parameters first, then the sampled coefficients with the smallest effective sample size."""
-    assert results.tree is not None
-    assert results.verdict is not None
-    draws = results.tree["posterior"].to_dataset()
-    table = results.verdict.table
+    assert results.sampled is not None  # asked for with a posterior only
+    draws, table = results.sampled.draws, results.sampled.verdict.table
     quantities = [variable_name(p.name) for p in results.parameters][:MAX_RANKS]
     if "rho" in draws:
         names = [f"rho[{name}]" for name in draws["coefficient"].to_numpy()]
@@ -314,70 +301,13 @@ def _ranks(results: Results) -> ReportFigure:
     return ReportFigure(name="ranks", kind="diagnostics", caption=caption, figure=figure)
 
 
-def predicted_bins(fit: ProfileResult, *, masses: tuple[float, ...] = MASSES) -> dict[str, xr.Dataset]:
-    """Bins of each prediction in use, divided by the sum over the distribution where that is normalised.
-
-    Args:
-        fit: profile of an extraction.
-        masses: GeV, at which to predict, theory nuisances at 0 and scales at their centre.
-
-    Returns:
-        Prediction -> ``measured``, ``error``, ``fitted`` (dim ``bin``), ``predicted`` (dims ``m_t``, ``bin``), and the edges
-        ``low`` and ``high``.
-
-    Examples:
-        >>> import bayescomb as bc
-        >>> fit = bc.profile(bc.load("models/ttj_rho"))  # doctest: +SKIP
-        >>> list(bc.predicted_bins(fit)["8 TeV"])  # doctest: +SKIP
-        ['measured', 'error', 'fitted', 'predicted', 'low', 'high']
-    """
-    combination = fit.combination
-    compiled = theory(combination)
-    assert compiled is not None  # the profile is one of an extraction
-    plain = profile(combination.with_extraction(""))
-    scales = np.zeros(len(compiled.scales))
-    found, start = {}, 0
-    for prediction in compiled.predictions:
-        names = list(prediction.observables)
-        own = slice(start, start + len(names))
-        start = own.stop
-        measured, fitted = (series.sel(parameter=names).to_numpy() for series in (plain.values, fit.values))
-        covariance = plain.covariance.sel(parameter=names, parameter_b=names).to_numpy()
-        inside = [m for m in masses if (compiled.low <= m).all() or compiled.low[0] <= m <= compiled.high[0]]
-        rows = []
-        for mass in inside:
-            theta = np.concatenate([np.full(len(compiled.masses), mass), scales])
-            rows.append(compiled.predict(theta)[0][own])
-        predicted = np.array(rows).reshape(len(inside), len(names))
-        if compiled.extraction.distributions[prediction.name] == "normalised":
-            width = prediction.divisors
-            total = float(measured @ width)
-            share = measured / total
-            jacobian = (np.eye(len(names)) - np.outer(share, width)) / total
-            covariance = jacobian @ covariance @ jacobian.T
-            measured, fitted = share, fitted / float(fitted @ width)
-            predicted = predicted / (predicted @ width)[:, None]
-        found[prediction.name] = xr.Dataset(
-            {
-                "measured": ("bin", measured),
-                "error": ("bin", np.sqrt(np.diag(covariance))),
-                "fitted": ("bin", fitted),
-                "predicted": (("m_t", "bin"), predicted),
-                "low": ("bin", prediction.bins[:, 0]),
-                "high": ("bin", prediction.bins[:, 1]),
-            },
-            coords={"bin": names, "m_t": inside},
-        )
-    return found
-
-
-def bin_figures(fit: ProfileResult) -> Iterator[ReportFigure]:
+def bin_figures(results: Results) -> Iterator[ReportFigure]:
     """One figure per prediction."""
-    extraction = fit.combination.extraction_in_force
+    extraction = results.combination.extraction_in_force
     assert extraction is not None  # asked for with an extraction only
-    units = {o.name: o.unit for o in fit.combination.observables}
-    variables = {p.name: p.variable for p in fit.combination.predictions}
-    for number, (name, data) in enumerate(predicted_bins(fit).items()):
+    units = {o.name: o.unit for o in results.combination.observables}
+    variables = {p.name: p.variable for p in results.combination.predictions}
+    for number, (name, data) in enumerate(results.bins.items()):
         normalised = extraction.distributions[name] == "normalised"
         figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
         upper, lower = figure.subplots(2, 1, height_ratios=(3, 1.2))

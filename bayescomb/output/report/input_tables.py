@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from bayescomb.base.rounding import PULL_PLACES, coefficient_text, percent_text, rounded_like, significant, weight_places
+from bayescomb.base.rounding import coefficient_text, percent_text, rounded_like, significant
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement
 from bayescomb.output.report.results import Results
-from bayescomb.output.tables import Column, Row, Table, fixed_column, number_column, text_column
+from bayescomb.output.tables.fit import weights_table
+from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
 __all__ = ["input_tables"]
 
@@ -18,7 +19,7 @@ def input_tables(results: Results) -> dict[str, Table]:
     """Tables of the inputs by name."""
     tables = [
         _estimates(results),
-        _weights(results),
+        weights_table(results.fit, [o.name for o in results.parameters], pulls=_pulls(results)),
         _correlation(results),
         _provenance(results),
         _indefinite(results),
@@ -79,40 +80,26 @@ def _estimates(results: Results) -> Table:
     return Table(name="estimates", title=title, rows=rows, columns=columns)
 
 
-def _weights(results: Results) -> Table:
-    """Weights, and how far each estimate lies from the fit in units of the error of that distance."""
+def _pulls(results: Results) -> dict[str, float | None]:
+    """How far each estimate lies from the fit in units of the error of that distance.
+
+    ``None`` for inputs that come from a fit, and where nothing else measures the same.
+    """
     combination, fit = results.combination, results.fit
-    names, observables = [o.name for o in results.parameters], [o.name for o in combination.observables]
-    count = len(combination.estimates)
+    observables = [o.name for o in combination.observables]
     design = combination.design
     # What its bound holds at 0 is no parameter of the others' fit.
     covariance = np.nan_to_num(fit.covariance.sel(parameter=observables, parameter_b=observables).to_numpy())
-    total = np.diag(results.estimates.covariance.to_numpy())[:count]
+    total = np.diag(results.estimates.covariance.to_numpy())[: len(combination.estimates)]
     # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
     variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
     residual = np.array([e.value for e in combination.estimates]) - design @ fit.values.sel(parameter=observables).to_numpy()
     fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
-    rows = []
-    for index, estimate in enumerate(combination.estimates):
-        row: dict[str, Any] = {"estimate": estimate.name, "title": estimate.title}
-        for name in names:
-            row[f"weight[{name}]"] = float(fit.weights.sel(parameter=name, estimate=estimate.name))
-        determined = variance[index] <= 1e-9 * total[index] or fitted[index]
-        row["pull"] = None if determined else float(residual[index] / np.sqrt(variance[index]))
-        rows.append(row)
-    columns = [text_column("estimate", "estimate")]
-    columns += [text_column("", "title")] if any(row["title"] for row in rows) else []
-    for name in names:
-        places = weight_places(row[f"weight[{name}]"] for row in rows)
-        columns.append(fixed_column(f"weight in {name}", f"weight[{name}]", places, sign=True))
-    columns.append(fixed_column("pull", "pull", PULL_PLACES, sign=True))
-    of_linearised = "" if combination.quadratic else ", in the linearised model with relative sizes at the fitted values"
-    title = (
-        "Weights of the estimates in the profile at nominal coefficients: derivative of the combined value by the measured "
-        f"one{of_linearised}. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come "
-        "from a fit, nor where nothing else measures the same."
-    )
-    return Table(name="weights", title=title, rows=rows, columns=columns)
+    determined = (variance <= 1e-9 * total) | fitted
+    return {
+        estimate.name: None if determined[i] else float(residual[i] / np.sqrt(variance[i]))
+        for i, estimate in enumerate(combination.estimates)
+    }
 
 
 def _correlation(results: Results) -> Table:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 import math
 import re
 from typing import Any, Final
 
-import arviz as az
-import numpy as np
 from markupsafe import Markup, escape
 
 from bayescomb.base.rounding import (
@@ -27,16 +23,8 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
-from bayescomb.output.report.results import Results, mean_shift
-from bayescomb.output.statements import (
-    bound_notes,
-    extraction_sentence,
-    nonnegative_text,
-    quoting_note,
-    reconstructed_note,
-    treatment_sentence,
-    uncertain_sizes_text,
-)
+from bayescomb.output.report.results import Results
+from bayescomb.output.statements import bound_notes, extraction_sentence, page_notes, page_settings, versions_text
 
 __all__ = ["page_context", "symbol"]
 
@@ -63,39 +51,30 @@ def symbol(name: str) -> Markup:
 
 def page_context(results: Results) -> dict[str, Any]:
     """Everything of the page that is neither a table nor a figure."""
-    combination, fit, judged = results.combination, results.fit, results.verdict
+    combination, fit, judged, run = results.combination, results.fit, results.verdict, results.run
     varied = [c for c in combination.assumption_set.coefficients if c.varied]
     return {
         "combination": combination,
         "assumption_set": combination.assumption_set,
         "banner": _banner(results),
-        "has_posterior": results.tree is not None,
-        "usable": results.draws is not None,
+        "has_posterior": run is not None,
+        "usable": results.usable is not None,
         "verdict": judged,
-        "bfmi": _bfmi(results),
+        "bfmi": [pull_text(value) for value in results.missing_information],
         "predictive": _predictive(results),
         "sampled": _sampled(results, "coefficient", "sampled correlation coefficients"),
         "sizes": _sampled(results, "uncertain_size", "sources"),
-        "correlations": str(results.attrs.get("correlations", "nominal")),
-        "held": json.loads(results.attrs.get("held_coefficients", "[]")),
-        "posterior_repairs": json.loads(results.attrs.get("repairs", "[]")),
+        "correlations": "nominal" if run is None else run.correlations,
+        "held": () if run is None else run.held_coefficients,
+        "posterior_repairs": () if run is None else run.repairs,
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
         "bounds": bound_notes(fit),
         "costs": _costs(results),
-        "caveats": [note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
+        "caveats": page_notes(combination),
         "extraction": extraction_sentence(combination),
         "poor": fit.p_value is not None and fit.p_value < POOR_FIT,
         "linear": combination.linear,
-        "compatibility": [
-            {
-                "name": c.measurement,
-                "chi2": "not known" if c.chi2 is None else chi2_text(c.chi2),
-                "ndf": c.ndf,
-                "p_value": p_value_text(c.p_value),
-            }
-            for c in results.compatibility
-        ],
         "own_chi2": chi2_text(fit.own_chi2) if fit.own_chi2 and math.isfinite(fit.own_chi2) else "",
         "curved": not combination.quadratic,
         "normalised": combination.normalise,
@@ -114,15 +93,8 @@ def page_context(results: Results) -> dict[str, Any]:
 
 def _sampled(results: Results, dim: str, things: str) -> str:
     """How many of these were sampled, empty if none."""
-    number = int(results.draws.sizes.get(dim, 0)) if results.draws is not None else 0
+    number = int(results.usable.draws.sizes.get(dim, 0)) if results.usable is not None else 0
     return counted(number, things) if number else ""
-
-
-def _bfmi(results: Results) -> list[str]:
-    """Fraction of missing information on the energy of each chain (E-BFMI); low values mean that tails are not reached."""
-    if results.tree is None or "energy" not in results.tree["sample_stats"]:
-        return []
-    return [pull_text(float(value)) for value in np.ravel(az.bfmi(results.tree)["energy"].to_numpy())]
 
 
 def _predictive(results: Results) -> dict[str, str] | None:
@@ -140,21 +112,9 @@ def _predictive(results: Results) -> dict[str, str] | None:
 
 def _banner(results: Results) -> dict[str, Any]:
     """The facts of the first line; ``state`` is ``passed``, ``failed`` or ``profile``."""
-    combination, attrs, judged = results.combination, results.attrs, results.verdict
-    kinds: dict[str, list[str]] = {}
-    for provenance in combination.provenance:
-        kinds.setdefault(provenance.kind, []).append(provenance.table)
-    inputs = "; ".join(f"{kind}: {', '.join(tables)}" for kind, tables in kinds.items()) or "provenance not stated"
-    versions = json.loads(attrs.get("versions", "{}"))
-    packages = ["bayescomb", *(["pymc", "arviz"] if attrs else [])]
-    found = [f"{name} {versions.get(name) or importlib.metadata.version(name)}" for name in packages]
-    treatment = treatment_sentence(combination)
-    chi2: str = combination.chi2
-    if combination.nuisance_values == "ignored":
-        chi2 += ", post-fit nuisance values ignored"
-    chi2 += nonnegative_text(combination) + uncertain_sizes_text(combination)
-    if combination.normalise:
-        chi2 += ", normalised to the sum of the observables"
+    combination, run, judged = results.combination, results.run, results.verdict
+    packages = ("bayescomb", *(() if run is None else ("pymc", "arviz")))
+    found = versions_text({} if run is None else run.versions, *packages)
     if judged is None:
         state, verdict = "profile", "profile likelihood only, nothing was sampled"
     else:
@@ -163,14 +123,11 @@ def _banner(results: Results) -> dict[str, Any]:
         "state": state,
         "verdict": verdict,
         "facts": [
-            ("assumption set", combination.assumptions),
-            ("treatment", treatment),
-            ("χ²", chi2),
-            ("correlations", attrs.get("correlations", "nominal")),
-            ("inputs", inputs),
-            ("versions", ", ".join(found)),
-            ("seed", attrs.get("seed", "none")),
-            *([("model", "extended by its user")] if attrs.get("extended") else []),
+            *page_settings(combination),
+            ("correlations", "nominal" if run is None else run.correlations),
+            ("versions", found),
+            ("seed", "none" if run is None else run.seed),
+            *([("model", "extended by its user")] if run is not None and run.extended else []),
         ],
     }
 
@@ -219,7 +176,6 @@ def _costs(results: Results) -> list[dict[str, str]]:
     for parameter in results.parameters:
         row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in results.comparison.table.data_vars.items()}
         fine = fine_unit(row["sd"], parameter.unit)
-        shift, shift_error = mean_shift(results, parameter.name)
         costs.append(
             {
                 "name": parameter.name,
@@ -228,8 +184,8 @@ def _costs(results: Results) -> list[dict[str, str]]:
                 "sd_error": fine_text(row["mcse_sd"], fine),
                 "given": fine_text(row["mean_of_variance"] ** 0.5, fine),
                 "coefficients": fine_text(row["variance_of_mean"] ** 0.5, fine),
-                "shift": fine_text(shift, fine, sign=True),
-                "shift_error": fine_text(shift_error, fine),
+                "shift": fine_text(row["shift_of_mean"], fine, sign=True),
+                "shift_error": fine_text(row["shift_of_mean_mcse"], fine),
             }
         )
     return costs

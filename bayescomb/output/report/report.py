@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 import shutil
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import xarray as xr
 from markupsafe import Markup
 
@@ -18,19 +16,20 @@ from bayescomb.base.progress import tracked
 from bayescomb.base.rounding import counted, significant
 from bayescomb.base.threads import single_threaded
 from bayescomb.base.working_folders import ASIDE, put_in_place, working_folder
-from bayescomb.base.writing import cannot_write
+from bayescomb.base.writing import cannot_write, json_text
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.output.data import comparison_data, impact_data, profile_data, scan_data
 from bayescomb.output.explorer_link import EXPLORER, LINK, PLACE
-from bayescomb.output.figures.studies import figure_note
 from bayescomb.output.figures.style import figure_bytes, figure_style
+from bayescomb.output.page_template import page_template
 from bayescomb.output.report.figures import report_figures
 from bayescomb.output.report.input_tables import input_tables
 from bayescomb.output.report.page import page_context, symbol
 from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import Results, collect
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
-from bayescomb.output.tables import LATEX_TABLES, latex_table, write_table
+from bayescomb.output.statements import short_notes
+from bayescomb.output.tables.table import LATEX_TABLES, latex_table, write_table
 
 __all__ = ["report"]
 
@@ -132,7 +131,7 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
     for name in SUFFIXES:
         (folder / name).mkdir()
     figures: dict[str, list[dict[str, str]]] = {}
-    note = figure_note(results.combination)
+    note = short_notes(results.combination)
     with figure_style():
         for item in tracked(report_figures(results), "figures", progress=progress):
             if note:
@@ -156,10 +155,10 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
                 text = latex_table(table, results.combination)
                 (folder / "tables" / f"{table.name}.tex").write_text(text, encoding="utf-8")
     for name, document in _documents(results).items():
-        text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
-        (folder / "tables" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        (folder / "tables" / f"{name}.json").write_text(json_text(document), encoding="utf-8")
     link = {"explorer": (folder / EXPLORER).is_file(), "explorer_link": Markup(LINK), "explorer_place": Markup(PLACE)}
-    page = _template().render(**page_context(results), **link, tables=tables, figures=figures, latex=LATEX_TABLES)
+    template = page_template(Path(__file__).parent / PAGE, symbol=symbol, counted=counted, significant=significant)
+    page = template.render(**page_context(results), **link, tables=tables, figures=figures, latex=LATEX_TABLES)
     (folder / PAGE).write_text(page, encoding="utf-8")
 
 
@@ -171,18 +170,5 @@ def _documents(results: Results) -> dict[str, dict[str, Any]]:
         "result_impacts": impact_data(results.impacts),
     }
     if results.comparison is not None:
-        documents["result_compare"] = comparison_data(results.comparison)
+        documents["result_compare"] = comparison_data(results.comparison, results.divided)
     return documents
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"symbol": symbol, "counted": counted, "significant": significant}
-    return environment.get_template(PAGE)

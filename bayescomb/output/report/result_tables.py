@@ -8,7 +8,6 @@ Tables of the report about the combined quantities: values, what the coefficient
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from typing import Any, Final
 
 import numpy as np
@@ -17,23 +16,21 @@ from scipy.stats import invgamma
 from bayescomb.base.rounding import (
     PULL_PLACES,
     R_HAT_PLACES,
-    fine_text,
-    fine_unit,
-    fixed,
-    percent_text,
-    rounded_like,
     significant,
     with_error,
 )
-from bayescomb.fit.impacts import PARTS_CLAUSE
-from bayescomb.inputs.measurements import unsplit_label
-from bayescomb.output.figures.style import axis_label
-from bayescomb.output.report.coefficient_tables import coefficient_table, scan_table
-from bayescomb.output.report.results import Results, leading_pulls, mean_shift, parameter_covariance
-from bayescomb.output.tables import Column, Row, Table, fixed_column, number_column, text_column
-from bayescomb.sampling.summary import CENTRAL, size_quantiles
+from bayescomb.output.report.coefficient_tables import coefficient_table
+from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
+from bayescomb.output.statements import settings
+from bayescomb.output.tables.fit import compatibility_table
+from bayescomb.output.tables.impacts import impact_table
+from bayescomb.output.tables.result import cost_table, summary_table
+from bayescomb.output.tables.scan import moves_table, scan_table
+from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
+from bayescomb.output.text_layout import MANY
+from bayescomb.sampling.summary import CENTRAL
 
-__all__ = ["covariance_table", "result_tables", "size_table", "summary_table", "variance_table"]
+__all__ = ["covariance_table", "result_tables", "size_table"]
 
 # Nuisances whose diagnostics are on the page: the worst ones.
 WORST: Final = 10
@@ -42,11 +39,12 @@ WORST: Final = 10
 def result_tables(results: Results) -> dict[str, Table]:
     """Tables of the results by name."""
     tables = [
-        summary_table(results),
-        variance_table(results),
+        summary_table(results.parameters, fit=results.fit, comparison=results.comparison),
+        cost_table(results.parameters, results.comparison),
         covariance_table(results),
-        scan_table(results),
-        _impacts(results),
+        _scan(results),
+        compatibility_table(results.compatibility),
+        impact_table(results.impacts, [o.name for o in results.parameters]),
         coefficient_table(results),
         size_table(results),
         _pulls(results),
@@ -57,35 +55,9 @@ def result_tables(results: Results) -> dict[str, Table]:
     return {table.name: table for table in tables}
 
 
-def _impacts(results: Results) -> Table:
-    impacts, names = results.impacts, [o.name for o in results.parameters]
-    titles = {s.name: s.title or s.name for s in results.combination.sources}
-
-    def entry(name: str, title: str, kind: str, values: Any) -> dict[str, Any]:
-        return {"name": name, "title": title, "kind": kind} | {f"impact[{p}]": float(values.sel(parameter=p)) for p in names}
-
-    def ranked(values: Any, dim: str) -> list[str]:
-        order = np.argsort(-np.abs(values / results.fit.errors).sel(parameter=names).max("parameter").to_numpy())
-        return [str(values[dim].to_numpy()[i]) for i in order]
-
-    rows = [entry(s, titles.get(s, s), "source", impacts.sources.sel(source=s)) for s in ranked(impacts.sources, "source")]
-    if impacts.groups.size:
-        rows += [entry(g, g, "group", impacts.groups.sel(group=g)) for g in ranked(impacts.groups, "group")]
-    if bool((impacts.coupling != 0).any()):
-        rows.append(entry("coupling", "between different sources", "coupling", impacts.coupling))
-    keys = {"statistics": "stat", "all systematics": "syst"}
-    rows += [entry(keys.get(label, label), label, "sum", part) for label, part in impacts.sums.items()]
-    units = {o.name: f" [{o.unit}]" if o.unit else "" for o in results.parameters}
-    totals = {p: float(impacts.total.sel(parameter=p)) for p in names}
-    columns = [text_column("source", "title"), text_column("", "kind")]
-    columns += [
-        Column(
-            title=f"impact on {p}{units[p]}",
-            show=lambda row, p=p: rounded_like(row[f"impact[{p}]"], totals[p]),  # type: ignore[misc]
-        )
-        for p in names
-    ]
-    return Table(name="impacts", title="Impacts at nominal coefficients.", rows=rows, columns=columns)
+def _scan(results: Results) -> Table:
+    many = len(results.parameters) > MANY
+    return moves_table(results.scan) if many else scan_table(results.scan, results.parameters)
 
 
 def _pulls(results: Results) -> Table:
@@ -111,7 +83,7 @@ def _pulls(results: Results) -> Table:
         fixed_column("pull (profile)", "profile_pull", PULL_PLACES, sign=True),
         fixed_column("constraint (profile)", "profile_constraint", PULL_PLACES),
     ]
-    if results.draws is not None:
+    if results.usable is not None:
         columns.insert(2, fixed_column("pull (posterior)", "pull", PULL_PLACES, sign=True))
         columns.insert(3, fixed_column("constraint (posterior)", "constraint", PULL_PLACES))
     title = (
@@ -122,8 +94,9 @@ def _pulls(results: Results) -> Table:
 
 
 def _not_recovered(results: Results) -> Table:
-    rows = [{"block": block, "reason": reason} for block, reason in results.not_recovered.items()]
-    if results.tree is None:
+    reasons = {} if results.run is None else results.run.not_recovered
+    rows = [{"block": block, "reason": reason} for block, reason in reasons.items()]
+    if results.run is None:
         without = {row.source or row.name for row in results.nuisances if row.profile_constraint is None}
         rows = [
             {"block": block.label, "reason": f"its matrix is indefinite (smallest eigenvalue {significant(block.smallest)})"}
@@ -163,19 +136,13 @@ def _diagnostics(results: Results) -> Table:
 
 
 def _settings(results: Results) -> Table:
-    combination, attrs = results.combination, results.attrs
-    rows: list[dict[str, Any]] = [
-        {"key": "model", "value": combination.name},
-        {"key": "assumption set", "value": combination.assumptions},
-        {"key": "treatment", "value": combination.treatment},
-        {"key": "repair", "value": combination.repair},
-        {"key": "chi2", "value": results.fit.chi2_form},
-    ]
+    run = results.run
+    rows: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in settings(results.combination).items()]
     rows += [{"key": key, "value": value} for key, value in results.check.sizes.items()]
     for key in ("correlations", "engine", "backend", "seed", "chains", "tune", "draws", "created"):
-        if key in attrs:
-            rows.append({"key": key, "value": attrs[key]})
-    versions = json.loads(attrs.get("versions", "{}"))
+        if run is not None and key in run.settings:
+            rows.append({"key": key, "value": run.settings[key]})
+    versions = {} if run is None else run.versions
     for name in versions or ("bayescomb", "numpy", "scipy"):
         rows.append({"key": f"version of {name}", "value": versions.get(name) or importlib.metadata.version(name)})
     columns = [text_column("", "key"), text_column("", "value")]
@@ -185,7 +152,7 @@ def _settings(results: Results) -> Table:
 def size_table(results: Results) -> Table:
     """One row per uncertain size; empty if all are certain."""
     rows: list[dict[str, Any]] = []
-    posterior = size_quantiles(results.draws) if results.draws is not None else {}
+    posterior = {} if results.usable is None else results.usable.sizes
     found = results.fit.sizes
     for name in [] if found is None else [str(n) for n in found.sizes["uncertain_size"].to_numpy()]:
         assert found is not None
@@ -228,148 +195,6 @@ def size_table(results: Results) -> Table:
         "-2 log L, with Bartlett's correction beside them in the JSON of the profile."
     )
     return Table(name="uncertain_sizes", title=title, rows=rows, columns=columns)
-
-
-def summary_table(results: Results) -> Table:
-    """Profile, posterior and posterior at nominal coefficients."""
-    rows: list[dict[str, Any]] = []
-    label = unsplit_label(results.combination.measurements)
-    for parameter in results.parameters:
-        at = {"parameter": parameter.name}
-        fit = results.fit
-        parts = fit.error_parts(parameter.name)
-        value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
-        first: dict[str, Any] = {"parameter": parameter.name, "unit": parameter.unit}
-        rows.append(
-            {
-                **first,
-                "answer": "profile at nominal coefficients",
-                "interval": "Δχ² = 1",
-                "value": value,
-                "error": error,
-                "statistical_error": parts.get("stat"),
-                "systematic_error": parts.get("syst"),
-                "theory_error": parts.get("theory"),
-                "undivided_error": parts.get(label),
-                "median": None,
-                "low": value + float(fit.down_errors.sel(at)),
-                "high": value + float(fit.up_errors.sel(at)),
-                "mcse_mean": None,
-                "mcse_sd": None,
-            }
-        )
-        if results.comparison is None:
-            continue
-        row = results.comparison.table.sel(at)
-        answers = (("", "posterior"), ("nominal_", "posterior at nominal coefficients"))
-        for prefix, answer in answers[: 1 + results.comparison.exact]:
-            rows.append(
-                {
-                    **first,
-                    "answer": answer,
-                    "interval": "68 % HDI",
-                    "value": float(row[f"{prefix}mean"]),
-                    "error": float(row[f"{prefix}sd"]),
-                    "statistical_error": None,
-                    "systematic_error": None,
-                    "theory_error": None,
-                    "undivided_error": None,
-                    "median": float(row[f"{prefix}median"]),
-                    "low": float(row[f"{prefix}hdi_low"]),
-                    "high": float(row[f"{prefix}hdi_high"]),
-                    "mcse_mean": 0.0 if prefix else float(row["mcse_mean"]),
-                    "mcse_sd": 0.0 if prefix else float(row["mcse_sd"]),
-                }
-            )
-
-    def like_error(key: str) -> Any:
-        # At a bound there is no error, and the interval sets the digits.
-        return lambda row: rounded_like(row[key], row["error"] if np.isfinite(row["error"]) else row["high"] - row["value"])
-
-    columns = [
-        Column(title="parameter", show=lambda row: axis_label(row["parameter"], row["unit"]), text=True),
-        text_column("answer", "answer"),
-        Column(title="value", show=like_error("value")),
-        Column(title="uncertainty", show=like_error("error")),
-        Column(title="stat.", show=like_error("statistical_error")),
-        Column(title="syst.", show=like_error("systematic_error")),
-        *([Column(title=label, show=like_error("undivided_error"))] if label else []),
-        *([Column(title="theory", show=like_error("theory_error"))] if results.combination.extraction else []),
-        *([Column(title="Monte Carlo error", show=_monte_carlo)] if results.comparison is not None else []),
-        Column(title="median", show=like_error("median")),
-        Column(title="68 % interval", show=lambda row: f"{like_error('low')(row)} to {like_error('high')(row)}"),
-        text_column("kind of interval", "interval"),
-    ]
-    title = (
-        "Result: best fit of the profile, with its error from the model linearised at the minimum and its Δχ² = 1 interval"
-    )
-    title += f"; stat. and syst. are {PARTS_CLAUSE[results.fit.parts]}"
-    if results.comparison is not None:
-        title += "; mean and standard deviation of the posterior"
-    title += ". The posterior at nominal coefficients is exact." if results.comparison and results.comparison.exact else "."
-    return Table(name="summary", title=title, rows=rows, columns=columns)
-
-
-def _monte_carlo(row: Row) -> str:
-    """Monte Carlo error of the mean."""
-    if row["mcse_mean"] == 0.0:
-        return "exact"
-    return significant(row["mcse_mean"], 2)
-
-
-def variance_table(results: Results) -> Table:
-    """How much of the variance comes from not knowing the coefficients."""
-    rows: list[dict[str, Any]] = []
-    if results.comparison is not None and results.comparison.exact:
-        table = results.comparison.table
-        for parameter in results.parameters:
-            row = table.sel(parameter=parameter.name)
-            values = {
-                key: float(row[key])
-                for key in ("mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse", "sd")
-            }
-            moved, moved_mcse = mean_shift(results, parameter.name)
-            of_mean, share = values["variance_of_mean"], values["coefficient_share"]
-            rows.append(
-                {
-                    "parameter": parameter.name,
-                    "unit": parameter.unit,
-                    **values,
-                    "sd_given_coefficients": values["mean_of_variance"] ** 0.5,
-                    "sd_from_coefficients": of_mean**0.5,
-                    "sd_from_coefficients_mcse": (
-                        0.5 * of_mean**0.5 * values["coefficient_share_mcse"] / share if share > 0 else 0.0
-                    ),
-                    "shift_of_mean": moved,
-                    "shift_of_mean_mcse": moved_mcse,
-                }
-            )
-
-    def like_sd(key: str) -> Any:
-        return lambda row: fine_text(row[key], fine_unit(row["sd"], row["unit"]))
-
-    def shift(row: Row) -> str:
-        scale, unit, places = fine_unit(row["sd"], row["unit"])
-        moved, error = (fixed(scale * row[key], places) for key in ("shift_of_mean", "shift_of_mean_mcse"))
-        return f"({moved} ± {error}) {unit}"
-
-    columns = [
-        text_column("parameter", "parameter"),
-        Column(title="sd", show=like_sd("sd")),
-        Column(title="given the coefficients", show=like_sd("sd_given_coefficients")),
-        Column(title="from not knowing them", show=like_sd("sd_from_coefficients")),
-        Column(
-            title="share of the variance [%]",
-            show=lambda row: percent_text(row["coefficient_share"], row["coefficient_share_mcse"]),
-        ),
-        Column(title="shift of the mean", show=shift),
-    ]
-    title = (
-        "What not knowing the correlation coefficients costs. The two parts of the standard deviation add in quadrature; "
-        "the errors of the share and of the shift (posterior mean minus profile, by the exact conditional means) are those "
-        "of the Monte Carlo."
-    )
-    return Table(name="coefficient_share", title=title, rows=rows, columns=columns)
 
 
 def covariance_table(results: Results) -> Table:

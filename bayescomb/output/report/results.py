@@ -1,21 +1,17 @@
-"""Everything a report shows, computed before anything is drawn or written; no matplotlib here.
-
-Summaries of a posterior for the report: coefficients, nuisances, densities and rank histograms.
-"""
+"""Everything a report shows, computed before anything is drawn or written; no matplotlib here."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import BayescombError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.fit.compatibility import Compatibility, compatibility
-from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.fit.scan import ScanResult, scan, scan_curve
 from bayescomb.inputs.combination import Combination
@@ -23,23 +19,19 @@ from bayescomb.inputs.observables import Observable
 from bayescomb.likelihood.check import CheckResult, check
 from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
 from bayescomb.likelihood.linear_gaussian import linear_model
-from bayescomb.sampling.convergence import Verdict, verdict
-from bayescomb.sampling.storage import is_extended, require_same_settings
-from bayescomb.sampling.summary import coefficient_summaries, monte_carlo_error, nuisance_moments, result_covariance
-from bayescomb.studies.comparison import Comparison, compare
+from bayescomb.output.analysis import Analysis, Divided, analyse, divide
+from bayescomb.sampling.summary import Sampled
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
-from bayescomb.studies.variance import coefficient_relevance, variance_shares
+from bayescomb.studies.theory_variants import TheoryFit, TheoryStudy, predicted_bins, theory_fits, theory_study
 
 __all__ = [
     "NuisanceRow",
     "Results",
     "ScanCurve",
-    "coefficient_summary",
     "collect",
     "estimate_profile",
     "leading_pulls",
-    "mean_shift",
     "moves",
     "nuisance_rows",
     "parameter_covariance",
@@ -50,9 +42,7 @@ MAX_CURVES: Final = 12
 CURVE_POINTS: Final = 5
 # A shift below this fraction of the error is rounding of the fit.
 ROUNDING: Final = 1e-9
-FloatArray = NDArray[np.float64]
 MAX_PULLS: Final = 20
-SUMMARISED: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,60 +58,43 @@ class ScanCurve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Results:
-    """What a report shows.
+class Results(Analysis):
+    """What a report shows, besides the analysis itself.
 
     Attributes:
-        combination, fit: what was combined, and its profile.
-        tree: the posterior as it was given, ``None`` for a report of the profile alone.
-        verdict: of the posterior.
-        draws: group ``posterior`` of a converged posterior; ``None`` if there is no posterior or it must not be used, so
-            that nothing but the diagnostics can show its numbers.
-        comparison: of a converged posterior with the profile.
-        check, scan, impacts, compatibility: of the combination.
+        check, scan, compatibility: of the combination.
         curves: scans of the coefficients that matter most.
         estimates: profile in which every estimate is its own observable: its covariance is the total covariance of the
             estimates, in the order of the combination's estimates.
         experiments: combinations of each experiment alone, where its estimates determine all observables.
-        coefficients: see :func:`bayescomb.output.report.results.coefficient_summary`.
         nuisances: see :func:`bayescomb.output.report.results.nuisance_rows`.
-        not_recovered: block -> why its nuisances have no posterior.
-        shares, relevance: of a converged posterior of a quadratic model that is not normalised, the latter with sampled
-            coefficients: see :func:`bayescomb.variance_shares` and :func:`bayescomb.coefficient_relevance`.
+        divided: where the variance of a converged posterior comes from.
         sensitivity: of a converged posterior that is not normalised, see :func:`bayescomb.prior_sensitivity`.
         predictive: of a converged posterior, see :func:`bayescomb.posterior_predictive`.
+        theory, theory_fits, bins: of an extraction, see :func:`bayescomb.studies.theory_variants.theory_study`,
+            :func:`bayescomb.studies.theory_variants.theory_fits` and :func:`bayescomb.predicted_bins`.
+        missing_information: fraction of missing information on the energy of each chain (E-BFMI).
     """
 
-    combination: Combination
-    fit: ProfileResult
-    tree: xr.DataTree | None
-    verdict: Verdict | None
-    draws: xr.Dataset | None
-    comparison: Comparison | None
     check: CheckResult
     scan: ScanResult
-    impacts: ImpactResult
     compatibility: tuple[Compatibility, ...]
     curves: tuple[ScanCurve, ...]
     estimates: ProfileResult
     experiments: dict[str, ProfileResult]
-    coefficients: xr.Dataset
     nuisances: tuple[NuisanceRow, ...]
-    not_recovered: dict[str, str]
-    shares: xr.Dataset | None
-    relevance: xr.Dataset | None
+    divided: Divided
     sensitivity: xr.Dataset | None
     predictive: xr.Dataset | None
+    theory: TheoryStudy | None
+    theory_fits: tuple[TheoryFit, ...]
+    bins: dict[str, xr.Dataset]
+    missing_information: tuple[float, ...]
 
     @property
     def parameters(self) -> tuple[Observable, ...]:
         """The quantities that the page is about: the masses of an extraction, else the combined observables."""
         return self.combination.headline
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        """Attributes of the posterior, empty without one."""
-        return {str(key): value for key, value in self.tree.attrs.items()} if self.tree is not None else {}
 
 
 def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
@@ -134,53 +107,36 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
     Raises:
         PosteriorError: posterior and profile have other inputs, or another assumption set or treatment.
     """
-    combination = fit.combination
-    judged = comparison = draws = None
-    if posterior is not None:
-        require_same_settings(posterior, combination)
-        judged = verdict(posterior)
-        if judged.passed:
-            comparison = compare(posterior, fit)
-            draws = posterior["posterior"].to_dataset()
-    usable = posterior if draws is not None else None
-    plain = usable is not None and not combination.normalise and not is_extended(usable)
-    divisible = plain and combination.linear
+    combination, analysis = fit.combination, analyse(fit, posterior)
+    usable, extracted = analysis.usable, bool(combination.extraction)
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     if scanned.interrupted:
         raise KeyboardInterrupt  # a report is whole or not at all
-    prior = posterior["prior"].to_dataset() if posterior is not None and "prior" in posterior.children else None
-    reasons = json.loads(posterior.attrs.get("not_recovered", "{}")) if posterior is not None else {}
+    plain = usable is not None and not combination.normalise and not usable.run.extended
     return Results(
-        combination=combination,
-        fit=fit,
-        tree=posterior,
-        verdict=judged,
-        draws=draws,
-        comparison=comparison,
+        **vars(analysis),
         check=check(combination),
         scan=scanned,
-        impacts=impacts(combination, parts=fit.parts),
         compatibility=compatibility(combination),
         curves=_curves(scanned, fit),
         estimates=estimate_profile(combination, parts=fit.parts),
         experiments=_experiments(combination, parts=fit.parts),
-        coefficients=coefficient_summary(combination, prior, draws),
-        nuisances=nuisance_rows(fit, draws),
-        not_recovered=reasons,
-        shares=variance_shares(posterior) if divisible and posterior is not None else None,
-        relevance=coefficient_relevance(posterior) if divisible and posterior is not None and prior is not None else None,
-        sensitivity=prior_sensitivity(usable) if plain and usable is not None else None,
-        predictive=posterior_predictive(usable) if usable is not None else None,
+        nuisances=nuisance_rows(fit, usable),
+        divided=Divided() if usable is None else divide(usable.tree, usable.run, combination),
+        sensitivity=prior_sensitivity(usable.tree) if plain and usable is not None else None,
+        predictive=posterior_predictive(usable.tree) if usable is not None else None,
+        theory=theory_study(combination) if extracted else None,
+        theory_fits=theory_fits(combination) if extracted else (),
+        bins=predicted_bins(fit, combined=analysis.combined) if extracted else {},
+        missing_information=_missing_information(posterior),
     )
 
 
-def mean_shift(results: Results, parameter: str) -> tuple[float, float]:
-    """Posterior mean minus profile by the exact conditional means, and its Monte Carlo error, in the parameter's unit."""
-    assert results.tree is not None  # asked for only where there is a comparison
-    at = {"parameter": parameter}
-    mean = results.tree["conditional"].to_dataset()["mean"].sel(at)
-    error = monte_carlo_error(mean, scale=float(results.fit.errors.sel(at)))
-    return float(mean.mean()) - float(results.fit.values.sel(at)), error
+def _missing_information(posterior: xr.DataTree | None) -> tuple[float, ...]:
+    """Of each chain; low values mean that tails are not reached."""
+    if posterior is None or "energy" not in posterior["sample_stats"]:
+        return ()
+    return tuple(float(value) for value in np.ravel(az.bfmi(posterior)["energy"].to_numpy()))
 
 
 def moves(shift: xr.DataArray | None, error_shift: xr.DataArray | None, fit: ProfileResult) -> float:
@@ -195,11 +151,11 @@ def moves(shift: xr.DataArray | None, error_shift: xr.DataArray | None, fit: Pro
 def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
     """Covariance of the combined quantities, shape (P, P), of the posterior where it may be used, and what it is of."""
     names = [o.name for o in results.parameters]
-    if results.draws is None:
+    if results.usable is None:
         covariance = results.fit.covariance.sel(parameter=names, parameter_b=names)
         return covariance.to_numpy(), "profile at nominal coefficients"
-    assert results.tree is not None  # as there are draws
-    return result_covariance(results.tree, names), "posterior"
+    position = [list(results.usable.results).index(name) for name in names]
+    return results.usable.covariance[np.ix_(position, position)], "posterior"
 
 
 def estimate_profile(combination: Combination, *, parts: str = "propagated") -> ProfileResult:
@@ -274,33 +230,12 @@ class NuisanceRow:
     followers: int = 0
 
 
-def coefficient_summary(combination: Combination, prior: xr.Dataset | None, draws: xr.Dataset | None) -> xr.Dataset:
-    """Summary of each coefficient, before and after the data.
-
-    Args:
-        combination: K coefficients.
-        prior: draws ``rho`` of the prior, restricted to the feasible set.
-        draws: draws ``rho`` of the posterior.
-
-    Returns:
-        Dim ``coefficient``: the numbers of :class:`bayescomb.sampling.summary.Summary` with the prefix ``prior_`` and
-        ``posterior_``; NaN for what was not sampled.
-    """
-    names = [c.name for c in combination.assumption_set.coefficients]
-    columns: dict[str, FloatArray] = {}
-    for label, data in (("prior", prior), ("posterior", draws)):
-        found = {} if data is None else {name: own.numbers for name, own in coefficient_summaries(data).items()}
-        for key in SUMMARISED:
-            columns[f"{label}_{key}"] = np.array([found[n][key] if n in found else np.nan for n in names], dtype=float)
-    return xr.Dataset({key: ("coefficient", row) for key, row in columns.items()}, {"coefficient": names})
-
-
-def nuisance_rows(fit: ProfileResult, draws: xr.Dataset | None) -> tuple[NuisanceRow, ...]:
+def nuisance_rows(fit: ProfileResult, sampled: Sampled | None) -> tuple[NuisanceRow, ...]:
     """All nuisances after the fit; those that are fully correlated whatever the coefficients share a leader."""
     family = correlation_family(fit.combination)
     # A free nuisance has no prior, hence no correlation in it.
     leaders = {n.name: n.name for n in fit.combination.nuisances} | _leaders(fit.combination, family)
-    posterior = {} if draws is None else nuisance_moments(draws)
+    posterior = {} if sampled is None else sampled.nuisances
     centres = {str(n): float(v) for n, v in zip(fit.pulls["nuisance"].to_numpy(), fit.pulls.to_numpy(), strict=True)}
     widths_of = {
         str(n): float(v) for n, v in zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True)

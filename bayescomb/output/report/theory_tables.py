@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from bayescomb.base.errors import BayescombError
 from bayescomb.base.rounding import (
     chi2_text,
     fine_text,
@@ -19,79 +17,42 @@ from bayescomb.base.rounding import (
     fixed,
     p_value_text,
     rounded_like,
-    significant,
-    with_error,
 )
-from bayescomb.fit.profile import profile
-from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import Extraction, ScaleChoice
-from bayescomb.likelihood.theory import interpolation_quality
-from bayescomb.output.figures.style import axis_label
 from bayescomb.output.report.results import Results
-from bayescomb.output.tables import Column, Table, fixed_column, number_column, text_column
-from bayescomb.studies.theory_variants import VariantRow, prediction_variants, scale_envelope
+from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
+from bayescomb.output.tables.theory import envelope_table, variants_table
+from bayescomb.output.tables.variance import relevance_table, shares_table
+from bayescomb.studies.theory_variants import TheoryFit, TheoryStudy
 
 __all__ = ["extraction_tables", "prior_tables"]
 
 
 def extraction_tables(results: Results) -> dict[str, Table]:
     """Tables by name; without rows where they do not apply."""
-    combination = results.combination
-    extraction = combination.extraction_in_force
-    tables = [_shares(results), _relevance(results)]
-    if extraction is None:
+    study = results.theory
+    units = {o.name: o.unit for o in results.parameters}
+    tables = [shares_table(results.divided.shares, units), relevance_table(results.divided.relevance, units)]
+    if study is None:
         empty = ("prediction_variants", "scale_envelope", "interpolation", "theory_fit")
         tables += [Table(name=name, title="", rows=[], columns=[]) for name in empty]
     else:
         tables += [
-            _variants(
-                prediction_variants(combination),
-                "prediction_variants",
-                "The mass with other PDF sets and scale definitions, scales fixed; shift from the one in force.",
-            ),
-            _variants(
-                scale_envelope(combination),
-                "scale_envelope",
-                "The mass at the seven points of the usual scale variation; shift from the centre.",
-            ),
-            _interpolation(combination, extraction),
-            _theory_fit(combination, extraction),
+            variants_table(study.variants),
+            envelope_table(study.envelope),
+            _interpolation(study),
+            _theory_fit(results.theory_fits),
         ]
     return {table.name: table for table in tables}
 
 
-def _variants(found: tuple[VariantRow, ...], name: str, title: str) -> Table:
-    rows = [dataclasses.asdict(row) for row in found]
-
-    def like_error(key: str, *, sign: bool = False) -> Any:
-        return lambda row: rounded_like(row[key], math.nan if row["error"] is None else row["error"], sign=sign)
-
-    columns = [
-        text_column("PDF set", "pdf_set"),
-        text_column("scale", "scale_choice"),
-        fixed_column("μ_R factor", "mu_r", 1),
-        fixed_column("μ_F factor", "mu_f", 1),
-        text_column("mass", "mass"),
-        Column(title="value [GeV]", show=like_error("value")),
-        Column(title="uncertainty [GeV]", show=like_error("error")),
-        Column(title="shift [GeV]", show=like_error("shift", sign=True)),
-        number_column("χ²", "chi2", chi2_text),
-        fixed_column("degrees of freedom", "ndf", 0),
-    ]
-    return Table(name=name, title=title, rows=rows, columns=columns)
-
-
-def _interpolation(combination: Combination, extraction: Extraction) -> Table:
+def _interpolation(study: TheoryStudy) -> Table:
     rows: list[dict[str, Any]] = []
-    for prediction in combination.predictions:
-        if prediction.name not in extraction.distributions:
-            continue
-        quality = interpolation_quality(prediction, extraction)
+    for prediction, quality in study.interpolation.items():
         for observable in quality["observable"].to_numpy():
             at = quality.sel(observable=observable)
             rows.append(
                 {
-                    "prediction": prediction.name,
+                    "prediction": prediction,
                     "observable": str(observable),
                     "residual": 1000 * float(abs(at["residual"]).max()),
                     "left_out": 1000 * float(abs(at["left_out"].isel(m_t=slice(1, -1))).max()),
@@ -105,35 +66,15 @@ def _interpolation(combination: Combination, extraction: Extraction) -> Table:
         fixed_column("one inner mass left out [‰]", "left_out", 3),
         fixed_column("numerical error [‰]", "mc_error", 1),
     ]
+    extraction = study.combination.extraction_in_force
+    assert extraction is not None  # else there would be no study
     title = f"Polynomials of degree {extraction.degree} in the mass against the tables, per mille of the cross section."
     return Table(name="interpolation", title=title, rows=rows, columns=columns)
 
 
-def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
+def _theory_fit(fits: Sequence[TheoryFit]) -> Table:
     """Chi2 as theory uncertainties are added one after the other."""
-    plain = dataclasses.replace(
-        extraction,
-        pdf=dataclasses.replace(extraction.pdf, errors="none", alpha_s=()),
-        scales=dataclasses.replace(extraction.scales, treatment="fixed", prior="uniform"),
-        numerical_errors=False,
-    )
-    pdf = dataclasses.replace(plain, pdf=extraction.pdf, numerical_errors=extraction.numerical_errors)
-    free = ScaleChoice(choice=extraction.scales.choice, treatment="common")
-    scales = dataclasses.replace(pdf, scales=free)
-    rows = []
-    cases = (
-        ("central prediction, no theory uncertainty", plain),
-        ("with PDF members and numerical errors", pdf),
-        ("with common scales as parameters too", scales),
-    )
-    for label, chosen in cases:
-        row: dict[str, Any] = {"theory": label}
-        try:
-            fit = profile(combination.with_extraction(chosen))
-        except BayescombError as error:
-            rows.append(row | {"chi2": None, "ndf": None, "p_value": None, "problem": str(error)})
-            continue
-        rows.append(row | {"chi2": fit.chi2, "ndf": fit.ndf, "p_value": fit.p_value, "problem": ""})
+    rows = [dataclasses.asdict(row) for row in fits]
     columns = [
         text_column("theory", "theory"),
         number_column("χ²", "chi2", chi2_text),
@@ -142,80 +83,6 @@ def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
     ]
     title = "Goodness of fit, and what theory uncertainties do to it."
     return Table(name="theory_fit", title=title, rows=rows, columns=columns)
-
-
-def _shares(results: Results) -> Table:
-    rows: list[dict[str, Any]] = []
-    if results.shares is not None:
-        shares = results.shares
-        units = {o.name: f"{o.unit}²" if o.unit else "" for o in results.parameters}
-        kinds = shares["kind"].to_numpy()
-        for p in shares["parameter"].to_numpy():
-            at = shares.sel(parameter=p)
-            order = sorted(range(len(kinds)), key=lambda i: (kinds[i] == "coefficient", kinds[i] == "remainder"))
-            rows += [
-                {
-                    "parameter": str(p),
-                    "part": str(at["part"].to_numpy()[i]),
-                    "kind": str(kinds[i]),
-                    "variance": float(at["variance"][i]),
-                    "unit": units[str(p)],
-                    "share": 100 * float(at["share"][i]),
-                }
-                for i in order
-            ]
-            total = float(at["variance"].sum())
-            rows.append(
-                {"parameter": str(p), "part": "total", "kind": "sum", "variance": total}
-                | {"unit": units[str(p)], "share": 100.0}
-            )
-    shown = [i for i, row in enumerate(rows) if row["kind"] != "coefficient" or abs(row["share"]) >= 0.1]
-    columns = [
-        text_column("parameter", "parameter"),
-        text_column("part", "part"),
-        text_column("kind", "kind"),
-        number_column("variance", "variance", significant),
-        text_column("unit", "unit"),
-        fixed_column("share [%]", "share", 2, sign=True),
-    ]
-    title = (
-        "Shares of the posterior variance. Statistics, groups and theory divide E[Var(x | r)], coefficients Var(E[x | r]); "
-        "the remainder is curvature of the prediction and Monte Carlo error. Coefficients below 0.1 % are in the files."
-    )
-    return Table(name="variance_shares", title=title, rows=rows, columns=columns, on_page=shown)
-
-
-def _relevance(results: Results) -> Table:
-    rows: list[dict[str, Any]] = []
-    names: list[str] = []
-    if results.relevance is not None:
-        table = results.relevance
-        names = [str(p) for p in table["parameter"].to_numpy()]
-        scalars = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
-        order = np.argsort(-abs(table["share"]).sum("parameter").to_numpy())
-        for i in order:
-            at = table.isel(coefficient=int(i))
-            row: dict[str, Any] = {"coefficient": str(at["coefficient"].item()), "title": str(at["title"].item())}
-            row |= {key: float(at[key]) for key in scalars}
-            for p in names:
-                slope = float(at["slope"].sel(parameter=p))
-                row |= {f"slope[{p}]": slope if np.isfinite(slope) else None}
-                row |= {f"share[{p}]": 100 * float(at["share"].sel(parameter=p))}
-            rows.append(row)
-    columns = [
-        text_column("coefficient", "title"),
-        *(
-            Column(title=f"{kind} mean ± sd", show=lambda row, k=kind: with_error(row[f"{k}_mean"], row[f"{k}_sd"]))  # type: ignore[misc]
-            for kind in ("prior", "posterior")
-        ),
-        Column(title="information [bit]", show=lambda row: with_error(row["information"], row["information_error"])),
-    ]
-    units = {o.name: o.unit for o in results.parameters}
-    for p in names:
-        columns.append(fixed_column(axis_label(f"d({p})/dr", units[p]), f"slope[{p}]", 3, sign=True))
-        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", 3, sign=True))
-    title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
-    return Table(name="relevance", title=title, rows=rows, columns=columns)
 
 
 def prior_tables(results: Results) -> dict[str, Table]:

@@ -15,8 +15,8 @@ from worked import worked_example
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.output.export import tables as export_tables
-from bayescomb.output.groups import QUANTILES
 from bayescomb.sampling.storage import save_posterior
+from bayescomb.sampling.summary import QUANTILES
 
 pytestmark = pytest.mark.slow  # most need a posterior or an archive that the validator reads
 
@@ -237,7 +237,7 @@ def test_asymmetric_errors_and_impacts_of_nuisances_of_the_convino_example(worke
         "assumption set": "nominal",
         "treatment of the sources": "nuisance",
         "form of chi2": "pearson",
-        "origin of the inputs": "not stated",
+        "origin of the inputs": "provenance not stated",
     }
 
 
@@ -398,7 +398,7 @@ def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
     assert up == [fit.sizes.intervals["up"].item()]
     assert submission.values("Goodness of fit", "value") == [fit.chi2, fit.ndf, fit.p_value, 0.0, fit.sizes.chi2]
     said = {q["name"]: q["value"] for q in submission.columns("Nuisances")["pull"]["qualifiers"]}
-    assert said["errors on errors"] == "LHCbJES 0.5 (common), method 0.3 (independent)"
+    assert said["form of chi2"] == "neyman, errors on errors: LHCbJES 50.0 %, method 30.0 % (independent)"
     assert "gamma variance model" in submission.documents["Combined results"]["description"]
     assert "size of LHCbJES" in submission.rows("Impacts of sources")
     assert bc.load(submission.folder).errors_on_errors == combination.errors_on_errors

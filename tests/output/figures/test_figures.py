@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import bayescomb.output.figures as figures
 from bayescomb.base.errors import InputWarning
-from bayescomb.output.figures.style import COLOURS, axis_label, figure_bytes, figure_style, math_name, plain, symbol
+from bayescomb.output.figures.style import COLOURS, figure_bytes, figure_style, math_name, plain, symbol
 
 
 @pytest.fixture(autouse=True)
@@ -220,7 +220,6 @@ def test_text_of_users_is_no_mathematics(ax):
 def test_labels():
     assert math_name("m_t") == "$m_{t}$"
     assert math_name("a_b_c") == "a_b_c"
-    assert axis_label("x") == "x"
 
 
 def test_bins_have_a_ratio_panel_around_one():

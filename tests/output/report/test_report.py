@@ -19,7 +19,7 @@ from bayescomb.base import working_folders as beside
 from bayescomb.base.errors import OutputError, PosteriorError
 from bayescomb.output.report import report as reporting
 from bayescomb.output.report.report import report
-from bayescomb.output.report.results import collect, estimate_profile, mean_shift, nuisance_rows
+from bayescomb.output.report.results import collect, estimate_profile, nuisance_rows
 from bayescomb.sampling.summary import posterior_density, rank_counts
 
 RUN1 = Path(__file__).parents[3] / "models" / "run1_mass"
@@ -338,7 +338,8 @@ def test_fully_correlated_nuisances_share_a_leader(fit):
 
 @pytest.mark.slow
 def test_shift_of_the_mean_is_that_of_the_draws(posterior, fit):
-    shift, error = mean_shift(collect(posterior, fit), "m_t")
+    table = bc.compare(posterior, fit).table.sel(parameter="m_t")
+    shift, error = table["shift_of_mean"].item(), table["shift_of_mean_mcse"].item()
     draws = posterior["posterior"]["m_t"]
     own = draws.std().item() / np.sqrt(draws.size)
     assert abs(shift - (draws.mean().item() - fit.values.item())) < 5 * np.hypot(own, error)

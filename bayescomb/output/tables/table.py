@@ -1,24 +1,22 @@
-r"""Tables of the report: rows in full precision for the files, and how each column reads on the page.
+r"""One table, whatever it is written as: rows in full precision for the files, and how each column reads to people.
 
-Tables of the report as LaTeX: a ``tabular`` that needs no package, with what the page shows.
+Text for a terminal, HTML (of the report), LaTeX, CSV and JSON are renderings of the same rows and columns.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-import numpy as np
-
-from bayescomb.base.rounding import fixed
+from bayescomb.base.rounding import fixed, plain
+from bayescomb.base.writing import json_text, plain_value
 from bayescomb.inputs.combination import Combination
-from bayescomb.output.statements import header
+from bayescomb.output.statements import header, header_data
+from bayescomb.output.text_layout import table as aligned
 
 __all__ = [
     "LATEX_TABLES",
@@ -33,10 +31,12 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
+# Where a column is shown: everywhere, on pages (HTML and LaTeX), in a terminal.
+Place = Literal["", "page", "terminal"]
 # The tables that go into a note.
 LATEX_TABLES: Final = (
     "summary", "estimates", "weights", "scan", "impacts", "coefficients", "pulls", "variance_shares", "relevance",
-    "prediction_variants", "scale_envelope", "theory_fit", "predictive", "sensitivity",
+    "prediction_variants", "scale_envelope", "theory_fit", "predictive", "sensitivity", "compatibility",
 )  # fmt: skip
 SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -52,29 +52,33 @@ NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of the page.
+    """A column as people read it.
 
     Attributes:
         title: its heading, with the unit.
         show: text of a row's cell.
-        text: whether it holds words, which stand to the left.
+        text: whether it holds words, which stand to the left on a page.
+        only: where it is shown; everywhere by default.
+        short: heading in a terminal, where columns are narrow; the title by default.
     """
 
     title: str
     show: Callable[[Row], str]
     text: bool = False
+    only: Place = ""
+    short: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table of the page and of the files.
+    """A table of terminal, page and files.
 
     Attributes:
         name: file name without its ending.
         title: caption.
         rows: cells by key, in full precision: numbers, texts, ``None`` where there is nothing.
-        columns: what the page shows.
-        on_page: positions of the rows that the page shows; all by default.
+        columns: what people are shown.
+        on_page: positions of the rows that people are shown; all by default.
         fields: keys of the files; those of the first row by default.
     """
 
@@ -91,10 +95,33 @@ class Table:
         return tuple(self.fields) or (tuple(self.rows[0]) if self.rows else ())
 
     @property
+    def page_columns(self) -> list[Column]:
+        """Columns of the page."""
+        return [column for column in self.columns if column.only != "terminal"]
+
+    @property
     def cells(self) -> list[list[str]]:
         """Texts of the rows on the page."""
+        return self._cells(self.page_columns)
+
+    @property
+    def terminal(self) -> list[list[str]]:
+        """Heading and rows for a terminal, with ASCII signs but in the words of users."""
+        columns = [column for column in self.columns if column.only != "page"]
+        rows = [
+            [cell if column.text else plain(cell) for column, cell in zip(columns, cells, strict=True)]
+            for cells in self._cells(columns)
+        ]
+        return [[plain(column.short or column.title) for column in columns], *rows]
+
+    def _cells(self, columns: Sequence[Column]) -> list[list[str]]:
         shown = range(len(self.rows)) if self.on_page is None else self.on_page
-        return [[column.show(self.rows[i]) for column in self.columns] for i in shown]
+        return [[column.show(self.rows[i]) for column in columns] for i in shown]
+
+    @property
+    def text(self) -> str:
+        """Aligned columns for a terminal, see :func:`bayescomb.output.text_layout.table`."""
+        return aligned(self.terminal)
 
     @property
     def hidden(self) -> int:
@@ -102,12 +129,14 @@ class Table:
         return 0 if self.on_page is None else len(self.rows) - len(self.on_page)
 
 
-def text_column(title: str, key: str) -> Column:
+def text_column(title: str, key: str, *, only: Place = "") -> Column:
     """A column of words."""
-    return Column(title=title, show=lambda row: "" if row[key] is None else str(row[key]), text=True)
+    return Column(title=title, show=lambda row: "" if row[key] is None else str(row[key]), text=True, only=only)
 
 
-def number_column(title: str, key: str, form: Callable[[float | None], str], *, scale: float = 1.0) -> Column:
+def number_column(
+    title: str, key: str, form: Callable[[float | None], str], *, scale: float = 1.0, only: Place = "", short: str = ""
+) -> Column:
     """A column of numbers.
 
     Args:
@@ -115,16 +144,20 @@ def number_column(title: str, key: str, form: Callable[[float | None], str], *, 
         key: of the row.
         form: text of the number; it is given ``None`` where there is none.
         scale: factor on the number, e.g. 1000 to show MeV instead of GeV.
+        only: where it is shown.
+        short: heading in a terminal.
     """
 
     def show(row: Row) -> str:
         value = row[key]
         return form(None if value is None else scale * float(value))
 
-    return Column(title=title, show=show)
+    return Column(title=title, show=show, only=only, short=short)
 
 
-def fixed_column(title: str, key: str, places: int, *, sign: bool = False, scale: float = 1.0) -> Column:
+def fixed_column(
+    title: str, key: str, places: int, *, sign: bool = False, scale: float = 1.0, only: Place = "", short: str = ""
+) -> Column:
     """A column of numbers with a fixed number of decimals.
 
     Args:
@@ -133,12 +166,14 @@ def fixed_column(title: str, key: str, places: int, *, sign: bool = False, scale
         places: decimals.
         sign: write the plus of positive numbers too.
         scale: factor on the number.
+        only: where it is shown.
+        short: heading in a terminal.
     """
-    return number_column(title, key, lambda value: fixed(value, places, sign=sign), scale=scale)
+    return number_column(title, key, lambda value: fixed(value, places, sign=sign), scale=scale, only=only, short=short)
 
 
 def write_table(table: Table, folder: Path, combination: Combination) -> None:
-    """Write ``name.csv`` and ``name.json`` in full precision, both with the assumption set and the units.
+    """Write ``name.csv`` and ``name.json`` in full precision, both with the settings and the units.
 
     Args:
         table: what to write.
@@ -146,32 +181,21 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
         combination: what the figures belong to; named in comment lines that start with ``#``.
     """
     units = {o.name: o.unit for o in combination.results}
-    rows = [{key: _plain(row.get(key)) for key in table.keys} for row in table.rows]
+    rows = [{key: plain_value(row.get(key)) for key in table.keys} for row in table.rows]
     document = {
         "name": table.name,
         "title": table.title,
-        "model": combination.name,
-        "assumptions": combination.assumptions,
-        "treatment": combination.treatment,
-        "repair": combination.repair,
+        **header_data(combination),
         "units": units,
         "rows": rows,
     }
-    text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
-    (folder / f"{table.name}.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"{table.name}.json").write_text(json_text(document), encoding="utf-8")
     with (folder / f"{table.name}.csv").open("w", encoding="utf-8", newline="") as stream:
         stream.writelines(f"# {line}\n" for line in header(combination).splitlines())
         stream.write(f"# units: {', '.join(f'{name} in {unit or 1}' for name, unit in units.items())}\n")
         writer = csv.DictWriter(stream, fieldnames=table.keys, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON and CSV take it: NaN and infinity, which mean "none" here, become nothing."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def latex_text(text: str) -> str:
@@ -200,10 +224,10 @@ def latex_table(table: Table, combination: Combination) -> str:
         table: what to write.
         combination: what the figures belong to.
     """
-    places = "".join("l" if column.text else "r" for column in table.columns)
+    places = "".join("l" if column.text else "r" for column in table.page_columns)
     lines = [f"% {line}" for line in header(combination).splitlines()]
     lines += [f"% {table.title}", rf"\begin{{tabular}}{{{places}}}", r"\hline"]
-    lines.append(" & ".join(latex_text(column.title) for column in table.columns) + r" \\")
+    lines.append(" & ".join(latex_text(column.title) for column in table.page_columns) + r" \\")
     lines.append(r"\hline")
     lines += [" & ".join(latex_text(cell) for cell in cells) + r" \\" for cells in table.cells]
     lines += [r"\hline", r"\end{tabular}"]

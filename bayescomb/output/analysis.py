@@ -1,0 +1,114 @@
+"""What an output is made of, computed once before anything is written: writers are given this and compute nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from bayescomb.base.errors import InfeasibleCorrelationError
+from bayescomb.fit.impacts import ImpactResult, impacts
+from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.inputs.combination import Combination
+from bayescomb.sampling.storage import Run, require_same_settings
+from bayescomb.sampling.summary import Sampled, summarise
+from bayescomb.studies.comparison import Comparison, compare
+from bayescomb.studies.variance import coefficient_relevance, variance_shares
+
+if TYPE_CHECKING:
+    from bayescomb.sampling.convergence import Verdict
+
+__all__ = ["Analysis", "Divided", "analyse", "divide", "nominal_fit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """A combined result: the profile, and the posterior if there is one.
+
+    Attributes:
+        combination: what was combined.
+        fit: its profile.
+        impacts: of the same combination and definition of parts.
+        combined: the profile of the observables without the prediction of an extraction, ``None`` without one.
+        sampled: the posterior with its summary, ``None`` for the profile alone.
+        comparison: of profile and posterior, ``None`` if there is none or it has not converged.
+    """
+
+    combination: Combination
+    fit: ProfileResult
+    impacts: ImpactResult
+    combined: ProfileResult | None
+    sampled: Sampled | None
+    comparison: Comparison | None
+
+    @property
+    def usable(self) -> Sampled | None:
+        """The posterior if it has converged; nothing else may show its numbers, but for the diagnostics."""
+        return self.sampled if self.sampled is not None and self.sampled.verdict.passed else None
+
+    @property
+    def run(self) -> Run | None:
+        """How the posterior was sampled."""
+        return None if self.sampled is None else self.sampled.run
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Whether the posterior has converged."""
+        return None if self.sampled is None else self.sampled.verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Divided:
+    """Where the variance of a posterior comes from; ``None`` where the model is not linear or was extended.
+
+    Attributes:
+        shares: see :func:`bayescomb.variance_shares`.
+        relevance: see :func:`bayescomb.coefficient_relevance`, with sampled coefficients.
+    """
+
+    shares: xr.Dataset | None = None
+    relevance: xr.Dataset | None = None
+
+
+def analyse(fit: ProfileResult, posterior: xr.DataTree | None = None, *, impacts_of: ImpactResult | None = None) -> Analysis:
+    """Compute what every output needs.
+
+    Args:
+        fit: the profile.
+        posterior: a tree of :func:`bayescomb.sample`, from the same combination under the same settings.
+        impacts_of: impacts of the same combination and definition of parts, computed if they are not given.
+
+    Raises:
+        PosteriorError: posterior and profile have other inputs, or another assumption set or treatment.
+    """
+    combination = fit.combination
+    sampled = comparison = None
+    if posterior is not None:
+        require_same_settings(posterior, combination)
+        sampled = summarise(posterior)
+        comparison = compare(posterior, fit) if sampled.verdict.passed else None
+    return Analysis(
+        combination=combination,
+        fit=fit,
+        impacts=impacts(combination, parts=fit.parts) if impacts_of is None else impacts_of,
+        combined=profile(combination.with_extraction(""), parts=fit.parts) if combination.extraction else None,
+        sampled=sampled,
+        comparison=comparison,
+    )
+
+
+def divide(posterior: xr.DataTree, sampled: Run, combination: Combination) -> Divided:
+    """Where the variance of a posterior comes from, as far as the model allows to say."""
+    if not combination.linear or sampled.extended:
+        return Divided()
+    with_prior = "prior" in posterior.children
+    return Divided(shares=variance_shares(posterior), relevance=coefficient_relevance(posterior) if with_prior else None)
+
+
+def nominal_fit(combination: Combination) -> ProfileResult | None:
+    """The profile at nominal coefficients; ``None`` where these are infeasible, so that only a posterior is known."""
+    try:
+        return profile(combination)
+    except InfeasibleCorrelationError:
+        return None

@@ -1,0 +1,84 @@
+"""Tables of a profile: what each estimate weighs, and how well each input agrees with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bayescomb.base.rounding import PULL_PLACES, chi2_text, p_value_text, weight_places
+from bayescomb.fit.compatibility import Compatibility
+from bayescomb.fit.profile import ProfileResult
+from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
+
+__all__ = ["compatibility_table", "weights_table"]
+
+
+def compatibility_table(found: Sequence[Compatibility]) -> Table:
+    """One row per input.
+
+    Args:
+        found: of :func:`bayescomb.compatibility`.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> table = compatibility_table(bc.compatibility(bc.load("models/run1_mass")))
+        >>> len(table.rows), table.terminal[0]
+        (15, ['input', 'chi2 of all - chi2 of the rest', 'ndf', 'p-value'])
+    """
+    rows = [
+        {"measurement": c.measurement, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value, "problem": c.problem}
+        for c in found
+    ]
+    columns = [
+        text_column("input", "measurement"),
+        number_column(
+            "χ² of all \N{MINUS SIGN} χ² of the rest",
+            "chi2",
+            lambda chi2: "not known" if chi2 is None else chi2_text(chi2),
+        ),
+        fixed_column("degrees of freedom", "ndf", 0, short="ndf"),
+        number_column("p-value", "p_value", p_value_text),
+    ]
+    title = (
+        "χ² of all inputs less that of all others, at nominal coefficients: how much worse the rest fits when an input "
+        "joins. Without a degree of freedom nothing tests it."
+    )
+    return Table(name="compatibility", title=title, rows=rows, columns=columns)
+
+
+def weights_table(
+    fit: ProfileResult, parameters: Sequence[str], *, pulls: Mapping[str, float | None] | None = None
+) -> Table:
+    """Weight of each estimate in each result.
+
+    Args:
+        fit: of :func:`bayescomb.profile`.
+        parameters: results to show.
+        pulls: estimate -> (measured - fitted) / error of this difference, ``None`` where there is none; left out by default.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> print(weights_table(bc.profile(bc.load("models/run1_mass").only(["ATLAS"])), ["m_t"]).text.splitlines()[0])
+        estimate                        m_t
+    """
+    rows: list[dict[str, Any]] = []
+    for estimate in fit.combination.estimates:
+        row: dict[str, Any] = {"estimate": estimate.name, "title": estimate.title}
+        row |= {f"weight[{p}]": float(fit.weights.sel(parameter=p, estimate=estimate.name)) for p in parameters}
+        rows.append(row | ({} if pulls is None else {"pull": pulls[estimate.name]}))
+    columns = [
+        Column(title="estimate", show=lambda row: f"{row['estimate']}  {row['title']}".rstrip(), text=True, only="terminal"),
+        text_column("estimate", "estimate", only="page"),
+    ]
+    columns += [text_column("", "title", only="page")] if any(row["title"] for row in rows) else []
+    for p in parameters:
+        places = weight_places(row[f"weight[{p}]"] for row in rows)
+        columns.append(fixed_column(f"weight in {p}", f"weight[{p}]", places, sign=True, short=p))
+    columns += [] if pulls is None else [fixed_column("pull", "pull", PULL_PLACES, sign=True)]
+    of_linearised = "" if fit.combination.quadratic else ", in the linearised model with relative sizes at the fitted values"
+    title = (
+        "Weights of the estimates in the profile at nominal coefficients: derivative of the combined value by the measured "
+        f"one{of_linearised}. Pull: (measured - fitted) / uncertainty of this difference; not given for inputs that come "
+        "from a fit, nor where nothing else measures the same."
+    )
+    return Table(name="weights", title=title, rows=rows, columns=columns)

@@ -1,0 +1,204 @@
+"""One posterior gives one number: every output that names a quantity gives it to the last digit as the others do."""
+
+import math
+from collections import defaultdict
+
+import pytest
+
+import bayescomb as bc
+from bayescomb.inputs.serialise import combination_to_json
+from bayescomb.inputs.variables import variable_name
+from bayescomb.output.analysis import analyse, divide
+from bayescomb.output.data import comparison_data, impact_data, posterior_data, profile_data
+from bayescomb.output.export.export import plain_data
+from bayescomb.output.groups import export_groups, export_header
+from bayescomb.output.report.input_tables import input_tables
+from bayescomb.output.report.result_tables import result_tables
+from bayescomb.output.report.results import collect
+from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
+from bayescomb.sampling.storage import combination_of, run_of
+from bayescomb.sampling.summary import summarise
+
+SUMMARY = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean", "mcse_sd")
+DIAGNOSTICS = ("r_hat", "ess_bulk", "ess_tail")
+SHARES = (
+    "mean_of_variance", "variance_of_mean", "coefficient_share", "coefficient_share_mcse", "shift_of_mean",
+    "shift_of_mean_mcse",
+)  # fmt: skip
+# Tables of the report that name nothing that another output has.
+ALONE = {
+    "estimates", "weights", "estimate_covariance", "provenance", "indefinite_sources", "feasibility", "repairs", "scan",
+    "without_posterior", "settings", "prediction_variants", "scale_envelope", "interpolation", "theory_fit", "predictive",
+    "uncertain_sizes",
+}  # fmt: skip
+
+
+class Numbers:
+    """Quantity -> output -> the number that it gives."""
+
+    def __init__(self):
+        self.found = defaultdict(dict)
+
+    def add(self, output, kind, name, row, keys):
+        """``keys``: names of the quantities, or a mapping from the output's own keys to them."""
+        keys = keys if isinstance(keys, dict) else {key: key for key in keys}
+        for own, quantity in keys.items():
+            if own in row and row[own] is not None and not math.isnan(row[own]):
+                self.found[kind, name, quantity][output] = row[own]
+
+    def matrix(self, output, quantity, names, values):
+        for i, first in enumerate(names):
+            for j, second in enumerate(names):
+                self.found["results", (first, second), quantity][output] = values[i][j]
+
+
+def of_commands(posterior, fit, impacts, numbers):
+    """JSON of sample, compare, profile and impacts."""
+    sampled = posterior_data(summarise(posterior), fit)
+    for section, kind in (("parameters", "result"), ("coefficients", "coefficient")):
+        for name, row in sampled[section].items():
+            ends = {
+                f"{key}_{end}": row[f"{key}68"][i] for key in ("hdi", "central") for i, end in enumerate(("low", "high"))
+            }
+            numbers.add("sample", kind, name, row | ends, (*SUMMARY, *DIAGNOSTICS))
+    for name, row in sampled["nuisances"].items():
+        numbers.add("sample", "nuisance", name, row, {"pull": "mean", "constraint": "sd"})
+    numbers.matrix("sample", "covariance", sampled["covariance"]["names"], sampled["covariance"]["matrix"])
+    compared = {key: key for key in (*SUMMARY, *SHARES)}
+    compared |= {f"profile_{key}": f"profile {key}" for key in ("value", "error", "up", "down")}
+    divided = divide(posterior, run_of(posterior), fit.combination)
+    comparison = comparison_data(bc.compare(posterior, fit), divided)
+    for name, row in comparison["parameters"].items():
+        numbers.add("compare", "result", name, row, compared)
+    data = profile_data(fit)
+    for name, row in data["parameters"].items():
+        numbers.add("profile", "result", name, row, {key: f"profile {key}" for key in ("value", "error", "up", "down")})
+        numbers.add("profile", "result", name, row, {"statistical_error": "stat", "systematic_error": "syst"})
+    for name, row in data["nuisances"].items():
+        numbers.add("profile", "nuisance", name, row, {"pull": "profile pull", "constraint": "profile constraint"})
+    numbers.matrix("profile", "profile covariance", data["covariance"]["names"], data["covariance"]["matrix"])
+    for section in ("sources", "nuisances", "groups", "whole"):
+        for source, row in impact_data(impacts)[section].items():
+            numbers.add("impacts", section.removesuffix("s") if section != "whole" else "sum", source, row,
+                        {p: f"impact on {p}" for p in row})  # fmt: skip
+    for name, row in comparison.get("relevance", {}).items():
+        numbers.add("compare", "coefficient", name, row, {"prior_mean": "prior mean", "prior_sd": "prior sd"})
+        numbers.add("compare", "coefficient", name, row, {"posterior_mean": "mean", "posterior_sd": "sd"})
+        numbers.add("compare", "coefficient", name, row, ("information",))
+
+
+def of_report(posterior, fit, numbers):
+    """Every table of the report."""
+    results = collect(posterior, fit)
+    tables = input_tables(results) | result_tables(results) | extraction_tables(results) | prior_tables(results)
+    walked = {table.name for table in tables.values()} - ALONE
+    rows = {name: tables[name].rows for name in walked}
+    for row in rows.pop("summary"):
+        if row["answer"] == "posterior":
+            own = {"value": "mean", "error": "sd", "median": "median", "low": "hdi_low", "high": "hdi_high"}
+            assert row["interval"] == "68 % HDI"
+            numbers.add("report", "result", row["parameter"], row, own | {"mcse_mean": "mcse_mean", "mcse_sd": "mcse_sd"})
+        elif "nominal" in row["answer"] and row["answer"].startswith("profile"):
+            own = {"value": "profile value", "error": "profile error", "statistical_error": "stat"}
+            numbers.add("report", "result", row["parameter"], row, own | {"systematic_error": "syst"})
+    for row in rows.pop("coefficient_share"):
+        numbers.add("report", "result", row["parameter"], row, (*SHARES, "sd"))
+    for row in rows.pop("covariance"):
+        pair = (row["parameter"], row["parameter_b"])
+        numbers.add("report", "results", pair, row, {"profile": "profile covariance", "posterior": "covariance"})
+    for row in rows.pop("coefficients"):
+        own = {f"posterior_{key}": key for key in SUMMARY} | {f"prior_{key}": f"prior {key}" for key in SUMMARY}
+        numbers.add("report", "coefficient", row["coefficient"], row, own)
+    for row in rows.pop("relevance"):
+        own = {f"prior_{key}": f"prior {key}" for key in ("mean", "sd")}
+        own |= {f"posterior_{key}": key for key in ("mean", "sd")}
+        numbers.add("report: relevance", "coefficient", row["coefficient"], row, own | {"information": "information"})
+    for row in rows.pop("pulls"):
+        own = {"pull": "mean", "constraint": "sd"} | {f"profile_{key}": f"profile {key}" for key in ("pull", "constraint")}
+        numbers.add("report", "nuisance", row["nuisance"], row, own)
+    results_by_variable = {variable_name(o.name): o.name for o in fit.combination.results}
+    for row in rows.pop("diagnostics"):
+        kind, _, label = row["quantity"].partition("[")
+        kind = {"rho": "coefficient", "pull": "nuisance", "theory_pull": "nuisance"}.get(kind, "result")
+        name = results_by_variable.get(row["quantity"], label.removesuffix("]"))
+        numbers.add("report", kind, name, row, DIAGNOSTICS)
+    for row in rows.pop("impacts"):
+        own = {f"impact[{o.name}]": f"impact on {o.name}" for o in fit.combination.headline}
+        numbers.add("report", row["kind"], row["name"], row, own)
+    totals = {row["parameter"]: row for row in rows.pop("variance_shares") if row["part"] == "total"}
+    for name, row in totals.items():  # a sum of parts, so equal but for its rounding
+        assert row["variance"] == pytest.approx(numbers.found["result", name, "sd"]["sample"] ** 2, rel=1e-13)
+    rows.pop("sensitivity")  # of which the other outputs have no number
+    assert not rows, "a table of the report that this walk does not know: walk it, or say that it stands alone"
+
+
+def of_export(posterior, fit, impacts, numbers):
+    """The JSON of the export."""
+    analysis = analyse(fit, posterior, impacts_of=impacts)
+    data = plain_data(export_header(analysis), export_groups(analysis), combination_to_json(fit.combination))
+    quantiles = {"0.16": "central_low", "0.5": "median", "0.84": "central_high"}
+    for name, row in data["posterior"].items():
+        numbers.add("export", "result", name, row, (*SUMMARY, *DIAGNOSTICS, "coefficient_share"))
+        numbers.add("export: quantiles", "result", name, row["quantile"], quantiles)
+    names = list(data["posterior"])
+    rows = [data["posterior"][name] for name in names]
+    covariance = [
+        [row["correlation"][b] * (row["sd"] * other["sd"]) for b, other in zip(names, rows, strict=True)] for row in rows
+    ]
+    numbers.matrix("export", "covariance", names, covariance)
+    covariance = [[data["results"][a]["covariance"][b] for b in names] for a in names]
+    numbers.matrix("export", "profile covariance", names, covariance)
+    for name, row in data["results"].items():
+        own = {"value": "profile value", "error": "profile error", "up_error": "profile up", "down_error": "profile down"}
+        numbers.add("export", "result", name, row, own | {"statistical_error": "stat", "systematic_error": "syst"})
+    for name, row in data["posterior_coefficients"].items():
+        own = {f"posterior_{key}": key for key in ("mean", "sd", "mcse_mean")}
+        own |= {f"prior_{key}": f"prior {key}" for key in ("mean", "sd", "mcse_mean")}
+        numbers.add("export", "coefficient", name, row, own)
+    for name, row in data["posterior_nuisances"].items():
+        numbers.add("export", "nuisance", name, row, ("mean", "sd"))
+    for name, row in data["nuisances"].items():
+        numbers.add("export", "nuisance", name, row, {"pull": "profile pull", "constraint": "profile constraint"})
+    for group, kind in (("impacts", "source"), ("impact_groups", "group")):
+        for source, row in data.get(group, {}).items():
+            numbers.add("export", kind, source, row["impact"], {p: f"impact on {p}" for p in row["impact"]})
+
+
+def walk(posterior):
+    """Every number of a posterior that more than one output names is one number."""
+    combination = combination_of(posterior)
+    fit, impacts = bc.profile(combination), bc.impacts(combination)
+    numbers = Numbers()
+    of_commands(posterior, fit, impacts, numbers)
+    of_report(posterior, fit, numbers)
+    of_export(posterior, fit, impacts, numbers)
+    differ = {quantity: found for quantity, found in numbers.found.items() if len(set(found.values())) > 1}
+    assert not differ
+    return numbers.found
+
+
+@pytest.mark.slow
+def test_one_posterior_gives_one_number(run1_posterior):
+    found = walk(run1_posterior)
+    named = {key: set(outputs) for key, outputs in found.items()}
+    for quantity in ("mean", "sd", "median", "hdi_low", "hdi_high", "mcse_mean"):
+        assert named["result", "m_t", quantity] >= {"sample", "compare", "report", "export"}
+    for quantity in ("central_low", "central_high"):
+        assert named["result", "m_t", quantity] >= {"sample", "compare", "export: quantiles"}
+    coefficients = {key[1] for key in found if key[0] == "coefficient"}
+    nuisances = {key[1] for key in found if key[0] == "nuisance" and key[2] == "mean"}
+    assert len(coefficients) == 19
+    assert nuisances
+    for name in coefficients:
+        assert named["coefficient", name, "mean"] == {"sample", "compare", "report", "report: relevance", "export"}
+        assert named["coefficient", name, "hdi_low"] == named["coefficient", name, "central_low"] == {"sample", "report"}
+    for name in nuisances:
+        assert named["nuisance", name, "mean"] == named["nuisance", name, "sd"] == {"sample", "report", "export"}
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_one_posterior_of_an_extraction_gives_one_number(ttj_posterior):
+    """Results of draws instead of conditional moments, nuisances of a prediction, covariance of 13 results."""
+    found = walk(ttj_posterior)
+    assert {"sample", "compare", "report", "export"} <= set(found["result", "m_t", "sd"])

@@ -122,14 +122,15 @@ def _add_impacts(
         ("impact_groups", "impact", "Impacts of groups", "group", f"Impact of groups of {row}s on every result"),
         ("impact_parts", "impact", "Parts of the error", "part", "Statistical and systematic part of every error"),
     )
+    unitless = {q.key for q in QUANTITIES if not q.in_unit}
     for group, key, name, heading, text in wanted:
         if group not in groups or key not in groups[group]:
             continue
         table = groups[group][key]
         dim = str(table.dims[0])
         columns = [
-            ExportColumn(name=parameter, unit=unit, values=numbers(table.sel(parameter=parameter)))
-            for parameter, unit in units.items()
+            ExportColumn(name=p, unit="" if key in unitless else unit, values=numbers(table.sel(parameter=p)))
+            for p, unit in units.items()
         ]
         labels = [str(label) for label in table[dim].to_numpy()]
         description = f"{text}, one column per result, correlation coefficients at nominal. Definition: {definition}"

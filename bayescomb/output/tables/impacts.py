@@ -34,6 +34,8 @@ class ImpactQuantity:
         title: heading of a column of the page, to be filled in with a result; empty for what is in the files only.
         name, sentence: title and first sentence of an exported table, to be filled in with ``source`` or ``nuisance``.
         values: kind of row -> dims of the rows and ``parameter``; empty where there is nothing to say.
+        show: text of a number, given the error of the result.
+        in_unit: whether it has the unit of the result, else none.
     """
 
     key: str
@@ -42,6 +44,8 @@ class ImpactQuantity:
     name: str
     sentence: str
     values: Callable[[ImpactResult], Mapping[str, xr.DataArray]]
+    show: Callable[[float, float], str] = rounded_like
+    in_unit: bool = True
 
 
 QUANTITIES: Final = (
@@ -115,15 +119,19 @@ def impact_table(result: ImpactResult, parameters: Sequence[str] = ()) -> Table:
     ]
     columns += [
         Column(
-            title=with_unit(quantity.title.format(p), units.get(p, "")),
-            short=with_unit(p, units.get(p, "")),
-            show=lambda row, p=p, key=quantity.key: rounded_like(row[f"{key}[{p}]"], totals[p]),  # type: ignore[misc]
+            title=with_unit(quantity.title.format(p), units.get(p, "") if quantity.in_unit else ""),
+            short=with_unit(p, units.get(p, "")) if quantity.key == "impact" else "",
+            show=lambda row, p=p, q=quantity: _shown(q, row.get(f"{q.key}[{p}]"), totals[p]),  # type: ignore[misc]
         )
         for quantity in QUANTITIES
         if quantity.title
         for p in names
     ]
     return Table(name="impacts", title="Impacts at nominal coefficients.", rows=rows, columns=columns)
+
+
+def _shown(quantity: ImpactQuantity, value: float | None, total: float) -> str:
+    return "" if value is None else quantity.show(value, total)
 
 
 def _label(row: Mapping[str, Any]) -> str:

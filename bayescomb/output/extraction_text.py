@@ -30,10 +30,10 @@ from bayescomb.studies.theory_variants import NOT_TABULATED, TheoryStudy, Varian
 # Residuals of an interpolation are far below the errors that they are compared with.
 PER_MILLE_PLACES: Final = 3
 
-__all__ = ["divided_text", "relevance_text", "sets_text", "shares_text", "theory_text"]
+__all__ = ["divided_text", "envelope_text", "relevance_text", "sets_text", "shares_text", "theory_text"]
 
 
-def _envelope_text(rows: Sequence[VariantRow]) -> str:
+def envelope_text(rows: Sequence[VariantRow]) -> str:
     """The seven points, and the largest shifts up and down of each mass."""
     lines = [envelope_table(rows).text]
     for mass in dict.fromkeys(row.mass for row in rows):
@@ -56,7 +56,7 @@ def theory_text(study: TheoryStudy) -> str:
     blocks = [
         header(study.combination),
         variants_table(study.variants).text,
-        _envelope_text(study.envelope),
+        envelope_text(study.envelope),
         _quality_text(study),
     ]
     return "\n\n".join(blocks)

@@ -8,12 +8,22 @@ set is looked at inside the face that its interior point spans.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize, minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
+
+from bayescomb.likelihood.spectrahedron import (
+    END_TOLERANCE,
+    AffineFamily,
+    extremes,
+    interior_point,
+    positive_definite,
+    smallest_eigenvalue,
+)
 
 __all__ = ["AffineFamily", "FeasibleRegion", "face_basis", "feasible_region", "smallest_eigenvalue"]
 
@@ -25,29 +35,13 @@ EIGENVALUE_TOLERANCE: Final = 1e-9
 WIDTH_TOLERANCE: Final = 1e-3
 # Number of points of the box that are tried to estimate its feasible share, in a quasi-random sequence.
 SHARE_POINTS: Final = 4096
-
-
-@dataclass(frozen=True, kw_only=True)
-class AffineFamily:
-    """Matrices base + sum_c r_c patterns_c over a box of coefficients.
-
-    Attributes:
-        label: what the matrices are, for messages.
-        base: shape (n, n).
-        patterns: shape (k, n, n).
-        low, nominal, high: shape (k,).
-    """
-
-    label: str
-    base: FloatArray
-    patterns: FloatArray
-    low: FloatArray
-    nominal: FloatArray
-    high: FloatArray
-
-    def matrix(self, coefficients: FloatArray) -> FloatArray:
-        """The matrix at r, shape (..., n, n) for r of shape (..., k)."""
-        return self.base + np.tensordot(coefficients, self.patterns, axes=1)
+FEWEST_POINTS: Final = 256
+# Cubes of rows, and entries of matrices at a time, that the share may take; and vectors that are kept to rule points out.
+SHARE_WORK: Final = 1e10
+MATRIX_ENTRIES: Final = 4_000_000
+MOST_CUTS: Final = 64
+# Coefficients up to which every vertex of the box is looked at.
+FEW: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +50,14 @@ class FeasibleRegion:
 
     Attributes:
         status: ``"box"`` (all of it), ``"partial"``, ``"point"`` (no volume; ``centre`` is feasible) or ``"empty"``.
-        low, high: interval of each coefficient that is feasible with the others free, shape (k,); the box itself for
-            ``"box"``, the centre for ``"point"`` and ``"empty"``.  For several coefficients the extremes of the feasible
-            ones among the points tried, which fall a little short.
+        low, high: interval of each coefficient that is feasible with the others free, shape (k,), each end reached by a
+            feasible point; the box itself for ``"box"``, the centre for ``"empty"``.
         centre: a point inside, shape (k,); for ``"empty"`` the point that comes nearest.
         smallest: smallest eigenvalue at the centre.
         nominal_smallest: smallest eigenvalue at the nominal coefficients.
         share: feasible share of the volume of the box.
-        share_error: its standard error, 0 where it is exact.
+        share_error: its standard error, 0 where it is exact: of one coefficient, of the whole box and of no volume.
+        missing: by how much an end may lie further out, shape (k,); 0 but for large blocks, where the search was ended.
     """
 
     status: str
@@ -74,11 +68,7 @@ class FeasibleRegion:
     nominal_smallest: float
     share: float
     share_error: float
-
-
-def smallest_eigenvalue(matrix: FloatArray) -> float:
-    """Smallest eigenvalue of a symmetric matrix; 1 for an empty one."""
-    return float(np.linalg.eigvalsh(matrix)[0]) if matrix.size else 1.0
+    missing: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
 def feasible_region(family: AffineFamily, *, strict: bool = False) -> FeasibleRegion:
@@ -125,12 +115,16 @@ def _certified(family: AffineFamily, floor: float) -> bool:
     """
     middle, half = (family.low + family.high) / 2, (family.high - family.low) / 2
     k = len(middle)
-    if k <= 8:
-        corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * k, indexing="ij")).reshape(k, -1).T
-        return bool(np.linalg.eigvalsh(family.matrix(middle + corners * half))[:, 0].min() >= floor)
-    eigenvalues, vectors = np.linalg.eigh(family.patterns)
-    absolute = (vectors * np.abs(eigenvalues)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-    return smallest_eigenvalue(family.matrix(middle) - np.tensordot(half, absolute, axes=1)) >= floor
+    least = family.matrix(middle)
+    for width, (rows, inner) in zip(half, family.supports, strict=True):
+        eigenvalues, vectors = np.linalg.eigh(inner)
+        least[np.ix_(rows, rows)] -= width * (vectors * np.abs(eigenvalues)) @ vectors.T
+    if smallest_eigenvalue(least) >= floor:
+        return True
+    if k > FEW:
+        return False
+    corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * k, indexing="ij")).reshape(k, -1).T
+    return all(smallest_eigenvalue(family.matrix(middle + corner * half)) >= floor for corner in corners)
 
 
 def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> FeasibleRegion:
@@ -166,68 +160,77 @@ def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> Fe
 
 
 def _several(family: AffineFamily, floor: float, nominal_smallest: float) -> FeasibleRegion:
-    """Several coefficients: a centre by a barrier method, ends along the axes through it, share by quasi-random points."""
-    centre = _barrier_centre(family)
+    """Several coefficients: centre and extremes by Newton's method, share by quasi-random points."""
+    strict = dataclasses.replace(family, base=family.base - max(floor, 0.0) * np.eye(len(family.base)))
+    interior = interior_point(strict)
+    centre = interior.point
     smallest = smallest_eigenvalue(family.matrix(centre))
     if smallest < floor:
-        # A set without volume has no interior to find; it is known by the points at which nothing or the nominal is asked.
+        # A set without volume may not be found from outside; it is known by the points at which nothing or the nominal is
+        # asked.
         candidates = [np.clip(r, family.low, family.high) for r in (family.nominal, np.zeros_like(centre))]
         best = max(candidates, key=lambda r: smallest_eigenvalue(family.matrix(r)))
+        status = "empty"
         if smallest_eigenvalue(family.matrix(best)) >= floor:
             status, centre, smallest = "point", best, smallest_eigenvalue(family.matrix(best))
-        else:
-            status = "empty"
         return FeasibleRegion(
             status=status, low=centre, high=centre, centre=centre, smallest=smallest,
             nominal_smallest=nominal_smallest, share=0.0, share_error=0.0,
         )  # fmt: skip
-    points = box_points(family.low, family.high)
-    feasible = np.linalg.eigvalsh(family.matrix(points))[:, 0] >= floor
-    share = float(feasible.mean())
-    inside = np.vstack([points[feasible], centre])
+    ends = extremes(strict, interior)
+    missing = np.maximum(ends.low - ends.low_bound, ends.high_bound - ends.high)
+    share, share_error = _share(family, floor) if interior.full else (0.0, 0.0)
     return FeasibleRegion(
-        status="partial",
-        low=inside.min(axis=0),
-        high=inside.max(axis=0),
+        status="partial" if interior.full else "point",
+        low=ends.low,
+        high=ends.high,
         centre=centre,
         smallest=smallest,
         nominal_smallest=nominal_smallest,
         share=share,
-        share_error=float(np.sqrt(share * (1 - share) / len(points))),
+        share_error=share_error,
+        missing=np.where(missing > 2 * END_TOLERANCE * (family.high - family.low), missing, 0.0),
     )
 
 
-def box_points(low: FloatArray, high: FloatArray) -> FloatArray:
-    """Halton points of a box, shape (SHARE_POINTS, k); fixed, so that two runs report the same share."""
+def _share(family: AffineFamily, floor: float) -> tuple[float, float]:
+    """Feasible share of the box and its standard error.
+
+    A point outside has a vector with v^T M(r) v < 0, which is linear in r: most other points outside fail by the same
+    vectors, and need no matrix of their own.
+    """
+    size = len(family.base)
+    number = int(np.clip(SHARE_WORK / max(size, 1) ** 3, FEWEST_POINTS, SHARE_POINTS))
+    points = box_points(family.low, family.high, number)
+    _, i, j, value = family.entries
+    coefficient = family.entries[0]
+    slopes, constants = np.zeros((0, len(family.low))), np.zeros(0)
+    inside = 0
+    at_once = max(1, MATRIX_ENTRIES // max(size, 1) ** 2)
+    start = 0
+    while start < number:
+        # One point alone until the first vector is known, then as many as memory allows.
+        part = points[start : start + (at_once if len(slopes) else 1)]
+        start += len(part)
+        part = part[(part @ slopes.T + constants >= floor).all(axis=1)]
+        for r in part:
+            matrix = family.matrix(r)
+            if positive_definite(matrix - floor * np.eye(size)):
+                inside += 1
+            elif len(slopes) < MOST_CUTS and (not len(slopes) or (slopes @ r + constants >= floor).all()):
+                v = np.linalg.eigh(matrix)[1][:, 0]
+                slope = np.bincount(coefficient, 2 * value * v[i] * v[j], minlength=len(family.low))
+                slopes, constants = np.vstack([slopes, slope]), np.append(constants, v @ family.base @ v)
+    # Laplace's rule, so that no count of all or nothing claims to be exact.
+    estimate = (inside + 1) / (number + 2)
+    return inside / number, float(np.sqrt(estimate * (1 - estimate) / number))
+
+
+def box_points(low: FloatArray, high: FloatArray, number: int) -> FloatArray:
+    """Halton points of a box, shape (number, k); fixed, so that two runs report the same share."""
     from scipy.stats import qmc
 
-    return qmc.scale(qmc.Halton(len(low), scramble=True, rng=0).random(SHARE_POINTS), low, high)
-
-
-def _barrier_centre(family: AffineFamily) -> FloatArray:
-    """Point of the box far from the boundary: maximum of log det(M + eps) and the box's own barrier, eps decreasing."""
-    low, width = family.low, family.high - family.low
-    size = len(family.base)
-
-    def point(t: FloatArray) -> FloatArray:
-        return low + width / (1 + np.exp(-t))
-
-    def objective(t: FloatArray, eps: float) -> float:
-        sign, logdet = np.linalg.slogdet(family.matrix(point(t)) + eps * np.eye(size))
-        definite = sign > 0 and smallest_eigenvalue(family.matrix(point(t))) > -eps
-        # log of the box barrier r (1 - r) in logit coordinates
-        return -logdet + np.sum(np.logaddexp(0, t) + np.logaddexp(0, -t)) if definite else 1e10
-
-    t = np.zeros(len(low))
-    eps = max(1.0, 1.5 * -smallest_eigenvalue(family.matrix(point(t))))
-    for _ in range(30):
-        options = {"xatol": 1e-3, "fatol": 1e-3, "adaptive": True}
-        t = minimize(objective, t, args=(eps,), method="Nelder-Mead", options=options).x
-        gap = -smallest_eigenvalue(family.matrix(point(t)))
-        if eps < 1e-4 or eps - gap < 1e-6 * eps:
-            break
-        eps = max(0.3 * eps, (eps + gap) / 2)
-    return point(t)
+    return qmc.scale(qmc.Halton(len(low), scramble=True, rng=0).random(number), low, high)
 
 
 def face_basis(matrix: FloatArray) -> FloatArray:

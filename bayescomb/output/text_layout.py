@@ -24,7 +24,7 @@ from bayescomb.base.rounding import (
     weight_places,
     with_error,
 )
-from bayescomb.likelihood.feasible_ranges import TOTAL, Statement
+from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
 
 __all__ = [
     "CUT",
@@ -168,7 +168,7 @@ def feasibility_lines(statements: Sequence[Statement], *, listed: bool = True) -
                 plain(f"{coefficient_text(a, sign=True)} to {coefficient_text(b, sign=True)}")
                 for a, b in ((s.feasible_low[i], s.feasible_high[i]), (s.low[i], s.high[i]))
             )
-            rows.append([f"  {s.coefficients[i]}", feasible, quoted, plain(percent_text(s.share, s.share_error)), s.label])
+            rows.append([f"  {s.coefficients[i]}", feasible, quoted, plain(share_text(s.share, s.share_error)), s.label])
         lines.append(table(rows))
         if len(cut) > CUT:
             lines.append(f"  and {len(cut) - CUT} more")

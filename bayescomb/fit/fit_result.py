@@ -12,7 +12,7 @@ from bayescomb.fit.size_fit import SizeFit, SizeProfile
 from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
-__all__ = ["Fit", "FittedSizes", "Held", "SecondDerivatives"]
+__all__ = ["Fit", "FittedSizes", "Held", "OtherMinimum", "SecondDerivatives"]
 
 FloatArray = NDArray[np.float64]
 
@@ -67,6 +67,21 @@ class SecondDerivatives:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherMinimum:
+    """A minimum of chi2 (-2 log L with uncertain sizes) that is not the lowest.
+
+    Attributes:
+        values: of the parameters, in their units, shape (P,).
+        delta_chi2: by how much it is above the lowest.
+        theta: all variables of a numerical fit; log s of the uncertain sizes.
+    """
+
+    values: FloatArray
+    delta_chi2: float
+    theta: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """Result of one fit; P parameters (observables, then free nuisances), N nuisances with a prior.
 
@@ -86,6 +101,7 @@ class Fit:
         second: ``None`` where chi2 is quadratic, on a kink and without Delta chi2 = 1 errors.
         correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
         sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
+        others: other minima, the lowest first; looked for with ``errors="minos"`` only.
     """
 
     parameters: tuple[str, ...]
@@ -104,6 +120,7 @@ class Fit:
     second: SecondDerivatives | None = None
     correlation: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     sizes: FittedSizes | None = None
+    others: tuple[OtherMinimum, ...] = ()
 
     @property
     def hesse(self) -> Fit:

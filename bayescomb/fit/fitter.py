@@ -26,9 +26,9 @@ from scipy.linalg import block_diag
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FitError
 from bayescomb.fit.extraction_fit import fit_extraction
-from bayescomb.fit.fit_result import Fit, FittedSizes, Held, SecondDerivatives
+from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum, SecondDerivatives
 from bayescomb.fit.mass_chi2 import nonlinear_tangent
-from bayescomb.fit.nonlinear_fit import delta_chi2_errors, minimise, starting_point, theta_covariance
+from bayescomb.fit.nonlinear_fit import delta_chi2_errors, minimise, other_minima, starting_point, theta_covariance
 from bayescomb.fit.size_fit import STEP, SizeProfile
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
@@ -172,7 +172,7 @@ class Fitter:
         if not sizes:  # none shifts an estimate
             return self.certain(correlation)
         profiled = SizeProfile(sizes, self.linear, correlation[:n, :n], self.theory)
-        best = profiled.minimum()
+        best, *rest = profiled.minima(everywhere=errors == "minos")
 
         def at(log_scales: FloatArray) -> Fit:
             return self.certain(scaled(correlation, sizes, np.exp(log_scales)))
@@ -191,8 +191,13 @@ class Fitter:
                 if of is None or name in of:
                     start = (float(up[i]), float(down[i]))
                     up[i], down[i] = (profiled.crossing(best, i, float(fit.values[i]), step) for step in start)
+        others = [(at(np.log(o.scales)), o) for o in rest] if errors == "minos" else []
         return dataclasses.replace(
             fit,
+            others=tuple(
+                OtherMinimum(values=found.values, delta_chi2=o.chi2 - best.chi2, theta=np.log(o.scales))
+                for found, o in others
+            ),
             covariance=covariance,
             up=up,
             down=down,
@@ -271,6 +276,7 @@ def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit |
         if len(near.theta) == len(start):
             start[len(names) :] = near.theta[len(names) :]
     minimum = minimise(chi2, start, fixed=fixed)
+    others = other_minima(chi2, minimum, start) if errors == "minos" and not fixed else ()
     nuisances = held.mean + _pulls(chi2, minimum.theta)
     tangent = nonlinear_tangent(chi2, minimum.theta, nuisances=nuisances, on_kink=minimum.on_kink)
     solution = solve(tangent.at(mean=held.mean, held=held.free), held.correlation)
@@ -300,6 +306,7 @@ def numerical_fit(parts: NonlinearParts, held: Held, *, errors: str, near: Fit |
         second=None
         if errors == "hesse" or minimum.on_kink
         else _second_derivatives(chi2, minimum.theta, shown, list(fixed)),
+        others=tuple(OtherMinimum(values=o.theta[shown], delta_chi2=o.chi2 - minimum.chi2, theta=o.theta) for o in others),
     )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from iminuit import Minuit
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize
+from scipy.optimize import brentq, minimize, nnls
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.likelihood.least_squares import triangular, unit_columns
@@ -28,11 +28,13 @@ from bayescomb.likelihood.nonlinear.objective import Objective
 __all__ = [
     "ALL_ORTHANTS",
     "ON_KINK",
+    "WITHIN",
     "Minimum",
     "delta_chi2_errors",
     "lowest_orthant",
     "minimise",
     "newton",
+    "other_minima",
     "starting_point",
     "theta_covariance",
 ]
@@ -49,6 +51,12 @@ MOST_ORTHANTS = 100
 ALL_ORTHANTS = 6
 # A kinked nuisance this near to 0 sits on its kink.
 ON_KINK = 1e-7
+# Minima above the lowest by more than this in chi2 are not told: they hold less than a per mille of a posterior.
+WITHIN = 15.0
+# Two points are one minimum if chi2 around the first grows by less than this on the way to the second.
+SAME_MINIMUM = 1e-3
+# Of the gradient at a point on a kink, what may be left once it is balanced by the kinks.
+BALANCED = 1e-4
 # Newton steps end at this estimated distance to the minimum, in chi2.
 NEWTON_TOLERANCE = 1e-14
 NEWTON_STEPS = 50
@@ -256,6 +264,50 @@ def newton(chi2: Objective, start: FloatArray, fixed: list[int], positive: NDArr
     return None
 
 
+def other_minima(chi2: Objective, best: Minimum, start: FloatArray) -> tuple[Minimum, ...]:
+    """Local minima of a chi2 with kinks other than its lowest, up to :data:`WITHIN` above it, the lowest first.
+
+    Args:
+        chi2: the objective.
+        best: its lowest minimum.
+        start: where the search for the lowest one began, shape (size,).
+    """
+    if not chi2.kinked.size:
+        return ()
+    search = _search(chi2, start, [], everywhere=True)
+    for _, theta in list(search.found):
+        search.visit(search.pattern(theta))
+    found: list[Minimum] = []
+    for value, theta in sorted(search.found, key=lambda point: point[0]):
+        if not value <= best.chi2 + WITHIN or any(_same(chi2, other.theta, theta) for other in (best, *found)):
+            continue
+        on_kink = tuple(int(i) for i in chi2.kinked[np.abs(chi2.arguments(theta)[chi2.kinked]) < ON_KINK])
+        if _is_minimum(chi2, theta, on_kink):
+            found.append(Minimum(theta=theta, chi2=value, on_kink=on_kink))
+    return tuple(found)
+
+
+def _same(chi2: Objective, first: FloatArray, second: FloatArray) -> bool:
+    away = second - first
+    return abs(float(away @ chi2.hessian(first) @ away)) / 2 < SAME_MINIMUM
+
+
+def _is_minimum(chi2: Objective, theta: FloatArray, on_kink: tuple[int, ...]) -> bool:
+    """Whether chi2 grows into every orthant at a point: there, kinks alone balance its gradient."""
+    if len(on_kink) > ALL_ORTHANTS:
+        return False
+    scale = 1 / np.sqrt(np.maximum(np.diag(chi2.hessian(theta)) / 2, 1e-300))
+    for signs in itertools.product((True, False), repeat=len(on_kink)):
+        positive = chi2.arguments(theta) >= 0
+        positive[list(on_kink)] = signs
+        gradient = chi2.gradient(theta, positive=positive) * scale
+        inward = (chi2.argument_map[list(on_kink)] * np.where(signs, 1.0, -1.0)[:, None] * scale).T
+        left = nnls(inward, gradient)[1] if on_kink else float(np.linalg.norm(gradient))
+        if left > BALANCED * max(1.0, float(np.linalg.norm(gradient))):
+            return False
+    return True
+
+
 def lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, everywhere: bool) -> FloatArray:
     """Minimum over the orthants: all of them if they are few, else those that a descent from the start passes.
 
@@ -265,6 +317,10 @@ def lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
         fixed: components of theta that are held.
         everywhere: with many kinked nuisances, descend from the neighbours of the result too.
     """
+    return _search(chi2, start, fixed, everywhere=everywhere).lowest()[1]
+
+
+def _search(chi2: Objective, start: FloatArray, fixed: list[int], *, everywhere: bool) -> _OrthantSearch:
     search = _OrthantSearch(chi2, start, fixed)
     count = len(chi2.kinked)
     search.visit(search.settled(search.pattern(start)))
@@ -275,7 +331,7 @@ def lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
         found = search.pattern(search.lowest()[1])
         for i in range(count):
             search.visit(_flipped(found, i))
-    return search.lowest()[1]
+    return search
 
 
 def _flipped(pattern: tuple[bool, ...], index: int) -> tuple[bool, ...]:

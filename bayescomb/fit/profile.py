@@ -17,7 +17,7 @@ from bayescomb.base.rounding import chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fit_result import Fit
-from bayescomb.fit.fitter import Fitter, normalised_fit
+from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
 from bayescomb.fit.impacts import PARTS, whole_parts
 from bayescomb.fit.size_result import SizeResult, size_result
 from bayescomb.inputs.combination import Combination
@@ -70,6 +70,8 @@ class ProfileResult(Shown):
         sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
             variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
             sizes adds, and weights hold at the fitted sizes.
+        other_minima: dims ``minimum``, ``parameter``, coordinate ``delta_chi2``: other minima up to 15 above the lowest,
+            which responses with a kink and uncertain sizes can have, divided by their sum where the values are.
     """
 
     combination: Combination
@@ -95,6 +97,7 @@ class ProfileResult(Shown):
     on_kink: tuple[str, ...] = ()
     unnormalised: ProfileResult | None = None
     sizes: SizeResult | None = None
+    other_minima: xr.DataArray | None = None
 
     def _line(self) -> str:
         shown = [o for o in self.combination.headline if o.name in self.values["parameter"]]
@@ -279,7 +282,19 @@ def _result(
         repairs=repairs,
         on_kink=fit.on_kink,
         sizes=sizes,
+        other_minima=_other_minima(combination, fit, parameters),
     )
+
+
+def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> xr.DataArray | None:
+    if not fit.others:
+        return None
+    values = np.array([other.values for other in fit.others])
+    if combination.normalise:
+        index = [parameters.index(name) for name in normalised_names(combination)]
+        values[:, index] /= values[:, index].sum(axis=1, keepdims=True)
+    delta = ("minimum", [other.delta_chi2 for other in fit.others])
+    return xr.DataArray(values, dims=("minimum", "parameter"), coords={"parameter": parameters, "delta_chi2": delta})
 
 
 def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:

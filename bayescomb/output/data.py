@@ -80,6 +80,11 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
         ],
     }
+    if fit.other_minima is not None:
+        data["other_minima"] = [
+            {"delta_chi2": float(m["delta_chi2"]), "parameters": {n: float(m.sel(parameter=n)) for n in shown}}
+            for m in fit.other_minima.transpose("minimum", "parameter")
+        ]
     if fit.sizes is not None:
         data |= size_data(fit.sizes)
     if fit.unnormalised is not None:

@@ -54,6 +54,10 @@ __all__ = [
 ]
 
 
+# Results that a line about another minimum has room for.
+FEW_RESULTS = 4
+
+
 def _number(value: float) -> str:
     """A number without an error, in ASCII."""
     return plain(significant(value))
@@ -159,6 +163,7 @@ def profile_text(fit: ProfileResult) -> str:
             "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "
             f"{', '.join(fit.on_kink)}"
         )
+    lines += other_minima_lines(fit)
     for repair in fit.repairs:
         lines.append(
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {_number(repair.smallest)}, "
@@ -179,6 +184,23 @@ def profile_text(fit: ProfileResult) -> str:
         rows.append([f"{estimate.name}  {estimate.title}".rstrip(), "", *values])
     lines.append(table(rows))
     return "\n".join(lines)
+
+
+def other_minima_lines(fit: ProfileResult) -> list[str]:
+    """One line per minimum that is not the lowest: where it is, and by how much it is above."""
+    if fit.other_minima is None:
+        return []
+    names = [o.name for o in fit.combination.headline if o.name in fit.values["parameter"]]
+    lines = []
+    for values in fit.other_minima.transpose("minimum", "parameter"):
+        found = [
+            f"{name} = {plain(rounded_like(float(values.sel(parameter=name)), float(fit.errors.sel(parameter=name))))}"
+            for name in names[:FEW_RESULTS]
+        ]
+        more = ", ..." if len(names) > FEW_RESULTS else ""
+        delta = plain(chi2_text(float(values["delta_chi2"])))
+        lines.append(f"another minimum: {', '.join(found)}{more}, chi2 larger by {delta}")
+    return lines
 
 
 def weights_sentence(combination: Combination) -> str:

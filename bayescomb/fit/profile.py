@@ -47,7 +47,8 @@ class ProfileResult(Shown):
         errors: inverse information, of the model linearised at the minimum where chi2 is not quadratic, dim ``parameter``;
             a response with a kink there has the mean of both slopes.
         up_errors, down_errors: signed Delta chi2 = 1 errors, dim ``parameter``; the same as ``errors`` where chi2 is
-            quadratic; of normalised parameters see :mod:`bayescomb.fit.fitter`.
+            quadratic; of normalised parameters see :mod:`bayescomb.fit.fitter`.  NaN where an uncertain size leaves no
+            standard deviation and Bartlett's correction fails: the interval without it would be too short by far.
         covariance: dims ``parameter``, ``parameter_b``.
         weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value, of the linearised
             model: relative sizes and Pearson's weights stay at the fitted values (an iterated linear combination).
@@ -254,12 +255,16 @@ def _result(
     whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     sizes = size_result(dataclasses.replace(fit, chi2=chi2), ndf=ndf)
+    untold = np.zeros(len(parameters), dtype=bool)
+    if sizes is not None:
+        corrected = np.isfinite(sizes.intervals["up"].sel(parameter=parameters).to_numpy())
+        untold = np.isin(parameters, sizes.without_sd) & ~corrected
     return ProfileResult(
         combination=combination,
         values=by_parameter(shown.values, "value"),
         errors=by_parameter(shown.errors, "error"),
-        up_errors=by_parameter(shown.up, "up error"),
-        down_errors=by_parameter(shown.down, "down error"),
+        up_errors=by_parameter(np.where(untold, np.nan, shown.up), "up error"),
+        down_errors=by_parameter(np.where(untold, np.nan, shown.down), "down error"),
         covariance=table(shown.covariance, "parameter_b", parameters, "covariance"),
         weights=table(jacobian @ fit.solution.weights, "estimate", [e.name for e in combination.estimates], "weight"),
         pulls=xr.DataArray(fit.pulls, dims="nuisance", coords={"nuisance": list(nuisances)}, name="pull"),

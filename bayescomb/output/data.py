@@ -125,8 +125,8 @@ def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
     return {
         "value": float(fit.values.sel(at)),
         "error": float(fit.errors.sel(at)),
-        "up": float(fit.up_errors.sel(at)),
-        "down": float(fit.down_errors.sel(at)),
+        "up": _finite(float(fit.up_errors.sel(at))),
+        "down": _finite(float(fit.down_errors.sel(at))),
         "statistical_error": parts.get("stat"),
         "systematic_error": parts.get("syst"),
         **({"undivided_error": parts[label], "undivided_part": label} if label else {}),
@@ -153,24 +153,26 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
         row = verdict.table.isel(quantity=diagnostics[quantity])
         r_hat = float(row["r_hat"])
         return {
-            "mean": found.mean,
-            "sd": found.sd,
+            "mean": _finite(found.mean),
+            "sd": _finite(found.sd),
             "median": found.median,
             "hdi68": [found.hdi_low, found.hdi_high],
             "central68": [found.central_low, found.central_high],
-            "mcse": found.mcse_mean,
-            "mcse_mean": found.mcse_mean,
-            "mcse_sd": found.mcse_sd,
+            "mcse": _finite(found.mcse_mean),
+            "mcse_mean": _finite(found.mcse_mean),
+            "mcse_sd": _finite(found.mcse_sd),
             "origin": found.origin,
+            **({"no_moments": found.reason} if found.reason else {}),
             "ess_bulk": float(row["ess_bulk"]),
             "ess_tail": float(row["ess_tail"]),
             "r_hat": r_hat if np.isfinite(r_hat) else None,
         }
 
-    def pull(name: str, moments: tuple[float, float]) -> dict[str, float]:
+    def pull(name: str, moments: tuple[float, float]) -> dict[str, float | None]:
         variable = "pull" if f"pull[{name}]" in diagnostics else "theory_pull"
         row = verdict.table.isel(quantity=diagnostics[f"{variable}[{name}]"])
-        return {"pull": moments[0], "constraint": moments[1], "mcse": float(row["mcse_mean"])}
+        mcse = float(row["mcse_mean"]) if np.isfinite(moments[1]) else None
+        return {"pull": _finite(moments[0]), "constraint": _finite(moments[1]), "mcse": mcse}
 
     coefficients = coefficient_summaries(draws)
     return {
@@ -192,7 +194,10 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
         },
         "nuisances": {name: pull(name, moments) for name, moments in nuisance_moments(draws).items()},
         "divergences": verdict.divergences,
-        "covariance": {"names": names, "matrix": result_covariance(posterior, names).tolist()},
+        "covariance": {
+            "names": names,
+            "matrix": [[_finite(v) for v in row] for row in result_covariance(posterior, names).tolist()],
+        },
     }
 
 

@@ -58,8 +58,8 @@ def shares_data(shares: xr.Dataset) -> dict[str, Any]:
         str(p): {
             str(part): {
                 "kind": str(kind),
-                "variance": float(shares["variance"].sel(parameter=p)[i]),
-                "share": float(shares["share"].sel(parameter=p)[i]),
+                "variance": _number(float(shares["variance"].sel(parameter=p)[i])),
+                "share": _number(float(shares["share"].sel(parameter=p)[i])),
             }
             for i, (part, kind) in enumerate(zip(shares["part"].to_numpy(), shares["kind"].to_numpy(), strict=True))
         }

@@ -141,7 +141,8 @@ def profile_text(fit: ProfileResult) -> str:
         value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
         up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
         unit = str(fit.values.sel(at)["unit"].item())
-        asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if (up, down) != (error, -error) else ""
+        told = np.isfinite(up) and (up, down) != (error, -error)
+        asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if told else ""
         shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
@@ -298,6 +299,9 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
     if verdict.passed:
         for observable in combination.results:
             found = result_summary(posterior, observable.name)
+            if found.reason:
+                lines.append(_quantile_line(observable.name, found, observable.unit))
+                continue
             result = plain(with_error(found.mean, found.sd, unit=observable.unit))
             lines.append(f"{observable.name} = {result} ({_origin(found)})")
         lines += [
@@ -327,6 +331,12 @@ def _like(error: float, *values: float) -> list[str]:
     return [plain(rounded_like(value, error)) for value in values]
 
 
+def _quantile_line(name: str, found: Summary, unit: str) -> str:
+    """Median and central interval of what has no moments, and why."""
+    low, median, high = _like(found.half_width, found.central_low, found.median, found.central_high)
+    return f"{name}: median {median}, central 68 % from {low} to {high}{f' {unit}' if unit else ''}; {found.reason}"
+
+
 def _origin(found: Summary) -> str:
     """Where mean and sd come from, with the Monte Carlo error of the mean."""
     if found.origin == "exact":
@@ -349,14 +359,16 @@ def comparison_text(comparison: Comparison) -> str:
         unit = str(t["unit"].sel(parameter=name).item())
         value, error = row["profile_value"], row["profile_error"]
         low, high = value + row["profile_down"], value + row["profile_up"]
-        rows.append([with_unit(name, unit), "profile, Delta chi2 = 1", *_like(error, value, error), "", "",
+        label = "profile, Bartlett" if row["profile_corrected"] else "profile, Delta chi2 = 1"
+        rows.append([with_unit(name, unit), label, *_like(error, value, error), "", "",
                      plain(interval_text(low, high, error=error))])  # fmt: skip
         exact = "nominal_mean" in row
         for prefix, label in (("", "posterior, HDI"), ("nominal_", "posterior at nominal (exact), HDI"))[: 1 + exact]:
             mean, sd, median, low, high = (row[prefix + k] for k in ("mean", "sd", "median", "hdi_low", "hdi_high"))
             noise = "exact" if prefix or not row["mcse_mean"] else plain(significant(row["mcse_mean"], 2))
-            centre, spread, middle = _like(sd, mean, sd, median)
-            rows.append(["", label, centre, spread, noise, middle, plain(interval_text(low, high, error=sd))])
+            digits = sd if np.isfinite(sd) else (high - low) / 2
+            centre, spread, middle = _like(digits, mean, sd, median)
+            rows.append(["", label, centre, spread, noise, middle, plain(interval_text(low, high, error=digits))])
         if np.isnan(row.get("coefficient_share", np.nan)):
             continue
         squared, own = (f" {unit}^2", f" {unit}") if unit else ("", "")

@@ -23,6 +23,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.threads import single_threaded
+from bayescomb.sampling.convergence import smallest_bfmi
 from bayescomb.sampling.modes import ModeMixture, weighted_modes
 
 __all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_modes", "run_nuts"]
@@ -277,8 +278,8 @@ def run_modes(
             if values.dims == ("chain", "draw")
         },
         coords={"chain": np.arange(chains), "draw": np.arange(draws)},
-        attrs={"interrupted": 0},
-    )
+        attrs={"interrupted": 0, "bfmi": min(smallest_bfmi(s["energy"].to_numpy()) for s in found)},
+    ).assign(mode=(("chain", "draw"), mode))
     return _constrained(compiled, np.array(samples)[mode, chain, draw]), statistics, mixture
 
 

@@ -36,6 +36,7 @@ from bayescomb.sampling.recovery import (
     recover_nuisances,
     recoverable_nuisances,
 )
+from bayescomb.sampling.tails import mark_tails
 
 __all__ = ["level_widths", "sample", "target_accept"]
 
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 
-STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept")
+STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept", "mode")
 PACKAGES = ("bayescomb", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "scipy", "numba")
 
 
@@ -141,7 +142,7 @@ def sample(
         posterior = _differences(plan.theory, posterior)
     posterior = posterior.drop_vars(["white_nuisance", "white_scales"], errors="ignore").drop_dims("white", errors="ignore")
     tree = {
-        "posterior": _labelled(combination, posterior),
+        "posterior": mark_tails(plan, _labelled(combination, posterior)),
         "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
         "observed_data": _observed(combination),
     }
@@ -172,7 +173,7 @@ def sample(
         "tune": tune,
         "chains": chains,
         "interrupted": f"{chains} of {requested} chains" if interrupted else "",
-        "modes": json.dumps(_mode_record(modes, mixture, not_weighted)),
+        "modes": json.dumps(_mode_record(modes, mixture, not_weighted, statistics.attrs.get("bfmi"))),
         "compile_seconds": compile_time,
         "sampling_seconds": sampling_time,
         "not_recovered": json.dumps(not_recovered),
@@ -196,7 +197,9 @@ def _not_weighted(modes: Sequence[Mode], *, engine: str, extended: bool) -> str:
     return ""
 
 
-def _mode_record(modes: Sequence[Mode], mixture: ModeMixture | None, not_weighted: str) -> dict[str, Any]:
+def _mode_record(
+    modes: Sequence[Mode], mixture: ModeMixture | None, not_weighted: str, bfmi: float | None
+) -> dict[str, Any]:
     """What the posterior keeps of its modes, for the verdict and for people."""
     if not modes:
         return {}
@@ -206,6 +209,8 @@ def _mode_record(modes: Sequence[Mode], mixture: ModeMixture | None, not_weighte
         "reason": reason,
         "crossing": mixture is not None and mixture.crossing,
     }
+    if bfmi is not None:
+        record["bfmi"] = bfmi  # of the chains as they were run, whose energies are no longer in order
     if mixture is not None and not reason:
         for entry, weight, error in zip(record["minima"], mixture.weights, mixture.errors, strict=True):
             entry |= {"weight": float(weight), "weight_error": float(error)}

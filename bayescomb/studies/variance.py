@@ -83,7 +83,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     kinds.append("remainder")
     parts.append(total - np.sum(parts, axis=0))
     variance = xr.DataArray(
-        np.array(parts),
+        np.where(np.isfinite(total), parts, np.nan),  # of what has no variance there is nothing to divide
         dims=("part", "parameter"),
         coords={"part": labels, "kind": ("part", kinds), "parameter": names},
         name="variance",

@@ -34,6 +34,7 @@ from bayescomb.output.statements import (
     treatment_sentence,
     uncertain_sizes_text,
 )
+from bayescomb.output.text_layout import mean_or_median
 
 __all__ = ["page_context", "symbol"]
 
@@ -183,7 +184,8 @@ def _headlines(results: Results) -> list[dict[str, str]]:
             "title": parameter.title,
             "profile": with_error(value, error, unit=parameter.unit),
             "asymmetric": ""
-            if results.combination.quadratic and not results.combination.extraction
+            if (results.combination.quadratic and not results.combination.extraction)
+            or not np.isfinite(float(results.fit.up_errors.sel(at)))
             else signed_errors(float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at)), error=error),
             "parts": _parts(results, parameter.name, error),
             "posterior": "",
@@ -192,9 +194,10 @@ def _headlines(results: Results) -> list[dict[str, str]]:
         }
         if results.comparison is not None:
             row = {str(k): float(v.sel(at)) for k, v in results.comparison.table.data_vars.items()}
-            line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] else ""
-            line["posterior"] = with_error(row["mean"], row["sd"], unit=parameter.unit)
-            line["interval"] = interval_text(row["hdi_low"], row["hdi_high"], error=row["sd"], unit=parameter.unit)
+            line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] > 0 else ""
+            digits = row["sd"] if np.isfinite(row["sd"]) else (row["central_high"] - row["central_low"]) / 2
+            line["posterior"] = mean_or_median(row, unit=parameter.unit)
+            line["interval"] = interval_text(row["hdi_low"], row["hdi_high"], error=digits, unit=parameter.unit)
         lines.append(line)
     return lines
 
@@ -212,6 +215,8 @@ def _costs(results: Results) -> list[dict[str, str]]:
     costs = []
     for parameter in results.parameters:
         row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in results.comparison.table.data_vars.items()}
+        if not np.isfinite(row["sd"]):  # only quantiles are given
+            continue
         fine = fine_unit(row["sd"], parameter.unit)
         shift, shift_error = mean_shift(results, parameter.name)
         costs.append(

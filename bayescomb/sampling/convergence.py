@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import expects
 from bayescomb.base.rounding import R_HAT_PLACES, counted, fixed
+from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.tails import quantiles_only
 
 __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "smallest_bfmi", "verdict"]
@@ -111,9 +112,7 @@ def verdict(posterior: xr.DataTree) -> Verdict:
         reasons.append(f"E-BFMI {min_bfmi:.2f} of a chain is not above {MIN_BFMI}: energies are not explored")
     if diverging.size and divergences > MAX_DIVERGENT * diverging.size:
         reasons.append(f"{counted(divergences, 'divergent transitions')}, above {100 * MAX_DIVERGENT:g} % of the draws")
-    text = (
-        f"where {counted(divergences, 'transitions')} diverged, draws unseen could move mean or sd by {MAX_MOVED} sd or more"
-    )
+    text = f"where {counted(divergences, 'transitions')} diverged, unseen draws can move mean or sd by {MAX_MOVED} sd"
     reasons += _failures(table, table["moved"].to_numpy() >= MAX_MOVED, "moved", text, ".2f")
     text = f"the weights of the separated minima are not known well enough for the mean: error not below {MAX_MCSE_MEAN} sd"
     reasons += _failures(table, table["weight_error"].to_numpy() >= MAX_MCSE_MEAN, "weight_error", text, ".3f")
@@ -171,7 +170,8 @@ def _diagnostics(
         names += [f"{variable}[{label}]" if label else str(variable) for label in labels]
         own = flat.to_numpy().reshape(-1, values.sizes["chain"], values.sizes["draw"])
         sd = own.std(axis=(1, 2))
-        told = [not quantiles_only(flat[i] if inner else flat) for i in range(len(own))]
+        # Sizes are told by their quantiles alone, whatever moments they have.
+        told = [variable != SCALE and not quantiles_only(flat[i] if inner else flat) for i in range(len(own))]
         for key, measure in measures.items():
             found = np.ravel(measure[variable].to_numpy()).astype(float)
             moment = key.startswith("mcse")

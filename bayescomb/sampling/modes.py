@@ -42,9 +42,8 @@ BRIDGE_DRAWS: Final = 4000
 BRIDGE_STEPS: Final = 200
 BRIDGE_TOLERANCE: Final = 1e-10
 BLOCKS: Final = 8
-# Steps in which draws are assigned to the nearest mode, and the share of draws that a mode is known by at first.
+# Steps in which draws are assigned to the nearest mode.
 REGION_STEPS: Final = 20
-FIRST_SHARE: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,16 +113,19 @@ def separated_modes(plan: SamplingPlan) -> tuple[Mode, ...]:
     return tuple(found)
 
 
-def weighted_modes(samples: Sequence[FloatArray], density: Density, *, rng: np.random.Generator) -> ModeMixture:
+def weighted_modes(
+    samples: Sequence[FloatArray], density: Density, *, starts: Sequence[FloatArray], rng: np.random.Generator
+) -> ModeMixture:
     """Weights of the modes, and which draws the result is made of.
 
     Args:
         samples: unconstrained draws of the chains that began in each mode, M arrays of shape (chains, draws, D).
         density: unnormalised log density of one point, shape (D,).
+        starts: the minima in the same coordinates, M arrays of shape (D,).
         rng: source of randomness.
     """
     chains, draws, _ = samples[0].shape
-    gaussians = _regions([sample[:, : draws // 2].reshape(chains * (draws // 2), -1) for sample in samples])
+    gaussians = _regions([sample[:, : draws // 2].reshape(chains * (draws // 2), -1) for sample in samples], starts)
     region = np.array([np.argmax([g.log_density(sample) for g in gaussians], axis=0) for sample in samples])
     count = len(samples)
     if _crosses(region.reshape(count * chains, draws), count):
@@ -144,10 +146,14 @@ def weighted_modes(samples: Sequence[FloatArray], density: Density, *, rng: np.r
             continue
         logs.append(_evidence(samples[m], own, m, gaussians, density, rng))
     table = np.array(logs)
-    mean = table.mean(axis=1)
+    known = np.isfinite(table).all(axis=1)
+    if not known.any():
+        table, known = np.zeros_like(table), ~known
+    mean = np.where(known, table.mean(axis=1), -np.inf)
     share = np.exp(mean - mean.max())
     weights = share / share.sum()
-    spread = np.where(np.isfinite(mean), table.std(axis=1, ddof=1) / np.sqrt(BLOCKS), 0.0)
+    spread = np.zeros(count)
+    spread[known] = table[known].std(axis=1, ddof=1) / np.sqrt(BLOCKS)
     # d w_m = w_m (e_m - sum_n w_n e_n)
     errors = weights * np.sqrt((1 - 2 * weights) * spread**2 + ((weights * spread) ** 2).sum())
     return ModeMixture(
@@ -155,14 +161,11 @@ def weighted_modes(samples: Sequence[FloatArray], density: Density, *, rng: np.r
     )
 
 
-def _regions(samples: list[FloatArray]) -> list[_Gaussian]:
+def _regions(samples: list[FloatArray], starts: Sequence[FloatArray]) -> list[_Gaussian]:
     """A Gaussian per mode, that of the draws nearest to it whatever chain they are from: chains may cross now and then."""
     count, points = len(samples), np.concatenate(samples)
-    # Most draws of a chain are near its own minimum, all of the first ones.
-    first = max(LEAST_DRAWS, len(samples[0]) // FIRST_SHARE)
-    centres = np.array([np.median(sample[:first], axis=0) for sample in samples])
     scale = np.maximum(points.std(axis=0), 1e-300)
-    label = (((points[:, None] - centres) / scale) ** 2).sum(axis=2).argmin(axis=1)
+    label = np.array([(((points - start) / scale) ** 2).sum(axis=1) for start in starts]).argmin(axis=0)
     gaussians = [_Gaussian(sample) for sample in samples]
     for _ in range(REGION_STEPS):
         for m in range(count):

@@ -47,7 +47,7 @@ class CompiledModel:
         constrain: maps unconstrained draws to named variables; ``None`` where nutpie does it.
         dims: dimensions of each variable.
         coords: coordinates of the model.
-        modes: the same model with chains that begin near each of several starting points; ``vm`` only.
+        modes: starting points, shape (D,), and the same model with chains that begin near each; ``vm`` only.
         log_density: of one unconstrained point, shape (D,); ``None`` where nutpie has it.
     """
 
@@ -56,7 +56,7 @@ class CompiledModel:
     constrain: Callable[[FloatArray], dict[str, FloatArray]] | None
     dims: dict[str, tuple[str, ...]]
     coords: dict[str, list[Any]]
-    modes: tuple[Any, ...] = ()
+    modes: tuple[tuple[FloatArray, Any], ...] = ()
     log_density: Callable[[FloatArray], float] | None = None
 
 
@@ -174,7 +174,7 @@ def compile_model(
         constrain=constrain,
         dims=dims,
         coords=coords,
-        modes=tuple(sampler_from(origin, NEAR_MODE) for origin in origins),
+        modes=tuple((origin, sampler_from(origin, NEAR_MODE)) for origin in origins),
         log_density=log_density,
     )
 
@@ -259,7 +259,7 @@ def run_modes(
     """
     assert compiled.log_density is not None  # modes are sampled with the virtual machine
     samples, found = [], []
-    for number, sampler in enumerate(compiled.modes):
+    for number, (_, sampler) in enumerate(compiled.modes):
         tree, statistics = _run(
             compiled, sampler, draws=draws, tune=tune, chains=chains, seed=seed + number, progress=progress,
             target_accept=target_accept,
@@ -268,7 +268,8 @@ def run_modes(
             raise KeyboardInterrupt
         samples.append(tree["posterior"]["unconstrained"].to_numpy())
         found.append(statistics)
-    mixture = weighted_modes(samples, compiled.log_density, rng=np.random.default_rng([seed, 4]))
+    starts = [start for start, _ in compiled.modes]
+    mixture = weighted_modes(samples, compiled.log_density, starts=starts, rng=np.random.default_rng([seed, 4]))
     mode, draw = mixture.chosen
     chain = np.arange(chains)[:, None]
     statistics = xr.Dataset(

@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from repetitions import repetitions
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
 from bayescomb.likelihood.feasibility import face_basis, feasible_region
 from bayescomb.likelihood.spectrahedron import AffineFamily, extremes, interior_point, smallest_eigenvalue
-from tests.helpers.repetitions import repetitions
 
 
 def family(n, *groups, low, high, base=None):

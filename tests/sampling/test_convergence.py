@@ -107,7 +107,7 @@ def test_weights_of_separated_minima_have_to_be_known_well_enough(error, passes)
     found = tree()
     mode = np.random.default_rng(5).integers(0, 2, size=(4, 1000))
     found["posterior"]["m_t"] = found["posterior"]["m_t"] + 8 * xr.DataArray(mode, dims=("chain", "draw"))
-    found["sample_stats"]["mode"] = (("chain", "draw"), mode)
+    found["sample_stats"]["mode"] = xr.DataArray(mode, dims=("chain", "draw"))
     found.attrs["modes"] = json.dumps({"minima": [{"weight_error": error}] * 2, "reason": ""})
     result = verdict(found)
     assert result.passed == passes

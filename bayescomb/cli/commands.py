@@ -257,9 +257,12 @@ def run_compare(options: argparse.Namespace) -> int:
     if result.combination.quadratic and not result.combination.normalise and not is_extended(posterior):
         from bayescomb.output.extraction_data import relevance_data, shares_data
         from bayescomb.output.extraction_text import relevance_text, shares_text
-        from bayescomb.studies.variance import coefficient_relevance, variance_shares
+        from bayescomb.studies.variance import coefficient_relevance, has_variances, variance_shares
 
         units = {o.name: o.unit for o in result.combination.results}
+        if not has_variances(posterior):
+            show(text, data, options.json)
+            return 0
         shares = variance_shares(posterior)
         data["variance_shares"] = shares_data(shares)
         text += "\n\n" + shares_text(shares, units)

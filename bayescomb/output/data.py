@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any, Final
@@ -194,6 +195,7 @@ def posterior_data(posterior: xr.DataTree, verdict: Verdict) -> dict[str, Any]:
         },
         "nuisances": {name: pull(name, moments) for name, moments in nuisance_moments(draws).items()},
         "divergences": verdict.divergences,
+        "modes": json.loads(posterior.attrs.get("modes", "{}")).get("minima", []),
         "covariance": {
             "names": names,
             "matrix": [[_finite(v) for v in row] for row in result_covariance(posterior, names).tolist()],
@@ -308,7 +310,7 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
     table = comparison.table
     parameters = {
         str(p): {str(key): _finite(float(table[key].sel(parameter=p))) for key in table.data_vars}
-        | {"mcse": float(table["mcse_mean"].sel(parameter=p))}
+        | {"mcse": _finite(float(table["mcse_mean"].sel(parameter=p)))}
         for p in table["parameter"].to_numpy()
     }
     return {**header_data(comparison.combination), "interval": INTERVAL, "interval_kind": HDI_KIND, "parameters": parameters}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -56,6 +57,8 @@ __all__ = [
 
 # Results that a line about another minimum has room for.
 FEW_RESULTS = 4
+# Digits of the weight of a mode beyond which nobody looks.
+LEAST_WEIGHT_ERROR = 1e-4
 
 
 def _number(value: float) -> str:
@@ -296,6 +299,7 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
     if not_recovered:
         lines.append(f"no posterior of the nuisances of {counted(len(not_recovered), 'sources')}:")
         lines += [f"  {block}: {reason}" for block, reason in not_recovered.items()]
+    lines += _mode_lines(json.loads(attrs.get("modes", "{}")).get("minima", []), [o.name for o in combination.headline])
     if verdict.passed:
         for observable in combination.results:
             found = result_summary(posterior, observable.name)
@@ -310,6 +314,19 @@ def posterior_text(posterior: xr.DataTree, combination: Combination, verdict: Ve
             for name, (low, median, high) in size_quantiles(posterior["posterior"].to_dataset()).items()
         ]
     return "\n".join(lines)
+
+
+def _mode_lines(minima: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
+    """Separated modes with their weights."""
+    lines = []
+    for minimum in minima:
+        found = [f"{n} = {_number(minimum['values'][n])}" for n in names[:FEW_RESULTS] if n in minimum["values"]]
+        weight = ""
+        if "weight" in minimum:
+            error = max(minimum["weight_error"], LEAST_WEIGHT_ERROR)
+            weight = f", {plain(percent_text(minimum['weight'], error))} % of the posterior"
+        lines.append(f"mode at {', '.join(found)}, chi2 larger by {_chi2(minimum['delta_chi2'])}{weight}")
+    return lines
 
 
 def summary_text(posterior: xr.DataTree) -> str:

@@ -57,7 +57,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
 
     Raises:
         OptionError: chi2 is not quadratic, or normalised, or the model was extended, so that there is no linear influence
-            to divide by.
+            to divide by; or a result has no variance.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -71,6 +71,9 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     if not combination.quadratic or combination.normalise or is_extended(posterior):
         msg = f"{combination.name!r}: a variance is divided by the influence of the data, in which this model is not linear"
         raise OptionError(msg)
+    if not has_variances(posterior):
+        msg = f"{combination.name!r}: a result has no variance to divide, see what 'bayescomb sample' says of it"
+        raise OptionError(msg)
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
     total = np.array([result_moments(posterior, name)[1] ** 2 for name in names])
@@ -83,12 +86,18 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     kinds.append("remainder")
     parts.append(total - np.sum(parts, axis=0))
     variance = xr.DataArray(
-        np.where(np.isfinite(total), parts, np.nan),  # of what has no variance there is nothing to divide
+        np.array(parts),
         dims=("part", "parameter"),
         coords={"part": labels, "kind": ("part", kinds), "parameter": names},
         name="variance",
     )
     return xr.Dataset({"variance": variance, "share": variance / xr.DataArray(total, dims="parameter")})
+
+
+def has_variances(posterior: xr.DataTree) -> bool:
+    """Whether every result has a variance: of tails that are too long only quantiles are given."""
+    names = [o.name for o in combination_of(posterior).headline]
+    return bool(np.isfinite([result_moments(posterior, name)[1] for name in names]).all())
 
 
 def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:

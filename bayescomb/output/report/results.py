@@ -29,7 +29,7 @@ from bayescomb.sampling.summary import coefficient_summaries, monte_carlo_error,
 from bayescomb.studies.comparison import Comparison, compare
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
-from bayescomb.studies.variance import coefficient_relevance, variance_shares
+from bayescomb.studies.variance import coefficient_relevance, has_variances, variance_shares
 
 __all__ = [
     "NuisanceRow",
@@ -144,7 +144,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
             draws = posterior["posterior"].to_dataset()
     usable = posterior if draws is not None else None
     plain = usable is not None and not combination.normalise and not is_extended(usable)
-    divisible = plain and combination.quadratic
+    divisible = plain and combination.quadratic and usable is not None and has_variances(usable)
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     if scanned.interrupted:
         raise KeyboardInterrupt  # a report is whole or not at all

@@ -150,6 +150,9 @@ def _posterior_data(posterior: xr.DataTree | None, combination: Combination) -> 
     }
     if judged.passed:
         table = compare(posterior, profile(combination)).table
+        # Where only quantiles are given the line is the median, and half the central interval the width.
+        table["mean"] = table["mean"].fillna(table["median"])
+        table["sd"] = table["sd"].fillna((table["central_high"] - table["central_low"]) / 2)
         keys = ("mean", "sd", "hdi_low", "hdi_high")
         found["results"] = {
             str(name): {key: float(table[key].sel(parameter=name)) for key in keys} for name in table["parameter"].to_numpy()
@@ -170,7 +173,8 @@ def _band_note(band: dict[str, Any] | None) -> str:
     )
     return (
         f"The band is the 68 % highest-density interval of the posterior under set {band['assumptions']}, treatment "
-        f"{band['treatment']}, {how}; the line in it is the mean. It stays where it is when the setting moves. "
+        f"{band['treatment']}, {how}; the line in it is the mean, the median where there is none. "
+        "It stays where it is when the setting moves. "
         f"{band['draws']} draws, seed {band['seed']}; {band['verdict']}."
     )
 

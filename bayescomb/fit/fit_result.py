@@ -12,7 +12,7 @@ from bayescomb.fit.size_fit import SizeFit, SizeProfile
 from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
-__all__ = ["Fit", "FittedSizes", "Held", "SecondDerivatives"]
+__all__ = ["Fit", "FittedSizes", "Held", "OtherMinimum", "SecondDerivatives"]
 
 FloatArray = NDArray[np.float64]
 
@@ -67,6 +67,21 @@ class SecondDerivatives:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherMinimum:
+    """A minimum of chi2 (-2 log L with uncertain sizes) that is not the lowest.
+
+    Attributes:
+        values: of the parameters, in their units, shape (P,).
+        delta_chi2: by how much it is above the lowest.
+        theta: all variables of a numerical fit; log s of the uncertain sizes.
+    """
+
+    values: FloatArray
+    delta_chi2: float
+    theta: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """Result of one fit; P parameters (observables, then free nuisances), N nuisances with a prior.
 
@@ -88,6 +103,7 @@ class Fit:
         sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
         at_bound: parameters that their bound holds at 0.  Nothing is linear there: covariances, weights and influence are 0,
             and those of the others hold with these at 0.
+        others: other minima, the lowest first; looked for with ``errors="minos"`` only.
     """
 
     parameters: tuple[str, ...]
@@ -107,6 +123,7 @@ class Fit:
     correlation: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     sizes: FittedSizes | None = None
     at_bound: tuple[str, ...] = ()
+    others: tuple[OtherMinimum, ...] = ()
 
     @property
     def hesse(self) -> Fit:

@@ -27,7 +27,8 @@ from bayescomb.base.checks import located
 from bayescomb.base.errors import FitError
 from bayescomb.fit.bounds import bounded_interval, bounded_minimum, on_face, positions
 from bayescomb.fit.extraction_fit import fit_extraction
-from bayescomb.fit.fit_result import Fit, FittedSizes, Held, SecondDerivatives
+from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum, SecondDerivatives
+from bayescomb.fit.kinks import other_minima
 from bayescomb.fit.mass_chi2 import nonlinear_tangent
 from bayescomb.fit.nonlinear_fit import bounded_errors, minimise_within, starting_point, theta_covariance
 from bayescomb.fit.size_fit import STEP, SizeProfile
@@ -174,7 +175,7 @@ class Fitter:
         if not sizes:  # none shifts an estimate
             return self.certain(correlation)
         profiled = SizeProfile(sizes, self.linear, correlation[:n, :n], self.theory)
-        best = profiled.minimum()
+        best, *rest = profiled.minima(everywhere=errors == "minos")
 
         def at(log_scales: FloatArray) -> Fit:
             return self.certain(scaled(correlation, sizes, np.exp(log_scales)))
@@ -193,8 +194,13 @@ class Fitter:
                 if of is None or name in of:
                     start = (float(up[i]), float(down[i]))
                     up[i], down[i] = (profiled.crossing(best, i, float(fit.values[i]), step) for step in start)
+        others = [(at(np.log(o.scales)), o) for o in rest] if errors == "minos" else []
         return dataclasses.replace(
             fit,
+            others=tuple(
+                OtherMinimum(values=found.values, delta_chi2=o.chi2 - best.chi2, theta=np.log(o.scales))
+                for found, o in others
+            ),
             covariance=covariance,
             up=up,
             down=down,
@@ -291,6 +297,9 @@ def numerical_fit(
             start[len(names) :] = near.theta[len(names) :]
     bounded = [i for i, name in enumerate(names) if name in nonnegative and i not in fixed]
     minimum = minimise_within(chi2, start, bounded, fixed=fixed)
+    searched = errors == "minos" and not fixed and not minimum.active
+    others = other_minima(chi2, minimum, start) if searched else ()
+    others = tuple(o for o in others if (o.theta[bounded] >= 0).all())
     nuisances = held.mean + _pulls(chi2, minimum.theta)
     tangent = nonlinear_tangent(chi2, minimum.theta, nuisances=nuisances, on_kink=minimum.on_kink)
     shown = [i for i in range(len(names)) if i not in fixed]
@@ -322,6 +331,7 @@ def numerical_fit(
         if errors == "hesse" or minimum.on_kink
         else _second_derivatives(chi2, minimum.theta, shown, [*fixed, *minimum.active]),
         at_bound=tuple(names[i] for i in minimum.active),
+        others=tuple(OtherMinimum(values=o.theta[shown], delta_chi2=o.chi2 - minimum.chi2, theta=o.theta) for o in others),
     )
 
 

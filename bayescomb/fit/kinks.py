@@ -23,14 +23,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize, nnls
 
 from bayescomb.likelihood.nonlinear.objective import Objective
 
-__all__ = ["ALL_ORTHANTS", "ON_KINK", "lowest_of_many", "lowest_orthant", "moves", "newton"]
+__all__ = [
+    "ALL_ORTHANTS",
+    "ON_KINK",
+    "WITHIN",
+    "Minimum",
+    "lowest_of_many",
+    "lowest_orthant",
+    "moves",
+    "newton",
+    "other_minima",
+]
 
 FloatArray = NDArray[np.float64]
 Pattern = tuple[bool, ...]
@@ -47,6 +58,29 @@ NEWTON_STEPS = 50
 MOST_ORTHANTS = 100
 # Slopes of chi2 below this do not move a nuisance from its kink.
 FLAT = 1e-7
+# Minima above the lowest by more than this in chi2 are not told: they hold less than a per mille of a posterior.
+WITHIN = 15.0
+# Two points are one minimum if chi2 around the first grows by less than this on the way to the second.
+SAME_MINIMUM = 1e-3
+# Of the gradient at a point on a kink, what may be left once it is balanced by the kinks.
+BALANCED = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimum:
+    """A minimum of chi2.
+
+    Attributes:
+        theta: where it is.
+        chi2: its value.
+        on_kink: positions of arguments that sit on their kink, held there by opposite slopes.
+        active: components of theta that a bound holds at 0.
+    """
+
+    theta: FloatArray
+    chi2: float
+    on_kink: tuple[int, ...] = ()
+    active: tuple[int, ...] = ()
 
 
 def branch(chi2: Objective, theta: FloatArray, pattern: Sequence[bool]) -> NDArray[np.bool_]:
@@ -268,7 +302,12 @@ def lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
         found = lowest_of_many(chi2, start, fixed, everywhere=everywhere)
         if found is not None:
             return found
+    return _searched(chi2, start, fixed, everywhere=everywhere).lowest()[1]
+
+
+def _searched(chi2: Objective, start: FloatArray, fixed: list[int], *, everywhere: bool) -> _OrthantSearch:
     search = _OrthantSearch(chi2, start, fixed)
+    count = len(chi2.kinked)
     search.visit(search.settled(search.pattern(start)))
     if count <= ALL_ORTHANTS:
         for pattern in itertools.product((True, False), repeat=count):
@@ -277,7 +316,65 @@ def lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
         lowest = search.pattern(search.lowest()[1])
         for i in range(count):
             search.visit(_flipped(lowest, i))
-    return search.lowest()[1]
+    return search
+
+
+def other_minima(chi2: Objective, best: Minimum, start: FloatArray) -> tuple[Minimum, ...]:
+    """Local minima of a chi2 with kinks other than its lowest, up to :data:`WITHIN` above it, the lowest first.
+
+    With more than :data:`ALL_ORTHANTS` kinks those that a descent finds from the lowest one with every side exchanged that
+    its bound leaves open.
+
+    Args:
+        chi2: the objective.
+        best: its lowest minimum.
+        start: where the search for the lowest one began, shape (size,).
+    """
+    found: list[Minimum] = []
+    for theta in _minima(chi2, best, start):
+        value = chi2.value(theta)
+        if not value <= best.chi2 + WITHIN or any(_same(chi2, other.theta, theta) for other in (best, *found)):
+            continue
+        on_kink = tuple(int(i) for i in chi2.kinked[np.abs(chi2.arguments(theta)[chi2.kinked]) < ON_KINK])
+        if _is_minimum(chi2, theta, on_kink):
+            found.append(Minimum(theta=theta, chi2=value, on_kink=on_kink))
+    return tuple(found)
+
+
+def _minima(chi2: Objective, best: Minimum, start: FloatArray) -> list[FloatArray]:
+    """Points that may be minima, the lowest first."""
+    if not chi2.kinked.size:
+        return []
+    if len(chi2.kinked) <= ALL_ORTHANTS:
+        search = _searched(chi2, start, [], everywhere=True)
+        for _, theta in list(search.found):
+            search.visit(search.pattern(theta))
+        return [theta for _, theta in sorted(search.found, key=lambda point: point[0])]
+    descent = _Descent(chi2, start, [])
+    sides = _in_question(chi2, best.theta, [])
+    tried = [descent.descend(pattern) for pattern in _alternatives(descent.pattern(best.theta), sides)] if sides else []
+    return sorted((theta for theta in tried if theta is not None), key=chi2.value)
+
+
+def _same(chi2: Objective, first: FloatArray, second: FloatArray) -> bool:
+    away = second - first
+    return abs(float(away @ chi2.hessian(first) @ away)) / 2 < SAME_MINIMUM
+
+
+def _is_minimum(chi2: Objective, theta: FloatArray, on_kink: tuple[int, ...]) -> bool:
+    """Whether chi2 grows into every orthant at a point: there, kinks alone balance its gradient."""
+    if len(on_kink) > ALL_ORTHANTS:
+        return False
+    scale = 1 / np.sqrt(np.maximum(np.diag(chi2.hessian(theta)) / 2, 1e-300))
+    for signs in itertools.product((True, False), repeat=len(on_kink)):
+        positive = chi2.arguments(theta) >= 0
+        positive[list(on_kink)] = signs
+        gradient = chi2.gradient(theta, positive=positive) * scale
+        inward = (chi2.argument_map[list(on_kink)] * np.where(signs, 1.0, -1.0)[:, None] * scale).T
+        left = nnls(inward, gradient)[1] if on_kink else float(np.linalg.norm(gradient))
+        if left > BALANCED * max(1.0, float(np.linalg.norm(gradient))):
+            return False
+    return True
 
 
 def _flipped(pattern: tuple[bool, ...], index: int) -> tuple[bool, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from iminuit import Minuit
@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.fit.bounds import crossing_within
-from bayescomb.fit.kinks import ALL_ORTHANTS, ON_KINK, lowest_orthant, moves, newton
+from bayescomb.fit.kinks import ALL_ORTHANTS, ON_KINK, Minimum, lowest_orthant, moves, newton
 from bayescomb.likelihood.least_squares import triangular, unit_columns
 from bayescomb.likelihood.nonlinear.objective import Objective
 
@@ -37,23 +37,6 @@ MIGRAD_TOLERANCE = 1e-5
 # Delta chi2 is met to this, so that an error is good to half of it.
 CROSSING_TOLERANCE = 1e-7
 CROSSING_STEPS = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Minimum:
-    """A minimum of chi2.
-
-    Attributes:
-        theta: where it is.
-        chi2: its value.
-        on_kink: positions of arguments that sit on their kink, held there by opposite slopes.
-        active: components of theta that a bound holds at 0.
-    """
-
-    theta: FloatArray
-    chi2: float
-    on_kink: tuple[int, ...] = ()
-    active: tuple[int, ...] = ()
 
 
 def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | None = None, confirm: bool = True) -> Minimum:

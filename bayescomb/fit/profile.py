@@ -17,7 +17,7 @@ from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, wi
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fit_result import Fit
-from bayescomb.fit.fitter import Fitter, normalised_fit
+from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
 from bayescomb.fit.impacts import PARTS, whole_parts
 from bayescomb.fit.size_result import SizeResult, size_result
 from bayescomb.inputs.combination import Combination
@@ -47,7 +47,9 @@ class ProfileResult(Shown):
         errors: inverse information, of the model linearised at the minimum where chi2 is not quadratic, dim ``parameter``;
             a response with a kink there has the mean of both slopes.
         up_errors, down_errors: signed Delta chi2 = 1 errors, dim ``parameter``; the same as ``errors`` where chi2 is
-            quadratic and nothing is bounded; of normalised parameters see :mod:`bayescomb.fit.fitter`.
+            quadratic and nothing is bounded; of normalised parameters see :mod:`bayescomb.fit.fitter`.  NaN where an
+            uncertain size leaves no standard deviation and Bartlett's correction fails: the interval without it would be too
+            short by far.
         covariance: dims ``parameter``, ``parameter_b``.
         weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value, of the linearised
             model: relative sizes and Pearson's weights stay at the fitted values (an iterated linear combination).
@@ -72,6 +74,8 @@ class ProfileResult(Shown):
         sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
             variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
             sizes adds, and weights hold at the fitted sizes.
+        other_minima: dims ``minimum``, ``parameter``, coordinate ``delta_chi2``: other minima up to 15 above the lowest,
+            which responses with a kink and uncertain sizes can have, divided by their sum where the values are.
     """
 
     combination: Combination
@@ -98,6 +102,7 @@ class ProfileResult(Shown):
     at_bound: tuple[str, ...] = ()
     unnormalised: ProfileResult | None = None
     sizes: SizeResult | None = None
+    other_minima: xr.DataArray | None = None
 
     def _line(self) -> str:
         shown = [o for o in self.combination.headline if o.name in self.values["parameter"]]
@@ -269,12 +274,16 @@ def _result(
     whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     sizes = size_result(dataclasses.replace(fit, chi2=chi2), ndf=ndf)
+    untold = np.zeros(len(parameters), dtype=bool)
+    if sizes is not None:
+        corrected = np.isfinite(sizes.intervals["up"].sel(parameter=parameters).to_numpy())
+        untold = np.isin(parameters, sizes.without_sd) & ~corrected
     return ProfileResult(
         combination=combination,
         values=by_parameter(shown.values, "value"),
         errors=by_parameter(known + shown.errors, "error"),
-        up_errors=by_parameter(shown.up, "up error"),
-        down_errors=by_parameter(shown.down, "down error"),
+        up_errors=by_parameter(np.where(untold, np.nan, shown.up), "up error"),
+        down_errors=by_parameter(np.where(untold, np.nan, shown.down), "down error"),
         covariance=table(known + known[:, None] + shown.covariance, "parameter_b", parameters, "covariance"),
         weights=table(
             known[:, None] + jacobian @ fit.solution.weights, "estimate", [e.name for e in combination.estimates], "weight"
@@ -300,7 +309,19 @@ def _result(
         on_kink=fit.on_kink,
         at_bound=fit.at_bound,
         sizes=sizes,
+        other_minima=_other_minima(combination, fit, parameters),
     )
+
+
+def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> xr.DataArray | None:
+    if not fit.others:
+        return None
+    values = np.array([other.values for other in fit.others])
+    if combination.normalise:
+        index = [parameters.index(name) for name in normalised_names(combination)]
+        values[:, index] /= values[:, index].sum(axis=1, keepdims=True)
+    delta = ("minimum", [other.delta_chi2 for other in fit.others])
+    return xr.DataArray(values, dims=("minimum", "parameter"), coords={"parameter": parameters, "delta_chi2": delta})
 
 
 def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:

@@ -8,7 +8,8 @@ d chi2 / d t_k = - lambda_k^T C_k^+ lambda_k / s_k.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,13 @@ COARSE_TOLERANCE = 1e-2
 # Log of a scale beyond which nothing is searched: a size wrong by a factor of 150.
 LARGEST_LOG = 10.0
 CROSSING_STEPS = 60
+# Log of a scale by which a size is tried to be larger, and sizes up to which every choice of larger ones is tried.
+LARGER = 3.0
+FEW_SIZES = 4
+# Minima whose scales differ by less than this in log s are one.
+DISTINCT = 0.05
+# Minima above the lowest by more than this are not told.
+WITHIN = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,24 +84,41 @@ class SizeProfile:
         self.twice_shape = np.array([2 * size.shape for size in sizes])
         self.weight = np.array([size.rank for size in sizes]) + self.twice_shape
 
-    def minimum(self) -> SizeFit:
-        """The lowest minimum that is found from quoted, smaller and larger sizes: tails can make several.
+    def minima(self, *, everywhere: bool = True) -> tuple[SizeFit, ...]:
+        """The minima that are found from quoted, smaller and larger sizes, the lowest first: tails can make several.
+
+        Two inputs that disagree can each be the one whose size is larger than quoted, so that every size is tried as the
+        larger one by itself, and all but one; of a few sizes every choice.
+
+        Args:
+            everywhere: begin from choices of larger sizes too, not from all of them alone.
 
         Raises:
             FitError: there is none within sizes wrong by a factor of 150.
         """
         smallest = np.log(self.twice_shape / self.weight)
-        found = min(
-            (_lowest(self.value, start) for start in (np.zeros_like(smallest), smallest, smallest + 3.0)),
-            key=lambda point: point[1],
-        )
-        steps = STEP * np.eye(len(found[0]))
-        second = np.array([(self.value(found[0] + h)[1] - self.value(found[0] - h)[1]) / (2 * STEP) for h in steps])
-        covariance = np.linalg.inv((second + second.T) / 4)
-        if not (np.isfinite(covariance).all() and np.linalg.eigvalsh(covariance).min() > 0):
+        found: list[tuple[FloatArray, float]] = []
+        choices = _choices(len(smallest), few=not everywhere or self.theory is not None)
+        for start in (np.zeros_like(smallest), *(smallest + LARGER * choice for choice in choices)):
+            point = _lowest(self.value, start)
+            if not any(np.abs(point[0] - other[0]).max() < DISTINCT for other in found):
+                found.append(point)
+        found.sort(key=lambda point: point[1])
+        near = [point for point in found if point[1] <= found[0][1] + WITHIN]
+        fits = [self._parabola(*point) for point in near]
+        if fits[0] is None:
             msg = "the uncertain sizes have no parabolic minimum; give them smaller relative uncertainties"
             raise FitError(msg)
-        return SizeFit(scales=np.exp(found[0]), chi2=found[1], log_covariance=covariance)
+        return tuple(fit for fit in fits if fit is not None)
+
+    def _parabola(self, log_scales: FloatArray, chi2: float) -> SizeFit | None:
+        """The fit at a point where the objective is least; ``None`` where it is no minimum."""
+        steps = STEP * np.eye(len(log_scales))
+        second = np.array([(self.value(log_scales + h)[1] - self.value(log_scales - h)[1]) / (2 * STEP) for h in steps])
+        covariance = np.linalg.inv((second + second.T) / 4)
+        if not (np.isfinite(covariance).all() and np.linalg.eigvalsh(covariance).min() > 0):
+            return None
+        return SizeFit(scales=np.exp(log_scales), chi2=chi2, log_covariance=covariance)
 
     def value(self, log_scales: FloatArray) -> tuple[float, FloatArray]:
         """Objective and gradient, shape (m,)."""
@@ -188,6 +213,19 @@ class SizeProfile:
         steps = COARSE_STEP * np.eye(len(log_scales))
         slope = np.array([(at(log_scales + h) - at(log_scales - h)) / (2 * COARSE_STEP) for h in steps])
         return at(log_scales), slope
+
+
+def _choices(count: int, *, few: bool) -> Iterator[FloatArray]:
+    """Which sizes are larger than quoted: none, all, one, all but one; of few sizes every choice."""
+    if few:
+        yield from (np.zeros(count), np.ones(count))
+        return
+    if count <= FEW_SIZES:
+        yield from (np.array(choice) for choice in itertools.product((0.0, 1.0), repeat=count))
+        return
+    yield from (np.zeros(count), np.ones(count))
+    yield from np.eye(count)
+    yield from 1 - np.eye(count)
 
 
 def _lowest(objective: Objective, start: FloatArray, tolerance: float = GRADIENT_TOLERANCE) -> tuple[FloatArray, float]:

@@ -24,7 +24,7 @@ from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit
 from bayescomb.likelihood.least_squares import least_squares
 from bayescomb.likelihood.linear_gaussian import Solution
-from bayescomb.likelihood.uncertain_sizes import UncertainSize
+from bayescomb.likelihood.uncertain_sizes import LEAST_DEGREES, UncertainSize, tail_degrees
 
 __all__ = ["SizeResult", "goodness_mean", "ratio_mean", "size_result"]
 
@@ -41,13 +41,20 @@ class SizeResult:
             ``source``.
         intervals: dim ``parameter``: ``bartlett`` (mean of the likelihood ratio at the true value), signed ``up`` and
             ``down`` at which -2 log L has grown by that much: 68.27 % intervals to higher order than Delta = 1.  NaN for
-            parameters that are no variables of the fit.
+            parameters that are no variables of the fit.  ``degrees`` of freedom of the tails of the posterior, infinite for
+            Gaussian ones: with two and less there is no standard deviation.
         chi2: -2 log L at its minimum divided by its mean over ndf.
     """
 
     sizes: xr.Dataset
     intervals: xr.Dataset
     chi2: float
+
+    @property
+    def without_sd(self) -> list[str]:
+        """Parameters whose posterior has no standard deviation, of which the interval Delta = 1 tells too little."""
+        few = self.intervals["degrees"] <= LEAST_DEGREES
+        return [str(name) for name in self.intervals["parameter"].to_numpy()[few.to_numpy()]]
 
 
 def size_result(fit: Fit, *, ndf: int) -> SizeResult | None:
@@ -72,6 +79,9 @@ def size_result(fit: Fit, *, ndf: int) -> SizeResult | None:
             continue
         rows[name] = (mean, up, down)
     columns = np.array(list(rows.values()))
+    degrees: dict[str, float] = {}
+    if profiled.theory is None:  # masses end with their tables
+        degrees = tail_degrees(profiled.sizes, profiled.model, profiled.correlation)
     spread = np.sqrt(np.diag(found.log_covariance))
     size = np.sqrt(found.scales)
     sizes = fit.sizes.sizes
@@ -86,7 +96,8 @@ def size_result(fit: Fit, *, ndf: int) -> SizeResult | None:
             {"uncertain_size": [s.name for s in sizes], "source": ("uncertain_size", [s.source for s in sizes])},
         ),
         intervals=xr.Dataset(
-            {name: ("parameter", column) for name, column in zip(("bartlett", "up", "down"), columns.T, strict=True)},
+            {name: ("parameter", column) for name, column in zip(("bartlett", "up", "down"), columns.T, strict=True)}
+            | {"degrees": ("parameter", [degrees.get(name, np.inf) for name in rows])},
             {"parameter": list(rows)},
         ),
         chi2=fit.chi2 * ndf / goodness_mean(solution, profiled.sizes, ndf) if ndf else fit.chi2,

@@ -218,8 +218,12 @@ class Combination(Shown):
     @property
     def design(self) -> NDArray[np.float64]:
         """Linear map from observables to estimates, shape (n_estimates, n_observables)."""
-        rows = [[e.observables.get(o.name, 0.0) for o in self.observables] for e in self.estimates]
-        return np.array(rows, dtype=float).reshape(len(self.estimates), len(self.observables))
+        column = {o.name: i for i, o in enumerate(self.observables)}
+        design = np.zeros((len(self.estimates), len(column)))
+        for row, estimate in zip(design, self.estimates, strict=True):
+            for name, weight in estimate.observables.items():
+                row[column[name]] = weight
+        return design
 
     @property
     def assumption_set(self) -> AssumptionSet:

@@ -22,6 +22,8 @@ __all__ = ["WIDE_RESPONSE", "CheckResult", "EstimateRow", "IndefiniteBlock", "So
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+# Pair of nuisances -> the coefficients that act on it.
+Stated = dict[frozenset[int], list[int]]
 
 # A factor 1 + g lambda / x of this size reaches 0 at four sigma, which a sampler visits.
 WIDE_RESPONSE = 0.25
@@ -217,24 +219,32 @@ def _correlations(combination: Combination, family: CorrelationFamily, correlati
             experiment_of[i], shifted[i] = m.experiment, shift
             if shift or m.fit is not None:  # a budget has a nuisance of size 0 where a source does not apply
                 members.setdefault((nuisance.source, m.experiment), []).append(i)
+    stated = _stated(family)
+    linked = correlation != 0
+    for pair in stated:
+        first, second = min(pair), max(pair)
+        linked[first, second] = linked[second, first] = True
     order = {s.name: i for i, s in enumerate(combination.sources)}
     for (source, experiment), index in sorted(members.items(), key=lambda item: order.get(item[0][0], len(order))):
         others = np.flatnonzero((experiment_of != experiment) & (shifted > 0))
+        partners = others[linked[np.ix_(index, others)].any(axis=0)]
         yield SourceRow(
             source=source,
             experiment=experiment,
-            inside=_inside(family, correlation, index, shifted),
-            across=_across(family, correlation, index, others, experiment_of),
+            inside=_inside(family, correlation, index, shifted, stated),
+            across=_across(family, correlation, index, partners, experiment_of, stated),
         )
 
 
-def _inside(family: CorrelationFamily, correlation: FloatArray, index: list[int], shifted: NDArray[np.int_]) -> str:
+def _inside(
+    family: CorrelationFamily, correlation: FloatArray, index: list[int], shifted: NDArray[np.int_], stated: Stated
+) -> str:
     if len(index) == 1:
         count = int(shifted[index[0]])
         return "one estimate" if count < 2 else f"one nuisance, common to its {count} estimates"
     first, second = np.triu_indices(len(index), 1)
     pairs = list(zip(np.array(index)[first], np.array(index)[second], strict=True))
-    return f"{len(index)} nuisances, {_described(family, correlation, pairs)}"
+    return f"{len(index)} nuisances, {_described(family, correlation, pairs, stated)}"
 
 
 def _across(
@@ -243,21 +253,20 @@ def _across(
     index: list[int],
     others: IntArray,
     experiment_of: NDArray[np.object_],
+    stated: Stated,
 ) -> str:
     """What is stated, by experiment; the pairs of nuisances that nothing is stated of are not listed."""
-    stated = _stated(family)
     found = []
     for experiment in dict.fromkeys(experiment_of[others]):
         other = others[experiment_of[others] == experiment]
         pairs = [(i, j) for i in index for j in other if correlation[i, j] != 0 or frozenset((i, j)) in stated]
         if pairs:
-            found.append(f"with {experiment or 'no experiment'} {_described(family, correlation, pairs)}")
+            found.append(f"with {experiment or 'no experiment'} {_described(family, correlation, pairs, stated)}")
     return ", ".join(found) or "uncorrelated with others"
 
 
-def _described(family: CorrelationFamily, correlation: FloatArray, pairs: Sequence[tuple[int, int]]) -> str:
+def _described(family: CorrelationFamily, correlation: FloatArray, pairs: Sequence[tuple[int, int]], stated: Stated) -> str:
     """The correlations of some pairs: coefficients by name with their range, fixed ones by their values."""
-    stated = _stated(family)
     acting = dict.fromkeys(c for pair in pairs for c in stated.get(frozenset(pair), ()))
     texts = []
     for c in acting:
@@ -274,7 +283,7 @@ def _described(family: CorrelationFamily, correlation: FloatArray, pairs: Sequen
     return " and ".join(texts)
 
 
-def _stated(family: CorrelationFamily) -> dict[frozenset[int], list[int]]:
+def _stated(family: CorrelationFamily) -> Stated:
     """Pair of nuisances -> the coefficients that act on it."""
     found: dict[frozenset[int], list[int]] = {}
     for c, (first, second, _) in enumerate(family.pairs):

@@ -15,7 +15,7 @@ from typing import Final, assert_never
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csc_array, csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from bayescomb.base.checks import check_finite, known_name
@@ -133,12 +133,27 @@ class CorrelationFamily:
         half = (loading[:, first] * sign) @ loading[:, second].T
         return half + half.T
 
-    def block_matrices(self, block: NuisanceBlock) -> tuple[FloatArray, FloatArray]:
-        """Base (n, n) and patterns (k, n, n) of one block, over its own nuisances and coefficients."""
-        grid = np.ix_(block.nuisances, block.nuisances)
-        patterns = [self.pattern(int(c))[grid] for c in block.coefficients]
-        n = len(block.nuisances)
-        return self.base[grid], np.array(patterns).reshape(len(patterns), n, n)
+    def projected_patterns(self, index: IntArray, loading: FloatArray) -> csr_array:
+        """L E_c L^T of several coefficients as sparse rows, shape (k, R * R), for L of shape (R, N)."""
+        columns = csc_array(loading)
+        rows = [csr_array((0, len(loading) ** 2))]
+        for c in index:
+            first, second, sign = self.pairs[c]
+            half = (columns[:, first] * sign) @ columns[:, second].T
+            rows.append(coo_array(half + half.T).reshape((1, -1)))
+        return csr_array(vstack(rows))
+
+    def block_matrices(self, block: NuisanceBlock) -> tuple[FloatArray, csr_array]:
+        """Base (n, n) and patterns (k, n * n), sparse, of one block, over its own nuisances and coefficients."""
+        n, k = len(block.nuisances), len(block.coefficients)
+        position = np.zeros(len(self.nuisances), dtype=np.intp)
+        position[block.nuisances] = np.arange(n)
+        own = [self.pairs[c] for c in block.coefficients]
+        row = np.concatenate([np.zeros(0, dtype=np.intp), *(np.full(len(pair[0]), c) for c, pair in enumerate(own))])
+        first, second = (np.concatenate([np.zeros(0, dtype=np.intp), *(position[pair[m]] for pair in own)]) for m in (0, 1))
+        sign = np.concatenate([np.zeros(0), *(pair[2] for pair in own)])
+        entries = (np.tile(sign, 2), (np.tile(row, 2), np.concatenate([first * n + second, second * n + first])))
+        return self.base[np.ix_(block.nuisances, block.nuisances)], csr_array(entries, shape=(k, n * n))
 
 
 def correlation_family(combination: Combination) -> CorrelationFamily:

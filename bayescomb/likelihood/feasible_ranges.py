@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from bayescomb.base.errors import InfeasibleCorrelationError
-from bayescomb.base.rounding import coefficient_text, percent_text, plain, significant
+from bayescomb.base.rounding import coefficient_text, fixed, percent_text, plain, significant
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, NuisanceBlock, correlation_family
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, feasible_region
@@ -23,6 +24,7 @@ __all__ = [
     "feasibility_statements",
     "has_negative_information",
     "make_statement",
+    "share_text",
     "total_family",
 ]
 
@@ -32,8 +34,11 @@ TOTAL: Final = "total covariance"
 MANY_ROWS: Final = 60
 # Coefficients of one block up to which every interval is stated, and not the cut ones alone.
 MANY_RANGES: Final = 8
-# Of a range: by how much the extremes of a few thousand points can miss its ends.
-SHORT: Final = 0.02
+# Of a range: by how much an end has to be missing to be called cut; what is less is not seen in what is printed.
+SHORT: Final = 1e-4
+# Number of standard errors 1 / n in the 95 % limit of a share of which n points show nothing, -log 0.05.
+LIMIT: Final = 3.0
+PLACES: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,7 @@ class Statement:
         feasible_low, feasible_high: their feasible intervals, shape (k,).
         share: feasible share of the volume of the quoted box; ``share_error`` is 0 where it is exact.
         share_error: standard error of the share.
+        missing: by how much ends may lie further out at most; 0 but for large blocks, whose search was ended early.
         status: ``box``, ``partial``, ``point`` or ``empty``.
         nominal_smallest: smallest eigenvalue at the nominal coefficients (of a unit-diagonal matrix for a block, in
             statistical variances for the total).
@@ -64,6 +70,7 @@ class Statement:
     status: str
     nominal_smallest: float
     text: str
+    missing: float = 0.0
 
     @property
     def cut(self) -> NDArray[np.bool_]:
@@ -73,10 +80,9 @@ class Statement:
 
 def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: NDArray[np.intp]) -> AffineFamily:
     """C(r) of one block as a function of the coefficients ``varied``, the others of the block at nominal."""
-    base, patterns = family.block_matrices(block)
     varying = np.isin(block.coefficients, varied)
-    nominal = family.nominal[block.coefficients]
-    base = base + np.tensordot(nominal[~varying], patterns[~varying], axes=1)
+    base, patterns = family.block_matrices(block)
+    base = base + (patterns[~varying].T @ family.nominal[block.coefficients[~varying]]).reshape(base.shape)
     return _affine(family, block.label, base, patterns[varying], block.coefficients[varying])
 
 
@@ -103,12 +109,11 @@ def total_family(combination: Combination, family: CorrelationFamily, *, varied:
     base = marginal_covariance(model, correlation[np.ix_(kept, kept)])
     loading = np.zeros((len(model.offset), len(family.nuisances)))
     loading[:, kept] = model.loading
-    patterns = np.array([family.projected_pattern(int(c), loading) for c in varied])
-    return _affine(family, TOTAL, base, patterns.reshape(len(varied), *base.shape), varied)
+    return _affine(family, TOTAL, base, family.projected_patterns(varied, loading), varied)
 
 
 def _affine(
-    family: CorrelationFamily, label: str, base: FloatArray, patterns: FloatArray, index: NDArray[np.intp]
+    family: CorrelationFamily, label: str, base: FloatArray, patterns: csr_array, index: NDArray[np.intp]
 ) -> AffineFamily:
     ranges = np.array([family.coefficients[c].range for c in index], dtype=float).reshape(-1, 2)
     return AffineFamily(
@@ -164,11 +169,12 @@ def make_statement(affine: AffineFamily, region: FeasibleRegion, names: list[str
         status=region.status,
         nominal_smallest=region.nominal_smallest,
         text=_sentence(affine, region, names),
+        missing=float(region.missing.max(initial=0.0)),
     )
 
 
 def _cut(feasible_low: FloatArray, feasible_high: FloatArray, low: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
-    """Which ranges end inside the quoted ones; the extremes of a sample of points fall short of both a little."""
+    """Which ranges end inside the quoted ones."""
     missing: NDArray[np.bool_] = np.maximum(feasible_low - low, high - feasible_high) > SHORT * (high - low)
     return missing
 
@@ -185,7 +191,11 @@ def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) ->
         )
         return f"{affine.label}: {found} ({nominal})"
     if region.status == "point":
-        points = ", ".join(f"{n} = {_at(float(v))}" for n, v in zip(names, region.centre, strict=True))
+        moving = region.high - region.low > SHORT * (affine.high - affine.low)
+        points = ", ".join(
+            f"{n} in [{_at(float(a))}, {_at(float(b))}]" if moves else f"{n} = {_at(float(v))}"
+            for n, v, a, b, moves in zip(names, region.centre, region.low, region.high, moving, strict=True)
+        )
         return f"{affine.label}: feasible only at {points} ({nominal})"
     listed = np.ones(len(names), dtype=bool)
     if len(names) > MANY_RANGES:
@@ -200,8 +210,25 @@ def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) ->
         intervals += (
             f"{', ' if intervals else ''}{whole} {'other ' if intervals else ''}coefficients over their whole ranges"
         )
-    share = plain(percent_text(region.share, region.share_error))
-    return f"{affine.label}: feasible for {intervals}, {share} % of the quoted box ({nominal})"
+    share = plain(share_text(region.share, region.share_error))
+    further = ""
+    if region.missing.any():
+        further = f"; the search was ended, ends may lie further out by {plain(significant(region.missing.max()))}"
+    return f"{affine.label}: feasible for {intervals}, {share} % of the quoted box ({nominal}{further})"
+
+
+def share_text(share: float, error: float) -> str:
+    """A feasible share in percent, with its Monte Carlo error; as a limit where no point or every point is feasible.
+
+    Examples:
+        >>> share_text(0.5151, 0.0078), share_text(0.0, 0.000244), share_text(1.0, 0.000244), share_text(0.25, 0.0)
+        ('51.51 ± 0.78', 'less than 0.073', 'more than 99.927', '25.0')
+    """
+    if error > 0 and share in {0.0, 1.0}:
+        # Of n points none: with 95 % confidence the share is below 3 / n, and the error is 1 / n.
+        limit = 100 * LIMIT * error
+        return f"less than {significant(limit)}" if share == 0 else f"more than {fixed(100 - limit, PLACES)}"
+    return percent_text(share, error)
 
 
 def _at(coefficient: float) -> str:

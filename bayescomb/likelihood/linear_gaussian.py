@@ -248,13 +248,13 @@ def linear_model(combination: Combination) -> LinearModel:
     parameters = observables + free
     design_rows, loading_rows, offsets, signs, estimate_rows = [], [], [], [], []
     start = 0
-    n_estimates = len(combination.estimates)
+    n_estimates, map_of_all = len(combination.estimates), combination.design
     for measurement in combination.measurements:
         factor = measurement_factor(measurement, nuisance_values=combination.nuisance_values)
         rows, n = factor.rows, len(measurement.estimates)
         own = slice(start, start + n)
         design = np.zeros((len(rows), len(parameters)))
-        design[:, : len(observables)] = rows[:, :n] @ combination.design[own]
+        design[:, : len(observables)] = rows[:, :n] @ map_of_all[own]
         loading = np.zeros((len(rows), len(bound)))
         for nuisance, values in zip(measurement.all_nuisances, rows[:, n:].T, strict=True):
             if nuisance.free:

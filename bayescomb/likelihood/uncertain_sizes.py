@@ -14,7 +14,8 @@ density of 2 alpha degrees of freedom.  Given s everything stays linear and Gaus
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,12 +26,19 @@ from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.likelihood.linear_gaussian import LinearModel, marginal_covariance, solve
 
-__all__ = ["SCALE", "UncertainSize", "scaled", "uncertain_sizes"]
+__all__ = ["LEAST_DEGREES", "SCALE", "UncertainSize", "scaled", "tail_degrees", "uncertain_sizes"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 RANK_TOLERANCE = 1e-9
+# A standard deviation needs more degrees of freedom than this; a slope is known to a little less than its digits.
+LEAST_DEGREES: Final = 2.0 + 1e-3
+# Scales between which slopes are taken: so large that everything else is nothing beside them.
+LARGE: Final = (1e7, 1e9)
+# Sizes of which every set is looked at; of more, single ones and all together.
+FEW_SIZES: Final = 6
 # Variable of the posterior: true variance / quoted variance of the sources of uncertain size.
 SCALE: Final = "variance_scale"
 
@@ -128,3 +136,49 @@ def scaled(correlation: FloatArray, sizes: Sequence[UncertainSize], scales: Floa
     for size, scale in zip(sizes, scales, strict=True):
         width[size.nuisances] = np.sqrt(scale)
     return correlation * np.outer(width, width)
+
+
+def tail_degrees(sizes: Sequence[UncertainSize], model: LinearModel, correlation: FloatArray) -> dict[str, float]:
+    r"""Degrees of freedom of the posterior tails of parameters and nuisances, those of Gaussian tails left out.
+
+    Given the scales everything is Gaussian, so that a tail is that of the scales.  Where all sizes of a set become large
+    together, s_k = t, the density of t falls like :math:`t^{-A - 1}` with A the sum of their alpha_k less the slope of the
+    log evidence in log t, and what the data do not determine without them has a variance that grows like t: a tail as that
+    of Student's t with 2 A degrees of freedom, without moments of that order and above.  The slowest set counts.
+
+    Args:
+        sizes: m of them.
+        model: R rows, P parameters, N nuisances.
+        correlation: C with all sizes as quoted, shape (N, N).
+
+    Returns:
+        Name -> degrees of freedom.
+    """
+    shapes = np.array([size.shape for size in sizes])
+    names = (*model.parameters, *model.nuisances)
+    found: dict[str, float] = {}
+    for members in _sets(len(shapes)):
+        (evidence, variance), (evidence_far, variance_far) = (
+            _far(model, scaled(correlation, sizes, np.where(members, scale, 1.0))) for scale in LARGE
+        )
+        slope = (evidence_far - evidence) / np.log(LARGE[1] / LARGE[0])
+        degrees = float(2 * (shapes[members].sum() - slope))
+        # Half way, in the logarithm, between not at all and in proportion.
+        grows = variance_far > variance * np.sqrt(LARGE[1] / LARGE[0])
+        found |= {name: min(found.get(name, np.inf), degrees) for name, own in zip(names, grows, strict=True) if own}
+    return found
+
+
+def _sets(count: int) -> Iterator[NDArray[np.bool_]]:
+    if count <= FEW_SIZES:
+        yield from (np.array(members) for members in itertools.product((False, True), repeat=count) if any(members))
+        return
+    yield from np.eye(count, dtype=bool)
+    yield np.ones(count, dtype=bool)
+
+
+def _far(model: LinearModel, correlation: FloatArray) -> tuple[float, FloatArray]:
+    """Log evidence without chi2, which is bounded, and variances of parameters and nuisances."""
+    solution = solve(model, correlation)
+    logdet = np.linalg.slogdet(marginal_covariance(model, correlation))[1] - np.linalg.slogdet(solution.covariance)[1]
+    return -float(logdet) / 2, np.concatenate([np.diag(solution.covariance), solution.nuisance_variance])

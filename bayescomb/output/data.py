@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from bayescomb.base.writing import plain_value
@@ -67,6 +68,11 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
             {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
         ],
     }
+    if fit.other_minima is not None:
+        data["other_minima"] = [
+            {"delta_chi2": float(m["delta_chi2"]), "parameters": {n: float(m.sel(parameter=n)) for n in shown}}
+            for m in fit.other_minima.transpose("minimum", "parameter")
+        ]
     if fit.sizes is not None:
         data |= size_data(fit.sizes)
     if fit.unnormalised is not None:
@@ -104,8 +110,8 @@ def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
     return {
         "value": float(fit.values.sel(at)),
         "error": plain_value(float(fit.errors.sel(at))),
-        "up": float(fit.up_errors.sel(at)),
-        "down": float(fit.down_errors.sel(at)),
+        "up": plain_value(float(fit.up_errors.sel(at))),
+        "down": plain_value(float(fit.down_errors.sel(at))),
         "statistical_error": plain_value(parts.get("stat")),
         "systematic_error": plain_value(parts.get("syst")),
         **undivided,
@@ -132,23 +138,25 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
     def summary(found: Summary, quantity: str) -> dict[str, Any]:
         row = diagnostics[quantity]
         return {
-            "mean": found.mean,
-            "sd": found.sd,
+            "mean": plain_value(found.mean),
+            "sd": plain_value(found.sd),
             "median": found.median,
             "hdi68": [found.hdi_low, found.hdi_high],
             "central68": [found.central_low, found.central_high],
-            "mcse": found.mcse_mean,
-            "mcse_mean": found.mcse_mean,
-            "mcse_sd": found.mcse_sd,
+            "mcse": plain_value(found.mcse_mean),
+            "mcse_mean": plain_value(found.mcse_mean),
+            "mcse_sd": plain_value(found.mcse_sd),
             "origin": found.origin,
+            **({"no_moments": found.reason} if found.reason else {}),
             "ess_bulk": row["ess_bulk"],
             "ess_tail": row["ess_tail"],
             "r_hat": plain_value(row["r_hat"]),
         }
 
-    def pull(name: str, moments: tuple[float, float]) -> dict[str, float]:
+    def pull(name: str, moments: tuple[float, float]) -> dict[str, float | None]:
         row = diagnostics.get(f"pull[{name}]") or diagnostics[f"theory_pull[{name}]"]
-        return {"pull": moments[0], "constraint": moments[1], "mcse": row["mcse_mean"]}
+        mcse = row["mcse_mean"] if np.isfinite(moments[1]) else None
+        return {"pull": plain_value(moments[0]), "constraint": plain_value(moments[1]), "mcse": mcse}
 
     return {
         **header_data(combination),
@@ -171,7 +179,8 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
         "sizes": {name: {"low": low, "median": median, "high": high} for name, (low, median, high) in sampled.sizes.items()},
         "nuisances": {name: pull(name, moments) for name, moments in sampled.nuisances.items()},
         "divergences": judged.divergences,
-        "covariance": {"names": names, "matrix": sampled.covariance.tolist()},
+        "modes": sampled.run.modes.get("minima", []),
+        "covariance": {"names": names, "matrix": [[plain_value(v) for v in row] for row in sampled.covariance.tolist()]},
     }
 
 
@@ -249,11 +258,13 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
 
     What not knowing the sizes of sources adds stands among the sources.
     """
-    rows, names = impact_table(result).rows, [str(p) for p in result.total["parameter"].to_numpy()]
+    names = [str(p) for p in result.total["parameter"].to_numpy()]
+    given = {name: i for i, name in enumerate([*result.sources["source"].to_numpy(), *result.groups["group"].to_numpy()])}
+    rows = sorted(impact_table(result).rows, key=lambda row: given.get(row["name"], len(given)))  # as in the inputs
 
-    def of(key: str, *kinds: str) -> dict[str, dict[str, float]]:
+    def of(key: str, *kinds: str) -> dict[str, dict[str, float | None]]:
         return {
-            row["name"]: {p: row[f"{key}[{p}]"] for p in names}
+            row["name"]: {p: plain_value(row[f"{key}[{p}]"]) for p in names}
             for row in rows
             if row["kind"] in kinds and f"{key}[{names[0]}]" in row
         }
@@ -275,7 +286,7 @@ def comparison_data(comparison: Comparison, divided: Divided) -> dict[str, Any]:
     table = comparison.table
     parameters = {
         str(p): {str(key): plain_value(float(table[key].sel(parameter=p))) for key in table.data_vars}
-        | {"mcse": float(table["mcse_mean"].sel(parameter=p))}
+        | {"mcse": plain_value(float(table["mcse_mean"].sel(parameter=p)))}
         for p in table["parameter"].to_numpy()
     }
     data = {**header_data(comparison.combination), "interval": INTERVAL, "interval_kind": HDI_KIND, "parameters": parameters}

@@ -54,8 +54,8 @@ def shares_data(shares: xr.Dataset) -> dict[str, Any]:
         str(p): {
             str(part): {
                 "kind": str(kind),
-                "variance": float(shares["variance"].sel(parameter=p)[i]),
-                "share": float(shares["share"].sel(parameter=p)[i]),
+                "variance": plain_value(float(shares["variance"].sel(parameter=p)[i])),
+                "share": plain_value(float(shares["share"].sel(parameter=p)[i])),
             }
             for i, (part, kind) in enumerate(zip(shares["part"].to_numpy(), shares["kind"].to_numpy(), strict=True))
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -53,6 +54,12 @@ __all__ = [
     "study_text",
     "summary_text",
 ]
+
+
+# Results that a line about another minimum has room for.
+FEW_RESULTS = 4
+# Digits of the weight of a mode beyond which nobody looks.
+LEAST_WEIGHT_ERROR = 1e-4
 
 
 def _number(value: float) -> str:
@@ -119,7 +126,8 @@ def profile_text(fit: ProfileResult) -> str:
         if name in fit.at_bound:
             lines.append(plain(f"{name} = {at_bound_text(up, unit=unit)}"))
             continue
-        asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if (up, down) != (error, -error) else ""
+        told = np.isfinite(up) and (up, down) != (error, -error)
+        asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if told else ""
         shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
@@ -142,6 +150,7 @@ def profile_text(fit: ProfileResult) -> str:
             "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "
             f"{', '.join(fit.on_kink)}"
         )
+    lines += other_minima_lines(fit)
     for repair in fit.repairs:
         lines.append(
             f"repaired ({repair.how}): {repair.block}, smallest eigenvalue {_number(repair.smallest)}, "
@@ -156,6 +165,23 @@ def profile_text(fit: ProfileResult) -> str:
     lines.append(weights_sentence(fit.combination))
     lines.append(weights_table(fit, names).text)
     return "\n".join(lines)
+
+
+def other_minima_lines(fit: ProfileResult) -> list[str]:
+    """One line per minimum that is not the lowest: where it is, and by how much it is above."""
+    if fit.other_minima is None:
+        return []
+    names = [o.name for o in fit.combination.headline if o.name in fit.values["parameter"]]
+    lines = []
+    for values in fit.other_minima.transpose("minimum", "parameter"):
+        found = [
+            f"{name} = {plain(rounded_like(float(values.sel(parameter=name)), float(fit.errors.sel(parameter=name))))}"
+            for name in names[:FEW_RESULTS]
+        ]
+        more = ", ..." if len(names) > FEW_RESULTS else ""
+        delta = plain(chi2_text(float(values["delta_chi2"])))
+        lines.append(f"another minimum: {', '.join(found)}{more}, chi2 larger by {delta}")
+    return lines
 
 
 def weights_sentence(combination: Combination) -> str:
@@ -232,9 +258,13 @@ def posterior_text(sampled: Sampled) -> str:
     if run.not_recovered:
         lines.append(f"no posterior of the nuisances of {counted(len(run.not_recovered), 'sources')}:")
         lines += [f"  {block}: {reason}" for block, reason in run.not_recovered.items()]
+    lines += _mode_lines(run.modes.get("minima", []), [o.name for o in combination.headline])
     if sampled.verdict.passed:
         units = {o.name: o.unit for o in combination.results}
         for name, found in sampled.results.items():
+            if found.reason:
+                lines.append(_quantile_line(name, found, units[name]))
+                continue
             lines.append(f"{name} = {plain(with_error(found.mean, found.sd, unit=units[name]))} ({_origin(found)})")
         lines += [
             f"size of {name}: {significant(median)} of the quoted, "
@@ -242,6 +272,19 @@ def posterior_text(sampled: Sampled) -> str:
             for name, (low, median, high) in sampled.sizes.items()
         ]
     return "\n".join(lines)
+
+
+def _mode_lines(minima: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
+    """Separated modes with their weights."""
+    lines = []
+    for minimum in minima:
+        found = [f"{n} = {_number(minimum['values'][n])}" for n in names[:FEW_RESULTS] if n in minimum["values"]]
+        weight = ""
+        if "weight" in minimum:
+            error = max(minimum["weight_error"], LEAST_WEIGHT_ERROR)
+            weight = f", {plain(percent_text(minimum['weight'], error))} % of the posterior"
+        lines.append(f"mode at {', '.join(found)}, chi2 larger by {_chi2(minimum['delta_chi2'])}{weight}")
+    return lines
 
 
 def summary_text(posterior: xr.DataTree) -> str:
@@ -256,6 +299,13 @@ def summary_text(posterior: xr.DataTree) -> str:
         True
     """
     return posterior_text(summarise(posterior))
+
+
+def _quantile_line(name: str, found: Summary, unit: str) -> str:
+    """Median and central interval of what has no moments, and why."""
+    numbers = (found.central_low, found.median, found.central_high)
+    low, median, high = (plain(rounded_like(number, found.half_width)) for number in numbers)
+    return f"{name}: median {median}, central 68 % from {low} to {high}{f' {unit}' if unit else ''}; {found.reason}"
 
 
 def _origin(found: Summary) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,13 +18,15 @@ from bayescomb.base.rounding import (
     coefficient_text,
     counted,
     fixed,
+    interval_text,
     percent_text,
     plain,
+    rounded_like,
     significant,
     weight_places,
     with_error,
 )
-from bayescomb.likelihood.feasible_ranges import TOTAL, Statement
+from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
 
 __all__ = [
     "CUT",
@@ -34,6 +36,7 @@ __all__ = [
     "feasibility_lines",
     "fitting_rows",
     "is_unit",
+    "mean_or_median",
     "panels",
     "relevance_rows",
     "shares_rows",
@@ -169,7 +172,7 @@ def feasibility_lines(statements: Sequence[Statement], *, listed: bool = True) -
                 plain(f"{coefficient_text(a, sign=True)} to {coefficient_text(b, sign=True)}")
                 for a, b in ((s.feasible_low[i], s.feasible_high[i]), (s.low[i], s.high[i]))
             )
-            rows.append([f"  {s.coefficients[i]}", feasible, quoted, plain(percent_text(s.share, s.share_error)), s.label])
+            rows.append([f"  {s.coefficients[i]}", feasible, quoted, plain(share_text(s.share, s.share_error)), s.label])
         lines.append(table(rows))
         if len(cut) > CUT:
             lines.append(f"  and {len(cut) - CUT} more")
@@ -224,7 +227,7 @@ def comparison_rows(table_of: xr.Dataset) -> list[list[str]]:
         row = {str(key): float(t[key].sel(parameter=name)) for key in t.data_vars if t[key].dtype.kind == "f"}
         unit = str(t["unit"].sel(parameter=name).item())
         cells = [f"{name} [{unit}]" if unit else str(name), with_error(row["profile_value"], row["profile_error"]),
-                 with_error(row["mean"], row["sd"])]  # fmt: skip
+                 mean_or_median(row)]  # fmt: skip
         if exact:
             cells.append(with_error(row["nominal_mean"], row["nominal_sd"]))
         if shares:
@@ -232,6 +235,15 @@ def comparison_rows(table_of: xr.Dataset) -> list[list[str]]:
             cells.append(percent_text(share, error if abs(share) > ROUNDING else 0.0, places=2))
         rows.append([plain(cell) for cell in cells])
     return rows
+
+
+def mean_or_median(row: Mapping[str, float], *, unit: str = "") -> str:
+    """Mean and sd, or the median with its central interval where only quantiles are given."""
+    if np.isfinite(row["sd"]):
+        return with_error(row["mean"], row["sd"], unit=unit)
+    low, high = row["central_low"], row["central_high"]
+    error = (high - low) / 2
+    return f"median {rounded_like(row['median'], error)} ({interval_text(low, high, error=error, unit=unit)})"
 
 
 def shares_rows(shares: xr.Dataset) -> list[list[str]]:

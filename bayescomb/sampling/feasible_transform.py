@@ -58,7 +58,10 @@ def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-
         for i in range(size):
             for j in range(size):
                 matrix[i, j] += offset[c] * patterns[c, i * size + j]
-    eigenvalues, vectors = np.linalg.eigh(matrix)
+    try:
+        eigenvalues, vectors = np.linalg.eigh(matrix)
+    except Exception:  # numba knows no narrower class; of a step so far out that it is no number, which is rejected later
+        return 0.0, gradient
     excess = eigenvalues[size - 1] - gauge_box
     if excess <= 0.0:
         return 0.0, gradient

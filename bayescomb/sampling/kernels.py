@@ -355,8 +355,16 @@ def invert(covariance, signs):  # type: ignore[no-untyped-def]
             return False, covariance, logdet
         for i in range(len(signs)):
             logdet += 2 * np.log(factor[i, i])
-        return True, np.ascontiguousarray(np.linalg.inv(covariance)), logdet
-    eigenvalues, vectors = np.linalg.eigh(covariance)
+        # Of a matrix that is definite by a hair LAPACK's inverse can still raise.
+        try:
+            inverse = np.ascontiguousarray(np.linalg.inv(covariance))
+        except Exception:  # as above, singular to rounding
+            return False, covariance, logdet
+        return True, inverse, logdet
+    try:
+        eigenvalues, vectors = np.linalg.eigh(covariance)
+    except Exception:  # as above, an iteration that does not end
+        return False, covariance, logdet
     negative, expected = 0, 0
     for i in range(len(signs)):
         negative += eigenvalues[i] <= 0

@@ -344,7 +344,7 @@ def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, scales: A
             if int(c) in sampled:
                 pattern = family.pattern(int(c))[np.ix_(block.nuisances, block.nuisances)]
                 matrix = matrix + rho[sampled[int(c)]] * (basis.T @ pattern @ basis)
-        parts.append(pt.dot(basis, pt.dot(pt.linalg.cholesky(matrix), own)))
+        parts.append(pt.dot(basis, pt.dot(pt.linalg.cholesky(matrix, on_error="nan"), own)))
     order = np.concatenate([np.zeros(0, dtype=np.intp), *fixed_order, *(block.nuisances for block, _ in pieces)])
     pull = pt.concatenate(parts)[np.argsort(order)]
     if plan.sizes:
@@ -405,7 +405,7 @@ def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
         half = len(theory.scales) // 2
         root = np.linalg.cholesky(scale_correlation(theory.extraction, scales.nominal))
         white = pm.Normal("white_scales", shape=2 * half, initval=np.linalg.solve(root, initial / scales.width))
-        inner = pt.linalg.cholesky(coefficient * np.ones((half, half)) + (1 - coefficient) * np.eye(half))
+        inner = pt.linalg.cholesky(coefficient * np.ones((half, half)) + (1 - coefficient) * np.eye(half), on_error="nan")
         parts = [pt.sum(inner * white[part], axis=1) for part in (slice(half), slice(half, None))]
         stacked = scales.width * pt.concatenate(parts)
         values += [pm.Deterministic(variable_name(name), stacked[i]) for i, name in enumerate(theory.scales)]

@@ -9,7 +9,7 @@ Python and is fifty times slower, so ``auto`` takes ``numba`` there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,17 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import BACKENDS, Backend
 from bayescomb.base.threads import single_threaded
+from bayescomb.sampling.convergence import smallest_bfmi
+from bayescomb.sampling.modes import ModeMixture, weighted_modes
 
-__all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_nuts"]
+__all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_modes", "run_nuts"]
 
 log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
+
+# Of the usual spread of the starting points: chains that begin near a minimum are not to begin near another.
+NEAR_MODE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +47,8 @@ class CompiledModel:
         constrain: maps unconstrained draws to named variables; ``None`` where nutpie does it.
         dims: dimensions of each variable.
         coords: coordinates of the model.
+        modes: starting points, shape (D,), and the same model with chains that begin near each; ``vm`` only.
+        log_density: of one unconstrained point, shape (D,); ``None`` where nutpie has it.
     """
 
     sampler: Any
@@ -49,6 +56,8 @@ class CompiledModel:
     constrain: Callable[[FloatArray], dict[str, FloatArray]] | None
     dims: dict[str, tuple[str, ...]]
     coords: dict[str, list[Any]]
+    modes: tuple[tuple[FloatArray, Any], ...] = ()
+    log_density: Callable[[FloatArray], float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +79,7 @@ def compile_model(
     backend: Backend = "auto",
     spread: dict[str, float] | None = None,
     mixture: Mixture | None = None,
+    starts: Sequence[dict[str, FloatArray]] = (),
 ) -> CompiledModel:
     """Compile a model once.
 
@@ -79,6 +89,7 @@ def compile_model(
         spread: half-width of the starting points around the model's initial point, per variable, in its unconstrained
             units; 1 where it is not given.
         mixture: variables that depend on each other too strongly for steps along each of them; ``vm`` only.
+        starts: points that chains begin near, value variable -> value, where there are several minima; ``vm`` only.
 
     Raises:
         OptionError: the backend is unknown.
@@ -124,38 +135,64 @@ def compile_model(
             for v, column in zip(outputs, columns, strict=True)
         }
 
-    def make_density() -> Callable[..., tuple[Any, Any]]:
-        # One copy per chain: a compiled function owns its buffers, and chains run in threads.
-        own = function.copy()
-        own.trust_input = True
+    def sampler_from(origin: FloatArray, shrink: float) -> Any:
+        def make_density() -> Callable[..., tuple[Any, Any]]:
+            # One copy per chain: a compiled function owns its buffers, and chains run in threads.
+            own = function.copy()
+            own.trust_input = True
 
-        def evaluate(x: FloatArray, **_: Any) -> tuple[Any, Any]:
-            value, gradient = own(x)
-            return value, gradient
+            def evaluate(x: FloatArray, **_: Any) -> tuple[Any, Any]:
+                if mixture is None:
+                    return _guarded(own, x)
+                value, gradient = _guarded(own, origin + mix @ x)
+                return value, mix.T @ gradient
 
-        def mixed(x: FloatArray, **_: Any) -> tuple[Any, Any]:
-            value, gradient = own(start + mix @ x)
-            return value, mix.T @ gradient
+            return evaluate
 
-        return evaluate if mixture is None else mixed
+        def make_expand(*_: Any) -> Callable[..., dict[str, FloatArray]]:
+            return lambda x, **_: {"unconstrained": x.copy() if mixture is None else origin + mix @ x}
 
-    def make_expand(*_: Any) -> Callable[..., dict[str, FloatArray]]:
-        return lambda x, **_: {"unconstrained": x.copy() if mixture is None else start + mix @ x}
+        def initial(seed: int) -> FloatArray:
+            away = shrink * width * np.random.default_rng(seed).uniform(-1, 1, size=len(origin))
+            return away if mixture is not None else origin + away
 
-    def initial(seed: int) -> FloatArray:
-        away = width * np.random.default_rng(seed).uniform(-1, 1, size=len(start))
-        return away if mixture is not None else start + away
+        return from_pyfunc(
+            len(origin),
+            make_density,
+            make_expand,
+            [np.dtype("float64")],
+            [(len(origin),)],
+            ["unconstrained"],
+            make_initial_point_fn=initial,
+        )
 
-    sampler = from_pyfunc(
-        len(start),
-        make_density,
-        make_expand,
-        [np.dtype("float64")],
-        [(len(start),)],
-        ["unconstrained"],
-        make_initial_point_fn=initial,
+    def log_density(x: FloatArray) -> float:
+        return float(_guarded(function, x)[0])
+
+    origins = [np.concatenate([np.ravel(values.get(name, value)) for name, value in point.items()]) for values in starts]
+    return CompiledModel(
+        sampler=sampler_from(start, 1.0),
+        backend=backend,
+        constrain=constrain,
+        dims=dims,
+        coords=coords,
+        modes=tuple((origin, sampler_from(origin, NEAR_MODE)) for origin in origins),
+        log_density=log_density,
     )
-    return CompiledModel(sampler=sampler, backend=backend, constrain=constrain, dims=dims, coords=coords)
+
+
+def _guarded(function: Callable[..., Any], x: FloatArray) -> tuple[Any, Any]:
+    """Log density and gradient; minus infinity, which rejects the step, where they are no numbers.
+
+    A trial step far out overflows what the density is made of, and an exception there would end the whole run.
+    """
+    try:
+        value, gradient = function(x)
+    except (np.linalg.LinAlgError, ArithmeticError, ValueError):
+        return np.asarray(-np.inf), np.zeros(len(x))
+    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        return np.asarray(-np.inf), np.zeros(len(x))
+    return value, gradient
 
 
 def _split(row: FloatArray, shapes: dict[str, tuple[int, ...]]) -> list[FloatArray]:
@@ -187,10 +224,79 @@ def run_nuts(
     Raises:
         KeyboardInterrupt: interrupted before a chain was finished.
     """
+    tree, statistics = _run(
+        compiled, compiled.sampler, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress,
+        target_accept=target_accept,
+    )  # fmt: skip
+    chains = tree["posterior"].sizes["chain"]
+    if compiled.constrain is None:
+        posterior = tree["posterior"].to_dataset()[list(compiled.dims)].assign_coords(chain=np.arange(chains))
+        return posterior, statistics
+    return _constrained(compiled, tree["posterior"]["unconstrained"].to_numpy()), statistics
+
+
+@single_threaded
+def run_modes(
+    compiled: CompiledModel,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    progress: bool = False,
+    target_accept: float = 0.9,
+) -> tuple[xr.Dataset, xr.Dataset, ModeMixture]:
+    """Sample a compiled model from each of its starting points, and put the draws together by the weights of the modes.
+
+    Returns:
+        As :func:`run_nuts`, and the weights.
+
+    Raises:
+        KeyboardInterrupt: interrupted; the draws of single modes are no result.
+    """
+    assert compiled.log_density is not None  # modes are sampled with the virtual machine
+    samples, found = [], []
+    for number, (_, sampler) in enumerate(compiled.modes):
+        tree, statistics = _run(
+            compiled, sampler, draws=draws, tune=tune, chains=chains, seed=seed + number, progress=progress,
+            target_accept=target_accept,
+        )  # fmt: skip
+        if statistics.attrs["interrupted"]:
+            raise KeyboardInterrupt
+        samples.append(tree["posterior"]["unconstrained"].to_numpy())
+        found.append(statistics)
+    starts = [start for start, _ in compiled.modes]
+    mixture = weighted_modes(samples, compiled.log_density, starts=starts, rng=np.random.default_rng([seed, 4]))
+    mode, draw = mixture.chosen
+    chain = np.arange(chains)[:, None]
+    statistics = xr.Dataset(
+        {
+            name: (("chain", "draw"), np.array([s[name].to_numpy() for s in found])[mode, chain, draw])
+            for name, values in found[0].data_vars.items()
+            if values.dims == ("chain", "draw")
+        },
+        coords={"chain": np.arange(chains), "draw": np.arange(draws)},
+        attrs={"interrupted": 0, "bfmi": min(smallest_bfmi(s["energy"].to_numpy()) for s in found)},
+    ).assign(mode=(("chain", "draw"), mode))
+    return _constrained(compiled, np.array(samples)[mode, chain, draw]), statistics, mixture
+
+
+def _run(
+    compiled: CompiledModel,
+    model: Any,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    progress: bool,
+    target_accept: float,
+) -> tuple[xr.DataTree, xr.Dataset]:
+    """The finished chains, and the statistics of the sampler."""
     # The virtual machine holds the interpreter lock, so a second thread only costs.
     cores = 1 if compiled.backend == "vm" else min(chains, 2)
     sampler = nutpie.sample(
-        compiled.sampler,
+        model,
         draws=draws,
         tune=tune,
         chains=chains,
@@ -220,14 +326,18 @@ def run_nuts(
         raise
     statistics = tree["sample_stats"].to_dataset().assign_coords(chain=np.arange(chains))
     statistics.attrs["interrupted"] = int(interrupted)
-    if compiled.constrain is None:
-        posterior = tree["posterior"].to_dataset()[list(compiled.dims)].assign_coords(chain=np.arange(chains))
-        return posterior, statistics
-    values = compiled.constrain(tree["posterior"]["unconstrained"].to_numpy())
+    return tree, statistics
+
+
+def _constrained(compiled: CompiledModel, unconstrained: FloatArray) -> xr.Dataset:
+    """Named variables of draws, shape (chains, draws, D)."""
+    assert compiled.constrain is not None
+    chains, draws, _ = unconstrained.shape
+    values = compiled.constrain(unconstrained)
     data = {name: (("chain", "draw", *compiled.dims[name]), array) for name, array in values.items() if compiled.dims[name]}
     data |= {
         name: (("chain", "draw"), values[name]) for name in values if not compiled.dims[name] and values[name].ndim == 2
     }
     coords: dict[str, Any] = {"chain": np.arange(chains), "draw": np.arange(draws)}
     coords |= {name: compiled.coords[name] for dims in compiled.dims.values() for name in dims}
-    return xr.Dataset(data, coords=coords), statistics
+    return xr.Dataset(data, coords=coords)

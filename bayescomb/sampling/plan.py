@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import InfeasibleCorrelationError
+from bayescomb.fit.kinks import other_minima
 from bayescomb.fit.nonlinear_fit import minimise, starting_point, theta_covariance
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
@@ -329,6 +330,7 @@ class CurvedPlan:
         slope: A, shape (Z, P).
         scale: B, shape (Z, Z).
         n_kept: number of last z whose prior the coefficients change; S is 1 for them at the point of the plan.
+        minima: theta and chi2 of the minima of chi2, the lowest first.
     """
 
     map: Curved
@@ -340,6 +342,12 @@ class CurvedPlan:
     slope: FloatArray
     scale: FloatArray
     n_kept: int
+    minima: tuple[tuple[FloatArray, float], ...]
+
+    def white(self, theta: FloatArray) -> FloatArray:
+        """Xi of a theta at the point of the plan, where S(r) is 1, shape (Z,)."""
+        n = len(self.centre)
+        return np.linalg.solve(self.scale, theta[n:] - self.offset - self.slope @ (theta[:n] - self.centre))
 
     def theta(self, parameters: Any, white: Any, root: Any, *, xp: Any = np) -> Any:
         """Theta from p, shape (P,), xi, (Z,), and S(r)^1/2, (n_kept, n_kept); symbols with ``pytensor.tensor``."""
@@ -369,7 +377,8 @@ def curved_plan(combination: Combination, correlation: FloatArray, kept: IntArra
     others = np.setdiff1d(np.arange(len(parts.bound)), kept)
     model = nonlinear_model(parts, correlation=correlation, groups=[others, kept])
     chi2 = objective(model, correlation)
-    minimum = minimise(chi2, starting_point(chi2))
+    start = starting_point(chi2)
+    minimum = minimise(chi2, start)
     covariance = theta_covariance(chi2, minimum.theta)
     n = len(parts.observables) + len(parts.free)
     slope = np.linalg.solve(covariance[:n, :n], covariance[:n, n:]).T
@@ -385,6 +394,7 @@ def curved_plan(combination: Combination, correlation: FloatArray, kept: IntArra
         slope=slope,
         scale=vectors * np.sqrt(np.maximum(eigenvalues, 1e-12)),
         n_kept=model.white_sizes[-1],
+        minima=tuple((found.theta, found.chi2) for found in (minimum, *other_minima(chi2, minimum, start))),
     )
 
 

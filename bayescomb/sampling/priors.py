@@ -217,8 +217,9 @@ def radial_block_of(index: IntArray, affine: AffineFamily, region: FeasibleRegio
     centre = affine.matrix(region.centre)
     basis = face_basis(centre)
     outside = np.eye(len(centre)) - basis @ basis.T
+    affine_patterns = affine.dense_patterns
     leaving = [
-        c for c, pattern in enumerate(affine.patterns) if np.abs(outside @ pattern).max() > np.sqrt(EIGENVALUE_TOLERANCE)
+        c for c, pattern in enumerate(affine_patterns) if np.abs(outside @ pattern).max() > np.sqrt(EIGENVALUE_TOLERANCE)
     ]
     if leaving:
         msg = (
@@ -228,7 +229,7 @@ def radial_block_of(index: IntArray, affine: AffineFamily, region: FeasibleRegio
         raise InfeasibleCorrelationError(msg)
     factor = np.linalg.cholesky(basis.T @ centre @ basis)
     whitener = np.linalg.solve(factor, basis.T)
-    patterns = -np.einsum("ia,cab,jb->cij", whitener, affine.patterns, whitener)
+    patterns = -np.einsum("ia,cab,jb->cij", whitener, affine_patterns, whitener)
     return RadialBlock(
         index=np.array([sampled.index(int(i)) for i in index], dtype=np.intp), centre=region.centre, patterns=patterns
     )

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.model import build_model, draw_theory, extraction_start, starting_point, strong_mixture
-from bayescomb.sampling.nuts import compile_model, run_nuts
+from bayescomb.sampling.modes import MAX_MODES, Mode, ModeMixture, separated_modes
+from bayescomb.sampling.nuts import compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import (
@@ -35,6 +37,7 @@ from bayescomb.sampling.recovery import (
     recover_nuisances,
     recoverable_nuisances,
 )
+from bayescomb.sampling.tails import mark_tails
 
 __all__ = ["level_widths", "sample", "target_accept"]
 
@@ -42,7 +45,7 @@ log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 
-STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept")
+STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept", "mode")
 PACKAGES = ("bayescomb", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "scipy", "numba")
 
 
@@ -105,14 +108,25 @@ def sample(
     model = model if model is not None else build_model(combination, engine=engine, plan=plan)
     spread = level_widths(plan)
     clock = time.perf_counter()
-    compiled = compile_model(model, backend=backend, spread=spread, mixture=strong_mixture(plan))
+    modes = separated_modes(plan)
+    not_weighted = _not_weighted(modes, engine=engine, extended=extended)
+    starts = () if not_weighted else [mode.start for mode in modes]
+    if starts:
+        backend = "vm"  # which tells the density at a point, and begins where it is told
+    compiled = compile_model(model, backend=backend, spread=spread, mixture=strong_mixture(plan), starts=starts)
     compile_time = time.perf_counter() - clock
     log.info(f"compiled in {compile_time:.1f} s")
     show = shows_progress(progress)
     accept = target_accept(plan, engine)
-    draws_of, statistics = run_nuts(
-        compiled, draws=draws, tune=tune, chains=chains, seed=seed, progress=show, target_accept=accept
-    )
+    settings: dict[str, Any] = {
+        "draws": draws, "tune": tune, "chains": chains, "seed": seed, "progress": show, "target_accept": accept,
+    }  # fmt: skip
+    mixture: ModeMixture | None = None
+    if starts:
+        draws_of, statistics, mixture = run_modes(compiled, **settings)
+        log.info(f"{len(modes)} minima, chains began in each; weights {', '.join(f'{w:.3f}' for w in mixture.weights)}")
+    else:
+        draws_of, statistics = run_nuts(compiled, **settings)
     requested, chains = chains, draws_of.sizes["chain"]
     interrupted = bool(statistics.attrs["interrupted"])
     if interrupted:
@@ -129,7 +143,7 @@ def sample(
         posterior = _differences(plan.theory, posterior)
     posterior = posterior.drop_vars(["white_nuisance", "white_scales"], errors="ignore").drop_dims("white", errors="ignore")
     tree = {
-        "posterior": _labelled(combination, posterior),
+        "posterior": mark_tails(plan, _labelled(combination, posterior)),
         "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
         "observed_data": _observed(combination),
     }
@@ -163,6 +177,7 @@ def sample(
         "tune": tune,
         "chains": chains,
         "interrupted": f"{chains} of {requested} chains" if interrupted else "",
+        "modes": json.dumps(_mode_record(modes, mixture, not_weighted, statistics.attrs.get("bfmi"))),
         "compile_seconds": compile_time,
         "sampling_seconds": sampling_time,
         "not_recovered": json.dumps(not_recovered),
@@ -171,6 +186,39 @@ def sample(
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     }
     return result
+
+
+def _not_weighted(modes: Sequence[Mode], *, engine: str, extended: bool) -> str:
+    """Why the modes of a posterior cannot be sampled one by one; empty if they can, or if there is only one."""
+    if not modes:
+        return ""
+    if extended:
+        return "of a model that was extended their weights are not known"
+    if engine != "marginal":
+        return "the engine 'full' begins in one of them; use the engine 'marginal'"
+    if len(modes) > MAX_MODES:
+        return f"more than the {MAX_MODES} whose weights can be found"
+    return ""
+
+
+def _mode_record(
+    modes: Sequence[Mode], mixture: ModeMixture | None, not_weighted: str, bfmi: float | None
+) -> dict[str, Any]:
+    """What the posterior keeps of its modes, for the verdict and for people."""
+    if not modes:
+        return {}
+    reason = not_weighted or (mixture.reason if mixture is not None else "")
+    record: dict[str, Any] = {
+        "minima": [{"values": mode.values, "delta_chi2": mode.delta_chi2} for mode in modes],
+        "reason": reason,
+        "crossing": mixture is not None and mixture.crossing,
+    }
+    if bfmi is not None:
+        record["bfmi"] = bfmi  # of the chains as they were run, whose energies are no longer in order
+    if mixture is not None and not reason:
+        for entry, weight, error in zip(record["minima"], mixture.weights, mixture.errors, strict=True):
+            entry |= {"weight": float(weight), "weight_error": float(error)}
+    return record
 
 
 def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, FloatArray]:

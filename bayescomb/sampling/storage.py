@@ -70,6 +70,8 @@ class Run:
         not_recovered: block -> why its nuisances have no posterior.
         versions: package -> version that sampled.
         extended: whether the model was one that a user extended.
+        modes: what was done about separated minima: ``minima`` (values, delta_chi2, weight, weight_error) and, where they
+            could not be weighted, the ``reason``; empty for one minimum.
     """
 
     settings: Mapping[str, str | int]
@@ -84,6 +86,7 @@ class Run:
     not_recovered: Mapping[str, str]
     versions: Mapping[str, str]
     extended: bool
+    modes: Mapping[str, Any]
 
 
 def run_of(posterior: xr.DataTree) -> Run:
@@ -114,6 +117,7 @@ def run_of(posterior: xr.DataTree) -> Run:
         not_recovered=not_recovered,
         versions=versions,
         extended=is_extended(posterior),
+        modes=json.loads(attributes.get("modes", "{}")),
     )
 
 

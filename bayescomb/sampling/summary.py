@@ -8,6 +8,7 @@ shortest, and ``central``, between the quantiles 0.16 and 0.84.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -22,6 +23,7 @@ from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.storage import Run, combination_of, run_of
+from bayescomb.sampling.tails import quantiles_only
 
 if TYPE_CHECKING:  # ArviZ takes a second to import, which nothing but a posterior needs
     from bayescomb.sampling.convergence import Verdict
@@ -58,6 +60,8 @@ CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"
 # Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
 GRID: Final = 801
 MIXTURE_DRAWS: Final = 2000
+# Widths of the middle of a distribution beyond which its sd tells of nothing but its tails.
+MIDDLE: Final = 4.0
 # A spread below this fraction of the sd is rounding: the quantity does not depend on what was sampled.
 ROUNDING: Final = 1e-12
 
@@ -67,12 +71,13 @@ class Summary:
     """One quantity of a posterior, in its own unit.
 
     Attributes:
-        mean, sd, median: of the posterior.
+        mean, sd, median: of the posterior; mean and sd are NaN where only quantiles are given.
         hdi_low, hdi_high: ends of the 68 % highest-density interval.
         central_low, central_high: quantiles 0.16 and 0.84.
         mcse_mean, mcse_sd: Monte Carlo errors of mean and sd, 0 where they are exact.
         origin: ``"exact"`` (a Gaussian, known without any draw), ``"conditional"`` (the average of exact conditional
-            Gaussians over the draws of what they depend on) or ``"draws"``.
+            Gaussians over the draws of what they depend on), ``"draws"`` or ``"quantiles"``.
+        reason: why only quantiles are given, empty if there are moments.
     """
 
     mean: float
@@ -84,12 +89,24 @@ class Summary:
     central_high: float
     mcse_mean: float
     mcse_sd: float
-    origin: Literal["exact", "conditional", "draws"]
+    origin: Literal["exact", "conditional", "draws", "quantiles"]
+    reason: str = ""
 
     @property
     def numbers(self) -> dict[str, float]:
         """The numbers by name."""
-        return {key: value for key, value in vars(self).items() if key != "origin"}
+        return {key: value for key, value in vars(self).items() if key not in {"origin", "reason"}}
+
+    @property
+    def half_width(self) -> float:
+        """Half the central 68 % interval, which sets the digits where there is no sd."""
+        return (self.central_high - self.central_low) / 2
+
+    def without_moments(self, reason: str) -> Summary:
+        """The quantiles alone."""
+        nan = float("nan")
+        moments = {"mean": nan, "sd": nan, "mcse_mean": nan, "mcse_sd": nan}
+        return dataclasses.replace(self, origin="quantiles", reason=reason, **moments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +223,8 @@ def draws_summary(values: xr.DataArray) -> Summary:
     low, high = (float(end) for end in np.ravel(az.hdi(table.ravel(), prob=INTERVAL)))
     mean, sd = mean_sd(table)
     central_low, median, central_high = np.quantile(table, [CENTRAL[0], 0.5, CENTRAL[1]])
-    return Summary(
+    reason = quantiles_only(values)
+    found = Summary(
         mean=mean,
         sd=sd,
         median=float(median),
@@ -218,6 +236,7 @@ def draws_summary(values: xr.DataArray) -> Summary:
         mcse_sd=float(az.mcse(table, method="sd")),
         origin="draws",
     )
+    return found.without_moments(reason) if reason else found
 
 
 def result_summary(posterior: xr.DataTree, name: str) -> Summary:
@@ -227,10 +246,11 @@ def result_summary(posterior: xr.DataTree, name: str) -> Summary:
         posterior: a tree of :func:`bayescomb.sample`.
         name: of an observable or mass.
     """
-    moments = _conditional(posterior, name)
+    moments, draws = _conditional(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
     if moments is None:
-        return draws_summary(posterior["posterior"].to_dataset()[variable_name(name)])
+        return draws_summary(draws)
     mean, sd = moments
+    reason = quantiles_only(draws)
     centre, total = mixture_moments(mean, sd)
     exact = _constant(mean, total) and _constant(sd, total)
     quantile = _quantiles(mean, sd)
@@ -242,7 +262,7 @@ def result_summary(posterior: xr.DataTree, name: str) -> Summary:
         monte_carlo_error(sd**2, scale=total**2), monte_carlo_error((mean - mean.mean()) ** 2, scale=total**2)
     )
     central_low, median, central_high = quantile(np.array([CENTRAL[0], 0.5, CENTRAL[1]]))
-    return Summary(
+    found = Summary(
         mean=centre,
         sd=total,
         median=float(median),
@@ -254,12 +274,15 @@ def result_summary(posterior: xr.DataTree, name: str) -> Summary:
         mcse_sd=float(variance_error) / (2 * total),
         origin="exact" if exact else "conditional",
     )
+    return found.without_moments(reason) if reason else found
 
 
 def result_moments(posterior: xr.DataTree, name: str) -> tuple[float, float]:
-    """Mean and standard deviation of a result, those of :func:`result_summary`."""
-    moments = _conditional(posterior, name)
-    return mean_sd(posterior["posterior"][variable_name(name)]) if moments is None else mixture_moments(*moments)
+    """Mean and standard deviation of a result, those of :func:`result_summary`; NaN where only quantiles are given."""
+    moments, draws = _conditional(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
+    if quantiles_only(draws):
+        return float("nan"), float("nan")
+    return mean_sd(draws) if moments is None else mixture_moments(*moments)
 
 
 def mixture_moments(mean: xr.DataArray, sd: xr.DataArray) -> tuple[float, float]:
@@ -319,12 +342,14 @@ def coefficient_summaries(draws: xr.Dataset) -> dict[str, Summary]:
 
 
 def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:
-    """Mean (pull) and standard deviation (constraint) of each nuisance, those of a prediction after the others."""
+    """Mean (pull) and standard deviation (constraint) of each nuisance, those of a prediction last; NaN without moments."""
     found: dict[str, tuple[float, float]] = {}
     for variable, dim in (("pull", "nuisance"), ("theory_pull", "theory_nuisance")):
         if variable in draws:
             values = draws[variable].transpose(dim, "chain", "draw")
             found |= {str(name): mean_sd(own) for name, own in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)}
+            none = [str(name) for name in values[dim].to_numpy() if quantiles_only(values.sel({dim: name}))]
+            found |= dict.fromkeys(none, (float("nan"), float("nan")))
     return found
 
 
@@ -361,6 +386,11 @@ def _quantiles(mean: xr.DataArray, sd: xr.DataArray) -> Callable[[FloatArray], F
     if _constant(mean, total) and _constant(sd, total):
         return lambda probabilities: centre + total * norm.ppf(probabilities)
     centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
+    # Of tails so long that they alone make the sd, the middle is looked at.
+    low, middle, high = np.quantile(centres, [CENTRAL[0], 0.5, CENTRAL[1]])
+    broad = MIDDLE * float(np.median(widths) + high - low)
+    if total > broad:
+        centre, total = float(middle), broad
     chosen = np.linspace(0, len(centres) - 1, min(len(centres), MIXTURE_DRAWS)).astype(int)
     grid = centre + total * np.linspace(-6.0, 6.0, GRID)
     below = norm.cdf((grid[:, None] - centres[chosen]) / widths[chosen]).mean(axis=1)

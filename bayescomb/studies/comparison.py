@@ -33,7 +33,9 @@ class Comparison(Shown):
         combination: what was combined.
         table: dim ``parameter``, with the variables ``profile_value``, ``profile_error``; ``mean``, ``sd``, ``median``,
             ``hdi_low``, ``hdi_high`` (68 % highest-density interval), ``central_low``, ``central_high``, ``mcse_mean`` and
-            ``mcse_sd`` of the posterior, see :func:`bayescomb.sampling.summary.result_summary`; ``nominal_mean``,
+            ``mcse_sd`` of the posterior, mean and sd NaN where only quantiles are given, see
+            :func:`bayescomb.sampling.summary.result_summary`; ``profile_up`` and ``profile_down``, with Bartlett's
+            correction where ``profile_corrected`` is 1, as without a standard deviation; ``nominal_mean``,
             ``nominal_sd``, ``nominal_median``, ``nominal_hdi_low``, ``nominal_hdi_high`` of the posterior with all
             coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =
             Var(E[x | r]) and ``coefficient_share`` = Var(E[x | r]) / (their sum), the share of the variance that comes
@@ -90,17 +92,24 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     rows = []
     for name in names:
         value, error = float(fit.values.sel(parameter=name)), float(fit.errors.sel(parameter=name))
+        # Where a size leaves no standard deviation, the interval Delta = 1 is not told without its correction.
+        corrected = fit.sizes is not None and name in fit.sizes.without_sd
+        up, down = fit.up_errors.sel(parameter=name), fit.down_errors.sel(parameter=name)
+        if corrected and fit.sizes is not None:
+            up, down = (fit.sizes.intervals[key].sel(parameter=name) for key in ("up", "down"))
         row = {
             "profile_value": value,
             "profile_error": error,
-            "profile_up": float(fit.up_errors.sel(parameter=name)),
-            "profile_down": float(fit.down_errors.sel(parameter=name)),
+            "profile_up": float(up),
+            "profile_down": float(down),
+            "profile_corrected": float(corrected),
         }
-        row |= result_summary(posterior, name).numbers
+        found = result_summary(posterior, name)
+        row |= found.numbers
         if conditional is not None and not combination.extraction and not combination.errors_on_errors:
             row |= _gaussian_at_nominal(value, error)
         if conditional is not None:
-            known = name in conditional["parameter"].to_numpy()
+            known = name in conditional["parameter"].to_numpy() and not found.reason
             row |= _shares(conditional, name, value) if known else dict.fromkeys(SHARES, float("nan"))
         rows.append(row)
     table = xr.Dataset({key: ("parameter", [row[key] for row in rows]) for key in rows[0]}, {"parameter": names})

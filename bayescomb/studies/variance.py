@@ -56,7 +56,7 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
 
     Raises:
         OptionError: chi2 is not quadratic, or normalised, or an observable cannot be negative, or the model was extended, so
-            that there is no linear influence to divide by.
+            that there is no linear influence to divide by; or a result has no variance.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -69,6 +69,9 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     combination = combination_of(posterior)
     if not combination.linear or is_extended(posterior):
         msg = f"{combination.name!r}: a variance is divided by the influence of the data, in which this model is not linear"
+        raise OptionError(msg)
+    if not has_variances(posterior):
+        msg = f"{combination.name!r}: a result has no variance to divide, see what 'bayescomb sample' says of it"
         raise OptionError(msg)
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
@@ -88,6 +91,12 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
         name="variance",
     )
     return xr.Dataset({"variance": variance, "share": variance / xr.DataArray(total, dims="parameter")})
+
+
+def has_variances(posterior: xr.DataTree) -> bool:
+    """Whether every result has a variance: of tails that are too long only quantiles are given."""
+    names = [o.name for o in combination_of(posterior).headline]
+    return bool(np.isfinite([result_moments(posterior, name)[1] for name in names]).all())
 
 
 def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:

@@ -234,7 +234,7 @@ def test_bartlett_factor_is_the_mean_of_the_likelihood_ratio():
         values = np.sqrt(variance) * rng.standard_normal(2)
         model = dataclasses.replace(fitter.linear, offset=values, loading=np.diag(quoted))
         profile = SizeProfile(sizes, model, correlation, None)
-        best = profile.minimum()
+        best = profile.minima()[0]
         held = minimize(profile._held(0, 0.0), np.log(best.scales), jac=True).fun
         ratios.append(held - best.chi2)
         factors.append(ratio_mean(profile.solution(best.scales), profile.sizes, 0))

@@ -49,6 +49,14 @@ def test_projected_pattern_is_the_pattern_between_loadings(family):
         np.testing.assert_allclose(family.projected_pattern(i, loading), loading @ family.pattern(i) @ loading.T, atol=1e-10)
 
 
+def test_projected_patterns_are_the_same_as_sparse_rows(family):
+    loading = np.random.default_rng(2).normal(size=(4, len(family.nuisances)))
+    index = np.arange(len(family.coefficients))
+    rows = family.projected_patterns(index, loading).toarray()
+    expected = [family.projected_pattern(int(i), loading).ravel() for i in index]
+    np.testing.assert_allclose(rows, np.array(expected).reshape(rows.shape), atol=1e-10)
+
+
 def test_blocks_partition_the_nuisances_and_the_matrix(family):
     everything = np.concatenate([block.nuisances for block in family.blocks])
     assert sorted(everything) == list(range(len(family.nuisances)))
@@ -62,7 +70,7 @@ def test_block_matrices_rebuild_the_block(family):
     r = np.random.default_rng(3).uniform(-1, 1, len(family.coefficients))
     for block in family.blocks:
         base, patterns = family.block_matrices(block)
-        built = base + np.tensordot(r[block.coefficients], patterns, axes=1)
+        built = base + (patterns.T @ r[block.coefficients]).reshape(base.shape)
         np.testing.assert_allclose(built, family.correlation(r)[np.ix_(block.nuisances, block.nuisances)], atol=1e-15)
 
 

@@ -1,11 +1,16 @@
 """The feasible part of a box of coefficients, against what can be said by hand and against Monte Carlo."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
+from repetitions import repetitions
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
 
-from bayescomb.likelihood.feasibility import AffineFamily, face_basis, feasible_region, smallest_eigenvalue
+from bayescomb.likelihood.feasibility import extremes, face_basis, feasible_region
+from bayescomb.likelihood.spectrahedron import AffineFamily, interior_point, smallest_eigenvalue
 
 
 def family(n, *groups, low, high, base=None):
@@ -16,7 +21,8 @@ def family(n, *groups, low, high, base=None):
             pattern[i, j] = pattern[j, i] = sign[0] if sign else 1
     low, high = np.broadcast_to(low, len(groups)).astype(float), np.broadcast_to(high, len(groups)).astype(float)
     base = np.eye(n) if base is None else np.array(base, dtype=float)
-    return AffineFamily(label="test", base=base, patterns=patterns, low=low, nominal=(low + high) / 2, high=high)
+    flat = csr_array(patterns.reshape(len(groups), n * n))
+    return AffineFamily(label="test", base=base, patterns=flat, low=low, nominal=(low + high) / 2, high=high)
 
 
 def star(n, *, low, high, shared):
@@ -80,9 +86,98 @@ def test_region_of_several_coefficients_holds_its_centre_and_stays_in_the_box():
     assert (region.low <= region.centre).all()
     assert (region.centre <= region.high).all()
     assert (region.high <= box.high).all()
-    # the ends come from points of the box, so they fall a little short of -0.2 and 0.9
-    np.testing.assert_allclose(region.low, -0.2, atol=0.01)
-    np.testing.assert_allclose(region.high, 0.9, atol=0.01)
+    np.testing.assert_array_equal(region.low, -0.2)
+    np.testing.assert_array_equal(region.high, 0.9)
+
+
+@pytest.mark.parametrize("k", [3, 12, 64])
+def test_each_coefficient_of_a_star_reaches_1_although_all_together_cannot(k):
+    """Feasible is sum r^2 <= 1, so that one coefficient is 1 where all others are 0."""
+    region = feasible_region(star(k, low=0.0, high=1.0, shared=False))
+    assert region.low.tolist() == [0.0] * k
+    assert region.high.tolist() == [1.0] * k
+    assert region.share_error > 0
+    assert not region.missing.any()
+
+
+@pytest.mark.parametrize("low", [0.1, 0.25])
+def test_coefficients_of_a_star_leave_each_other_what_their_lower_ends_do_not_take(low):
+    region = feasible_region(star(12, low=low, high=0.9, shared=False))
+    np.testing.assert_allclose(region.high, min(0.9, math.sqrt(1 - 11 * low**2)), atol=1e-6)
+    np.testing.assert_array_equal(region.low, low)
+
+
+def test_extremes_of_a_coefficient_between_two_others_are_those_of_three_angles():
+    """With r_13 = cos a and r_23 = cos b, r_12 lies between cos(a + b) and cos(a - b)."""
+    region = feasible_region(family(3, [(0, 1)], [(0, 2)], [(1, 2)], low=[-1.0, 0.6, 0.7], high=[1.0, 0.9, 0.95]))
+    smallest = math.cos(math.acos(0.6) + math.acos(0.7))
+    np.testing.assert_allclose(region.low, [smallest, 0.6, 0.7], atol=3e-6)
+    np.testing.assert_allclose(region.high, [1.0, 0.9, 0.95], atol=1e-12)
+
+
+def test_every_value_of_eight_by_eight_coefficients_is_feasible_with_the_others_at_0():
+    groups = [[(i, 8 + j)] for i in range(8) for j in range(8)]
+    region = feasible_region(family(16, *groups, low=0.0, high=1.0))
+    assert (region.low == 0).all()
+    assert (region.high == 1).all()
+    assert region.share == 0
+    assert 0 < region.share_error < 1e-3
+
+
+def test_others_follow_where_blocks_are_correlated_inside():
+    """R = a A_1 B_1^T completes r_11 = 1: with the others held at 0 it would end at 1 / sqrt(A^-1_11 B^-1_11) = 0.69."""
+    inside = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
+    base = np.kron(np.eye(2), inside)
+    region = feasible_region(family(6, *[[(i, 3 + j)] for i in range(3) for j in range(3)], low=0.0, high=1.0, base=base))
+    np.testing.assert_array_equal(region.high, 1.0)
+
+
+def random_family(seed):
+    """A family around a random correlation matrix, some of whose entries are coefficients, one of them of two pairs."""
+    rng = np.random.default_rng(seed)
+    n = 4
+    points = rng.normal(size=(n, n + 1))
+    points /= np.linalg.norm(points, axis=1)[:, None]
+    base = points @ points.T
+    pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    chosen = [pairs[i] for i in rng.permutation(len(pairs))[:3]]
+    centre = np.array([base[pair] for pair in chosen])
+    for i, j in chosen:
+        base[i, j] = base[j, i] = 0.0
+    low, high = centre - rng.uniform(0.1, 0.9, 3), centre + rng.uniform(0.1, 0.9, 3)
+    return family(n, *[[pair] for pair in chosen], low=np.maximum(low, -1), high=np.minimum(high, 1), base=base)
+
+
+@pytest.mark.parametrize("seed", range(repetitions(4)))
+def test_extremes_of_random_models_are_those_of_a_general_minimiser(seed):
+    """SLSQP on the principal minors, all of which are at least 0 where a matrix is positive semidefinite."""
+    box = random_family(seed)
+    region = feasible_region(box)
+    subsets = [list(s) for m in range(1, 5) for s in itertools.combinations(range(4), m)]
+    minors = {"type": "ineq", "fun": lambda r: [np.linalg.det(box.matrix(r)[np.ix_(s, s)]) for s in subsets]}
+    for c in range(3):
+        for side, found in ((1, region.high[c]), (-1, region.low[c])):
+            options = {"ftol": 1e-12, "maxiter": 300}
+            bounds = list(zip(box.low, box.high, strict=True))
+            other = minimize(
+                lambda r, c=c, side=side: -side * r[c], region.centre, constraints=[minors], bounds=bounds,
+                method="SLSQP", options=options,
+            )  # fmt: skip
+            assert smallest_eigenvalue(box.matrix(other.x)) > -1e-6
+            assert found == pytest.approx(other.x[c], abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(repetitions(4)))
+def test_extremes_are_reached_by_a_feasible_point_and_passed_by_none(seed):
+    box = random_family(seed)
+    found = extremes(box, interior_point(box))
+    width = box.high - box.low
+    assert ((found.low - found.low_bound) <= 1.01e-6 * width).all()
+    assert ((found.high_bound - found.high) <= 1.01e-6 * width).all()
+    points = np.random.default_rng(seed).uniform(box.low, box.high, (20_000, 3))
+    feasible = points[np.linalg.eigvalsh(box.matrix(points))[:, 0] >= 0]
+    assert (feasible >= found.low_bound - 1e-12).all()
+    assert (feasible <= found.high_bound + 1e-12).all()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +224,17 @@ def test_fully_correlated_blocks_with_contradictory_signs_allow_nothing_away_fro
 def test_several_coefficients_that_only_a_point_allows_are_not_called_empty():
     base = np.kron(np.eye(2), TWO_PAIRS)
     region = feasible_region(family(8, [(0, 2), (1, 3, -1)], [(4, 6), (5, 7, -1)], low=-0.2, high=0.3, base=base))
-    assert region.status != "empty"
+    assert region.status == "point"
+    assert region.low.tolist() == region.high.tolist() == [0.0, 0.0]
+
+
+def test_a_coefficient_that_may_move_does_so_beside_one_that_may_not():
+    base = np.kron(np.eye(2), TWO_PAIRS)
+    pairs = [[(0, 2), (1, 3, -1)], [(4, 6), (5, 7), (4, 7), (5, 6)]]
+    region = feasible_region(family(8, *pairs, low=-0.2, high=0.3, base=base))
+    assert (region.status, region.share) == ("point", 0.0)
+    np.testing.assert_allclose(region.low, [0.0, -0.2], atol=1e-6)
+    np.testing.assert_allclose(region.high, [0.0, 0.3], atol=1e-6)
 
 
 def test_fully_correlated_blocks_with_consistent_signs_allow_everything():

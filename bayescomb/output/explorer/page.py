@@ -27,7 +27,7 @@ from bayescomb.output.statements import (
     versions_text,
 )
 from bayescomb.sampling.storage import Run, require_same_model
-from bayescomb.sampling.summary import Sampled, summarise
+from bayescomb.sampling.summary import Sampled, Summary, summarise
 
 __all__ = ["SCRIPTS", "explore"]
 
@@ -141,7 +141,6 @@ def _posterior_data(sampled: Sampled | None, combination: Combination) -> dict[s
     """The band behind the moving point: mean, standard deviation and 68 % interval of each result."""
     if sampled is None:
         return None
-    keys = ("mean", "sd", "hdi_low", "hdi_high")
     found = sampled.results if sampled.verdict.passed else {}
     return {
         "assumptions": combination.assumptions,
@@ -151,8 +150,14 @@ def _posterior_data(sampled: Sampled | None, combination: Combination) -> dict[s
         "versions": dict(sampled.run.versions),
         "draws": int(np.prod([sampled.draws.sizes[dim] for dim in ("chain", "draw")])),
         "verdict": sampled.verdict.sentence,
-        "results": {name: {key: own.numbers[key] for key in keys} for name, own in found.items()},
+        "results": {name: _band(own) for name, own in found.items()},
     }
+
+
+def _band(found: Summary) -> dict[str, float]:
+    """Where only quantiles are given the line is the median, and half the central interval the width."""
+    mean, sd = (found.median, found.half_width) if found.reason else (found.mean, found.sd)
+    return {"mean": mean, "sd": sd, "hdi_low": found.hdi_low, "hdi_high": found.hdi_high}
 
 
 def _band_note(band: dict[str, Any] | None) -> str:
@@ -168,7 +173,8 @@ def _band_note(band: dict[str, Any] | None) -> str:
     )
     return (
         f"The band is the 68 % highest-density interval of the posterior under set {band['assumptions']}, treatment "
-        f"{band['treatment']}, {how}; the line in it is the mean. It stays where it is when the setting moves. "
+        f"{band['treatment']}, {how}; the line in it is the mean, the median where there is none. "
+        "It stays where it is when the setting moves. "
         f"{band['draws']} draws, seed {band['seed']}; {band['verdict']}."
     )
 

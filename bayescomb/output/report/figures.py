@@ -40,6 +40,7 @@ from bayescomb.output.report.coefficient_figures import (
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels, symbol_of
 from bayescomb.output.report.results import NuisanceRow, Results, leading_pulls, moves, parameter_covariance
 from bayescomb.output.tables.impacts import impact_table
+from bayescomb.output.text_layout import mean_or_median
 from bayescomb.sampling.summary import posterior_density, rank_counts
 from bayescomb.studies.comparison import Comparison
 
@@ -177,7 +178,7 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
         errors.append([median - low, high - median])
         statistical.append(math.nan)
         kinds.append("posterior")
-        texts.append(with_error(float(row["mean"]), float(row["sd"])))
+        texts.append(mean_or_median({str(key): float(row[key]) for key in row.data_vars}))
     figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(names)), layout="constrained")
     draw_inputs(
         names,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bayescomb.base.rounding import coefficient_text, percent_text, rounded_like, significant
-from bayescomb.likelihood.feasible_ranges import TOTAL, Statement
+from bayescomb.base.rounding import coefficient_text, rounded_like, significant
+from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables.fit import weights_table
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
@@ -211,7 +211,8 @@ def _intervals(statement: Statement) -> str:
 
 
 def _share(row: Row) -> str:
-    return percent_text(row["share"], row["share_error"])
+    exact = row["status"] in {"point", "empty"}
+    return "none" if exact else share_text(row["share"], row["share_error"])
 
 
 def _eigenvalue(value: float | None) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 from typing import Any, Final
 
+import numpy as np
 from markupsafe import Markup, escape
 
 from bayescomb.base.rounding import (
@@ -25,6 +26,7 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.output.report.results import Results
 from bayescomb.output.statements import bound_notes, extraction_sentence, page_notes, page_settings, versions_text
+from bayescomb.output.text_layout import mean_or_median
 
 __all__ = ["page_context", "symbol"]
 
@@ -155,9 +157,10 @@ def _headlines(results: Results) -> list[dict[str, str]]:
         }
         if results.comparison is not None:
             row = {str(k): float(v.sel(at)) for k, v in results.comparison.table.data_vars.items()}
-            line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] else ""
-            line["posterior"] = with_error(row["mean"], row["sd"], unit=parameter.unit)
-            line["interval"] = interval_text(row["hdi_low"], row["hdi_high"], error=row["sd"], unit=parameter.unit)
+            line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] > 0 else ""
+            digits = row["sd"] if np.isfinite(row["sd"]) else (row["central_high"] - row["central_low"]) / 2
+            line["posterior"] = mean_or_median(row, unit=parameter.unit)
+            line["interval"] = interval_text(row["hdi_low"], row["hdi_high"], error=digits, unit=parameter.unit)
         lines.append(line)
     return lines
 
@@ -175,6 +178,8 @@ def _costs(results: Results) -> list[dict[str, str]]:
     costs = []
     for parameter in results.parameters:
         row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in results.comparison.table.data_vars.items()}
+        if not np.isfinite(row["sd"]):  # only quantiles are given
+            continue
         fine = fine_unit(row["sd"], parameter.unit)
         costs.append(
             {

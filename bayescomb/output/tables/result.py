@@ -95,14 +95,18 @@ def _answers(name: str, comparison: Comparison | None, fit: ProfileResult | None
         keys = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
         found = {keys.get(label, "undivided_error"): part for label, part in parts.items()}
         numbers = [fit.values, fit.errors, fit.down_errors, fit.up_errors]
+        corrected = fit.sizes is not None and name in fit.sizes.without_sd
+        if corrected and fit.sizes is not None:  # an interval without the correction would be too short by far
+            numbers[2:] = [fit.sizes.intervals["down"], fit.sizes.intervals["up"]]
     else:
         assert comparison is not None  # one of the two is given
         found = {}
         numbers = [comparison.table[f"profile_{key}"] for key in ("value", "error", "down", "up")]
+        corrected = bool(comparison.table["profile_corrected"].sel(at))
     value, error, down, up = (float(number.sel(at)) for number in numbers)
     yield {
         "answer": "profile at nominal coefficients",
-        "interval": "Δχ² = 1",
+        "interval": "Bartlett" if corrected else "Δχ² = 1",
         "value": value,
         "error": error,
         **found,
@@ -128,9 +132,11 @@ def _answers(name: str, comparison: Comparison | None, fit: ProfileResult | None
 
 
 def _digits(row: Row) -> float:
-    """What sets the digits: the error, or the interval at a bound, where there is no error."""
+    """What sets the digits: the error, or the interval where there is none, at a bound or of tails without moments."""
     error = float(row["error"])
-    return error if math.isfinite(error) else float(row["high"] - row["value"])
+    if math.isfinite(error):
+        return error
+    return float(row["high"] - row["value"] if math.isfinite(row["value"]) else (row["high"] - row["low"]) / 2)
 
 
 def _like_error(key: str) -> Callable[[Row], str]:

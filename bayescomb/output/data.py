@@ -278,7 +278,15 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
         "nuisances": of("impact", "nuisance"),
         "whole": {"coupling": dict.fromkeys(names, 0.0)} | of("impact", "coupling", "sum"),
     }
-    return data | {q.json: found for q in QUANTITIES if q.json and (found := of(q.key, "nuisance"))}
+    for q in (q for q in QUANTITIES if q.json):
+        if "group" in q.values(result):  # which may have the name of a nuisance
+            data[q.json] = {
+                section: of(q.key, *kinds)
+                for section, kinds in (("groups", ("group",)), ("sources", ("source", "size")), ("nuisances", ("nuisance",)))
+            }
+        elif q.values(result):
+            data[q.json] = of(q.key, "nuisance")
+    return data
 
 
 def comparison_data(comparison: Comparison, divided: Divided) -> dict[str, Any]:

@@ -1,13 +1,16 @@
-"""Progress of long work: a bar in a terminal or a notebook, nothing elsewhere."""
+"""Progress of long work: a bar in a terminal or a notebook, a line a minute elsewhere."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["finished_parts", "shows_progress", "tracked"]
+__all__ = ["announced", "finished_parts", "shows_progress", "tracked"]
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,43 @@ def tracked[T](steps: Iterable[T], text: str, *, total: int | None = None, progr
     # A notebook draws on its own output; elsewhere results go to standard output and the bar must not mix with them.
     console = None if _in_notebook() else Console(file=sys.stderr)
     yield from track(steps, description=text, total=count, console=console, transient=True)
+
+
+@contextmanager
+def announced(text: str, *, progress: bool | None = None, every: float = 60.0) -> Iterator[None]:
+    """Say what begins: at once where somebody watches, in a file or a pipe a line a minute for as long as it takes.
+
+    Args:
+        text: what is done.
+        progress: as in :func:`shows_progress`; ``False`` says nothing.
+        every: seconds between lines.
+
+    Examples:
+        >>> from bayescomb.base.progress import announced
+        >>> with announced("counting", progress=False):
+        ...     sum([1, 2])
+        3
+    """
+    if progress is False:
+        yield
+        return
+    if shows_progress(progress):
+        sys.stderr.write(f"{text}\n")
+        yield
+        return
+    done, begun = threading.Event(), time.monotonic()
+
+    def lines() -> None:
+        while not done.wait(every):
+            sys.stderr.write(f"{text}: {time.monotonic() - begun:.0f} s so far\n")
+
+    thread = threading.Thread(target=lines, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def finished_parts[T](parts: Iterable[T], text: str) -> tuple[tuple[T, ...], bool]:

@@ -227,7 +227,7 @@ def share_text(share: float, error: float) -> str:
     if error > 0 and share in {0.0, 1.0}:
         # Of n points none: with 95 % confidence the share is below 3 / n, and the error is 1 / n.
         limit = 100 * LIMIT * error
-        return f"less than {significant(limit)}" if share == 0 else f"more than {fixed(100 - limit, PLACES)}"
+        return f"less than {significant(limit, 2)}" if share == 0 else f"more than {fixed(100 - limit, PLACES)}"
     return percent_text(share, error)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_count, check_seed, expects
 from bayescomb.base.choices import ENGINES, Backend, Engine
-from bayescomb.base.progress import shows_progress
+from bayescomb.base.progress import announced, shows_progress
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 
 STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept", "mode")
+# What is said while a model is compiled, which is all that happens at first.
+COMPILING = {"vm": "seconds, and up to half a minute once on this machine", "numba": "about half a minute for every model"}
 PACKAGES = ("bayescomb", "pymc", "pytensor", "nutpie", "arviz", "xarray", "numpy", "scipy", "numba")
 
 
@@ -113,7 +115,8 @@ def sample(
     starts = () if not_weighted else [mode.start for mode in modes]
     if starts:
         backend = "vm"  # which tells the density at a point, and begins where it is told
-    compiled = compile_model(model, backend=backend, spread=spread, mixture=strong_mixture(plan), starts=starts)
+    with announced(f"compiling, {COMPILING.get(backend, COMPILING['vm'])}", progress=progress):
+        compiled = compile_model(model, backend=backend, spread=spread, mixture=strong_mixture(plan), starts=starts)
     compile_time = time.perf_counter() - clock
     log.info(f"compiled in {compile_time:.1f} s")
     show = shows_progress(progress)
@@ -122,11 +125,14 @@ def sample(
         "draws": draws, "tune": tune, "chains": chains, "seed": seed, "progress": show, "target_accept": accept,
     }  # fmt: skip
     mixture: ModeMixture | None = None
+    watched = None if progress is None and not show else False  # elsewhere the sampler draws its own bars
     if starts:
-        draws_of, statistics, mixture = run_modes(compiled, **settings)
+        with announced(f"sampling from {len(starts)} minima", progress=watched):
+            draws_of, statistics, mixture = run_modes(compiled, **settings)
         log.info(f"{len(modes)} minima, chains began in each; weights {', '.join(f'{w:.3f}' for w in mixture.weights)}")
     else:
-        draws_of, statistics = run_nuts(compiled, **settings)
+        with announced("sampling", progress=watched):
+            draws_of, statistics = run_nuts(compiled, **settings)
     requested, chains = chains, draws_of.sizes["chain"]
     interrupted = bool(statistics.attrs["interrupted"])
     if interrupted:

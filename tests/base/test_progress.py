@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 
 import numpy as np
 import nutpie  # noqa: F401  # its module is patched
@@ -10,7 +11,7 @@ from combinations import star
 
 import bayescomb as bc
 from bayescomb import compare_sets  # noqa: F401  # loads the module that is patched
-from bayescomb.base.progress import finished_parts, shows_progress, tracked
+from bayescomb.base.progress import announced, finished_parts, shows_progress, tracked
 from bayescomb.cli.main import main
 
 
@@ -122,3 +123,32 @@ def test_interrupted_scan_and_sets_keep_what_is_finished(monkeypatch, run1):
     sets = bc.compare_sets(run1)
     assert sets.interrupted
     assert len(sets.sets) == 1
+
+
+def test_in_a_pipe_a_line_comes_now_and_then_for_as_long_as_it_takes(capsys):
+    with announced("counting", every=0.05):
+        time.sleep(0.3)
+    lines = capsys.readouterr().err.splitlines()
+    assert 1 <= len(lines) <= 6
+    assert all(line.startswith("counting: ") for line in lines)
+
+
+def test_short_work_in_a_pipe_says_nothing(capsys):
+    with announced("counting"):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_where_somebody_watches_a_line_comes_at_once(capsys):
+    with announced("counting", progress=True):
+        assert capsys.readouterr().err == "counting\n"
+    with announced("counting", progress=False):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_lines_end_with_the_work_when_it_fails(capsys):
+    with pytest.raises(ZeroDivisionError), announced("counting", every=0.05):
+        1 / 0  # noqa: B018  # it is to fail
+    time.sleep(0.1)
+    assert capsys.readouterr().err == ""

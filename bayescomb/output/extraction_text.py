@@ -68,12 +68,14 @@ def quality_text(combination: Combination) -> str:
     extraction = combination.extraction_in_force
     if extraction is None:
         return ""
-    cells = [["polynomial in the mass, per mille", "residual", "one inner mass left out", "numerical error"]]
+    heading = "polynomial in the mass, per mille"
+    cells = [[heading, "residual", "one inner mass left out", "numerical error", "correlated one"]]
     for prediction in combination.predictions:
         if prediction.name in extraction.distributions:
             quality = interpolation_quality(prediction, extraction)
             inner = quality["left_out"].isel(m_t=slice(1, -1))
-            sizes = (abs(quality["residual"]).max(), abs(inner).max(), quality["mc_error"].max())
+            errors = (quality["mc_error"].max(), quality["correlated_error"].max())
+            sizes = (abs(quality["residual"]).max(), abs(inner).max(), *errors)
             cells.append([prediction.name, *(fixed(1000 * float(size), PER_MILLE_PLACES) for size in sizes)])
     return table(cells)
 

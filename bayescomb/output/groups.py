@@ -173,8 +173,8 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     in_force = extraction.distributions if extraction is not None else {}
     bins = {
         name: (prediction.name, float(low), float(high))
-        # Several predictions of the same bins may be given; the one in force comes last and counts.
-        for prediction in sorted(combination.predictions, key=lambda p: p.name in in_force)
+        # Several predictions of the same bins may be given; the one in force comes last and counts, else the first.
+        for prediction in reversed(sorted(combination.predictions, key=lambda p: p.name not in in_force))
         for name, (low, high) in zip(prediction.observables, prediction.bins, strict=True)
     }
     none = ("", float("nan"), float("nan"))

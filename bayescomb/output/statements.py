@@ -6,6 +6,7 @@ from typing import Any
 
 from bayescomb.base.rounding import significant
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.predictions import Prediction
 
 __all__ = [
     "caveats",
@@ -13,6 +14,7 @@ __all__ = [
     "header",
     "header_data",
     "origin_data",
+    "origin_notes",
     "quoting_note",
     "reconstructed_note",
     "treatment_sentence",
@@ -29,7 +31,12 @@ def caveats(combination: Combination) -> tuple[str, ...]:
         >>> caveats(bc.load("models/run1_mass"))
         ()
     """
-    found = (extraction_sentence(combination), quoting_note(combination), reconstructed_note(combination))
+    found = (
+        extraction_sentence(combination),
+        *origin_notes(combination),
+        quoting_note(combination),
+        reconstructed_note(combination),
+    )
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -59,6 +66,8 @@ def extraction_sentence(combination: Combination) -> str:
     factors = "" if scales.mu_r == scales.mu_f == 1 else f" x ({scales.mu_r:g}, {scales.mu_f:g})"
     varied = "fixed" if scales.treatment == "fixed" else f"{scales.treatment} between energies, {scales.prior} prior"
     numerical = ", numerical errors of the prediction included" if extraction.numerical_errors else ""
+    correlated = [p.name for p in _used(combination) if p.correlated_errors.size] if extraction.numerical_errors else []
+    numerical += f" (of {', '.join(correlated)} also those common to masses, scales and PDF members)" if correlated else ""
     dropped = f"; not compared: {', '.join(extraction.drop)}" if extraction.drop else ""
     return (
         f"extraction {extraction.name!r}: {used}; {pdf.set}, {members}; scale {scales.choice}{factors} {varied}{numerical}; "
@@ -66,11 +75,31 @@ def extraction_sentence(combination: Combination) -> str:
     )
 
 
+def origin_notes(combination: Combination) -> tuple[str, ...]:
+    """What the figures of the predictions in use are, and what is open about their rates."""
+    extraction = combination.extraction_in_force
+    origins: dict[str, list[str]] = {}
+    rates: dict[str, list[str]] = {}
+    for prediction in _used(combination):
+        if prediction.origin:
+            origins.setdefault(prediction.origin, []).append(prediction.name)
+        counts = extraction is not None and extraction.distributions[prediction.name] != "normalised"
+        if counts and extraction is not None and extraction.rate_errors:
+            for source, size in prediction.rate_errors.items():
+                rates.setdefault(f"{significant(100 * size)} % ({source})", []).append(prediction.name)
+    stated = [f"prediction {', '.join(names)}: {origin}" for origin, names in origins.items()]
+    return (*stated, *(f"rate of {', '.join(names)} open within {size}" for size, names in rates.items()))
+
+
+def _used(combination: Combination) -> list[Prediction]:
+    """The predictions in use."""
+    extraction = combination.extraction_in_force
+    return [p for p in combination.predictions if extraction is not None and p.name in extraction.distributions]
+
+
 def quoting_note(combination: Combination) -> str:
     """That a leading-order prediction is no ground for a mass; empty where none is used."""
-    extraction = combination.extraction_in_force
-    used = [p.name for p in combination.predictions if extraction is not None and p.name in extraction.distributions]
-    low = [p.name for p in combination.predictions if p.name in used and not p.quotable]
+    low = [p.name for p in _used(combination) if not p.quotable]
     return f"NOT FOR QUOTING: the mass rests on leading-order predictions ({', '.join(low)})" if low else ""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import bayescomb as bc
-from bayescomb.formats.toml.predictions import COLUMNS, read_prediction
+from bayescomb.formats.prediction_tables import COLUMNS, read_prediction
 from bayescomb.inputs.predictions import Variant
 
 TABLES = Path(__file__).parents[2] / "models" / "ttj_rho"

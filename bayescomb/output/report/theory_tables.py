@@ -96,6 +96,7 @@ def _interpolation(combination: Combination, extraction: Extraction) -> Table:
                     "residual": 1000 * float(abs(at["residual"]).max()),
                     "left_out": 1000 * float(abs(at["left_out"].isel(m_t=slice(1, -1))).max()),
                     "mc_error": 1000 * float(at["mc_error"].max()),
+                    "correlated_error": 1000 * float(at["correlated_error"].max()),
                 }
             )
     columns = [
@@ -104,6 +105,7 @@ def _interpolation(combination: Combination, extraction: Extraction) -> Table:
         fixed_column("largest residual [‰]", "residual", 3),
         fixed_column("one inner mass left out [‰]", "left_out", 3),
         fixed_column("numerical error [‰]", "mc_error", 1),
+        fixed_column("correlated numerical error [‰]", "correlated_error", 1),
     ]
     title = f"Polynomials of degree {extraction.degree} in the mass against the tables, per mille of the cross section."
     return Table(name="interpolation", title=title, rows=rows, columns=columns)

@@ -6,7 +6,7 @@ from refusals import refused
 from theory_models import MASSES, prediction, truth, write_table, written_rows
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
-from bayescomb.formats.toml.predictions import COLUMNS, read_prediction
+from bayescomb.formats.prediction_tables import COLUMNS, read_prediction
 from bayescomb.inputs.predictions import Variant
 
 NAMES = ["low", "middle", "high"]

@@ -33,7 +33,7 @@ from bayescomb.inputs.predictions import Prediction
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.check import check
 from bayescomb.likelihood.simulation import simulate
-from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
+from bayescomb.studies.theory_variants import prediction_variants, rate_and_shape, scale_envelope
 
 if TYPE_CHECKING:
     from bayescomb.output import figures
@@ -97,6 +97,7 @@ __all__ = [
     "prediction_variants",
     "prior_sensitivity",
     "profile",
+    "rate_and_shape",
     "relevance_text",
     "report",
     "sample",

@@ -340,14 +340,16 @@ def run_explore(options: argparse.Namespace) -> int:
 def run_theory(options: argparse.Namespace) -> int:
     """The mass with other predictions."""
     from bayescomb.output.extraction_data import theory_data
-    from bayescomb.output.extraction_text import envelope_text, quality_text, variants_text
+    from bayescomb.output.extraction_text import envelope_text, quality_text, rate_and_shape_text, variants_text
     from bayescomb.output.statements import header
-    from bayescomb.studies.theory_variants import prediction_variants, scale_envelope
+    from bayescomb.studies.theory_variants import prediction_variants, rate_and_shape, scale_envelope
 
     combination = _load(options)
     variants, envelope = prediction_variants(combination), scale_envelope(combination)
-    text = "\n\n".join([header(combination), variants_text(variants), envelope_text(envelope), quality_text(combination)])
-    show(text, theory_data(combination, variants, envelope), options.json)
+    apart = rate_and_shape(combination)
+    parts = [variants_text(variants), envelope_text(envelope), rate_and_shape_text(apart), quality_text(combination)]
+    text = "\n\n".join([header(combination), *filter(None, parts)])
+    show(text, theory_data(combination, variants, envelope, apart), options.json)
     return 0
 
 

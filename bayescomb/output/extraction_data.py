@@ -13,13 +13,18 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.theory import interpolation_quality
 from bayescomb.output.statements import header_data
 from bayescomb.studies.assumption_sets import SetComparison
-from bayescomb.studies.theory_variants import VariantRow
+from bayescomb.studies.theory_variants import RateAndShape, VariantRow
 
 __all__ = ["relevance_data", "sets_data", "shares_data", "theory_data"]
 
 
-def theory_data(combination: Combination, variants: Sequence[VariantRow], envelope: Sequence[VariantRow]) -> dict[str, Any]:
-    """Variants, the seven-point envelope, and the quality of the interpolation in the mass."""
+def theory_data(
+    combination: Combination,
+    variants: Sequence[VariantRow],
+    envelope: Sequence[VariantRow],
+    apart: Sequence[RateAndShape] = (),
+) -> dict[str, Any]:
+    """Variants, the seven-point envelope, rate and shape apart, and the quality of the interpolation in the mass."""
     extraction = combination.extraction_in_force
     quality = {}
     for prediction in combination.predictions:
@@ -34,6 +39,7 @@ def theory_data(combination: Combination, variants: Sequence[VariantRow], envelo
         **header_data(combination),
         "variants": [dataclasses.asdict(row) for row in variants],
         "envelope": [dataclasses.asdict(row) for row in envelope],
+        "rate_and_shape": [dataclasses.asdict(row) for row in apart],
         "interpolation": quality,
     }
 

@@ -12,6 +12,7 @@ from bayescomb.base.rounding import (
     chi2_text,
     counted,
     fixed,
+    p_value_text,
     percent_text,
     plain,
     rounded_like,
@@ -25,13 +26,21 @@ from bayescomb.output.statements import header
 from bayescomb.output.text import with_unit
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
 from bayescomb.studies.assumption_sets import SetComparison, SetResult
-from bayescomb.studies.theory_variants import VariantRow
+from bayescomb.studies.theory_variants import RateAndShape, VariantRow
 
 # Residuals of an interpolation, and shares of single coefficients, are far below the errors that they are compared with.
 PER_MILLE_PLACES: Final = 3
 SHARE_PLACES: Final = 3
 
-__all__ = ["envelope_text", "quality_text", "relevance_text", "sets_text", "shares_text", "variants_text"]
+__all__ = [
+    "envelope_text",
+    "quality_text",
+    "rate_and_shape_text",
+    "relevance_text",
+    "sets_text",
+    "shares_text",
+    "variants_text",
+]
 
 
 def variants_text(rows: Sequence[VariantRow]) -> str:
@@ -61,6 +70,28 @@ def envelope_text(rows: Sequence[VariantRow]) -> str:
         ends = [plain(rounded_like(end, error, sign=True)) for end in (max([0.0, *shifts]), min([0.0, *shifts]))]
         lines.append(f"envelope of {mass}: {' '.join(ends)} GeV{note}")
     return "\n".join(lines)
+
+
+def rate_and_shape_text(rows: Sequence[RateAndShape]) -> str:
+    """Shape, rate and both of each absolute distribution, and how compatible they are; empty without any."""
+    blocks = []
+    for row in rows:
+        cells = [[f"{row.prediction}, {row.mass} from", "value [GeV]", "chi2", "ndf"]]
+        notes = []
+        for label, found in (("its shape", row.shape), ("its rate", row.rate), ("both", row.both)):
+            value = "none"
+            if found.value is not None and found.error is not None:
+                value = plain(with_error(found.value, found.error))
+            chi2 = "" if found.chi2 is None else plain(chi2_text(found.chi2))
+            cells.append([label, value, chi2, "" if found.ndf is None else str(found.ndf)])
+            notes += [f"{label}: {found.problem}"] if found.problem else []
+        if row.chi2 is not None and row.p_value is not None:
+            notes.append(
+                f"compatibility of shape and rate: chi2 {plain(chi2_text(row.chi2))} for {row.ndf}, "
+                f"p-value {plain(p_value_text(row.p_value))}"
+            )
+        blocks.append("\n".join([table(cells), *notes]))
+    return "\n\n".join(blocks)
 
 
 def quality_text(combination: Combination) -> str:

@@ -98,8 +98,8 @@ def factor_text(energy: str) -> str:
     """The table of factors."""
     comment = (
         f"Kind: published with this project. K = NLO / LO of pp -> ttbar + jet at {energy} TeV per bin of rho, pole mass\n"
-        "172.5 GeV, PDF4LHC21_40_pdfas, scale ht2; written by kfactors.py from published/nlo_cross_sections.csv, which says\n"
-        "how both were made. factor_error: numerical, the same for the scale points of a bin; bins are independent."
+        "172.5 GeV, PDF4LHC21_40_pdfas, scale ht2; written by kfactors.py from published/nlo_cross_sections.csv, which\n"
+        "says how both were made. factor_error: numerical, the same for the scale points of a bin; bins are independent."
     )
     return written(comment, FACTORS, factor_rows(energy))
 

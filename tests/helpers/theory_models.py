@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 import bayescomb as bc
-from bayescomb.formats.prediction_tables import COLUMNS, read_prediction
+from bayescomb.formats.prediction_tables import COLUMNS, read_prediction, read_scale_factors
 from bayescomb.inputs.predictions import Variant
+from bayescomb.inputs.scale_factors import scaled_prediction
 
 TABLES = Path(__file__).parents[2] / "models" / "ttj_rho"
 MASSES = np.linspace(165.0, 180.0, 7)
@@ -179,16 +180,20 @@ CMS = {
 PUBLISHED = {"8 TeV": ("ATLAS", ATLAS, "prediction_8tev.csv", False), "13 TeV": ("CMS", CMS, "prediction_13tev.csv", True)}
 
 
-def shipped(energy):
-    """The shipped prediction of an energy, ``"8 TeV"`` or ``"13 TeV"``."""
+def shipped(energy, order="LO"):
+    """The shipped prediction of an energy, ``"8 TeV"`` or ``"13 TeV"``; at NLO, the product LO * K."""
     experiment, figures, file, per_bin_width = PUBLISHED[energy]
     observables = [f"{experiment} {i}" for i in range(1, len(figures["values"]) + 1)]
-    return read_prediction(TABLES / file, name=energy, observables=observables, order="LO", per_bin_width=per_bin_width)
+    table = read_prediction(TABLES / file, name=energy, observables=observables, order="LO", per_bin_width=per_bin_width)
+    if order == "LO":
+        return table
+    factors = read_scale_factors(TABLES / file.replace("prediction", "kfactor"))
+    return scaled_prediction(table, factors, order=order, members_at="mt")
 
 
-def published(*energies, **changes):
+def published(*energies, order="LO", **changes):
     """Published values and statistical matrices with the shipped predictions; normalised, scale ht2, no nuisances."""
-    tables = [shipped(energy) for energy in energies]
+    tables = [shipped(energy, order) for energy in energies]
     measurements = []
     for table in tables:
         experiment, figures, *_ = PUBLISHED[table.name]

@@ -15,7 +15,7 @@ from bayescomb.formats.csv import Row, csv_text, figure, read_table
 from bayescomb.inputs.predictions import Prediction, Variant
 from bayescomb.inputs.scale_factors import ScaleFactors, ScalePoint
 
-__all__ = ["COLUMNS", "FACTOR_COLUMNS", "prediction_text", "read_prediction", "read_scale_factors"]
+__all__ = ["COLUMNS", "CORRELATED", "FACTOR_COLUMNS", "prediction_text", "read_prediction", "read_scale_factors"]
 
 COLUMNS: Final = (
     "sqrt_s_tev", "pdf_set", "member", "scale_choice", "mu_r", "mu_f", "m_t_gev", "bin_low", "bin_high", "xsec_pb",

@@ -7,10 +7,12 @@ import re
 import numpy as np
 import pytest
 from explorer_pages import BROWSER, expect_equal, is_feasible, nominal_settings, probed, profile_at, random_settings
+from refusals import refused
 from repetitions import repetitions
 from tight import fractions, unitarity
 
 import bayescomb as bc
+from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.output.explorer.data import explorer_model
@@ -298,7 +300,7 @@ def test_page_follows_pulls_negative_information_and_free_nuisances(profiled, tm
 
 @needs_browser
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["scales", "absolute_cms"])
+@pytest.mark.parametrize("name", ["scales", "absolute_cms", "nlo_absolute_cms"])
 def test_page_follows_scales_that_end_at_the_ends_of_their_box(name, tmp_path):
     """Chi2 has minima at several corners, and is lowest at ends of the box; inputs that are off move it to another."""
     combination = bc.load("models/ttj_rho", extraction=name)
@@ -324,6 +326,13 @@ def test_page_follows_scales_with_a_normal_prior_and_two_masses(tmp_path):
         if len(combination.measurements) > 1:
             settings.append({"off": ["ATLAS 8 TeV"]})
         expect_profile(combination, page, tmp_path, settings)
+
+
+def test_rate_alone_is_not_explored(ttj):
+    chosen = ttj.extractions["cms"]
+    rate = dataclasses.replace(chosen, name="rate", distributions=dict.fromkeys(chosen.distributions, "rate"))
+    with refused(OptionError, "'ttj_rho' cannot be explored", "the rate of 13 TeV alone counts", "bayescomb profile"):
+        explorer_model(ttj.with_extraction(rate))
 
 
 def test_reduced_rows_hold_every_part_of_their_covariance(ttj):

@@ -300,7 +300,7 @@ def test_page_follows_pulls_negative_information_and_free_nuisances(profiled, tm
 
 @needs_browser
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["scales", "absolute_cms", "nlo_absolute_cms"])
+@pytest.mark.parametrize("name", ["scales", "absolute_cms"])
 def test_page_follows_scales_that_end_at_the_ends_of_their_box(name, tmp_path):
     """Chi2 has minima at several corners, and is lowest at ends of the box; inputs that are off move it to another."""
     combination = bc.load("models/ttj_rho", extraction=name)
@@ -326,6 +326,15 @@ def test_page_follows_scales_with_a_normal_prior_and_two_masses(tmp_path):
         if len(combination.measurements) > 1:
             settings.append({"off": ["ATLAS 8 TeV"]})
         expect_profile(combination, page, tmp_path, settings)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_page_follows_shared_numerical_errors_and_an_open_rate(ttj, tmp_path):
+    chosen = ttj.extractions["nlo_absolute_cms"]
+    fixed = ttj.with_extraction(dataclasses.replace(chosen, scales=ttj.extractions["nlo"].scales))
+    page = bc.explore(fixed, tmp_path / "explorer.html", draws=0)
+    expect_profile(fixed, page, tmp_path, [{}, {"assumptions": "jes"}])
 
 
 def test_rate_alone_is_not_explored(ttj):

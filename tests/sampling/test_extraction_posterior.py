@@ -185,7 +185,8 @@ def test_variance_shares_close_to_the_variance_of_the_draws(sampled):
     assert float(shares["variance"].sum("part").item()) == pytest.approx(draws.var(ddof=1), rel=1e-12)
     parts = shares["share"].sel(parameter="m_t").to_series()
     assert parts["statistics"] > 0
-    assert parts["theory"] > 0
+    assert parts["theory: PDF"] > parts["theory: numerical errors"] > 0
+    assert not abs(parts[["a.n0", "a.n1", "b.n0", "b.n1"]]).min() < 1e-6
     # What is left is curvature and Monte Carlo error: sd of a variance of n effective draws is sqrt(2/n) of it.
     effective = float(az.ess(draws, method="sd"))
     assert abs(parts["remainder"]) < 0.1 + SIGMAS * np.sqrt(2 / effective)

@@ -140,6 +140,7 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], Fl
         return np.sign(impact) * impact**2
 
     group_of = {s.name: s.group for s in result.combination.sources}
+    measured = {*group_of, *(n.source for n in result.combination.nuisances)}
     own = set(group_of.values())
     # Theory is told by its sources, unless the model has a group of that name itself.
     grouped = {str(g) for g in result.groups["group"].to_numpy() if str(g) in own}
@@ -150,7 +151,7 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], Fl
     parts |= {("group", g): squared(result.groups.sel(group=g)) for g in groups}
     rows = zip(result.sources["source"].to_numpy(), result.sources["kind"].to_numpy(), result.sources, strict=True)
     for name, kind, impact in ((str(n), str(k), row) for n, k, row in rows):
-        from_theory = kind == "source" and name not in group_of
+        from_theory = kind == "source" and name not in measured
         if from_theory and THEORY_GROUP not in grouped:
             parts["source", f"{THEORY_GROUP}: {name}"] = squared(impact)
         elif not from_theory and group_of.get(name, "") not in grouped:

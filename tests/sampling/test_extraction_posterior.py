@@ -1,5 +1,7 @@
 """The posterior of an extraction: both engines, exact draws of what is integrated, and what correlations can learn."""
 
+import dataclasses
+
 import arviz as az
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import bayescomb as bc
 from bayescomb.fit.fitter import Fitter
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.recovery import conditional_masses
+from bayescomb.studies.variance import _divided
 
 SIGMAS = 5.0
 MASS = 172.0
@@ -174,6 +177,28 @@ def test_a_coefficient_learns_nothing_without_and_something_with_a_shared_mass()
 def sampled():
     model = two_experiments(CASES["normalised"], coefficients=uncertain())
     return model, bc.sample(model, seed=5, draws=1000, tune=500)
+
+
+def test_variance_is_divided_by_sources_of_theory_and_of_the_inputs():
+    """Sources that no list names are not theory; what is divided adds up to the whole."""
+    model = two_experiments(CASES["normalised"], coefficients=uncertain())
+    first, second = model.measurements
+    named = tuple(dataclasses.replace(n, source=f"source {i}") for i, n in enumerate(first.nuisances))
+    found = impacts_of(dataclasses.replace(model, measurements=(dataclasses.replace(first, nuisances=named), second)))
+    kinds = [
+        ("statistics", "statistics"),
+        *(("source", f"source {i}") for i in range(2)),
+        ("source", "b.n0"),
+        ("source", "b.n1"),
+    ]
+    theory = [("source", "theory: PDF"), ("source", "theory: numerical errors")]
+    assert list(found) == [*kinds, *theory, ("coupling", "coupling between groups")]
+    total = bc.profile(model).errors.sel(parameter="m_t").item() ** 2
+    assert sum(part.item() for part in found.values()) == pytest.approx(total, rel=1e-9)
+
+
+def impacts_of(model):
+    return _divided(bc.impacts(model), ["m_t"])
 
 
 @pytest.mark.slow

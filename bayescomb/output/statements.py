@@ -13,8 +13,10 @@ __all__ = [
     "extraction_sentence",
     "header",
     "header_data",
+    "notes",
     "origin_data",
     "origin_notes",
+    "predictions_in_use",
     "quoting_note",
     "reconstructed_note",
     "treatment_sentence",
@@ -31,13 +33,13 @@ def caveats(combination: Combination) -> tuple[str, ...]:
         >>> caveats(bc.load("models/run1_mass"))
         ()
     """
-    found = (
-        extraction_sentence(combination),
-        *origin_notes(combination),
-        quoting_note(combination),
-        reconstructed_note(combination),
-    )
-    return tuple(sentence for sentence in found if sentence)
+    return tuple(sentence for sentence in (extraction_sentence(combination), *notes(combination)) if sentence)
+
+
+def notes(combination: Combination) -> tuple[str, ...]:
+    """What a reader of a number has to know besides how it was extracted; empty where there is nothing to say."""
+    found = (*origin_notes(combination), quoting_note(combination), reconstructed_note(combination))
+    return tuple(note for note in found if note)
 
 
 def treatment_sentence(combination: Combination) -> str:
@@ -66,7 +68,9 @@ def extraction_sentence(combination: Combination) -> str:
     factors = "" if scales.mu_r == scales.mu_f == 1 else f" x ({scales.mu_r:g}, {scales.mu_f:g})"
     varied = "fixed" if scales.treatment == "fixed" else f"{scales.treatment} between energies, {scales.prior} prior"
     numerical = ", numerical errors of the prediction included" if extraction.numerical_errors else ""
-    correlated = [p.name for p in _used(combination) if p.correlated_errors.size] if extraction.numerical_errors else []
+    correlated = (
+        [p.name for p in predictions_in_use(combination) if p.correlated_errors.size] if extraction.numerical_errors else []
+    )
     numerical += f" (of {', '.join(correlated)} also those common to masses, scales and PDF members)" if correlated else ""
     dropped = f"; not compared: {', '.join(extraction.drop)}" if extraction.drop else ""
     return (
@@ -80,7 +84,7 @@ def origin_notes(combination: Combination) -> tuple[str, ...]:
     extraction = combination.extraction_in_force
     origins: dict[str, list[str]] = {}
     rates: dict[str, list[str]] = {}
-    for prediction in _used(combination):
+    for prediction in predictions_in_use(combination):
         if prediction.origin:
             origins.setdefault(prediction.origin, []).append(prediction.name)
         counts = extraction is not None and extraction.distributions[prediction.name] != "normalised"
@@ -91,7 +95,7 @@ def origin_notes(combination: Combination) -> tuple[str, ...]:
     return (*stated, *(f"rate of {', '.join(names)} open within {size}" for size, names in rates.items()))
 
 
-def _used(combination: Combination) -> list[Prediction]:
+def predictions_in_use(combination: Combination) -> list[Prediction]:
     """The predictions in use."""
     extraction = combination.extraction_in_force
     return [p for p in combination.predictions if extraction is not None and p.name in extraction.distributions]
@@ -99,7 +103,7 @@ def _used(combination: Combination) -> list[Prediction]:
 
 def quoting_note(combination: Combination) -> str:
     """That a leading-order prediction is no ground for a mass; empty where none is used."""
-    low = [p.name for p in _used(combination) if not p.quotable]
+    low = [p.name for p in predictions_in_use(combination) if not p.quotable]
     return f"NOT FOR QUOTING: the mass rests on leading-order predictions ({', '.join(low)})" if low else ""
 
 

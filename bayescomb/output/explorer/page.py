@@ -20,7 +20,7 @@ from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.explorer.data import explorer_model
 from bayescomb.output.explorer_link import link_from_report
-from bayescomb.output.statements import extraction_sentence, quoting_note, reconstructed_note, treatment_sentence
+from bayescomb.output.statements import extraction_sentence, notes, treatment_sentence
 from bayescomb.sampling.convergence import verdict
 from bayescomb.sampling.storage import require_same_model
 from bayescomb.studies.comparison import compare
@@ -113,7 +113,7 @@ def explore(
         combination=combination,
         treatment=treatment_sentence(combination),
         facts=_facts(combination, posterior),
-        caveats=[note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
+        caveats=notes(combination),
         extraction=extraction_sentence(combination),
         band_note=_band_note(data["posterior"]),
         data=_json(data),

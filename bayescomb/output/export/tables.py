@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.inputs.combination import Combination
-from bayescomb.output.statements import header, quoting_note, treatment_sentence
+from bayescomb.output.statements import header, origin_notes, quoting_note, treatment_sentence
 
 __all__ = [
     "ABSENT",
@@ -179,6 +179,7 @@ def qualifiers(combination: Combination) -> list[Qualifier]:
         "errors on errors": ", ".join(sizes),
         "extraction": combination.extraction,
         "origin of the inputs": origin(combination),
+        "predictions": "; ".join(origin_notes(combination)),
         "for quoting": "NO, leading-order predictions" if quoting_note(combination) else "",
     }
     return [(name, value, "") for name, value in found.items() if value]

@@ -28,7 +28,7 @@ from bayescomb.output.figures.style import (
     save_figures,
     set_rows,
 )
-from bayescomb.output.statements import quoting_note, reconstructed_note
+from bayescomb.output.statements import predictions_in_use, quoting_note, reconstructed_note
 from bayescomb.studies.assumption_sets import SetComparison
 
 __all__ = [
@@ -165,6 +165,7 @@ def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
 def figure_note(combination: Combination) -> str:
     """What a figure has to carry of the caveats; empty if nothing."""
     notes = ["leading order: not for quoting"] if quoting_note(combination) else []
+    notes += dict.fromkeys(p.origin for p in predictions_in_use(combination) if p.origin)
     notes += ["reconstructed inputs"] if reconstructed_note(combination) else []
     return ", ".join(notes)
 

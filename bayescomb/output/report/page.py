@@ -27,13 +27,7 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.output.report.results import Results, mean_shift
-from bayescomb.output.statements import (
-    extraction_sentence,
-    quoting_note,
-    reconstructed_note,
-    treatment_sentence,
-    uncertain_sizes_text,
-)
+from bayescomb.output.statements import extraction_sentence, notes, treatment_sentence, uncertain_sizes_text
 
 __all__ = ["page_context", "symbol"]
 
@@ -79,7 +73,7 @@ def page_context(results: Results) -> dict[str, Any]:
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
         "costs": _costs(results),
-        "caveats": [note for note in (quoting_note(combination), reconstructed_note(combination)) if note],
+        "caveats": notes(combination),
         "extraction": extraction_sentence(combination),
         "poor": fit.p_value is not None and fit.p_value < POOR_FIT,
         "linear": combination.quadratic and not combination.normalise,

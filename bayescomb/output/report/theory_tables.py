@@ -118,8 +118,10 @@ def _theory_fit(combination: Combination, extraction: Extraction) -> Table:
         pdf=dataclasses.replace(extraction.pdf, errors="none", alpha_s=()),
         scales=dataclasses.replace(extraction.scales, treatment="fixed", prior="uniform"),
         numerical_errors=False,
+        rate_errors=False,
     )
-    pdf = dataclasses.replace(plain, pdf=extraction.pdf, numerical_errors=extraction.numerical_errors)
+    own = {key: getattr(extraction, key) for key in ("pdf", "numerical_errors", "rate_errors")}
+    pdf = dataclasses.replace(plain, **own)
     free = ScaleChoice(choice=extraction.scales.choice, treatment="common")
     scales = dataclasses.replace(pdf, scales=free)
     rows = []

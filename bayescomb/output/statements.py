@@ -68,10 +68,9 @@ def extraction_sentence(combination: Combination) -> str:
     factors = "" if scales.mu_r == scales.mu_f == 1 else f" x ({scales.mu_r:g}, {scales.mu_f:g})"
     varied = "fixed" if scales.treatment == "fixed" else f"{scales.treatment} between energies, {scales.prior} prior"
     numerical = ", numerical errors of the prediction included" if extraction.numerical_errors else ""
-    correlated = (
-        [p.name for p in predictions_in_use(combination) if p.correlated_errors.size] if extraction.numerical_errors else []
-    )
-    numerical += f" (of {', '.join(correlated)} also those common to masses, scales and PDF members)" if correlated else ""
+    correlated = ", ".join(p.name for p in predictions_in_use(combination) if p.correlated_errors.size)
+    if extraction.numerical_errors and correlated:
+        numerical += f" (of {correlated} also those common to masses, scales and PDF members)"
     dropped = f"; not compared: {', '.join(extraction.drop)}" if extraction.drop else ""
     return (
         f"extraction {extraction.name!r}: {used}; {pdf.set}, {members}; scale {scales.choice}{factors} {varied}{numerical}; "

@@ -15,7 +15,9 @@ from theory_models import published, shipped
 
 import bayescomb as bc
 from bayescomb.formats.prediction_tables import read_prediction, read_scale_factors
-from bayescomb.output.statements import caveats
+from bayescomb.output.export.tables import qualifiers
+from bayescomb.output.figures.studies import figure_note
+from bayescomb.output.statements import caveats, notes, origin_data
 from bayescomb.studies.toys import Toys
 
 MODEL = Path(__file__).parents[2] / "models" / "ttj_rho"
@@ -175,9 +177,14 @@ def test_envelope_shrinks_with_the_order(energy):
 
 @pytest.mark.slow
 def test_outputs_say_what_the_predictions_are():
-    absolute = " ".join(caveats(bc.load(MODEL, extraction="nlo_absolute_cms")))
+    combination = bc.load(MODEL, extraction="nlo_absolute_cms")
+    absolute = " ".join(caveats(combination))
     for part in (ORIGIN, "rate of 13 TeV NLO open within 10", "also those common to masses, scales and PDF members"):
         assert part in absolute
+    assert notes(combination) == caveats(combination)[1:]
+    assert ORIGIN in figure_note(combination)
+    assert ORIGIN in {name: value for name, value, _ in qualifiers(combination)}["predictions"]
+    assert set(notes(combination)) <= set(origin_data(combination)["caveats"])
     shapes = " ".join(caveats(bc.load(MODEL, extraction="nlo")))
     assert ORIGIN in shapes
     assert "open within" not in shapes

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bayescomb.studies.calibration import coverage, study_summary
     from bayescomb.studies.comparison import compare
     from bayescomb.studies.predictive import posterior_predictive
+    from bayescomb.studies.rate_and_shape import rate_and_shape
     from bayescomb.studies.sensitivity import prior_sensitivity
     from bayescomb.studies.theory_variants import predicted_bins, prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
@@ -93,6 +94,7 @@ __all__ = [
     "prediction_variants",
     "prior_sensitivity",
     "profile",
+    "rate_and_shape",
     "relevance_text",
     "report",
     "sample",
@@ -148,6 +150,7 @@ _LAZY = {
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",
     "relevance_text": "bayescomb.output.extraction_text",
+    "rate_and_shape": "bayescomb.studies.rate_and_shape",
     "report": "bayescomb.output.report.report",
     "sample": "bayescomb.sampling.sample",
     "save_posterior": "bayescomb.sampling.storage",

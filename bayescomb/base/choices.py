@@ -49,7 +49,7 @@ SharedNameRule = Literal["error", "same"]
 ResponseForm = Literal["absolute", "relative", "lognormal"]
 SizeKind = Literal["common", "independent"]
 # Of an extraction.
-Distribution = Literal["absolute", "normalised"]
+Distribution = Literal["absolute", "normalised", "rate"]
 PdfErrors = Literal["none", "symmetric_hessian", "hessian", "replicas"]
 ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
 ScalePrior = Literal["uniform", "normal"]

@@ -134,14 +134,15 @@ class Extraction:
 
     Attributes:
         name, title: for people; every output names it.
-        distributions: prediction -> ``"absolute"`` or ``"normalised"`` (only the shape counts); predictions that are not
-            named are not used, nor are measurements of none of their observables.
+        distributions: prediction -> ``"absolute"``, ``"normalised"`` (only the shape counts) or ``"rate"`` (only the sum of
+            the bins counts); predictions that are not named are not used, nor are measurements of none of their observables.
         masses: prediction -> name of its mass parameter, ``m_t`` where it is not given; two names give two masses, whose
             difference tests the compatibility of the inputs.
         pdf: PDF set and its uncertainty.
         scales: choice and treatment of the scales.
-        numerical_errors: observables are N(T, Delta) with the numerical errors of the prediction, one nuisance per bin,
-            instead of T itself.
+        numerical_errors: observables are N(T, Delta) with the numerical errors of the prediction instead of T itself: one
+            nuisance per bin for the independent ones, and one for the correlated ones where the table has some.
+        rate_errors: what is open about the rate of a prediction is a nuisance, where its rate counts.
         degree: of the polynomial in m_t through the masses of the table.
         drop: observables that are not compared with the prediction; of a normalised distribution the ratios of the other
             bins remain.  (Which bin of a normalised distribution is the redundant one makes no difference and is not asked
@@ -160,6 +161,7 @@ class Extraction:
     title: str = ""
     masses: Mapping[str, str] = field(default_factory=dict)
     numerical_errors: bool = True
+    rate_errors: bool = True
     degree: int = 4
     drop: tuple[str, ...] = ()
 
@@ -177,6 +179,10 @@ class Extraction:
         object.__setattr__(self, "masses", FrozenMapping(masses))
         object.__setattr__(self, "drop", tuple(self.drop))
         check_names(self.drop, where=f"dropped observables of {where}", allow_empty=True)
+        rates = [key for key, value in self.distributions.items() if value == "rate"]
+        if rates and self.drop:
+            msg = f"{where}: the rate of {rates[0]!r} and dropped observables found; a rate is the sum of all bins"
+            raise OptionError(msg)
         energies = len(self.distributions)
         if self.scales.treatment == "correlated" and energies > 1 and self.scales.low * (energies - 1) < -1:
             msg = (

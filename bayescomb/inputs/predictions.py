@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.checks import check_choice, check_finite, check_names, check_shape
-from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, UnknownNameError
+from bayescomb.base.checks import FrozenMapping, check_choice, check_finite, check_names, check_shape
+from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, RangeError, UnknownNameError
 
 __all__ = ["MASS_SCHEMES", "Prediction", "Variant"]
 
@@ -19,6 +19,8 @@ FloatArray = NDArray[np.float64]
 
 MASS_SCHEMES = ("pole", "running")
 LEADING_ORDER = "LO"
+# Shape of errors that are not given.
+NO_ERRORS = (0, 0, 0)
 
 
 class Variant(NamedTuple):
@@ -58,6 +60,11 @@ class Prediction:
         mc_errors: their numerical errors in pb, shape (V, M, B).
         table: name of the file they come from.
         variable: what is binned, with its unit, for figures.
+        correlated_errors: further numerical errors in pb that are common to the masses, scales and members of a bin, those
+            of a factor on it for example, shape (V, M, B); without entries if there are none.
+        rate_errors: what is open about the rate -> its relative size, one unit-width nuisance that scales all bins alike.
+            The same name at two energies is the same nuisance.
+        origin: what the figures are, where the order alone does not tell; every output says it.
 
     Examples:
         >>> import bayescomb as bc
@@ -79,6 +86,9 @@ class Prediction:
     mc_errors: FloatArray
     table: str = ""
     variable: str = ""
+    correlated_errors: FloatArray = field(default_factory=lambda: np.zeros(NO_ERRORS))
+    rate_errors: Mapping[str, float] = field(default_factory=dict)
+    origin: str = ""
 
     def __post_init__(self) -> None:
         where = f"prediction {self.name!r}"
@@ -104,8 +114,22 @@ class Prediction:
         if (values <= 0).any() or (errors < 0).any():
             msg = f"{where}: a cross section is not above 0, or a numerical error below 0; correct the table"
             raise InvalidNumberError(msg)
-        for name, array in (("bins", bins), ("masses", masses), ("cross_sections", values), ("mc_errors", errors)):
+        common = check_finite(self.correlated_errors, where=f"correlated numerical errors of {where}")
+        common = check_shape(common, shape, where=f"correlated numerical errors of {where}") if common.size else common
+        if (common < 0).any():
+            msg = f"{where}: a correlated numerical error is below 0; correct the table"
+            raise InvalidNumberError(msg)
+        if not common.any():
+            common = check_finite(np.zeros(NO_ERRORS), where=where)
+        arrays = (bins, masses, values, errors, common)
+        for name, array in zip(("bins", "masses", "cross_sections", "mc_errors", "correlated_errors"), arrays, strict=True):
             object.__setattr__(self, name, array)
+        check_names(list(self.rate_errors), where=f"rate errors of {where}", allow_empty=True)
+        for name, size in self.rate_errors.items():
+            if not 0 < size < 1:
+                msg = f"{where}: rate error {name!r} = {size:g} found, allowed is a relative size between 0 and 1"
+                raise RangeError(msg)
+        object.__setattr__(self, "rate_errors", FrozenMapping(self.rate_errors))
 
     @property
     def quotable(self) -> bool:
@@ -137,6 +161,15 @@ class Prediction:
             UnknownNameError: the table has no such variant.
         """
         return self.mc_errors[self._position(variant)]
+
+    def correlated_error(self, variant: Variant) -> FloatArray:
+        """Numerical errors of one variant that are common to all of a bin, in pb, shape (M, B).
+
+        Raises:
+            UnknownNameError: the table has no such variant.
+        """
+        position = self._position(variant)
+        return self.correlated_errors[position] if self.correlated_errors.size else np.zeros(self.mc_errors.shape[1:])
 
     def members(self, pdf_set: str, scale_choice: str) -> tuple[int, ...]:
         """Members of a PDF set that are given at a scale choice with factors of 1, ascending."""

@@ -6,11 +6,13 @@ y = log2 of that on mu_F that passes through all seven points of the usual varia
 .. math:: T_b(m, x, y) = P_b(m) \exp \sum_k c_{kb}(m) \varphi_k(x, y), \qquad
           \varphi = (x, x^2, y, y^2, xy, xy(x + y)/2).
 
-PDF members and numerical errors are relative shifts :math:`d_{kb}(m)` per unit of a nuisance eta_k, so that given masses and
-scales the prediction is linear in the nuisances.  A normalised distribution divides by the sum over its bins, to first order
-in eta.  The measured one is normalised to first order too, at its measured values o: with S the sum of the measured
-bins, the observables are S t(m) + a o with a free level a.  That is the covariance J V J^T, J = (1 - f 1^T)/S with f = o/S,
-of the normalised measurement, inverted after any one of its bins is dropped; the result does not depend on which.
+PDF members, numerical errors and what is open about a rate are relative shifts :math:`d_{kb}(m)` per unit of a nuisance
+eta_k, so that given masses and scales the prediction is linear in the nuisances.  Numerical errors have their sizes at the
+central scales.  A normalised distribution divides by the sum over its bins, to first order in eta.  The measured one is
+normalised to first order too, at its measured values o: with S the sum of the measured bins, observables are S t(m) + a o
+with a free level a.  That is the covariance J V J^T, J = (1 - f 1^T)/S with f = o/S, of the normalised measurement, inverted
+after any one of its bins is dropped; the result does not depend on which.  Where only the rate counts, all directions that
+keep the sum of the bins are free.
 
 Polynomials in the mass through the tables of a prediction, and how well they pass.
 """
@@ -38,6 +40,10 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 # (mu_R, mu_F) of the usual seven-point variation besides the centre.
 SCALE_POINTS: Final = ((2.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5), (2.0, 2.0), (0.5, 0.5))
+# Beginnings of the names of nuisances of a bin, or of a rate.
+NUMERICAL: Final = "numerical"
+CORRELATED: Final = "correlated numerical"
+RATE: Final = "rate"
 # What is called 68 %.
 ONE_SIGMA: Final = 0.68
 
@@ -99,7 +105,8 @@ class Theory:
     def sources(self) -> dict[str, str]:
         """Theory nuisance, or scale with a normal prior -> what it comes from."""
         found = {name: "alpha_s" if name == "alpha_s" else "PDF" for name in self.nuisances}
-        found |= {name: "numerical errors" for name in self.nuisances if name.startswith("numerical ")}
+        for begin, source in ((NUMERICAL, "numerical errors"), (CORRELATED, "correlated numerical errors"), (RATE, "rate")):
+            found |= {name: source for name in self.nuisances if name.startswith(f"{begin} ")}
         return found | dict.fromkeys(self.scales[len(self.scales) - len(self.scale_correlation) :], "scales")
 
     @property
@@ -194,13 +201,17 @@ def theory(combination: Combination) -> Theory | None:
         select[np.array(at)[kept], own[kept]] = 1.0
         factor[own] = 1 / prediction.divisors
         shifts[:, np.array([nuisances.index(name) for name in curve.nuisances], dtype=np.intp)[:, None], own] = curve.shifts
-        if extraction.distributions[prediction.name] == "normalised":
+        kind = extraction.distributions[prediction.name]
+        if kind == "normalised":
             same[np.ix_(own, own)] = 1.0
             factor[own] *= float(measured[at] @ prediction.divisors)
             level = np.zeros(len(names))
             level[np.array(at)[kept]] = measured[at][kept]
             free.append(level)
             free_names.append(f"level {prediction.name}")
+        elif kind == "rate":
+            free += list(_shapes(at, measured, prediction.divisors))
+            free_names += [f"shape {prediction.name} {i}" for i in range(2, len(at) + 1)]
     for i in np.flatnonzero(~select.any(axis=1)):
         free.append(np.eye(len(names))[i])
         free_names.append(names[i])
@@ -237,6 +248,15 @@ def theory(combination: Combination) -> Theory | None:
         select=select,
         free=np.array(free).reshape(len(free), len(names)).T,
     )
+
+
+def _shapes(at: list[int], measured: FloatArray, divisors: FloatArray) -> FloatArray:
+    """Directions of the O observables that keep the sum of n of them, each of the size of a bin, shape (n - 1, O)."""
+    rows = np.zeros((len(at) - 1, len(measured)))
+    for row, i, width in zip(rows, at[1:], divisors[1:], strict=True):
+        row[i] = measured[i]
+        row[at[0]] = -measured[i] * width / divisors[0]
+    return rows
 
 
 def _measured(combination: Combination) -> FloatArray:
@@ -375,8 +395,17 @@ def _shifts(prediction: Prediction, extraction: Extraction, central: Variant) ->
     if extraction.numerical_errors:
         relative = prediction.numerical_error(central) / prediction.curve(central)
         for i, observable in enumerate(prediction.observables):
-            names.append(f"numerical {observable}")
+            names.append(f"{NUMERICAL} {observable}")
             shifts.append(relative * np.eye(len(prediction.bins))[i])
+    if extraction.numerical_errors and prediction.correlated_errors.size:
+        relative = prediction.correlated_error(central) / prediction.curve(central)
+        for i, observable in enumerate(prediction.observables):
+            names.append(f"{CORRELATED} {observable}")
+            shifts.append(relative * np.eye(len(prediction.bins))[i])
+    if extraction.rate_errors and extraction.distributions[prediction.name] != "normalised":
+        for source, size in prediction.rate_errors.items():
+            names.append(f"{RATE} {source}")
+            shifts.append(np.full((len(prediction.masses), len(prediction.bins)), size))
     return tuple(names), np.array(shifts).reshape(len(names), len(prediction.masses), len(prediction.bins))
 
 
@@ -414,8 +443,8 @@ def interpolation_quality(prediction: Prediction, extraction: Extraction) -> xr.
 
     Returns:
         ``residual``: polynomial over table less 1; ``left_out``: the same at each mass for the polynomial through all
-        other masses (at the ends an extrapolation); ``mc_error``: relative numerical error; dims ``m_t`` (GeV),
-        ``observable``.
+        other masses (at the ends an extrapolation); ``mc_error`` and ``correlated_error``: relative numerical errors,
+        independent and common to the masses; dims ``m_t`` (GeV), ``observable``.
     """
     curve = prediction.curve(central_variant(extraction))
     masses, degree = prediction.masses, extraction.degree
@@ -433,6 +462,7 @@ def interpolation_quality(prediction: Prediction, extraction: Extraction) -> xr.
             "residual": (dims, fitted / curve - 1),
             "left_out": (dims, left_out / curve - 1),
             "mc_error": (dims, prediction.numerical_error(central_variant(extraction)) / curve),
+            "correlated_error": (dims, prediction.correlated_error(central_variant(extraction)) / curve),
         },
         coords={"m_t": ("m_t", masses, {"unit": "GeV"}), "observable": list(prediction.observables)},
     )

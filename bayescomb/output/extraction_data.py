@@ -18,11 +18,12 @@ __all__ = ["relevance_data", "sets_data", "shares_data", "theory_data"]
 
 
 def theory_data(study: TheoryStudy) -> dict[str, Any]:
-    """Variants, the seven-point envelope, and the quality of the interpolation in the mass."""
+    """Variants, the seven-point envelope, rate and shape apart, and the quality of the interpolation in the mass."""
     return {
         **header_data(study.combination),
         "variants": [dataclasses.asdict(row) for row in study.variants],
         "envelope": [dataclasses.asdict(row) for row in study.envelope],
+        "rate_and_shape": [dataclasses.asdict(row) for row in study.apart],
         "interpolation": {
             name: {
                 "m_t": found["m_t"].to_numpy().tolist(),

@@ -9,8 +9,10 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.rounding import (
+    chi2_text,
     counted,
     fixed,
+    p_value_text,
     percent_text,
     plain,
     rounded_like,
@@ -25,6 +27,7 @@ from bayescomb.output.tables.theory import envelope_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
 from bayescomb.studies.assumption_sets import SetComparison, SetResult
+from bayescomb.studies.rate_and_shape import RateAndShape
 from bayescomb.studies.theory_variants import NOT_TABULATED, TheoryStudy, VariantRow
 
 # Residuals of an interpolation are far below the errors that they are compared with.
@@ -57,17 +60,47 @@ def theory_text(study: TheoryStudy) -> str:
         header(study.combination),
         variants_table(study.variants).text,
         envelope_text(study.envelope),
+        rate_and_shape_text(study.apart),
         _quality_text(study),
     ]
+    return "\n\n".join(filter(None, blocks))
+
+
+def rate_and_shape_text(rows: Sequence[RateAndShape]) -> str:
+    """Shape, rate and both of each absolute distribution, and how compatible they are; empty without any."""
+    blocks = []
+    for row in rows:
+        cells = [[f"{row.prediction}, {row.mass} from", "value [GeV]", "chi2", "ndf"]]
+        notes = []
+        for label, found in (("its shape", row.shape), ("its rate", row.rate), ("both", row.both)):
+            value = "none"
+            if found.value is not None and found.error is not None:
+                value = plain(with_error(found.value, found.error))
+            chi2 = "" if found.chi2 is None else plain(chi2_text(found.chi2))
+            cells.append([label, value, chi2, "" if found.ndf is None else str(found.ndf)])
+            notes += [f"{label}: {found.problem}"] if found.problem else []
+        if row.chi2 is not None and row.p_value is not None:
+            notes.append(
+                f"compatibility of shape and rate: chi2 {plain(chi2_text(row.chi2))} for {row.ndf}, "
+                f"p-value {plain(p_value_text(row.p_value))}"
+            )
+        blocks.append("\n".join([table(cells), *notes]))
     return "\n\n".join(blocks)
 
 
 def _quality_text(study: TheoryStudy) -> str:
     """Residuals of the polynomials in the mass, in per mille of the cross section."""
-    cells = [["polynomial in the mass, per mille", "residual", "one inner mass left out", "numerical error"]]
+    cells = [
+        ["polynomial in the mass, per mille", "residual", "one inner mass left out", "numerical error", "correlated one"]
+    ]
     for name, quality in study.interpolation.items():
         inner = quality["left_out"].isel(m_t=slice(1, -1))
-        sizes = (abs(quality["residual"]).max(), abs(inner).max(), quality["mc_error"].max())
+        sizes = (
+            abs(quality["residual"]).max(),
+            abs(inner).max(),
+            quality["mc_error"].max(),
+            quality["correlated_error"].max(),
+        )
         cells.append([name, *(fixed(1000 * float(size), PER_MILLE_PLACES) for size in sizes)])
     return table(cells)
 

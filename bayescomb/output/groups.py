@@ -155,12 +155,11 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     quantities = {o.name: o for o in combination.results}
     extraction = combination.extraction_in_force
     in_force = extraction.distributions if extraction is not None else {}
-    bins = {
-        name: (prediction.name, float(low), float(high))
-        # Several predictions of the same bins may be given; the one in force comes last and counts.
-        for prediction in sorted(combination.predictions, key=lambda p: p.name in in_force)
-        for name, (low, high) in zip(prediction.observables, prediction.bins, strict=True)
-    }
+    bins: dict[str, tuple[str, float, float]] = {}
+    # Several predictions of the same bins may be given; the one in force counts, else the first.
+    for prediction in sorted(combination.predictions, key=lambda p: p.name not in in_force):
+        for name, (low, high) in zip(prediction.observables, prediction.bins, strict=True):
+            bins.setdefault(name, (prediction.name, float(low), float(high)))
     none = ("", float("nan"), float("nan"))
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
     columns = {key: getattr(fit, attribute).sel(parameter=names).to_numpy() for key, attribute in ERRORS.items()}

@@ -9,6 +9,7 @@ from typing import Any, Final
 from bayescomb.base.rounding import significant
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.predictions import Prediction
 
 __all__ = [
     "bound_notes",
@@ -18,10 +19,12 @@ __all__ = [
     "header",
     "header_data",
     "nonnegative_sentence",
+    "notes",
     "origin_data",
+    "origin_notes",
     "origin_sentence",
-    "page_notes",
     "page_settings",
+    "predictions_in_use",
     "quoting_note",
     "reconstructed_note",
     "settings",
@@ -44,8 +47,13 @@ def caveats(combination: Combination) -> tuple[str, ...]:
         >>> caveats(bc.load("models/run1_mass"))
         ()
     """
-    found = (extraction_sentence(combination), quoting_note(combination), reconstructed_note(combination))
-    return tuple(sentence for sentence in found if sentence)
+    return tuple(sentence for sentence in (extraction_sentence(combination), *notes(combination)) if sentence)
+
+
+def notes(combination: Combination) -> tuple[str, ...]:
+    """What a reader of a number has to know besides how it was extracted; empty where there is nothing to say."""
+    found = (*origin_notes(combination), quoting_note(combination), reconstructed_note(combination))
+    return tuple(note for note in found if note)
 
 
 def treatment_sentence(combination: Combination) -> str:
@@ -74,6 +82,9 @@ def extraction_sentence(combination: Combination) -> str:
     factors = "" if scales.mu_r == scales.mu_f == 1 else f" x ({scales.mu_r:g}, {scales.mu_f:g})"
     varied = "fixed" if scales.treatment == "fixed" else f"{scales.treatment} between energies, {scales.prior} prior"
     numerical = ", numerical errors of the prediction included" if extraction.numerical_errors else ""
+    correlated = ", ".join(p.name for p in predictions_in_use(combination) if p.correlated_errors.size)
+    if extraction.numerical_errors and correlated:
+        numerical += f" (of {correlated} also those common to masses, scales and PDF members)"
     dropped = f"; not compared: {', '.join(extraction.drop)}" if extraction.drop else ""
     return (
         f"extraction {extraction.name!r}: {used}; {pdf.set}, {members}; scale {scales.choice}{factors} {varied}{numerical}; "
@@ -81,11 +92,31 @@ def extraction_sentence(combination: Combination) -> str:
     )
 
 
+def origin_notes(combination: Combination) -> tuple[str, ...]:
+    """What the figures of the predictions in use are, and what is open about their rates."""
+    extraction = combination.extraction_in_force
+    origins: dict[str, list[str]] = {}
+    rates: dict[str, list[str]] = {}
+    for prediction in predictions_in_use(combination):
+        if prediction.origin:
+            origins.setdefault(prediction.origin, []).append(prediction.name)
+        counts = extraction is not None and extraction.distributions[prediction.name] != "normalised"
+        if counts and extraction is not None and extraction.rate_errors:
+            for source, size in prediction.rate_errors.items():
+                rates.setdefault(f"{significant(100 * size)} % ({source})", []).append(prediction.name)
+    stated = [f"prediction {', '.join(names)}: {origin}" for origin, names in origins.items()]
+    return (*stated, *(f"rate of {', '.join(names)} open within {size}" for size, names in rates.items()))
+
+
+def predictions_in_use(combination: Combination) -> list[Prediction]:
+    """The predictions in use."""
+    extraction = combination.extraction_in_force
+    return [p for p in combination.predictions if extraction is not None and p.name in extraction.distributions]
+
+
 def quoting_note(combination: Combination) -> str:
     """That a leading-order prediction is no ground for a mass; empty where none is used."""
-    extraction = combination.extraction_in_force
-    used = [p.name for p in combination.predictions if extraction is not None and p.name in extraction.distributions]
-    low = [p.name for p in combination.predictions if p.name in used and not p.quotable]
+    low = [p.name for p in predictions_in_use(combination) if not p.quotable]
     return f"NOT FOR QUOTING: the mass rests on leading-order predictions ({', '.join(low)})" if low else ""
 
 
@@ -206,14 +237,10 @@ def page_settings(combination: Combination) -> list[tuple[str, str]]:
     return [("\N{GREEK SMALL LETTER CHI}²" if key == "chi2" else key, said[key]) for key in PAGE_SETTINGS if key in said]
 
 
-def page_notes(combination: Combination) -> list[str]:
-    """The caveats that a page shows at its top; the extraction has a section of its own."""
-    return [note for note in (quoting_note(combination), reconstructed_note(combination)) if note]
-
-
 def short_notes(combination: Combination) -> str:
     """The same in a few words, for a strip below a figure; empty if there is nothing."""
     notes = ["leading order: not for quoting"] if quoting_note(combination) else []
+    notes += dict.fromkeys(p.origin for p in predictions_in_use(combination) if p.origin)
     notes += ["reconstructed inputs"] if reconstructed_note(combination) else []
     return ", ".join(notes)
 

@@ -1,4 +1,7 @@
-"""The mass with other predictions side by side: PDF sets, scale definitions, and the seven-point variation of the scales."""
+"""The mass with other predictions side by side: PDF sets, scale definitions, and the seven-point variation of the scales.
+
+What the shape and the rate of a distribution say of the mass apart, and whether they agree.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.checks import expects
-from bayescomb.base.errors import BayescombError, FitError, OptionError
+from bayescomb.base.errors import BayescombError, FitError
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.profile import ProfileResult, profile
-from bayescomb.inputs.combination import Combination, how_to_extract
+from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import Extraction, ScaleChoice
 from bayescomb.inputs.predictions import Variant
 from bayescomb.likelihood.theory import SCALE_POINTS, interpolation_quality, theory
+from bayescomb.studies.rate_and_shape import RateAndShape, extraction_in_force, rate_and_shape
 
 __all__ = [
     "NOT_TABULATED",
@@ -88,12 +92,14 @@ class TheoryStudy:
         combination: with an extraction in force.
         variants: see :func:`prediction_variants`.
         envelope: see :func:`scale_envelope`.
+        apart: see :func:`bayescomb.rate_and_shape`.
         interpolation: prediction -> see :func:`bayescomb.likelihood.theory.interpolation_quality`.
     """
 
     combination: Combination
     variants: tuple[VariantRow, ...]
     envelope: tuple[VariantRow, ...]
+    apart: tuple[RateAndShape, ...]
     interpolation: Mapping[str, xr.Dataset]
 
 
@@ -103,12 +109,13 @@ def theory_study(combination: Combination) -> TheoryStudy:
     Raises:
         OptionError: no mass is extracted.
     """
-    extraction = _in_force(combination)
+    extraction = extraction_in_force(combination)
     used = [p for p in combination.predictions if p.name in extraction.distributions]
     return TheoryStudy(
         combination=combination,
         variants=prediction_variants(combination),
         envelope=scale_envelope(combination),
+        apart=rate_and_shape(combination),
         interpolation={p.name: interpolation_quality(p, extraction) for p in used},
     )
 
@@ -130,7 +137,7 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
         >>> sorted({row.scale_choice for row in rows})
         ['ht2', 'mt']
     """
-    extraction = _in_force(combination)
+    extraction = extraction_in_force(combination)
     used = [p for p in combination.predictions if p.name in extraction.distributions]
     keys = [{(v.pdf_set, v.scale_choice) for v in p.variants if v.member == 0 and v.mu_r == v.mu_f == 1} for p in used]
     every = dict.fromkeys((v.pdf_set, v.scale_choice) for v in used[0].variants)
@@ -165,20 +172,12 @@ def scale_envelope(combination: Combination) -> tuple[VariantRow, ...]:
         >>> len(rows), rows[0].mu_r, rows[0].shift
         (7, 1.0, 0.0)
     """
-    extraction = _in_force(combination)
+    extraction = extraction_in_force(combination)
     rows: list[VariantRow] = []
     for mu_r, mu_f in ((1.0, 1.0), *SCALE_POINTS):
         scales = ScaleChoice(choice=extraction.scales.choice, mu_r=mu_r, mu_f=mu_f)
         rows += _rows(combination, dataclasses.replace(extraction, scales=scales))
     return _shifted(rows, lambda row: row.mu_r == row.mu_f == 1)
-
-
-def _in_force(combination: Combination) -> Extraction:
-    extraction = combination.extraction_in_force
-    if extraction is None:
-        msg = f"{combination.name!r}: no mass is extracted; {how_to_extract(combination)}"
-        raise OptionError(msg)
-    return extraction
 
 
 def _shifted(rows: list[VariantRow], is_base: Callable[[VariantRow], bool]) -> tuple[VariantRow, ...]:
@@ -232,14 +231,16 @@ def theory_fits(combination: Combination) -> tuple[TheoryFit, ...]:
     Raises:
         OptionError: no mass is extracted.
     """
-    extraction = _in_force(combination)
+    extraction = extraction_in_force(combination)
     plain = dataclasses.replace(
         extraction,
         pdf=dataclasses.replace(extraction.pdf, errors="none", alpha_s=()),
         scales=dataclasses.replace(extraction.scales, treatment="fixed", prior="uniform"),
         numerical_errors=False,
+        rate_errors=False,
     )
-    pdf = dataclasses.replace(plain, pdf=extraction.pdf, numerical_errors=extraction.numerical_errors)
+    own = {key: getattr(extraction, key) for key in ("pdf", "numerical_errors", "rate_errors")}
+    pdf = dataclasses.replace(plain, **own)
     free = ScaleChoice(choice=extraction.scales.choice, treatment="common")
     scales = dataclasses.replace(pdf, scales=free)
     found = []

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError, PosteriorError
 from bayescomb.base.threads import single_threaded
-from bayescomb.fit.impacts import SIZE_OF, ImpactResult, impacts, parts_at
+from bayescomb.fit.impacts import SIZE_OF, THEORY_GROUP, ImpactResult, impacts, parts_at
 from bayescomb.fit.scan import scan_slopes
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
@@ -138,7 +138,7 @@ def _given_coefficients(
 
 
 def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], FloatArray]:
-    """Signed variances of one impact table: statistics, groups, sources without a group, and what couples them.
+    """Signed variances of one impact table: statistics, groups, sources without a group or of theory, what couples them.
 
     By kind and name, as a group may be called like a source, or "statistics".
     """
@@ -148,15 +148,22 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], Fl
         return np.sign(impact) * impact**2
 
     group_of = {s.name: s.group for s in result.combination.sources}
-    grouped = {str(g) for g in result.groups["group"].to_numpy()}
+    measured = {*group_of, *(n.source for n in result.combination.nuisances)}
+    own = set(group_of.values())
+    # Theory is told by its sources, unless the model has a group of that name itself.
+    grouped = {str(g) for g in result.groups["group"].to_numpy() if str(g) in own}
     parts = {("statistics", STATISTICS): squared(result.statistics)}
     if label := unsplit_label(result.combination.measurements):
         parts |= {("unsplit", label): squared(result.unsplit)}
-    parts |= {("group", str(g)): squared(result.groups.sel(group=g)) for g in result.groups["group"].to_numpy()}
-    alone = [str(s) for s in result.sources["source"].to_numpy() if group_of.get(str(s), "") not in grouped]
-    from_theory = grouped - set(group_of.values())
-    if not from_theory:
-        parts |= {("source", s): squared(result.sources.sel(source=s)) for s in alone}
+    groups = [str(g) for g in result.groups["group"].to_numpy() if str(g) in grouped]
+    parts |= {("group", g): squared(result.groups.sel(group=g)) for g in groups}
+    rows = zip(result.sources["source"].to_numpy(), result.sources["kind"].to_numpy(), result.sources, strict=True)
+    for name, kind, impact in ((str(n), str(k), row) for n, k, row in rows):
+        from_theory = kind == "source" and name not in measured
+        if from_theory and THEORY_GROUP not in grouped:
+            parts["source", f"{THEORY_GROUP}: {name}"] = squared(impact)
+        elif not from_theory and group_of.get(name, "") not in grouped:
+            parts["source", name] = squared(impact)
     rest = squared(result.total) - np.sum(list(parts.values()), axis=0)
     rest[np.abs(rest) < 1e-12 * np.abs(squared(result.total))] = 0.0  # a difference of equal sums
     return parts | {("coupling", COUPLING): rest}

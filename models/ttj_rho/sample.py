@@ -7,8 +7,9 @@ import bayescomb as bc
 HERE = Path(__file__).parent
 
 # Profile likelihood, coefficients at nominal: each extraction of the model file.
-for name in bc.load(HERE).extractions:
-    combination = bc.load(HERE, extraction=name)
+model = bc.load(HERE, extraction="")
+for name in model.extractions:
+    combination = model.with_extraction(name)
     fit = bc.profile(combination)
     masses = [o.name for o in combination.headline]
     values = ", ".join(f"{m} = {fit.values.sel(parameter=m):.2f} +- {fit.errors.sel(parameter=m):.2f} GeV" for m in masses)

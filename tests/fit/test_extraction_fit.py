@@ -30,7 +30,7 @@ def test_closure_with_published_values(energies, mass, error, chi2, ndf):
 @cache
 def solved(case, kinds=("absolute", "normalised")):
     """A general model with its profile and its explicit fit."""
-    given = general(case, kinds=kinds, numerical_errors=case == "normal")
+    given = general(case, kinds=kinds, numerical_errors=case in {"normal", "shared"})
     return given, bc.profile(given), Explicit(given)
 
 

@@ -18,18 +18,29 @@ SIGMAS = 5.0
 
 @pytest.mark.slow
 def test_every_extraction_of_the_model_runs_and_says_what_it_rests_on():
+    """Its figures are those of the table in the README."""
     from bayescomb.output.statements import caveats
 
-    for name in bc.load(MODEL).extractions:
-        combination = bc.load(MODEL, extraction=name)
+    model = bc.load(MODEL, extraction="")
+    readme = (MODEL.parents[1] / "README.md").read_text(encoding="utf-8")
+    table = [line for line in readme.splitlines() if line.startswith("| `")]
+    for name in model.extractions:
+        combination = model.with_extraction(name)
         fit = bc.profile(combination)
         assert np.isfinite(fit.values).all()
         assert fit.ndf > 0
         # statistics, systematics and theory add up to the error
         parts = fit.statistical_errors**2 + fit.systematic_errors**2 + fit.theory_errors**2
         np.testing.assert_allclose(parts, fit.errors**2, rtol=1e-8)
+        rows = " ".join(line for line in table if f"`{name.removeprefix('nlo_').replace('nlo', 'normalised')}`" in line)
+        assert f"{fit.chi2:.1f} / {fit.ndf}" in rows, name
+        for mass in combination.headline:
+            value, error = (values.sel(parameter=mass.name).item() for values in (fit.values, fit.errors))
+            assert f"{value:.2f} +- {error:.2f}" in rows, name
         sentences = " ".join(caveats(combination))
-        assert "NOT FOR QUOTING" in sentences
+        next_order = name.startswith("nlo")
+        assert ("NOT FOR QUOTING" in sentences) is not next_order
+        assert ("NLO at 172.5 GeV, mass dependence and PDF members at LO" in sentences) is next_order
         assert "reconstructed" in sentences
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from bayescomb.formats.toml.predictions import COLUMNS
+from bayescomb.formats.prediction_tables import COLUMNS
 
 POOL = [
     "rho", "pull", "nuisance", "coefficient", "white_nuisance", "white_explicit", "chain", "draw", "parameter", "estimate",

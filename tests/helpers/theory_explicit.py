@@ -15,6 +15,7 @@ import bayescomb as bc
 TRUTHS = {"a": truth(11, bins=3, members=2, spread=0.25), "b": truth(12, bins=4, members=2, size=50.0, spread=0.25)}
 SCALES = {
     "fixed": {},
+    "shared": {"numerical_errors": True},
     "uniform": {"treatment": "common"},
     "normal": {"treatment": "common", "scales": {"prior": "normal", "width": 0.5}},
     "correlated": {"treatment": "correlated", "scales": {"prior": "normal", "width": 0.6, "nominal": 0.4}},
@@ -24,7 +25,8 @@ SCALES = {
 def general(case="fixed", *, kinds=("absolute", "normalised"), **changes):
     """A table of a0 to a2 and z, and a fit of b0 to b3 with pulls and an external nuisance, correlated with each other."""
     rng = np.random.default_rng(21)
-    tables = [prediction(TRUTHS["a"], "a", per_bin_width=True), prediction(TRUTHS["b"], "b")]
+    shared = case == "shared"
+    tables = [prediction(TRUTHS[name], name, per_bin_width=name == "a", shared=shared) for name in "ab"]
     a, b = (TRUTHS[t.name].cross_sections(172.0, 0.1, -0.1) / t.divisors for t in tables)
     a, b = (v * (1 + 0.01 * rng.normal(size=len(v))) for v in (a, b))
     size_a, size_b = np.append(0.01 * a, 1.0), 0.015 * b
@@ -62,9 +64,13 @@ class Explicit:
         self.loose = [o.name for o in combination.observables if o.name not in self.predicted or o.name in chosen.drop]
         self.nuisances = [n.name for n in combination.nuisances]
         members = 2 if chosen.pdf.errors != "none" else 0
+        own = len(self.predicted) if chosen.numerical_errors else 0
+        shared = [p for p in combination.predictions if p.correlated_errors.size]
+        rates = any(chosen.distributions[p.name] != "normalised" for p in shared)
+        own += sum(len(p.observables) for p in shared) + rates
         sizes = [
             len(chosen.mass_parameters), len(chosen.scale_parameters),
-            members + (len(self.predicted) if chosen.numerical_errors else 0), len(self.normalised), len(self.loose),
+            members + own, len(self.normalised), len(self.loose),
             len(self.nuisances),
         ]  # fmt: skip
         ends = np.cumsum([0, *sizes])

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 
 import bayescomb as bc
-from bayescomb.formats.toml.predictions import COLUMNS, read_prediction
+from bayescomb.formats.prediction_tables import COLUMNS, read_prediction, read_scale_factors
 from bayescomb.inputs.predictions import Variant
+from bayescomb.inputs.scale_factors import scaled_prediction
 
 TABLES = Path(__file__).parents[2] / "models" / "ttj_rho"
 MASSES = np.linspace(165.0, 180.0, 7)
+# What is open about the rate of a generated table that shares errors.
+OPEN, OPEN_SIZE = "another total", 0.05
 SEVEN = ((1.0, 1.0), (2.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5), (2.0, 2.0), (0.5, 0.5))
 
 
@@ -26,6 +29,11 @@ class Truth:
     scales: np.ndarray  # (powers, 6, B)
     shifts: np.ndarray  # (powers, K, B)
     numerical: np.ndarray  # (B,), relative
+
+    @property
+    def correlated(self):
+        """Relative errors that all masses and variants of a bin share, shape (B,)."""
+        return 3 * self.numerical[::-1]
 
     def cross_sections(self, mass, x=0.0, y=0.0):
         u = (mass - 172.5) / 7.5
@@ -54,8 +62,11 @@ def truth(seed, *, bins=3, members=2, size=10.0, spread=0.15):
     )
 
 
-def prediction(made, name="p", *, observables=None, per_bin_width=False, alpha_s=False, **changes):
-    """The table of a truth: members at scale factors of 1, the last two with other alpha_s where that is asked for."""
+def prediction(made, name="p", *, observables=None, per_bin_width=False, alpha_s=False, shared=False, **changes):
+    """The table of a truth: members at scale factors of 1, the last two with other alpha_s where that is asked for.
+
+    Shared errors are those of a bin that all masses and variants have, and an open rate.
+    """
     bins = made.base.shape[1]
     variants = [Variant("set", 0, "mt", r, f) for r, f in SEVEN]
     curves = [np.array([made.cross_sections(m, np.log2(r), np.log2(f)) for m in MASSES]) for r, f in SEVEN]
@@ -80,6 +91,8 @@ def prediction(made, name="p", *, observables=None, per_bin_width=False, alpha_s
         "cross_sections": np.array(curves),
         "mc_errors": np.array(curves) * made.numerical,
     }
+    if shared:
+        settings |= {"correlated_errors": np.array(curves) * made.correlated, "rate_errors": {OPEN: OPEN_SIZE}}
     return bc.Prediction(**(settings | changes))
 
 
@@ -179,16 +192,20 @@ CMS = {
 PUBLISHED = {"8 TeV": ("ATLAS", ATLAS, "prediction_8tev.csv", False), "13 TeV": ("CMS", CMS, "prediction_13tev.csv", True)}
 
 
-def shipped(energy):
-    """The shipped prediction of an energy, ``"8 TeV"`` or ``"13 TeV"``."""
+def shipped(energy, order="LO"):
+    """The shipped prediction of an energy, ``"8 TeV"`` or ``"13 TeV"``; at NLO, the product LO * K."""
     experiment, figures, file, per_bin_width = PUBLISHED[energy]
     observables = [f"{experiment} {i}" for i in range(1, len(figures["values"]) + 1)]
-    return read_prediction(TABLES / file, name=energy, observables=observables, order="LO", per_bin_width=per_bin_width)
+    table = read_prediction(TABLES / file, name=energy, observables=observables, order="LO", per_bin_width=per_bin_width)
+    if order == "LO":
+        return table
+    factors = read_scale_factors(TABLES / file.replace("prediction", "kfactor"))
+    return scaled_prediction(table, factors, order=order, members_at="mt")
 
 
-def published(*energies, **changes):
+def published(*energies, order="LO", **changes):
     """Published values and statistical matrices with the shipped predictions; normalised, scale ht2, no nuisances."""
-    tables = [shipped(energy) for energy in energies]
+    tables = [shipped(energy, order) for energy in energies]
     measurements = []
     for table in tables:
         experiment, figures, *_ = PUBLISHED[table.name]

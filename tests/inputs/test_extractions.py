@@ -63,6 +63,11 @@ def test_scale_that_cannot_be(changes, error, said):
         ({"name": " x"}, UnknownNameError, ["extraction", "' x' is no name"]),
         ({"distributions": {}}, UnknownNameError, ["predictions of extraction 'mass'", "at least one"]),
         ({"distributions": {"a": "relative"}}, OptionError, ["distribution of 'a' in", "allowed: absolute, normalised"]),
+        (
+            {"distributions": {"a": "rate", "b": "normalised"}, "drop": ("a1",)},
+            OptionError,
+            ["extraction 'mass'", "the rate of 'a' and dropped observables found"],
+        ),
         ({"masses": {"c": "m"}}, OptionError, ["masses of extraction 'mass'", "'c' found, allowed: a, b"]),
         ({"masses": {"a": ""}}, UnknownNameError, ["masses of extraction 'mass'"]),
         ({"drop": ("x", "x")}, DuplicateNameError, ["dropped observables", "'x' stands twice"]),

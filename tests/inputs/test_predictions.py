@@ -7,7 +7,14 @@ import pytest
 from refusals import refused
 from theory_models import MASSES, SEVEN, prediction, shipped, truth
 
-from bayescomb.base.errors import DuplicateNameError, InvalidMatrixError, InvalidNumberError, OptionError, UnknownNameError
+from bayescomb.base.errors import (
+    DuplicateNameError,
+    InvalidMatrixError,
+    InvalidNumberError,
+    OptionError,
+    RangeError,
+    UnknownNameError,
+)
 from bayescomb.inputs.predictions import Variant
 
 TRUTH = truth(2, bins=3, members=2)
@@ -48,6 +55,16 @@ def with_entry(key, value):
             DuplicateNameError,
             ["member 0, scale mt", "stands twice"],
         ),
+        ({"correlated_errors": -TABLE.mc_errors}, InvalidNumberError, ["a correlated numerical error is below 0"]),
+        (
+            {"correlated_errors": TABLE.mc_errors[1:]},
+            InvalidMatrixError,
+            ["correlated", "(8, 7, 3) found, (9, 7, 3) needed"],
+        ),
+        ({"correlated_errors": np.nan * TABLE.mc_errors}, InvalidNumberError, ["correlated numerical errors of", "nan"]),
+        ({"rate_errors": {"x": 0.0}}, RangeError, ["rate error 'x' = 0 found", "between 0 and 1"]),
+        ({"rate_errors": {"x": np.inf}}, RangeError, ["rate error 'x' = inf found"]),
+        ({"rate_errors": {"": 0.1}}, UnknownNameError, ["rate errors of prediction 'p'"]),
         ({"variants": TABLE.variants[:-1]}, InvalidMatrixError, ["(9, 7, 3) found, (8, 7, 3) needed"]),
     ],
 )
@@ -58,6 +75,15 @@ def test_what_cannot_be_is_refused(changes, error, said):
 
 def test_no_numerical_error_is_allowed():
     assert changed(mc_errors=np.zeros(TABLE.mc_errors.shape)).mc_errors.max() == 0
+
+
+def test_correlated_errors_are_none_or_those_of_a_variant():
+    variant = TABLE.variants[3]
+    assert not TABLE.correlated_error(variant).any()
+    assert TABLE.correlated_error(variant).shape == (7, 3)
+    assert changed(correlated_errors=0 * TABLE.mc_errors).correlated_errors.size == 0
+    found = changed(correlated_errors=2 * TABLE.mc_errors).correlated_error(variant)
+    np.testing.assert_allclose(found, 2 * TABLE.mc_errors[3], rtol=1e-15)
 
 
 def test_arrays_cannot_be_written_to():

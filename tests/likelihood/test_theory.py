@@ -6,7 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from theory_models import combination, extraction, measured, prediction, published, simple, truth
+from theory_models import OPEN_SIZE, combination, extraction, measured, prediction, published, simple, truth
 
 import bayescomb as bc
 from bayescomb.likelihood.theory import theory
@@ -22,13 +22,15 @@ CASES = {
     "two masses": {"masses": {"b": "m_b"}, "treatment": "independent"},
     "no members": {"errors": "none", "treatment": "common"},
     "numerical": {"numerical_errors": True},
+    "shared": {"numerical_errors": True},
 }
 KINDS = [("absolute", "absolute"), ("normalised", "normalised"), ("absolute", "normalised")]
 
 
 def made(case="fixed", kinds=("absolute", "normalised"), **changes):
     """Both predictions in an extraction, measured with a common offset, and a further observable z in the same input."""
-    tables = [prediction(TRUTHS["a"], "a", per_bin_width=True), prediction(TRUTHS["b"], "b")]
+    shared = case == "shared"
+    tables = [prediction(TRUTHS["a"], "a", per_bin_width=True, shared=shared), prediction(TRUTHS["b"], "b", shared=shared)]
     names = [name for t in tables for name in t.observables]
     values = np.concatenate([1.1 * t.cross_sections[0, 3] / t.divisors for t in tables])
     inputs = [measured("m", [*names, "z"], [*values, 5.0], np.diag([*(0.02 * values) ** 2, 1.0]))]
@@ -38,11 +40,15 @@ def made(case="fixed", kinds=("absolute", "normalised"), **changes):
 
 
 def expected(combination, theta, eta, *, truths=TRUTHS):
-    """Predicted observables from the definition, to first order in eta: members first, then one per bin."""
+    """Predicted observables from the definition, to first order in eta.
+
+    Members come first, then one per bin and one more that its masses share, table by table, and what is open about a rate
+    with the first table whose rate counts.
+    """
     chosen = combination.extraction_in_force
     parameter = dict(zip(chosen.mass_parameters + chosen.scale_parameters, theta, strict=True))
     measured_at = {next(iter(e.observables)): e.value for e in combination.estimates}
-    found, own_errors = [], eta[2:]
+    found, own_errors, rate = [], eta[2:], None
     for table in combination.predictions:
         mass, own, bins = parameter[chosen.masses[table.name]], truths[table.name], len(table.observables)
         x, y = (parameter[name] for name in chosen.scales_of(table.name)) if chosen.scale_parameters else (0.0, 0.0)
@@ -52,6 +58,12 @@ def expected(combination, theta, eta, *, truths=TRUTHS):
         if len(own_errors):
             relative = relative + own_errors[:bins] * own.numerical
             own_errors = own_errors[bins:]
+        if table.correlated_errors.size:
+            relative = relative + own_errors[:bins] * own.correlated
+            own_errors = own_errors[bins:]
+            if rate is None and chosen.distributions[table.name] != "normalised":
+                rate, own_errors = own_errors[0], own_errors[1:]
+            relative = relative + (0.0 if rate is None else OPEN_SIZE * rate)
         first_order, widths = central * relative, table.divisors
         if chosen.distributions[table.name] == "normalised":
             total = central.sum()
@@ -134,6 +146,58 @@ def test_parts_have_names_and_ranges():
     assert "log2_mu_R" not in theory(made("common")).sources
     assert theory(made("common")).low.tolist() == [165, -1, -1]
     assert theory(made().with_extraction("")) is None
+
+
+def test_shared_errors_are_a_nuisance_per_bin_and_one_for_the_rate():
+    compiled = theory(made("shared", ("absolute", "absolute")))
+    assert compiled.nuisances == (
+        "set 1", "set 2", "numerical a0", "numerical a1", "numerical a2", "correlated numerical a0",
+        "correlated numerical a1", "correlated numerical a2", "rate another total", "numerical b0", "numerical b1",
+        "correlated numerical b0", "correlated numerical b1",
+    )  # fmt: skip
+    sources = compiled.sources
+    assert sources["correlated numerical b1"] == "correlated numerical errors"
+    assert sources["numerical b1"] == "numerical errors"
+    assert sources["rate another total"] == "rate"
+    without = theory(made("shared", ("absolute", "absolute"), rate_errors=False))
+    assert set(compiled.nuisances) - set(without.nuisances) == {"rate another total"}
+    assert theory(made("shared", ("normalised", "normalised"))).nuisances == without.nuisances
+    plain = theory(made("shared", numerical_errors=False, rate_errors=False))
+    assert plain.nuisances == ("set 1", "set 2")
+
+
+@pytest.mark.parametrize("case", ["fixed", "normal"])
+def test_rate_leaves_every_shape_free(case):
+    given = made(case, ("rate", "absolute"))
+    compiled = theory(given)
+    assert compiled.free_names == ("shape a 2", "shape a 3", "z")
+    (table, _), (theta, eta) = given.predictions, points(compiled, 3)
+    levels = np.random.default_rng(8).normal(size=(3, 3))
+    absolute = theory(made(case, ("absolute", "absolute")))
+    for at, unit, level in zip(theta, eta, levels, strict=True):
+        found, expected_sum = (c.observables(at, unit, lv) for c, lv in ((compiled, level), (absolute, level[:1])))
+        assert found[:3] @ table.divisors == pytest.approx(expected_sum[:3] @ table.divisors, rel=1e-12)
+        assert np.abs(found[:3] - expected_sum[:3]).min() > 0
+    # any measured shape is met
+    directions = np.column_stack([compiled.free[:3, :2], 1 / table.divisors])
+    assert np.linalg.matrix_rank(directions) == 3
+
+
+def test_rate_alone_is_a_fit_of_the_sum():
+    """One number for one mass: the sum of the bins, whatever the shape, with its variance."""
+    chosen = extraction({"p": "rate"})
+    given = simple(TRUTHS["a"], chosen, per_bin_width=True, noise=1.0)
+    (table,), (measurement,) = given.predictions, given.measurements
+    fit = bc.profile(given)
+    values = np.array([e.value for e in measurement.estimates])
+    total, variance = values @ table.divisors, table.divisors @ measurement.statistical_covariance @ table.divisors
+    predicted = [
+        TRUTHS["a"].cross_sections(fit.values.sel(parameter="m_t").item() + step).sum() for step in (0, -1e-3, 1e-3)
+    ]
+    assert predicted[0] == pytest.approx(total, rel=1e-9)
+    slope = (predicted[2] - predicted[1]) / 2e-3
+    assert fit.errors.sel(parameter="m_t").item() == pytest.approx(np.sqrt(variance) / abs(slope), rel=1e-6)
+    assert (fit.ndf, fit.chi2) == (0, pytest.approx(0.0, abs=1e-9))
 
 
 def test_masses_stay_where_all_tables_are():

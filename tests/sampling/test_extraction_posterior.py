@@ -1,5 +1,7 @@
 """The posterior of an extraction: both engines, exact draws of what is integrated, and what correlations can learn."""
 
+import dataclasses
+
 import arviz as az
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import bayescomb as bc
 from bayescomb.fit.fitter import Fitter
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.recovery import conditional_masses
+from bayescomb.studies.variance import _divided
 
 SIGMAS = 5.0
 MASS = 172.0
@@ -176,6 +179,20 @@ def sampled():
     return model, bc.sample(model, seed=5, draws=1000, tune=500)
 
 
+def test_variance_is_divided_by_sources_of_theory_and_of_the_inputs():
+    """Sources that no list names are not theory; what is divided adds up to the whole."""
+    model = two_experiments(CASES["normalised"], coefficients=uncertain())
+    first, second = model.measurements
+    named = tuple(dataclasses.replace(n, source=f"source {i}") for i, n in enumerate(first.nuisances))
+    changed = dataclasses.replace(model, measurements=(dataclasses.replace(first, nuisances=named), second))
+    found = _divided(bc.impacts(changed), ["m_t"])
+    sources = ["source 0", "source 1", "b.n0", "b.n1", "theory: PDF", "theory: numerical errors"]
+    rows = [("source", name) for name in sources]
+    assert list(found) == [("statistics", "statistics"), *rows, ("coupling", "coupling between groups")]
+    total = bc.profile(model).errors.sel(parameter="m_t").item() ** 2
+    assert sum(part.item() for part in found.values()) == pytest.approx(total, rel=1e-9)
+
+
 @pytest.mark.slow
 def test_variance_shares_close_to_the_variance_of_the_draws(sampled):
     model, posterior = sampled
@@ -185,7 +202,8 @@ def test_variance_shares_close_to_the_variance_of_the_draws(sampled):
     assert float(shares["variance"].sum("part").item()) == pytest.approx(draws.var(ddof=1), rel=1e-12)
     parts = shares["share"].sel(parameter="m_t").to_series()
     assert parts["statistics"] > 0
-    assert parts["theory"] > 0
+    assert parts["theory: PDF"] > parts["theory: numerical errors"] > 0
+    assert not abs(parts[["a.n0", "a.n1", "b.n0", "b.n1"]]).min() < 1e-6
     # What is left is curvature and Monte Carlo error: sd of a variance of n effective draws is sqrt(2/n) of it.
     effective = float(az.ess(draws, method="sd"))
     assert abs(parts["remainder"]) < 0.1 + SIGMAS * np.sqrt(2 / effective)

@@ -1,45 +1,40 @@
-"""Predictions and extractions of a ``model.toml``.
-
-Predictions and extractions as ``model.toml`` holds them: tables as CSV files, extractions that extend others.
-
-Reader of prediction tables: one row per variant, mass and bin.
-"""
+"""Predictions and extractions of a ``model.toml``: tables as CSV files or products of two, extractions by extension."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.choices import PDF_ERRORS
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
-from bayescomb.formats.csv import Row, csv_text, figure, number, read_table
+from bayescomb.base.errors import FileFormatError
+from bayescomb.formats.csv import number
+from bayescomb.formats.prediction_tables import prediction_text, read_prediction, read_scale_factors
 from bayescomb.formats.values import check_keys, entries, flag, text, texts
 from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
-from bayescomb.inputs.predictions import Prediction, Variant
+from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.scale_factors import scaled_prediction
 
-__all__ = ["COLUMNS", "extraction_tables", "prediction_tables", "read_extractions", "read_prediction", "read_predictions"]
+__all__ = ["extraction_tables", "prediction_tables", "read_extractions", "read_predictions"]
 
-PREDICTION_KEYS: Final = ("name", "table", "observables", "order", "mass_scheme", "per_bin_width", "variable")
+PREDICTION_KEYS: Final = (
+    "name", "table", "tables", "combine", "members_at", "observables", "order", "mass_scheme", "per_bin_width", "variable",
+    "rate_errors", "origin",
+)  # fmt: skip
+# Keys of a prediction that is the product of two tables.
+PRODUCT_KEYS: Final = ("tables", "combine", "members_at")
 EXTRACTION_KEYS: Final = (
-    "name", "title", "distributions", "masses", "pdf", "scales", "numerical_errors", "degree", "drop",
+    "name", "title", "distributions", "masses", "pdf", "scales", "numerical_errors", "rate_errors", "degree", "drop",
 )  # fmt: skip
 PDF_KEYS: Final = ("set", "errors", "alpha_s", "shifts_at", "confidence_level")
 SCALE_TEXTS: Final = ("choice", "treatment", "prior")
 SCALE_NUMBERS: Final = ("mu_r", "mu_f", "width", "low", "nominal", "high")
 # Names that a file can have everywhere, and no folder.
 FILE_NAME: Final = re.compile(r"\w[\w .+-]*")
-COLUMNS: Final = (
-    "sqrt_s_tev", "pdf_set", "member", "scale_choice", "mu_r", "mu_f", "m_t_gev", "bin_low", "bin_high", "xsec_pb",
-    "mc_error_pb",
-)  # fmt: skip
 
 
 def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Prediction, ...]:
@@ -50,21 +45,61 @@ def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Predictio
     """
     found = []
     for place, entry in entries(document, "predictions", where=str(path)) if "predictions" in document else []:
-        check_keys(entry, PREDICTION_KEYS, required=("name", "table", "observables", "order"), where=place)
+        check_keys(entry, PREDICTION_KEYS, required=("name", "observables", "order"), where=place)
         with located(place):
-            found.append(
-                read_prediction(
-                    path.parent / text(entry, "table", where=place),
-                    name=text(entry, "name", where=place),
-                    observables=texts(entry, "observables", where=place),
-                    order=text(entry, "order", where=place),
-                    mass_scheme=text(entry, "mass_scheme", where=place, default="pole"),
-                    per_bin_width=flag(entry, "per_bin_width", where=place),
-                    variable=text(entry, "variable", where=place, default=""),
-                )
-            )
+            found.append(_prediction(entry, place, path.parent))
     check_names([p.name for p in found], where=f"{path}: predictions", allow_empty=True)
     return tuple(found)
+
+
+def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Prediction:
+    """A table, or the product of two."""
+    stated = [key for key in PRODUCT_KEYS if key in entry]
+    if ("table" in entry) == bool(stated):
+        found = "table" if "table" in entry else "neither"
+        msg = (
+            f'{place}: {", ".join([found, *stated])} found; give table = "FILE", or tables = {{ lo = "FILE", '
+            'kfactor = "FILE" }, combine = "lo * kfactor" and an origin'
+        )
+        raise FileFormatError(msg)
+    order, origin = text(entry, "order", where=place), text(entry, "origin", where=place, default="")
+    rates = _inner(entry, "rate_errors", place) if "rate_errors" in entry else {}
+    settings: dict[str, Any] = {
+        "name": text(entry, "name", where=place),
+        "observables": texts(entry, "observables", where=place),
+        "mass_scheme": text(entry, "mass_scheme", where=place, default="pole"),
+        "per_bin_width": flag(entry, "per_bin_width", where=place),
+        "variable": text(entry, "variable", where=place, default=""),
+        "rate_errors": {name: number(size, where=f"{place}.rate_errors: {name}") for name, size in rates.items()},
+    }
+    if not stated:
+        return read_prediction(folder / text(entry, "table", where=place), order=order, origin=origin, **settings)
+    base, factors, rule = _product(entry, place)
+    prediction = read_prediction(folder / base, order=order, **settings)
+    named = dataclasses.replace(prediction, table=f"{Path(base).stem}_x_{Path(factors).stem}.csv")
+    return scaled_prediction(
+        named,
+        read_scale_factors(folder / factors),
+        order=order,
+        members_at=text(entry, "members_at", where=place, default=""),
+        origin=f"{origin} ({rule})",
+    )
+
+
+def _product(entry: Mapping[str, Any], place: str) -> tuple[str, str, str]:
+    """Files of a prediction and of its factors, and the rule ``"a * b"`` with its names."""
+    check_keys(entry, PREDICTION_KEYS, required=("tables", "combine", "origin"), where=place)
+    tables = _texts_by_name(entry, "tables", place)
+    rule = text(entry, "combine", where=place)
+    names = [word.strip() for word in rule.split("*")]
+    if len(names) != 2 or len(set(names)) != 2 or set(names) != set(tables) or not entry["origin"]:
+        msg = (
+            f"{place}: combine = {rule!r}, tables {', '.join(map(repr, tables))} and origin = {entry['origin']!r} found; "
+            'allowed is "prediction * factors" with the names of two tables, and an origin that says what the product is, '
+            'such as "NLO at 172.5 GeV, mass dependence and PDF members at LO"'
+        )
+        raise FileFormatError(msg)
+    return tables[names[0]], tables[names[1]], " * ".join(names)
 
 
 def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple[Prediction, ...]) -> dict[str, Extraction]:
@@ -102,6 +137,7 @@ def _extraction(entry: Mapping[str, Any], place: str, predictions: list[str]) ->
         pdf=_pdf(_inner(entry, "pdf", place), f"{place}.pdf"),
         scales=_scales(_inner(entry, "scales", place), f"{place}.scales"),
         numerical_errors=flag(entry, "numerical_errors", where=place) if "numerical_errors" in entry else True,
+        rate_errors=flag(entry, "rate_errors", where=place) if "rate_errors" in entry else True,
         degree=entry.get("degree", 4),
         drop=tuple(texts(entry, "drop", where=place, default=[])),
     )
@@ -159,7 +195,7 @@ def prediction_tables(
     """
     tables = []
     for prediction in predictions:
-        text = _table_text(prediction)
+        text = prediction_text(prediction)
         file = prediction.table
         taken = {name.casefold() for name in (*files, reserved)}
         if not FILE_NAME.fullmatch(file) or (file.casefold() in taken and files.get(file) != text):
@@ -176,23 +212,11 @@ def prediction_tables(
                 "mass_scheme": prediction.mass_scheme,
                 "per_bin_width": prediction.per_bin_width or None,
                 "variable": prediction.variable or None,
+                "rate_errors": dict(prediction.rate_errors) or None,
+                "origin": prediction.origin or None,
             }
         )
     return tables
-
-
-def _table_text(prediction: Prediction) -> str:
-    """One row per variant, mass and bin."""
-    energy = figure(prediction.energy_tev)
-    rows = []
-    for variant, values, errors in zip(prediction.variants, prediction.cross_sections, prediction.mc_errors, strict=True):
-        factors = figure(variant.mu_r), figure(variant.mu_f)
-        head = [energy, variant.pdf_set, str(variant.member), variant.scale_choice, *factors]
-        for mass, by_bin, errors_by_bin in zip(prediction.masses, values, errors, strict=True):
-            for edges, value, error in zip(prediction.bins, by_bin, errors_by_bin, strict=True):
-                rows.append([*head, *map(figure, (mass, *edges, value, error))])
-    comment = f"Predicted cross sections per bin at {prediction.energy_tev:g} TeV, by PDF set and member, scale and mass."
-    return csv_text(comment, COLUMNS, rows)
 
 
 def extraction_tables(extractions: Iterable[Extraction]) -> list[dict[str, Any]]:
@@ -224,6 +248,7 @@ def _full(extraction: Extraction) -> dict[str, Any]:
         "pdf": _but_defaults(extraction.pdf),
         "scales": _but_defaults(extraction.scales),
         "numerical_errors": extraction.numerical_errors,
+        "rate_errors": extraction.rate_errors,
         "degree": extraction.degree,
         "drop": list(extraction.drop),
     }
@@ -248,123 +273,3 @@ def _without(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str,
 def _defaults(item: Any) -> dict[str, Any]:
     """Fields with a default value."""
     return {f.name: f.default for f in dataclasses.fields(item) if f.default is not dataclasses.MISSING}
-
-
-def read_prediction(
-    path: Path,
-    *,
-    name: str,
-    observables: Sequence[str],
-    order: str,
-    mass_scheme: str = "pole",
-    per_bin_width: bool = False,
-    variable: str = "",
-) -> Prediction:
-    """Read a table with the columns :data:`COLUMNS`, in any order of rows.
-
-    Args:
-        path: a CSV file; one collider energy, every variant at the same masses and bins.
-        name: of the prediction.
-        observables: the observable of each bin, by ascending lower edge.
-        order: perturbative order.
-        mass_scheme: ``"pole"`` or ``"running"``.
-        per_bin_width: whether the observables are divided by the width of their bin.
-        variable: what is binned, for figures.
-
-    Raises:
-        FileFormatError: a column or row is missing, there is more than one energy, or the number of bins is not that of
-            the observables.
-        InvalidNumberError: a cell is no number, or a bin is empty or overlaps the next.
-        DuplicateNameError: a row stands twice.
-
-    Examples:
-        >>> from pathlib import Path
-        >>> from bayescomb.formats.toml.predictions import read_prediction
-        >>> table = read_prediction(Path("models/ttj_rho/prediction_13tev.csv"), name="13 TeV",
-        ...     observables=["s1", "s2", "s3", "s4"], order="LO", per_bin_width=True)
-        >>> table.energy_tev, table.masses[[0, -1]].tolist(), len(table.variants)
-        (13.0, [165.0, 180.0], 61)
-    """
-    _, rows = read_table(path, required=COLUMNS)
-    if not rows:
-        msg = f"{path}: no rows; give one per variant, mass and bin"
-        raise FileFormatError(msg)
-    energies = {row.number("sqrt_s_tev") for row in rows}
-    if len(energies) != 1:
-        msg = f"{path}: energies {sorted(energies)} TeV found, a table holds one; split the file"
-        raise FileFormatError(msg)
-    variants: dict[Variant, int] = {}
-    masses: dict[float, int] = {}
-    bins: dict[tuple[float, float], int] = {}
-    cells: dict[tuple[int, int, int], Row] = {}
-    for row in rows:
-        key = (
-            variants.setdefault(_variant(row), len(variants)),
-            masses.setdefault(row.number("m_t_gev"), len(masses)),
-            bins.setdefault((row.number("bin_low"), row.number("bin_high")), len(bins)),
-        )
-        if key in cells:
-            msg = f"{row.where}: the same variant, mass and bin as {cells[key].where}; remove one of the rows"
-            raise DuplicateNameError(msg)
-        cells[key] = row
-    _check_bins(list(bins), path, n_observables=len(observables))
-    shape = (len(variants), len(masses), len(bins))
-    values, errors = np.zeros(shape), np.zeros(shape)
-    for i, variant in enumerate(variants):
-        for j, mass in enumerate(masses):
-            for k, edges in enumerate(bins):
-                cell = cells.get((i, j, k))
-                if cell is None:
-                    msg = f"{path}: no row for '{variant}', m_t {mass:g} GeV, bin {edges[0]:g} to {edges[1]:g}; add it"
-                    raise FileFormatError(msg)
-                values[i, j, k], errors[i, j, k] = _positive(cell, "xsec_pb"), cell.number("mc_error_pb")
-    by_mass, by_edge = np.argsort(list(masses)), np.argsort([low for low, _ in bins])
-    with located(str(path)):
-        return Prediction(
-            name=name,
-            observables=tuple(observables),
-            order=order,
-            mass_scheme=mass_scheme,
-            energy_tev=energies.pop(),
-            per_bin_width=per_bin_width,
-            variable=variable,
-            bins=np.array(list(bins))[by_edge],
-            masses=np.array(list(masses))[by_mass],
-            variants=tuple(variants),
-            cross_sections=values[:, by_mass][:, :, by_edge],
-            mc_errors=errors[:, by_mass][:, :, by_edge],
-            table=path.name,
-        )
-
-
-def _variant(row: Row) -> Variant:
-    member = row.number("member")
-    if member != int(member) or member < 0:
-        msg = f"{row.where}: member {row.cells['member']!r} found, a whole number from 0 is needed"
-        raise InvalidNumberError(msg)
-    mu_r, mu_f = _positive(row, "mu_r"), _positive(row, "mu_f")
-    return Variant(row.cells["pdf_set"], int(member), row.cells["scale_choice"], mu_r, mu_f)
-
-
-def _positive(row: Row, column: str) -> float:
-    value = row.number(column)
-    if value <= 0:
-        msg = f"{row.where}, column {column!r}: {value:g} found, a number above 0 is needed; correct it"
-        raise InvalidNumberError(msg)
-    return value
-
-
-def _check_bins(bins: list[tuple[float, float]], path: Path, *, n_observables: int) -> None:
-    """As many as observables, none empty, none overlapping."""
-    if len(bins) != n_observables:
-        msg = f"{path}: {len(bins)} bins found for {n_observables} observables; name one observable per bin"
-        raise FileFormatError(msg)
-    ordered = sorted(bins)
-    for low, high in ordered:
-        if high <= low:
-            msg = f"{path}: bin {low:g} to {high:g} is empty; correct its edges"
-            raise InvalidNumberError(msg)
-    for (_, high), (low, _) in itertools.pairwise(ordered):
-        if low < high:
-            msg = f"{path}: a bin that begins at {low:g} overlaps one that ends at {high:g}; correct the edges"
-            raise InvalidNumberError(msg)

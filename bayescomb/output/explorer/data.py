@@ -101,6 +101,11 @@ def _require_explorable(combination: Combination) -> None:
             "'nonnegative', or use 'bayescomb scan'"
         )
         raise OptionError(msg)
+    extraction = combination.extraction_in_force
+    rates = [] if extraction is None else [name for name, kind in extraction.distributions.items() if kind == "rate"]
+    if rates:
+        msg = f"{where}: the rate of {', '.join(rates)} alone counts, which the page does not have; use 'bayescomb profile'"
+        raise OptionError(msg)
     if combination.errors_on_errors:
         msg = (
             f"{where}: the sizes of {', '.join(combination.errors_on_errors)} are uncertain (errors_on_errors), which is "

@@ -21,7 +21,7 @@ from bayescomb.output.explorer_link import link_from_report
 from bayescomb.output.page_template import page_template
 from bayescomb.output.statements import (
     extraction_sentence,
-    page_notes,
+    notes,
     page_settings,
     treatment_sentence,
     versions_text,
@@ -118,7 +118,7 @@ def explore(
         combination=combination,
         treatment=treatment_sentence(combination),
         facts=_facts(combination, None if sampled is None else sampled.run),
-        caveats=page_notes(combination),
+        caveats=notes(combination),
         extraction=extraction_sentence(combination),
         band_note=_band_note(data["posterior"]),
         data=_json(data),

@@ -16,7 +16,7 @@ import xarray as xr
 
 from bayescomb.base.writing import plain_value
 from bayescomb.inputs.combination import Combination
-from bayescomb.output.statements import header, quoting_note, settings
+from bayescomb.output.statements import header, origin_notes, quoting_note, settings
 
 __all__ = [
     "ABSENT",
@@ -174,6 +174,8 @@ def qualifiers(combination: Combination) -> list[Qualifier]:
     """
     said = settings(combination)
     found = {QUALIFIERS[name]: value for name, value in said.items() if name in QUALIFIERS}
+    if noted := origin_notes(combination):
+        found["predictions"] = "; ".join(noted)
     if quoting_note(combination):
         found["for quoting"] = "NO, leading-order predictions"
     return [(name, value, "") for name, value in found.items()]

@@ -25,7 +25,7 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.output.report.results import Results
-from bayescomb.output.statements import bound_notes, extraction_sentence, page_notes, page_settings, versions_text
+from bayescomb.output.statements import bound_notes, extraction_sentence, notes, page_settings, versions_text
 from bayescomb.output.text_layout import mean_or_median
 
 __all__ = ["page_context", "symbol"]
@@ -73,7 +73,7 @@ def page_context(results: Results) -> dict[str, Any]:
         "headlines": _headlines(results),
         "bounds": bound_notes(fit),
         "costs": _costs(results),
-        "caveats": page_notes(combination),
+        "caveats": notes(combination),
         "extraction": extraction_sentence(combination),
         "poor": fit.p_value is not None and fit.p_value < POOR_FIT,
         "linear": combination.linear,

@@ -57,6 +57,7 @@ def _interpolation(study: TheoryStudy) -> Table:
                     "residual": 1000 * float(abs(at["residual"]).max()),
                     "left_out": 1000 * float(abs(at["left_out"].isel(m_t=slice(1, -1))).max()),
                     "mc_error": 1000 * float(at["mc_error"].max()),
+                    "correlated_error": 1000 * float(at["correlated_error"].max()),
                 }
             )
     columns = [
@@ -65,6 +66,7 @@ def _interpolation(study: TheoryStudy) -> Table:
         fixed_column("largest residual [‰]", "residual", 3),
         fixed_column("one inner mass left out [‰]", "left_out", 3),
         fixed_column("numerical error [‰]", "mc_error", 1),
+        fixed_column("correlated numerical error [‰]", "correlated_error", 1),
     ]
     extraction = study.combination.extraction_in_force
     assert extraction is not None  # else there would be no study

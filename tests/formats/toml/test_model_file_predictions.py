@@ -2,7 +2,7 @@
 
 import pytest
 from refusals import refused
-from theory_models import prediction, truth, write_table, written_rows
+from theory_models import SEVEN, prediction, truth, write_table, written_rows
 
 import bayescomb as bc
 from bayescomb.base.errors import (
@@ -13,6 +13,8 @@ from bayescomb.base.errors import (
     RangeError,
     UnknownNameError,
 )
+from bayescomb.formats.prediction_tables import FACTOR_COLUMNS, read_prediction, read_scale_factors
+from bayescomb.inputs.scale_factors import scaled_prediction
 
 MODEL = """
 format = 1
@@ -238,6 +240,63 @@ def test_pole_and_running_table_of_the_same_observables(model):
     assert bc.load(folder, extraction="more").headline[0].title == "top-quark pole mass"
     model('{ "8 TeV running" = "absolute" }', '{ "8 TeV running" = "absolute", "8 TeV" = "absolute" }')
     with refused(DuplicateNameError, "extraction 'running'", "'a1' stands twice"):
+        bc.load(folder)
+
+
+PRODUCT = """tables = { lo = "a.csv", kfactor = "k.csv" }
+combine = "lo * kfactor"
+origin = "NLO at 172.5 GeV"
+rate_errors = { "another total" = 0.1 }
+"""
+
+
+@pytest.fixture
+def product(model, tmp_path):
+    """The model with the product of two tables in place of the first."""
+    rows = [
+        dict(zip(FACTOR_COLUMNS, map(str, (13.0, "mt", r, f, low, high, 1.4, 0.01)), strict=True))
+        for r, f in SEVEN
+        for low, high in ((0.0, 0.5), (0.5, 1.5))
+    ]
+    write_table(tmp_path / "k.csv", rows, columns=FACTOR_COLUMNS)
+    model('table = "a.csv"\n', PRODUCT)
+    return model
+
+
+def test_product_of_two_tables(product, tmp_path):
+    first, _ = bc.load(product()).predictions
+    lo = read_prediction(tmp_path / "a.csv", name="8 TeV", observables=["a1", "a2"], order="LO")
+    expected = scaled_prediction(lo, read_scale_factors(tmp_path / "k.csv"), order="NLO")
+    assert (first.table, first.origin) == ("a_x_k.csv", "NLO at 172.5 GeV (lo * kfactor)")
+    assert dict(first.rate_errors) == {"another total": 0.1}
+    assert first.cross_sections.tolist() == expected.cross_sections.tolist()
+    assert first.correlated_errors.tolist() == expected.correlated_errors.tolist()
+    assert first.cross_sections[0, 0, 0] == pytest.approx(1.4 * lo.cross_sections[0, 0, 0], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "said"),
+    [
+        ('combine = "lo * kfactor"\n', "", FileFormatError, ["predictions['8 TeV']", "combine"]),
+        ('origin = "NLO at 172.5 GeV"\n', "", FileFormatError, ["predictions['8 TeV']", "origin"]),
+        ('origin = "NLO at 172.5 GeV"', 'origin = ""', FileFormatError, ["origin = '' found"]),
+        ('"lo * kfactor"', '"lo + kfactor"', FileFormatError, ["combine = 'lo + kfactor'", 'is "prediction * factors"']),
+        ('"lo * kfactor"', '"lo * k"', FileFormatError, ["combine = 'lo * k'", "tables 'lo', 'kfactor'"]),
+        ('"lo * kfactor"', '"lo * lo"', FileFormatError, ["combine = 'lo * lo'"]),
+        ('"lo * kfactor"', '"kfactor * lo"', FileFormatError, ["predictions['8 TeV']", "k.csv", "missing column"]),
+        ('combine = "lo', 'table = "a.csv"\ncombine = "lo', FileFormatError, ["table, tables, combine found"]),
+        ('combine = "lo', 'members_at = "ht1"\ncombine = "lo', UnknownNameError, ["no members at scale 'ht1'"]),
+        ('kfactor = "k.csv"', 'kfactor = "none.csv"', FileFormatError, ["none.csv", "no such file"]),
+        ("tables = {", "tables = 1 # {", FileFormatError, ["tables = 1 found, a table is needed"]),
+        ('"another total" = 0.1', '"another total" = 1.5', RangeError, ["rate error 'another total' = 1.5 found"]),
+        ('"another total" = 0.1', '"another total" = "x"', InvalidNumberError, [".rate_errors: another total", "'x' found"]),
+        ("rate_errors = {", "rate_errors = 0.1 # {", FileFormatError, ["rate_errors = 0.1 found, a table is needed"]),
+        (PLAIN, 'rate_errors = "no"', FileFormatError, ["extractions['plain']", "true or false is needed"]),
+    ],
+)
+def test_wrong_products(product, old, new, error, said):
+    folder = product(old, new)
+    with refused(error, "model.toml", *said):
         bc.load(folder)
 
 

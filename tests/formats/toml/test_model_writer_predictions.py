@@ -12,8 +12,8 @@ from theory_models import combination, extraction, measured, prediction, publish
 import bayescomb as bc
 from bayescomb.base.errors import InputWarning, OptionError, OutputError
 from bayescomb.formats.convino.writer import write_convino
+from bayescomb.formats.prediction_tables import COLUMNS, CORRELATED
 from bayescomb.formats.toml.model_writer import model_texts, write_model
-from bayescomb.formats.toml.predictions import COLUMNS
 from bayescomb.inputs.serialise import combination_from_json, combination_to_json, difference
 
 ONE = extraction({"a": "absolute", "b": "normalised"}, name="one")
@@ -75,6 +75,33 @@ def test_written_and_read_again(tmp_path, chosen):
     assert_same(write_model(bc.load(path), tmp_path / "again"), given)
     names = {p.name for p in path.parent.glob("*.csv")}
     assert {"second.csv"} | ({"first.csv"} if chosen != "b only" else set()) <= names
+
+
+def with_correlated():
+    """The general one with correlated numerical errors, an open rate and an origin, and extractions that use them or not."""
+    given = general()
+    first, second = given.predictions
+    first = changed(
+        first, correlated_errors=first.mc_errors / 3, rate_errors={"another, total": 0.1}, origin='NLO at "172.5" GeV'
+    )
+    chosen = [
+        changed(ONE, numerical_errors=True),
+        changed(ONE, name="without", rate_errors=False),
+        changed(ONE, name="rate", distributions={"a": "rate"}, masses={}),
+    ]
+    return changed(given, predictions=(first, second), extractions={e.name: e for e in chosen})
+
+
+def test_correlated_errors_rates_and_origins_survive(tmp_path):
+    given = with_correlated()
+    path = write_model(given, tmp_path / "model")
+    assert_same(path, given)
+    assert CORRELATED in (path.parent / "first.csv").read_text().splitlines()[1]
+    assert CORRELATED not in (path.parent / "second.csv").read_text()
+    again = combination_from_json(combination_to_json(given))
+    assert (difference(again, given), again.predictions[1].correlated_errors.size) == ("", 0)
+    without = changed(given, predictions=(changed(given.predictions[0], rate_errors={}), given.predictions[1]))
+    assert difference(without, given) == "predictions[0].rate_errors"
 
 
 @pytest.mark.parametrize("chosen", ["", "everything", "b only"])

@@ -7,10 +7,12 @@ import re
 import numpy as np
 import pytest
 from explorer_pages import BROWSER, expect_equal, is_feasible, nominal_settings, probed, profile_at, random_settings
+from refusals import refused
 from repetitions import repetitions
 from tight import fractions, unitarity
 
 import bayescomb as bc
+from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.output.explorer.data import explorer_model
@@ -324,6 +326,22 @@ def test_page_follows_scales_with_a_normal_prior_and_two_masses(tmp_path):
         if len(combination.measurements) > 1:
             settings.append({"off": ["ATLAS 8 TeV"]})
         expect_profile(combination, page, tmp_path, settings)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_page_follows_shared_numerical_errors_and_an_open_rate(ttj, tmp_path):
+    chosen = ttj.extractions["nlo_absolute_cms"]
+    fixed = ttj.with_extraction(dataclasses.replace(chosen, scales=ttj.extractions["nlo"].scales))
+    page = bc.explore(fixed, tmp_path / "explorer.html", draws=0)
+    expect_profile(fixed, page, tmp_path, [{}, {"assumptions": "jes"}])
+
+
+def test_rate_alone_is_not_explored(ttj):
+    chosen = ttj.extractions["cms"]
+    rate = dataclasses.replace(chosen, name="rate", distributions=dict.fromkeys(chosen.distributions, "rate"))
+    with refused(OptionError, "'ttj_rho' cannot be explored", "the rate of 13 TeV alone counts", "bayescomb profile"):
+        explorer_model(ttj.with_extraction(rate))
 
 
 def test_reduced_rows_hold_every_part_of_their_covariance(ttj):

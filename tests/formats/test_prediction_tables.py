@@ -1,4 +1,4 @@
-"""Tables of predictions: what is read, and what is refused with its place."""
+"""Tables of predictions and of factors: what is read, and what is refused with its place."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,14 @@ from refusals import refused
 from theory_models import MASSES, prediction, truth, write_table, written_rows
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
-from bayescomb.formats.toml.predictions import COLUMNS, read_prediction
+from bayescomb.formats.prediction_tables import (
+    COLUMNS,
+    CORRELATED,
+    FACTOR_COLUMNS,
+    prediction_text,
+    read_prediction,
+    read_scale_factors,
+)
 from bayescomb.inputs.predictions import Variant
 
 NAMES = ["low", "middle", "high"]
@@ -182,3 +189,89 @@ def test_names_of_a_prediction(rows, read):
     with refused(DuplicateNameError, "table.csv", "'low' stands twice"):
         read(rows, observables=["low", "low", "high"])
     assert read(rows).index[Variant("set", 2, "mt", 1.0, 1.0)] == 8
+
+
+def test_column_of_correlated_errors(made, rows, tmp_path):
+    for i, row in enumerate(rows):
+        row[CORRELATED] = str(0.001 * i)
+    path = write_table(tmp_path / "table.csv", rows, columns=(*COLUMNS, CORRELATED))
+    found = read_prediction(path, name="p", observables=NAMES, order="NLO", rate_errors={"x": 0.1}, origin="NLO, partly")
+    np.testing.assert_allclose(found.correlated_errors.ravel(), 0.001 * np.arange(len(rows)), rtol=1e-12)
+    assert (dict(found.rate_errors), found.origin) == ({"x": 0.1}, "NLO, partly")
+    again = tmp_path / "again.csv"
+    again.write_text(prediction_text(found), encoding="utf-8")
+    read = read_prediction(again, name="p", observables=NAMES, order="NLO")
+    assert read.correlated_errors.tolist() == found.correlated_errors.tolist()
+    assert CORRELATED not in prediction_text(made)
+
+
+def test_correlated_error_that_cannot_be(rows, tmp_path):
+    for cell, said in (("x", "'x' found"), ("-1", "a correlated numerical error is below 0")):
+        changed = [row | {CORRELATED: "0"} for row in rows]
+        changed[4][CORRELATED] = cell
+        path = write_table(tmp_path / "table.csv", changed, columns=(*COLUMNS, CORRELATED))
+        with refused(InvalidNumberError, "table.csv", said):
+            read_prediction(path, name="p", observables=NAMES, order="NLO")
+
+
+@pytest.fixture
+def factors():
+    """Rows of two scale points in three bins."""
+    return [
+        dict(zip(FACTOR_COLUMNS, map(str, (13, "mt", r, 1.0, low, high, 1.1 + 0.1 * i * r, 0.01 * (i + r))), strict=True))
+        for r in (1.0, 2.0)
+        for i, (low, high) in enumerate(((0.0, 0.5), (0.5, 1.5), (1.5, 3.0)))
+    ]
+
+
+@pytest.fixture
+def read_factors(tmp_path):
+    def call(rows, columns=FACTOR_COLUMNS):
+        return read_scale_factors(write_table(tmp_path / "k.csv", rows, columns=columns))
+
+    return call
+
+
+def test_factors_are_read_in_any_order(factors, read_factors):
+    found = read_factors(factors[::-1])
+    assert (found.energy_tev, found.table, found.bins.tolist()) == (13.0, "k.csv", [[0, 0.5], [0.5, 1.5], [1.5, 3]])
+    assert [tuple(point) for point in found.points] == [("mt", 2.0, 1.0), ("mt", 1.0, 1.0)]
+    np.testing.assert_allclose(found.values, [[1.1, 1.3, 1.5], [1.1, 1.2, 1.3]], rtol=1e-12)
+    np.testing.assert_allclose(found.errors, [[0.02, 0.03, 0.04], [0.01, 0.02, 0.03]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("column", FACTOR_COLUMNS)
+def test_missing_column_of_factors_is_named(factors, read_factors, column):
+    with refused(FileFormatError, "k.csv:2", f"missing column {column!r}"):
+        read_factors(factors, [c for c in FACTOR_COLUMNS if c != column])
+
+
+def test_rows_of_factors_that_are_missing_or_stand_twice(factors, read_factors):
+    with refused(FileFormatError, "k.csv", "no row for 'scale mt, mu_R x 2, mu_F x 1', bin 1.5 to 3", "add it"):
+        read_factors(factors[:-1])
+    with refused(DuplicateNameError, "k.csv:9", "the same scale point and bin as", "k.csv:3"):
+        read_factors([*factors, factors[0]])
+    with refused(FileFormatError, "k.csv: no rows"):
+        read_factors([])
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("factor", "0", "0 found, a number above 0"),
+        ("factor", "x", "'x' found"),
+        ("factor_error", "-0.1", "an error below 0"),
+        ("mu_r", "-1", "-1 found, a number above 0"),
+        ("bin_high", "0.7", "overlaps"),
+    ],
+)
+def test_factor_that_cannot_be(factors, read_factors, column, cell, said):
+    factors[0][column] = cell
+    with refused(InvalidNumberError, "k.csv", said):
+        read_factors(factors)
+
+
+def test_factors_of_several_energies(factors, read_factors):
+    factors[1]["sqrt_s_tev"] = "8"
+    with refused(FileFormatError, "k.csv", "energies [8.0, 13.0] TeV found"):
+        read_factors(factors)

@@ -19,6 +19,7 @@ from bayescomb.base.rounding import (
     small_unit,
     with_error,
 )
+from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.likelihood.theory import interpolation_quality
 from bayescomb.output.statements import header
@@ -131,7 +132,7 @@ def shares_text(shares: xr.Dataset, units: dict[str, str]) -> str:
         unit = units.get(str(p), "")
         at = shares.sel(parameter=p)
         kinds = at["kind"].to_numpy()
-        cells = [[f"part of Var({p})", with_unit("variance", f"{unit}^2" if unit else ""), "share [%]"]]
+        cells = [[f"part of Var({p})", with_unit("variance", squared_unit(unit)), "share [%]"]]
         small, count = np.zeros(2), 0
         for i, part in enumerate(at["part"].to_numpy()):
             variance, share = float(at["variance"][i]), float(at["share"][i])

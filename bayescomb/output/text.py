@@ -32,6 +32,7 @@ from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
+from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.as_read import as_read_lines
@@ -331,7 +332,7 @@ def comparison_text(comparison: Comparison) -> str:
             rows.append(["", label, centre, spread, noise, middle, plain(interval_text(low, high, error=sd))])
         if np.isnan(row.get("coefficient_share", np.nan)):
             continue
-        squared, own = (f" {unit}^2", f" {unit}") if unit else ("", "")
+        squared, own = (f" {squared_unit(unit)}", f" {unit}") if unit else ("", "")
         within, between = row["mean_of_variance"], row["variance_of_mean"]
         share = plain(percent_text(row["coefficient_share"], row["coefficient_share_mcse"]))
         shares.append(

@@ -201,6 +201,19 @@ class _Reader:
     def where(self) -> str:
         return f"{self.selection.where}: table {self.table.name!r}"
 
+    @property
+    def numbers(self) -> list[Column]:
+        """The columns without that of the names."""
+        named = self._names_column()
+        return [c for c in self.chosen.columns if c is not named]
+
+    def _names_column(self) -> Column | None:
+        """The column of the names; ``None`` if an axis holds them, or nothing does."""
+        wanted = self.selection.names
+        if not wanted or any(a.name == wanted for a in self.table.axes):
+            return None
+        return only(self.selection.named(self.table, self.table.columns, wanted), where=f"{self.where}, names")
+
     def columns(self, positions: Sequence[int]) -> list[Shift]:
         """A column, or a pair of them, for each source."""
         if len(positions) > 1 and self.selection.match is Match.NAMES:
@@ -211,7 +224,7 @@ class _Reader:
     def rows(self, names: Sequence[str]) -> list[Shift]:
         """A row for each source, with a column for each of the values."""
         n, rows = len(self.measured.rows), self.measured.rows
-        columns = [c for c in self.chosen.columns if c.header != self.selection.names]
+        columns = self.numbers
         # Headings and blank lines between the sources.
         kept = [i for i in range(len(names)) if any(says_something(c.cells[i]) for c in columns)]
         names_of = {i: names[i] for i in kept}
@@ -245,7 +258,7 @@ class _Reader:
         names, axes = self._source_names()
         if len(set(names)) == len(names):
             return self.rows(names)
-        _, *pair = self._pair([c for c in self.chosen.columns if self.selection.names not in (c.name, c.header)])
+        _, *pair = self._pair(self.numbers)
         shifts = []
         for name in dict.fromkeys(names):
             own = [i for i, other in enumerate(names) if other == name]
@@ -265,12 +278,11 @@ class _Reader:
 
     def _source_names(self) -> tuple[list[str], list[Axis]]:
         """Name of the source in each row, and the axes that say which of the values a row is about."""
-        wanted, axes = self.selection.names, list(self.table.varying)
-        axis = next((a for a in self.table.axes if a.name == wanted), None)
-        if axis is not None:
-            return [row_label(e) for e in axis.entries], [a for a in axes if a is not axis]
-        column = only(self.selection.named(self.table, self.table.columns, wanted), where=f"{self.where}, names")
-        return [" ".join(cell.text.split()) for cell in column.cells], axes
+        axes, column = list(self.table.varying), self._names_column()
+        if column is not None:
+            return [" ".join(cell.text.split()) for cell in column.cells], axes
+        axis = next(a for a in self.table.axes if a.name == self.selection.names)
+        return [row_label(e) for e in axis.entries], [a for a in axes if a is not axis]
 
     def _pairs(self) -> list[tuple[str, Column, Column | None]]:
         """Name, shift at +1 and shift at -1 sigma."""

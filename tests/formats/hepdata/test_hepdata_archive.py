@@ -16,7 +16,8 @@ from refusals import refused
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.hepdata.record.archive import Limits, read_files
-from bayescomb.formats.hepdata.record.submission import MAX_DEPTH, MAX_NODES, read_json, read_submission, read_yaml
+from bayescomb.formats.hepdata.record.documents import MAX_DEPTH, MAX_NODES, read_json, read_yaml
+from bayescomb.formats.hepdata.record.submission import read_submission
 
 GOOD = {"submission.yaml": "comment: x"}
 SMALL = Limits(members=5)

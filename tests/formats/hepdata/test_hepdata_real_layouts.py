@@ -14,7 +14,8 @@ from bayescomb.base.errors import (
     InputWarning,
     UnknownNameError,
 )
-from bayescomb.formats.hepdata.record.submission import read_submission, read_yaml
+from bayescomb.formats.hepdata.record.documents import read_yaml
+from bayescomb.formats.hepdata.record.submission import read_submission
 
 NO_SOURCES = ENTRY.replace('sources = { "sys,J*" = "JES" }', "")
 ONE = NO_SOURCES.replace('["bin1", "bin2", "bin3"]', '["m"]')
@@ -63,6 +64,11 @@ def test_sources_named_in_a_text_column_and_shifts_in_mev(tmp_path):
     assert [n.name for n in measurement.nuisances] == ["FSR", "ISR", "JES"]
     np.testing.assert_allclose(measurement.responses, [[-0.24, 0.18, 0.26]], rtol=1e-12)
     assert measurement.down_responses is None
+    with pytest.warns(InputWarning, match="MeV"):  # by number, where the others are that of the names and of the other side
+        numbered = load(
+            tmp_path, masses(), BY_COLUMN + breakdown.replace('"Shift"', "2").replace('"Source"', "1"), ONE, MASS
+        )
+    assert numbered.responses.tolist() == measurement.responses.tolist()
     two_sided = breakdown.replace('column = "Shift"', 'up = 2, down = "Shift down", ignore = "I*"')
     with pytest.warns(InputWarning, match="MeV"):
         measurement = load(tmp_path, masses(), BY_COLUMN + two_sided, ONE, MASS)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import expects
 from bayescomb.base.rounding import R_HAT_PLACES, counted, fixed
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.storage import run_of
+from bayescomb.sampling.storage import modes_of
 from bayescomb.sampling.tails import quantiles_only
 
 __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "smallest_bfmi", "verdict"]
@@ -92,7 +92,7 @@ def verdict(posterior: xr.DataTree) -> Verdict:
     draws = posterior["posterior"].to_dataset()
     statistics = posterior["sample_stats"].to_dataset() if "sample_stats" in posterior.children else xr.Dataset()
     diverging = statistics["diverging"].to_numpy().astype(bool) if "diverging" in statistics else np.zeros(0, dtype=bool)
-    modes = run_of(posterior).modes
+    modes = modes_of(posterior)
     table = _diagnostics(draws, diverging, statistics.get("mode"), modes)
     divergences = int(diverging.sum())
     r_hat, ess = table["r_hat"].to_numpy(), np.minimum(table["ess_bulk"].to_numpy(), table["ess_tail"].to_numpy())

@@ -35,6 +35,7 @@ __all__ = [
     "combination_of",
     "is_extended",
     "load_posterior",
+    "modes_of",
     "posterior_bytes",
     "posterior_from_bytes",
     "require_same_model",
@@ -117,8 +118,14 @@ def run_of(posterior: xr.DataTree) -> Run:
         not_recovered=not_recovered,
         versions=versions,
         extended=is_extended(posterior),
-        modes=json.loads(attributes.get("modes", "{}")),
+        modes=modes_of(posterior),
     )
+
+
+def modes_of(posterior: xr.DataTree) -> dict[str, Any]:
+    """What was done about separated minima, see :class:`Run`; empty for one minimum."""
+    found: dict[str, Any] = json.loads(posterior.attrs.get("modes", "{}"))
+    return found
 
 
 def _python(value: Any) -> Any:

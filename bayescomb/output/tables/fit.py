@@ -40,8 +40,8 @@ def compatibility_table(found: Sequence[Compatibility]) -> Table:
         number_column("p-value", "p_value", p_value_text),
     ]
     title = (
-        "χ² of all inputs less that of all others, at nominal coefficients: how much worse the rest fits when an input "
-        "joins. Without a degree of freedom nothing tests it."
+        "Compatibility of each input with the rest: χ² of all inputs less that of all others, at nominal coefficients: "
+        "how much worse the rest fits when an input joins. Without a degree of freedom nothing tests it."
     )
     return Table(name="compatibility", title=title, rows=rows, columns=columns)
 

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.rounding import counted, significant, small_unit, with_error, with_unit
+from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
 __all__ = ["relevance_table", "shares_table"]
@@ -52,7 +53,7 @@ def shares_table(shares: xr.Dataset | None, units: Mapping[str, str], parameters
             for part, kind, own, fraction, large in entries:
                 shown += [len(rows)] if large else []
                 row = {"parameter": p, "part": part, "kind": kind, "variance": float(own)}
-                rows.append(row | {"unit": f"{unit}²" if unit else "", "share": 100 * float(fraction)})
+                rows.append(row | {"unit": squared_unit(unit).replace("^2", "²"), "share": 100 * float(fraction)})
     alone = names[0] if len(names) == 1 else ""
     columns = [
         text_column("parameter", "parameter", only="page"),

@@ -6,7 +6,6 @@ What the sampled model needs where chi2 is not quadratic, worked out once before
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +26,7 @@ from bayescomb.likelihood.nonlinear.model import Curved, NonlinearModel, nonline
 from bayescomb.likelihood.nonlinear.objective import objective
 from bayescomb.likelihood.theory import Theory, theory
 from bayescomb.likelihood.uncertain_sizes import SCALE, UncertainSize, uncertain_sizes
-from bayescomb.sampling.priors import Draft, RadialBlock, radial_block_of, restrict_block, restrict_total
+from bayescomb.sampling.priors import Draft, FeasibleSet, RadialBlock, radial_block_of, restrict_block, restrict_total
 
 __all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan"]
 
@@ -184,8 +183,8 @@ class SamplingPlan:
         cut = len(self.base) - (self.curved.n_kept if self.curved is not None else 0)
         return self.base[cut:, cut:], self.patterns[:, cut:, cut:]
 
-    def feasible(self) -> Callable[[FloatArray], NDArray[np.bool_]] | None:
-        """Test of points of shape (m, K) for the blocks that the box alone does not keep feasible."""
+    def feasible(self) -> FeasibleSet | None:
+        """The feasible set of the K coefficients; ``None`` if the box alone keeps every block feasible."""
         if not self.radial:
             return None
 
@@ -196,7 +195,7 @@ class SamplingPlan:
                 result &= np.linalg.eigvalsh(matrix)[:, -1] <= 1
             return result
 
-        return inside
+        return FeasibleSet(holds=inside, start=self.start)
 
 
 def sampling_plan(combination: Combination, *, correlations: str = "prior") -> SamplingPlan:

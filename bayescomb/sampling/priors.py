@@ -29,6 +29,7 @@ from bayescomb.likelihood.feasible_ranges import (
 
 __all__ = [
     "Draft",
+    "FeasibleSet",
     "RadialBlock",
     "log_density",
     "prior_draws",
@@ -40,6 +41,12 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 # Draws of the box that may be thrown away per kept one before the restriction is called too tight for rejection.
 MAX_REJECTION: Final = 2000
+# Walks beside each other, and their steps per coefficient before the first draw and between two.
+WALKERS: Final = 128
+FORGET: Final = 20
+KEEP: Final = 2
+# A slice shorter than this, in parts of the box, leaves the walker where it is.
+STILL: Final = 1e-12
 IntArray = NDArray[np.intp]
 
 
@@ -70,9 +77,13 @@ def prior_draws(
     high: FloatArray,
     draws: int,
     rng: np.random.Generator,
-    feasible: Callable[[FloatArray], NDArray[np.bool_]] | None = None,
+    feasible: FeasibleSet | None = None,
 ) -> FloatArray:
-    """Independent draws of the prior restricted to [low, high] and to the feasible set.
+    """Draws of the prior restricted to [low, high] and to the feasible set.
+
+    They are independent, drawn from the box and rejected outside of the set.  Where hardly any point of the box is feasible
+    they are those of hit-and-run walks instead (Smith, Oper. Res. 32 (1984) 1296), each with slices that shrink towards the
+    walker (Neal, Ann. Stat. 31 (2003) 705), kept so seldom that they are nearly independent.
 
     Args:
         coefficients: K coefficients.
@@ -80,13 +91,13 @@ def prior_draws(
         high: upper end, likewise.
         draws: number of draws n.
         rng: source of randomness.
-        feasible: tells for points of shape (m, K) which are feasible; all are if it is ``None``.
+        feasible: the feasible set; the whole box if it is ``None``.
 
     Returns:
         Draws, shape (n, K).
 
     Raises:
-        InfeasibleCorrelationError: so little of the box is feasible that rejection does not end.
+        InfeasibleCorrelationError: hardly any point of the box is feasible, and no point is known to begin a walk from.
     """
     frozen = [c.distribution for c in coefficients]
     start = np.array([d.cdf(a) for d, a in zip(frozen, low, strict=True)])
@@ -103,16 +114,81 @@ def prior_draws(
     found = tried = 0
     while found < draws:
         points = box(draws)
-        inside = points[feasible(points)]
+        inside = points[feasible.holds(points)]
         kept.append(inside)
         found, tried = found + len(inside), tried + draws
         if tried > MAX_REJECTION * (found + 1):
+            begin = np.concatenate([*kept, feasible.start[None]])[0]
+            if (begin >= low).all() and (begin <= high).all():
+                return _walked(coefficients, begin, low=low, high=high, draws=draws, rng=rng, feasible=feasible)
             msg = (
                 f"prior of {', '.join(c.name for c in coefficients)}: only {found} of {tried} draws are feasible; "
                 "narrow the ranges towards the feasible set (see 'bayescomb check')"
             )
             raise InfeasibleCorrelationError(msg)
     return np.concatenate(kept)[:draws]
+
+
+def _walked(
+    coefficients: Sequence[CorrelationCoefficient],
+    begin: FloatArray,
+    *,
+    low: FloatArray,
+    high: FloatArray,
+    draws: int,
+    rng: np.random.Generator,
+    feasible: FeasibleSet,
+) -> FloatArray:
+    """Draws of hit-and-run walks that all begin at one feasible point, shape (n, K)."""
+    count = len(begin)
+    walkers = min(WALKERS, draws)
+    point = np.tile(begin, (walkers, 1))
+    density = _log_densities(coefficients, point)
+    kept: list[FloatArray] = []
+    for step in range(count * (FORGET + KEEP * -(-draws // walkers))):
+        direction = rng.standard_normal(point.shape) * (high - low)
+        with np.errstate(divide="ignore"):
+            ends = np.stack([(low - point) / direction, (high - point) / direction])
+        back, forth = ends.min(axis=0).max(axis=1), ends.max(axis=0).min(axis=1)
+        level = density + np.log(rng.random(walkers))
+        moving = np.arange(walkers)
+        while moving.size:
+            length = back[moving] + (forth - back)[moving] * rng.random(moving.size)
+            trial = np.clip(point[moving] + length[:, None] * direction[moving], low, high)
+            reached = _log_densities(coefficients, trial)
+            good = feasible.holds(trial) & (reached >= level[moving])
+            point[moving[good]], density[moving[good]] = trial[good], reached[good]
+            # The slice shrinks to the side of the walker, who is inside.
+            missed = moving[~good]
+            forth[missed] = np.where(length[~good] > 0, length[~good], forth[missed])
+            back[missed] = np.where(length[~good] > 0, back[missed], length[~good])
+            moving = missed[(forth - back)[missed] > STILL]
+        if step >= count * FORGET and (step + 1) % (count * KEEP) == 0:
+            kept.append(point.copy())
+    return np.concatenate(kept)[:draws]
+
+
+def _log_densities(coefficients: Sequence[CorrelationCoefficient], points: FloatArray) -> FloatArray:
+    """Log prior density of each point, up to a constant, shape (m,)."""
+    total = np.zeros(len(points))
+    with np.errstate(divide="ignore"):
+        for c, column in zip(coefficients, points.T, strict=True):
+            low, high = (np.array([end]) for end in c.range)
+            total += shape_law(c.sampled_shape).log_density(column, low, high, np.array([c.nominal]), np)
+    return total
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeasibleSet:
+    """Where coefficients may be.
+
+    Attributes:
+        holds: tells for points of shape (m, K) which are in the set.
+        start: a point of it, shape (K,).
+    """
+
+    holds: Callable[[FloatArray], NDArray[np.bool_]]
+    start: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from scipy import stats
 
 import bayescomb as bc
 from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES
+from bayescomb.sampling import priors
 from bayescomb.sampling.feasible_transform import FeasibleTransform, feasible_kernel
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
@@ -76,3 +77,28 @@ def test_map_has_an_inverse(transform, value):
     point = transform.backward(value).eval()
     assert np.square(point).sum() < 1  # the feasible set of a star is the ball
     np.testing.assert_allclose(transform.forward(point).eval(), value, rtol=1e-9)
+
+
+def test_draws_where_hardly_any_point_is_feasible_fill_the_set():
+    """The set of a star of twelve is the unit ball, 0.03 % of the box: R^12 is uniform, and each coordinate has 1 / 14."""
+    plan = sampling_plan(star(12, low=0.0, high=1.0, nominal=0.1))
+    rng = np.random.default_rng(3)
+    draws = prior_draws(plan.coefficients, low=plan.low, high=plan.high, draws=1280, rng=rng, feasible=plan.feasible())
+    squares = draws**2
+    radius = squares.sum(axis=1)
+    assert radius.max() <= 1 + 1e-9
+    assert draws.min() >= 0
+    assert stats.kstest(radius**6, "uniform").pvalue > 1e-3  # the seed is fixed
+    error = squares.std(axis=0, ddof=1) / np.sqrt(len(draws))
+    assert (np.abs(squares.mean(axis=0) - 1 / 14) < 5 * error).all()
+
+
+def test_draws_of_a_shape_where_hardly_any_point_is_feasible():
+    """Against the same draws rejected one by one, for a shape that is not flat."""
+    plan = sampling_plan(star(4, low=0.0, high=1.0, nominal=0.3, prior="triangular"))
+    feasible = plan.feasible()
+    options = {"low": plan.low, "high": plan.high, "rng": np.random.default_rng(4)}
+    direct = prior_draws(plan.coefficients, draws=4000, feasible=feasible, **options)
+    walked = priors._walked(plan.coefficients, plan.start, draws=4000, feasible=feasible, **options)
+    for ours, theirs in zip(walked.T, direct.T, strict=True):
+        assert stats.kstest(ours, theirs).pvalue > 1e-3

@@ -105,13 +105,12 @@ print(mass_line(fit))
 # is. The measured shapes and the leading-order ones differ by more than the data allow, as the p-value says.
 
 # %%
-bins = {}
-for prediction in combination.predictions:
-    data = bc.predicted_bins(fit)[prediction.name]
+bins, tables = {}, {prediction.name: prediction for prediction in combination.predictions}
+for name, data in bc.predicted_bins(fit).items():
     width = data["high"] - data["low"]
     # Shares of the bins, or densities already where the cross sections are per unit of rho.
-    curves = data[["measured", "error", "fitted", "predicted"]] / (1 if prediction.per_bin_width else width)
-    bins[prediction.name] = curves.assign(low=data["low"], high=data["high"])
+    curves = data[["measured", "error", "fitted", "predicted"]] / (1 if tables[name].per_bin_width else width)
+    bins[name] = curves.assign(low=data["low"], high=data["high"])
     assert np.allclose((curves[["measured", "fitted", "predicted"]] * width).sum("bin").to_array(), 1)
 
 figure, grid = plt.subplots(2, 2, figsize=(10, 5), height_ratios=(3, 1.2), layout="constrained")

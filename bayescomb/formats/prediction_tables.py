@@ -128,7 +128,7 @@ def read_scale_factors(path: Path) -> ScaleFactors:
         >>> from bayescomb.formats.prediction_tables import read_scale_factors
         >>> k = read_scale_factors(Path("models/ttj_rho/kfactor_13tev.csv"))
         >>> str(k.points[0]), k.values[0].round(3).tolist()
-        ('scale ht2, mu_R x 1, mu_F x 1', [1.416, 1.394, 1.379, 1.331])
+        ('scale ht2, mu_R x 1, mu_F x 1', [1.416, 1.394, 1.372, 1.353])
     """
     _, rows = read_table(path, required=FACTOR_COLUMNS)
     energy = _one_energy(rows, path, per="scale point and bin")

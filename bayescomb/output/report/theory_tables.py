@@ -22,6 +22,7 @@ from bayescomb.output.report.results import Results
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.tables.theory import envelope_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
+from bayescomb.studies.rate_and_shape import RateAndShape
 from bayescomb.studies.theory_variants import TheoryFit, TheoryStudy
 
 __all__ = ["extraction_tables", "prior_tables"]
@@ -33,16 +34,46 @@ def extraction_tables(results: Results) -> dict[str, Table]:
     units = {o.name: o.unit for o in results.parameters}
     tables = [shares_table(results.divided.shares, units), relevance_table(results.divided.relevance, units)]
     if study is None:
-        empty = ("prediction_variants", "scale_envelope", "interpolation", "theory_fit")
+        empty = ("prediction_variants", "scale_envelope", "rate_and_shape", "interpolation", "theory_fit")
         tables += [Table(name=name, title="", rows=[], columns=[]) for name in empty]
     else:
         tables += [
             variants_table(study.variants),
             envelope_table(study.envelope),
+            _rate_and_shape(study.apart),
             _interpolation(study),
             _theory_fit(results.theory_fits),
         ]
     return {table.name: table for table in tables}
+
+
+def _rate_and_shape(apart: Sequence[RateAndShape]) -> Table:
+    rows: list[dict[str, Any]] = []
+    for found in apart:
+        for part, constraint in (("shape", found.shape), ("rate", found.rate), ("both", found.both)):
+            row = {"prediction": found.prediction, "mass": found.mass, "part": part, "p_value": None}
+            rows.append(row | dataclasses.asdict(constraint))
+        same = {"prediction": found.prediction, "mass": found.mass, "part": "compatibility of shape and rate"}
+        numbers = {"value": None, "error": None, "chi2": found.chi2, "ndf": found.ndf, "p_value": found.p_value}
+        rows.append(same | numbers | {"problem": ""})
+
+    def like_error(key: str) -> Any:
+        return lambda row: rounded_like(row[key], math.nan if row["error"] is None else row["error"])
+
+    columns = [
+        text_column("prediction", "prediction"),
+        text_column("mass", "mass"),
+        text_column("from", "part"),
+        Column(title="value [GeV]", show=like_error("value")),
+        Column(title="uncertainty [GeV]", show=like_error("error")),
+        number_column("χ²", "chi2", chi2_text),
+        fixed_column("degrees of freedom", "ndf", 0),
+        number_column("p-value", "p_value", p_value_text),
+        text_column("note", "problem"),
+    ]
+    title = "The mass from the shape and from the rate of each absolute distribution, and whether they agree."
+    fields = ("prediction", "mass", "part", "value", "error", "chi2", "ndf", "p_value", "problem")
+    return Table(name="rate_and_shape", title=title, rows=rows, columns=columns, fields=fields)
 
 
 def _interpolation(study: TheoryStudy) -> Table:

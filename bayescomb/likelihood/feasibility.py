@@ -54,6 +54,8 @@ PATH_FACTOR: Final = 12.0
 PATH_STEPS: Final = 14
 # Floating-point operations, about four seconds of them, after which the ends that are left keep the bounds they have.
 MOST_WORK: Final = 2e10
+# A point this near to a side of the box has no curvature along it that a double holds.
+ON_THE_BOX: Final = 1e-100
 # Coefficients up to which every vertex of the box is looked at.
 FEW: Final = 8
 
@@ -391,7 +393,7 @@ class _Search:
             for boxed in (False, True):
                 if boxed:
                     below, above = point - self.family.low, self.family.high - point
-                    if (below <= 0).any() or (above <= 0).any():
+                    if min(below.min(), above.min()) < ON_THE_BOX:
                         continue
                     hessian = hessian + np.diag(below**-2 + above**-2)
                 try:

@@ -14,7 +14,7 @@ from bayescomb.fit.profile import goodness_of_fit, profile
 from bayescomb.inputs.combination import Combination, how_to_extract
 from bayescomb.inputs.extractions import Extraction
 
-__all__ = ["MassConstraint", "RateAndShape", "extraction_in_force", "rate_and_shape"]
+__all__ = ["FLAT_SCALES", "MassConstraint", "RateAndShape", "extraction_in_force", "rate_and_shape"]
 
 FLAT_SCALES: Final = "scales with a flat prior turn a rate to any value; fix them, or give them a normal prior"
 

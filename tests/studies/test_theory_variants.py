@@ -10,7 +10,8 @@ from theory_models import extraction, simple, truth
 import bayescomb as bc
 from bayescomb.output.extraction_data import theory_data
 from bayescomb.output.extraction_text import rate_and_shape_text
-from bayescomb.studies.theory_variants import FLAT_SCALES
+from bayescomb.studies.rate_and_shape import FLAT_SCALES
+from bayescomb.studies.theory_variants import TheoryStudy
 
 # All bins fall with the mass, each at its own slope, so that the rate has something to say.
 TRUTH = truth(9, bins=3)
@@ -69,5 +70,7 @@ def test_normalised_distributions_have_no_rate():
     given = simple(TRUTH, extraction({"p": "normalised"}), relative=0.01)
     assert bc.rate_and_shape(given) == ()
     assert rate_and_shape_text(()) == ""
-    data = theory_data(given.with_extraction(absolute()), (), (), bc.rate_and_shape(given.with_extraction(absolute())))
-    assert data["rate_and_shape"][0]["shape"]["value"] == bc.rate_and_shape(given.with_extraction(absolute()))[0].shape.value
+    other = given.with_extraction(absolute())
+    apart = bc.rate_and_shape(other)
+    data = theory_data(TheoryStudy(combination=other, variants=(), envelope=(), apart=apart, interpolation={}))
+    assert data["rate_and_shape"][0]["shape"]["value"] == apart[0].shape.value

@@ -29,7 +29,7 @@ SHARES = (
 ALONE = {
     "estimates", "weights", "estimate_covariance", "provenance", "indefinite_sources", "feasibility", "repairs", "scan",
     "without_posterior", "settings", "prediction_variants", "scale_envelope", "interpolation", "theory_fit", "predictive",
-    "uncertain_sizes", "compatibility",
+    "uncertain_sizes", "compatibility", "rate_and_shape",
 }  # fmt: skip
 
 

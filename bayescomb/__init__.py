@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bayescomb.formats.loading import convert, load
     from bayescomb.formats.shipped import copy_model, shipped_models
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+    from bayescomb.inputs.blinding import blind, unblind
     from bayescomb.inputs.combination import Combination
     from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
@@ -74,6 +75,7 @@ __all__ = [
     "Provenance",
     "ScaleChoice",
     "Source",
+    "blind",
     "build_model",
     "check",
     "coefficient_relevance",
@@ -106,6 +108,7 @@ __all__ = [
     "study_summary",
     "summary_text",
     "text_table",
+    "unblind",
     "variable_name",
     "variance_shares",
     "verdict",
@@ -130,6 +133,7 @@ _LAZY = {
     "Provenance": "bayescomb.inputs.observables",
     "ScaleChoice": "bayescomb.inputs.extractions",
     "Source": "bayescomb.inputs.observables",
+    "blind": "bayescomb.inputs.blinding",
     "build_model": "bayescomb.sampling.model",
     "check": "bayescomb.likelihood.check",
     "coefficient_relevance": "bayescomb.studies.variance",
@@ -160,6 +164,7 @@ _LAZY = {
     "simulate": "bayescomb.likelihood.simulation",
     "study_summary": "bayescomb.studies.calibration",
     "summary_text": "bayescomb.output.text",
+    "unblind": "bayescomb.inputs.blinding",
     "variable_name": "bayescomb.inputs.variables",
     "variance_shares": "bayescomb.studies.variance",
     "verdict": "bayescomb.sampling.convergence",

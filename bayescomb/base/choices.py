@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 
 __all__ = [
     "BACKENDS",
+    "BLINDINGS",
     "CHI2_FORMS",
     "DISTRIBUTIONS",
     "ENGINES",
@@ -24,6 +25,7 @@ __all__ = [
     "SIZE_KINDS",
     "TREATMENTS",
     "Backend",
+    "BlindingKind",
     "Chi2Form",
     "Distribution",
     "Engine",
@@ -55,6 +57,8 @@ ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
 ScalePrior = Literal["uniform", "normal"]
 # Of the parts of an error, see bayescomb.fit.impacts.
 Parts = Literal["propagated", "held"]
+# How central values are hidden, see bayescomb.inputs.blinding.
+BlindingKind = Literal["shift", "factor"]
 # Of sampling.
 Engine = Literal["marginal", "full"]
 Backend = Literal["auto", "vm", "numba"]
@@ -73,6 +77,7 @@ SCALE_PRIORS: Final[tuple[ScalePrior, ...]] = get_args(ScalePrior)
 PARTS_WORDS: Final[tuple[Parts, ...]] = get_args(Parts)
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
+BLINDINGS: Final[tuple[BlindingKind, ...]] = get_args(BlindingKind)
 
 # Points of each scan.
 SCAN_POINTS: Final = 6

@@ -53,6 +53,8 @@ def _load(options: argparse.Namespace) -> Combination:
         options.model,
         extraction=_extraction(getattr(options, "extraction", None)),
         shared_names=options.shared_names,
+        blind=options.blind,
+        unblind=options.unblind,
     )
     if getattr(options, "drop", None):
         extraction = combination.extraction_in_force
@@ -109,7 +111,8 @@ def _load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Com
 
     own = combination_of(posterior)
     _require_as_sampled(options, own)
-    given = argparse.Namespace(model=options.model, extraction="none", shared_names=options.shared_names)
+    kept = {key: getattr(options, key) for key in ("model", "shared_names", "blind", "unblind")}
+    given = argparse.Namespace(**kept, extraction="none")
     combination = _load(given)
     try:
         return combination.with_extraction(own.extraction_in_force or "")
@@ -420,5 +423,16 @@ def run_convert(options: argparse.Namespace) -> int:
     """A model in another form."""
     from bayescomb.formats.loading import convert
 
-    _print(str(convert(options.model, options.target, overwrite=options.overwrite, shared_names=options.shared_names)))
+    _refuse(options, "blind", because="hidden values are not written as a model")
+    _print(
+        str(
+            convert(
+                options.model,
+                options.target,
+                overwrite=options.overwrite,
+                shared_names=options.shared_names,
+                unblind=options.unblind,
+            )
+        )
+    )
     return 0

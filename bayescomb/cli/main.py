@@ -169,6 +169,10 @@ def _parser() -> argparse.ArgumentParser:
             "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
         )
         sub.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
+        hidden = sub.add_mutually_exclusive_group()
+        text = "hide central values by amounts that follow from a phrase (default: as the model says)"
+        hidden.add_argument("--blind", metavar="PHRASE", help=text)
+        hidden.add_argument("--unblind", metavar="PHRASE", help="the phrase of a blinded model, to see its values")
         sub.set_defaults(command=function)
         return sub
 

@@ -115,7 +115,8 @@ class ProfileResult(Shown):
                 f"{o.name} = {plain(self._shown(o.name, u) or with_error(float(v), float(e), unit=u))}"
                 for o, v, e, u in found
             )
-        return f"{self.combination.name}: {results}, chi2 {plain(chi2_text(self.chi2))} for {self.ndf}"
+        name = f"{self.combination.name}{self.combination.blinded}"
+        return f"{name}: {results}, chi2 {plain(chi2_text(self.chi2))} for {self.ndf}"
 
     def _shown(self, name: str, unit: str) -> str:
         return at_bound_text(float(self.up_errors.sel(parameter=name)), unit=unit) if name in self.at_bound else ""

@@ -15,6 +15,7 @@ __all__ = ["check_keys", "entries", "flag", "named_values", "number", "text", "t
 # Settings of the whole model, which slip into a table that stands before them.
 OF_THE_MODEL: Final = (
     "format", "assumptions", "treatment", "repair", "chi2", "nuisance_values", "normalise", "shared_names", "within",
+    "blind",
 )  # fmt: skip
 
 

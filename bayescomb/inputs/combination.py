@@ -44,12 +44,13 @@ from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
 from bayescomb.inputs.extractions import Extraction
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
-from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.predictions import Prediction
 
 __all__ = [
     "STATISTICS_GROUP",
     "Combination",
+    "check_blinding",
     "check_errors_on_errors",
     "check_nonnegative",
     "check_predictions",
@@ -104,6 +105,7 @@ class Combination(Shown):
         errors_on_errors: source, or nuisance without a source, whose size is uncertain -> how well it is known.
         nonnegative: names of observables that cannot be negative: bounds of the profile, priors that end at 0 in the
             posterior.
+        blinding: that central values are hidden, ``None`` if they are as measured (:func:`bayescomb.blind`).
 
     Examples:
         >>> import bayescomb as bc
@@ -138,11 +140,12 @@ class Combination(Shown):
     extraction: str = ""
     errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
     nonnegative: tuple[str, ...] = ()
+    blinding: Blinding | None = None
 
     def _line(self) -> str:
         return (
-            f"{self.name}: {counted(len(self.estimates), 'estimates')} of {counted(len(self.observables), 'observables')}, "
-            f"{counted(len(self.sources), 'sources')}, assumption set {self.assumptions!r}"
+            f"{self.name}{self.blinded}: {counted(len(self.estimates), 'estimates')} of "
+            f"{counted(len(self.observables), 'observables')}, {counted(len(self.sources), 'sources')}, assumption set {self.assumptions!r}"
         )
 
     def __post_init__(self) -> None:
@@ -184,6 +187,7 @@ class Combination(Shown):
         check_nonnegative(self, where)
         check_predictions(self, where)
         check_errors_on_errors(self, where)
+        check_blinding(self, where)
         design = self.design
         if np.linalg.matrix_rank(design) < len(self.observables):
             idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
@@ -192,6 +196,11 @@ class Combination(Shown):
                 f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
             )
             raise UnderdeterminedError(msg)
+
+    @property
+    def blinded(self) -> str:
+        """``" BLINDED"`` behind the name where central values are hidden, else nothing."""
+        return "" if self.blinding is None else " BLINDED"
 
     @property
     def quadratic(self) -> bool:
@@ -521,6 +530,26 @@ def check_errors_on_errors(combination: Combination, where: str) -> None:
             "responses, no 'normalise' and no 'nonnegative'"
         )
         raise OptionError(msg)
+
+
+def check_blinding(combination: Combination, where: str) -> None:
+    """Nothing is in force that shows what is hidden, or that what hides it would change."""
+    found = combination.blinding
+    if found is None:
+        return
+    curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
+    named = {
+        "'normalise', whose results a common factor does not hide": combination.normalise,
+        "chi2 'pearson' or responses that are not absolute, which a shift changes": found.kind == "shift" and curved,
+        "'nonnegative', whose bound tells the shift": found.kind == "shift" and bool(combination.nonnegative),
+    }
+    for what, there in named.items():
+        if there:
+            msg = (
+                f"{where} is blinded ({found.kind}) and has {what}; state the setting in the model, whose way of blinding "
+                "follows it, or unblind it"
+            )
+            raise OptionError(msg)
 
 
 def check_nonnegative(combination: Combination, where: str) -> None:

@@ -24,6 +24,7 @@ from bayescomb.formats.toml.measurements import read_measurements
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
 from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assumption_sets
 from bayescomb.formats.values import check_keys, entries, flag, named_values, number, text, texts
+from bayescomb.inputs.blinding import opened
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
@@ -35,14 +36,31 @@ FORMAT: Final = 1
 LONG_LINE: Final = 120
 # Settings of a combination that are texts, with what they are where they are not given.
 SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used", "extraction": ""}
-VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "nonnegative", "shared_names")
+VALUE_KEYS: Final = (
+    "format",
+    "name",
+    "title",
+    "assumptions",
+    *SETTINGS,
+    "normalise",
+    "nonnegative",
+    "shared_names",
+    "blind",
+)
 TABLE_KEYS: Final = (
     "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
     "predictions", "extractions", "errors_on_errors",
 )  # fmt: skip
 
 
-def load_model(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
+def load_model(
+    path: str | Path,
+    *,
+    extraction: str | None = None,
+    shared_names: str | None = None,
+    blind: str | None = None,
+    unblind: str | None = None,
+) -> Combination:
     """Read a combination from a ``model.toml`` (any name with that ending) or from a folder that holds one.
 
     Args:
@@ -50,6 +68,8 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
         extraction: name of the extraction to put in force, ``""`` for none; by default the one that the file names.
         shared_names: ``"error"`` or ``"same"``, by default what the file says: whether nuisances of one name in several
             measurements are one nuisance (:mod:`bayescomb.inputs.shared_names`).
+        blind: phrase that hides the central values; by default the one that the file states, if it does.
+        unblind: the phrase, to have them as measured.
 
     Raises:
         FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
@@ -122,7 +142,18 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
             nonnegative=_read_nonnegative(document, where, observables),
             **settings,
         )
+        # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.
+        combination = opened(combination, stated=_read_phrase(document, where), asked=blind, phrase=unblind)
         return combination.with_extraction(stated if extraction is None else extraction)
+
+
+def _read_phrase(document: Mapping[str, Any], where: str) -> str:
+    """The phrase that hides the central values, empty for none."""
+    phrase = text(document, "blind", where=where, default="")
+    if "blind" in document and not phrase.strip():
+        msg = f"{where}: blind = {phrase!r} found, a phrase of some words is needed; leave the key out to hide nothing"
+        raise FileFormatError(msg)
+    return phrase
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -19,6 +19,11 @@ from bayescomb.base.errors import BayescombError, InputWarning
 from bayescomb.base.shown import show_with
 
 if TYPE_CHECKING:
+    from bayescomb.fit.averaging.inconsistency import scale_factors, scaled_profile
+    from bayescomb.fit.averaging.information import information_weights
+    from bayescomb.fit.averaging.relative import relative_reading
+    from bayescomb.fit.averaging.some_inputs import group_results, without_each
+    from bayescomb.fit.averaging.source_covariances import source_covariances
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.impacts import impacts
     from bayescomb.fit.profile import profile
@@ -88,7 +93,9 @@ __all__ = [
     "explore",
     "export_hepdata",
     "figures",
+    "group_results",
     "impacts",
+    "information_weights",
     "load",
     "load_posterior",
     "posterior_predictive",
@@ -97,14 +104,18 @@ __all__ = [
     "prior_sensitivity",
     "profile",
     "rate_and_shape",
+    "relative_reading",
     "relevance_text",
     "report",
     "sample",
     "save_posterior",
     "scale_envelope",
+    "scale_factors",
+    "scaled_profile",
     "scan",
     "shipped_models",
     "simulate",
+    "source_covariances",
     "study_summary",
     "summary_text",
     "text_table",
@@ -112,6 +123,7 @@ __all__ = [
     "variable_name",
     "variance_shares",
     "verdict",
+    "without_each",
 ]
 
 # Everything is imported when it is first used: PyMC, ArviZ and matplotlib take seconds, and help needs not even numpy.
@@ -145,7 +157,9 @@ _LAZY = {
     "coverage": "bayescomb.studies.calibration",
     "explore": "bayescomb.output.explorer.page",
     "export_hepdata": "bayescomb.output.export.export",
+    "group_results": "bayescomb.fit.averaging.some_inputs",
     "impacts": "bayescomb.fit.impacts",
+    "information_weights": "bayescomb.fit.averaging.information",
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
     "posterior_predictive": "bayescomb.studies.predictive",
@@ -154,20 +168,25 @@ _LAZY = {
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",
     "relevance_text": "bayescomb.output.extraction_text",
+    "relative_reading": "bayescomb.fit.averaging.relative",
     "rate_and_shape": "bayescomb.studies.rate_and_shape",
     "report": "bayescomb.output.report.report",
     "sample": "bayescomb.sampling.sample",
     "save_posterior": "bayescomb.sampling.storage",
     "scale_envelope": "bayescomb.studies.theory_variants",
+    "scale_factors": "bayescomb.fit.averaging.inconsistency",
+    "scaled_profile": "bayescomb.fit.averaging.inconsistency",
     "scan": "bayescomb.fit.scan",
     "shipped_models": "bayescomb.formats.shipped",
     "simulate": "bayescomb.likelihood.simulation",
+    "source_covariances": "bayescomb.fit.averaging.source_covariances",
     "study_summary": "bayescomb.studies.calibration",
     "summary_text": "bayescomb.output.text",
     "unblind": "bayescomb.inputs.blinding",
     "variable_name": "bayescomb.inputs.variables",
     "variance_shares": "bayescomb.studies.variance",
     "verdict": "bayescomb.sampling.convergence",
+    "without_each": "bayescomb.fit.averaging.some_inputs",
 }
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "DRAWS_BEHIND",
     "DRAWS_PER_TOY",
     "WORKERS",
+    "load_model",
     "run_check",
     "run_compare",
     "run_convert",
@@ -45,7 +46,8 @@ DRAWS_PER_TOY = 300
 WORKERS = 2
 
 
-def _load(options: argparse.Namespace) -> Combination:
+def load_model(options: argparse.Namespace) -> Combination:
+    """The model with the settings that the options ask for."""
     from bayescomb.formats.loading import load
     from bayescomb.inputs.combination import how_to_extract
 
@@ -113,7 +115,7 @@ def _load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Com
     _require_as_sampled(options, own)
     kept = {key: getattr(options, key) for key in ("model", "shared_names", "blind", "unblind")}
     given = argparse.Namespace(**kept, extraction="none")
-    combination = _load(given)
+    combination = load_model(given)
     try:
         return combination.with_extraction(own.extraction_in_force or "")
     except BayescombError as error:
@@ -185,25 +187,30 @@ def run_check(options: argparse.Namespace) -> int:
     from bayescomb.likelihood.check import check
     from bayescomb.output.text import check_text
 
-    _print(check_text(check(_load(options))))
+    _print(check_text(check(load_model(options))))
     return 0
 
 
 def run_profile(options: argparse.Namespace) -> int:
     """Best fit, its compatibility and goodness."""
+    from bayescomb.fit.averaging.inconsistency import scaled_profile
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
+    from bayescomb.output.averages import possible_reading
     from bayescomb.output.data import profile_data
-    from bayescomb.output.text import compatibility_text, profile_text
+    from bayescomb.output.text import compatibility_text, profile_text, reading_lines
 
-    combination = _load(options)
+    combination = load_model(options)
     fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
-    text = profile_text(fit)
+    if options.scale_factor is not None:
+        fit = scaled_profile(fit, options.scale_factor)
+    reading = possible_reading(combination)
+    text = "\n".join([profile_text(fit), *reading_lines(reading, combination)])
     if compatible:
         text += "\n\n" + compatibility_text(compatible)
     if options.minos and combination.quadratic and not combination.nonnegative:
         text += "\nDelta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model"
-    show(text, profile_data(fit, compatible), options.json)
+    show(text, profile_data(fit, compatible, reading), options.json)
     return 0
 
 
@@ -213,7 +220,7 @@ def run_scan(options: argparse.Namespace) -> int:
     from bayescomb.output.data import scan_data
     from bayescomb.output.scan_text import scan_text
 
-    result = scan(_load(options), points=options.points)
+    result = scan(load_model(options), points=options.points)
     show(scan_text(result), scan_data(result), options.json)
     return EXIT_INTERRUPTED if result.interrupted else 0
 
@@ -224,14 +231,14 @@ def run_impacts(options: argparse.Namespace) -> int:
     from bayescomb.output.data import impact_data
     from bayescomb.output.text import impact_text
 
-    result = impacts(_load(options), parts=options.parts)
+    result = impacts(load_model(options), parts=options.parts)
     show(impact_text(result), impact_data(result), options.json)
     return 0
 
 
 def run_sample(options: argparse.Namespace) -> int:
     """A posterior in a file; the exit code tells whether it has converged."""
-    combination = _load(options)
+    combination = load_model(options)
     from bayescomb.output.analysis import nominal_fit
     from bayescomb.output.data import posterior_data
     from bayescomb.output.text import posterior_text
@@ -299,7 +306,7 @@ def _load_with_posterior(options: argparse.Namespace) -> tuple[Combination, xr.D
     from bayescomb.sampling.storage import load_posterior, require_same_model
 
     if options.posterior is None:
-        return _load(options), None
+        return load_model(options), None
     posterior = load_posterior(options.posterior)
     return require_same_model(posterior, _load_as_sampled(options, posterior)), posterior
 
@@ -356,7 +363,7 @@ def run_theory(options: argparse.Namespace) -> int:
     from bayescomb.output.extraction_text import theory_text
     from bayescomb.studies.theory_variants import theory_study
 
-    study = theory_study(_load(options))
+    study = theory_study(load_model(options))
     show(theory_text(study), theory_data(study), options.json)
     return 0
 
@@ -374,7 +381,9 @@ def run_sets(options: argparse.Namespace) -> int:
         _refuse(options, "workers", because=f"the workers of {options.scheduler} sample")
     folder = options.output if options.draws else None
     with executor_of(scheduler=options.scheduler, workers=options.workers or 0) as executor:
-        result = compare_sets(_load(options), draws=options.draws, seed=options.seed, directory=folder, executor=executor)
+        result = compare_sets(
+            load_model(options), draws=options.draws, seed=options.seed, directory=folder, executor=executor
+        )
     show(sets_text(result), sets_data(result), options.json)
     if options.output is not None:
         from bayescomb.output.figures.studies import save_set_figures
@@ -396,7 +405,7 @@ def run_coverage(options: argparse.Namespace) -> int:
         _refuse(options, "draws", because="--profile-only does not sample")
     if options.scheduler is not None:
         _refuse(options, "workers", because=f"the workers of {options.scheduler} work")
-    combination = _load(options)
+    combination = load_model(options)
     try:
         with executor_of(scheduler=options.scheduler) as executor:
             study = coverage(

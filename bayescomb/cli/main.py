@@ -14,10 +14,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bayescomb.base.choices import CHI2_FORMS, NUISANCE_VALUES, PARTS_WORDS, REPAIRS, SCAN_POINTS, SHARED_NAMES, TREATMENTS
+from bayescomb.base.choices import (
+    CHI2_FORMS,
+    NUISANCE_VALUES,
+    PARTS_WORDS,
+    REPAIRS,
+    SCALE_RULES,
+    SCAN_POINTS,
+    SHARED_NAMES,
+    TREATMENTS,
+)
 from bayescomb.base.errors import BayescombError, InputWarning, OutputError
 from bayescomb.base.rounding import counted
 from bayescomb.base.writing import require_file, require_folder
+from bayescomb.cli.averages import TABLE_HELP, add_table_options, run_table
 from bayescomb.cli.commands import (
     DRAWS_BEHIND,
     DRAWS_PER_TOY,
@@ -99,7 +109,9 @@ def _require_outputs(options: argparse.Namespace) -> None:
         require_file(json_file)
         require_replaceable(json_file, ending=".json")
     if output is not None:
-        is_file = options.command in {run_sample, run_explore} or (options.command is run_export and output.suffix)
+        is_file = options.command in {run_sample, run_explore, run_table} or (
+            options.command is run_export and output.suffix
+        )
         (require_file if is_file else require_folder)(output)
         if options.command in {run_sample, run_explore}:
             require_replaceable(output, ending=".nc" if options.command is run_sample else ".html")
@@ -209,6 +221,10 @@ def _parser() -> argparse.ArgumentParser:
         text = "parts of the errors: propagated from the data, or what holding nuisances takes off (default: propagated)"
         sub.add_argument("--parts", choices=PARTS_WORDS, default="propagated", help=text)
 
+    def scale_factor(sub: argparse.ArgumentParser) -> None:
+        text = "multiply the errors of results whose inputs scatter by this factor (default: none is)"
+        sub.add_argument("--scale-factor", choices=SCALE_RULES, help=text)
+
     def scheduler(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--scheduler", metavar="ADDRESS", help="use the workers of this Dask scheduler, e.g. tcp://host:8786"
@@ -220,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     settings(sub)
     json_output(sub)
     parts(sub)
+    scale_factor(sub)
     sub.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
     sub = command("scan", "Profile at both ends of every coefficient's range.", run_scan)
     settings(sub)
@@ -231,6 +248,13 @@ def _parser() -> argparse.ArgumentParser:
     settings(sub)
     json_output(sub)
     parts(sub)
+    sub = command("table", "Tables of inputs and results as publications print them.", run_table)
+    sub.formatter_class, sub.description = argparse.RawDescriptionHelpFormatter, TABLE_HELP
+    settings(sub)
+    add_table_options(sub)
+    scale_factor(sub)
+    json_output(sub)
+    sub.add_argument("--output", metavar="F", type=Path, help="file for the tables, .txt, .tex, .csv or .html")
     sub = command("sample", "Sample the posterior and store it as netCDF.", run_sample)
     settings(sub)
     json_output(sub)

@@ -38,8 +38,12 @@ STANDARD: Final = Path("-")
 _json_stream: ContextVar[TextIO | None] = ContextVar("json_stream", default=None)
 
 
-def say(text: str) -> None:
+def say(text: str, *, wrap: bool = True) -> None:
     """A text on standard output.
+
+    Args:
+        text: what is said.
+        wrap: break its long lines of prose.
 
     Raises:
         OutputError: it cannot be written.
@@ -47,7 +51,7 @@ def say(text: str) -> None:
     from bayescomb.output.text_layout import wrapped
 
     with _standard_output():
-        sys.stdout.write(wrapped(text) + "\n")
+        sys.stdout.write((wrapped(text) if wrap else text) + "\n")
 
 
 def flush_output() -> None:
@@ -80,7 +84,7 @@ def silence_output() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
 
 
-def show(text: str, data: dict[str, object], path: Path | None) -> None:
+def show(text: str, data: dict[str, object], path: Path | None, *, wrap: bool = True) -> None:
     """A result as text and, if asked for, as JSON.
 
     Raises:
@@ -90,7 +94,7 @@ def show(text: str, data: dict[str, object], path: Path | None) -> None:
         if path is not None:
             write_result(data, path, named=False)
     finally:
-        say(text)
+        say(text, wrap=wrap)
     if path not in (None, STANDARD):
         say(str(path))
 

@@ -16,7 +16,7 @@ from bayescomb.base.errors import FitError, InfeasibleCorrelationError, Underdet
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
-from bayescomb.fit.fit_result import Fit
+from bayescomb.fit.fit_result import ErrorScale, Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
 from bayescomb.fit.impacts import PARTS, whole_parts
 from bayescomb.fit.size_result import SizeResult, size_result
@@ -76,6 +76,8 @@ class ProfileResult(Shown):
             sizes adds, and weights hold at the fitted sizes.
         other_minima: dims ``minimum``, ``parameter``, coordinate ``delta_chi2``: other minima up to 15 above the lowest,
             which responses with a kink and uncertain sizes can have, divided by their sum where the values are.
+        scale: factors that all errors, their parts and covariances were multiplied by (:func:`bayescomb.scaled_profile`),
+            ``None`` if by none.
     """
 
     combination: Combination
@@ -103,6 +105,7 @@ class ProfileResult(Shown):
     unnormalised: ProfileResult | None = None
     sizes: SizeResult | None = None
     other_minima: xr.DataArray | None = None
+    scale: ErrorScale | None = None
 
     def _line(self) -> str:
         shown = [o for o in self.combination.headline if o.name in self.values["parameter"]]

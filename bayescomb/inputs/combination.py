@@ -145,7 +145,8 @@ class Combination(Shown):
     def _line(self) -> str:
         return (
             f"{self.name}{self.blinded}: {counted(len(self.estimates), 'estimates')} of "
-            f"{counted(len(self.observables), 'observables')}, {counted(len(self.sources), 'sources')}, assumption set {self.assumptions!r}"
+            f"{counted(len(self.observables), 'observables')}, "
+            f"{counted(len(self.sources), 'sources')}, assumption set {self.assumptions!r}"
         )
 
     def __post_init__(self) -> None:

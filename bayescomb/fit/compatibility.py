@@ -15,7 +15,7 @@ from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import degrees_of_freedom, goodness_of_fit, has_pulls
 from bayescomb.inputs.combination import Combination, saturated_fields
-from bayescomb.inputs.some_estimates import experiment_groups, with_estimates
+from bayescomb.inputs.some_estimates import experiment_groups, in_force, with_estimates
 
 __all__ = ["Compatibility", "compatibility", "input_groups"]
 
@@ -67,9 +67,7 @@ def compatibility(combination: Combination, *, by: InputKind = "measurement") ->
     groups = input_groups(combination, by)
     if len(groups) < 2:
         return ()
-    # The other assumption sets need not be cut down with every measurement that is left out.
-    in_force = {combination.assumptions: combination.assumption_set}
-    combination = dataclasses.replace(combination, assumption_sets=in_force)
+    combination = in_force(combination)
     whole, ndf = _chi2(combination), degrees_of_freedom(combination)
     rows = []
     for name, members in groups.items():

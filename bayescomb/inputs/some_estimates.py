@@ -13,7 +13,7 @@ from bayescomb.base.errors import OptionError, UnknownNameError
 from bayescomb.inputs.combination import Combination, kept_fields
 from bayescomb.inputs.measurements import FittedInput, Measurement
 
-__all__ = ["experiment_groups", "matching_groups", "per_group", "with_estimates"]
+__all__ = ["experiment_groups", "grouped_name", "in_force", "matching_groups", "per_group", "with_estimates"]
 
 
 def with_estimates(combination: Combination, names: Collection[str]) -> Combination:
@@ -78,6 +78,11 @@ def _reduced(measurement: Measurement, names: Collection[str]) -> Measurement:
         down_responses=None if down is None else down[index],
         fit=fit,
     )
+
+
+def in_force(combination: Combination) -> Combination:
+    """Without the other assumption sets, which need not be cut down with every input that is left out."""
+    return dataclasses.replace(combination, assumption_sets={combination.assumptions: combination.assumption_set})
 
 
 def experiment_groups(combination: Combination) -> dict[str, tuple[str, ...]]:

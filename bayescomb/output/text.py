@@ -189,8 +189,8 @@ def reading_lines(found: RelativeReading | None, combination: Combination) -> li
     names = list(units)[:FEW_RESULTS]
 
     def results(reading: str) -> str:
-        at = {"reading": reading}
-        pairs = ((n, float(found.values.sel(at, parameter=n)), float(found.errors.sel(at, parameter=n))) for n in names)
+        values, errors = (x.sel(reading=reading) for x in (found.values, found.errors))
+        pairs = ((n, float(values.sel(parameter=n)), float(errors.sel(parameter=n))) for n in names)
         more = ", ..." if len(units) > len(names) else ""
         return ", ".join(f"{n} = {plain(with_error(value, error, unit=units[n]))}" for n, value, error in pairs) + more
 

@@ -19,7 +19,14 @@ from bayescomb.fit.compatibility import input_groups
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.profile import degrees_of_freedom, goodness_of_fit
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.some_estimates import experiment_groups, grouped_name, matching_groups, per_group, with_estimates
+from bayescomb.inputs.some_estimates import (
+    experiment_groups,
+    grouped_name,
+    in_force,
+    matching_groups,
+    per_group,
+    with_estimates,
+)
 
 __all__ = ["GroupResults", "PartialResult", "WithoutEach", "group_results", "without_each"]
 
@@ -133,11 +140,11 @@ def without_each(combination: Combination, *, by: InputKind = "measurement") -> 
     groups = input_groups(combination, by)
     names = [e.name for e in combination.estimates]
     whole = _partial(combination, combination, "all")
-    rows = []
+    rows, current = [], in_force(combination)
     for name, members in groups.items() if len(groups) > 1 else ():
         rest = [e for e in names if e not in members]
         try:
-            rows.append(_partial(combination, with_estimates(combination, rest), name))
+            rows.append(_partial(combination, with_estimates(current, rest), name))
         except BayescombError as error:
             rows.append(_nothing(combination, name, str(error)))
     return WithoutEach(combination=combination, by=by, whole=whole, rows=tuple(rows))
@@ -165,18 +172,18 @@ def group_results(combination: Combination, groups: Mapping[str, Sequence[str]] 
         (1, True)
     """
     chosen = experiment_groups(combination) if groups is None else matching_groups(combination, groups)
-    alone = []
+    alone, current = [], in_force(combination)
     for name, members in chosen.items():
         try:
-            alone.append(_partial(combination, with_estimates(combination, members), name))
+            alone.append(_partial(combination, with_estimates(current, members), name))
         except BayescombError as error:
             alone.append(_nothing(combination, name, str(error)))
     if len(chosen) < 2:
         problem = "there is one group only" if chosen else "no input names its experiment"
         return _apart(combination, chosen, alone, problem)
     try:
-        split = per_group(combination, chosen)
-        one = with_estimates(combination.with_extraction(""), [e for members in chosen.values() for e in members])
+        split = per_group(current, chosen)
+        one = with_estimates(current.with_extraction(""), [e for members in chosen.values() for e in members])
         fit, values, covariance = _fitted(split)
         chi2 = _fitted(one)[0] - fit
     except BayescombError as error:

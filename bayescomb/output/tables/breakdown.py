@@ -53,7 +53,7 @@ def breakdown_table(found: Averages) -> Table:
         >>> import bayescomb as bc
         >>> from bayescomb.output.averages import averages
         >>> table = breakdown_table(averages(bc.profile(bc.load("models/run1_mass")), of=["breakdown"]))
-        >>> [table.cells[i][1] for i in (0, 1, -5)], [table.cells[i][-1] for i in (0, 1, -5)]
+        >>> [table.cells[i][1] for i in (0, 1, -4)], [table.cells[i][-1] for i in (0, 1, -4)]
         (['173.79', '0.54', '1.41'], ['172.51', '0.14', '0.33'])
     """
     combination, fit = found.combination, found.fit

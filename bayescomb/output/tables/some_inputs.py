@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bayescomb.base.rounding import chi2_text, correlation_text, fixed, p_value_text, rounded_like, with_unit
+from bayescomb.base.rounding import chi2_text, correlation_text, counted, fixed, p_value_text, rounded_like, with_unit
 from bayescomb.fit.averaging.some_inputs import GroupResults, PartialResult, WithoutEach
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
@@ -77,8 +77,8 @@ def group_table(found: GroupResults) -> Table:
     agreement = f" They are not fitted together: {found.problem}." if found.problem else ""
     if found.chi2 is not None:
         agreement = (
-            f" One value for all groups costs a χ² of {chi2_text(found.chi2)} for {found.ndf} degrees of freedom, p-value "
-            f"{p_value_text(found.p_value)}."
+            f" One value for all groups costs a χ² of {chi2_text(found.chi2)} for "
+            f"{counted(found.ndf, 'degrees of freedom')}, p-value {p_value_text(found.p_value)}."
         )
     title = (
         "Results of groups of inputs: alone, and together with observables of their own for each group, so that correlated "

@@ -35,6 +35,8 @@ Tables of a combination, as publications print them:
   relative       relative errors as stated, iterated, and as absolute ones
   all            all of these
 
+--scale-factor is of the errors of the combination: in breakdown, correlation and sources.
+
 examples:
   bayescomb table MODEL
   bayescomb table MODEL --format latex --output table.tex

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
 from bayescomb.base.checks import check_choice, expects
-from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.base.errors import FitError, InfeasibleCorrelationError, OptionError, UnderdeterminedError
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
@@ -26,7 +26,7 @@ from bayescomb.likelihood.correlation import CorrelationFamily, Repair
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.likelihood.theory import theory
 
-__all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile"]
+__all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
 
 FloatArray = NDArray[np.float64]
 
@@ -315,6 +315,24 @@ def _result(
         sizes=sizes,
         other_minima=_other_minima(combination, fit, parameters),
     )
+
+
+def require_unscaled(fit: ProfileResult, *, where: str) -> None:
+    """Raise if scale factors are in the errors, where other numbers would stand beside them without.
+
+    Args:
+        fit: a profile.
+        where: what it is for.
+
+    Raises:
+        OptionError: they are.
+    """
+    if fit.scale is not None:
+        msg = (
+            f"{where}: errors multiplied by a scale factor ({fit.scale.rule}) found; give the profile as it is, S stands "
+            "beside it"
+        )
+        raise OptionError(msg)
 
 
 def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> xr.DataArray | None:

@@ -90,16 +90,18 @@ def averages(
     """
     combination = fit.combination
 
+    shown = fit if scale is None else scaled_profile(fit, scale)
+
     def wanted(*names: str) -> bool:
         return any(name in of for name in names)
 
     return Averages(
         combination=combination,
-        fit=fit if scale is None else scaled_profile(fit, scale),
+        fit=shown,
         inputs=_inputs(combination) if wanted("breakdown") else None,
         impacts=impacts(combination) if wanted("breakdown") else None,
         information=information_weights(combination) if wanted("weights") else None,
-        covariances=source_covariances(combination) if wanted("sources") else None,
+        covariances=_scaled(source_covariances(combination), shown) if wanted("sources") else None,
         compatibility=_compatibility(combination) if wanted("compatibility") else {},
         without=without_each(combination) if wanted("without") else None,
         groups=group_results(combination, groups) if wanted("groups") else None,
@@ -114,6 +116,14 @@ def _inputs(combination: Combination) -> AverageInputs:
     measured = np.array([e.value for e in combination.estimates])
     values = xr.DataArray(measured, dims="estimate", coords={"estimate": names})
     return AverageInputs(values=values, parts=impacts(saturated))
+
+
+def _scaled(covariances: xr.DataArray, fit: ProfileResult) -> xr.DataArray:
+    """Covariances by source with the factors that the errors of the profile have."""
+    if fit.scale is None:
+        return covariances
+    factors = np.array([fit.scale.factors[str(p)] for p in covariances["parameter"].to_numpy()])
+    return covariances * np.outer(factors, factors)
 
 
 def _compatibility(combination: Combination) -> dict[str, tuple[Compatibility, ...]]:

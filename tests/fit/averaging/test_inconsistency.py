@@ -6,6 +6,8 @@ import pytest
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
+from bayescomb.output.averages import averages
+from bayescomb.output.tables.averages import average_tables
 from bayescomb.output.text import profile_text
 
 # Review of Particle Physics, charged-kaon mass in MeV: "493.677 +- 0.013 OUR AVERAGE, error includes scale factor of 2.4".
@@ -182,6 +184,18 @@ def test_the_command_line_scales_only_where_asked_and_says_so(tmp_path, capsys):
     assert "Lum 81" in table
     assert main(["table", str(tmp_path)]) == 0
     assert "scale factor S" in capsys.readouterr().out
+
+
+def test_parts_by_source_are_scaled_with_the_errors_and_a_report_takes_none(tmp_path):
+    kaon = average(KAON)
+    found = averages(bc.profile(kaon), of=["breakdown", "sources"], scale="birge")
+    total = found.covariances.sel(part="total").item()
+    assert total == pytest.approx(found.fit.covariance.item())
+    tables = average_tables(found, of=["breakdown", "sources"])
+    assert tables["breakdown"].rows[-4]["result[x]"] == pytest.approx(found.fit.errors.item())
+    for refused in (lambda fit: bc.report(None, fit, tmp_path / "r"), lambda fit: bc.export_hepdata(fit, tmp_path / "e")):
+        with pytest.raises(OptionError, match="multiplied by a scale factor"):
+            refused(found.fit)
 
 
 def test_python_text_names_the_rule():

@@ -14,7 +14,7 @@ from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_c
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
 from bayescomb.formats.csv import LABEL, Row, number, read_table
 
-__all__ = ["NamedMatrix", "Shifts", "information_from_correlation", "read_matrix", "read_shifts"]
+__all__ = ["NamedMatrix", "Shifts", "information_from_correlation", "read_matrix", "read_shifts", "shift_cell"]
 
 FloatArray = NDArray[np.float64]
 
@@ -143,14 +143,22 @@ def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
     nuisances = header[1:]
     check_names(nuisances, where=f"{path}: nuisances in the header")
     rows = _by_name(table, estimates, kind="estimate", path=path)
-    cells = [[_shift(row.cells[n], where=f"{row.where}, column {n!r}") for n in nuisances] for row in rows]
+    cells = [[shift_cell(row.cells[n], where=f"{row.where}, column {n!r}") for n in nuisances] for row in rows]
     shifts = np.array(cells, dtype=float).reshape(len(estimates), len(nuisances), 2)
     paired = any("/" in row.cells[n] for row in rows for n in nuisances)
     return Shifts(nuisances=tuple(nuisances), up=shifts[..., 0], down=shifts[..., 1] if paired else None)
 
 
-def _shift(text: str, *, where: str) -> tuple[float, float]:
-    """Shifts at +1 and at -1 sigma."""
+def shift_cell(text: str, *, where: str) -> tuple[float, float]:
+    """Shifts at +1 and at -1 sigma from a cell: one number and its opposite, or two numbers.
+
+    Raises:
+        InvalidNumberError: it is neither.
+
+    Examples:
+        >>> shift_cell("+5/-3", where="here"), shift_cell("2", where="here")
+        ((5.0, -3.0), (2.0, -2.0))
+    """
     parts = [part.strip() for part in text.split("/")]
     if len(parts) > 2:
         msg = f"{where}: {text!r} found, one number is needed, or the shifts at +1 and -1 sigma as in +5/-3; correct it"

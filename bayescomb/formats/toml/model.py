@@ -19,10 +19,12 @@ from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
-from bayescomb.formats.toml.budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
+from bayescomb.formats.toml.budget import UNCORRELATED, Budget, read_budget
 from bayescomb.formats.toml.measurements import read_measurements
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
-from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assumption_sets
+from bayescomb.formats.toml.scope import category_scope
+from bayescomb.formats.toml.sets import BlockTables, read_assumption_sets
+from bayescomb.formats.toml.within import read_within, require_stated
 from bayescomb.formats.values import check_keys, entries, flag, named_values, number, text, texts
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
@@ -89,8 +91,7 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
     sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
     tables.check_all_used()
-    if "within" not in document:
-        require_stated(budget, sets, where=where)
+    require_stated(document, budget, sets, where=where)
     name = text(document, "name", where=where)
     title = text(document, "title", where=where, default="")
     assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))

@@ -1,7 +1,8 @@
 """Reader of ``[budget]`` in ``model.toml``: one row per estimate, one column per source.
 
 The budget is a CSV table with the columns ``estimate, experiment, observable, value, stat`` and one column per source; each
-row is a measurement of its own unless a column ``measurement`` says otherwise.  The nuisance of source S and estimate e is
+row is a measurement of its own unless a column ``measurement`` says otherwise; tables of other forms are
+:mod:`bayescomb.formats.toml.budget_table`.  The nuisance of source S and estimate e is
 called ``S[e]``.
 
 A size is a number in the unit of the value, ``1.5%`` of the value, or ``+0.5/-0.3``, which is what +1 and -1 sigma of the
@@ -27,26 +28,28 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_choice, check_correlation, check_names, known_name, located
 from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
-from bayescomb.formats.csv import Row, read_table
+from bayescomb.formats.csv import Row
 from bayescomb.formats.matrices import read_matrix, shift_cell
-from bayescomb.formats.values import check_keys, named_values, text, texts
+from bayescomb.formats.toml.budget_table import (
+    BUDGET_COLUMNS,
+    LAYOUT_KEYS,
+    OPTIONAL_BUDGET_COLUMNS,
+    budget_rows,
+    table_path,
+)
+from bayescomb.formats.values import named_values, text, texts
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
 
 __all__ = [
-    "BUDGET_COLUMNS",
-    "OPTIONAL_BUDGET_COLUMNS",
     "UNCORRELATED",
     "Budget",
     "nuisance_name",
     "read_budget",
-    "table_path",
 ]
 
-BUDGET_COLUMNS: Final = ("estimate", "experiment", "observable", "value", "stat")
-OPTIONAL_BUDGET_COLUMNS: Final = ("title", "measurement")
 UNCORRELATED: Final = "uncorrelated"
 STATISTICAL_CORRELATION: Final = "statistical_correlation"
-BUDGET_KEYS: Final = ("table", "sources", "percent", "responses", STATISTICAL_CORRELATION)
+BUDGET_KEYS: Final = ("table", "sources", *LAYOUT_KEYS, "percent", "responses", STATISTICAL_CORRELATION)
 
 
 def nuisance_name(source: str, estimate: str) -> str:
@@ -94,8 +97,8 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
     """
     place = f"{path}: budget"
     entry = document["budget"]
-    table = table_path(entry, path, place, keys=BUDGET_KEYS)
-    source_names = texts(document["budget"], "sources", where=place, default=list(sources))
+    table_path(entry, path, place, keys=BUDGET_KEYS)
+    source_names = texts(entry, "sources", where=place, default=list(sources))
     check_names(source_names, where=f"{place}.sources", allow_empty=True)
     for name in source_names:
         known_name(name, sources, kind="source", where=f"{place}.sources")
@@ -104,26 +107,10 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
             msg = f"{path}: source {name!r} found, a column of the budget has that name already; rename the source"
             raise DuplicateNameError(msg)
     columns = _columns(entry, place, source_names)
-    header, rows = read_table(table, required=[*BUDGET_COLUMNS, *source_names])
-    for name in header:
-        known = [*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS, *source_names]
-        known_name(name, known, kind="column", where=f"{table}")
-    if not rows:
-        msg = f"{table}: no estimate; add at least one row"
-        raise FileFormatError(msg)
-    seen: set[str] = set()
+    rows = budget_rows(entry, path, place, sources=source_names, observables=observables)
     experiments: dict[str, list[str]] = {}
     for row in rows:
-        name = row.cells["estimate"]
-        if name in seen:
-            msg = f"{row.where}: estimate {name!r} stands twice; every estimate needs its own name"
-            raise DuplicateNameError(msg)
-        seen.add(name)
-        if not row.cells["experiment"]:
-            msg = f"{row.where}, column 'experiment': empty; name the experiment, correlations are stated by it"
-            raise FileFormatError(msg)
-        known_name(row.cells["observable"], observables, kind="observable", where=row.where)
-        experiments.setdefault(row.cells["experiment"], []).append(name)
+        experiments.setdefault(row.cells["experiment"], []).append(row.cells["estimate"])
     correlation = _statistical_correlation(entry, path, place, [row.cells["estimate"] for row in rows])
     groups = _groups(rows, correlation, place=place)
     measurements = tuple(
@@ -271,17 +258,3 @@ def _statistical_error(row: Row, value: float) -> float:
         msg = f"{where}: {up:g} found, a statistical uncertainty is above 0; correct it"
         raise InvalidNumberError(msg)
     return up
-
-
-def table_path(entry: Any, path: Path, place: str, *, keys: Sequence[str]) -> Path:
-    """The file that the key ``table`` of a TOML table names, beside the model.
-
-    Raises:
-        FileFormatError, UnknownNameError: it is no such table.
-    """
-    if not isinstance(entry, dict):
-        key = place.rpartition(" ")[2]
-        msg = f"{place}: {entry!r} found, a table with the key 'table' is needed, as in {key} = {{ table = \"{key}.csv\" }}"
-        raise FileFormatError(msg)
-    check_keys(entry, keys, required=("table",), where=place)
-    return path.parent / text(entry, "table", where=place)

@@ -25,7 +25,8 @@ import numpy as np
 from bayescomb.base.checks import check_correlation_entry, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
-from bayescomb.formats.toml.budget import UNCORRELATED, Budget, nuisance_name, table_path
+from bayescomb.formats.toml.budget import UNCORRELATED, Budget, nuisance_name
+from bayescomb.formats.toml.budget_table import table_path
 from bayescomb.formats.values import check_keys, entries, text, texts
 from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock

@@ -19,6 +19,7 @@ from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
+from bayescomb.formats.toml.averaging import read_hflav
 from bayescomb.formats.toml.budget import UNCORRELATED, Budget, read_budget
 from bayescomb.formats.toml.measurements import read_measurements
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
@@ -40,7 +41,7 @@ SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", 
 VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "nonnegative", "shared_names")
 TABLE_KEYS: Final = (
     "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
-    "predictions", "extractions", "errors_on_errors",
+    "predictions", "extractions", "errors_on_errors", "hflav",
 )  # fmt: skip
 
 
@@ -84,10 +85,14 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     measurements, units, own_provenance = read_measurements(
         document, path, observables={o.name: o.unit for o in observables}, sources=source_names
     )
+    averaging = read_hflav(document, path, observables=observable_names)
+    measurements = [*measurements, *averaging.measurements]
+    sources += [Source(name=name) for name in averaging.sources if name not in source_names]
+    source_names = [s.name for s in sources]
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
     _check_measured(document, where, found=bool(budget.measurements or measurements))
     tables = BlockTables(path.parent)
-    common = [*within, *tables.named(document, where=where)]
+    common = [*within, *averaging.blocks, *tables.named(document, where=where)]
     scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
     sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
     tables.check_all_used()

@@ -14,7 +14,15 @@ from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_c
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
 from bayescomb.formats.csv import LABEL, Row, number, read_table
 
-__all__ = ["NamedMatrix", "Shifts", "information_from_correlation", "read_matrix", "read_shifts", "shift_cell"]
+__all__ = [
+    "NamedMatrix",
+    "Shifts",
+    "information_from_correlation",
+    "read_matrix",
+    "read_shifts",
+    "shift_cell",
+    "statistical_sizes",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -165,6 +173,19 @@ def shift_cell(text: str, *, where: str) -> tuple[float, float]:
         raise InvalidNumberError(msg)
     numbers = [number(part, where=where, lenient=True) for part in parts]
     return (numbers[0], numbers[1]) if len(numbers) == 2 else (numbers[0], 0.0 - numbers[0])  # 0.0 - 0.0 is not -0.0
+
+
+def statistical_sizes(value: str | float, *, where: str) -> tuple[float, float]:
+    """What +1 and -1 sigma of the statistics do to a value, from a number or a cell ``+0.5/-0.3``.
+
+    Raises:
+        InvalidNumberError: it is neither, a size is 0, or both are on one side.
+    """
+    up, down = shift_cell(value if isinstance(value, str) else repr(value), where=where)
+    if not down < 0 < up:
+        msg = f"{where}: {value} found, a statistical uncertainty is above 0, or one number up and one down as in +0.5/-0.3"
+        raise InvalidNumberError(msg)
+    return up, down
 
 
 def _by_name(table: Sequence[Row], names: Sequence[str], *, kind: str, path: Path) -> list[Row]:

@@ -6,8 +6,9 @@ row is a measurement of its own unless a column ``measurement`` says otherwise; 
 called ``S[e]``.
 
 A size is a number in the unit of the value, ``1.5%`` of the value, or ``+0.5/-0.3``, which is what +1 and -1 sigma of the
-source do to the value; ``percent = ["lumi"]`` says that the numbers of these columns are percentages.  A source shifts the
-value by its size unless ``responses = { lumi = "relative" }`` (or ``"lognormal"``) says that it scales the prediction.
+source do to the value (the statistics in ``stat`` likewise); ``percent = ["lumi"]`` says that the numbers of these columns
+are percentages.  A source shifts the value by its size unless ``responses = { lumi = "relative" }`` (or ``"lognormal"``)
+says that it scales the prediction.
 
 Statistics are uncorrelated unless ``statistical_correlation = "stat.csv"`` gives the correlations of the estimates: a matrix
 with their names in the header and in the first column, of those that are correlated.  Estimates with common statistics are
@@ -29,7 +30,7 @@ from bayescomb.base.checks import check_choice, check_correlation, check_names, 
 from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row
-from bayescomb.formats.matrices import read_matrix, shift_cell
+from bayescomb.formats.matrices import read_matrix, shift_cell, statistical_sizes
 from bayescomb.formats.toml.budget_table import (
     BUDGET_COLUMNS,
     LAYOUT_KEYS,
@@ -38,7 +39,7 @@ from bayescomb.formats.toml.budget_table import (
     table_path,
 )
 from bayescomb.formats.values import named_values, text, texts
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
+from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance, asymmetric_statistics
 
 __all__ = [
     "UNCORRELATED",
@@ -217,7 +218,7 @@ def _measurement(name: str, rows: list[Row], columns: _Columns, correlation: NDA
     sources = columns.sources
     estimates, nuisances = [], []
     up, down = np.zeros((2, len(rows), len(rows) * len(sources)))
-    stat = np.zeros(len(rows))
+    stat = np.zeros((len(rows), 2))
     for i, row in enumerate(rows):
         label = row.cells["estimate"]
         if row.cells["experiment"] != rows[0].cells["experiment"]:
@@ -233,28 +234,24 @@ def _measurement(name: str, rows: list[Row], columns: _Columns, correlation: NDA
             up[at], down[at] = columns.shifts(row, source, value)
             response = columns.responses.get(source, "absolute")
             nuisances.append(Nuisance(name=nuisance_name(source, label), source=source, response=response))
+    gaussian, asymmetric, *shifts = asymmetric_statistics([e.name for e in estimates], *stat.T)
+    if asymmetric and not np.array_equal(correlation, np.eye(len(rows))):
+        msg = f"{rows[0].where}: asymmetric statistics found in {name!r}, where statistics are correlated; symmetrise them"
+        raise InvalidNumberError(msg)
     with located(rows[0].where):
         return Measurement(
             name=name,
             experiment=rows[0].cells["experiment"],
             estimates=tuple(estimates),
-            statistical_covariance=correlation * np.outer(stat, stat),
-            nuisances=tuple(nuisances),
-            responses=up,
-            down_responses=down,
+            statistical_covariance=correlation * np.outer(gaussian, gaussian),
+            nuisances=(*nuisances, *asymmetric),
+            responses=np.hstack([up, shifts[0]]),
+            down_responses=np.hstack([down, shifts[1]]),
         )
 
 
-def _statistical_error(row: Row, value: float) -> float:
+def _statistical_error(row: Row, value: float) -> tuple[float, float]:
+    """What +1 and -1 sigma of the statistics do to the value of a row."""
     where = f"{row.where}, column 'stat'"
     up, down = _shifts(row.cells["stat"], value, where=where, percent=False)
-    if up != -down:
-        msg = (
-            f"{where}: {row.cells['stat']} found, a statistical uncertainty is one number here; give the mean of the "
-            "two, or state the asymmetric one as a source"
-        )
-        raise InvalidNumberError(msg)
-    if up <= 0:
-        msg = f"{where}: {up:g} found, a statistical uncertainty is above 0; correct it"
-        raise InvalidNumberError(msg)
-    return up
+    return statistical_sizes(f"{up!r}/{down!r}", where=where) if up != -down else statistical_sizes(up, where=where)

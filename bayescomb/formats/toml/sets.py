@@ -116,8 +116,7 @@ def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> I
             raise UnknownNameError(msg)
         for source in found:
             known_name(source, scope.sources, kind="source", where=at)
-            single = len(scope.labels(source)) < 2 and key != source
-            if source not in decided and not single:
+            if source not in decided and len(scope.labels(source)) > 1:  # a single estimate has nothing to correlate with
                 yield at, {"name": source, "source": source, "between": EVERYWHERE} | table
         decided.update(found)
     yield from entries(entry, "coefficients", where=place) if "coefficients" in entry else ()

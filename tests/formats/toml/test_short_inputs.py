@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from refusals import refused
+from scipy import optimize
 
 import bayescomb as bc
 from bayescomb.base.errors import (
@@ -172,6 +173,42 @@ def test_percentages_and_two_sided_sizes_are_shifts_in_the_unit_of_the_value(mod
     assert [n.response for n in second.nuisances] == ["absolute", "absolute", "relative", "absolute"]
 
 
+def test_asymmetric_statistics_are_statistical_and_give_a_single_input_its_own_interval(model):
+    single = "estimate,experiment,observable,value,stat,lumi,JES,MC a,MC b\na1,ATLAS,x,100,+20/-10,0,0,0,0\n"
+    fit = bc.profile(bc.load(model(rows=single)))
+    assert fit.values.item() == pytest.approx(100, abs=1e-9)
+    assert fit.up_errors.item() == pytest.approx(20, rel=1e-9)
+    assert fit.down_errors.item() == pytest.approx(-10, rel=1e-9)
+    assert fit.systematic_errors.item() == 0
+    assert fit.statistical_errors.item() == pytest.approx(fit.errors.item(), rel=1e-12)
+
+
+def test_profile_with_asymmetric_statistics_is_the_minimum_of_its_chi2(model):
+    """Each input has (x - mu)^2 over its own upper or lower variance, plus a common source: minimised here over both."""
+    rows = "estimate,experiment,observable,value,stat,lumi,JES,MC a,MC b\n"
+    inputs = [(100.0, 20.0, 10.0, 2.0), (103.0, 5.0, 7.0, 1.5), (98.0, 4.0, 4.0, 2.5)]
+    rows += "".join(f"e{i},E{i},x,{v},+{a}/-{b},{k},0,0,0\n" for i, (v, a, b, k) in enumerate(inputs))
+    fit = bc.profile(bc.load(model(top="", sets=SETS + "everywhere = { lumi = 1.0 }\n", rows=rows)))
+
+    def chi2(at):
+        mu, common = at
+        total = common**2
+        for value, a, b, k in inputs:
+            distance = mu - (value - k * common)  # above the published value a is the uncertainty
+            total += (distance / (a if distance > 0 else b)) ** 2
+        return total
+
+    found = optimize.minimize(chi2, [100, 0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 4000})
+    assert fit.values.item() == pytest.approx(found.x[0], abs=1e-5)
+    assert fit.chi2 == pytest.approx(found.fun, abs=1e-8)
+
+
+def test_asymmetric_statistics_are_written_and_read_again(model, tmp_path):
+    combination = bc.load(model(rows=ROWS.replace("100,2,", "100,+2/-1,")))
+    again = bc.load(write_model(combination, tmp_path / "written"))
+    assert combination_to_json(again) == combination_to_json(combination)
+
+
 def test_correlated_statistics_make_one_measurement(model):
     combination = bc.load(model(budget='statistical_correlation = "stat.csv"', stat="name,a1,a2\na1,1,\na2,-0.4,1\n"))
     first = combination.measurements[0]
@@ -204,7 +241,7 @@ def test_short_forms_are_written_and_read_again(model, tmp_path, short):
         ({"budget": 'percent = ["lum"]'}, UnknownNameError, ["budget.percent", "did you mean 'lumi'"]),
         ({"budget": 'responses = { lumi = "relativ" }'}, OptionError, ["'relativ' found", "relative"]),
         ({"rows": ROWS.replace("100,2,1.7,3", "100,2,1.7,-3")}, InvalidNumberError, ["'JES'", "-0.5/+0.3"]),
-        ({"rows": ROWS.replace("100,2,", "100,+2/-1,")}, InvalidNumberError, ["column 'stat'", "one number here"]),
+        ({"rows": ROWS.replace("100,2,", "100,+2/+1,")}, InvalidNumberError, ["column 'stat'", "+0.5/-0.3"]),
         ({"rows": ROWS.replace("100,2,", "0,2,"), "budget": 'percent = ["lumi"]'}, InvalidNumberError, ["percentage", "0"]),
         (
             {"budget": 'statistical_correlation = "stat.csv"', "stat": "name,a1,c1\na1,1,\nc1,0.5,1\n"},

@@ -2,7 +2,8 @@
 
 A category coefficient speaks of all nuisances of a source, of which those of the budget go by their estimates and those of
 ``[[measurements]]`` by their own names (:mod:`bayescomb.formats.toml.scope`).  ``each = true`` makes a coefficient of its
-own of each of its pairs, ``everywhere = { lumi = 1.0 }`` in a set correlates a source by one number in all its estimates.
+own of each of its pairs.  In a set ``everywhere = { lumi = 1.0 }`` correlates a source by one number in all its estimates,
+``across = { lumi = 0.5 }`` in those of different experiments, where ``[within]`` speaks of the others.
 
 Reader of fixed correlation blocks in ``model.toml``: stacked matrices in a CSV table, named where they are used.
 
@@ -24,7 +25,7 @@ import numpy as np
 from bayescomb.base.checks import check_choice, check_correlation_entry, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, RangeError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
-from bayescomb.formats.toml.scope import EVERYWHERE, Scope, category_pairs, stated_pairs
+from bayescomb.formats.toml.scope import ACROSS, EVERYWHERE, Scope, category_pairs, stated_pairs
 from bayescomb.formats.values import check_keys, entries, flag, named_values, text, texts
 from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
@@ -37,8 +38,9 @@ COEFFICIENT_KEYS = (
     "nominal_outside_range", "scan_group", "descending",
     "published_half_shift", "published_half_error_shift", "each",
 )  # fmt: skip
-SET_KEYS = ("name", "description", "extends", "everywhere", "coefficients", "blocks")
-EVERYWHERE_KEYS = ("nominal", "low", "high", "prior", "nominal_outside_range", "negative")
+SET_KEYS = ("name", "description", "extends", "everywhere", "across", "coefficients", "blocks")
+SHORT_FORMS = {"everywhere": EVERYWHERE, "across": ACROSS}
+SHORT_KEYS = ("nominal", "low", "high", "prior", "nominal_outside_range", "negative")
 
 
 def read_assumption_sets(
@@ -100,25 +102,29 @@ def read_assumption_sets(
 
 
 def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The coefficients of a set with their places: those of sources that are correlated everywhere, then the stated ones."""
-    where = f"{place}: everywhere"
-    example = "{ lumi = 1.0 }"
-    decided: set[str] = set()
-    for key, value in (
-        named_values(entry, "everywhere", where=place, example=example).items() if "everywhere" in entry else ()
-    ):
-        at = f"{where}[{key!r}]"
-        table = value if isinstance(value, dict) else {"nominal": value}
-        check_keys(table, EVERYWHERE_KEYS, required=("nominal",), where=at)
-        found = matching(key, list(scope.sources))
-        if not found:
-            msg = f"{at}: the pattern matches no source; the model has {', '.join(scope.sources)}"
-            raise UnknownNameError(msg)
-        for source in found:
-            known_name(source, scope.sources, kind="source", where=at)
-            if source not in decided and len(scope.labels(source)) > 1:  # a single estimate has nothing to correlate with
-                yield at, {"name": source, "source": source, "between": EVERYWHERE} | table
-        decided.update(found)
+    """The coefficients of a set with their places: those of the short forms, then the stated ones."""
+    for form, between in SHORT_FORMS.items():
+        stated = named_values(entry, form, where=place, example="{ lumi = 1.0 }") if form in entry else {}
+        decided: set[str] = set()
+        for key, value in stated.items():
+            at = f"{place}: {form}[{key!r}]"
+            table = value if isinstance(value, dict) else {"nominal": value}
+            check_keys(table, SHORT_KEYS, required=("nominal",), where=at)
+            chosen = matching(key, list(scope.sources))
+            if not chosen:
+                msg = f"{at}: the pattern matches no source; the model has {', '.join(scope.sources)}"
+                raise UnknownNameError(msg)
+            for source in chosen:
+                known_name(source, scope.sources, kind="source", where=at)
+                # A single estimate, or a single experiment, has nothing to correlate with.
+                parts = (
+                    scope.labels(source)
+                    if between == EVERYWHERE
+                    else [m for m in scope.members.get(source, {}).values() if m]
+                )
+                if source not in decided and len(parts) > 1:
+                    yield at, {"name": source, "source": source, "between": between} | table
+            decided.update(chosen)
     yield from entries(entry, "coefficients", where=place) if "coefficients" in entry else ()
 
 

@@ -175,7 +175,7 @@ def test_percentages_and_two_sided_sizes_are_shifts_in_the_unit_of_the_value(mod
 
 def test_asymmetric_statistics_are_statistical_and_give_a_single_input_its_own_interval(model):
     single = "estimate,experiment,observable,value,stat,lumi,JES,MC a,MC b\na1,ATLAS,x,100,+20/-10,0,0,0,0\n"
-    fit = bc.profile(bc.load(model(rows=single)))
+    fit = bc.profile(bc.load(model(top="", rows=single)))
     assert fit.values.item() == pytest.approx(100, abs=1e-9)
     assert fit.up_errors.item() == pytest.approx(20, rel=1e-9)
     assert fit.down_errors.item() == pytest.approx(-10, rel=1e-9)

@@ -35,6 +35,7 @@ from bayescomb.base.choices import (
     TREATMENTS,
     Chi2Form,
     NuisanceValues,
+    RangeEnd,
     RepairKind,
     Treatment,
 )
@@ -287,6 +288,32 @@ class Combination(Shown):
             UnknownNameError: there is no set of that name.
         """
         return dataclasses.replace(self, assumptions=name)
+
+    def with_coefficients(self, values: Mapping[str, float], *, at: RangeEnd | None = None) -> Combination:
+        """The same combination with other nominal values of correlation coefficients, in a set of its own.
+
+        Args:
+            values: coefficient of the set in force -> nominal value.
+            at: which end of its range, ``"low"`` or ``"high"``, every other coefficient takes that has one.
+
+        Raises:
+            UnknownNameError: there is no coefficient of that name.
+            RangeError: a value lies outside [-1, 1], or of the range of a prior that has it as mode.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> changed = bc.load("models/run1_mass").with_coefficients({"LHCbJES": 0.5})
+            >>> f"{changed.assumptions}: {bc.profile(changed).values.item():.3f} GeV"
+            'nominal with LHCbJES = 0.5: 172.549 GeV'
+        """
+        check_mapping(values, where="with_coefficients()", example='{"JES": 0.5}')
+        check_finite(list(values.values()), where="with_coefficients()")
+        if not values and at is None:
+            return self
+        changed = self.assumption_set.with_nominal(values, at=at)
+        return dataclasses.replace(
+            self, assumption_sets={**self.assumption_sets, changed.name: changed}, assumptions=changed.name
+        )
 
     def with_treatment(self, treatment: Treatment, *, repair: RepairKind = "none") -> Combination:
         """The same combination with another treatment of its sources.

@@ -6,13 +6,23 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from bayescomb.base.choices import DRAWS_BEHIND, DRAWS_PER_TOY, SCAN_POINTS, SHELLS, WORKERS
+from bayescomb.base.choices import DRAWS_BEHIND, DRAWS_PER_TOY, SCAN_POINTS, SHARED_NAMES, SHELLS, WORKERS
 from bayescomb.cli import options
 from bayescomb.cli.parser import Command, Example
 
 __all__ = ["COMMANDS"]
 
 RUN1: Final = "models/run1_mass"
+
+
+def _init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", type=Path, help="folder to make; its name is that of the model")
+    text = "combined quantities, with units: 'sigma_tt [pb],sigma_t [pb]'"
+    parser.add_argument("--observables", metavar="LIST", help=text)
+    parser.add_argument("--experiments", metavar="LIST", help="who measured: ATLAS,CMS")
+    parser.add_argument("--sources", metavar="LIST", help="of systematic uncertainties: JES,luminosity")
+    text = "a table that is filled already (.csv or .xlsx), with the columns of a budget; its other columns are sources"
+    parser.add_argument("--from", metavar="TABLE", type=Path, dest="table", help=text)
 
 
 def _models(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +163,7 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="OUT", type=Path, help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
-    parser.add_argument("--shared-names", choices=options.SHARED_NAMES, help=text)
+    parser.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
@@ -168,6 +178,17 @@ def _all_settings(parser: argparse.ArgumentParser, *, of_set: bool = True, of_dr
 
 
 COMMANDS: Final = (
+    Command(
+        "init",
+        "Begin a model of your own: tables to fill in and a model.toml with comments.",
+        "run_init",
+        _init,
+        (
+            Example("bayescomb init mine", "asks for what it needs"),
+            Example("bayescomb init mine --observables 'm_t [GeV]' --experiments ATLAS,CMS --sources JES,lumi", ""),
+            Example("bayescomb init mine --from table.csv", "a table that is filled already"),
+        ),
+    ),
     Command(
         "models",
         "List or copy the shipped models.",

@@ -21,6 +21,7 @@ __all__ = [
     "run_explore",
     "run_export",
     "run_impacts",
+    "run_init",
     "run_models",
     "run_profile",
     "run_report",
@@ -43,6 +44,29 @@ def run_models(options: argparse.Namespace) -> int:
         return 0
     for name, folder in shipped_models().items():
         _print(f"{name:12s} {model_title(folder)}\n{'':12s} {folder}")
+    return 0
+
+
+def run_init(options: argparse.Namespace) -> int:
+    """The files of a model to fill in."""
+    from bayescomb.cli.asking import asked_list
+    from bayescomb.formats.toml.template import template_from_table, template_of, write_template
+
+    if options.table is not None:
+        for name in ("experiments", "sources"):
+            if getattr(options, name) is not None:
+                msg = f"--{name} {getattr(options, name)}: {options.table} has them already; leave it out"
+                raise OptionError(msg)
+        units = [] if options.observables is None else asked_list(options, "observables")
+        template = template_from_table(options.table, units=units)
+    else:
+        template = template_of(**{name: asked_list(options, name) for name in ("observables", "experiments", "sources")})
+    for path in write_template(template, options.name):
+        _print(str(path))
+    filled = options.table is not None
+    steps = ["the tables"] if not filled else ["within.csv"] if len(template.repeated) else []
+    fill = f"fill in {' and '.join([*steps, 'the correlations in model.toml'])}"
+    _print(f"next: {fill}, then: bayescomb check {options.name}")
     return 0
 
 
@@ -241,7 +265,9 @@ def run_sets(options: argparse.Namespace) -> int:
         _refuse(options, "workers", because=f"the workers of {options.scheduler} sample")
     folder = options.output if options.draws else None
     with executor_of(scheduler=options.scheduler, workers=options.workers or 0) as executor:
-        result = compare_sets(load_model(options), draws=options.draws, seed=options.seed, directory=folder, executor=executor)
+        result = compare_sets(
+            load_model(options), draws=options.draws, seed=options.seed, directory=folder, executor=executor
+        )
     show(sets_text(result), lambda: sets_data(result), options.json)
     if options.output is not None:
         from bayescomb.output.figures.studies import save_set_figures

@@ -45,7 +45,9 @@ def completion_script(shell: str, commands: Sequence[Command]) -> str:
 def _words(command: Command) -> _Words:
     parser = argparse.ArgumentParser(prog="bayescomb", add_help=False)
     command.fill(parser)
-    found = _Words(options={"--help": "show the help", "--quiet": "results and errors only", "--verbose": "say what happens"})
+    found = _Words(
+        options={"--help": "show the help", "--quiet": "results and errors only", "--verbose": "say what happens"}
+    )
     for action in parser._actions:
         listed = [str(choice) for choice in action.choices or ()]
         if not action.option_strings:

@@ -172,8 +172,8 @@ def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:
     for source, relative in _values(options, "error_on_error", example="JES=0.3").items():
         found = own.errors_on_errors.get(source)
         if found is None or found.relative != relative:
-            sampled = "none" if found is None else f"{source}={found.relative:g}"
-            wrong["error_on_error"] = (f"{source}={relative:g}", sampled)
+            stands = "none" if found is None else f"{source}={found.relative:g}"
+            wrong["error_on_error"] = (f"{source}={relative:g}", stands)
     nominal = {c.name: c.nominal for c in own.assumption_set.coefficients}
     for name, value in _values(options, "coefficient", example="JES=0.5").items():
         if nominal.get(name) != value:

@@ -10,9 +10,7 @@ its rows there, so that a table that was cut off does not read as "uncorrelated"
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,48 +21,20 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNu
 from bayescomb.formats.csv import Row, number, read_table
 from bayescomb.formats.values import check_keys, entries, text, texts
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
+from bayescomb.inputs.budget import (
+    BUDGET_COLUMNS,
+    OPTIONAL_BUDGET_COLUMNS,
+    Budget,
+    BudgetRow,
+    budget_of,
+    check_source_columns,
+    nuisance_name,
+    unstated_pairs,
+)
 
-__all__ = [
-    "BUDGET_COLUMNS",
-    "OPTIONAL_BUDGET_COLUMNS",
-    "UNCORRELATED",
-    "Budget",
-    "nuisance_name",
-    "read_budget",
-    "read_within",
-    "require_stated",
-    "unstated_pairs",
-]
+__all__ = ["UNCORRELATED", "read_budget", "read_within", "require_stated"]
 
-BUDGET_COLUMNS: Final = ("estimate", "experiment", "observable", "value", "stat")
-OPTIONAL_BUDGET_COLUMNS: Final = ("title", "measurement")
 UNCORRELATED: Final = "uncorrelated"
-
-
-def nuisance_name(source: str, estimate: str) -> str:
-    """Name of the nuisance of one source in one estimate."""
-    return f"{source}[{estimate}]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """The content of a budget.
-
-    Attributes:
-        measurements: in the order of their first rows.
-        experiments: experiment -> its estimates, in the order of the rows.
-        sources: sources that have a column.
-    """
-
-    measurements: tuple[Measurement, ...] = ()
-    experiments: Mapping[str, list[str]] = field(default_factory=dict)
-    sources: Sequence[str] = ()
-
-    def affected(self, source: str, experiment: str) -> list[str]:
-        """Estimates of an experiment that a source shifts."""
-        shifting = {n.name for m in self.measurements for n, r in zip(m.nuisances, m.responses.T, strict=True) if r.any()}
-        return [name for name in self.experiments[experiment] if nuisance_name(source, name) in shifting]
 
 
 def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collection[str], sources: Sequence[str]) -> Budget:
@@ -86,10 +56,7 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
     check_names(source_names, where=f"{place}.sources", allow_empty=True)
     for name in source_names:
         known_name(name, sources, kind="source", where=f"{place}.sources")
-    for name in source_names:
-        if name in (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS):
-            msg = f"{path}: source {name!r} found, a column of the budget has that name already; rename the source"
-            raise DuplicateNameError(msg)
+    check_source_columns(source_names, where=str(path))
     header, rows = read_table(table, required=[*BUDGET_COLUMNS, *source_names])
     for name in header:
         known = [*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS, *source_names]
@@ -97,61 +64,25 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
     if not rows:
         msg = f"{table}: no estimate; add at least one row"
         raise FileFormatError(msg)
-    groups: dict[str, list[Row]] = {}
-    seen: set[str] = set()
-    experiments: dict[str, list[str]] = {}
-    for row in rows:
-        name = row.cells["estimate"]
-        if name in seen:
-            msg = f"{row.where}: estimate {name!r} stands twice; every estimate needs its own name"
-            raise DuplicateNameError(msg)
-        seen.add(name)
-        if not row.cells["experiment"]:
-            msg = f"{row.where}, column 'experiment': empty; name the experiment, correlations are stated by it"
-            raise FileFormatError(msg)
-        known_name(row.cells["observable"], observables, kind="observable", where=row.where)
-        experiments.setdefault(row.cells["experiment"], []).append(name)
-        groups.setdefault(row.cells.get("measurement") or name, []).append(row)
-    measurements = tuple(_measurement(name, group, source_names) for name, group in groups.items())
-    return Budget(measurements=measurements, experiments=experiments, sources=source_names)
+    return budget_of([_row(row, source_names) for row in rows], observables=observables, sources=source_names)
 
 
-def _measurement(name: str, rows: list[Row], sources: Sequence[str]) -> Measurement:
-    """A measurement from its rows: uncorrelated statistics, one nuisance per estimate and source."""
-    estimates, nuisances = [], []
-    responses = np.zeros((len(rows), len(rows) * len(sources)))
-    stat = np.zeros(len(rows))
-    for i, row in enumerate(rows):
-        label = row.cells["estimate"]
-        if row.cells["experiment"] != rows[0].cells["experiment"]:
-            msg = f"{row.where}: measurement {name!r} has estimates of two experiments; give each its own measurement"
-            raise FileFormatError(msg)
-        observable = {row.cells["observable"]: 1.0}
-        title = row.cells.get("title", "")
-        estimates.append(Estimate(name=label, value=row.number("value"), observables=observable, title=title))
-        stat[i] = row.number("stat")
-        if stat[i] <= 0:
-            msg = f"{row.where}, column 'stat': {stat[i]:g} found, a statistical uncertainty is above 0; correct it"
+def _row(row: Row, sources: Sequence[str]) -> BudgetRow:
+    for column in ("value", "stat"):
+        if not row.cells[column]:
+            msg = f"{row.where}, column {column!r}: '' found, a finite number is needed; fill in what was measured"
             raise InvalidNumberError(msg)
-        for j, source in enumerate(sources):
-            size = row.number(source)
-            if size < 0:
-                msg = (
-                    f"{row.where}, column {source!r}: {size:g} found, an uncertainty is not negative; give its size "
-                    "here and its sign in the correlations"
-                )
-                raise InvalidNumberError(msg)
-            responses[i, i * len(sources) + j] = size
-            nuisances.append(Nuisance(name=nuisance_name(source, label), source=source))
-    with located(rows[0].where):
-        return Measurement(
-            name=name,
-            experiment=rows[0].cells["experiment"],
-            estimates=tuple(estimates),
-            statistical_covariance=np.diag(stat**2),
-            nuisances=tuple(nuisances),
-            responses=responses,
-        )
+    return BudgetRow(
+        where=row.where,
+        estimate=row.cells["estimate"],
+        experiment=row.cells["experiment"],
+        observable=row.cells["observable"],
+        value=row.number("value"),
+        stat=row.number("stat"),
+        sizes={source: row.number(source) for source in sources},
+        title=row.cells.get("title", ""),
+        measurement=row.cells.get("measurement", ""),
+    )
 
 
 def _table_path(entry: Any, path: Path, place: str, *, keys: list[str]) -> Path:
@@ -226,18 +157,6 @@ def require_stated(budget: Budget, sets: Mapping[str, AssumptionSet], *, where: 
             f'within = "{UNCORRELATED}" above the first [table] if the estimates have nothing in common'
         )
         raise FileFormatError(msg)
-
-
-def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterator[tuple[str, str, str, str]]:
-    """Source, two estimates and their experiment, where neither a block nor a coefficient of any set speaks of them."""
-    blocks = list({id(b): set(b.nuisances) for s in sets.values() for b in s.blocks}.values())
-    pairs = {frozenset((p.first, p.second)) for s in sets.values() for c in s.coefficients for p in c.pairs}
-    for source in budget.sources:
-        for experiment in budget.experiments:
-            for first, second in itertools.combinations(budget.affected(source, experiment), 2):
-                pair = {nuisance_name(source, first), nuisance_name(source, second)}
-                if pair not in pairs and not any(pair <= block for block in blocks):
-                    yield source, first, second, experiment
 
 
 def _read_averaged_pairs(

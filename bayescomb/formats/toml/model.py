@@ -19,11 +19,12 @@ from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
-from bayescomb.formats.toml.budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
+from bayescomb.formats.toml.budget import UNCORRELATED, read_budget, read_within, require_stated
 from bayescomb.formats.toml.measurements import read_measurements
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
 from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assumption_sets
 from bayescomb.formats.values import check_keys, entries, flag, named_values, number, text, texts
+from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source

@@ -23,9 +23,9 @@ import numpy as np
 from bayescomb.base.checks import check_choice, check_correlation_entry, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, RangeError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
-from bayescomb.formats.toml.budget import nuisance_name
 from bayescomb.formats.values import check_keys, entries, flag, named_values, text, texts
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+from bayescomb.inputs.budget import nuisance_name
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
 

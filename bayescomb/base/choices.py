@@ -17,6 +17,7 @@ __all__ = [
     "NUISANCE_VALUES",
     "PARTS_WORDS",
     "PDF_ERRORS",
+    "PROVENANCE_KINDS",
     "RANGE_ENDS",
     "REPAIRS",
     "RESPONSE_FORMS",
@@ -83,6 +84,8 @@ PARTS_WORDS: Final[tuple[Parts, ...]] = get_args(Parts)
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
 
+# What figures are.
+PROVENANCE_KINDS: Final = ("published", "reconstructed", "assumed")
 # Points of each scan.
 SCAN_POINTS: Final = 6
 # Draws per chain behind the explorer and of each data set of a study, and the processes that work on these.

@@ -166,6 +166,14 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
 
 
+def _reference(parser: argparse.ArgumentParser) -> None:
+    text = "a table or key of model.toml, e.g. assumption_sets.coefficients or prior (default: all)"
+    parser.add_argument("key", metavar="KEY", nargs="?", default="", help=text)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--schema", action="store_true", help="the JSON schema, for editors")
+    form.add_argument("--markdown", action="store_true", help="all of it as a page")
+
+
 def _completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"{', '.join(SHELLS[:-1])} or {SHELLS[-1]}")
 
@@ -323,6 +331,18 @@ COMMANDS: Final = (
         (
             Example("bayescomb convert config.txt mymodel", "from Convino to model.toml with tables"),
             Example("bayescomb convert models/ttj_rho config.txt", "and back"),
+        ),
+    ),
+    Command(
+        "reference",
+        "What model.toml may hold: every key with its meaning and an example.",
+        "run_reference",
+        _reference,
+        (
+            Example("bayescomb reference", "all tables and keys"),
+            Example("bayescomb reference assumption_sets.coefficients", "the keys of a coefficient"),
+            Example("bayescomb reference prior", "one key"),
+            Example("bayescomb reference --schema > model.schema.json", "for editors"),
         ),
     ),
     Command(

@@ -9,7 +9,7 @@ from typing import Final
 from bayescomb.base.choices import DRAWS_BEHIND, DRAWS_PER_TOY, WORKERS
 from bayescomb.base.errors import OptionError
 from bayescomb.cli.loading import load_as_sampled, load_model, load_with_posterior
-from bayescomb.cli.output import save_sampled, show, write_result
+from bayescomb.cli.output import STANDARD, save_sampled, show, write_result
 from bayescomb.cli.output import say as _print
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "run_init",
     "run_models",
     "run_profile",
+    "run_reference",
     "run_report",
     "run_sample",
     "run_scan",
@@ -67,6 +68,21 @@ def run_init(options: argparse.Namespace) -> int:
     steps = ["the tables"] if not filled else ["within.csv"] if len(template.repeated) else []
     fill = f"fill in {' and '.join([*steps, 'the correlations in model.toml'])}"
     _print(f"next: {fill}, then: bayescomb check {options.name}")
+    return 0
+
+
+def run_reference(options: argparse.Namespace) -> int:
+    """What a model file may hold, of the declaration that the reader checks with."""
+    from bayescomb.formats.declared.reference import reference_page, reference_text
+    from bayescomb.formats.declared.schema import json_schema
+
+    if options.key and (options.schema or options.markdown):
+        msg = f"{options.key}: --schema and --markdown are of the whole file; leave one out"
+        raise OptionError(msg)
+    if options.schema:
+        write_result(json_schema(), STANDARD)
+    else:
+        _print(reference_page() if options.markdown else reference_text(options.key))
     return 0
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from bayescomb.base.checks import check_correlation_entry, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, number, read_table
-from bayescomb.formats.values import check_keys, entries, text, texts
+from bayescomb.formats.values import check_table, entries, text, texts
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock
 from bayescomb.inputs.budget import (
     BUDGET_COLUMNS,
@@ -51,7 +51,7 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
             file and line.
     """
     place = f"{path}: budget"
-    table = _table_path(document["budget"], path, place, keys=["table", "sources"])
+    table = _table_path(document["budget"], path, place, key="budget")
     source_names = texts(document["budget"], "sources", where=place, default=list(sources))
     check_names(source_names, where=f"{place}.sources", allow_empty=True)
     for name in source_names:
@@ -85,14 +85,13 @@ def _row(row: Row, sources: Sequence[str]) -> BudgetRow:
     )
 
 
-def _table_path(entry: Any, path: Path, place: str, *, keys: list[str]) -> Path:
+def _table_path(entry: Any, path: Path, place: str, *, key: str) -> Path:
     if not isinstance(entry, dict):
-        other = f', or "{UNCORRELATED}"' if place.endswith(": within") else ""
-        key = place.rpartition(" ")[2]
+        other = f', or "{UNCORRELATED}"' if key == "within" else ""
         example = f'{key} = {{ table = "{key}.csv" }}'
         msg = f"{place}: {entry!r} found, a table with the key 'table' is needed, as in {example}{other}"
         raise FileFormatError(msg)
-    check_keys(entry, keys, required=("table",), where=place)
+    check_table(entry, key, where=place)
     return path.parent / text(entry, "table", where=place)
 
 
@@ -106,7 +105,7 @@ def read_within(document: Mapping[str, Any], path: Path, budget: Budget) -> list
     place = f"{path}: within"
     if document.get("within", UNCORRELATED) == UNCORRELATED:
         return []
-    table = _table_path(document["within"], path, place, keys=["table", "symmetrise"])
+    table = _table_path(document["within"], path, place, key="within")
     estimates = [name for names in budget.experiments.values() for name in names]
     header, rows = read_table(table, required=["source", "estimate", *estimates])
     for name in header:
@@ -165,7 +164,7 @@ def _read_averaged_pairs(
     """Pairs that are published with two values and averaged on purpose, by source; no other asymmetry is let through."""
     averaged: dict[str, list[tuple[str, str]]] = {}
     for at, entry in entries(within, "symmetrise", where=place) if "symmetrise" in within else []:
-        check_keys(entry, ("source", "pair"), required=("source", "pair"), where=at)
+        check_table(entry, "within.symmetrise", where=at)
         source = known_name(text(entry, "source", where=at), sources, kind="source", where=at)
         pair = texts(entry, "pair", where=at)
         for name in pair:

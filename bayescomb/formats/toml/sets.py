@@ -23,19 +23,13 @@ import numpy as np
 from bayescomb.base.checks import check_choice, check_correlation_entry, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, RangeError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
-from bayescomb.formats.values import check_keys, entries, flag, named_values, text, texts
+from bayescomb.formats.values import check_table, entries, flag, named_values, text, texts
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.budget import nuisance_name
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
 
 __all__ = ["BlockTables", "Scope", "category_scope", "read_assumption_sets"]
-
-COEFFICIENT_KEYS = (
-    "name", "title", "source", "between", "blocks", "negative", "pairs", "opposite_pairs", "nominal", "low", "high", "prior",
-    "nominal_outside_range", "scan_group", "descending",
-    "published_half_shift", "published_half_error_shift",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +96,7 @@ def read_assumption_sets(
     own_blocks: dict[str, dict[str, CorrelationBlock]] = {}
     sets: dict[str, AssumptionSet] = {}
     for place, entry in entries(document, "assumption_sets", where=where):
-        check_keys(entry, ("name", "description", "extends", "coefficients", "blocks"), required=("name",), where=place)
+        check_table(entry, "assumption_sets", where=place)
         name = text(entry, "name", where=place)
         if name in sets:
             msg = f"{place}: assumption set {name!r} stands twice; every set needs its own name"
@@ -143,7 +137,7 @@ def _read_coefficient(
     scope: Scope,
     inherited: Mapping[str, CorrelationCoefficient],
 ) -> CorrelationCoefficient:
-    check_keys(table, COEFFICIENT_KEYS, required=("name", "nominal"), where=where)
+    check_table(table, "assumption_sets.coefficients", where=where)
     name = text(table, "name", where=where)
     source = text(table, "source", where=where, default="")
     if source:
@@ -240,7 +234,7 @@ def _category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Sc
     else:
         blocks = []
         for place, block in entries(table, "blocks", where=where):
-            check_keys(block, ("left", "right"), required=("left", "right"), where=place)
+            check_table(block, "assumption_sets.coefficients.blocks", where=place)
             blocks.append((texts(block, "left", where=place), texts(block, "right", where=place)))
     nuisances = scope.labels(source)
     kind = "estimate" if all(label != name for label, name in nuisances.items()) else "estimate or nuisance"
@@ -279,7 +273,7 @@ class BlockTables:
             return []
         entry = named_values(owner, "blocks", where=where, example='{ table = "blocks.csv", names = ["JES"] }')
         place = f"{where}: blocks"
-        check_keys(entry, ("table", "names"), required=("table", "names"), where=place)
+        check_table(entry, "blocks", where=place)
         path = self.folder / text(entry, "table", where=place)
         names = texts(entry, "names", where=place)
         check_names(names, where=f"{place}.names")

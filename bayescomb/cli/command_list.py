@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Final
 
 from bayescomb.base.choices import DRAWS_BEHIND, DRAWS_PER_TOY, SCAN_POINTS, SHARED_NAMES, SHELLS, WORKERS
@@ -16,13 +15,13 @@ RUN1: Final = "models/run1_mass"
 
 
 def _init(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", type=Path, help="folder to make; its name is that of the model")
+    parser.add_argument("name", metavar="NAME", type=options.path, help="folder to make; its name is that of the model")
     text = "combined quantities, with units: 'sigma_tt [pb],sigma_t [pb]'"
     parser.add_argument("--observables", metavar="LIST", help=text)
     parser.add_argument("--experiments", metavar="LIST", help="who measured: ATLAS,CMS")
     parser.add_argument("--sources", metavar="LIST", help="of systematic uncertainties: JES,luminosity")
     text = "a table that is filled already (.csv or .xlsx), with the columns of a budget; its other columns are sources"
-    parser.add_argument("--from", metavar="TABLE", type=Path, dest="table", help=text)
+    parser.add_argument("--from", metavar="TABLE", type=options.path, dest="table", help=text)
 
 
 def _models(parser: argparse.ArgumentParser) -> None:
@@ -160,7 +159,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
 def _convert(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
     text = "a folder or NAME.toml (model.toml), or NAME.txt (Convino)"
-    parser.add_argument("target", metavar="OUT", type=Path, help=text)
+    parser.add_argument("target", metavar="OUT", type=options.path, help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
     parser.add_argument("--shared-names", choices=SHARED_NAMES, help=text)

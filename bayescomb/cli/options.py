@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bayescomb.base.choices import (
     CHI2_FORMS,
@@ -15,6 +15,9 @@ from bayescomb.base.choices import (
     TREATMENTS,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = [
     "coefficients",
     "extraction",
@@ -24,10 +27,18 @@ __all__ = [
     "model",
     "output",
     "parts",
+    "path",
     "posterior",
     "scheduler",
     "settings",
 ]
+
+
+def path(text: str) -> Path:
+    """A path of an argument; its module loads with the first one."""
+    from pathlib import Path
+
+    return Path(text)
 
 
 def messages(parser: argparse.ArgumentParser, *, default: object = False) -> None:
@@ -45,7 +56,7 @@ def model(parser: argparse.ArgumentParser) -> None:
 def posterior(parser: argparse.ArgumentParser, *, text: str = "of 'bayescomb sample'", required: bool = False) -> None:
     """A posterior behind the model."""
     number = None if required else "?"
-    parser.add_argument("posterior", metavar="POSTERIOR.nc", type=Path, nargs=number, help=text)
+    parser.add_argument("posterior", metavar="POSTERIOR.nc", type=path, nargs=number, help=text)
 
 
 def inputs(parser: argparse.ArgumentParser) -> None:
@@ -109,14 +120,14 @@ def output(
         required: whether it has to be given.
     """
     group = parser.add_argument_group("output")
-    group.add_argument("--output", metavar=metavar, type=Path, required=required, help=text)
+    group.add_argument("--output", metavar=metavar, type=path, required=required, help=text)
     parser.set_defaults(output_kind=kind, output_ending=ending)
 
 
 def json_output(parser: argparse.ArgumentParser) -> None:
     """The result for programs."""
     group = next((g for g in parser._action_groups if g.title == "output"), None) or parser.add_argument_group("output")
-    group.add_argument("--json", metavar="F", type=Path, help="write the result as JSON; - is standard output")
+    group.add_argument("--json", metavar="F", type=path, help="write the result as JSON; - is standard output")
 
 
 def parts(parser: argparse.ArgumentParser) -> None:

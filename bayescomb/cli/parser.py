@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, NoReturn
 
 from bayescomb.cli.options import messages
 
@@ -17,16 +16,14 @@ __all__ = ["OWN_OPTIONS", "Command", "Example", "command_parser"]
 OWN_OPTIONS: Final = ("--help", "--version", "--quiet", "--verbose")
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(NamedTuple):
     """A line to type, and what it gives."""
 
     line: str
     text: str
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One command.
 
     Attributes:
@@ -49,6 +46,7 @@ def command_parser(commands: Sequence[Command], *, version: Callable[[], str]) -
     parser = _Parser(
         prog="bayescomb",
         description="Combine published measurements with correlated systematic uncertainties.",
+        formatter_class=_Formatter,
         epilog="'bayescomb COMMAND --help' shows the options of a command, with examples.",
     )
     parser.add_argument("--version", action=_Version, version_of=version)
@@ -59,6 +57,24 @@ def command_parser(commands: Sequence[Command], *, version: Callable[[], str]) -
         own = listed.add_parser(command.name, help=command.text, add_help=False)
         own.command = command
     return parser
+
+
+def _closest(word: str, known: Iterable[str]) -> list[str]:
+    import difflib  # for a typing error alone
+
+    return difflib.get_close_matches(word, list(known), n=1)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal, asked without the modules for archives that argparse would load for it."""
+
+    def __init__(self, prog: str) -> None:
+        columns = os.environ.get("COLUMNS", "")
+        try:
+            width = int(columns) if columns.isdecimal() and int(columns) else os.get_terminal_size(1).columns
+        except (OSError, ValueError):
+            width = 80
+        super().__init__(prog, width=width - 2)
 
 
 class _Version(argparse.Action):
@@ -88,7 +104,7 @@ class _Parser(argparse.ArgumentParser):
         if rest:
             name = next((word for word in words if word in self.commands), "")
             known = self.commands[name]._option_string_actions if name else self._option_string_actions
-            close = difflib.get_close_matches(rest[0].partition("=")[0], known, n=1)
+            close = _closest(rest[0].partition("=")[0], known)
             hint = f"; did you mean {close[0]}?" if close else f"; 'bayescomb {name} --help' lists the options of {name}"
             self.error(f"unrecognized arguments: {' '.join(rest)}{hint if name else ''}")
         return options
@@ -102,7 +118,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         wrong = re.search(r"argument COMMAND: invalid choice: '([^']*)'", message)
         if wrong:
-            close = difflib.get_close_matches(wrong[1], self.commands, n=1)
+            close = _closest(wrong[1], self.commands)
             hint = f"did you mean {close[0]!r}?" if close else "'bayescomb' alone lists the commands"
             message = f"no command {wrong[1]!r}; {hint}"
         super().error(message)
@@ -118,7 +134,7 @@ class _CommandParser(argparse.ArgumentParser):
         """The parser with what its command takes."""
         command, self.command = self.command, None
         if command is not None:
-            self.formatter_class = argparse.RawDescriptionHelpFormatter
+            self.formatter_class = _Formatter
             self.description = command.text
             self.add_argument("-h", "--help", action="help", help="show this and exit")
             command.fill(self)

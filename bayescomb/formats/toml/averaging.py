@@ -16,15 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from bayescomb.base.checks import known_name
 from bayescomb.formats.hflav.combination import Averaging, read_averaging
-from bayescomb.formats.values import check_keys, named_values, text, texts
+from bayescomb.formats.values import check_table, named_values, text, texts
 
 __all__ = ["read_hflav"]
-
-KEYS: Final = ("results", "intercorrelations", "parameters", "result_sets", "experiments")
 
 
 def read_hflav(document: Mapping[str, Any], path: Path, *, observables: Collection[str]) -> Averaging:
@@ -38,7 +36,7 @@ def read_hflav(document: Mapping[str, Any], path: Path, *, observables: Collecti
         return Averaging(measurements=(), blocks=(), sources=(), parameters=())
     where = f"{path}: hflav"
     entry = named_values(document, "hflav", where=str(path), example='{ results = ["CDF.json"] }')
-    check_keys(entry, KEYS, required=("results",), where=where)
+    check_table(entry, "hflav", where=where)
     stated = (
         named_values(entry, "experiments", where=where, example='{ "LHCb*" = "LHCb" }') if "experiments" in entry else {}
     )

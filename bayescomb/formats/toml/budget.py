@@ -17,9 +17,7 @@ one measurement, whatever the rows say, as those of one experiment can be.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,59 +26,17 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_correlation, check_names, known_name, located
 from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
+from bayescomb.base.errors import InvalidNumberError
 from bayescomb.formats.csv import Row
-from bayescomb.formats.matrices import read_matrix, shift_cell, statistical_sizes
-from bayescomb.formats.toml.budget_table import (
-    BUDGET_COLUMNS,
-    LAYOUT_KEYS,
-    OPTIONAL_BUDGET_COLUMNS,
-    budget_rows,
-    table_path,
-)
+from bayescomb.formats.matrices import read_matrix, shift_cell
+from bayescomb.formats.toml.budget_table import budget_rows, table_path
 from bayescomb.formats.values import named_values, text, texts
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance, asymmetric_statistics
+from bayescomb.inputs.budget import Budget, BudgetRow, budget_of, check_source_columns
 
-__all__ = [
-    "UNCORRELATED",
-    "Budget",
-    "nuisance_name",
-    "read_budget",
-]
+__all__ = ["UNCORRELATED", "read_budget"]
 
 UNCORRELATED: Final = "uncorrelated"
 STATISTICAL_CORRELATION: Final = "statistical_correlation"
-BUDGET_KEYS: Final = ("table", "sources", *LAYOUT_KEYS, "percent", "responses", STATISTICAL_CORRELATION)
-
-
-def nuisance_name(source: str, estimate: str) -> str:
-    """Name of the nuisance of one source in one estimate."""
-    return f"{source}[{estimate}]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """The content of a budget.
-
-    Attributes:
-        measurements: in the order of their first rows.
-        experiments: experiment -> its estimates, in the order of the rows.
-        sources: sources that have a column.
-    """
-
-    measurements: tuple[Measurement, ...] = ()
-    experiments: Mapping[str, list[str]] = field(default_factory=dict)
-    sources: Sequence[str] = ()
-
-    def affected(self, source: str, experiment: str) -> list[str]:
-        """Estimates of an experiment that a source shifts."""
-        shifting = {
-            nuisance.name
-            for m in self.measurements
-            for nuisance, up, down in zip(m.nuisances, *(shifts.T for shifts in m.all_responses), strict=True)
-            if up.any() or down.any()
-        }
-        return [name for name in self.experiments[experiment] if nuisance_name(source, name) in shifting]
 
 
 def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collection[str], sources: Sequence[str]) -> Budget:
@@ -98,67 +54,59 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
     """
     place = f"{path}: budget"
     entry = document["budget"]
-    table_path(entry, path, place, keys=BUDGET_KEYS)
+    table_path(entry, path, place)
     source_names = texts(entry, "sources", where=place, default=list(sources))
     check_names(source_names, where=f"{place}.sources", allow_empty=True)
     for name in source_names:
         known_name(name, sources, kind="source", where=f"{place}.sources")
-    for name in source_names:
-        if name in (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS):
-            msg = f"{path}: source {name!r} found, a column of the budget has that name already; rename the source"
-            raise DuplicateNameError(msg)
-    columns = _columns(entry, place, source_names)
-    rows = budget_rows(entry, path, place, sources=source_names, observables=observables)
-    experiments: dict[str, list[str]] = {}
-    for row in rows:
-        experiments.setdefault(row.cells["experiment"], []).append(row.cells["estimate"])
-    correlation = _statistical_correlation(entry, path, place, [row.cells["estimate"] for row in rows])
-    groups = _groups(rows, correlation, place=place)
-    measurements = tuple(
-        _measurement(name, [rows[i] for i in at], columns, correlation[np.ix_(at, at)]) for name, at in groups.items()
-    )
-    return Budget(measurements=measurements, experiments=experiments, sources=source_names)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Columns:
-    """How the cells of the sources are read.
-
-    Attributes:
-        sources: the columns.
-        percent: those whose numbers are percentages.
-        responses: source -> form of its response, where that is not absolute.
-    """
-
-    sources: Sequence[str]
-    percent: Collection[str]
-    responses: Mapping[str, ResponseForm]
-
-    def shifts(self, row: Row, source: str, value: float) -> tuple[float, float]:
-        """What +1 and -1 sigma of a source do to the value of a row."""
-        where = f"{row.where}, column {source!r}"
-        up, down = _shifts(row.cells[source], value, where=where, percent=source in self.percent)
-        if "/" not in row.cells[source] and up < 0:
-            msg = (
-                f"{where}: {row.cells[source]} found, an uncertainty is not negative; give its size here and its "
-                "sign in the correlations, or what +1 and -1 sigma do to the value, as in -0.5/+0.3"
-            )
-            raise InvalidNumberError(msg)
-        return up, down
-
-
-def _columns(entry: Mapping[str, Any], place: str, sources: Sequence[str]) -> _Columns:
+    check_source_columns(source_names, where=str(path))
     percent = texts(entry, "percent", where=place, default=[])
     for name in percent:
-        known_name(name, sources, kind="source", where=f"{place}.percent")
+        known_name(name, source_names, kind="source", where=f"{place}.percent")
+    rows = budget_rows(entry, path, place, sources=source_names, observables=observables)
+    return budget_of(
+        [_row(row, source_names, percent) for row in rows],
+        observables=observables,
+        sources=source_names,
+        responses=_responses(entry, place, source_names),
+        statistical_correlation=_statistical_correlation(entry, path, place, [row.cells["estimate"] for row in rows]),
+    )
+
+
+def _row(row: Row, sources: Sequence[str], percent: Collection[str]) -> BudgetRow:
+    for column in ("value", "stat"):
+        if not row.cells[column]:
+            msg = f"{row.where}, column {column!r}: '' found, a finite number is needed; fill in what was measured"
+            raise InvalidNumberError(msg)
+    value = row.number("value")
+
+    def size(column: str) -> float | tuple[float, float]:
+        up, down = _shifts(row.cells[column], value, where=f"{row.where}, column {column!r}", percent=column in percent)
+        return (up, down) if "/" in row.cells[column] else up
+
+    return BudgetRow(
+        where=row.where,
+        estimate=row.cells["estimate"],
+        experiment=row.cells["experiment"],
+        observable=row.cells["observable"],
+        value=value,
+        stat=size("stat"),
+        sizes={source: size(source) for source in sources},
+        title=row.cells.get("title", ""),
+        measurement=row.cells.get("measurement", ""),
+    )
+
+
+def _responses(entry: Mapping[str, Any], place: str, sources: Sequence[str]) -> dict[str, ResponseForm]:
+    """Source -> form of its response, where one is stated."""
     example = '{ lumi = "relative" }'
     stated = named_values(entry, "responses", where=place, example=example) if "responses" in entry else {}
-    responses: dict[str, ResponseForm] = {}
+    found: dict[str, ResponseForm] = {}
     for name in stated:
         at = f"{place}.responses"
         known_name(name, sources, kind="source", where=at)
-        responses[name] = check_choice(text(stated, name, where=at), RESPONSE_FORMS, where=f"{at}[{name!r}]")
-    return _Columns(sources=sources, percent=percent, responses=responses)
+        found[name] = check_choice(text(stated, name, where=at), RESPONSE_FORMS, where=f"{at}[{name!r}]")
+    return found
 
 
 def _shifts(cell: str, value: float, *, where: str, percent: bool) -> tuple[float, float]:
@@ -189,69 +137,3 @@ def _statistical_correlation(
     at = [estimates.index(name) for name in matrix.names]
     correlation[np.ix_(at, at)] = values
     return correlation
-
-
-def _groups(rows: Sequence[Row], correlation: NDArray[np.float64], *, place: str) -> dict[str, list[int]]:
-    """Measurement -> positions of its rows; rows of one name are one, and rows whose statistics are correlated."""
-    names = [row.cells.get("measurement") or row.cells["estimate"] for row in rows]
-    owner = list(range(len(rows)))
-    for i, j in itertools.combinations(range(len(rows)), 2):
-        if names[i] != names[j] and not correlation[i, j]:
-            continue
-        first, second = rows[i], rows[j]
-        if correlation[i, j] and first.cells["experiment"] != second.cells["experiment"]:
-            msg = (
-                f"{place}.{STATISTICAL_CORRELATION}: {first.cells['estimate']!r} and {second.cells['estimate']!r} are of "
-                "two experiments, whose statistics are independent; state what they have in common as a source"
-            )
-            raise FileFormatError(msg)
-        low, high = sorted((owner[i], owner[j]))
-        owner = [low if o == high else o for o in owner]
-    found: dict[int, list[int]] = {}
-    for i, o in enumerate(owner):
-        found.setdefault(o, []).append(i)
-    return {" + ".join(dict.fromkeys(names[i] for i in at)): at for at in found.values()}
-
-
-def _measurement(name: str, rows: list[Row], columns: _Columns, correlation: NDArray[np.float64]) -> Measurement:
-    """A measurement from its rows and the correlation of its statistics: one nuisance per estimate and source."""
-    sources = columns.sources
-    estimates, nuisances = [], []
-    up, down = np.zeros((2, len(rows), len(rows) * len(sources)))
-    stat = np.zeros((len(rows), 2))
-    for i, row in enumerate(rows):
-        label = row.cells["estimate"]
-        if row.cells["experiment"] != rows[0].cells["experiment"]:
-            msg = f"{row.where}: measurement {name!r} has estimates of two experiments; give each its own measurement"
-            raise FileFormatError(msg)
-        observable = {row.cells["observable"]: 1.0}
-        title = row.cells.get("title", "")
-        value = row.number("value")
-        estimates.append(Estimate(name=label, value=value, observables=observable, title=title))
-        stat[i] = _statistical_error(row, value)
-        for j, source in enumerate(sources):
-            at = i, i * len(sources) + j
-            up[at], down[at] = columns.shifts(row, source, value)
-            response = columns.responses.get(source, "absolute")
-            nuisances.append(Nuisance(name=nuisance_name(source, label), source=source, response=response))
-    gaussian, asymmetric, *shifts = asymmetric_statistics([e.name for e in estimates], *stat.T)
-    if asymmetric and not np.array_equal(correlation, np.eye(len(rows))):
-        msg = f"{rows[0].where}: asymmetric statistics found in {name!r}, where statistics are correlated; symmetrise them"
-        raise InvalidNumberError(msg)
-    with located(rows[0].where):
-        return Measurement(
-            name=name,
-            experiment=rows[0].cells["experiment"],
-            estimates=tuple(estimates),
-            statistical_covariance=correlation * np.outer(gaussian, gaussian),
-            nuisances=(*nuisances, *asymmetric),
-            responses=np.hstack([up, shifts[0]]),
-            down_responses=np.hstack([down, shifts[1]]),
-        )
-
-
-def _statistical_error(row: Row, value: float) -> tuple[float, float]:
-    """What +1 and -1 sigma of the statistics do to the value of a row."""
-    where = f"{row.where}, column 'stat'"
-    up, down = _shifts(row.cells["stat"], value, where=where, percent=False)
-    return statistical_sizes(f"{up!r}/{down!r}", where=where) if up != -down else statistical_sizes(up, where=where)

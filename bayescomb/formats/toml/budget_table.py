@@ -22,17 +22,15 @@ from typing import Any, Final
 from bayescomb.base.checks import check_choice, known_name
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.csv import LABEL, Row, read_table
-from bayescomb.formats.values import check_keys, named_values, text, texts
+from bayescomb.formats.values import check_table, named_values, text, texts
 from bayescomb.formats.wildcards import matching
+from bayescomb.inputs.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS
 
-__all__ = ["BUDGET_COLUMNS", "LAYOUT_KEYS", "OPTIONAL_BUDGET_COLUMNS", "budget_rows", "table_path"]
+__all__ = ["budget_rows", "table_path"]
 
-BUDGET_COLUMNS: Final = ("estimate", "experiment", "observable", "value", "stat")
-OPTIONAL_BUDGET_COLUMNS: Final = ("title", "measurement")
 # Columns that patterns of the estimates can stand for, with the key that states them.
 BY_PATTERN: Final = {"experiment": "experiments", "observable": "observables"}
 ORIENTATIONS: Final = ("estimates", "sources")
-LAYOUT_KEYS: Final = ("columns", "rows", "experiments", "observables", "ignore")
 
 
 def budget_rows(
@@ -70,17 +68,6 @@ def budget_rows(
         if column not in rows[0].cells:
             only = next(iter(observables)) if column == "observable" and len(observables) == 1 and key not in entry else ""
             rows = [_completed(row, column, only or _by_pattern(entry, key, row, place, table)) for row in rows]
-    seen: dict[str, str] = {}
-    for row in rows:
-        name = row.cells["estimate"]
-        if name in seen:
-            msg = f"{row.where}: estimate {name!r} stands twice; every estimate needs its own name"
-            raise DuplicateNameError(msg)
-        seen[name] = row.where
-        if not row.cells["experiment"]:
-            msg = f"{row.where}, column 'experiment': empty; name the experiment, correlations are stated by it"
-            raise FileFormatError(msg)
-        known_name(row.cells["observable"], observables, kind="observable", where=row.where)
     return rows
 
 
@@ -155,7 +142,7 @@ def _by_pattern(entry: Mapping[str, Any], key: str, row: Row, place: str, table:
     raise FileFormatError(msg)
 
 
-def table_path(entry: Any, path: Path, place: str, *, keys: Sequence[str]) -> Path:
+def table_path(entry: Any, path: Path, place: str) -> Path:
     """The file that the key ``table`` of a TOML table names, beside the model.
 
     Raises:
@@ -165,5 +152,5 @@ def table_path(entry: Any, path: Path, place: str, *, keys: Sequence[str]) -> Pa
         key = place.rpartition(" ")[2]
         msg = f"{place}: {entry!r} found, a table with the key 'table' is needed, as in {key} = {{ table = \"{key}.csv\" }}"
         raise FileFormatError(msg)
-    check_keys(entry, keys, required=("table",), where=place)
+    check_table(entry, place.rpartition(" ")[2], where=place)
     return path.parent / text(entry, "table", where=place)

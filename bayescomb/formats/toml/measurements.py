@@ -47,10 +47,11 @@ from bayescomb.base.checks import check_choice, check_covariance, check_names, k
 from bayescomb.base.choices import RESPONSE_FORMS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.csv import number, read_table
+from bayescomb.formats.declared import TABLES
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts, statistical_sizes
-from bayescomb.formats.toml.foreign import CONVINO_KEYS, HEPDATA_KEYS, read_convino_entry, read_hepdata_entry
+from bayescomb.formats.toml.foreign import read_convino_entry, read_hepdata_entry
 from bayescomb.formats.toml.maps import assign_sources, read_factors
-from bayescomb.formats.values import check_keys, entries, flag, text
+from bayescomb.formats.values import check_table, entries, flag, text
 from bayescomb.inputs.measurements import (
     CovarianceKind,
     Estimate,
@@ -68,10 +69,8 @@ __all__ = ["read_measurements"]
 INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covariance", "hessian", "correlation")
 # The total beside what is statistical leaves what is systematic.
 TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
-STATED_KEYS: Final = ("name", "experiment", "estimates", *INFORMATION_KEYS, "responses", "nuisances", "sources")
-MEASUREMENT_KEYS: Final = tuple(dict.fromkeys((*STATED_KEYS, *CONVINO_KEYS, *HEPDATA_KEYS)))
 FILE_KEYS: Final = ("convino", "hepdata")
-DETAIL_KEYS: Final = ("name", "source", "response", "free", "pull", "statistical")
+DETAIL_KEYS: Final = TABLES["measurements.nuisances"].names
 UNCERTAINTY: Final = "uncertainty"
 
 
@@ -120,7 +119,7 @@ def read_measurements(
     provenance: list[Provenance] = []
     for place, entry in entries(document, "measurements", where=str(path)) if "measurements" in document else []:
         by_file = [key for key in FILE_KEYS if key in entry]
-        check_keys(entry, MEASUREMENT_KEYS, required=("name",) if by_file else ("name", "estimates"), where=place)
+        check_table(entry, "measurements", where=place, required=("name",) if by_file else ("name", "estimates"))
         if by_file == ["convino"]:
             measurement = read_convino_entry(entry, place, path.parent, observables=observables)
         elif by_file:
@@ -194,7 +193,7 @@ def _read_measurement(
 
 def _read_estimate(table: Mapping[str, Any], where: str, observables: Collection[str]) -> Estimate:
     """A measured number and its linear map to the observables."""
-    check_keys(table, ("name", "value", "observable", "observables", "title"), required=("name", "value"), where=where)
+    check_table(table, "measurements.estimates", where=where)
     if ("observable" in table) == ("observables" in table):
         msg = f"{where}: give either observable = NAME or observables = {{ NAME = factor, ... }}"
         raise FileFormatError(msg)
@@ -327,7 +326,7 @@ def _read_details(
 def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _Detail]]:
     found = []
     for at, table in entries(entry, "nuisances", where=place) if "nuisances" in entry else []:
-        check_keys(table, DETAIL_KEYS, required=("name",), where=at)
+        check_table(table, "measurements.nuisances", where=at)
         detail = _Detail(
             where=at,
             source=text(table, "source", where=at, default=""),

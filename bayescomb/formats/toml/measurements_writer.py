@@ -9,8 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.formats.csv import csv_text, figure, triangle_text
-from bayescomb.formats.toml.budget import nuisance_name
-from bayescomb.formats.toml.budget_table import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS
+from bayescomb.inputs.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS, nuisance_name
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from bayescomb.base.checks import check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError
-from bayescomb.formats.toml.budget import nuisance_name
-from bayescomb.formats.values import check_keys, entries, texts
+from bayescomb.formats.values import check_table, entries, texts
 from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import CorrelationPair
+from bayescomb.inputs.budget import nuisance_name
 from bayescomb.inputs.measurements import Measurement
 
 __all__ = ["ACROSS", "EVERYWHERE", "Scope", "category_pairs", "category_scope", "stated_pairs"]
@@ -133,7 +133,7 @@ def category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Sco
     else:
         blocks = []
         for place, block in entries(table, "blocks", where=where):
-            check_keys(block, ("left", "right"), required=("left", "right"), where=place)
+            check_table(block, "assumption_sets.coefficients.blocks", where=place)
             blocks.append((texts(block, "left", where=place), texts(block, "right", where=place)))
     nuisances = scope.labels(source)
     kind = "estimate" if all(label != name for label, name in nuisances.items()) else "estimate or nuisance"

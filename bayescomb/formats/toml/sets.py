@@ -26,21 +26,14 @@ from bayescomb.base.checks import check_choice, check_correlation_entry, check_n
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, RangeError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
 from bayescomb.formats.toml.scope import ACROSS, EVERYWHERE, Scope, category_pairs, stated_pairs
-from bayescomb.formats.values import check_keys, entries, flag, named_values, text, texts
+from bayescomb.formats.values import check_table, entries, flag, named_values, text, texts
 from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
 
 __all__ = ["BlockTables", "read_assumption_sets"]
 
-COEFFICIENT_KEYS = (
-    "name", "title", "source", "between", "blocks", "negative", "pairs", "opposite_pairs", "nominal", "low", "high", "prior",
-    "nominal_outside_range", "scan_group", "descending",
-    "published_half_shift", "published_half_error_shift", "each",
-)  # fmt: skip
-SET_KEYS = ("name", "description", "extends", "everywhere", "across", "coefficients", "blocks")
 SHORT_FORMS = {"everywhere": EVERYWHERE, "across": ACROSS}
-SHORT_KEYS = ("nominal", "low", "high", "prior", "nominal_outside_range", "negative")
 
 
 def read_assumption_sets(
@@ -67,7 +60,7 @@ def read_assumption_sets(
     own_blocks: dict[str, dict[str, CorrelationBlock]] = {}
     sets: dict[str, AssumptionSet] = {}
     for place, entry in entries(document, "assumption_sets", where=where):
-        check_keys(entry, SET_KEYS, required=("name",), where=place)
+        check_table(entry, "assumption_sets", where=place)
         name = text(entry, "name", where=place)
         if name in sets:
             msg = f"{place}: assumption set {name!r} stands twice; every set needs its own name"
@@ -109,7 +102,7 @@ def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> I
         for key, value in stated.items():
             at = f"{place}: {form}[{key!r}]"
             table = value if isinstance(value, dict) else {"nominal": value}
-            check_keys(table, SHORT_KEYS, required=("nominal",), where=at)
+            check_table(table, f"assumption_sets.{form}", where=at)
             chosen = matching(key, list(scope.sources))
             if not chosen:
                 msg = f"{at}: the pattern matches no source; the model has {', '.join(scope.sources)}"
@@ -161,7 +154,7 @@ def _read_coefficient(
     scope: Scope,
     inherited: Mapping[str, CorrelationCoefficient],
 ) -> CorrelationCoefficient:
-    check_keys(table, COEFFICIENT_KEYS, required=("name", "nominal"), where=where)
+    check_table(table, "assumption_sets.coefficients", where=where)
     name = text(table, "name", where=where)
     source = text(table, "source", where=where, default="")
     if source:
@@ -238,7 +231,7 @@ class BlockTables:
             return []
         entry = named_values(owner, "blocks", where=where, example='{ table = "blocks.csv", names = ["JES"] }')
         place = f"{where}: blocks"
-        check_keys(entry, ("table", "names"), required=("table", "names"), where=place)
+        check_table(entry, "blocks", where=place)
         path = self.folder / text(entry, "table", where=place)
         names = texts(entry, "names", where=place)
         check_names(names, where=f"{place}.names")

@@ -15,8 +15,7 @@ says ``within = "uncorrelated"`` if that is what is meant.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,16 +24,17 @@ import numpy as np
 from bayescomb.base.checks import check_correlation_entry, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
-from bayescomb.formats.toml.budget import UNCORRELATED, Budget, nuisance_name
-from bayescomb.formats.toml.budget_table import table_path
-from bayescomb.formats.values import check_keys, entries, text, texts
+from bayescomb.formats.declared import TABLES
+from bayescomb.formats.toml.budget import UNCORRELATED
+from bayescomb.formats.values import check_table, entries, text, texts
 from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock
+from bayescomb.inputs.budget import Budget, nuisance_name, unstated_pairs
 
-__all__ = ["read_within", "require_stated", "unstated_pairs"]
+__all__ = ["read_within", "require_stated"]
 
 # Keys of ``[within]`` that are no sources.
-TABLE_KEYS: Final = ("table", "symmetrise")
+TABLE_KEYS: Final = TABLES["within"].names
 
 
 def read_within(document: Mapping[str, Any], path: Path, budget: Budget) -> list[CorrelationBlock]:
@@ -110,7 +110,7 @@ def _of_table(
     entry: Mapping[str, Any], path: Path, place: str, budget: Budget, numbers: Mapping[tuple[str, str], float]
 ) -> list[CorrelationBlock]:
     """The blocks of a table, and of the numbers beside it."""
-    table = table_path({k: v for k, v in entry.items() if k in TABLE_KEYS}, path, place, keys=list(TABLE_KEYS))
+    table = path.parent / text(entry, "table", where=place)
     estimates = [name for names in budget.experiments.values() for name in names]
     header, rows = read_table(table, required=["source", "estimate", *estimates])
     for name in header:
@@ -175,25 +175,13 @@ def require_stated(document: Mapping[str, Any], budget: Budget, sets: Mapping[st
         raise FileFormatError(msg)
 
 
-def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterator[tuple[str, str, str, str]]:
-    """Source, two estimates and their experiment, where neither a block nor a coefficient of any set speaks of them."""
-    blocks = list({id(b): set(b.nuisances) for s in sets.values() for b in s.blocks}.values())
-    pairs = {frozenset((p.first, p.second)) for s in sets.values() for c in s.coefficients for p in c.pairs}
-    for source in budget.sources:
-        for experiment in budget.experiments:
-            for first, second in itertools.combinations(budget.affected(source, experiment), 2):
-                pair = {nuisance_name(source, first), nuisance_name(source, second)}
-                if pair not in pairs and not any(pair <= block for block in blocks):
-                    yield source, first, second, experiment
-
-
 def _read_averaged_pairs(
     within: Mapping[str, Any], place: str, sources: Sequence[str], estimates: list[str]
 ) -> dict[str, list[tuple[str, str]]]:
     """Pairs that are published with two values and averaged on purpose, by source; no other asymmetry is let through."""
     averaged: dict[str, list[tuple[str, str]]] = {}
     for at, entry in entries(within, "symmetrise", where=place) if "symmetrise" in within else []:
-        check_keys(entry, ("source", "pair"), required=("source", "pair"), where=at)
+        check_table(entry, "within.symmetrise", where=at)
         source = known_name(text(entry, "source", where=at), sources, kind="source", where=at)
         pair = texts(entry, "pair", where=at)
         for name in pair:

@@ -246,7 +246,7 @@ def test_short_forms_are_written_and_read_again(model, tmp_path, short):
         (
             {"budget": 'statistical_correlation = "stat.csv"', "stat": "name,a1,c1\na1,1,\nc1,0.5,1\n"},
             FileFormatError,
-            ["'a1' and 'c1' are of two experiments", "state what they have in common as a source"],
+            ["'a1' and 'c1' are correlated", "two experiments", "state what they have in common as a source"],
         ),
     ],
 )

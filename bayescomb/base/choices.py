@@ -12,11 +12,15 @@ __all__ = [
     "BLINDINGS",
     "CHI2_FORMS",
     "DISTRIBUTIONS",
+    "DRAWS_BEHIND",
+    "DRAWS_PER_TOY",
     "ENGINES",
     "INPUT_KINDS",
     "NUISANCE_VALUES",
     "PARTS_WORDS",
     "PDF_ERRORS",
+    "PROVENANCE_KINDS",
+    "RANGE_ENDS",
     "REPAIRS",
     "RESPONSE_FORMS",
     "SCALE_PRIORS",
@@ -24,10 +28,12 @@ __all__ = [
     "SCALE_TREATMENTS",
     "SCAN_POINTS",
     "SHARED_NAMES",
+    "SHELLS",
     "SIZE_KINDS",
     "TABLES",
     "TABLE_FORMATS",
     "TREATMENTS",
+    "WORKERS",
     "Backend",
     "BlindingKind",
     "Chi2Form",
@@ -37,6 +43,7 @@ __all__ = [
     "NuisanceValues",
     "Parts",
     "PdfErrors",
+    "RangeEnd",
     "RepairKind",
     "ResponseForm",
     "ScalePrior",
@@ -55,6 +62,8 @@ RepairKind = Literal["none", "shift", "clip", "nearest"]
 Chi2Form = Literal["neyman", "pearson"]
 NuisanceValues = Literal["used", "ignored"]
 SharedNameRule = Literal["error", "same"]
+# Of the range of a coefficient.
+RangeEnd = Literal["low", "high"]
 # Of a nuisance, and of the uncertain size of a source.
 ResponseForm = Literal["absolute", "relative", "lognormal"]
 SizeKind = Literal["common", "independent"]
@@ -85,6 +94,7 @@ REPAIRS: Final[tuple[RepairKind, ...]] = get_args(RepairKind)
 CHI2_FORMS: Final[tuple[Chi2Form, ...]] = get_args(Chi2Form)
 NUISANCE_VALUES: Final[tuple[NuisanceValues, ...]] = get_args(NuisanceValues)
 SHARED_NAMES: Final[tuple[SharedNameRule, ...]] = get_args(SharedNameRule)
+RANGE_ENDS: Final[tuple[RangeEnd, ...]] = get_args(RangeEnd)
 RESPONSE_FORMS: Final[tuple[ResponseForm, ...]] = get_args(ResponseForm)
 SIZE_KINDS: Final[tuple[SizeKind, ...]] = get_args(SizeKind)
 DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
@@ -100,5 +110,13 @@ ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
 BLINDINGS: Final[tuple[BlindingKind, ...]] = get_args(BlindingKind)
 
+# What figures are.
+PROVENANCE_KINDS: Final = ("published", "reconstructed", "assumed")
 # Points of each scan.
 SCAN_POINTS: Final = 6
+# Draws per chain behind the explorer and of each data set of a study, and the processes that work on these.
+DRAWS_BEHIND: Final = 1000
+DRAWS_PER_TOY: Final = 300
+WORKERS: Final = 2
+# For which words are completed.
+SHELLS: Final = ("bash", "zsh", "fish")

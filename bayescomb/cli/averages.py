@@ -5,56 +5,23 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from bayescomb.base.choices import TABLE_FORMATS, TABLES, TableFormat
 from bayescomb.base.errors import OptionError, OutputError
-from bayescomb.cli.commands import load_model
+from bayescomb.cli.loading import load_model
 from bayescomb.cli.output import show
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bayescomb.base.choices import TableFormat
     from bayescomb.output.averages import Averages
     from bayescomb.output.tables.table import Table
 
-__all__ = ["TABLE_HELP", "add_table_options", "run_table"]
+__all__ = ["run_table"]
 
 DEFAULT: Final = "breakdown"
 # In the first line of every table: the settings.
 MARK: Final = "assumption set"
 ENDINGS: Final[dict[str, TableFormat]] = {".txt": "text", ".tex": "latex", ".csv": "csv", ".html": "html"}
-TABLE_HELP: Final = """\
-Tables of a combination, as publications print them:
-  breakdown      sources in rows, inputs and results in columns, with the decimals of the inputs; chi2 and S (default)
-  weights        weights, relative importance, intrinsic and marginal information, pulls; the order of importance
-  correlation    of the results
-  sources        errors and correlations of the results by each source; covariances with --json
-  compatibility  each measurement, estimate and experiment against the rest
-  without        the results without each input in turn
-  groups         results of each experiment, or of each --group, alone and together
-  scale          Birge ratio, S of the Particle Data Group and expansion factor of CODATA, none applied
-  relative       relative errors as stated, iterated, and as absolute ones
-  all            all of these
-
---scale-factor is of the errors of the combination: in breakdown, correlation and sources.
-
-examples:
-  bayescomb table MODEL
-  bayescomb table MODEL --format latex --output table.tex
-  bayescomb table MODEL --of weights --of without
-  bayescomb table MODEL --of groups --group "dilepton=*dilepton*" --group "l+jets=*lepton+jets*"
-  bayescomb table MODEL --scale-factor pdg
-  bayescomb table MODEL --of all --json averages.json
-"""
-
-
-def add_table_options(sub: argparse.ArgumentParser) -> None:
-    """What ``bayescomb table`` takes besides a model and its settings."""
-    text = "table to print, see above (default: breakdown); repeatable"
-    sub.add_argument("--of", choices=TABLES, action="append", metavar="TABLE", help=text)
-    text = "estimates by names, titles or measurements with * and ?, for --of groups; repeatable"
-    sub.add_argument("--group", metavar="NAME=PATTERN,...", action="append", help=text)
-    text = "how it is written (default: by the ending of --output, else text)"
-    sub.add_argument("--format", choices=TABLE_FORMATS, help=text)
 
 
 def run_table(options: argparse.Namespace) -> int:
@@ -76,7 +43,7 @@ def run_table(options: argparse.Namespace) -> int:
     if options.output is not None:
         _save(written, options.output)
         written = str(options.output)
-    show(written, _data(tables, found), options.json, wrap=form == "text")
+    show(written, lambda: _data(tables, found), options.json, wrap=form == "text")
     return 0
 
 

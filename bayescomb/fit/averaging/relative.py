@@ -26,7 +26,7 @@ from bayescomb.base.errors import FitError
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.measurements import Measurement, Nuisance
+from bayescomb.inputs.measurements import Measurement
 
 __all__ = ["RelativeReading", "iterated_combination", "relative_reading"]
 
@@ -160,7 +160,7 @@ def _measurement_at(measurement: Measurement, predicted: FloatArray) -> Measurem
     mean = (measurement.responses - down) / 2
     return dataclasses.replace(
         measurement,
-        nuisances=tuple(Nuisance(name=n.name, source=n.source, free=n.free) for n in measurement.nuisances),
+        nuisances=tuple(dataclasses.replace(n, response="absolute") for n in measurement.nuisances),
         responses=np.where(curved, mean * ratio, measurement.responses),
         down_responses=None if measurement.down_responses is None else np.where(curved, -mean * ratio, down),
     )

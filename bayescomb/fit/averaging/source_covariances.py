@@ -49,7 +49,8 @@ def source_covariances(combination: Combination) -> xr.DataArray:
     parts = PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian)
     rows, labels = part_rows(fitter, fit.solution.model.nuisances)
     label = unsplit_label(combination.measurements)
-    found = {f"{STATISTICS} and {label}" if label else STATISTICS: parts.statistical_covariance}
+    statistics = parts.statistical_covariance + parts.covariance_of(parts.statistical)
+    found = {f"{STATISTICS} and {label}" if label else STATISTICS: statistics}
     found |= {name: parts.covariance_of(np.array([own == (kind, name) for own in labels])) for kind, name in rows}
     if fit.sizes is not None:
         certain = fit.sizes.certain.covariance

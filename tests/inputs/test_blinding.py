@@ -165,6 +165,7 @@ def test_no_command_shows_a_central_value_and_all_say_blinded(command, run1, tmp
 
 @pytest.mark.slow
 def test_report_explorer_and_export_do_not_show_it_either(run1, tmp_path):
+    run1 = run1.only(["ATLAS"])
     hidden = bc.blind(run1, PHRASE)
     bc.report(None, bc.profile(hidden), tmp_path / "report")
     bc.explore(hidden, tmp_path / "explorer.html", draws=0)

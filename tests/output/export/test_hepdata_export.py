@@ -212,7 +212,7 @@ def test_every_table_and_column_says_that_inputs_are_reconstructed_and_not_for_q
         for heading, column in ttj_export.columns(name).items():
             said = {q["name"]: q["value"] for q in column["qualifiers"]}
             assert said["assumption set"] == "jes_modelling", (name, heading)
-            assert said.get("extraction") == (None if measured else "normalised")
+            assert said.get("extraction") == (None if measured else "nlo")
             assert "reconstructed: ATLAS 8 TeV: responses" in said["origin of the inputs"]
             assert said.get("for quoting", "").startswith("NO") != measured
     kinds = dict(

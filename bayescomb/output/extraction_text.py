@@ -86,6 +86,7 @@ def rate_and_shape_text(rows: Sequence[RateAndShape]) -> str:
                 f"compatibility of shape and rate: chi2 {plain(chi2_text(row.chi2))} for {row.ndf}, "
                 f"p-value {plain(p_value_text(row.p_value))}"
             )
+        notes += [row.note] if row.note else []
         blocks.append("\n".join([table(cells), *notes]))
     return "\n\n".join(blocks)
 

@@ -153,13 +153,13 @@ def test_true_scales_of_two_energies_have_the_covariance_of_their_prior(correlat
     inputs = [measured(t.name, t.observables, made.cross_sections(172.0) / t.divisors, np.eye(3)) for t in tables]
     both = two_energies(inputs, tables, extraction({"a": "normalised", "b": "normalised"}, **chosen))
     toys = Toys(both, seed=2, correlations=correlations, posterior=False)
-    truths = [toys.data(i).truth for i in range(2000)]
+    truths = [toys.data(i).truth for i in range(800)]
     drawn = np.array([[t[f"log2_mu_{x} {e}"] for x in "RF" for e in "ab"] for t in truths])
     mean = 0.2 if correlations == "nominal" else 0.5
     expected = np.kron(np.eye(2), [[1.0, mean], [mean, 1.0]]) * 0.4**2
-    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=SIGMAS * 0.4**2 * np.sqrt(2 / 2000))
+    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=SIGMAS * 0.4**2 * np.sqrt(2 / 800))
     coefficients = [t["scale_correlation"] for t in truths if "scale_correlation" in t]
-    assert len(coefficients) == (0 if correlations == "nominal" else 2000)
+    assert len(coefficients) == (0 if correlations == "nominal" else 800)
     if coefficients:
         assert stats.kstest(coefficients, stats.uniform(0, 1).cdf).pvalue > 1e-4
 

@@ -49,9 +49,12 @@ def test_rows_are_the_three_fits_and_the_difference_of_their_chi2():
     assert 0 < row.p_value < 1
 
 
-def test_flat_scales_leave_the_rate_without_a_mass():
+def test_flat_scales_would_leave_the_rate_without_a_mass_and_are_fixed():
     (row,) = bc.rate_and_shape(simple(TRUTH, absolute(treatment="common"), relative=0.01))
-    assert (row.rate.value, row.rate.problem) == (None, FLAT_SCALES)
+    (fixed,) = bc.rate_and_shape(simple(TRUTH, absolute(), relative=0.01))
+    assert (row.note, fixed.note) == (FLAT_SCALES, "")
+    assert dataclasses.replace(row, note="") == fixed
+    assert fixed.rate.value is not None
     text = rate_and_shape_text([row])
     assert "its rate" in text
     assert FLAT_SCALES in text

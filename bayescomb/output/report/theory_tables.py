@@ -63,7 +63,7 @@ def _rate_and_shape(apart: Sequence[RateAndShape]) -> Table:
             rows.append(row | dataclasses.asdict(constraint))
         same = {"prediction": found.prediction, "mass": found.mass, "part": "compatibility of shape and rate"}
         numbers = {"value": None, "error": None, "chi2": found.chi2, "ndf": found.ndf, "p_value": found.p_value}
-        rows.append(same | numbers | {"problem": ""})
+        rows.append(same | numbers | {"problem": found.note})
 
     def like_error(key: str) -> Any:
         return lambda row: rounded_like(row[key], math.nan if row["error"] is None else row["error"])

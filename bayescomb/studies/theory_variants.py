@@ -193,7 +193,7 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
 
     Examples:
         >>> import bayescomb as bc
-        >>> rows = bc.prediction_variants(bc.load("models/ttj_rho"))
+        >>> rows = bc.prediction_variants(bc.load("models/ttj_rho", extraction="normalised"))
         >>> sorted({row.scale_choice for row in rows})
         ['ht2', 'mt']
     """

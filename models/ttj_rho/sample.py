@@ -14,7 +14,7 @@ for row in bc.order_variants(combination):
     print(f"{row.order:4s} {row.mass} = {row.value:.2f} +- {row.error:.2f} GeV, scales {row.up:+.2f} {row.down:+.2f} GeV")
 
 # One posterior: mass, predicted bins, nuisances of both experiments and of theory, correlation coefficients.
-posterior = bc.sample(combination, seed=1, draws=1400, tune=250, chains=2)
+posterior = bc.sample(combination, seed=1, draws=1400, tune=250, chains=2, progress=False)
 print(bc.summary_text(posterior))
 
 shares = bc.variance_shares(posterior)["share"].sel(parameter="m_t")

@@ -391,12 +391,12 @@ for source in ("PDF", "alpha_s", "correlated numerical errors", "numerical error
 # Do the intervals cover? Data sets are simulated at the fitted mass, with nuisances of experiments and theory drawn, the
 # correlated numerical errors among them, and fitted.
 #
-# The posterior takes a second and more per data set, so that its study is one of `make calibration`. In 300 data sets with the
-# coefficients drawn from their priors its 68 % interval of the mass covers in 0.693 +- 0.027, that of 95 % in 0.955 +- 0.013,
-# pulls are 0.02 +- 0.06 with width 0.97 +- 0.04, and the p-value of the ranks is 0.99. The smallest of the 54 p-values of
-# mass, bins, coefficients and 20 nuisances is 0.003, 0.14 corrected for their number. The true values of flat scales are
-# drawn from their prior: held at the best fit, at the ends of both ranges, they pull the mass of `nlo_scales` by -0.12 +- 0.04
-# errors; drawn, by 0.02 +- 0.06.
+# The posterior takes a second and more per data set, so that its study is one of `make calibration`. In 300 data sets
+# with the coefficients drawn from their priors its 68 % interval of the mass covers in 0.693 +- 0.027, that of 95 % in
+# 0.955 +- 0.013, pulls are 0.02 +- 0.06 with width 0.97 +- 0.04, and the p-value of the ranks is 0.99. The smallest of
+# the 54 p-values of mass, bins, coefficients and 20 nuisances is 0.003, 0.14 corrected for their number. The true
+# values of flat scales are drawn from their prior: held at the best fit, at the ends of both ranges, they pull the mass
+# of `nlo_scales` by -0.12 +- 0.04 errors; drawn, by 0.02 +- 0.06.
 
 # %%
 with tempfile.TemporaryDirectory() as scratch:

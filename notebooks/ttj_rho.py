@@ -107,7 +107,7 @@ print(mass_line(fit))
 
 # %% [markdown]
 # Below, the normalised shapes with the prediction at three masses. The last bins, next to the threshold, are where the mass
-# is. The first one, at the lowest rho, lies below the prediction at both orders, which is most of chi2.
+# is. The first one, at the lowest rho, lies below the prediction at both orders.
 
 # %%
 bins, tables = {}, {prediction.name: prediction for prediction in combination.predictions}
@@ -219,7 +219,7 @@ for name in ("nlo_cms_absolute", "cms_absolute"):
 # ### What theory uncertainties do to chi2
 #
 # Values and statistical matrices alone, without any systematic uncertainty of the experiments: what the prediction by itself
-# describes. Most of chi2 is the lowest bin of rho, below the prediction at both orders; PDF members reach it best. The
+# describes. The lowest bin of rho lies below the prediction at both orders; at NLO PDF members lower chi2 most. The
 # polynomials in the mass have no part in it: with an inner mass of the table left out they return it to a tenth of its
 # numerical error (`bayescomb theory`).
 

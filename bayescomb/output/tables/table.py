@@ -40,7 +40,8 @@ Place = Literal["", "page", "terminal"]
 # The tables that go into a note.
 LATEX_TABLES: Final = (
     "summary", "estimates", "weights", "scan", "impacts", "coefficients", "pulls", "variance_shares", "relevance",
-    "prediction_variants", "scale_envelope", "rate_and_shape", "theory_fit", "predictive", "sensitivity", "compatibility",
+    "prediction_orders", "prediction_variants", "scale_envelope", "rate_and_shape", "theory_fit", "predictive",
+    "sensitivity", "compatibility",
     "breakdown", "information", "importance", "result_correlation", "source_covariance", "compatibility_estimate",
     "compatibility_experiment", "without_each", "groups", "group_correlation", "scale_factors", "relative_errors",
 )  # fmt: skip

@@ -75,6 +75,12 @@ class WithoutEach(Shown):
     def _line(self) -> str:
         return f"{self.combination.name}: results without each of {counted(len(self.rows), f'{self.by}s')}"
 
+    def title(self, row: PartialResult) -> str:
+        """Title of the estimate that is left out, where it is one; empty without."""
+        members = input_groups(self.combination, self.by).get(row.name, ())
+        titles = {e.name: e.title for e in self.combination.estimates}
+        return titles[members[0]] if len(members) == 1 else ""
+
     def shift(self, row: PartialResult) -> tuple[xr.DataArray, xr.DataArray]:
         """By how much a result moves without an input, and the error of that: the root of the difference of the variances.
 

@@ -217,7 +217,7 @@ def _without_each(results: Results, parameter: Observable) -> ReportFigure | Non
         return None  # no other input tells about it
     figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(pairs)), layout="constrained")
     draw_inputs(
-        [*(f"without {row.name}" for row in rows), "all inputs"],
+        [*(f"without {found.title(row) or row.name}" for row in rows), "all inputs"],
         *np.transpose(pairs),
         kinds=[*(["experiment"] * len(rows)), "profile"],
         texts=[with_error(*pair) for pair in pairs],

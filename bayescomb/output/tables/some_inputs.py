@@ -23,13 +23,13 @@ def without_table(found: WithoutEach) -> Table:
     units = {o.name: o.unit for o in found.combination.results}
     rows: list[dict[str, Any]] = []
     for partial in (found.whole, *found.rows):
-        row = _partial_row(partial, found.by, results)
+        row = _partial_row(partial, found.by, results) | {"title": found.title(partial)}
         shift, error = found.shift(partial)
         for name in results:
             row |= {f"shift[{name}]": number(float(shift.sel(parameter=name)))}
             row |= {f"shift_error[{name}]": number(float(error.sel(parameter=name)))}
         rows.append(row | {"chi2": partial.chi2, "ndf": partial.ndf, "p_value": partial.p_value, "problem": partial.problem})
-    columns = [text_column("without", found.by)]
+    columns = [Column(title="without", show=lambda row: f"{row[found.by]}  {row['title']}".rstrip(), text=True)]
     for name in results:
         of, unit = (f" of {name}" if len(results) > 1 else ""), units.get(name, "")
         columns += [

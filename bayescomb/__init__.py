@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bayescomb.fit.impacts import impacts
     from bayescomb.fit.profile import profile
     from bayescomb.fit.scan import scan
+    from bayescomb.formats import fits
+    from bayescomb.formats.fits.relations import combine
     from bayescomb.formats.loading import convert, load
     from bayescomb.formats.shipped import copy_model, shipped_models
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.predictions import Prediction
+    from bayescomb.inputs.relations import Relation
     from bayescomb.inputs.variables import variable_name
     from bayescomb.likelihood.check import check
     from bayescomb.likelihood.simulation import simulate
@@ -72,11 +75,13 @@ __all__ = [
     "PdfChoice",
     "Prediction",
     "Provenance",
+    "Relation",
     "ScaleChoice",
     "Source",
     "build_model",
     "check",
     "coefficient_relevance",
+    "combine",
     "compare",
     "compare_sets",
     "compatibility",
@@ -86,6 +91,7 @@ __all__ = [
     "explore",
     "export_hepdata",
     "figures",
+    "fits",
     "impacts",
     "load",
     "load_posterior",
@@ -128,11 +134,13 @@ _LAZY = {
     "PdfChoice": "bayescomb.inputs.extractions",
     "Prediction": "bayescomb.inputs.predictions",
     "Provenance": "bayescomb.inputs.observables",
+    "Relation": "bayescomb.inputs.relations",
     "ScaleChoice": "bayescomb.inputs.extractions",
     "Source": "bayescomb.inputs.observables",
     "build_model": "bayescomb.sampling.model",
     "check": "bayescomb.likelihood.check",
     "coefficient_relevance": "bayescomb.studies.variance",
+    "combine": "bayescomb.formats.fits.relations",
     "compare": "bayescomb.studies.comparison",
     "compare_sets": "bayescomb.studies.assumption_sets",
     "compatibility": "bayescomb.fit.compatibility",
@@ -165,6 +173,7 @@ _LAZY = {
     "verdict": "bayescomb.sampling.convergence",
 }
 
+_MODULES = {"figures": "bayescomb.output.figures", "fits": "bayescomb.formats.fits"}
 
 # The text of what shows itself, by module and class; the functions load as late.
 _TEXTS = {
@@ -190,8 +199,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("bayescomb")
-    if name == "figures":
-        return importlib.import_module("bayescomb.output.figures")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name == "text_table":
         return importlib.import_module("bayescomb.output.text_layout").table
     if name in _LAZY:

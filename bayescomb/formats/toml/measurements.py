@@ -25,8 +25,8 @@ and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what 
 A response is what +1 sigma of a nuisance does to the published value, in the unit of the estimate; of two numbers the second
 is what -1 sigma does, its sign included.
 
-An entry may name a Convino measurement file instead (:mod:`bayescomb.formats.toml.foreign`) or tables of HEPData
-(:mod:`bayescomb.formats.toml.foreign`), and any entry may give sources to
+An entry may name a Convino measurement file instead, tables of HEPData (:mod:`bayescomb.formats.toml.foreign`) or the file
+of a fit (:mod:`bayescomb.formats.toml.fit_entry`), and any entry may give sources to
 its nuisances by patterns (:mod:`bayescomb.formats.toml.maps`).
 """
 
@@ -46,6 +46,7 @@ from bayescomb.base.choices import RESPONSE_FORMS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import number, read_table
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts
+from bayescomb.formats.toml.fit_entry import FIT_KEYS, read_fit_entry
 from bayescomb.formats.toml.foreign import CONVINO_KEYS, HEPDATA_KEYS, read_convino_entry, read_hepdata_entry
 from bayescomb.formats.toml.maps import assign_sources, read_factors
 from bayescomb.formats.values import check_keys, entries, flag, text
@@ -66,8 +67,8 @@ INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covar
 # The total beside what is statistical leaves what is systematic.
 TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
 STATED_KEYS: Final = ("name", "experiment", "estimates", *INFORMATION_KEYS, "responses", "nuisances", "sources")
-MEASUREMENT_KEYS: Final = tuple(dict.fromkeys((*STATED_KEYS, *CONVINO_KEYS, *HEPDATA_KEYS)))
-FILE_KEYS: Final = ("convino", "hepdata")
+MEASUREMENT_KEYS: Final = tuple(dict.fromkeys((*STATED_KEYS, *CONVINO_KEYS, *HEPDATA_KEYS, *FIT_KEYS)))
+FILE_KEYS: Final = ("convino", "hepdata", "fit")
 DETAIL_KEYS: Final = ("name", "source", "response", "free", "pull")
 UNCERTAINTY: Final = "uncertainty"
 
@@ -119,6 +120,8 @@ def read_measurements(
         check_keys(entry, MEASUREMENT_KEYS, required=("name",) if by_file else ("name", "estimates"), where=place)
         if by_file == ["convino"]:
             measurement = read_convino_entry(entry, place, path.parent, observables=observables)
+        elif by_file == ["fit"]:
+            measurement = read_fit_entry(entry, place, path.parent, observables=observables)
         elif by_file:
             own = read_hepdata_entry(entry, place, path.parent, units=observables)
             measurement, units = own.measurement, {**own.units, **units}
@@ -135,6 +138,10 @@ def _read_measurement(
     if "observables" in entry:
         msg = f"{place}: 'observables' found without 'convino', whose estimates it is for; here every estimate names its own"
         raise FileFormatError(msg)
+    for key in FIT_KEYS:
+        if key in entry and key not in STATED_KEYS:
+            msg = f"{place}: {key!r} found without 'fit', of whose parameters it speaks; name its file, or remove it"
+            raise FileFormatError(msg)
     if "tables" in entry:
         msg = f"{place}: 'tables' found without 'hepdata', whose tables it is for; name the submission, or remove it"
         raise FileFormatError(msg)

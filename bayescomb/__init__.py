@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bayescomb.output import figures
     from bayescomb.output.explorer.page import explore
     from bayescomb.output.export.export import export_hepdata
+    from bayescomb.output.export.programs import FitResults, fit_results, hs3, mv_normal
     from bayescomb.output.extraction_text import relevance_text
     from bayescomb.output.report.report import report
     from bayescomb.output.text import summary_text
@@ -67,6 +68,7 @@ __all__ = [
     "ErrorOnError",
     "Estimate",
     "Extraction",
+    "FitResults",
     "FittedInput",
     "InputWarning",
     "Measurement",
@@ -91,10 +93,13 @@ __all__ = [
     "explore",
     "export_hepdata",
     "figures",
+    "fit_results",
     "fits",
+    "hs3",
     "impacts",
     "load",
     "load_posterior",
+    "mv_normal",
     "posterior_predictive",
     "predicted_bins",
     "prediction_variants",
@@ -127,6 +132,7 @@ _LAZY = {
     "ErrorOnError": "bayescomb.inputs.observables",
     "Estimate": "bayescomb.inputs.measurements",
     "Extraction": "bayescomb.inputs.extractions",
+    "FitResults": "bayescomb.output.export.programs",
     "FittedInput": "bayescomb.inputs.measurements",
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
@@ -149,9 +155,12 @@ _LAZY = {
     "coverage": "bayescomb.studies.calibration",
     "explore": "bayescomb.output.explorer.page",
     "export_hepdata": "bayescomb.output.export.export",
+    "fit_results": "bayescomb.output.export.programs",
+    "hs3": "bayescomb.output.export.programs",
     "impacts": "bayescomb.fit.impacts",
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
+    "mv_normal": "bayescomb.output.export.programs",
     "posterior_predictive": "bayescomb.studies.predictive",
     "predicted_bins": "bayescomb.studies.theory_variants",
     "prediction_variants": "bayescomb.studies.theory_variants",

@@ -140,9 +140,6 @@ class FitTable:
     def __post_init__(self) -> None:
         where = self.where
         for key in ("parameters", "results"):
-            if isinstance(getattr(self, key), str):
-                msg = f"{key} of {where}: {getattr(self, key)!r} found, a list of names is needed"
-                raise UnknownNameError(msg)
             object.__setattr__(self, key, tuple(getattr(self, key)))
         check_names(self.parameters, where=f"parameters of {where}")
         check_names(self.results, where=f"results of {where}")
@@ -267,6 +264,11 @@ def fitted_values(
         >>> fitted_values([1.1], ["mu", "jes"], ["mu"], pulled=True, where="fit").tolist()
         [1.1, 0.0]
     """
+    for key, names in (("parameters", parameters), ("results", results)):
+        if isinstance(names, str):
+            msg = f"{key} of {where}: {names!r} found, a list of names is needed"
+            raise UnknownNameError(msg)
+        check_names(names, where=f"{key} of {where}")
     where = f"values of {where}"
     if not isinstance(values, Mapping):
         array = np.atleast_1d(check_finite(values, where=where))

@@ -213,12 +213,13 @@ class Measurement:
             >>> fit.estimates[0].value, fit.fit.pulls.tolist(), fit.all_nuisances[0].name
             (832.0, [0.4], 'jes')
         """
-        maps = dict(results) if isinstance(results, Mapping) else {result: result for result in results}
+        listed = [results] if isinstance(results, str) else results
+        maps = dict(listed) if isinstance(listed, Mapping) else {result: result for result in listed}
         where = f"fit {name!r}"
         table = FitTable(
             where=where,
             parameters=tuple(parameters),
-            values=fitted_values(values, parameters, tuple(maps), pulled=pulls is not None, where=where),
+            values=fitted_values(values, parameters, list(maps), pulled=pulls is not None, where=where),
             covariance=check_finite(covariance, where=f"covariance of {where}"),
             results=tuple(maps),
             free=free,

@@ -1,16 +1,18 @@
-"""Two analyses of one cross section as pyhf workspaces that share two nuisances, apart and together.
+"""The two analyses of two_channels.py as pyhf workspaces that share two nuisances, apart and together."""
 
-Counts are large and the effects small, so that likelihoods are Gaussian; the data pull the jet energy scale in opposite
-directions, so that the pulls matter.
-"""
+import logging
 
 import pyhf
+from two_channels import CHANNELS, LUMINOSITY, STATISTICS
+
+# Which says that joining channels of other names would go wrong if they had the same.
+logging.getLogger("pyhf.workspace").setLevel(logging.ERROR)
 
 OPTIONS = {"return_uncertainties": True, "return_correlations": True}
 
 
 def workspace(name, *, signal, background, data, jes_signal, jes_background, own):
-    """A channel: a free signal strength, luminosity (2 %), jet energy scale, a background norm, template statistics."""
+    """A channel: a free signal strength, luminosity, jet energy scale, a background norm, template statistics."""
 
     def shifted(counts, sizes, sign):
         return [count * (1 + sign * size) for count, size in zip(counts, sizes, strict=True)]
@@ -21,13 +23,13 @@ def workspace(name, *, signal, background, data, jes_signal, jes_background, own
 
     signals = [
         {"name": "mu", "type": "normfactor", "data": None},
-        {"name": "lumi", "type": "normsys", "data": {"hi": 1.02, "lo": 1 / 1.02}},
+        {"name": "lumi", "type": "normsys", "data": {"hi": 1 + LUMINOSITY, "lo": 1 / (1 + LUMINOSITY)}},
         jes(signal, jes_signal),
     ]
     backgrounds = [
         {"name": f"bkg_{name}", "type": "normsys", "data": {"hi": 1 + own, "lo": 1 / (1 + own)}},
         jes(background, jes_background),
-        {"name": f"staterror_{name}", "type": "staterror", "data": [0.003 * count for count in background]},
+        {"name": f"staterror_{name}", "type": "staterror", "data": [STATISTICS * count for count in background]},
     ]
     samples = [
         {"name": "signal", "data": signal, "modifiers": signals},
@@ -43,26 +45,6 @@ def workspace(name, *, signal, background, data, jes_signal, jes_background, own
     )
 
 
-CHANNELS = {
-    "north": {
-        "signal": [8000.0, 30000.0, 12000.0],
-        "background": [60000.0, 20000.0, 20000.0],
-        "data": [70900.0, 51050.0, 32000.0],
-        "jes_signal": [0.03, 0.0, -0.03],
-        "jes_background": [0.04, 0.01, -0.02],
-        "own": 0.05,
-    },
-    "south": {
-        "signal": [10000.0, 40000.0],
-        "background": [50000.0, 24000.0],
-        "data": [60000.0, 64700.0],
-        "jes_signal": [0.02, -0.01],
-        "jes_background": [0.03, -0.02],
-        "own": 0.04,
-    },
-}
-
-
 def workspaces():
     """North, South, and both together, which share what has one name in both."""
     north, south = (workspace(name, **channel) for name, channel in CHANNELS.items())
@@ -71,7 +53,7 @@ def workspaces():
 
 def fitted(space):
     """Model, and result of ``mle.fit`` with uncertainties and correlations."""
-    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(strategy=2, tolerance=1e-4))
+    pyhf.set_backend("numpy", "minuit")
     model = space.model()
     return model, pyhf.infer.mle.fit(space.data(model), model, **OPTIONS)
 

@@ -94,7 +94,7 @@ def read_trexfitter(path: Path) -> WrittenFit:
     rows = lines[words.index(FIRST) + 1 : words.index(SECOND)]
     names, values, errors = [], [], []
     for where, row in rows:
-        if len(row) not in (3, 4):
+        if len(row) != 4:
             msg = f"{where}: {' '.join(row)!r} found, NAME VALUE +UP -DOWN needed"
             raise FileFormatError(msg)
         names.append(row[0])

@@ -1,4 +1,4 @@
-"""Writes the ROOT files and the TRExFitter text of this folder: the two analyses of two_workspaces.py, in RooFit.
+"""Writes the ROOT files and the TRExFitter text of this folder: the two analyses of two_channels.py, in RooFit.
 
 It was run once with ROOT 6.40 from its wheel (pip install ROOT, python write_root_fits.py tests/data/fits) and is no test.
 Files are laid out as those of CMS Combine: ``fit_s``, and ``nuisances_prefit`` with centres and widths of the constraints.
@@ -9,26 +9,9 @@ from pathlib import Path
 
 import ROOT
 
-CHANNELS = {
-    "north": {
-        "signal": [8000.0, 30000.0, 12000.0],
-        "background": [60000.0, 20000.0, 20000.0],
-        "data": [70900.0, 51050.0, 32000.0],
-        "jes_signal": [0.03, 0.0, -0.03],
-        "jes_background": [0.04, 0.01, -0.02],
-        "own": 0.05,
-    },
-    "south": {
-        "signal": [10000.0, 40000.0],
-        "background": [50000.0, 24000.0],
-        "data": [60000.0, 64700.0],
-        "jes_signal": [0.02, -0.01],
-        "jes_background": [0.03, -0.02],
-        "own": 0.04,
-    },
-}
-STATISTICS = 0.003
-LUMINOSITY = "1.02"
+sys.path.insert(0, str(Path(__file__).parents[2] / "helpers"))
+
+from two_channels import CHANNELS, LUMINOSITY, STATISTICS
 
 
 def build(names):
@@ -52,7 +35,7 @@ def build(names):
             nuisance(own)
             signal, background = channel["signal"][i], channel["background"][i]
             formula = (
-                f"r*{signal}*pow({LUMINOSITY},lumi)*(1+{channel['jes_signal'][i]}*jes)"
+                f"r*{signal}*pow({1 + LUMINOSITY},lumi)*(1+{channel['jes_signal'][i]}*jes)"
                 f"+{background}*pow({1 + channel['own']},bkg_{name})*(1+{channel['jes_background'][i]}*jes)"
                 f"*(1+{STATISTICS}*{own})"
             )

@@ -85,19 +85,21 @@ def related_nuisances(
     check_names([r.name for r in relations], where=f"{where}: relations", allow_empty=True)
     own = {m.name: [n.name for n in m.all_nuisances] for m in measurements}
     plain = [_plain(relation, own, where) for relation in relations]
-    stated = shared_nuisances(measurements, where=where)
-    for name in list(stated.copies):
-        owners = [m for m, names in own.items() if name in names]
-        said = any(all(members.get(m, ("",))[0] == name for m in owners) for members in plain)
-        if not said and shared_names == "error":
-            msg = (
-                f"{where}: measurements {' and '.join(map(repr, owners))} have a nuisance {name!r} each; rename one, "
-                'or write shared_names = "same" (--shared-names same) if they are one and the same nuisance; or state by '
-                "relations what they are"
-            )
-            raise DuplicateNameError(msg)
-        if said:
-            stated = dataclasses.replace(stated, copies={k: v for k, v in stated.copies.items() if k != name})
+    owners: dict[str, list[str]] = {}
+    for measurement, nuisances in own.items():
+        for name in nuisances:
+            owners.setdefault(name, []).append(measurement)
+    shared = {name: found for name, found in owners.items() if len(found) > 1}
+    apart = {name for name, found in shared.items() if any(all(m.get(o, ("",))[0] == name for o in found) for m in plain)}
+    stated = shared_nuisances(measurements, where=where, apart=apart)
+    if shared_names == "error" and shared.keys() - apart:
+        name = next(name for name in shared if name not in apart)
+        msg = (
+            f"{where}: measurements {' and '.join(map(repr, shared[name]))} have a nuisance {name!r} each; rename one, "
+            'or write shared_names = "same" (--shared-names same) if they are one and the same nuisance; or state by '
+            "relations what they are"
+        )
+        raise DuplicateNameError(msg)
     renamed = {
         m.name: dict(zip(own[m.name], (n.name for n in new.all_nuisances), strict=True))
         for m, new in zip(measurements, stated.measurements, strict=True)

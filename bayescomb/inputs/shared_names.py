@@ -82,8 +82,13 @@ class SharedNames:
         return self.copies.get(name, (name,))
 
 
-def shared_nuisances(measurements: Sequence[Measurement], *, where: str) -> SharedNames:
+def shared_nuisances(measurements: Sequence[Measurement], *, where: str, apart: Collection[str] = ()) -> SharedNames:
     """Give every nuisance a name of its own.
+
+    Args:
+        measurements: all of them.
+        where: place, for errors.
+        apart: shared names that do not mean one nuisance; what they mean is said elsewhere.
 
     Raises:
         OptionError: a free nuisance is shared: it has no prior, so that its copies could not be correlated.
@@ -117,13 +122,15 @@ def shared_nuisances(measurements: Sequence[Measurement], *, where: str) -> Shar
                     "which one observable is measured twice"
                 )
                 raise OptionError(msg)
+            one = "" if nuisance.name in apart else nuisance.name
             known = copies.setdefault(nuisance.name, [])
             own = _new_name(f"{nuisance.name}_{'_'.join(measurement.name.split())}", taken) if known else nuisance.name
             known.append(own)
             taken.add(own)
-            names[nuisance.name] = dataclasses.replace(nuisance, name=own, source=nuisance.source or nuisance.name)
+            names[nuisance.name] = dataclasses.replace(nuisance, name=own, source=nuisance.source or one)
         renamed.append(_with_nuisances(measurement, names))
-    return SharedNames(measurements=tuple(renamed), copies={name: tuple(found) for name, found in copies.items()})
+    same = {name: tuple(found) for name, found in copies.items() if name not in apart}
+    return SharedNames(measurements=tuple(renamed), copies=same)
 
 
 def _new_name(name: str, taken: Collection[str]) -> str:

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from bayescomb.studies.theory_variants import predicted_bins, prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AssumptionSet",
     "BayescombError",
@@ -204,10 +206,6 @@ for _class, _function in _TEXTS.items():
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("bayescomb")
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     if name == "text_table":

@@ -89,7 +89,7 @@ print(combined)
 
 # %%
 joint = pyhf.Workspace.combine(*workspaces.values())
-model = joint.model(measurement_name="North alone")
+model = joint.model(measurement_name="north alone")
 together = cabinetry.fit.fit(model, joint.data(model))
 i = together.labels.index("mu")
 value, error = together.bestfit[i], together.uncertainty[i]

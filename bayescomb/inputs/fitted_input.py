@@ -52,6 +52,9 @@ class Nuisance:
         response: how an estimate of measured value x is predicted, k being its shift and lambda the nuisance:
             ``"absolute"`` subtracts k lambda; ``"relative"`` multiplies the prediction by 1 - k lambda / x; ``"lognormal"``
             divides it by (1 + k / x)^lambda (for lambda < 0 the same law with the shift at -1 sigma, if that is stated).
+        statistical: it is the asymmetric part of a statistical uncertainty
+            (:func:`bayescomb.inputs.measurements.asymmetric_statistics`), so its part of an error is statistical; it belongs
+            to no source and is correlated with nothing.
 
     Examples:
         >>> import bayescomb as bc
@@ -63,9 +66,13 @@ class Nuisance:
     source: str = ""
     free: bool = False
     response: ResponseForm = "absolute"
+    statistical: bool = False
 
     def __post_init__(self) -> None:
         check_choice(self.response, RESPONSE_FORMS, where=f"response of nuisance {self.name!r}")
+        if self.statistical and (self.source or self.free):
+            msg = f"nuisance {self.name!r}: statistical, so it has a prior and no source; leave 'source' and 'free' out"
+            raise InvalidNumberError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,7 @@ __all__ = [
     "FittedInput",
     "Measurement",
     "Nuisance",
+    "asymmetric_statistics",
     "divided_variance",
     "systematic_shifts",
     "unnamed_nuisances",
@@ -321,6 +322,39 @@ class Measurement:
     def all_nuisances(self) -> tuple[Nuisance, ...]:
         """Nuisances of the fit first, then the externalised ones."""
         return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)
+
+
+def asymmetric_statistics(
+    estimates: Sequence[str], up: NDArray[np.float64], down: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], tuple[Nuisance, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Statistical uncertainties +a -b as a Gaussian part s and a nuisance with a kink, ``stat[ESTIMATE]``.
+
+    The nuisance shifts by sqrt(a^2 - s^2) up and sqrt(b^2 - s^2) down, so that a single estimate has its own interval:
+    minimised over the nuisance, chi2 is (x - mu)^2 / a^2 on one side and / b^2 on the other.  s is a third of the smaller
+    of the two; a symmetric uncertainty is all Gaussian.
+
+    Args:
+        estimates: n names.
+        up: what +1 sigma of the statistics does to each value, shape (n,), above 0.
+        down: what -1 sigma does, shape (n,), below 0.
+
+    Returns:
+        Standard deviations of the Gaussian part, shape (n,); m nuisances; their shifts at +1 and at -1, shape (n, m).
+
+    Examples:
+        >>> s, nuisances, plus, minus = asymmetric_statistics(["x"], np.array([5.0]), np.array([-3.0]))
+        >>> s.item(), nuisances[0].name, bool(np.isclose(np.hypot(s, plus).item(), 5))
+        (1.0, 'stat[x]', True)
+    """
+    asymmetric = [int(i) for i in np.flatnonzero(up != -down)]
+    gaussian = np.abs(up)
+    gaussian[asymmetric] = np.minimum(np.abs(up), np.abs(down))[asymmetric] / 3
+    shifts = np.zeros((2, len(up), len(asymmetric)))
+    for column, row in enumerate(asymmetric):
+        for side, size in enumerate((up[row], down[row])):
+            shifts[side, row, column] = np.sign(size) * np.sqrt(size**2 - gaussian[row] ** 2)
+    nuisances = tuple(Nuisance(name=f"stat[{estimates[row]}]", statistical=True) for row in asymmetric)
+    return gaussian, nuisances, shifts[0], shifts[1]
 
 
 def unnamed_nuisances(measurement: str, count: int) -> tuple[Nuisance, ...]:

@@ -63,7 +63,11 @@ def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observ
         msg = f"{place}: no 'results' found, which names the measured parameters of the fit, as in results = [\"r\"]"
         raise FileFormatError(msg)
     name, experiment = text(entry, "name", where=place), text(entry, "experiment", where=place, default="")
-    options = {key: texts(entry, key, where=place) for key in ("free", "left_out") if key in entry}
+    options = {
+        key: [entry[key]] if isinstance(entry[key], str) else texts(entry, key, where=place)
+        for key in ("free", "left_out")
+        if key in entry
+    }
     results, priors = _results(entry, place, observables), _priors(entry, place)
     with located(place):
         return from_file(

@@ -141,6 +141,5 @@ print(bc.compare(posterior, bc.profile(partly)))
 # The combined result is a fit again: cabinetry draws it, HS3 stores it, PyMC takes it as a prior.
 
 # %%
-table = bc.fit_results(combined)
-figure = cabinetry.visualize.pulls(table, exclude="mu", save_figure=False)
 print(bc.hs3(combined)["distributions"][0])
+cabinetry.visualize.pulls(bc.fit_results(combined), exclude="mu", save_figure=False)

@@ -97,7 +97,11 @@ def _names(combination: Combination) -> Iterator[_Name]:
     for m in combination.measurements:
         own = {word.lower() for word in (*_words(m.name), *_words(m.experiment))}
         for n in m.all_nuisances:
-            if (n.source and n.name.startswith(f"{n.source}[")) or re.fullmatch(rf"{re.escape(m.name)}_syst\d+", n.name):
+            if (
+                n.statistical
+                or (n.source and n.name.startswith(f"{n.source}["))
+                or re.fullmatch(rf"{re.escape(m.name)}_syst\d+", n.name)
+            ):
                 continue
             words = [w.lower() for w in _words(n.name)]
             kept = [w for w in words if w not in EMPTY and w not in own]

@@ -36,7 +36,8 @@ def from_roofit(
     """A ``RooFitResult`` in a ROOT file as an input.
 
     Where the file holds ``nuisances_prefit``, as ``fitDiagnostics`` of Combine, that says which parameters have a constraint
-    term, its centre and its width, and all others are free.  Elsewhere the file does not say it: parameters that are
+    term, its centre and its width, and all others are free.  Files of ROOT 6.40 were tried; those before about 6.18 have
+    lists of parameters of another form and are not read.  Elsewhere the file does not say it: parameters that are
     neither results nor ``free`` count as nuisances with a prior N(0, 1).
 
     Args:
@@ -109,6 +110,7 @@ def _written(found: Any, prefit: Any, *, where: str) -> WrittenFit:
     if prefit is None:
         return WrittenFit(parameters=parameters, values=values, covariance=covariance)
     terms = {v.member("fName"): (v.member("_value"), v.member("_error")) for v in prefit.member("_list")}
+    terms = {p: term for p, term in terms.items() if term[1] > 0}  # of no width is what has no term
     return WrittenFit(
         parameters=parameters,
         values=values,

@@ -105,6 +105,35 @@ def test_posterior_of_root_files_is_the_joint_fit(joint):
     assert abs(sd / joint[1] - 1) < ERROR
 
 
+def test_a_model_file_names_the_fit(tmp_path, joint):
+    """The entry of a model file, its patterns and its sources, with the figures of the joint fit."""
+    entry = """
+[[measurements]]
+name = "{name}"
+experiment = "{name}"
+fit = "{name}.root:fit_s"
+results = {{ r = "mu" }}
+left_out = ["prop_bin*"]
+sources = {{ "bkg_*" = "background" }}
+"""
+    text = 'format = 1\nname = "two"\nobservables = [{ name = "mu" }]\nshared_names = "same"\n'
+    text += 'sources = [{ name = "background" }]\n[[assumption_sets]]\nname = "nominal"\n'
+    for name in ("north", "south"):
+        shutil.copy(FITS / f"{name}.root", tmp_path)
+        text += entry.format(name=name)
+    (tmp_path / "model.toml").write_text(text)
+    combination = bc.load(tmp_path)
+    fit = bc.profile(combination)
+    assert abs(float(fit.values[0]) - joint[0]) < VALUE * joint[1]
+    assert abs(float(fit.errors[0]) / joint[1] - 1) < ERROR
+    assert {n.name: n.source for n in combination.nuisances if n.name.startswith("bkg")} == dict.fromkeys(
+        ("bkg_north", "bkg_south"), "background"
+    )
+    # Template statistics that are left out stay in the covariance of the rest: nothing has changed.
+    whole = bc.profile(combined(bc.fits.from_roofit, "root"))
+    np.testing.assert_allclose([fit.values[0], fit.errors[0]], [whole.values[0], whole.errors[0]], rtol=1e-9)
+
+
 class TestRefused:
     def test_no_file(self):
         with refused(FileFormatError, "nowhere.root", "no such file"):

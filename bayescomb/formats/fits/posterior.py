@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import PosteriorError, warn_input
-from bayescomb.base.shown import Shown
 from bayescomb.formats.fits.written import Results, WrittenFit
 from bayescomb.inputs.measurements import Measurement
 
@@ -28,8 +27,8 @@ SIGNIFICANT: Final = 3.0
 LEAST: Final = 10
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Gaussianity(Shown):
+@dataclass(frozen=True, kw_only=True)
+class Gaussianity:
     """How Gaussian the marginal posteriors of some parameters are.
 
     Attributes:
@@ -75,8 +74,13 @@ class Gaussianity(Shown):
         )
         return f"not Gaussian: {found}"
 
-    def _line(self) -> str:
-        return self.sentence
+    def __str__(self) -> str:
+        rows = zip(self.parameters, self.skewness, self.kurtosis, self.draws, strict=True)
+        width = max(len(name) for name in self.parameters)
+        lines = [f"{name:{width}}  skewness {s:+.2f}, excess kurtosis {k:+.2f}, {n:.0f} draws" for name, s, k, n in rows]
+        return "\n".join(
+            [self.sentence, *lines, f"largest difference from chi2 of the squared distances: {self.distance:.3f}"]
+        )
 
 
 def gaussianity(draws: Any, parameters: Collection[str] = ()) -> Gaussianity:

@@ -196,6 +196,7 @@ class TestPosterior:
         test = bc.fits.gaussianity(draws)
         assert not test.odd
         assert "no skewness" in str(test)
+        assert str(test).count("excess kurtosis") == 1 + len(test.parameters)
         assert test.distance < 1.63 / np.sqrt(16000)  # Kolmogorov, 1 %
 
     def test_skewed_draws_are_said(self, draws):

@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     from bayescomb.studies.predictive import posterior_predictive
     from bayescomb.studies.rate_and_shape import rate_and_shape
     from bayescomb.studies.sensitivity import prior_sensitivity
-    from bayescomb.studies.theory_variants import predicted_bins, prediction_variants, scale_envelope
+    from bayescomb.studies.theory_study import predicted_bins
+    from bayescomb.studies.theory_variants import order_variants, prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
 __version__ = "0.1.0"
@@ -102,6 +103,7 @@ __all__ = [
     "load",
     "load_posterior",
     "mv_normal",
+    "order_variants",
     "posterior_predictive",
     "predicted_bins",
     "prediction_variants",
@@ -163,8 +165,9 @@ _LAZY = {
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
     "mv_normal": "bayescomb.output.export.programs",
+    "order_variants": "bayescomb.studies.theory_variants",
     "posterior_predictive": "bayescomb.studies.predictive",
-    "predicted_bins": "bayescomb.studies.theory_variants",
+    "predicted_bins": "bayescomb.studies.theory_study",
     "prediction_variants": "bayescomb.studies.theory_variants",
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",

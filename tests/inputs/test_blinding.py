@@ -208,3 +208,10 @@ def test_draws_are_shifted_too_and_belong_to_the_blinded_model(run1):
     assert "BLINDED" in bc.summary_text(hidden)
     with pytest.raises(PosteriorError, match="same phrase"):
         bc.compare(hidden, bc.profile(run1))
+
+
+def test_forms_that_cannot_say_it_are_refused(two_observables):
+    hidden = bc.profile(bc.blind(two_observables, PHRASE))
+    for form in (bc.fit_results, bc.hs3):
+        with pytest.raises(OptionError, match="unblind it first"):
+            form(hidden)

@@ -75,7 +75,7 @@ class Summary:
         hdi_low, hdi_high: ends of the 68 % highest-density interval.
         central_low, central_high: quantiles 0.16 and 0.84.
         mcse_mean, mcse_sd: Monte Carlo errors of mean and sd, 0 where they are exact.
-        origin: ``"exact"`` (a Gaussian, known without any draw), ``"conditional"`` (the average of exact conditional
+        origin: ``"exact"`` (known without any draw), ``"conditional"`` (the average of exact conditional
             Gaussians over the draws of what they depend on), ``"draws"`` or ``"quantiles"``.
         reason: why only quantiles are given, empty if there are moments.
     """
@@ -120,7 +120,8 @@ class Sampled:
         verdict: whether it has converged; where it has not, no output but the diagnostics may show its numbers.
         results: observable or mass -> its summary, in its unit.
         coefficients: sampled correlation coefficient -> its summary.
-        prior_coefficients: the same before the data, the prior restricted to the feasible set.
+        prior_coefficients: the same before the data, the prior restricted to the feasible set, see
+            :func:`bayescomb.sampling.prior_summary.prior_summaries`.
         nuisances: name -> mean (pull) and standard deviation (constraint) in prior widths.
         free: nuisance without a prior -> mean and standard deviation in its unit.
         sizes: source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation.
@@ -179,6 +180,7 @@ def summarise(posterior: xr.DataTree) -> Sampled:
     """
     combination = combination_of(posterior)
     from bayescomb.sampling.convergence import verdict
+    from bayescomb.sampling.prior_summary import prior_summaries
 
     names = [o.name for o in combination.results]
     draws = posterior["posterior"].to_dataset()
@@ -191,7 +193,7 @@ def summarise(posterior: xr.DataTree) -> Sampled:
         verdict=verdict(posterior),
         results={name: result_summary(posterior, name) for name in names},
         coefficients=coefficient_summaries(draws),
-        prior_coefficients=coefficient_summaries(prior),
+        prior_coefficients=prior_summaries(combination, prior),
         nuisances=nuisance_moments(draws),
         free={name: mean_sd(draws[variable]) for name, variable in free.items() if variable in draws},
         sizes=size_quantiles(draws),

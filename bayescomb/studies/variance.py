@@ -28,6 +28,7 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.prior_summary import prior_summaries
 from bayescomb.sampling.storage import combination_of, is_extended
 from bayescomb.sampling.summary import mean_sd, result_moments
 
@@ -235,9 +236,14 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
     # Parts of other kinds may have the name of a coefficient; those of sizes come after those of the coefficients.
     of_coefficients = shares.isel(part=np.flatnonzero(shares["kind"].to_numpy() == "coefficient")[: len(names)])
     parameters = [str(p) for p in shares["parameter"].to_numpy()]
+    before = prior_summaries(combination, posterior["prior"].to_dataset())
+    pairs = {
+        "prior": [(before[c].mean, before[c].sd) for c in names],
+        "posterior": [mean_sd(rho.sel(coefficient=c)) for c in names],
+    }
     moments = {}
-    for kind, values in (("prior", prior), ("posterior", rho)):
-        found = np.array([mean_sd(values.sel(coefficient=c)) for c in names]).reshape(-1, 2)
+    for kind, rows in pairs.items():
+        found = np.array(rows).reshape(-1, 2)
         moments[kind] = {"mean": found[:, 0], "sd": found[:, 1]}
     table = xr.Dataset(
         {

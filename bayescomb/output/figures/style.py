@@ -76,6 +76,7 @@ STYLE: Final = {
     "lines.linewidth": 1.6,
     "lines.markersize": 5.0,
     "hatch.linewidth": 0.6,
+    "svg.hashsalt": "bayescomb",  # the same figure is the same file
 }
 PNG_DPI: Final = 150
 # Characters of a name in a figure.
@@ -170,7 +171,7 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
 
     Args:
         figure: what is drawn.
-        ending: ``pdf`` or ``png``.
+        ending: ``pdf``, ``svg`` or ``png``.
         dpi: dots per inch of a PNG.
 
     Warns:
@@ -183,9 +184,10 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
         b'%PDF'
     """
     content = io.BytesIO()
+    undated: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        figure.savefig(content, format=ending, dpi=dpi, metadata={"CreationDate": None} if ending == "pdf" else {})
+        figure.savefig(content, format=ending, dpi=dpi, metadata=undated.get(ending, {}))
     missing = []
     for warning in caught:
         found = MISSING_GLYPH.match(str(warning.message))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import arviz as az
@@ -10,9 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescomb.base.errors import BayescombError, InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.base.errors import BayescombError
 from bayescomb.fit.compatibility import Compatibility, compatibility
-from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.fit.post_fit import post_fit_correlation
+from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.scan import ScanResult, scan, scan_curve
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.observables import Observable
@@ -20,6 +22,8 @@ from bayescomb.likelihood.check import CheckResult, check
 from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
 from bayescomb.likelihood.linear_gaussian import linear_model
 from bayescomb.output.analysis import Analysis, Divided, analyse, divide
+from bayescomb.output.report.ranking import Ranked, leading_nuisances, nuisance_labels, ranked
+from bayescomb.output.report.sets import SetRow, estimate_profile, experiment_profiles, set_rows
 from bayescomb.sampling.summary import Sampled
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
@@ -30,7 +34,6 @@ __all__ = [
     "Results",
     "ScanCurve",
     "collect",
-    "estimate_profile",
     "leading_pulls",
     "moves",
     "nuisance_rows",
@@ -74,6 +77,7 @@ class Results(Analysis):
         theory, theory_fits, bins: of an extraction, see :func:`bayescomb.studies.theory_variants.theory_study`,
             :func:`bayescomb.studies.theory_variants.theory_fits` and :func:`bayescomb.predicted_bins`.
         missing_information: fraction of missing information on the energy of each chain (E-BFMI).
+        sets: the result under every assumption set, see :func:`bayescomb.output.report.sets.set_rows`.
     """
 
     check: CheckResult
@@ -90,6 +94,22 @@ class Results(Analysis):
     theory_fits: tuple[TheoryFit, ...]
     bins: dict[str, xr.Dataset]
     missing_information: tuple[float, ...]
+    sets: tuple[SetRow, ...]
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Nuisance -> what people call it, see :func:`bayescomb.output.report.ranking.nuisance_labels`."""
+        return nuisance_labels(self.combination, self.nuisances)
+
+    @cached_property
+    def rankings(self) -> dict[str, list[Ranked]]:
+        """Result -> its ranking of nuisances, see :func:`bayescomb.output.report.ranking.ranked`."""
+        return {p.name: ranked(self, p.name) for p in self.parameters if p.name not in self.fit.at_bound}
+
+    @cached_property
+    def post_fit(self) -> xr.DataArray:
+        """Correlation of the results and the leading nuisances after the fit."""
+        return post_fit_correlation(self.fit, leading_nuisances(self))
 
     @property
     def parameters(self) -> tuple[Observable, ...]:
@@ -112,6 +132,8 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     if scanned.interrupted:
         raise KeyboardInterrupt  # a report is whole or not at all
+    estimates = estimate_profile(combination, parts=fit.parts)
+    experiments = experiment_profiles(combination, parts=fit.parts)
     plain = usable is not None and not combination.normalise and not usable.run.extended
     return Results(
         **vars(analysis),
@@ -119,8 +141,8 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         scan=scanned,
         compatibility=compatibility(combination),
         curves=_curves(scanned, fit),
-        estimates=estimate_profile(combination, parts=fit.parts),
-        experiments=_experiments(combination, parts=fit.parts),
+        estimates=estimates,
+        experiments=experiments,
         nuisances=nuisance_rows(fit, usable),
         divided=Divided() if usable is None else divide(usable.tree, usable.run, combination),
         sensitivity=prior_sensitivity(usable.tree) if plain and usable is not None else None,
@@ -129,6 +151,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         theory_fits=theory_fits(combination) if extracted else (),
         bins=predicted_bins(fit, combined=analysis.combined) if extracted else {},
         missing_information=_missing_information(posterior),
+        sets=set_rows(combination, fit, estimates, experiments),
     )
 
 
@@ -156,31 +179,6 @@ def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
         return covariance.to_numpy(), "profile at nominal coefficients"
     position = [list(results.usable.results).index(name) for name in names]
     return results.usable.covariance[np.ix_(position, position)], "posterior"
-
-
-def estimate_profile(combination: Combination, *, parts: str = "propagated") -> ProfileResult:
-    """Profile with every estimate as its own observable, so that nothing is combined.
-
-    Examples:
-        >>> import bayescomb as bc
-        >>> own = estimate_profile(bc.load("models/run1_mass"))
-        >>> f"{own.values[0].item():.2f} +- {own.errors[0].item():.2f}"
-        '173.79 +- 1.41'
-    """
-    return profile(combination.saturated(), parts=parts)
-
-
-def _experiments(combination: Combination, *, parts: str) -> dict[str, ProfileResult]:
-    names = list(dict.fromkeys(m.experiment for m in combination.measurements))
-    results: dict[str, ProfileResult] = {}
-    if len(names) < 2 or not all(names):
-        return results
-    for name in names:
-        try:
-            results[name] = profile(combination.only([name]), parts=parts)
-        except (UnderdeterminedError, InfeasibleCorrelationError):
-            continue  # its estimates alone do not determine every observable, or alone they are no valid input
-    return results
 
 
 def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:

@@ -41,7 +41,9 @@ def post_fit_shifts(fit: ProfileResult, parameter: str) -> xr.Dataset:
     """
     names = [str(name) for name in fit.constraints["nuisance"].to_numpy()]
     width = fit.constraints
-    covariance = fit.cross_covariance.sel(parameter=parameter, nuisance=names).drop_vars(["parameter", "unit"], errors="ignore")
+    covariance = fit.cross_covariance.sel(parameter=parameter, nuisance=names).drop_vars(
+        ["parameter", "unit"], errors="ignore"
+    )
     safe = width.where(width > 0)
     return xr.Dataset({"post_fit": covariance / safe, "pre_fit": covariance / safe**2})
 

@@ -1,4 +1,4 @@
-"""Summary of the priors of the coefficients: of the law itself where nothing cuts its range, else of draws of what is left."""
+"""Summary of the priors of the coefficients: of the law itself where nothing cuts its range, else of draws."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from bayescomb.likelihood.feasibility import wholly_feasible
 from bayescomb.likelihood.feasible_ranges import block_family, total_family
 from bayescomb.sampling.summary import CENTRAL, INTERVAL, Summary, coefficient_summaries
 
-__all__ = ["exact_priors", "prior_summaries"]
+__all__ = ["exact_priors", "prior_summaries", "same_as_prior"]
 
 # Points among which the shortest interval of a law is looked for.
 GRID: Final = 401
+# Monte Carlo errors within which two summaries are the same.
+SAME: Final = 3.0
 
 
 def exact_priors(combination: Combination) -> dict[str, Any]:
@@ -60,6 +62,22 @@ def prior_summaries(combination: Combination, prior: xr.Dataset) -> dict[str, Su
         return found
     laws = exact_priors(combination)
     return {name: _of_law(laws[name]) if name in laws else own for name, own in found.items()}
+
+
+def same_as_prior(posterior: Summary, prior: Summary) -> bool:
+    """Whether mean and standard deviation agree within three Monte Carlo errors, so that their digits tell nothing.
+
+    Examples:
+        >>> import numpy as np, xarray as xr
+        >>> from bayescomb.sampling.summary import draws_summary
+        >>> draws = xr.DataArray(np.random.default_rng(1).random((4, 500)), dims=("chain", "draw"))
+        >>> first, second = draws_summary(draws), draws_summary(1 - draws)
+        >>> same_as_prior(first, second), same_as_prior(first, draws_summary(0.5 * draws))
+        (True, False)
+    """
+    mean = np.hypot(posterior.mcse_mean, prior.mcse_mean)
+    sd = np.hypot(posterior.mcse_sd, prior.mcse_sd)
+    return abs(posterior.mean - prior.mean) <= SAME * mean and abs(posterior.sd - prior.sd) <= SAME * sd
 
 
 def _of_law(law: Any) -> Summary:

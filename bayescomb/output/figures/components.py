@@ -277,7 +277,9 @@ def draw_ranking(
     first = [np.zeros(sides.shape)] if before is None else [np.array(before, dtype=float)]
     rows = np.arange(len(names))
     single, grouped = rows[: len(rows) - groups], rows[len(rows) - groups :]
-    for values, colour, text in zip(sides, (COLOURS["posterior"], COLOURS["statistical"]), ("+1", "\N{MINUS SIGN}1"), strict=True):
+    for values, colour, text in zip(
+        sides, (COLOURS["posterior"], COLOURS["statistical"]), ("+1", "\N{MINUS SIGN}1"), strict=True
+    ):
         ax.barh(single, values[single], height=0.7, color=colour, label=f"post-fit {text} sd")
     if before is not None:
         for values, colour, text in zip(

@@ -9,7 +9,7 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ __all__ = [
     "figure_bytes",
     "figure_style",
     "math_name",
+    "pages_bytes",
     "plain",
     "save_figures",
     "set_rows",
@@ -154,8 +155,11 @@ def math_name(name: str) -> str:
 
 
 def symbol(name: str, title: str = "") -> str:
-    """Title and name of a quantity for an axis."""
-    return f"{title_text(title)} {math_name(name)}" if title else math_name(name)
+    """Title of a quantity for an axis, with its name where that reads like a symbol."""
+    short = math_name(name)
+    if not title:
+        return short
+    return f"{title_text(title)} {short}" if short.startswith("$") else title_text(title)
 
 
 def set_rows(ax: Axes, names: Sequence[str]) -> None:
@@ -198,6 +202,28 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
     if missing:
         shown = " ".join(dict.fromkeys(missing))
         warn_input(f"no font of the figures has {shown}: boxes are drawn instead; give a title in other letters")
+    return content.getvalue()
+
+
+def pages_bytes(figures: Iterable[Figure]) -> bytes:
+    """A PDF with one page per figure.
+
+    Args:
+        figures: drawn one after the other, so that only one is held in memory.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> from bayescomb.output.figures.style import pages_bytes
+        >>> pages_bytes([Figure(), Figure()]).count(b"/Type /Page ")
+        2
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    content = io.BytesIO()
+    with warnings.catch_warnings(), PdfPages(content, metadata={"CreationDate": None}) as pages:
+        warnings.filterwarnings("ignore", message=MISSING_GLYPH.pattern)  # said once, of the first file
+        for figure in figures:
+            pages.savefig(figure)
     return content.getvalue()
 
 

@@ -121,7 +121,9 @@ def ranked(results: Results, parameter: str) -> list[Ranked]:
     rows.sort(key=lambda item: -abs(item.post_fit))
     groups = [(str(g), impacts.groups.sel(group=g, parameter=parameter)) for g in impacts.groups["group"].to_numpy()]
     found = [(f"group {name}", float(value)) for name, value in groups if abs(float(value)) > 0]
-    found += [(f"theory: {name} ({counted(n, 'nuisances')})", value) for name, value, n in _theory(results, parameter) if value]
+    found += [
+        (f"theory: {name} ({counted(n, 'nuisances')})", value) for name, value, n in _theory(results, parameter) if value
+    ]
     found.sort(key=lambda item: -abs(item[1]))
     nan = math.nan
     return rows + [

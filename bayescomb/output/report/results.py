@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import arviz as az
 import numpy as np
@@ -24,6 +24,7 @@ from bayescomb.likelihood.linear_gaussian import linear_model
 from bayescomb.output.analysis import Analysis, Divided, analyse, divide
 from bayescomb.output.report.ranking import Ranked, leading_nuisances, nuisance_labels, ranked
 from bayescomb.output.report.sets import SetRow, estimate_profile, experiment_profiles, set_rows
+from bayescomb.sampling.prior_summary import exact_priors
 from bayescomb.sampling.summary import Sampled
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
@@ -110,6 +111,11 @@ class Results(Analysis):
     def post_fit(self) -> xr.DataArray:
         """Correlation of the results and the leading nuisances after the fit."""
         return post_fit_correlation(self.fit, leading_nuisances(self))
+
+    @cached_property
+    def laws(self) -> dict[str, Any]:
+        """Coefficient -> its prior, where every value of its range is feasible."""
+        return exact_priors(self.combination)
 
     @property
     def parameters(self) -> tuple[Observable, ...]:

@@ -97,8 +97,9 @@ def _interpolation(study: TheoryStudy) -> Table:
         fixed_column("largest residual [‰]", "residual", 3),
         fixed_column("one inner mass left out [‰]", "left_out", 3),
         fixed_column("numerical error [‰]", "mc_error", 1),
-        fixed_column("correlated numerical error [‰]", "correlated_error", 1),
     ]
+    if any(row["correlated_error"] for row in rows):
+        columns.append(fixed_column("correlated numerical error [‰]", "correlated_error", 1))
     extraction = study.combination.extraction_in_force
     assert extraction is not None  # else there would be no study
     title = f"Polynomials of degree {extraction.degree} in the mass against the tables, per mille of the cross section."
@@ -182,8 +183,8 @@ def _sensitivity(results: Results) -> Table:
         text_column("priors", "kind"),
         text_column("change", "change"),
         text_column("shift of the mean", "shift_text"),
-        fixed_column("in % of the sd", "shift_relative", 1, sign=True),
-        fixed_column("change of the sd [%]", "sd_shift_relative", 1, sign=True),
+        fixed_column("in % of the sd", "shift_relative", 1, sign=True, moves=True),
+        fixed_column("change of the sd [%]", "sd_shift_relative", 1, sign=True, moves=True),
         number_column("effective draws", "effective", lambda value: "fit" if value is None else fixed(value, 0)),
     ]
     fields = ("parameter", "kind", "change", "shift", "sd_shift", "unit", "shift_relative", "sd_shift_relative", "effective")

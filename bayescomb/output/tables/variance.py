@@ -108,7 +108,7 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
     for p in names:
         title = with_unit(f"d({p})/dr", small_unit(units.get(p, "")))
         columns.append(fixed_column(title, f"slope[{p}]", 1, sign=True, scale=1000))
-        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True))
+        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True, moves=True))
     title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
     return Table(name="relevance", title=title, rows=rows, columns=columns)
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from bayescomb.base.rounding import fixed, with_unit
-from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows
+from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows, title_text
 
 __all__ = [
     "draw_correlation_matrix",
@@ -169,7 +169,7 @@ def draw_correlation_matrix(
     ax = axes_or_new(ax)
     matrix = np.asarray(matrix, dtype=float)
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1.0, vmax=1.0)
-    texts = [plain(name) for name in names]
+    texts = [title_text(name) for name in names]
     slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(len(texts)), texts, **(slanted if max(map(len, texts), default=0) > 3 else {}))
     ax.set_yticks(range(len(texts)), texts)
@@ -229,7 +229,7 @@ def draw_ranks(
         axis.set_minor_locator(NullLocator())
     ax.set_xlabel("rank / number of draws")
     ax.set_ylabel("draws")
-    ax.set_title(plain(label))
+    ax.set_title(title_text(label))
     if legend:
         ax.legend(loc="upper center", ncols=4, fontsize="small", handlelength=1.2, columnspacing=1.0)
     return ax

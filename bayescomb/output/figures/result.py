@@ -185,7 +185,7 @@ def draw_inputs(
             )  # fmt: skip
         if heading:
             place = ax.get_yaxis_transform()
-            ax.text(1.02, -0.95, heading, transform=place, va="center", fontsize="small", color=COLOURS["black"])
+            ax.text(1.02, -0.62, heading, transform=place, va="bottom", fontsize="small", color=COLOURS["black"])
     _explain_bars(ax, inner, middle)
     ax.set_xlabel(with_unit(label or "value", unit))
     return ax
@@ -200,7 +200,8 @@ def _explain_bars(ax: Axes, inner: NDArray[np.float64], middle: NDArray[np.float
     total = "total, with theory" if np.isfinite(middle).any() else "total"
     handles = [Line2D([], [], color="0.35", alpha=0.7, linewidth=width, label=label) for width, label in shown]
     handles.append(Line2D([], [], color="0.35", linewidth=1.0, label=total))
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, handlelength=1.6)
+    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, fontsize="small", handlelength=1.4,
+              columnspacing=1.2, borderpad=0.2)  # fmt: skip
 
 
 def draw_bins(

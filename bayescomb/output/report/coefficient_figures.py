@@ -91,7 +91,11 @@ def scan_curve_figure(results: Results) -> ReportFigure:
     """Curves of the coefficients that matter most, value and error."""
     curves = results.curves[:MAX_LINES]
     shown = _most_moved(results)
-    figure, axes = panels(2 * len(shown), columns=2, height=3.1)
+    longest = max(len(curve.title) for curve in curves)
+    columns = 3 if longest < 24 else 2 if longest < 40 else 1
+    # The legend above has lines of its own, however few panels there are.
+    legend = 0.2 * math.ceil(len(curves) / columns)
+    figure, axes = panels(2 * len(shown), columns=2, height=2.9 + legend / len(shown))
     for index, parameter in enumerate(shown):
         symbol, at = label_of(parameter), {"parameter": parameter.name}
         factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)

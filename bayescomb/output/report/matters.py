@@ -60,7 +60,7 @@ def _unknown(results: Results, parameter: Observable) -> str:
     share = percent_text(row["coefficient_share"], row["coefficient_share_mcse"])
     text = (
         f"Not knowing the {number} costs {parameter.name} {fine_text(row['variance_of_mean'] ** 0.5, fine)} of "
-        f"{fine_text(row['sd'], fine)}, in quadrature: ({share}) % of its variance."
+        f"{fine_text((row['mean_of_variance'] + row['variance_of_mean']) ** 0.5, fine)}, in quadrature: ({share}) % of its variance."
     )
     return f"{text} {shift_reason(results, parameter)}"
 
@@ -83,8 +83,14 @@ def _scanned(results: Results, parameter: Observable) -> str:
     )
 
 
-def shift_reason(results: Results, parameter: Observable) -> str:
-    """Why the posterior mean is not the value at nominal coefficients; empty where nothing is to be explained."""
+def shift_reason(results: Results, parameter: Observable, *, short: bool = False) -> str:
+    """Why the posterior mean is not the value at nominal coefficients; empty where nothing is to be explained.
+
+    Args:
+        results: what is reported.
+        parameter: one of its results.
+        short: the reason alone, without the shift.
+    """
     comparison, relevance = results.comparison, results.divided.relevance
     if comparison is None or relevance is None or not comparison.shared:
         return ""
@@ -92,7 +98,7 @@ def shift_reason(results: Results, parameter: Observable) -> str:
     shift, error, sd = (float(row[key]) for key in ("shift_of_mean", "shift_of_mean_mcse", "sd"))
     fine = fine_unit(sd, parameter.unit)
     if not math.isfinite(shift) or abs(shift) < 5 * error or abs(shift) < 0.001 * sd:
-        return f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}."
+        return "" if short else f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}."
     nominal = {c.name: c.nominal for c in results.combination.assumption_set.coefficients}
     names = [str(c) for c in relevance["coefficient"].to_numpy()]
     slopes = relevance["slope"].sel(parameter=parameter.name).to_numpy()
@@ -101,10 +107,10 @@ def shift_reason(results: Results, parameter: Observable) -> str:
     leading = int(np.argmax(np.abs(terms)))
     text = f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}"
     if terms[leading] / shift < EXPLAINED:
-        return f"{text} from the value at nominal coefficients."
+        return "" if short else f"{text} from the value at nominal coefficients."
     centre = float(relevance["prior_mean"][leading])
     return (
-        f"{text}, most of it by {typeset(str(relevance['title'].to_numpy()[leading]))}: its prior has the mean "
+        f"{'' if short else f'{text}, '}most of it by {typeset(str(relevance['title'].to_numpy()[leading]))}: its prior has the mean "
         f"{coefficient_text(centre)}, the nominal value is {coefficient_text(nominal[names[leading]])}, and the result moves "
         f"by {fine_text(float(slopes[leading]), fine, sign=True)} per unit of the coefficient."
     )
@@ -162,7 +168,7 @@ def _experiments(results: Results, parameter: Observable) -> str:
     alone = ", ".join(f"{name} {with_error(*numbers, unit=parameter.unit)}" for name, numbers in found.items())
     best = min(size for _, size in found.values())
     gain = 100 * (1 - error / best)
-    return f"{parameter.name} alone: {alone}. Together they are {gain:.0f} % more precise than the better one."
+    return f"{parameter.name} alone: {alone}. The uncertainty of all is {gain:.0f} % below that of the best alone."
 
 
 def _assumptions(results: Results, parameter: Observable) -> str:

@@ -33,9 +33,12 @@ from bayescomb.output.report.said import said
 from bayescomb.output.statements import bound_notes, extraction_sentence, notes, page_settings, versions_text
 from bayescomb.output.tables.table import Table
 from bayescomb.output.text_layout import mean_or_median
+from bayescomb.output.words import typeset
 from bayescomb.sampling.summary import draws_summary
 
-__all__ = ["page_context", "symbol"]
+__all__ = ["page_context", "symbol", "symbols"]
+
+SYMBOL: Final = re.compile(r"(?<!\w)([^\W\d_])_([A-Za-z0-9]+)(?!\w)")
 
 # More parameters than this are in tables only.
 MAX_SENTENCES: Final = 3
@@ -67,6 +70,21 @@ def symbol(name: str) -> Markup:
     if found is None:
         return escape(name)
     return Markup("<i>{}</i><sub>{}</sub>").format(found[1], found[2])
+
+
+def symbols(text: str) -> Markup:
+    """A text of the page: Greek letters as such, names like ``m_t`` in italics with an index.
+
+    Examples:
+        >>> str(symbols("shift of m_t < 1"))
+        'shift of <i>m</i><sub>t</sub> &lt; 1'
+    """
+    parts = SYMBOL.split(typeset(text))
+    # Text, letter, index, text, ...
+    found = [escape(parts[0])]
+    for letter, index, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        found.append(Markup("<i>{}</i><sub>{}</sub>{}").format(letter, index, rest))
+    return Markup("").join(found)
 
 
 def page_context(results: Results, tables: Mapping[str, Table]) -> dict[str, Any]:
@@ -245,7 +263,7 @@ def _costs(results: Results) -> list[dict[str, str]]:
                 "coefficients": fine_text(row["variance_of_mean"] ** 0.5, fine),
                 "shift": fine_text(row["shift_of_mean"], fine, sign=True),
                 "shift_error": fine_text(row["shift_of_mean_mcse"], fine),
-                "reason": shift_reason(results, parameter),
+                "reason": shift_reason(results, parameter, short=True),
             }
         )
     return costs

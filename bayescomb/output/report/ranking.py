@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os.path
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -76,7 +77,9 @@ def nuisance_labels(combination: Combination, rows: tuple[NuisanceRow, ...]) -> 
     shared = Counter(heads.values())
     first = {leader: titles.get(sources[leader], sources[leader]) or leader for leader in heads}
     distinct = {
-        leader: head if shared[head] == 1 else f"{first[leader]}, {_detail(leader, owners[leader])}"
+        leader: head
+        if shared[head] == 1
+        else f"{first[leader]}, {_detail(leader, owners[leader], [name for name, own in heads.items() if own == head])}"
         for leader, head in heads.items()
     }
     # Every nuisance is called like its set; one that shares even its details keeps its name.
@@ -85,13 +88,14 @@ def nuisance_labels(combination: Combination, rows: tuple[NuisanceRow, ...]) -> 
     return {row.name: final[row.leader] for row in rows}
 
 
-def _detail(name: str, measurement: Measurement) -> str:
-    """What tells nuisances of one source apart: the input, or their own names where one input has several."""
+def _detail(name: str, measurement: Measurement, alike: list[str]) -> str:
+    """What tells nuisances of one source apart: the input, or what their own names do not share where one input has several."""
     if measurement.fit is None and len(measurement.estimates) == 1:
         estimate = measurement.estimates[0]
         return estimate.title or measurement.name
-    short = name.removeprefix(measurement.experiment).lstrip("_ ")
-    return short or name
+    common = os.path.commonprefix(alike)
+    cut = max(common.rfind("_"), common.rfind(" ")) + 1  # whole words
+    return name[cut:] or name
 
 
 def ranked(results: Results, parameter: str) -> list[Ranked]:
@@ -122,7 +126,9 @@ def ranked(results: Results, parameter: str) -> list[Ranked]:
     groups = [(str(g), impacts.groups.sel(group=g, parameter=parameter)) for g in impacts.groups["group"].to_numpy()]
     found = [(f"group {name}", float(value)) for name, value in groups if abs(float(value)) > 0]
     found += [
-        (f"theory: {name} ({counted(n, 'nuisances')})", value) for name, value, n in _theory(results, parameter) if value
+        (f"theory: {name}{f' ({n} nuisances)' if n > 1 else ''}", value)
+        for name, value, n in _theory(results, parameter)
+        if value
     ]
     found.sort(key=lambda item: -abs(item[1]))
     nan = math.nan

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from bayescomb.base.rounding import counted, decimals
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import draw_correlation_matrix, draw_impact_map, draw_impacts, draw_ranking, draw_shares
-from bayescomb.output.figures.style import math_name
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, label_of
 from bayescomb.output.report.ranking import Ranked
 from bayescomb.output.report.results import Results
@@ -119,7 +118,8 @@ def post_fit_figure(results: Results) -> ReportFigure | None:
     first = sum(name in own for name in names)
     if count == first:
         return None
-    labels = [math_name(name) if i < first else typeset(results.labels.get(name, name)) for i, name in enumerate(names)]
+    own_labels = {p.name: label_of(p) for p in results.parameters}
+    labels = [own_labels[name] if i < first else typeset(results.labels.get(name, name)) for i, name in enumerate(names)]
     size = min(WIDTH + 1.2, 4.6 + 0.27 * count)
     figure = Figure(figsize=(size, 0.84 * size), layout="constrained")
     draw_correlation_matrix(found.to_numpy(), labels, first=first, ax=figure.subplots())

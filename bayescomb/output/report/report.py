@@ -28,14 +28,13 @@ from bayescomb.output.report.appendix import appendix
 from bayescomb.output.report.figure import ReportFigure
 from bayescomb.output.report.figures import report_figures
 from bayescomb.output.report.input_tables import input_tables
-from bayescomb.output.report.page import page_context, symbol
+from bayescomb.output.report.page import page_context, symbol, symbols
 from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import Results, collect
 from bayescomb.output.report.set_tables import set_table
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
 from bayescomb.output.statements import short_notes
 from bayescomb.output.tables.table import LATEX_TABLES, latex_table, write_table
-from bayescomb.output.words import typeset
 
 __all__ = ["report"]
 
@@ -167,7 +166,7 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
     (folder / APPENDIX).write_text(appendix(results.combination, tables, captions), encoding="utf-8")
     link = {"explorer": (folder / EXPLORER).is_file(), "explorer_link": Markup(LINK), "explorer_place": Markup(PLACE)}
     own = Path(__file__).parent
-    template = page_template(own / PAGE, symbol=symbol, counted=counted, significant=significant, typeset=typeset)
+    template = page_template(own / PAGE, symbol=symbol, counted=counted, significant=significant, symbols=symbols)
     style = Markup((own / "report.css").read_text(encoding="utf-8"))
     context = page_context(results, tables) | link
     for name, full in ((PAGE, False), (FULL, True)):

@@ -18,8 +18,7 @@ from bayescomb.inputs.predictions import Prediction
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.figures import draw_correlation_matrix, draw_inputs
 from bayescomb.output.figures.result import draw_bins
-from bayescomb.output.figures.style import math_name
-from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, symbol_of
+from bayescomb.output.report.figure import WIDTH, ReportFigure, file_name, symbol_of
 from bayescomb.output.report.results import Results, parameter_covariance
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
@@ -115,9 +114,10 @@ def input_figure(results: Results, parameter: Observable) -> ReportFigure | None
         parts = own.error_parts(str(own.values["parameter"].to_numpy()[index]))
         text = _with_parts(estimate.value, error, parts)
         forest.add(estimate.title or estimate.name, "input", estimate.value, (error, error), parts, text)
+    shown = bool(forest.names)
     for name, fit in results.experiments.items():
         if parameter.name in fit.values["parameter"]:  # an experiment need not measure everything
-            forest.add_fit(f"{name} combined" if forest.names else f"{name} alone", "experiment", fit)
+            forest.add_fit(f"{name} combined" if shown else f"{name} alone", "experiment", fit)
     if not forest.names:
         return None
     forest.add_fit("All, profile", "profile", results.fit)

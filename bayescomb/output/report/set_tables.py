@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bayescomb.base.rounding import chi2_text, correlation_text, fine_text, fine_unit, p_value_text, with_error, with_unit
+from bayescomb.base.rounding import correlation_text, fine_text, fine_unit, fixed, p_value_text, with_error, with_unit
 from bayescomb.output.report.results import Results
-from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
+from bayescomb.output.tables.table import Column, Row, Table, number_column, text_column
 
 __all__ = ["set_table"]
 
@@ -65,16 +65,21 @@ def set_table(results: Results) -> Table:
     columns += [Column(title=with_unit(name, unit), show=result(f"[{name}]")) for name in experiments]
     columns += [
         Column(title=with_unit("all", unit), show=result("")),
-        Column(title=f"shift from {results.combination.assumptions}", show=shift),
-        number_column("\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO}", "chi2", chi2_text),
-        fixed_column("degrees of freedom", "ndf", 0),
+        Column(title="shift", show=shift),
+        Column(
+            title="\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO} / freedom",
+            show=lambda row: "\N{EN DASH}" if row["chi2"] is None else f"{fixed(row['chi2'], 1)} / {row['ndf']}",
+        ),
         number_column("p-value", "p_value", p_value_text),
         *(
-            number_column(f"correlation of {' and '.join(pair)}", f"correlation[{', '.join(pair)}]", correlation_text)
+            number_column(f"{', '.join(pair)} correlation", f"correlation[{', '.join(pair)}]", correlation_text)
             for pair in pairs
         ),
     ]
-    title = "Every assumption set at its nominal coefficients: profile of each experiment alone and of all inputs."
+    title = (
+        "Every assumption set at its nominal coefficients: profile of each experiment alone and of all inputs, and the shift from the "
+        f"set in force, {results.combination.assumptions}."
+    )
     if pairs:
         title += (
             " Correlation: of the results of two experiments alone, by the measured values; theory, which is common to both, "

@@ -19,6 +19,7 @@ from bayescomb.base.rounding import (
     rounded_like,
 )
 from bayescomb.output.report.results import Results
+from bayescomb.output.report.titles import coefficient_titles, observable_titles
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.tables.theory import envelope_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
@@ -32,7 +33,8 @@ def extraction_tables(results: Results) -> dict[str, Table]:
     """Tables by name; without rows where they do not apply."""
     study = results.theory
     units = {o.name: o.unit for o in results.parameters}
-    tables = [shares_table(results.divided.shares, units), relevance_table(results.divided.relevance, units)]
+    titles = coefficient_titles(results.combination)
+    tables = [shares_table(results.divided.shares, units, titles=titles), relevance_table(results.divided.relevance, units)]
     if study is None:
         empty = ("prediction_variants", "scale_envelope", "rate_and_shape", "interpolation", "theory_fit")
         tables += [Table(name=name, title="", rows=[], columns=[]) for name in empty]
@@ -69,11 +71,10 @@ def _rate_and_shape(apart: Sequence[RateAndShape]) -> Table:
         number_column("χ²", "chi2", chi2_text),
         fixed_column("degrees of freedom", "ndf", 0),
         number_column("p-value", "p_value", p_value_text),
-        text_column("note", "problem"),
     ]
     title = "The mass from the shape and from the rate of each absolute distribution, and whether they agree."
     fields = ("prediction", "mass", "part", "value", "error", "chi2", "ndf", "p_value", "problem")
-    return Table(name="rate_and_shape", title=title, rows=rows, columns=columns, fields=fields)
+    return Table(name="rate_and_shape", title=title, rows=rows, columns=columns, fields=fields, footnote="problem")
 
 
 def _interpolation(study: TheoryStudy) -> Table:
@@ -91,9 +92,10 @@ def _interpolation(study: TheoryStudy) -> Table:
                     "correlated_error": 1000 * float(at["correlated_error"].max()),
                 }
             )
+    titles = observable_titles(study.combination)
     columns = [
         text_column("prediction", "prediction"),
-        text_column("observable", "observable"),
+        Column(title="observable", show=lambda row: titles[row["observable"]], text=True),
         fixed_column("largest residual [‰]", "residual", 3),
         fixed_column("one inner mass left out [‰]", "left_out", 3),
         fixed_column("numerical error [‰]", "mc_error", 1),

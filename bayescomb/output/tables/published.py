@@ -78,9 +78,9 @@ def comment(ours: float | None, text: str, unit: str) -> str:
         >>> comment(-0.02603, "26 MeV", "GeV"), comment(0.00023, "<1 MeV", "GeV")
         ('', '')
         >>> comment(-0.00352, "5 MeV", "GeV")
-        '1.5 MeV smaller than the published 5 MeV, of which the rounding explains 0.5'
+        '1.5 MeV below 5 ± 0.5 MeV'
         >>> comment(0.00852, "8 MeV", "GeV")
-        '0.52 MeV larger than the published 8 MeV, of which the rounding explains 0.5'
+        '0.52 MeV above 8 ± 0.5 MeV'
     """
     quoted = published_size(text, unit) if text else None
     if quoted is None or ours is None:
@@ -91,6 +91,7 @@ def comment(ours: float | None, text: str, unit: str) -> str:
     size = abs(excess) / quoted.scale
     # As many digits as tell it from the rounding.
     shown = fixed(size, 1 if size >= 1.15 * quoted.rounding / quoted.scale else 2)
-    kind = "larger" if excess > 0 else "smaller"
-    explains = "" if quoted.limit else f", of which the rounding explains {fixed(quoted.rounding / quoted.scale, 1)}"
-    return f"{shown} {quoted.unit} {kind} than the published {text.strip()}{explains}"
+    quoted_as = (
+        text.strip() if quoted.limit else text.strip().replace(" ", f" ± {fixed(quoted.rounding / quoted.scale, 1)} ", 1)
+    )
+    return f"{shown} {quoted.unit} {'above' if excess > 0 else 'below'} {quoted_as}"

@@ -87,7 +87,7 @@ def scan_table(result: ScanResult, parameters: Sequence[Observable]) -> Table:
                     )
                 )
     if any(row["comment"] for row in rows):
-        columns.append(text_column("against the published", "comment", only="page"))
+        columns.append(text_column("ours beyond the published and its rounding", "comment", only="page"))
     title = (
         f"{ONE_AT_A_TIME}: half of the value at the upper end minus the value at the lower end, and the same for the "
         "uncertainty. Of a group the range of its first coefficient is shown."
@@ -166,7 +166,7 @@ def _comment(entry: Row, row: ScanRow, parameters: Sequence[Observable]) -> str:
         return ""
     first = parameters[0]
     said = [
-        f"{what}: {text}"
+        f"{what} {text}"
         for what, key, published in (
             ("value", "half_shift", row.published_half_shift),
             ("error", "half_error_shift", row.published_half_error_shift),

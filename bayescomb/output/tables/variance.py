@@ -21,13 +21,20 @@ SHARE_PLACES: Final = 3
 SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 
 
-def shares_table(shares: xr.Dataset | None, units: Mapping[str, str], parameters: Sequence[str] = ()) -> Table:
+def shares_table(
+    shares: xr.Dataset | None,
+    units: Mapping[str, str],
+    parameters: Sequence[str] = (),
+    *,
+    titles: Mapping[str, str] | None = None,
+) -> Table:
     """Parts of the variance of each result, coefficients after the others, then the small coefficients together and the sum.
 
     Args:
         shares: of :func:`bayescomb.variance_shares`; without it the table is empty.
         units: result -> its unit.
         parameters: results to show; all by default.
+        titles: coefficient -> what a page calls it; its name by default.
 
     Returns:
         Rows with ``parameter``, ``part``, ``kind`` (rows of the kind ``sum`` add up others), ``variance``, ``unit`` and
@@ -56,8 +63,8 @@ def shares_table(shares: xr.Dataset | None, units: Mapping[str, str], parameters
                 rows.append(row | {"unit": squared_unit(unit).replace("^2", "²"), "share": 100 * float(fraction)})
     alone = names[0] if len(names) == 1 else ""
     columns = [
-        text_column("parameter", "parameter", only="page"),
-        text_column("part", "part", only="page"),
+        *([] if alone else [text_column("parameter", "parameter", only="page")]),
+        Column(title="part", show=lambda row: _part(row, titles or {}), text=True, only="page"),
         text_column("kind", "kind", only="page"),
         Column(title=f"part of Var({alone})", show=_label, only="terminal"),
         number_column("variance", "variance", significant, short=with_unit("variance", rows[0]["unit"] if rows else "")),
@@ -69,6 +76,10 @@ def shares_table(shares: xr.Dataset | None, units: Mapping[str, str], parameters
         "the remainder is curvature of the prediction and Monte Carlo error. Coefficients below 0.1 % are in the files."
     )
     return Table(name="variance_shares", title=title, rows=rows, columns=columns, on_page=shown)
+
+
+def _part(row: Row, titles: Mapping[str, str]) -> str:
+    return titles.get(row["part"], row["part"]) if row["kind"] == "coefficient" else str(row["part"])
 
 
 def _label(row: Row) -> str:

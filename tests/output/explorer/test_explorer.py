@@ -82,6 +82,7 @@ def test_page_gives_the_profile_with_inputs_off_and_sources_set_apart(run1, run1
         {"sources": {"LHCbJES": "uncorrelated", "PDF": "full"}},
         {"sources": {"CMSJES": "uncorrelated", "JER": "full"}, "off": ["o"], "coefficients": {"LHCbJES": 0.6}},
         {"sources": {"method": "full"}},
+        {"sources": {"LHCbJES": "apart", "JER": "uncorrelated"}, "coefficients": {"LHCJES2": 0.2}},
         {"sources": {source.name: "full" for source in run1.sources}, "treatment": "nuisance"},
     ]
     expect_profile(run1, run1_page, tmp_path, settings)
@@ -94,7 +95,7 @@ def test_page_of_an_extraction_gives_the_profile_with_an_input_off_and_by_the_ot
         {"off": ["ATLAS 8 TeV"]},
         {"off": ["CMS 13 TeV"]},
         {"treatment": "covariance"},
-        {"sources": {"bJES": "full", "hdamp-Radiation": "uncorrelated"}},
+        {"sources": {"bJES": "full", "hdamp-Radiation": "uncorrelated", "isr-Radiation": "apart"}},
     ]
     expect_profile(ttj, ttj_page, tmp_path, settings)
 
@@ -374,6 +375,44 @@ def test_slider_moved_by_keyboard_changes_the_headline_to_the_profile(run1, run1
     shift = 1000 * (moved.values.item() - nominal.values.item())
     assert f"{abs(shift):.0f} MeV" in answer["said"]
     assert answer["text"].startswith("0.50, nominal 0.85")
+
+
+@pytest.mark.slow
+@needs_browser
+def test_setting_is_told_as_a_command_and_what_moved_most_in_words(run1, run1_page, tmp_path):
+    script = (
+        HAND
+        + """
+      const told = async change => {
+        api.enter({...api.state(), ...change});
+        await settled();
+        return {command: by('command').textContent, note: by('command-note').textContent, moved: by('moved').textContent};
+      };
+      const opened = {command: by('command').textContent, moved: by('moved').textContent};
+      const two = await told({coefficients: {LHCbJES: 0.5, JER: 0.1}, off: ['d']});
+      const apart = await told({coefficients: {}, off: ['g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o'], sources: {}});
+      const source = await told({off: [], sources: {LHCbJES: 'apart', PDF: 'uncorrelated'}});
+      const choices = [...slider('LHCbJES').querySelectorAll('option')].map(o => o.textContent);
+      return {opened, two, apart, source, choices};
+    """
+    )
+    answer, console = probed(run1_page, tmp_path, script)
+    assert not console
+    plain = "bayescomb profile MODEL --assumptions nominal --treatment covariance"
+    assert answer["opened"] == {"command": plain, "moved": ""}
+    assert answer["two"]["command"] == f"{plain} --without d --coefficient LHCbJES=0.5 --coefficient JER=0.1"
+    assert answer["apart"]["command"] == f"{plain} --only ATLAS"
+    # Between experiments b-JES has its coefficient alone; PDF is correlated inside them too, which no option takes away.
+    assert answer["source"]["command"] == f"{plain} --coefficient LHCbJES=0"
+    assert "PDF" in answer["source"]["note"]
+    assert answer["choices"][1:3] == ["uncorrelated between experiments", "uncorrelated everywhere"]
+    setting = {"coefficients": {"LHCbJES": 0.5, "JER": 0.1}, "off": ["d"]}
+    nominal, now = bc.profile(run1).values.item(), profile_at(run1, setting).values.item()
+    shift = f"{1000 * (now - nominal):+.0f} MeV".replace("-", "\N{MINUS SIGN}")
+    assert f"m_t has moved by {shift}" in answer["two"]["moved"]
+    alone = profile_at(run1, setting | {"off": []}).values.item() - now  # the input that is off matters most
+    back = f"{1000 * alone:+.0f} MeV".replace("-", "\N{MINUS SIGN}")
+    assert f"ATLAS dilepton 8 TeV off: taken back alone it changes the value by {back}" in answer["two"]["moved"]
 
 
 @pytest.mark.slow

@@ -2,12 +2,12 @@
 //
 // A state is { assumptions, treatment, repair, coefficients, off, sources, wide }: name of the set, treatment of the sources,
 // repair of what is no correlation matrix under treatment "nuisance", coefficient -> value
-// (nominal where it is not named), names of inputs that are off, source -> "uncorrelated" or "full", and whether the sliders
+// (nominal where it is not named), names of inputs that are off, source -> "apart" (uncorrelated between experiments), "uncorrelated" (everywhere) or "full", and whether the sliders
 // reach beyond the quoted ranges.
 "use strict";
 
 const settings = (() => {
-  const HOW = ["uncorrelated", "full"];
+  const HOW = ["apart", "uncorrelated", "full"];
 
   const opening = model => ({
     assumptions: model.assumptions, treatment: model.treatment, repair: model.repair, coefficients: {}, off: [], sources: {}, wide: false,

@@ -155,9 +155,21 @@
     panels.inputs(element("inputs"), page, state, act);
     panels.shares(element("shares"), page);
     if (element("matrix").open) panels.covariance(element("covariance"), page, element("matrix-kind").value);
-    // Delta chi2 = 1 takes several more fits, which can wait until the hand rests.
+    // Delta chi2 = 1 and what moved most take several more fits, which can wait until the hand rests.
+    command();
     clearTimeout(later);
-    if (model.theory) later = setTimeout(() => panels.headline(element("headline"), { ...page, crossings: result.crossings() }), 150);
+    later = setTimeout(() => {
+      if (model.theory) panels.headline(element("headline"), { ...page, crossings: result.crossings() });
+      element("moved").textContent = moved.sentence(model, state, result, nominal, chosen, panels.unitOf(model, chosen));
+    }, 150);
+  }
+
+  function command() {
+    const { text, lacking } = moved.command(model, state);
+    element("command").textContent = text;
+    element("command-note").textContent = lacking.length
+      ? `No option sets ${lacking.join(", ")} apart: write ${lacking.length === 1 ? "its" : "their"} correlations into the model.`
+      : "MODEL stands for the file or folder of the model.";
   }
 
   const observed = () => result.parameters.filter(name => model.observables.some(o => o.name === name));

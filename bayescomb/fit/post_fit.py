@@ -18,17 +18,17 @@ __all__ = ["post_fit_correlation", "post_fit_shifts"]
 def post_fit_shifts(fit: ProfileResult, parameter: str) -> xr.Dataset:
     """Shift of a result with one nuisance fixed away from its fitted value, the others free to follow.
 
-    In the model linearised at the minimum the result moves by cov(result, nuisance) / var(nuisance) per unit of the nuisance:
-    by cov / constraint for one post-fit width, by cov / constraint^2 for one prior width.  These are the post-fit and
-    pre-fit impacts of HistFactory tools, with the sign of +1.
+    In the model linearised at the minimum the result moves by cov(result, nuisance) / var(nuisance) per unit of the
+    nuisance: by cov / constraint for one post-fit width, by cov / constraint^2 for one prior width.  These are the post-fit
+    and pre-fit impacts of HistFactory tools, with the sign of +1.
 
     Args:
         fit: a profile.
         parameter: name of a result.
 
     Returns:
-        ``post_fit`` and ``pre_fit`` in the unit of the result, dim ``nuisance``: those with a posterior, of the prediction of
-        an extraction too.  NaN where a nuisance has no freedom left.
+        ``post_fit`` and ``pre_fit`` in the unit of the result, dim ``nuisance``: those with a posterior, of the prediction
+        of an extraction too.  NaN where a nuisance has no freedom left.
 
     Examples:
         >>> import bayescomb as bc

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import xarray as xr
@@ -22,6 +22,7 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.prior_laws import exact_priors
 from bayescomb.sampling.storage import Run, combination_of, run_of
 from bayescomb.sampling.tails import quantiles_only
 
@@ -44,9 +45,11 @@ __all__ = [
     "nuisance_moments",
     "posterior_density",
     "posterior_quantiles",
+    "prior_summaries",
     "rank_counts",
     "result_moments",
     "result_summary",
+    "same_as_prior",
     "size_quantiles",
     "summarise",
 ]
@@ -62,6 +65,8 @@ GRID: Final = 801
 MIXTURE_DRAWS: Final = 2000
 # Widths of the middle of a distribution beyond which its sd tells of nothing but its tails.
 MIDDLE: Final = 4.0
+# Monte Carlo errors within which two summaries are the same.
+SAME: Final = 3.0
 # A spread below this fraction of the sd is rounding: the quantity does not depend on what was sampled.
 ROUNDING: Final = 1e-12
 
@@ -121,7 +126,7 @@ class Sampled:
         results: observable or mass -> its summary, in its unit.
         coefficients: sampled correlation coefficient -> its summary.
         prior_coefficients: the same before the data, the prior restricted to the feasible set, see
-            :func:`bayescomb.sampling.prior_summary.prior_summaries`.
+            :func:`prior_summaries`.
         nuisances: name -> mean (pull) and standard deviation (constraint) in prior widths.
         free: nuisance without a prior -> mean and standard deviation in its unit.
         sizes: source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation.
@@ -180,7 +185,6 @@ def summarise(posterior: xr.DataTree) -> Sampled:
     """
     combination = combination_of(posterior)
     from bayescomb.sampling.convergence import verdict
-    from bayescomb.sampling.prior_summary import prior_summaries
 
     names = [o.name for o in combination.results]
     draws = posterior["posterior"].to_dataset()
@@ -341,6 +345,63 @@ def coefficient_summaries(draws: xr.Dataset) -> dict[str, Summary]:
     if SCALE_COEFFICIENT in draws:
         found[SCALE_COEFFICIENT] = draws_summary(draws[SCALE_COEFFICIENT])
     return found
+
+
+def prior_summaries(combination: Combination, prior: xr.Dataset) -> dict[str, Summary]:
+    """Summary of each sampled coefficient before the data.
+
+    Args:
+        combination: with the assumption set and treatment that were sampled.
+        prior: group ``prior`` of a posterior; empty if no coefficient was sampled.
+
+    Returns:
+        Without Monte Carlo error where the law is known (see
+        :func:`bayescomb.sampling.prior_laws.exact_priors`), else of the draws of the prior
+        restricted to the feasible set.
+    """
+    found = coefficient_summaries(prior)
+    if not found:
+        return found
+    laws = exact_priors(combination)
+    return {name: _of_law(laws[name]) if name in laws else own for name, own in found.items()}
+
+
+def same_as_prior(posterior: Summary, prior: Summary) -> bool:
+    """Whether mean and standard deviation agree within three Monte Carlo errors, so that their digits tell nothing.
+
+    Examples:
+        >>> import numpy as np, xarray as xr
+        >>> from bayescomb.sampling.summary import draws_summary, same_as_prior
+        >>> draws = xr.DataArray(np.random.default_rng(1).random((4, 500)), dims=("chain", "draw"))
+        >>> first, second = draws_summary(draws), draws_summary(1 - draws)
+        >>> same_as_prior(first, second), same_as_prior(first, draws_summary(0.5 * draws))
+        (True, False)
+    """
+    mean = np.hypot(posterior.mcse_mean, prior.mcse_mean)
+    sd = np.hypot(posterior.mcse_sd, prior.mcse_sd)
+    return abs(posterior.mean - prior.mean) <= SAME * mean and abs(posterior.sd - prior.sd) <= SAME * sd
+
+
+def _of_law(law: Any) -> Summary:
+    low, median, high = (float(law.ppf(q)) for q in (CENTRAL[0], 0.5, CENTRAL[1]))
+    start = np.linspace(0.0, 1.0 - INTERVAL, GRID)
+    ends = law.ppf(start), law.ppf(start + INTERVAL)
+    width = ends[1] - ends[0]
+    # All intervals of a flat law are equally short: the central one is named.
+    shortest = int(np.argmin(width)) if width.min() < (1 - 1e-9) * (high - low) else -1
+    hdi = (low, high) if shortest < 0 else (float(ends[0][shortest]), float(ends[1][shortest]))
+    return Summary(
+        mean=float(law.mean()),
+        sd=float(law.std()),
+        median=median,
+        hdi_low=hdi[0],
+        hdi_high=hdi[1],
+        central_low=low,
+        central_high=high,
+        mcse_mean=0.0,
+        mcse_sd=0.0,
+        origin="exact",
+    )
 
 
 def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:

@@ -28,9 +28,8 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.prior_summary import prior_summaries
 from bayescomb.sampling.storage import combination_of, is_extended
-from bayescomb.sampling.summary import mean_sd, result_moments
+from bayescomb.sampling.summary import mean_sd, prior_summaries, result_moments
 
 __all__ = ["coefficient_relevance", "conditional_mean", "divided_relevance", "has_variances", "variance_shares"]
 

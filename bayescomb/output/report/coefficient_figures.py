@@ -25,10 +25,10 @@ from bayescomb.output.figures import (
 from bayescomb.output.figures.style import COLOURS
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, panels
 from bayescomb.output.report.results import Results, ScanCurve
+from bayescomb.output.report.titles import estimate_titles
 from bayescomb.output.tables.published import published_size
 from bayescomb.output.tables.scan import STILL, across_experiments
-from bayescomb.output.words import typeset
-from bayescomb.sampling.prior_summary import same_as_prior
+from bayescomb.sampling.summary import same_as_prior
 
 __all__ = [
     "coefficient_figure",
@@ -227,7 +227,7 @@ def coefficient_figure(results: Results) -> ReportFigure:
 
 
 def coefficient_panels(results: Results) -> ReportFigure | None:
-    """A panel for each coefficient that the data know or that moves the first result: prior, posterior, feasible part, shift.
+    """A panel for each coefficient that the data know or that moves the first result: prior, posterior, range, shift.
 
     ``None`` where there is no such coefficient.
     """
@@ -303,9 +303,9 @@ def predictive_figure(results: Results) -> ReportFigure | None:
         return None
     shown = table.isel(estimate=slice(MAX_ROWS))
     figure = Figure(figsize=(WIDTH, 1.3 + 0.25 * shown.sizes["estimate"]), layout="constrained")
-    titles = {e.name: e.title or e.name for e in results.combination.estimates}
+    titles = estimate_titles(results.combination)
     draw_predictive(
-        [typeset(titles[str(name)]) for name in shown["estimate"].to_numpy()],
+        [titles[str(name)] for name in shown["estimate"].to_numpy()],
         shown["measured"],
         centre=shown["mean"],
         width=shown["sd"],

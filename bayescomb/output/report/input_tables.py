@@ -20,7 +20,12 @@ def input_tables(results: Results) -> dict[str, Table]:
     """Tables of the inputs by name."""
     tables = [
         _estimates(results),
-        weights_table(results.fit, [o.name for o in results.parameters], pulls=_pulls(results)),
+        weights_table(
+            results.fit,
+            [o.name for o in results.parameters],
+            pulls=_pulls(results),
+            titles=estimate_titles(results.combination),
+        ),
         _correlation(results),
         _provenance(results),
         _indefinite(results),

@@ -58,9 +58,10 @@ def _unknown(results: Results, parameter: Observable) -> str:
     fine = fine_unit(row["sd"], parameter.unit)
     number = counted(len(results.usable.coefficients), "correlation coefficients")
     share = percent_text(row["coefficient_share"], row["coefficient_share_mcse"])
+    whole = (row["mean_of_variance"] + row["variance_of_mean"]) ** 0.5
     text = (
         f"Not knowing the {number} costs {parameter.name} {fine_text(row['variance_of_mean'] ** 0.5, fine)} of "
-        f"{fine_text((row['mean_of_variance'] + row['variance_of_mean']) ** 0.5, fine)}, in quadrature: ({share}) % of its variance."
+        f"{fine_text(whole, fine)}, in quadrature: ({share}) % of its variance."
     )
     return f"{text} {shift_reason(results, parameter)}"
 
@@ -109,9 +110,10 @@ def shift_reason(results: Results, parameter: Observable, *, short: bool = False
     if terms[leading] / shift < EXPLAINED:
         return "" if short else f"{text} from the value at nominal coefficients."
     centre = float(relevance["prior_mean"][leading])
+    name = typeset(str(relevance["title"].to_numpy()[leading]))
     return (
-        f"{'' if short else f'{text}, '}most of it by {typeset(str(relevance['title'].to_numpy()[leading]))}: its prior has the mean "
-        f"{coefficient_text(centre)}, the nominal value is {coefficient_text(nominal[names[leading]])}, and the result moves "
+        f"{'' if short else f'{text}, '}most of it by {name}: its prior has the mean {coefficient_text(centre)}, the "
+        f"nominal value is {coefficient_text(nominal[names[leading]])}, and the result moves "
         f"by {fine_text(float(slopes[leading]), fine, sign=True)} per unit of the coefficient."
     )
 

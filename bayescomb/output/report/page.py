@@ -49,7 +49,8 @@ CONTENTS: Final = (
     ("result", "Result"), ("matters", "What matters"), ("summary", "Profile and posterior"),
     ("coefficient-share", "Unknown correlations"), ("sets", "Assumption sets"), ("impacts", "Ranking"), ("scan", "Scan"),
     ("extraction", "Theory"), ("shares", "Variance"), ("inputs", "Inputs"), ("weights", "Weights"),
-    ("coefficients", "Coefficients"), ("pulls", "Pulls"), ("diagnostics", "Diagnostics"), ("sensitivity", "Prior sensitivity"),
+    ("coefficients", "Coefficients"), ("pulls", "Pulls"), ("diagnostics", "Diagnostics"),
+    ("sensitivity", "Prior sensitivity"),
     ("predictive", "Predictive"), ("fit", "Goodness of fit"), ("methods", "Methods"), ("provenance", "Provenance"),
 )  # fmt: skip
 # Table that a section stands and falls with.
@@ -97,7 +98,7 @@ def page_context(results: Results, tables: Mapping[str, Table]) -> dict[str, Any
     combination, fit, judged, run = results.combination, results.fit, results.verdict, results.run
     varied = [c for c in combination.assumption_set.coefficients if c.varied]
     return {
-        "contents": [(id, title) for id, title in CONTENTS if id not in NEEDS or tables[NEEDS[id]].rows],
+        "contents": [(key, title) for key, title in CONTENTS if key not in NEEDS or tables[NEEDS[key]].rows],
         "matters": matters(results),
         "said": said(results, tables),
         "draws_note": _draws_note(results),
@@ -159,9 +160,9 @@ def _draws_note(results: Results) -> str:
     drawn = draws_summary(usable.draws[variable_name(parameter.name)])
     fine = fine_unit(found.sd, parameter.unit)
     return (
-        f"The standard deviation of {parameter.name}, {fine_text(found.sd, fine)}, is that of the average of the exact Gaussians "
-        f"that every draw of the coefficients leaves. The draws themselves have {fine_text(drawn.sd, fine)} with a Monte Carlo "
-        f"error of {fine_text(drawn.mcse_sd, fine)}: the same number with more noise."
+        f"The standard deviation of {parameter.name}, {fine_text(found.sd, fine)}, is that of the average of the exact "
+        f"Gaussians that every draw of the coefficients leaves. The draws have {fine_text(drawn.sd, fine)} with a "
+        f"Monte Carlo error of {fine_text(drawn.mcse_sd, fine)}: the same number with more noise."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os.path
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -89,12 +88,13 @@ def nuisance_labels(combination: Combination, rows: tuple[NuisanceRow, ...]) -> 
 
 
 def _detail(name: str, measurement: Measurement, alike: list[str]) -> str:
-    """What tells nuisances of one source apart: the input, or what their own names do not share where one input has several."""
+    """What tells nuisances of one source apart: the input, or what their names do not share where one has several."""
     if measurement.fit is None and len(measurement.estimates) == 1:
         estimate = measurement.estimates[0]
         return estimate.title or measurement.name
-    common = os.path.commonprefix(alike)
-    cut = max(common.rfind("_"), common.rfind(" ")) + 1  # whole words
+    first, last = min(alike), max(alike)  # of sorted texts these share the least
+    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    cut = max(first[:shared].rfind("_"), first[:shared].rfind(" ")) + 1  # whole words
     return name[cut:] or name
 
 

@@ -1,4 +1,4 @@
-"""Figures of the report about what matters: impacts, ranking of the nuisances, their correlations, shares of the variance."""
+"""Figures of the report about what matters: impacts, ranking of nuisances, their correlations, shares of the variance."""
 
 from __future__ import annotations
 

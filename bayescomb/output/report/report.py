@@ -55,7 +55,8 @@ def report(
 
     The folder holds ``report.html`` (the result and what matters of it, all else folded) and ``report_full.html`` (the same
     unfolded, with more rows), both self-contained, ``figures/*.svg`` and ``*.pdf``, ``tables/*.csv`` and ``*.json`` in full
-    precision, the main tables as ``*.tex`` too, and ``appendix.tex``, a note's appendix of tables and figures.  It is written beside its place and renamed, so an existing report
+    precision, the main tables as ``*.tex`` too, and ``appendix.tex``, a note's appendix of tables and figures.  It
+    is written beside its place and renamed, so an existing report
     stays whole until the new one is complete; of two processes that write to the same place the one that ends last wins.  An
     ``explorer.html`` of :func:`bayescomb.explore` in it is kept and linked.
 

@@ -18,8 +18,9 @@ from bayescomb.inputs.predictions import Prediction
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.figures import draw_correlation_matrix, draw_inputs
 from bayescomb.output.figures.result import draw_bins
-from bayescomb.output.report.figure import WIDTH, ReportFigure, file_name, symbol_of
+from bayescomb.output.report.figure import WIDTH, ReportFigure, file_name, label_of, symbol_of
 from bayescomb.output.report.results import Results, parameter_covariance
+from bayescomb.output.report.titles import estimate_titles
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
 
@@ -133,8 +134,8 @@ def input_figure(results: Results, parameter: Observable) -> ReportFigure | None
         else ("total (thin) and statistical (thick)")
     )
     caption = (
-        f"{'Estimates' if 'input' in forest.kinds else 'Results'} of {parameter.name} with {bars} uncertainty, each experiment "
-        "alone, and the combination of all: profile at nominal coefficients (band)"
+        f"{'Estimates' if 'input' in forest.kinds else 'Results'} of {parameter.name} with {bars} uncertainty, each "
+        "experiment alone, and the combination of all: profile at nominal coefficients (band)"
         + (", posterior median with its 68 % interval; the number is mean and sd." if results.comparison else ".")
         + (f" The {len(direct)} estimates are in the table of the inputs." if hidden else "")
     )
@@ -157,8 +158,8 @@ def set_figure(results: Results, parameter: Observable) -> ReportFigure | None:
     at = {"parameter": parameter.name}
     band = (float(results.fit.values.sel(at)), float(results.fit.errors.sel(at)))
     caption = (
-        f"{parameter.name} under every assumption set at its nominal coefficients: each experiment alone and all; the band is "
-        f"the set in force, {results.combination.assumptions}."
+        f"{parameter.name} under every assumption set at its nominal coefficients: each experiment alone and all; the band "
+        f"is the set in force, {results.combination.assumptions}."
     )
     return ReportFigure(name=file_name("sets", parameter, results), kind="sets", caption=caption, figure=forest.draw(band))
 
@@ -169,7 +170,8 @@ def estimate_correlation_figure(results: Results) -> ReportFigure:
     covariance = results.estimates.covariance.to_numpy()[:count, :count]
     size = min(WIDTH, 3.8 + 0.26 * count)
     figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
-    names = [typeset(e.title or e.name) for e in results.combination.estimates]
+    titles = estimate_titles(results.combination)
+    names = [titles[e.name] for e in results.combination.estimates]
     draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
     caption = "Total correlation of the estimates, statistics and all sources, at nominal coefficients."
     return ReportFigure(name="estimate_correlation", kind="inputs", caption=caption, figure=figure)
@@ -180,10 +182,7 @@ def parameter_correlation_figure(results: Results) -> ReportFigure:
     covariance, kind = parameter_covariance(results)
     size = min(WIDTH, 3.8 + 0.26 * len(covariance))
     figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
-    names = [
-        typeset(o.title) if o.title and len(results.parameters) <= MAX_ROWS else math_name(o.name)
-        for o in results.parameters
-    ]
+    names = [label_of(o) for o in results.parameters]
     draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
     caption = f"Correlation of the combined quantities, {kind}."
     return ReportFigure(name="parameter_correlation", kind="correlations", caption=caption, figure=figure)

@@ -231,7 +231,7 @@ def covariance_table(results: Results) -> Table:
     scale = {o.name: float(covariance[i, i]) ** 0.5 for i, o in enumerate(results.parameters)}
     titles = observable_titles(results.combination)
     # Each pair once, and a matrix of many as a figure only.
-    few = [i for i, row in enumerate(rows) if names.index(row["parameter"]) <= names.index(row["parameter_b"])]
+    few = [i * len(names) + j for i in range(len(names)) for j in range(i, len(names))]
     columns = [
         *(Column(title="", show=lambda row, key=key: titles.get(row[key], row[key]), text=True)  # type: ignore[misc]
           for key in ("parameter", "parameter_b")),

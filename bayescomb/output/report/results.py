@@ -24,7 +24,7 @@ from bayescomb.likelihood.linear_gaussian import linear_model
 from bayescomb.output.analysis import Analysis, Divided, analyse, divide
 from bayescomb.output.report.ranking import Ranked, leading_nuisances, nuisance_labels, ranked
 from bayescomb.output.report.sets import SetRow, estimate_profile, experiment_profiles, set_rows
-from bayescomb.sampling.prior_summary import exact_priors
+from bayescomb.sampling.prior_laws import exact_priors
 from bayescomb.sampling.summary import Sampled
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity

@@ -83,4 +83,4 @@ def _fit(results: Results) -> str:
         return "Nothing is left to test."
     poor = ": a poor fit" if fit.p_value < POOR_FIT else ""
     freedom = counted(fit.ndf, "degrees of freedom")
-    return f"\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO} = {chi2_text(fit.chi2)} for {freedom}, p-value {p_value_text(fit.p_value)}{poor}."
+    return f"χ² = {chi2_text(fit.chi2)} for {freedom}, p-value {p_value_text(fit.p_value)}{poor}."

@@ -77,12 +77,12 @@ def set_table(results: Results) -> Table:
         ),
     ]
     title = (
-        "Every assumption set at its nominal coefficients: profile of each experiment alone and of all inputs, and the shift from the "
-        f"set in force, {results.combination.assumptions}."
+        "Every assumption set at its nominal coefficients: profile of each experiment alone and of all inputs, and the "
+        f"shift from the set in force, {results.combination.assumptions}."
     )
     if pairs:
         title += (
-            " Correlation: of the results of two experiments alone, by the measured values; theory, which is common to both, "
-            "is left out."
+            " Correlation: of the results of two experiments alone, by the measured values; theory, which is common to "
+            "both, is left out."
         )
     return Table(name="assumption_sets", title=title, rows=rows, columns=columns, footnote="problem")

@@ -70,7 +70,9 @@ def set_rows(
 
     Args:
         combination: what is reported.
-        fit, estimates, experiments: of the set in force, which are not computed again.
+        fit: its profile, under the set in force, which is not computed again.
+        estimates: likewise that of the estimates.
+        experiments: likewise those of each experiment.
     """
     if len(combination.assumption_sets) < 2 or combination.normalise or combination.nonnegative:
         return ()

@@ -19,7 +19,7 @@ from bayescomb.base.rounding import (
     rounded_like,
 )
 from bayescomb.output.report.results import Results
-from bayescomb.output.report.titles import coefficient_titles, observable_titles
+from bayescomb.output.report.titles import coefficient_titles, estimate_titles, observable_titles
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.tables.theory import envelope_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
@@ -131,7 +131,7 @@ def _predictive(results: Results) -> Table:
     rows: list[dict[str, Any]] = []
     found = results.predictive
     if found is not None:
-        titles = {e.name: e.title or e.name for e in results.combination.estimates}
+        titles = estimate_titles(results.combination)
         for name in found["estimate"].to_numpy():
             at = found.sel(estimate=name)
             row: dict[str, Any] = {"estimate": str(name), "title": titles[str(name)], "unit": str(at["unit"].item())}

@@ -15,8 +15,17 @@ ENDS = re.compile(r" \((?P<first>.+?) \.\.\. (?P<last>.+)\)$")
 
 
 def estimate_titles(combination: Combination) -> dict[str, str]:
-    """Estimate -> its title."""
-    return {e.name: typeset(e.title or e.name) for e in combination.estimates}
+    """Estimate -> its title, or of one that has none that of the observable it measures, with its experiment."""
+    observables = {o.name: o.title for o in combination.observables}
+    found: dict[str, str] = {}
+    for m in combination.measurements:
+        for e in m.estimates:
+            measured = [name for name, factor in e.observables.items() if factor]
+            own = observables[measured[0]] if len(measured) == 1 and len(m.estimates) > 1 else ""
+            found[e.name] = typeset(e.title or (f"{m.experiment} {own}".strip() if own else e.name))
+    if len(set(found.values())) < len(found):
+        return {e.name: typeset(e.title or e.name) for e in combination.estimates}
+    return found
 
 
 def observable_titles(combination: Combination) -> dict[str, str]:
@@ -44,8 +53,8 @@ def block_title(combination: Combination, label: str) -> str:
         >>> import bayescomb as bc
         >>> from bayescomb.output.report.titles import block_title
         >>> run1 = bc.load("models/run1_mass")
-        >>> block_title(run1, "other (other[a] ... other[f])"), block_title(run1, "LHCrad"), block_title(run1, "total covariance")
-        ('Other (ATLAS)', 'LHC radiation', 'total covariance')
+        >>> block_title(run1, "other (other[a] ... other[f])"), block_title(run1, "LHCrad")
+        ('Other (ATLAS)', 'LHC radiation')
     """
     found = ENDS.search(label)
     inside = ""

@@ -54,13 +54,18 @@ def compatibility_table(found: Sequence[Compatibility], *, titles: Mapping[str, 
 
 
 def weights_table(
-    fit: ProfileResult, parameters: Sequence[str], *, pulls: Mapping[str, float | None] | None = None
+    fit: ProfileResult,
+    parameters: Sequence[str],
+    *,
+    pulls: Mapping[str, float | None] | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> Table:
     """Weight of each estimate in each result.
 
     Args:
         fit: of :func:`bayescomb.profile`.
         parameters: results to show.
+        titles: estimate -> what a page calls it; its title or name by default.
         pulls: estimate -> (measured - fitted) / error of this difference, ``None`` where there is none; left out by default.
 
     Examples:
@@ -75,7 +80,12 @@ def weights_table(
         rows.append(row | ({} if pulls is None else {"pull": pulls[estimate.name]}))
     columns = [
         Column(title="estimate", show=lambda row: f"{row['estimate']}  {row['title']}".rstrip(), text=True, only="terminal"),
-        Column(title="estimate", show=lambda row: str(row["title"] or row["estimate"]), text=True, only="page"),
+        Column(
+            title="estimate",
+            show=lambda row: (titles or {}).get(row["estimate"], row["title"] or row["estimate"]),
+            text=True,
+            only="page",
+        ),
     ]
     units = {o.name: o.unit for o in fit.combination.results}
     of_data = {units[name] for e in fit.combination.estimates for name, factor in e.observables.items() if factor}

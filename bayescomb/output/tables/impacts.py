@@ -129,8 +129,8 @@ def impact_table(result: ImpactResult, parameters: Sequence[str] = ()) -> Table:
         for p in names
     ]
     title = (
-        "Impacts at nominal coefficients: the part of each source in the uncertainty. The bars of a ranking are larger: they "
-        "are shifts with one nuisance fixed and all others free to follow, and they do not add up to the uncertainty."
+        "Impacts at nominal coefficients: the part of each source in the uncertainty. The bars of a ranking are larger: "
+        "they are shifts with one nuisance fixed and all others free to follow, and they do not add up to the uncertainty."
         if result.parts == "propagated"
         else "Impacts at nominal coefficients."
     )

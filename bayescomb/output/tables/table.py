@@ -36,7 +36,8 @@ Row = Mapping[str, Any]
 Place = Literal["", "page", "terminal"]
 # The tables that go into a note.
 LATEX_TABLES: Final = (
-    "summary", "covariance", "assumption_sets", "estimates", "weights", "scan", "impacts", "coefficients", "pulls", "variance_shares", "relevance",
+    "summary", "covariance", "assumption_sets", "estimates", "weights", "scan", "impacts", "coefficients", "pulls",
+    "variance_shares", "relevance",
     "prediction_variants", "scale_envelope", "rate_and_shape", "theory_fit", "predictive", "sensitivity", "compatibility",
 )  # fmt: skip
 SPECIAL: Final = {

@@ -40,8 +40,8 @@ def variants_table(found: Sequence[VariantRow]) -> Table:
         rows.append({"by_pdf": _difference(row.value, there), "by_scale": _difference(there, here)})
     title = (
         "The mass with other PDF sets and scale definitions, scales fixed. Shift: by the PDF set at equal scale, and by the "
-        "scale definition with the PDF set in force; together they are the shift from the prediction in force. Of other sets "
-        "the central member alone is known, so that their uncertainty has no PDF part."
+        "scale definition with the PDF set in force; together they are the shift from the prediction in force. Of other "
+        "sets the central member alone is known, so that their uncertainty has no PDF part."
     )
     return _table("prediction_variants", title, found, more=rows)
 
@@ -104,8 +104,8 @@ def _note(row: VariantRow) -> str:
     if p_value is None or p_value >= EXCLUDED:
         return ""
     return (
-        "The p-value of χ² is below 0.0001: this prediction does not describe the data. Its mass is where it fits them least "
-        "badly, and its uncertainty has no meaning."
+        "The p-value of χ² is below 0.0001: this prediction does not describe the data. Its mass is where it fits them "
+        "least badly, and its uncertainty has no meaning."
     )
 
 

@@ -513,10 +513,10 @@ def test_address_that_is_no_setting_shows_nominal_with_a_note(ttj, ttj_page, run
 
 @needs_browser
 @pytest.mark.slow
-@pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2), ("run1", 3), ("profiled", 4), ("scales", 5)])
+@pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2), ("profiled", 4), ("scales", 5)])
 def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(which, seed, request, tmp_path):
     combination = request.getfixturevalue(which)
-    page, moves = bc.explore(combination, tmp_path / "explorer.html", draws=0), repetitions(100)
+    page, moves = bc.explore(combination, tmp_path / "explorer.html", draws=0), repetitions(50)
     script = (
         (
             HAND
@@ -535,7 +535,7 @@ def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(
           const selects = all('select[data-source]');
           if (!selects.length) continue;
           const select = any(selects);
-          select.value = any(['', 'uncorrelated', 'full']);
+          select.value = any([...select.options].map(o => o.value));
           select.dispatchEvent(new Event('change'));
         }
         else if (kind === 10) any([...all('#sets button, #treatments button, #repairs button'), by('wide')]).click();
@@ -637,7 +637,7 @@ def test_console_would_show_an_error(run1_page, tmp_path):
 
 @pytest.mark.slow
 @needs_browser
-@pytest.mark.parametrize("width", [1024, 1600])
+@pytest.mark.parametrize("width", [500, 1600])
 def test_nothing_sticks_out_and_every_control_has_a_name(ttj_page, tmp_path, width):
     script = """
       const root = document.documentElement;

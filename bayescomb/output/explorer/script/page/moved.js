@@ -13,8 +13,8 @@ const moved = (() => {
     const on = model.measurements.filter(m => !state.off.includes(m.name)), experiments = new Set(on.map(m => m.experiment));
     const [only] = experiments;
     const whole = model.measurements.filter(m => m.experiment === only).length === on.length;
-    if (experiments.size === 1 && only && whole) return ["--only", only];
-    return state.off.flatMap(name => ["--without", name]);
+    if (experiments.size === 1 && only && whole) return [["--only", only]];
+    return state.off.map(name => ["--without", name]);
   }
 
   // A source apart between experiments is its coefficient at 0, where that is all that links them.
@@ -27,7 +27,7 @@ const moved = (() => {
     return own.every(c => c.pairs.every(pair => links.has(key(pair)))) ? own.map(c => c.name) : null;
   }
 
-  // { text, lacking }: the command, and the sources that no option can set.
+  // { words, lacking }: the command, an option with its value each, and the sources that no option can set.
   function command(model, state) {
     const set = settings.setOf(model, state), zero = [], lacking = [];
     for (const [name, how] of Object.entries(state.sources)) {
@@ -37,11 +37,11 @@ const moved = (() => {
     }
     const values = set.coefficients.filter(c => zero.includes(c.name) || (state.coefficients[c.name] ?? c.nominal) !== c.nominal)
       .map(c => `${c.name}=${zero.includes(c.name) ? 0 : state.coefficients[c.name]}`);
-    const words = ["bayescomb", "profile", "MODEL", "--assumptions", state.assumptions, "--treatment", state.treatment];
-    if (state.repair !== "none") words.push("--repair", state.repair);
-    if (model.theory) words.push("--extraction", model.theory.name);
-    words.push(...inputs(model, state), ...values.flatMap(value => ["--coefficient", value]));
-    return { text: words.map(quoted).join(" "), lacking };
+    const words = [["bayescomb", "profile", "MODEL"], ["--assumptions", state.assumptions], ["--treatment", state.treatment]];
+    if (state.repair !== "none") words.push(["--repair", state.repair]);
+    if (model.theory) words.push(["--extraction", model.theory.name]);
+    words.push(...inputs(model, state), ...values.map(value => ["--coefficient", value]));
+    return { words: words.map(parts => parts.map(quoted).join(" ")), lacking };
   }
 
   // What differs from the opening setting, each with the setting in which it alone is taken back.

@@ -165,8 +165,9 @@
   }
 
   function command() {
-    const { text, lacking } = moved.command(model, state);
-    element("command").textContent = text;
+    const { words, lacking } = moved.command(model, state);
+    // An option stays beside its value where the line is broken.
+    element("command").replaceChildren(...words.flatMap((word, i) => [i ? " " : "", make("span", {}, word)]));
     element("command-note").textContent = lacking.length
       ? `No option sets ${lacking.join(", ")} apart: write ${lacking.length === 1 ? "its" : "their"} correlations into the model.`
       : "MODEL stands for the file or folder of the model.";

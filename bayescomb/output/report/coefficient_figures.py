@@ -25,7 +25,7 @@ from bayescomb.output.figures import (
 from bayescomb.output.figures.style import COLOURS
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, panels
 from bayescomb.output.report.results import Results, ScanCurve
-from bayescomb.output.report.titles import estimate_titles
+from bayescomb.output.report.told.titles import estimate_titles
 from bayescomb.output.tables.published import published_size
 from bayescomb.output.tables.scan import STILL, across_experiments
 from bayescomb.sampling.summary import same_as_prior

@@ -20,22 +20,23 @@ from bayescomb.output.report.coefficient_figures import (
     scan_curve_figure,
     scan_shift_figure,
 )
-from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, not_drawn, panels, symbol_of
-from bayescomb.output.report.ranking_figures import (
+from bayescomb.output.report.drawn.ranking_figures import (
     impact_figure,
     impact_map_figure,
     post_fit_figure,
     ranking_figure,
     share_figures,
 )
-from bayescomb.output.report.result_figures import (
+from bayescomb.output.report.drawn.result_figures import (
     bin_figures,
     estimate_correlation_figure,
     input_figure,
     parameter_correlation_figure,
     set_figure,
 )
-from bayescomb.output.report.results import NuisanceRow, Results, leading_pulls, moves
+from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, not_drawn, panels, symbol_of
+from bayescomb.output.report.gathered.nuisances import NuisanceRow, leading_pulls
+from bayescomb.output.report.results import Results, moves
 from bayescomb.output.words import typeset
 from bayescomb.sampling.summary import posterior_density, rank_counts
 from bayescomb.studies.comparison import Comparison

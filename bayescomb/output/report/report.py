@@ -24,7 +24,6 @@ from bayescomb.output.data import comparison_data, impact_data, profile_data, sc
 from bayescomb.output.explorer_link import EXPLORER, LINK, PLACE
 from bayescomb.output.figures.style import figure_bytes, figure_style, pages_bytes
 from bayescomb.output.page_template import page_template
-from bayescomb.output.report.appendix import appendix
 from bayescomb.output.report.figure import ReportFigure
 from bayescomb.output.report.figures import report_figures
 from bayescomb.output.report.input_tables import input_tables
@@ -33,6 +32,7 @@ from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import Results, collect
 from bayescomb.output.report.set_tables import set_table
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
+from bayescomb.output.report.told.appendix import appendix
 from bayescomb.output.statements import short_notes
 from bayescomb.output.tables.table import LATEX_TABLES, latex_table, write_table
 

@@ -16,9 +16,10 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.output.report.coefficient_tables import coefficient_table
-from bayescomb.output.report.matters import input_titles
-from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
-from bayescomb.output.report.titles import block_title, observable_titles, quantity_title
+from bayescomb.output.report.gathered.nuisances import leading_pulls
+from bayescomb.output.report.results import Results, parameter_covariance
+from bayescomb.output.report.told.matters import input_titles
+from bayescomb.output.report.told.titles import block_title, observable_titles, quantity_title
 from bayescomb.output.statements import settings
 from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import impact_table

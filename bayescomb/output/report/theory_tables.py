@@ -19,7 +19,7 @@ from bayescomb.base.rounding import (
     rounded_like,
 )
 from bayescomb.output.report.results import Results
-from bayescomb.output.report.titles import coefficient_titles, estimate_titles, observable_titles
+from bayescomb.output.report.told.titles import coefficient_titles, estimate_titles, observable_titles
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.tables.theory import envelope_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table

@@ -20,7 +20,7 @@ from bayescomb.output.figures import draw_correlation_matrix, draw_inputs
 from bayescomb.output.figures.result import draw_bins
 from bayescomb.output.report.figure import WIDTH, ReportFigure, file_name, label_of, symbol_of
 from bayescomb.output.report.results import Results, parameter_covariance
-from bayescomb.output.report.titles import estimate_titles
+from bayescomb.output.report.told.titles import estimate_titles
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
 

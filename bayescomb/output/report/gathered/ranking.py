@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from bayescomb.base.rounding import counted
+from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.post_fit import post_fit_shifts
+from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement
-
-if TYPE_CHECKING:
-    from bayescomb.output.report.results import NuisanceRow, Results
+from bayescomb.likelihood.theory import theory
+from bayescomb.output.report.gathered.nuisances import NuisanceRow
 
 __all__ = ["Ranked", "leading_nuisances", "nuisance_labels", "ranked"]
 
 # Nuisances of the correlation matrix.
 LEADING: Final = 15
+# Shifts below this part of an error are rounding.
+STILL: Final = 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +56,8 @@ def nuisance_labels(combination: Combination, rows: tuple[NuisanceRow, ...]) -> 
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.output.report.ranking import nuisance_labels
-        >>> from bayescomb.output.report.results import nuisance_rows
+        >>> from bayescomb.output.report.gathered.ranking import nuisance_labels
+        >>> from bayescomb.output.report.gathered.nuisances import nuisance_rows
         >>> combination = bc.load("models/run1_mass")
         >>> labels = nuisance_labels(combination, nuisance_rows(bc.profile(combination), None))
         >>> labels["LHCbJES[j]"], labels["method[k]"]
@@ -98,36 +102,44 @@ def _detail(name: str, measurement: Measurement, alike: list[str]) -> str:
     return name[cut:] or name
 
 
-def ranked(results: Results, parameter: str) -> list[Ranked]:
+def ranked(
+    parameter: str,
+    fit: ProfileResult,
+    impacts: ImpactResult,
+    nuisances: Sequence[NuisanceRow],
+    *,
+    labels: Mapping[str, str],
+) -> list[Ranked]:
     """Nuisances by their post-fit shift, one of every fully correlated set, the largest first; then groups and theory.
 
     Args:
-        results: of :func:`bayescomb.output.report.results.collect`.
         parameter: name of a result that its bound does not hold.
+        fit: the profile.
+        impacts: of the same combination.
+        nuisances: of :func:`bayescomb.output.report.gathered.nuisances.nuisance_rows`.
+        labels: of :func:`nuisance_labels`.
     """
-    fit, impacts = results.fit, results.impacts
     known = {str(name) for name in fit.constraints["nuisance"].to_numpy()}
-    leaders = [row for row in results.nuisances if row.leader == row.name and row.name in known]
-    shifts = post_fit_shifts(fit, parameter)
-    rows = []
-    for row in leaders:
-        at = shifts.sel(nuisance=row.name)
-        rows.append(
-            Ranked(
-                label=results.labels[row.name],
-                name=row.name,
-                post_fit=_finite(float(at["post_fit"])),
-                pre_fit=float(at["pre_fit"]),
-                pull=float(fit.pulls.sel(nuisance=row.name)),
-                constraint=float(fit.constraints.sel(nuisance=row.name)),
-            )
+    leaders = [row.name for row in nuisances if row.leader == row.name and row.name in known]
+    shifts = post_fit_shifts(fit, parameter).sel(nuisance=leaders)
+    pulls, constraints = fit.pulls.sel(nuisance=leaders).to_numpy(), fit.constraints.sel(nuisance=leaders).to_numpy()
+    post_fit, pre_fit = np.nan_to_num(shifts["post_fit"].to_numpy()), shifts["pre_fit"].to_numpy()
+    rows = [
+        Ranked(
+            label=labels[leaders[i]],
+            name=leaders[i],
+            post_fit=float(post_fit[i]),
+            pre_fit=float(pre_fit[i]),
+            pull=float(pulls[i]),
+            constraint=float(constraints[i]),
         )
-    rows.sort(key=lambda item: -abs(item.post_fit))
-    groups = [(str(g), impacts.groups.sel(group=g, parameter=parameter)) for g in impacts.groups["group"].to_numpy()]
-    found = [(f"group {name}", float(value)) for name, value in groups if abs(float(value)) > 0]
+        for i in np.argsort(-np.abs(post_fit), kind="stable")
+    ]
+    groups = [(str(g), float(impacts.groups.sel(group=g, parameter=parameter))) for g in impacts.groups["group"].to_numpy()]
+    found = [(f"group {name}", value) for name, value in groups if value]
     found += [
         (f"theory: {name}{f' ({n} nuisances)' if n > 1 else ''}", value)
-        for name, value, n in _theory(results, parameter)
+        for name, value, n in _theory(fit.combination, impacts, parameter)
         if value
     ]
     found.sort(key=lambda item: -abs(item[1]))
@@ -138,32 +150,29 @@ def ranked(results: Results, parameter: str) -> list[Ranked]:
     ]
 
 
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else 0.0
-
-
-def _theory(results: Results, parameter: str) -> list[tuple[str, float, int]]:
+def _theory(combination: Combination, impacts: ImpactResult, parameter: str) -> list[tuple[str, float, int]]:
     """Sources of a prediction with the number of their nuisances: members of a PDF set act together."""
-    from bayescomb.likelihood.theory import theory
-
-    prediction = theory(results.combination)
+    prediction = theory(combination)
     if prediction is None:
         return []
     counts = Counter(prediction.sources[name] for name in prediction.nuisances)
-    sources = results.impacts.sources
+    sources = impacts.sources
     named = {str(name) for name in sources["source"].to_numpy()}
     return [(s, float(sources.sel(source=s, parameter=parameter)), n) for s, n in counts.items() if s in named]
 
 
-def leading_nuisances(results: Results) -> list[str]:
-    """The nuisances that move some result most, in units of its error."""
+def leading_nuisances(fit: ProfileResult, rankings: Mapping[str, Sequence[Ranked]]) -> list[str]:
+    """The nuisances that move some result most, in units of its error.
+
+    Args:
+        fit: the profile.
+        rankings: result -> what :func:`ranked` says of it.
+    """
     size: dict[str, float] = {}
-    for parameter in results.parameters:
-        if parameter.name in results.fit.at_bound:
-            continue
-        error = float(results.fit.errors.sel(parameter=parameter.name))
-        for row in results.rankings[parameter.name]:
+    for parameter, rows in rankings.items():
+        error = float(fit.errors.sel(parameter=parameter))
+        for row in rows:
             if row.name:
                 size[row.name] = max(size.get(row.name, 0.0), abs(row.post_fit) / error)
     order = sorted(size, key=lambda name: -size[name])
-    return [name for name in order[:LEADING] if size[name] > np.sqrt(np.finfo(float).eps)]
+    return [name for name in order[:LEADING] if size[name] > STILL]

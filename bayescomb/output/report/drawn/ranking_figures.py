@@ -14,7 +14,7 @@ from bayescomb.base.rounding import counted, decimals
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import draw_correlation_matrix, draw_impact_map, draw_impacts, draw_ranking, draw_shares
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, label_of
-from bayescomb.output.report.ranking import Ranked
+from bayescomb.output.report.gathered.ranking import Ranked
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.words import typeset

@@ -36,7 +36,7 @@ def appendix(combination: Combination, tables: Mapping[str, Table], figures: Seq
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.output.report.appendix import appendix
+        >>> from bayescomb.output.report.told.appendix import appendix
         >>> text = appendix(bc.load("models/run1_mass"), {}, [("ranking", "Ranking of the nuisances.")])
         >>> text.count(r"\begin{figure}"), text.count(r"\end{document}")
         (1, 1)

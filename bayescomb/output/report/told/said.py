@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bayescomb.base.rounding import chi2_text, counted, p_value_text, percent_text, rounded_like
-from bayescomb.output.report.matters import POOR_FIT
 from bayescomb.output.report.results import Results
+from bayescomb.output.report.told.matters import POOR_FIT
 from bayescomb.output.tables.table import Table
 from bayescomb.output.words import typeset
 

@@ -51,7 +51,7 @@ def block_title(combination: Combination, label: str) -> str:
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.output.report.titles import block_title
+        >>> from bayescomb.output.report.told.titles import block_title
         >>> run1 = bc.load("models/run1_mass")
         >>> block_title(run1, "other (other[a] ... other[f])"), block_title(run1, "LHCrad")
         ('Other (ATLAS)', 'LHC radiation')

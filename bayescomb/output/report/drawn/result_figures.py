@@ -119,7 +119,7 @@ def input_figure(results: Results, parameter: Observable) -> ReportFigure | None
     for name, fit in results.experiments.items():
         if parameter.name in fit.values["parameter"]:  # an experiment need not measure everything
             forest.add_fit(f"{name} combined" if shown else f"{name} alone", "experiment", fit)
-    if not forest.names:
+    if len(forest.names) < 2:
         return None
     forest.add_fit("All, profile", "profile", results.fit)
     band = None if parameter.name in results.fit.at_bound else (forest.values[-1], forest.errors[-1][1])

@@ -27,20 +27,26 @@ const moved = (() => {
     return own.every(c => c.pairs.every(pair => links.has(key(pair)))) ? own.map(c => c.name) : null;
   }
 
-  // { words, lacking }: the command, an option with its value each, and the sources that no option can set.
+  // { words, lacking }: the command, an option with its value each, and what no option can set. A set with other nominal
+  // values than that of the same name in the model is that one with coefficients.
   function command(model, state) {
-    const set = settings.setOf(model, state), zero = [], lacking = [];
+    const set = settings.setOf(model, state), base = model.sets.find(s => s.name === model.bases[set.name]) ?? set;
+    const zero = [], lacking = [], titles = new Map(model.sources.map(s => [s.name, s.title || s.name]));
     for (const [name, how] of Object.entries(state.sources)) {
       const found = how === "apart" ? asCoefficients(model, set, name) : null;
       if (found) zero.push(...found);
-      else lacking.push(name);
+      else lacking.push(titles.get(name) ?? name);
     }
-    const values = set.coefficients.filter(c => zero.includes(c.name) || (state.coefficients[c.name] ?? c.nominal) !== c.nominal)
-      .map(c => `${c.name}=${zero.includes(c.name) ? 0 : state.coefficients[c.name]}`);
-    const words = [["bayescomb", "profile", "MODEL"], ["--assumptions", state.assumptions], ["--treatment", state.treatment]];
+    const words = [["bayescomb", "profile", "MODEL"], ["--assumptions", base.name], ["--treatment", state.treatment]];
     if (state.repair !== "none") words.push(["--repair", state.repair]);
-    if (model.theory) words.push(["--extraction", model.theory.name]);
-    words.push(...inputs(model, state), ...values.map(value => ["--coefficient", value]));
+    if (model.extraction) words.push(["--extraction", model.extraction]);
+    words.push(...inputs(model, state));
+    for (const c of set.coefficients) {
+      const value = zero.includes(c.name) ? 0 : state.coefficients[c.name] ?? c.nominal;
+      if (value === base.coefficients.find(other => other.name === c.name).nominal) continue;
+      if (model.theory && c.name === model.theory.scale_coefficient) lacking.push(c.title || c.name);
+      else words.push(["--coefficient", `${c.name}=${value}`]);
+    }
     return { words: words.map(parts => parts.map(quoted).join(" ")), lacking };
   }
 

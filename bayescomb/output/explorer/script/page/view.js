@@ -169,7 +169,7 @@
     // An option stays beside its value where the line is broken.
     element("command").replaceChildren(...words.flatMap((word, i) => [i ? " " : "", make("span", {}, word)]));
     element("command-note").textContent = lacking.length
-      ? `No option sets ${lacking.join(", ")} apart: write ${lacking.length === 1 ? "its" : "their"} correlations into the model.`
+      ? `No option sets ${lacking.join(", ")} as it is here: write ${lacking.length === 1 ? "it" : "them"} into the model.`
       : "MODEL stands for the file or folder of the model.";
   }
 

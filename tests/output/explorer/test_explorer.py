@@ -174,7 +174,7 @@ def test_part_of_a_slider_that_is_marked_as_repaired_is_what_the_profile_repairs
     ends = dict(zip((c.name for c in ttj.assumption_set.coefficients), answer, strict=True))
     assert profile_at(ttj, setting).repairs
     found = 0
-    for name, end in ends.items():
+    for name, end in list(ends.items())[:: 1 if repetitions(1) > 1 else 2]:
         kept = end["unrepaired"]
         assert (end["low"], end["high"]) == (-1, 1)
         repaired_at = {}
@@ -185,7 +185,7 @@ def test_part_of_a_slider_that_is_marked_as_repaired_is_what_the_profile_repairs
         for value, repaired in repaired_at.items():
             assert repaired == (not kept["low"] <= value <= kept["high"]), (name, value)
             found += repaired
-    assert found > 10
+    assert found > 5
 
 
 @pytest.fixture(scope="module")

@@ -256,9 +256,8 @@ def test_ranking_shows_both_signs_and_pulls(ax):
     assert low == -high
     top = ax.figure.axes[1]
     assert top.get_xlabel() == "pull [prior width]"
-    assert legend(top) == [
-        *(f"{what} {sign}1 sd" for what in ("post-fit", "pre-fit") for sign in ("+", "\N{MINUS SIGN}")), "pull and constraint",
-    ]  # fmt: skip
+    bars = [f"{what} {sign}1 sd" for what in ("post-fit", "pre-fit") for sign in ("+", "\N{MINUS SIGN}")]
+    assert legend(top) == [*bars, "pull and constraint"]
 
 
 def test_coefficient_panel_hatches_what_is_not_feasible(ax):

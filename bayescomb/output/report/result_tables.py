@@ -85,8 +85,8 @@ def _pulls(results: Results) -> Table:
         fixed_column("constraint (profile)", "profile_constraint", PULL_PLACES),
     ]
     if results.usable is not None:
-        columns.insert(2, fixed_column("pull (posterior)", "pull", PULL_PLACES, sign=True))
-        columns.insert(3, fixed_column("constraint (posterior)", "constraint", PULL_PLACES))
+        columns.insert(1, fixed_column("pull (posterior)", "pull", PULL_PLACES, sign=True))
+        columns.insert(2, fixed_column("constraint (posterior)", "constraint", PULL_PLACES))
     title = (
         "The largest pulls, in prior widths, one nuisance of every fully correlated set. Constraint: post-fit over prior "
         "width."

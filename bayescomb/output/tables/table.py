@@ -308,6 +308,7 @@ def tabular(table: Table, *, long: bool = False) -> list[str]:
     shown = table.page()
     for cells, mark in zip(shown.cells, shown.marks, strict=True):
         texts = [latex_text(cell) for cell in cells]
+        texts[0] = f"{{}}{texts[0]}" if texts[0].startswith("[") else texts[0]  # else an argument of the line break before
         texts[0] += f"$^{{{mark}}}$" if mark else ""
         body.append(" & ".join(texts) + r" \\")
     body.append(r"\hline")

@@ -99,7 +99,7 @@ def _p_value(row: Row) -> float | None:
 def _note(row: VariantRow) -> str:
     """What is to be said of a mass that is none, or of a prediction that does not describe the data."""
     if row.value is None:
-        return row.problem[:1].upper() + row.problem[1:]
+        return row.problem
     p_value = goodness_of_fit(row.chi2, row.ndf) if row.chi2 is not None else None
     if p_value is None or p_value >= EXCLUDED:
         return ""

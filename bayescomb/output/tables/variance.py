@@ -18,6 +18,8 @@ __all__ = ["relevance_table", "shares_table"]
 SMALL: Final = 1e-3
 # Shares of single coefficients are far below the parts that they are compared with.
 SHARE_PLACES: Final = 3
+# Monte Carlo errors of the information above which the data are said to tell of a coefficient.
+TOLD: Final = 3.0
 SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 
 
@@ -113,7 +115,8 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
     columns = [
         text_column("coefficient", "title"),
         Column(title="prior mean ± sd", short="prior", show=_pair("prior_mean", "prior_sd")),
-        Column(title="posterior mean ± sd", short="posterior", show=_pair("posterior_mean", "posterior_sd")),
+        Column(title="posterior", show=_pair("posterior_mean", "posterior_sd"), only="terminal"),
+        Column(title="posterior mean ± sd", show=_posterior, only="page"),
         Column(title="information [bit]", show=_pair("information", "information_error")),
     ]
     for p in names:
@@ -122,6 +125,12 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
         columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True, moves=True))
     title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
     return Table(name="relevance", title=title, rows=rows, columns=columns)
+
+
+def _posterior(row: Row) -> str:
+    """On a page not the digits of a posterior that nothing tells from its prior."""
+    known = row["information"] > TOLD * row["information_error"]
+    return with_error(row["posterior_mean"], row["posterior_sd"]) if known else "as the prior"
 
 
 def _pair(value: str, error: str) -> Callable[[Row], str]:

@@ -130,6 +130,8 @@ def test_summary_holds_profile_and_posterior(folder, posterior, fit):
     rows = {row["answer"]: row for row in read_csv(folder / "tables" / "summary.csv")}
     assert float(rows["profile at nominal coefficients"]["value"]) == fit.values.item()
     assert float(rows["posterior"]["value"]) == mean
+    reason = "most of it by LHC b-JES: its prior has the mean 0.75, the nominal value is 0.85"
+    assert reason in Page(folder / "report.html").section("matters")
     share = bc.compare(posterior, fit).table["coefficient_share"].item()
     assert f"({100 * share:.4f} ± 0.00" in Page(folder / "report.html").section("coefficient-share")
 

@@ -143,7 +143,7 @@ def impact_map_figure(results: Results) -> ReportFigure | None:
         return None
     parts: list[xr.DataArray] = [impacts.groups.sel(group=g) for g in impacts.groups["group"].to_numpy()]
     labels = [str(g) for g in impacts.groups["group"].to_numpy()]
-    sums = {label: part for label, part in impacts.sums.items() if label != "all systematics"}
+    sums = {label: part for label, part in impacts.sums.items() if label not in {"all systematics", *labels}}
     parts += sums.values()
     labels += sums
     table = np.array([(100 * part.sel(parameter=names) / abs(values)).to_numpy() for part in parts])

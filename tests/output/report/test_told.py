@@ -25,7 +25,7 @@ def test_shifts_and_correlations_after_the_fit_are_those_of_all_nuisances_writte
     rows = []
     for m in combination.measurements:
         for e in range(len(m.estimates)):
-            shifts = {n.name: float(m.responses[e, k]) for k, n in enumerate(m.nuisances)}
+            shifts = {n.name: -float(m.responses[e, k]) for k, n in enumerate(m.nuisances)}
             rows.append([1.0, *(shifts.get(name, 0.0) for name in names)])
     design = np.array(rows)
     noise = np.concatenate([np.diag(m.statistical_covariance) for m in combination.measurements])

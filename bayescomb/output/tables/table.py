@@ -37,8 +37,8 @@ Place = Literal["", "page", "terminal"]
 # The tables that go into a note.
 LATEX_TABLES: Final = (
     "summary", "covariance", "assumption_sets", "estimates", "weights", "scan", "impacts", "coefficients", "pulls",
-    "variance_shares", "relevance",
-    "prediction_variants", "scale_envelope", "rate_and_shape", "theory_fit", "predictive", "sensitivity", "compatibility",
+    "variance_shares", "relevance", "prediction_orders", "prediction_variants", "scale_envelope", "rate_and_shape",
+    "theory_fit", "predictive", "sensitivity", "compatibility",
 )  # fmt: skip
 SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",

@@ -30,7 +30,16 @@ from bayescomb.likelihood.spectrahedron import (
     smallest_eigenvalue,
 )
 
-__all__ = ["AffineFamily", "Extremes", "FeasibleRegion", "extremes", "face_basis", "feasible_region", "smallest_eigenvalue"]
+__all__ = [
+    "AffineFamily",
+    "Extremes",
+    "FeasibleRegion",
+    "extremes",
+    "face_basis",
+    "feasible_region",
+    "smallest_eigenvalue",
+    "wholly_feasible",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -121,6 +130,27 @@ def feasible_region(family: AffineFamily, *, strict: bool = False) -> FeasibleRe
     if k == 1:
         return _interval(family, floor, nominal_smallest)
     return _several(family, floor, nominal_smallest)
+
+
+def wholly_feasible(family: AffineFamily, *, strict: bool = False) -> bool:
+    """Whether the whole box is known to be feasible, without working out what of it is where it is not.
+
+    Args:
+        family: the matrices and the box.
+        strict: ask for positive definite instead of semidefinite (the total covariance).
+
+    Examples:
+        >>> from bayescomb.likelihood.feasibility import AffineFamily, wholly_feasible
+        >>> import numpy as np
+        >>> from scipy.sparse import csr_array
+        >>> pattern = csr_array([[0.0, 1.0, 1.0, 0.0]])
+        >>> def pair(high):
+        ...     ends = {"low": np.array([0.0]), "nominal": np.array([0.0]), "high": np.array([high])}
+        ...     return AffineFamily(label="pair", base=np.eye(2), patterns=pattern, **ends)
+        >>> wholly_feasible(pair(0.9)), wholly_feasible(pair(1.1))
+        (True, False)
+    """
+    return _certified(family, EIGENVALUE_TOLERANCE if strict else -EIGENVALUE_TOLERANCE)
 
 
 def _certified(family: AffineFamily, floor: float) -> bool:

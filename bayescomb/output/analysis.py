@@ -14,7 +14,7 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.sampling.storage import Run, require_same_settings
 from bayescomb.sampling.summary import Sampled, summarise
 from bayescomb.studies.comparison import Comparison, compare
-from bayescomb.studies.variance import coefficient_relevance, has_variances, variance_shares
+from bayescomb.studies.variance import divided_relevance, has_variances, variance_shares
 
 if TYPE_CHECKING:
     from bayescomb.sampling.convergence import Verdict
@@ -104,8 +104,9 @@ def divide(posterior: xr.DataTree, sampled: Run, combination: Combination) -> Di
     """Where the variance of a posterior comes from, as far as the model allows to say."""
     if not combination.linear or sampled.extended or not has_variances(posterior):
         return Divided()
+    shares = variance_shares(posterior)
     with_prior = "prior" in posterior.children
-    return Divided(shares=variance_shares(posterior), relevance=coefficient_relevance(posterior) if with_prior else None)
+    return Divided(shares=shares, relevance=divided_relevance(posterior, shares) if with_prior else None)
 
 
 def nominal_fit(combination: Combination) -> ProfileResult | None:

@@ -9,6 +9,7 @@ Without it more than half of all damaged bytes would be read as other numbers.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -185,7 +186,13 @@ def load_posterior(path: str | Path) -> xr.DataTree:
 
 def combination_of(posterior: xr.DataTree) -> Combination:
     """The combination a posterior was made from, with its assumption set, treatment and repair in force."""
-    return combination_from_json(posterior.attrs["model"])
+    return _read(posterior.attrs["model"])
+
+
+@functools.lru_cache(maxsize=4)
+def _read(text: str) -> Combination:
+    """Read once: a combination cannot be changed, and every part of an output asks for that of its posterior."""
+    return combination_from_json(text)
 
 
 def is_extended(posterior: xr.DataTree) -> bool:

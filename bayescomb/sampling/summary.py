@@ -8,10 +8,9 @@ shortest, and ``central``, between the quantiles 0.16 and 0.84.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import xarray as xr
@@ -19,9 +18,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, rankdata
 
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.moments import (
+    CENTRAL,
+    INTERVAL,
+    Summary,
+    coefficient_summaries,
+    draws_summary,
+    mean_sd,
+    prior_summaries,
+    same_as_prior,
+)
 from bayescomb.sampling.storage import Run, combination_of, run_of
 from bayescomb.sampling.tails import quantiles_only
 
@@ -44,16 +52,16 @@ __all__ = [
     "nuisance_moments",
     "posterior_density",
     "posterior_quantiles",
+    "prior_summaries",
     "rank_counts",
     "result_moments",
     "result_summary",
+    "same_as_prior",
     "size_quantiles",
     "summarise",
 ]
 
 FloatArray = NDArray[np.float64]
-INTERVAL: Final = 0.68
-CENTRAL: Final = (0.16, 0.84)  # as written: 0.5 - 0.34 is another number in its last digit
 QUANTILES: Final = (0.025, CENTRAL[0], 0.5, CENTRAL[1], 0.975)
 HDI_KIND: Final = f"{100 * INTERVAL:g} % highest-density interval"
 CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"
@@ -67,49 +75,6 @@ ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
-    """One quantity of a posterior, in its own unit.
-
-    Attributes:
-        mean, sd, median: of the posterior; mean and sd are NaN where only quantiles are given.
-        hdi_low, hdi_high: ends of the 68 % highest-density interval.
-        central_low, central_high: quantiles 0.16 and 0.84.
-        mcse_mean, mcse_sd: Monte Carlo errors of mean and sd, 0 where they are exact.
-        origin: ``"exact"`` (a Gaussian, known without any draw), ``"conditional"`` (the average of exact conditional
-            Gaussians over the draws of what they depend on), ``"draws"`` or ``"quantiles"``.
-        reason: why only quantiles are given, empty if there are moments.
-    """
-
-    mean: float
-    sd: float
-    median: float
-    hdi_low: float
-    hdi_high: float
-    central_low: float
-    central_high: float
-    mcse_mean: float
-    mcse_sd: float
-    origin: Literal["exact", "conditional", "draws", "quantiles"]
-    reason: str = ""
-
-    @property
-    def numbers(self) -> dict[str, float]:
-        """The numbers by name."""
-        return {key: value for key, value in vars(self).items() if key not in {"origin", "reason"}}
-
-    @property
-    def half_width(self) -> float:
-        """Half the central 68 % interval, which sets the digits where there is no sd."""
-        return (self.central_high - self.central_low) / 2
-
-    def without_moments(self, reason: str) -> Summary:
-        """The quantiles alone."""
-        nan = float("nan")
-        moments = {"mean": nan, "sd": nan, "mcse_mean": nan, "mcse_sd": nan}
-        return dataclasses.replace(self, origin="quantiles", reason=reason, **moments)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Sampled:
     """A posterior with everything that an output says of it, computed once.
 
@@ -120,7 +85,8 @@ class Sampled:
         verdict: whether it has converged; where it has not, no output but the diagnostics may show its numbers.
         results: observable or mass -> its summary, in its unit.
         coefficients: sampled correlation coefficient -> its summary.
-        prior_coefficients: the same before the data, the prior restricted to the feasible set.
+        prior_coefficients: the same before the data, the prior restricted to the feasible set, see
+            :func:`prior_summaries`.
         nuisances: name -> mean (pull) and standard deviation (constraint) in prior widths.
         free: nuisance without a prior -> mean and standard deviation in its unit.
         sizes: source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation.
@@ -191,52 +157,13 @@ def summarise(posterior: xr.DataTree) -> Sampled:
         verdict=verdict(posterior),
         results={name: result_summary(posterior, name) for name in names},
         coefficients=coefficient_summaries(draws),
-        prior_coefficients=coefficient_summaries(prior),
+        prior_coefficients=prior_summaries(combination, prior),
         nuisances=nuisance_moments(draws),
         free={name: mean_sd(draws[variable]) for name, variable in free.items() if variable in draws},
         sizes=size_quantiles(draws),
         correlation=_correlation(posterior, names),
         quantiles={name: posterior_quantiles(posterior, name, QUANTILES) for name in names},
     )
-
-
-def mean_sd(values: ArrayLike) -> tuple[float, float]:
-    """Mean and standard deviation of draws, with n - 1.
-
-    Examples:
-        >>> mean_sd([1.0, 2.0, 3.0])
-        (2.0, 1.0)
-    """
-    found = np.asarray(values, dtype=float)
-    return float(found.mean()), float(found.std(ddof=1))
-
-
-def draws_summary(values: xr.DataArray) -> Summary:
-    """Summary of the draws themselves.
-
-    Args:
-        values: dims ``chain``, ``draw``.
-    """
-    import arviz as az
-
-    table = values.transpose("chain", "draw").to_numpy()
-    low, high = (float(end) for end in np.ravel(az.hdi(table.ravel(), prob=INTERVAL)))
-    mean, sd = mean_sd(table)
-    central_low, median, central_high = np.quantile(table, [CENTRAL[0], 0.5, CENTRAL[1]])
-    reason = quantiles_only(values)
-    found = Summary(
-        mean=mean,
-        sd=sd,
-        median=float(median),
-        hdi_low=low,
-        hdi_high=high,
-        central_low=float(central_low),
-        central_high=float(central_high),
-        mcse_mean=float(az.mcse(table, method="mean")),
-        mcse_sd=float(az.mcse(table, method="sd")),
-        origin="draws",
-    )
-    return found.without_moments(reason) if reason else found
 
 
 def result_summary(posterior: xr.DataTree, name: str) -> Summary:
@@ -328,17 +255,6 @@ def _correlation(posterior: xr.DataTree, names: list[str]) -> FloatArray:
     correlation = np.atleast_2d(np.corrcoef(flat))
     np.fill_diagonal(correlation, 1.0)
     return correlation
-
-
-def coefficient_summaries(draws: xr.Dataset) -> dict[str, Summary]:
-    """Summary of each sampled coefficient, that of the scales of an extraction included, of a posterior or its prior."""
-    found: dict[str, Summary] = {}
-    if "rho" in draws:
-        rho = draws["rho"]
-        found = {str(name): draws_summary(rho.sel(coefficient=name)) for name in rho["coefficient"].to_numpy()}
-    if SCALE_COEFFICIENT in draws:
-        found[SCALE_COEFFICIENT] = draws_summary(draws[SCALE_COEFFICIENT])
-    return found
 
 
 def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:

@@ -29,9 +29,9 @@ from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.storage import combination_of, is_extended
-from bayescomb.sampling.summary import mean_sd, result_moments
+from bayescomb.sampling.summary import mean_sd, prior_summaries, result_moments
 
-__all__ = ["coefficient_relevance", "conditional_mean", "variance_shares"]
+__all__ = ["coefficient_relevance", "conditional_mean", "divided_relevance", "has_variances", "variance_shares"]
 
 FloatArray = NDArray[np.float64]
 # Draws of the coefficients over which the division of E[Var(x | r)] is averaged.
@@ -223,7 +223,16 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
         >>> table["share"].sel(parameter="m_t").sum().item() < 0.05
         True
     """
-    if "prior" not in posterior.children:
+    return divided_relevance(posterior, variance_shares(posterior) if "prior" in posterior.children else None)
+
+
+def divided_relevance(posterior: xr.DataTree, divided: xr.Dataset | None) -> xr.Dataset:
+    """The same, given what :func:`variance_shares` says of the posterior.
+
+    Raises:
+        PosteriorError: no coefficient was sampled.
+    """
+    if "prior" not in posterior.children or divided is None:
         msg = "no coefficient was sampled in this posterior; sample with correlations='prior' and a set that has ranges"
         raise PosteriorError(msg)
     combination = combination_of(posterior)
@@ -231,13 +240,18 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
     names = [str(c) for c in rho["coefficient"].to_numpy()]
     gains = np.array([_information(prior.sel(coefficient=c), rho.sel(coefficient=c)) for c in names]).reshape(-1, 2)
     slopes = scan_slopes(combination)
-    shares = variance_shares(posterior)["share"]
+    shares = divided["share"]
     # Parts of other kinds may have the name of a coefficient; those of sizes come after those of the coefficients.
     of_coefficients = shares.isel(part=np.flatnonzero(shares["kind"].to_numpy() == "coefficient")[: len(names)])
     parameters = [str(p) for p in shares["parameter"].to_numpy()]
+    before = prior_summaries(combination, posterior["prior"].to_dataset())
+    pairs = {
+        "prior": [(before[c].mean, before[c].sd) for c in names],
+        "posterior": [mean_sd(rho.sel(coefficient=c)) for c in names],
+    }
     moments = {}
-    for kind, values in (("prior", prior), ("posterior", rho)):
-        found = np.array([mean_sd(values.sel(coefficient=c)) for c in names]).reshape(-1, 2)
+    for kind, rows in pairs.items():
+        found = np.array(rows).reshape(-1, 2)
         moments[kind] = {"mean": found[:, 0], "sd": found[:, 1]}
     table = xr.Dataset(
         {

@@ -109,20 +109,30 @@ def combination_at(combination, setting):
 
 
 def with_sources(combination, sources):
-    """The nuisances of some sources (or the pairs of a coefficient) uncorrelated, or fully correlated, with each other."""
+    """The nuisances of some sources (or the pairs of a coefficient) fully correlated, or uncorrelated: everywhere, or apart.
+
+    ``"apart"`` is between experiments only.
+    """
     old = combination.assumption_set
     own = {c.name for c in old.coefficients} - {s.name for s in combination.sources}
     held = [
         dataclasses.replace(c, nominal=1.0, low=None, high=None) if c.name in own and c.name in sources else c
         for c in old.coefficients
-        if not (c.name in own and sources.get(c.name) == "uncorrelated")
+        if not (c.name in own and sources.get(c.name) in {"uncorrelated", "apart"})
     ]
     old = dataclasses.replace(old, coefficients=tuple(held))
     sources = {name: how for name, how in sources.items() if name not in own}
     members = {}
     for nuisance in combination.nuisances:
         members.setdefault(nuisance.source, []).append(nuisance.name)
-    inside = {frozenset((a, b)) for s in sources for a in members[s] for b in members[s] if a != b}
+    owner = {n.name: m.experiment for m in combination.measurements for n in m.all_nuisances}
+    inside = {
+        frozenset((a, b))
+        for s, how in sources.items()
+        for a in members[s]
+        for b in members[s]
+        if a != b and (how != "apart" or owner[a] != owner[b])
+    }
     coefficients = []
     for c in old.coefficients:
         pairs = [p for p in c.pairs if frozenset((p.first, p.second)) not in inside]

@@ -1,20 +1,24 @@
 """Posteriors without a sampler for the tests of the report, and readers of its page and tables."""
 
+import contextlib
 import csv
 import html.parser
 import json
 
 import numpy as np
+import pytest
 import xarray as xr
 
 from bayescomb.inputs.serialise import combination_to_json
+from bayescomb.output.report import report as reporting
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import conditional_moments, recover_nuisances, recoverable_nuisances
 
+# What can be linked to, in the order of the page: the result and what matters, then the details.
 SECTIONS = [
-    "result", "coefficient-share", "shares", "inputs", "weights", "scan", "impacts", "coefficients", "pulls", "diagnostics",
-    "sensitivity", "predictive", "fit", "compatibility", "averages", "methods", "provenance",
+    "main", "result", "matters", "summary", "coefficient-share", "sets", "impacts", "scan", "shares", "inputs", "weights",
+    "coefficients", "pulls", "diagnostics", "sensitivity", "predictive", "fit", "averages", "methods", "provenance",
 ]  # fmt: skip
 
 
@@ -102,14 +106,23 @@ def redrawn(posterior, *, draws, seed=1):
     return result
 
 
+@contextlib.contextmanager
+def unrendered():
+    """Figures are drawn, but not written as pictures: for tests of everything else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reporting, "figure_bytes", lambda _figure, _ending: b"")
+        patch.setattr(reporting, "pages_bytes", lambda _figures: b"")
+        yield
+
+
 class Page(html.parser.HTMLParser):
-    """Identifiers, links, images and the text of a page; unbalanced tags are an error."""
+    """Identifiers, links, images, text of a page and of each part with an identifier; unbalanced tags are an error."""
 
     VOID = frozenset({"meta", "img", "br", "hr", "link"})
 
     def __init__(self, path):
         super().__init__()
-        self.ids, self.links, self.images, self.words, self.open = [], [], [], [], []
+        self.ids, self.links, self.images, self.words, self.open, self.inside = [], [], [], [], [], {}
         self.feed(path.read_text(encoding="utf-8"))
         assert not self.open
 
@@ -118,25 +131,24 @@ class Page(html.parser.HTMLParser):
         self.ids += [attrs["id"]] if "id" in attrs else []
         self.links += [attrs[key] for key in ("href", "src") if key in attrs and not attrs[key].startswith("data:")]
         self.images += [attrs["src"]] if tag == "img" else []
-        self.open += [] if tag in self.VOID else [tag]
+        self.open += [] if tag in self.VOID else [(tag, attrs.get("id"))]
 
     def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+        assert self.open.pop()[0] == tag
 
     def handle_data(self, data):
-        if not {"style", "title"} & set(self.open):
+        if not {"style", "title"} & {tag for tag, _ in self.open}:
             self.words.append(data)
+            for _, name in self.open:
+                self.inside.setdefault(name, []).append(data)
 
     @property
     def text(self):
         return " ".join(" ".join(self.words).split())
 
     def section(self, name):
-        """Text from one section heading to the next."""
-        headings = ["Result ", "What not knowing the correlations costs", "Inputs and checks", "Weights of the estimates"]
-        text = self.text[self.text.index("Provenance") :]  # after the table of contents
-        start = text.index(headings[SECTIONS.index(name)])
-        return text[start : text.index(headings[SECTIONS.index(name) + 1], start)]
+        """Text inside the element of that identifier."""
+        return " ".join(" ".join(self.inside[name]).split())
 
 
 def read_csv(path):

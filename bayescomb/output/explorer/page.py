@@ -47,6 +47,7 @@ SCRIPTS: Final = (
     "page/numbers",
     "page/sliders",
     "page/panels",
+    "page/moved",
     "page/view",
 )
 DRAWS: Final = 1000

@@ -91,6 +91,7 @@ def draw_coefficient(
     prior: ArrayLike | None,
     posterior: ArrayLike | None,
     *,
+    law: tuple[ArrayLike, ArrayLike] | None = None,
     quoted: tuple[float, float],
     feasible: tuple[float, float] | None = None,
     nominal: float,
@@ -106,6 +107,7 @@ def draw_coefficient(
     Args:
         prior: draws of the prior, shape (n,), or ``None``.
         posterior: draws of the posterior, shape (m,), or ``None``.
+        law: values of the coefficient and the exact density of the prior there, shape (k,) each, in place of draws.
         quoted: ends of the quoted range.
         feasible: ends of what of it is feasible; the rest is hatched.
         nominal: nominal value.
@@ -130,12 +132,16 @@ def draw_coefficient(
     ax = axes_or_new(ax)
     edges = np.linspace(*quoted, bins + 1)
     peak = 0.0
-    for draws, colour, filled in ((prior, COLOURS["prior"], True), (posterior, COLOURS["posterior"], False)):
+    for draws, colour, filled in ((posterior, COLOURS["posterior"], True), (prior, "#808080", False)):
         if draws is None:
             continue
         heights, _ = np.histogram(np.asarray(draws, dtype=float), bins=edges, density=True)
-        ax.stairs(heights, edges, fill=filled, color=colour, alpha=0.7 if filled else 1.0, linewidth=1.3)
+        ax.stairs(heights, edges, fill=filled, color=colour, alpha=0.35 if filled else 1.0, linewidth=1.3)
         peak = max(peak, float(heights.max()))
+    if law is not None:
+        x, y = (np.asarray(values, dtype=float) for values in law)
+        ax.plot(np.concatenate([x[:1], x, x[-1:]]), np.concatenate([[0.0], y, [0.0]]), color="#808080", linewidth=1.3)
+        peak = max(peak, float(y.max()))
     ax.set_ylim(0.0, 1.45 * (peak or 1.0))
     if feasible is not None:
         for start, stop in ((quoted[0], feasible[0]), (feasible[1], quoted[1])):
@@ -160,6 +166,7 @@ def draw_scan_shifts(
     names: Sequence[str],
     shifts: ArrayLike,
     *,
+    published: Sequence[tuple[float, float] | None] = (),
     label: str = "half shift",
     unit: str = "",
     colour: str = COLOURS["posterior"],
@@ -170,6 +177,8 @@ def draw_scan_shifts(
     Args:
         names: k names, the first at the top.
         shifts: signed half shifts, shape (k,), NaN where an end of the range is infeasible.
+        published: of each row a published size and half the width that its rounding leaves open, ``None`` without one;
+            drawn on the side of the shift.
         label: what is shown, for the axis.
         unit: unit of the shifts.
         colour: of the bars.
@@ -188,6 +197,12 @@ def draw_scan_shifts(
     rows = np.arange(len(names))
     ax.barh(rows, shifts, height=0.66, color=colour)
     ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
+    for row, size_of in enumerate(published):
+        if size_of is None or np.isnan(shifts[row]):
+            continue
+        centre, half = np.copysign(size_of[0], shifts[row]), size_of[1]
+        ax.plot(centre + half * np.array([-1, 1]), [row, row], color=COLOURS["black"], linewidth=2.2, solid_capstyle="butt")
+        ax.plot(2 * [centre], [row - 0.28, row + 0.28], color=COLOURS["black"], linewidth=1.0)
     for row in rows[np.isnan(shifts)]:
         ax.text(0.0, row, " infeasible", va="center", fontsize="small")
     set_rows(ax, names)

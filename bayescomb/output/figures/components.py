@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from bayescomb.base.rounding import fixed, with_unit
-from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows
+from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows, title_text
 
 __all__ = [
     "draw_correlation_matrix",
@@ -146,13 +146,14 @@ def draw_pulls(
 
 
 def draw_correlation_matrix(
-    matrix: ArrayLike, names: Sequence[str], *, label: str = "correlation", ax: Axes | None = None
+    matrix: ArrayLike, names: Sequence[str], *, first: int = 0, label: str = "correlation", ax: Axes | None = None
 ) -> Axes:
     """A correlation matrix in colours from -1 to 1, with numbers below the diagonal if it has at most 16 rows.
 
     Args:
         matrix: shape (n, n).
         names: n names.
+        first: how many of the first rows are of a kind of their own, set apart by lines.
         label: of the colour bar.
         ax: where to draw; a new figure by default.
 
@@ -168,13 +169,16 @@ def draw_correlation_matrix(
     ax = axes_or_new(ax)
     matrix = np.asarray(matrix, dtype=float)
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1.0, vmax=1.0)
-    texts = [plain(name) for name in names]
+    texts = [title_text(name) for name in names]
     slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(len(texts)), texts, **(slanted if max(map(len, texts), default=0) > 3 else {}))
     ax.set_yticks(range(len(texts)), texts)
     ax.tick_params(which="both", top=False, right=False, length=0)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())
+    if 0 < first < len(texts):
+        for line in (ax.axhline, ax.axvline):
+            line(first - 0.5, color=COLOURS["black"], linewidth=0.8)
     if len(texts) <= MAX_NUMBERS:
         for i, j in zip(*np.tril_indices(len(texts), -1), strict=True):
             value = float(matrix[i, j])
@@ -225,7 +229,7 @@ def draw_ranks(
         axis.set_minor_locator(NullLocator())
     ax.set_xlabel("rank / number of draws")
     ax.set_ylabel("draws")
-    ax.set_title(plain(label))
+    ax.set_title(title_text(label))
     if legend:
         ax.legend(loc="upper center", ncols=4, fontsize="small", handlelength=1.2, columnspacing=1.0)
     return ax
@@ -238,6 +242,8 @@ def draw_ranking(
     *,
     pulls: ArrayLike,
     constraints: ArrayLike,
+    before: tuple[ArrayLike, ArrayLike] | None = None,
+    groups: int = 0,
     label: str = "shift",
     unit: str = "",
     ax: Axes | None = None,
@@ -248,8 +254,11 @@ def draw_ranking(
         names: n names, the first at the top.
         up: shift for the nuisance one post-fit width above its fitted value, shape (n,).
         down: the same below, shape (n,).
-        pulls: fitted nuisances in prior widths, shape (n,).
-        constraints: post-fit over prior widths, shape (n,).
+        pulls: fitted nuisances in prior widths, shape (n,); NaN for what has none.
+        constraints: post-fit over prior width, shape (n,); NaN for what has none.
+        before: the same as ``up`` and ``down`` for one pre-fit width, shape (n,) each, NaN where there is none; drawn as
+            open bars.
+        groups: how many of the last rows are groups, below a line and in a colour of their own.
         label: what is shifted, for the axis.
         unit: unit of the shifts.
         ax: where to draw; a new figure by default.
@@ -264,11 +273,25 @@ def draw_ranking(
         2
     """
     ax = axes_or_new(ax)
-    up, down = np.asarray(up, dtype=float), np.asarray(down, dtype=float)
+    sides = np.array([up, down], dtype=float)
+    first = [np.zeros(sides.shape)] if before is None else [np.array(before, dtype=float)]
     rows = np.arange(len(names))
-    ax.barh(rows, up, height=0.7, color=COLOURS["statistical"], label="nuisance up")
-    ax.barh(rows, down, height=0.7, facecolor="none", edgecolor=COLOURS["posterior"], linewidth=0.9, label="nuisance down")
-    reach = 1.1 * float(np.max(np.abs([up, down]), initial=0.0)) or 1.0
+    single, grouped = rows[: len(rows) - groups], rows[len(rows) - groups :]
+    for values, colour, text in zip(
+        sides, (COLOURS["posterior"], COLOURS["statistical"]), ("+1", "\N{MINUS SIGN}1"), strict=True
+    ):
+        ax.barh(single, values[single], height=0.7, color=colour, label=f"post-fit {text} sd")
+    if before is not None:
+        for values, colour, text in zip(
+            first[0], (COLOURS["posterior"], COLOURS["statistical"]), ("+1", "\N{MINUS SIGN}1"), strict=True
+        ):
+            ax.barh(single, values[single], height=0.7, facecolor="none", edgecolor=colour, linewidth=0.9,
+                    label=f"pre-fit {text} sd")  # fmt: skip
+    if groups:
+        for values in sides:
+            ax.barh(grouped, values[grouped], height=0.7, color=COLOURS["group"], label=None)
+        ax.axhline(grouped[0] - 0.5, color=COLOURS["black"], linewidth=0.6)
+    reach = 1.1 * float(np.nanmax(np.abs([sides, *first]), initial=0.0)) or 1.0
     ax.set_xlim(-reach, reach)
     ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
     set_rows(ax, names)

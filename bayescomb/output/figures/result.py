@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.rounding import fixed, with_unit
 from bayescomb.output.figures.style import COLOURS, axes_or_new, set_rows
@@ -115,8 +116,10 @@ def draw_inputs(
     errors: ArrayLike,
     *,
     statistical: ArrayLike | None = None,
+    without_theory: ArrayLike | None = None,
     kinds: Sequence[str] | None = None,
     texts: Sequence[str] | None = None,
+    heading: str = "",
     band: tuple[float, float] | None = None,
     label: str = "",
     unit: str = "",
@@ -129,9 +132,12 @@ def draw_inputs(
         values: shape (n,), in the unit of the parameter.
         errors: total uncertainties, shape (n,), or lower and upper ones, shape (2, n).
         statistical: statistical uncertainties, shape (n,), NaN where there is none; drawn as a thick inner bar.
+        without_theory: statistical and systematic uncertainties together, shape (n,), NaN where there is none; drawn as a
+            bar between the statistical and the total one.
         kinds: ``"input"``, ``"experiment"``, ``"profile"`` or ``"posterior"`` per row; sets the colour, and a line is drawn
             where the kind changes.  All inputs by default.
         texts: n texts for the right margin, e.g. the rounded numbers.
+        heading: what they are, above the first.
         band: value and error of a combination, drawn as a band behind everything.
         label: symbol or name of the parameter, for the axis.
         unit: its unit.
@@ -150,6 +156,7 @@ def draw_inputs(
     values = np.asarray(values, dtype=float)
     spread = np.broadcast_to(np.asarray(errors, dtype=float), (2, len(values)))
     inner = np.full(len(values), np.nan) if statistical is None else np.asarray(statistical, dtype=float)
+    middle = np.full(len(values), np.nan) if without_theory is None else np.asarray(without_theory, dtype=float)
     kinds = ["input"] * len(values) if kinds is None else list(kinds)
     if band is not None:
         ax.axvspan(band[0] - band[1], band[0] + band[1], color=COLOURS["profile"], alpha=0.15, linewidth=0)
@@ -160,8 +167,10 @@ def draw_inputs(
             values[row], row, xerr=spread[:, [row]], fmt="o" if kind == "input" else "s", color=colour,
             capsize=2.5, elinewidth=1.0, markersize=4,
         )  # fmt: skip
-        if np.isfinite(inner[row]):
-            ax.plot(values[row] + inner[row] * np.array([-1, 1]), [row, row], color=colour, linewidth=3.0, alpha=0.45)
+        for size, width, alpha in ((middle[row], 2.6, 0.45), (inner[row], 5.0, 0.45)):
+            if np.isfinite(size):
+                ends = values[row] + size * np.array([-1, 1])
+                ax.plot(ends, [row, row], color=colour, linewidth=width, alpha=alpha, solid_capstyle="butt")
         if row and kinds[row - 1] == "input" and kind != "input":
             ax.axhline(row - 0.5, color=COLOURS["black"], linewidth=0.6)
     set_rows(ax, names)
@@ -174,8 +183,25 @@ def draw_inputs(
                 1.02, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize="small",
                 color=KIND_COLOURS[kinds[row]],
             )  # fmt: skip
+        if heading:
+            place = ax.get_yaxis_transform()
+            ax.text(1.02, -0.62, heading, transform=place, va="bottom", fontsize="small", color=COLOURS["black"])
+    _explain_bars(ax, inner, middle)
     ax.set_xlabel(with_unit(label or "value", unit))
     return ax
+
+
+def _explain_bars(ax: Axes, inner: NDArray[np.float64], middle: NDArray[np.float64]) -> None:
+    """Which bar is which part of the uncertainty, above the rows."""
+    parts = [(inner, 5.0, "statistical"), (middle, 2.6, "and systematic")]
+    shown = [(width, label) for sizes, width, label in parts if np.isfinite(sizes).any()]
+    if not shown:
+        return
+    total = "total, with theory" if np.isfinite(middle).any() else "total"
+    handles = [Line2D([], [], color="0.35", alpha=0.7, linewidth=width, label=label) for width, label in shown]
+    handles.append(Line2D([], [], color="0.35", linewidth=1.0, label=total))
+    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, fontsize="small", handlelength=1.4,
+              columnspacing=1.2, borderpad=0.2)  # fmt: skip
 
 
 def draw_bins(
@@ -185,9 +211,11 @@ def draw_bins(
     errors: ArrayLike,
     predicted: Mapping[str, ArrayLike],
     fitted: ArrayLike,
+    theory: ArrayLike | None = None,
     quantity: str = "",
     unit: str = "",
     variable: str = "",
+    measured_by: str = "measured",
     axes: tuple[Axes, Axes] | None = None,
 ) -> tuple[Axes, Axes]:
     """Bins above, all over the fit below.
@@ -198,9 +226,11 @@ def draw_bins(
         errors: total uncertainties, shape (n,).
         predicted: label -> prediction, shape (n,), in the unit of the measurement.
         fitted: prediction at the best fit, theory nuisances included, shape (n,).
+        theory: uncertainty of the prediction by its theory nuisances before the fit, shape (n,); a band about the fit.
         quantity: what is measured, for the axis.
         unit: its unit.
         variable: what is binned.
+        measured_by: name of the data, e.g. of the experiment.
         axes: upper and lower axes; those of a new figure by default.
 
     Returns:
@@ -225,12 +255,20 @@ def draw_bins(
         style: dict[str, Any] = {"color": COLOURS[colours[i % len(colours)]], "linewidth": 1.3}
         upper.stairs(np.asarray(values, dtype=float), corners, label=label, **style)
         lower.stairs(np.asarray(values, dtype=float) / fitted, corners, baseline=None, **style)
+    if theory is not None:
+        size = np.asarray(theory, dtype=float)
+        for ax, scale in ((upper, np.ones(len(fitted))), (lower, fitted)):
+            ends = {"values": (fitted + size) / scale, "baseline": (fitted - size) / scale}
+            ax.stairs(
+                ends["values"], corners, baseline=ends["baseline"], fill=True, color=COLOURS["profile"], alpha=0.25,
+                linewidth=0, label="theory uncertainty" if ax is upper else None,
+            )  # fmt: skip
     upper.stairs(fitted, corners, color=COLOURS["profile"], linestyle="--", label="fit")
     lower.axhline(1, color=COLOURS["profile"], linestyle="--", linewidth=1.3)
     for ax, scale in ((upper, np.ones(len(fitted))), (lower, fitted)):
         ax.errorbar(
             centre, measured / scale, xerr=half, yerr=errors / scale, fmt="o", color=COLOURS["black"], markersize=4,
-            label="measured",
+            label=measured_by,
         )  # fmt: skip
     upper.set_ylabel(with_unit(quantity, unit))
     upper.tick_params(labelbottom=False)

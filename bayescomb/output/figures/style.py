@@ -9,7 +9,7 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ __all__ = [
     "figure_bytes",
     "figure_style",
     "math_name",
+    "pages_bytes",
     "plain",
     "save_figures",
     "set_rows",
@@ -76,6 +77,7 @@ STYLE: Final = {
     "lines.linewidth": 1.6,
     "lines.markersize": 5.0,
     "hatch.linewidth": 0.6,
+    "svg.hashsalt": "bayescomb",  # the same figure is the same file
 }
 PNG_DPI: Final = 150
 # Characters of a name in a figure.
@@ -153,8 +155,11 @@ def math_name(name: str) -> str:
 
 
 def symbol(name: str, title: str = "") -> str:
-    """Title and name of a quantity for an axis."""
-    return f"{title_text(title)} {math_name(name)}" if title else math_name(name)
+    """Title of a quantity for an axis, with its name where that reads like a symbol."""
+    short = math_name(name)
+    if not title:
+        return short
+    return f"{title_text(title)} {short}" if short.startswith("$") else title_text(title)
 
 
 def set_rows(ax: Axes, names: Sequence[str]) -> None:
@@ -170,7 +175,7 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
 
     Args:
         figure: what is drawn.
-        ending: ``pdf`` or ``png``.
+        ending: ``pdf``, ``svg`` or ``png``.
         dpi: dots per inch of a PNG.
 
     Warns:
@@ -183,9 +188,10 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
         b'%PDF'
     """
     content = io.BytesIO()
+    undated: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        figure.savefig(content, format=ending, dpi=dpi, metadata={"CreationDate": None} if ending == "pdf" else {})
+        figure.savefig(content, format=ending, dpi=dpi, metadata=undated.get(ending, {}))
     missing = []
     for warning in caught:
         found = MISSING_GLYPH.match(str(warning.message))
@@ -196,6 +202,28 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
     if missing:
         shown = " ".join(dict.fromkeys(missing))
         warn_input(f"no font of the figures has {shown}: boxes are drawn instead; give a title in other letters")
+    return content.getvalue()
+
+
+def pages_bytes(figures: Iterable[Figure]) -> bytes:
+    """A PDF with one page per figure.
+
+    Args:
+        figures: drawn one after the other, so that only one is held in memory.
+
+    Examples:
+        >>> from matplotlib.figure import Figure
+        >>> from bayescomb.output.figures.style import pages_bytes
+        >>> pages_bytes([Figure(), Figure()]).count(b"/Type /Page ")
+        2
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    content = io.BytesIO()
+    with warnings.catch_warnings(), PdfPages(content, metadata={"CreationDate": None}) as pages:
+        warnings.filterwarnings("ignore", message=MISSING_GLYPH.pattern)  # said once, of the first file
+        for figure in figures:
+            pages.savefig(figure)
     return content.getvalue()
 
 

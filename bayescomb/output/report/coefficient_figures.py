@@ -1,12 +1,9 @@
-"""Figures of the report about the correlation coefficients: scan and posterior.
-
-Figures of the report about what matters: ranking, impacts per bin, shares of the variance, posterior predictive.
-"""
+"""Figures of the report about the correlation coefficients, scan and posterior, and the posterior predictive."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,43 +12,37 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bayescomb.base.matrices import correlation_of
-from bayescomb.base.rounding import fine_unit
+from bayescomb.base.rounding import counted, fine_unit
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import (
     draw_coefficient,
     draw_coefficients,
     draw_correlation_scan,
-    draw_impact_map,
     draw_predictive,
-    draw_ranking,
     draw_scan_curves,
     draw_scan_shifts,
-    draw_shares,
 )
-from bayescomb.output.figures.style import COLOURS, math_name
-from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, not_drawn, panels
-from bayescomb.output.report.results import Results
+from bayescomb.output.figures.style import COLOURS
+from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, panels
+from bayescomb.output.report.results import Results, ScanCurve
+from bayescomb.output.report.told.titles import estimate_titles
+from bayescomb.output.tables.published import published_size
 from bayescomb.output.tables.scan import STILL, across_experiments
+from bayescomb.sampling.summary import same_as_prior
 
 __all__ = [
     "coefficient_figure",
     "coefficient_panels",
-    "impact_map_figure",
     "predictive_figure",
-    "ranking_figure",
     "scan_correlation_figure",
     "scan_curve_figure",
     "scan_shift_figure",
-    "share_figures",
 ]
 
 MAX_LINES: Final = 6  # curves in one panel
+# Of the uncertainty of a result: a coefficient that moves it less is in the tables only.
+STILL_SHIFT: Final = 0.01
 MAX_PAIRS: Final = 30  # correlations in one figure
-MAX_RANKED: Final = 20
-MAX_QUANTITIES: Final = 40
-MAX_SHARES: Final = 4
-# Shares of single coefficients below this are only in the table.
-MIN_SHARE: Final = 1e-3
 
 
 def scan_shift_figure(results: Results) -> ReportFigure:
@@ -69,19 +60,30 @@ def scan_shift_figure(results: Results) -> ReportFigure:
     axes = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
     names = [rows[i].title or rows[i].name for i in order]
     for pair, parameter in zip(axes, shown, strict=True):
-        symbol = math_name(parameter.name)
+        symbol = label_of(parameter)
         factor, unit, _ = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
         series = [
             (f"shift of {symbol}", [rows[i].half_shift for i in order], COLOURS["posterior"]),
             ("of its error", [rows[i].half_error_shift for i in order], COLOURS["group"]),
         ]
-        for ax, (label, shifts, colour) in zip(pair, series, strict=True):
+        texts = [
+            [rows[i].published_half_shift for i in order],
+            [rows[i].published_half_error_shift for i in order],
+        ]
+        for ax, (label, shifts, colour), said in zip(pair, series, texts, strict=True):
             values = [math.nan if s is None else factor * float(s.sel(parameter=parameter.name)) for s in shifts]
-            draw_scan_shifts(names, values, label=label, unit=unit, colour=colour, ax=ax)
+            quoted = [published_size(text, parameter.unit) if parameter == results.parameters[0] else None for text in said]
+            published = [
+                None if size is None else (0.0 if size.limit else factor * size.value, factor * size.value_reach)
+                for size in quoted
+            ]
+            draw_scan_shifts(names, values, published=published, label=label, unit=unit, colour=colour, ax=ax)
     caption = (
         "Scan of the coefficients over their quoted ranges, one at a time, the others at nominal: half of the difference "
         "between the upper and the lower end, for the value (left) and for its uncertainty (right)."
     )
+    if any(row.published_half_shift for row in rows):
+        caption += " Bars across: published sizes within their rounding, with the sign of ours."
     return ReportFigure(name="scan_shifts", kind="scan", caption=caption + _left_out(results, shown), figure=figure)
 
 
@@ -89,9 +91,13 @@ def scan_curve_figure(results: Results) -> ReportFigure:
     """Curves of the coefficients that matter most, value and error."""
     curves = results.curves[:MAX_LINES]
     shown = _most_moved(results)
-    figure, axes = panels(2 * len(shown), columns=2, height=3.1)
+    longest = max(len(curve.title) for curve in curves)
+    columns = 3 if longest < 24 else 2 if longest < 40 else 1
+    # The legend above has lines of its own, however few panels there are.
+    legend = 0.2 * math.ceil(len(curves) / columns)
+    figure, axes = panels(2 * len(shown), columns=2, height=2.9 + legend / len(shown))
     for index, parameter in enumerate(shown):
-        symbol, at = math_name(parameter.name), {"parameter": parameter.name}
+        symbol, at = label_of(parameter), {"parameter": parameter.name}
         factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)
         for ax, label, shifts in (
             (axes[2 * index], f"shift of {symbol}", [c.values for c in curves]),
@@ -220,12 +226,19 @@ def coefficient_figure(results: Results) -> ReportFigure:
     return ReportFigure(name="coefficients", kind="coefficients", caption=caption, figure=figure)
 
 
-def coefficient_panels(results: Results) -> ReportFigure:
-    """A panel for each of the coefficients that matter most: prior, posterior, feasible part, shift of the first result."""
+def coefficient_panels(results: Results) -> ReportFigure | None:
+    """A panel for each coefficient that the data know or that moves the first result: prior, posterior, range, shift.
+
+    ``None`` where there is no such coefficient.
+    """
     parameter = results.parameters[0]
-    at, symbol = {"parameter": parameter.name}, math_name(parameter.name)
-    factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)
+    at, symbol = {"parameter": parameter.name}, label_of(parameter)
+    error = float(results.fit.errors.sel(at))
+    factor, unit, _ = fine_unit(error, parameter.unit)
     coefficients = {c.name: c for c in results.combination.assumption_set.coefficients}
+    told = [curve for curve in results.curves if _tells(results, curve, error)]
+    if not told:
+        return None
     ends = _feasible_ends(results)
     given, usable = results.sampled, results.usable
     prior = given.tree["prior"].to_dataset() if given is not None and "prior" in given.tree.children else None
@@ -237,117 +250,50 @@ def coefficient_panels(results: Results) -> ReportFigure:
         values: NDArray[np.float64] = group["rho"].sel(coefficient=name).to_numpy().ravel()
         return values
 
-    figure, axes = panels(len(results.curves), columns=3, height=2.2)
+    figure, axes = panels(len(told), columns=3, height=2.2)
     figure.supxlabel("correlation coefficient", x=0.99, ha="right", fontsize="medium")
-    for index, (ax, curve) in enumerate(zip(axes, results.curves, strict=False)):
+    for index, (ax, curve) in enumerate(zip(axes, told, strict=False)):
         feasible = ends.get(curve.name, (math.nan, math.nan))
+        quoted = coefficients[curve.name].range
+        law = results.laws.get(curve.name) if prior is not None else None
+        grid = np.linspace(*quoted, 101)
         draw_coefficient(
-            draws(prior, curve.name),
+            None if law is not None else draws(prior, curve.name),
             draws(posterior, curve.name),
-            quoted=coefficients[curve.name].range,
+            law=None if law is None else (grid, law.pdf(grid)),
+            quoted=quoted,
             feasible=feasible if math.isfinite(feasible[0]) else None,
             nominal=curve.nominal,
             curve=(curve.points, factor * curve.values.sel(at).to_numpy()),
             title=curve.title,
-            label=f"shift of {symbol}" if index % 3 == 2 or index == len(results.curves) - 1 else "",
-            unit=unit if index % 3 == 2 or index == len(results.curves) - 1 else "",
+            label=f"shift of {symbol}" if index % 3 == 2 or index == len(told) - 1 else "",
+            unit=unit if index % 3 == 2 or index == len(told) - 1 else "",
             ax=ax,
         )
-    marks = "Prior (grey) and posterior (line)" if posterior is not None else "Quoted range and nominal value"
+    marks = "Prior (grey line) and posterior (blue)" if posterior is not None else "Quoted range and nominal value"
+    others = sum(c.varied for c in coefficients.values()) - len(told)
     caption = (
-        f"{marks} of the coefficients that move {parameter.name} most, with its shift along each of them on the right axis, "
+        f"{marks} of the coefficients, with the shift of {parameter.name} along each of them on the right axis, "
         f"in {unit or 'units of 1'}, the others at nominal (dotted); hatched: not feasible for any values of the other "
-        "coefficients of the block. Coefficients whose range is infeasible at an end have no shift and are not here."
+        "coefficients of the block."
     )
+    if others:
+        posteriors = "have the posterior that is their prior and " if posterior is not None else ""
+        caption += (
+            f" Left out: {counted(others, 'coefficients')} that {posteriors}move {parameter.name} by less than "
+            f"{100 * STILL_SHIFT:g} % of its uncertainty, or whose range is infeasible at an end."
+        )
     return ReportFigure(name="coefficient_panels", kind="coefficients", caption=caption, figure=figure)
 
 
-def ranking_figure(results: Results, parameter: Observable) -> ReportFigure | None:
-    """The nuisances that shift a result most; one of every fully correlated set."""
-    fit, at = results.fit, {"parameter": parameter.name}
-    known = {str(name) for name in fit.constraints["nuisance"].to_numpy()}
-    rows = [row for row in results.nuisances if row.leader == row.name and row.name in known]
-    if not rows:
-        return None
-    names = [row.name for row in rows]
-    constraints = fit.constraints.sel(nuisance=names).to_numpy()
-    safe = np.where(constraints > 0, constraints, 1.0)
-    shifts = fit.cross_covariance.sel(at).sel(nuisance=names).to_numpy() / safe
-    order = [int(i) for i in np.argsort(-np.abs(shifts))[:MAX_RANKED]]
-    figure = Figure(figsize=(WIDTH, 1.7 + 0.27 * len(order)), layout="constrained")
-    draw_ranking(
-        [f"{names[i]} (+{rows[i].followers})" if rows[i].followers else names[i] for i in order],
-        shifts[order],
-        -shifts[order],
-        pulls=fit.pulls.sel(nuisance=names).to_numpy()[order],
-        constraints=constraints[order],
-        label=f"shift of {math_name(parameter.name)}",
-        unit=parameter.unit,
-        ax=figure.subplots(),
-    )
-    caption = (
-        f"The {len(order)} nuisances that shift {parameter.name} most: cov(result, nuisance) / constraint, the shift of the "
-        "fit with the nuisance fixed one post-fit width above (filled) or below (open) its fitted value"
-        f"{'' if results.combination.quadratic else ', in the linear approximation'}; points: pulls and constraints of the "
-        "profile. Fully correlated nuisances are one row, with the number of the others in brackets."
-    )
-    return ReportFigure(name=file_name("ranking", parameter, results), kind="impacts", caption=caption, figure=figure)
-
-
-def impact_map_figure(results: Results) -> ReportFigure | None:
-    """Groups of sources on every observable, in percent of it; nothing if there is one observable only."""
-    fit, impacts = results.fit, results.impacts
-    names = [o.name for o in results.combination.observables if o.name in fit.values["parameter"].to_numpy()]
-    if not 1 < len(names) <= MAX_QUANTITIES or not impacts.groups.sizes["group"]:
-        return None
-    values = fit.values.sel(parameter=names)
-    if bool((values == 0).any()):
-        return None
-    parts: list[xr.DataArray] = [impacts.groups.sel(group=g) for g in impacts.groups["group"].to_numpy()]
-    labels = [str(g) for g in impacts.groups["group"].to_numpy()]
-    sums = {label: part for label, part in impacts.sums.items() if label != "all systematics"}
-    parts += sums.values()
-    labels += sums
-    table = np.array([(100 * part.sel(parameter=names) / abs(values)).to_numpy() for part in parts])
-    figure = Figure(figsize=(WIDTH, 1.5 + 0.28 * len(labels)), layout="constrained")
-    draw_impact_map(labels, names, table, label="impact, relative", ax=figure.subplots())
-    caption = "Impact of groups of sources and of statistics on every observable, in percent of its value."
-    return ReportFigure(name="impact_map", kind="impacts", caption=caption, figure=figure)
-
-
-def share_figures(results: Results) -> Iterator[ReportFigure]:
-    """Where the variance of each headline result comes from."""
-    if results.divided.shares is None:
-        return
-    kinds = [str(kind) for kind in results.divided.shares["kind"].to_numpy()]
-    for parameter in results.parameters[:MAX_SHARES]:
-        shares = results.divided.shares["share"].sel(parameter=parameter.name).to_numpy()
-        coefficients = [i for i, kind in enumerate(kinds) if kind == "coefficient"]
-        shown = [i for i, kind in enumerate(kinds) if kind != "coefficient" or abs(shares[i]) >= MIN_SHARE]
-        shown.sort(key=lambda i: (kinds[i] == "remainder", kinds[i] == "coefficient", -abs(shares[i])))
-        rows = [(str(results.divided.shares["part"].to_numpy()[i]), float(shares[i]), kinds[i]) for i in shown[:MAX_ROWS]]
-        small = [i for i in coefficients if i not in shown]
-        if small:
-            rows.insert(
-                -1,
-                (
-                    f"{len(small)} {'other ' if len(small) < len(coefficients) else ''}coefficients",
-                    float(shares[small].sum()),
-                    "coefficient",
-                ),
-            )
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.25 * len(rows)), layout="constrained")
-        draw_shares(
-            [name for name, _, _ in rows],
-            [share for _, share, _ in rows],
-            kinds=[kind for _, _, kind in rows],
-            label=f"share of Var({math_name(parameter.name)})",
-            ax=figure.subplots(),
-        )
-        caption = f"Shares of the posterior variance of {parameter.name}; they add up to 100 %, and parts can be negative."
-        if parameter == results.parameters[:MAX_SHARES][-1]:
-            caption += not_drawn(results, MAX_SHARES)
-        yield ReportFigure(name=file_name("shares", parameter, results), kind="shares", caption=caption, figure=figure)
+def _tells(results: Results, curve: ScanCurve, error: float) -> bool:
+    """Whether a coefficient moves the result, or has a posterior that is not its prior."""
+    if float(abs(curve.values.sel(parameter=results.parameters[0].name)).max()) > STILL_SHIFT * error:
+        return True
+    usable = results.usable
+    if usable is None or curve.name not in usable.coefficients:
+        return False
+    return not same_as_prior(usable.coefficients[curve.name], usable.prior_coefficients[curve.name])
 
 
 def predictive_figure(results: Results) -> ReportFigure | None:
@@ -357,7 +303,7 @@ def predictive_figure(results: Results) -> ReportFigure | None:
         return None
     shown = table.isel(estimate=slice(MAX_ROWS))
     figure = Figure(figsize=(WIDTH, 1.3 + 0.25 * shown.sizes["estimate"]), layout="constrained")
-    titles = {e.name: e.title or e.name for e in results.combination.estimates}
+    titles = estimate_titles(results.combination)
     draw_predictive(
         [titles[str(name)] for name in shown["estimate"].to_numpy()],
         shown["measured"],

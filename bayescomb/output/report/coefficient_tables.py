@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bayescomb.base.rounding import coefficient_text, fine_unit, interval_text, with_error, with_unit
+from bayescomb.base.rounding import coefficient_text, fine_unit, fixed, interval_text, with_error, with_unit
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables.scan import range_on_page
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
+from bayescomb.sampling.summary import same_as_prior
 
 SUMMARISED: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean")
 
 __all__ = ["coefficient_table"]
+
+# What a posterior says of a coefficient of which the data say nothing.
+AS_PRIOR: Final = "as the prior"
+EXACT_PLACES: Final = 4
 
 
 def coefficient_table(results: Results) -> Table:
@@ -39,11 +44,17 @@ def coefficient_table(results: Results) -> Table:
         row[f"half_shift[{parameter.name}]"] = None if shift is None else float(shift.sel(parameter=parameter.name))
         rows.append(row)
 
+    same = {name for name, found in posterior.items() if name in prior and same_as_prior(found, prior[name])}
+
     def pair(kind: str) -> Any:
         def show(row: Row) -> str:
             if row[f"{kind}_mean"] is None:
                 return "\N{EN DASH}"
-            return with_error(row[f"{kind}_mean"], row[f"{kind}_sd"])
+            if kind == "posterior" and row["coefficient"] in same:
+                return AS_PRIOR
+            exact = row[f"{kind}_mcse_mean"] == 0
+            digits = {"mean": coefficient_text(row[f"{kind}_mean"]), "sd": fixed(row[f"{kind}_sd"], EXACT_PLACES)}
+            return f"{digits['mean']} ± {digits['sd']}" if exact else with_error(row[f"{kind}_mean"], row[f"{kind}_sd"])
 
         return show
 
@@ -51,6 +62,8 @@ def coefficient_table(results: Results) -> Table:
         def show(row: Row) -> str:
             if row[f"{kind}_mean"] is None:
                 return "\N{EN DASH}"
+            if kind == "posterior" and row["coefficient"] in same:
+                return AS_PRIOR
             return interval_text(row[f"{kind}_central_low"], row[f"{kind}_central_high"], error=row[f"{kind}_sd"])
 
         return show
@@ -66,7 +79,8 @@ def coefficient_table(results: Results) -> Table:
         columns.append(Column(title="prior, central 68 %", show=interval("prior")))
     if posterior:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
-        columns.append(Column(title="posterior, central 68 %", show=interval("posterior")))
+        if len(same) < len(posterior):
+            columns.append(Column(title="posterior, central 68 %", show=interval("posterior")))
     factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
     title = with_unit(f"half shift of {parameter.name}", unit)
     columns.append(fixed_column(title, f"half_shift[{parameter.name}]", places, sign=True, scale=factor))
@@ -74,4 +88,8 @@ def coefficient_table(results: Results) -> Table:
         "Correlation coefficients: prior restricted to the feasible set, posterior, central 68 % intervals, and the half "
         "shift of the scan."
     )
+    if prior:
+        caption += " Of a range that is feasible as a whole the moments of the prior are exact and have four decimals."
+    if same:
+        caption += f" {AS_PRIOR[0].upper()}{AS_PRIOR[1:]}: within three Monte Carlo errors."
     return Table(name="coefficients", title=caption, rows=rows, columns=columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,14 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayescomb.inputs.observables import Observable
-from bayescomb.output.figures.style import symbol
+from bayescomb.output.figures.style import math_name, symbol, title_text
 from bayescomb.output.report.results import Results
+from bayescomb.output.words import typeset
 
 __all__ = [
     "MAX_ROWS",
     "WIDTH",
     "ReportFigure",
     "file_name",
+    "label_of",
     "not_drawn",
     "panels",
     "symbol_of",
@@ -37,12 +40,14 @@ class ReportFigure:
         kind: section it belongs to.
         caption: what it shows.
         figure: the matplotlib figure; draw and save it inside :func:`bayescomb.output.figures.style.figure_style`.
+        more: further pages of the PDF, drawn when they are written.
     """
 
     name: str
     kind: str
     caption: str
     figure: Figure
+    more: tuple[Callable[[], Figure], ...] = ()
 
 
 def file_name(kind: str, parameter: Observable, results: Results) -> str:
@@ -65,7 +70,13 @@ def panels(count: int, *, columns: int, height: float) -> tuple[Figure, list[Axe
 
 def symbol_of(parameter: Observable) -> str:
     """Title and symbol for an axis."""
-    return symbol(parameter.name, parameter.title)
+    return symbol(parameter.name, typeset(parameter.title))
+
+
+def label_of(parameter: Observable) -> str:
+    """The symbol of a result where its name reads like one, else its title."""
+    short = math_name(parameter.name)
+    return short if short.startswith("$") or not parameter.title else title_text(typeset(parameter.title))
 
 
 def not_drawn(results: Results, shown: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from bayescomb.base.rounding import coefficient_text, rounded_like, significant
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
 from bayescomb.output.report.results import Results
+from bayescomb.output.report.told.titles import block_title, coefficient_titles, estimate_titles, observable_titles
 from bayescomb.output.tables.fit import weights_table
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
@@ -19,7 +20,12 @@ def input_tables(results: Results) -> dict[str, Table]:
     """Tables of the inputs by name."""
     tables = [
         _estimates(results),
-        weights_table(results.fit, [o.name for o in results.parameters], pulls=_pulls(results)),
+        weights_table(
+            results.fit,
+            [o.name for o in results.parameters],
+            pulls=_pulls(results),
+            titles=estimate_titles(results.combination),
+        ),
         _correlation(results),
         _provenance(results),
         _indefinite(results),
@@ -29,10 +35,15 @@ def input_tables(results: Results) -> dict[str, Table]:
     return {table.name: table for table in tables}
 
 
-def _observables(coefficients: dict[str, float]) -> str:
+def _observables(coefficients: dict[str, float], titles: dict[str, str]) -> str:
     """``m_t``, or ``0.5 x + 2 y``."""
-    terms = [name if value == 1 else f"{significant(value, 6)} {name}" for name, value in coefficients.items() if value]
+    named = {titles.get(name, name): value for name, value in coefficients.items() if value}
+    terms = [name if value == 1 else f"{significant(value, 6)} {name}" for name, value in named.items()]
     return " + ".join(terms)
+
+
+def _block_column(title: str, results: Results) -> Column:
+    return Column(title=title, show=lambda row: block_title(results.combination, row["block"]), text=True)
 
 
 def _estimates(results: Results) -> Table:
@@ -49,7 +60,7 @@ def _estimates(results: Results) -> Table:
                     "title": estimate.title,
                     "measurement": measurement.name,
                     "experiment": measurement.experiment,
-                    "observable": _observables(dict(estimate.observables)),
+                    "observable": _observables(dict(estimate.observables), observable_titles(results.combination)),
                     "unit": involved.pop() if len(involved) == 1 else "",
                     "value": estimate.value,
                     "statistical_error": parts.get("stat"),
@@ -65,10 +76,11 @@ def _estimates(results: Results) -> Table:
     same = {row["unit"] for row in rows}
     unit = same.pop() if len(same) == 1 else ""
     bracket = f" [{unit}]" if unit else ""
-    columns = [text_column("estimate", "estimate")]
-    columns += [text_column("", "title")] if any(row["title"] for row in rows) else []
+    titles = estimate_titles(results.combination)
+    columns = [Column(title="estimate", show=lambda row: titles[row["estimate"]], text=True)]
     columns += [text_column("experiment", "experiment")] if any(row["experiment"] for row in rows) else []
-    columns += [text_column("measures", "observable")]
+    if len(results.combination.observables) > 1:
+        columns.append(text_column("measures", "observable"))
     columns += [text_column("unit", "unit")] if not unit and any(row["unit"] for row in rows) else []
     columns += [
         column(f"value{bracket}", "value"),
@@ -130,7 +142,7 @@ def _indefinite(results: Results) -> Table:
         for block in results.check.indefinite
     ]
     columns = [
-        text_column("source matrix", "block"),
+        _block_column("source matrix", results),
         number_column("smallest eigenvalue", "smallest_eigenvalue", significant),
         fixed_column("negative eigenvalues", "negative_eigenvalues", 0),
         Column(
@@ -167,13 +179,13 @@ def _feasibility(results: Results) -> Table:
     restricted = [
         i for i, s in enumerate(results.check.statements) if (covariance if s.label == TOTAL else s.status != "box")
     ]
-    statements = dict(enumerate(results.check.statements))
+    statements, titles = dict(enumerate(results.check.statements)), coefficient_titles(results.combination)
     columns = [
-        text_column("block", "block"),
+        _block_column("block", results),
         Column(title="feasible", show=lambda row: _WORDS[row["status"]], text=True),
         Column(title="share of the range [%]", show=_share),
         number_column("smallest eigenvalue at nominal", "smallest_eigenvalue_at_nominal", _eigenvalue),
-        Column(title="feasible values", show=lambda row: _intervals(statements[row["index"]]), text=True),
+        Column(title="feasible values", show=lambda row: _intervals(statements[row["index"]], titles), text=True),
     ]
     title = (
         f"Feasibility of the quoted ranges: {'the total covariance, and ' if covariance else ''}every block of which a part "
@@ -194,13 +206,15 @@ _WORDS = {"box": "everywhere", "partial": "partly", "point": "at one point", "em
 MAX_INTERVALS = 4
 
 
-def _intervals(statement: Statement) -> str:
+def _intervals(statement: Statement, titles: dict[str, str]) -> str:
     """What of the quoted ranges is feasible, in words."""
-    names, k = statement.coefficients, len(statement.coefficients)
+    names, k = [titles.get(name, name) for name in statement.coefficients], len(statement.coefficients)
     if statement.status == "empty":
         return "no value in the range" if k else "none, and no coefficient acts on it"
     if statement.status == "box" or k > MAX_INTERVALS:
         return "the whole range of every coefficient" if statement.status == "box" else f"{k} coefficients, see the files"
+    if not statement.cut.any():
+        return "every value of each coefficient for some values of the others"
     ends = zip(names, statement.feasible_low, statement.feasible_high, statement.low, statement.high, strict=True)
     if statement.status == "point":
         return ", ".join(f"{name} = {coefficient_text(float(low))}" for name, low, _, _, _ in ends)
@@ -226,7 +240,7 @@ def _repairs(results: Results) -> Table:
         for r in results.fit.repairs
     ]
     columns = [
-        text_column("source matrix", "block"),
+        _block_column("source matrix", results),
         text_column("repair", "repair"),
         number_column("smallest eigenvalue before", "smallest_eigenvalue", significant),
         number_column("largest change of a correlation", "largest_change", significant),

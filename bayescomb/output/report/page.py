@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -24,18 +25,40 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
+from bayescomb.inputs.assumptions import AssumptionSet
+from bayescomb.inputs.variables import variable_name
 from bayescomb.output.report.results import Results
+from bayescomb.output.report.told.matters import POOR_FIT, matters, shift_reason
+from bayescomb.output.report.told.said import said
 from bayescomb.output.statements import bound_notes, extraction_sentence, notes, page_settings, versions_text
+from bayescomb.output.tables.table import Table
 from bayescomb.output.text_layout import mean_or_median
+from bayescomb.output.words import typeset
+from bayescomb.sampling.summary import draws_summary
 
-__all__ = ["page_context", "symbol"]
+__all__ = ["page_context", "symbol", "symbols"]
+
+SYMBOL: Final = re.compile(r"(?<!\w)([^\W\d_])_([A-Za-z0-9]+)(?!\w)")
 
 # More parameters than this are in tables only.
 MAX_SENTENCES: Final = 3
 
 
-# A p-value below this is called poor.
-POOR_FIT: Final = 0.05
+# Sections of the page with their names in its contents, those of details in their order.
+CONTENTS: Final = (
+    ("result", "Result"), ("matters", "What matters"), ("summary", "Profile and posterior"),
+    ("coefficient-share", "Unknown correlations"), ("sets", "Assumption sets"), ("impacts", "Ranking"), ("scan", "Scan"),
+    ("extraction", "Theory"), ("shares", "Variance"), ("inputs", "Inputs"), ("weights", "Weights"),
+    ("coefficients", "Coefficients"), ("pulls", "Pulls"), ("diagnostics", "Diagnostics"),
+    ("sensitivity", "Prior sensitivity"),
+    ("predictive", "Predictive"), ("fit", "Goodness of fit"), ("averages", "Average"),
+    ("methods", "Methods"), ("provenance", "Provenance"),
+)  # fmt: skip
+# Table that a section stands and falls with.
+NEEDS: Final = {
+    "sets": "assumption_sets", "shares": "variance_shares", "sensitivity": "sensitivity", "predictive": "predictive",
+    "extraction": "interpolation",
+}  # fmt: skip
 
 
 def symbol(name: str) -> Markup:
@@ -51,11 +74,40 @@ def symbol(name: str) -> Markup:
     return Markup("<i>{}</i><sub>{}</sub>").format(found[1], found[2])
 
 
-def page_context(results: Results) -> dict[str, Any]:
-    """Everything of the page that is neither a table nor a figure."""
+def symbols(text: str) -> Markup:
+    """A text of the page: Greek letters as such, names like ``m_t`` in italics with an index.
+
+    Examples:
+        >>> str(symbols("shift of m_t < 1"))
+        'shift of <i>m</i><sub>t</sub> &lt; 1'
+    """
+    parts = SYMBOL.split(typeset(text))
+    # Text, letter, index, text, ...
+    found = [escape(parts[0])]
+    for letter, index, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        found.append(Markup("<i>{}</i><sub>{}</sub>{}").format(letter, index, rest))
+    return Markup("").join(found)
+
+
+def page_context(results: Results, tables: Mapping[str, Table]) -> dict[str, Any]:
+    """Everything of the page that is neither a table nor a figure.
+
+    Args:
+        results: what is reported.
+        tables: of the page, by name.
+    """
     combination, fit, judged, run = results.combination, results.fit, results.verdict, results.run
     varied = [c for c in combination.assumption_set.coefficients if c.varied]
     return {
+        "contents": [(key, title) for key, title in CONTENTS if key not in NEEDS or tables[NEEDS[key]].rows],
+        "matters": matters(results),
+        "said": said(results, tables),
+        "draws_note": _draws_note(results),
+        "uncorrelated": any(not any(c.nominal or c.varied for c in s.coefficients) for s in _sets(results)),
+        "indefinite": len(results.check.indefinite),
+        "source_blocks": counted(len(results.check.block_statements), "blocks of correlated nuisances"),
+        "fitted": any(m.fit is not None for m in combination.measurements),
+        "free": sum(n.free for n in combination.nuisances),
         "combination": combination,
         "assumption_set": combination.assumption_set,
         "banner": _banner(results),
@@ -91,6 +143,28 @@ def page_context(results: Results) -> dict[str, Any]:
             "p_value": None if fit.p_value is None else p_value_text(fit.p_value),
         },
     }
+
+
+def _sets(results: Results) -> list[AssumptionSet]:
+    return [results.combination.assumption_sets[row.name] for row in results.sets]
+
+
+def _draws_note(results: Results) -> str:
+    """Why the standard deviation of the draws is not the one that is quoted; of the first result."""
+    usable = results.usable
+    if usable is None:
+        return ""
+    parameter = results.parameters[0]
+    found = usable.results[parameter.name]
+    if found.origin != "conditional":
+        return ""
+    drawn = draws_summary(usable.draws[variable_name(parameter.name)])
+    fine = fine_unit(found.sd, parameter.unit)
+    return (
+        f"The standard deviation of {parameter.name}, {fine_text(found.sd, fine)}, is that of the average of the exact "
+        f"Gaussians that every draw of the coefficients leaves. The draws have {fine_text(drawn.sd, fine)} with a "
+        f"Monte Carlo error of {fine_text(drawn.mcse_sd, fine)}: the same number with more noise."
+    )
 
 
 def _sampled(results: Results, dim: str, things: str) -> str:
@@ -191,6 +265,7 @@ def _costs(results: Results) -> list[dict[str, str]]:
                 "coefficients": fine_text(row["variance_of_mean"] ** 0.5, fine),
                 "shift": fine_text(row["shift_of_mean"], fine, sign=True),
                 "shift_error": fine_text(row["shift_of_mean_mcse"], fine),
+                "reason": shift_reason(results, parameter, short=True),
             }
         )
     return costs

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import xarray as xr
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OutputError
@@ -20,22 +22,27 @@ from bayescomb.base.writing import cannot_write, json_text
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.output.data import comparison_data, impact_data, profile_data, scan_data
 from bayescomb.output.explorer_link import EXPLORER, LINK, PLACE
-from bayescomb.output.figures.style import figure_bytes, figure_style
+from bayescomb.output.figures.style import figure_bytes, figure_style, pages_bytes
 from bayescomb.output.page_template import page_template
+from bayescomb.output.report.figure import ReportFigure
 from bayescomb.output.report.figures import report_figures
 from bayescomb.output.report.input_tables import input_tables
-from bayescomb.output.report.page import page_context, symbol
+from bayescomb.output.report.page import page_context, symbol, symbols
 from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import Results, collect
+from bayescomb.output.report.set_tables import set_table
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
+from bayescomb.output.report.told.appendix import appendix
 from bayescomb.output.statements import short_notes
 from bayescomb.output.tables.table import LATEX_TABLES, latex_table, write_table
 
 __all__ = ["report"]
 
 PAGE: Final = "report.html"
-SUFFIXES: Final = {"figures": {".png", ".pdf"}, "tables": {".csv", ".json", ".tex"}}
-PNG_DPI: Final = 120
+FULL: Final = "report_full.html"
+APPENDIX: Final = "appendix.tex"
+# Of the pictures of reports that an earlier version wrote, which may be replaced, too.
+SUFFIXES: Final = {"figures": {".svg", ".pdf", ".png"}, "tables": {".csv", ".json", ".tex"}}
 NOTE_HEIGHT: Final = 0.16  # inches
 
 
@@ -46,8 +53,10 @@ def report(
 ) -> Path:
     """Write the report of a combination.
 
-    The folder holds ``report.html`` (self-contained), ``figures/*.png`` and ``*.pdf`` and ``tables/*.csv`` and ``*.json`` in
-    full precision, the main tables as ``*.tex`` too.  It is written beside its place and renamed, so an existing report
+    The folder holds ``report.html`` (the result and what matters of it, all else folded) and ``report_full.html`` (the same
+    unfolded, with more rows), both self-contained, ``figures/*.svg`` and ``*.pdf``, ``tables/*.csv`` and ``*.json`` in full
+    precision, the main tables as ``*.tex`` too, and ``appendix.tex``, a note's appendix of tables and figures.  It
+    is written beside its place and renamed, so an existing report
     stays whole until the new one is complete; of two processes that write to the same place the one that ends last wins.  An
     ``explorer.html`` of :func:`bayescomb.explore` in it is kept and linked.
 
@@ -122,7 +131,7 @@ def _check_target(target: Path) -> None:
 
 def _ours(path: Path) -> bool:
     """Whether a path inside a folder is what a report writes there."""
-    if path in (Path(PAGE), Path(EXPLORER)):
+    if path in (Path(PAGE), Path(FULL), Path(APPENDIX), Path(EXPLORER)):
         return True
     return len(path.parts) == 2 and path.suffix in SUFFIXES.get(path.parts[0], set())
 
@@ -134,20 +143,18 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
     note = short_notes(results.combination)
     with figure_style():
         for item in tracked(report_figures(results), "figures", progress=progress):
-            if note:
-                # A strip below everything that is drawn.
-                strip = NOTE_HEIGHT / item.figure.get_figheight()
-                item.figure.set_layout_engine("constrained", rect=(0, strip, 1, 1 - strip))
-                item.figure.text(0.005, 0.005, note, ha="left", va="bottom", fontsize=7.5, color="#b00020")
-            path = folder / "figures" / f"{item.name}.png"
-            picture = figure_bytes(item.figure, "png", dpi=PNG_DPI)
-            path.write_bytes(picture)
-            item.figure.set_layout_engine("none")  # the layout is worked out once and kept for both files
-            path.with_suffix(".pdf").write_bytes(figure_bytes(item.figure, "pdf", dpi=PNG_DPI))
-            data = base64.b64encode(picture).decode("ascii")
-            entry = {"name": item.name, "caption": item.caption, "data": data}
-            figures.setdefault(item.kind, []).append(entry)
-    tables = input_tables(results) | result_tables(results) | extraction_tables(results) | prior_tables(results)
+            picture = _draw(item, note, folder / "figures")
+            width, height = (round(96 * size) for size in item.figure.get_size_inches())
+            figures.setdefault(item.kind, []).append(
+                {"name": item.name, "caption": item.caption, "data": picture, "width": str(width), "height": str(height)}
+            )
+    tables = (
+        input_tables(results)
+        | result_tables(results)
+        | extraction_tables(results)
+        | prior_tables(results)
+        | {table.name: table for table in (set_table(results),)}
+    )
     for table in tables.values():
         if table.rows:
             write_table(table, folder / "tables", results.combination)
@@ -156,10 +163,46 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
                 (folder / "tables" / f"{table.name}.tex").write_text(text, encoding="utf-8")
     for name, document in _documents(results).items():
         (folder / "tables" / f"{name}.json").write_text(json_text(document), encoding="utf-8")
+    captions = [(entry["name"], entry["caption"]) for kind in figures.values() for entry in kind]
+    (folder / APPENDIX).write_text(appendix(results.combination, tables, captions), encoding="utf-8")
     link = {"explorer": (folder / EXPLORER).is_file(), "explorer_link": Markup(LINK), "explorer_place": Markup(PLACE)}
-    template = page_template(Path(__file__).parent / PAGE, symbol=symbol, counted=counted, significant=significant)
-    page = template.render(**page_context(results), **link, tables=tables, figures=figures, latex=LATEX_TABLES)
-    (folder / PAGE).write_text(page, encoding="utf-8")
+    own = Path(__file__).parent
+    template = page_template(own / PAGE, symbol=symbol, counted=counted, significant=significant, symbols=symbols)
+    style = Markup((own / "report.css").read_text(encoding="utf-8"))
+    context = page_context(results, tables) | link
+    for name, full in ((PAGE, False), (FULL, True)):
+        page = template.render(**context, full=full, style=style, tables=tables, figures=figures, latex=LATEX_TABLES)
+        (folder / name).write_text(page, encoding="utf-8")
+
+
+def _draw(item: ReportFigure, note: str, folder: Path) -> str:
+    """Write the figure as SVG and as PDF; the SVG in base 64."""
+    _remark(item.figure, note)
+    picture = figure_bytes(item.figure, "svg")
+    (folder / f"{item.name}.svg").write_bytes(picture)
+    item.figure.set_layout_engine("none")  # the layout is worked out once and kept for both files
+    pdf = folder / f"{item.name}.pdf"
+    if item.more:
+        pdf.write_bytes(pages_bytes(_pages(item, note)))
+    else:
+        pdf.write_bytes(figure_bytes(item.figure, "pdf"))
+    return base64.b64encode(picture).decode("ascii")
+
+
+def _pages(item: ReportFigure, note: str) -> Iterator[Figure]:
+    yield item.figure
+    for draw in item.more:
+        figure = draw()
+        _remark(figure, note)
+        yield figure
+
+
+def _remark(figure: Figure, note: str) -> None:
+    """A strip below everything that is drawn, with what a figure must not be shown without."""
+    if note:
+        strip = NOTE_HEIGHT / figure.get_figheight()
+        figure.set_layout_engine("constrained", rect=(0, strip, 1, 1 - strip))
+        figure.text(0.005, 0.005, note, ha="left", va="bottom", fontsize=7.5, color="#b00020")
 
 
 def _documents(results: Results) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,4 @@
-"""Tables of what came out: impacts, pulls, diagnostics, settings.
-
-Table of the sources of uncertain size: what was quoted, what the fit and the posterior say of it.
-
-Tables of the report about the combined quantities: values, what the coefficients cost, covariance.
-"""
+"""Tables of the report about what came out: results, pulls, diagnostics, settings, sources of uncertain size."""
 
 from __future__ import annotations
 
@@ -16,11 +11,15 @@ from scipy.stats import invgamma
 from bayescomb.base.rounding import (
     PULL_PLACES,
     R_HAT_PLACES,
+    correlation_text,
     significant,
     with_error,
 )
 from bayescomb.output.report.coefficient_tables import coefficient_table
-from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
+from bayescomb.output.report.gathered.nuisances import leading_pulls
+from bayescomb.output.report.results import Results, parameter_covariance
+from bayescomb.output.report.told.matters import input_titles
+from bayescomb.output.report.told.titles import block_title, observable_titles, quantity_title
 from bayescomb.output.statements import settings
 from bayescomb.output.tables.averages import average_tables
 from bayescomb.output.tables.fit import compatibility_table
@@ -29,10 +28,13 @@ from bayescomb.output.tables.result import cost_table, summary_table
 from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.text_layout import MANY
+from bayescomb.output.words import typeset
 from bayescomb.sampling.summary import CENTRAL
 
 __all__ = ["covariance_table", "result_tables", "size_table"]
 
+# Results whose covariances are on the page.
+FEW: Final = 6
 # Nuisances whose diagnostics are on the page: the worst ones.
 WORST: Final = 10
 
@@ -44,7 +46,7 @@ def result_tables(results: Results) -> dict[str, Table]:
         cost_table(results.parameters, results.comparison),
         covariance_table(results),
         _scan(results),
-        compatibility_table(results.compatibility),
+        compatibility_table(results.compatibility, titles=input_titles(results)),
         impact_table(results.impacts, [o.name for o in results.parameters]),
         coefficient_table(results),
         size_table(results),
@@ -80,14 +82,13 @@ def _pulls(results: Results) -> Table:
     shown = [position[row.name] for row in leading_pulls(results.nuisances)]
 
     columns = [
-        text_column("nuisance", "nuisance"),
-        Column(title="fully correlated with it", show=lambda row: str(row["followers"] or "\N{EN DASH}")),
+        Column(title="nuisance", show=lambda row: typeset(results.labels[row["nuisance"]]), text=True),
         fixed_column("pull (profile)", "profile_pull", PULL_PLACES, sign=True),
         fixed_column("constraint (profile)", "profile_constraint", PULL_PLACES),
     ]
     if results.usable is not None:
-        columns.insert(2, fixed_column("pull (posterior)", "pull", PULL_PLACES, sign=True))
-        columns.insert(3, fixed_column("constraint (posterior)", "constraint", PULL_PLACES))
+        columns.insert(1, fixed_column("pull (posterior)", "pull", PULL_PLACES, sign=True))
+        columns.insert(2, fixed_column("constraint (posterior)", "constraint", PULL_PLACES))
     title = (
         "The largest pulls, in prior widths, one nuisance of every fully correlated set. Constraint: post-fit over prior "
         "width."
@@ -105,7 +106,10 @@ def _not_recovered(results: Results) -> Table:
             for block in results.check.indefinite
             if without
         ]
-    columns = [text_column("source", "block"), text_column("reason", "reason")]
+    columns = [
+        Column(title="source", show=lambda row: block_title(results.combination, row["block"]), text=True),
+        text_column("reason", "reason"),
+    ]
     return Table(name="without_posterior", title="Nuisances without a posterior.", rows=rows, columns=columns)
 
 
@@ -114,6 +118,7 @@ def _diagnostics(results: Results) -> Table:
     keys = {"r_hat": "r_hat", "ess_bulk": "ess_bulk", "ess_tail": "ess_tail", "mcse_mean": "mcse_of_draws"}
     rows: list[dict[str, Any]] = []
     shown: list[int] = []
+    more = ""
     if results.verdict is not None:
         table = results.verdict.table
         names = [str(q) for q in table["quantity"].to_numpy()]
@@ -123,11 +128,20 @@ def _diagnostics(results: Results) -> Table:
         leaders = {f"pull[{row.name}]" for row in results.nuisances if row.leader == row.name}
         nuisances = [i for i, n in enumerate(names) if n in leaders]
         worst = sorted(nuisances, key=lambda i: least[i])[:WORST]
-        shown = [i for i, n in enumerate(names) if not n.startswith("pull[")] + worst
+        # Members of a PDF set are one row: the worst of them.
+        members = [i for i, n in enumerate(names) if n.startswith("theory_pull[")]
+        worst_of = sorted(members, key=lambda i: least[i])[:1]
+        more = f" (worst of {len(members)} nuisances of the prediction)" if len(members) > 1 else ""
+        single = [i for i, n in enumerate(names) if not n.startswith(("pull[", "theory_pull["))]
+        shown = single + worst_of + worst
         parameters = {o.name for o in results.parameters}
-        shown.sort(key=lambda i: (names[i] not in parameters, i in worst))
+        shown.sort(key=lambda i: (names[i] not in parameters, i in worst_of, i in worst))
     columns = [
-        text_column("quantity", "quantity"),
+        Column(
+            title="quantity",
+            show=lambda row: quantity_title(results, row["quantity"]) + _of(row["quantity"], more),
+            text=True,
+        ),
         fixed_column("R-hat", "r_hat", R_HAT_PLACES),
         fixed_column("ESS bulk", "ess_bulk", 0),
         fixed_column("ESS tail", "ess_tail", 0),
@@ -135,6 +149,10 @@ def _diagnostics(results: Results) -> Table:
     ]
     title = f"Convergence: parameters, coefficients and the {WORST} nuisances with the smallest effective sample size."
     return Table(name="diagnostics", title=title, rows=rows, columns=columns, on_page=shown)
+
+
+def _of(quantity: str, more: str) -> str:
+    return more if quantity.startswith("theory_pull[") else ""
 
 
 def _settings(results: Results) -> Table:
@@ -212,5 +230,24 @@ def covariance_table(results: Results) -> Table:
         for i, first in enumerate(results.parameters)
         for j, second in enumerate(results.parameters)
     ]
+    names = [o.name for o in results.parameters]
+    scale = {o.name: float(covariance[i, i]) ** 0.5 for i, o in enumerate(results.parameters)}
+    titles = observable_titles(results.combination)
+    # Each pair once, and a matrix of many as a figure only.
+    few = [i * len(names) + j for i in range(len(names)) for j in range(i, len(names))]
+    columns = [
+        *(Column(title="", show=lambda row, key=key: titles.get(row[key], row[key]), text=True)  # type: ignore[misc]
+          for key in ("parameter", "parameter_b")),
+        number_column("covariance (profile)", "profile", lambda value: significant(value, 4)),
+        *([number_column("covariance (posterior)", "posterior", lambda value: significant(value, 4))]
+          if kind == "posterior" else []),
+        Column(
+            title=f"correlation ({kind.split(' ')[0]})",
+            show=lambda row: correlation_text(
+                row[kind.split(" ")[0]] / (scale[row["parameter"]] * scale[row["parameter_b"]])
+            ),
+        ),
+    ]  # fmt: skip
     title = "Covariance of the combined quantities, in the products of their units."
-    return Table(name="covariance", title=title, rows=rows, columns=[])
+    shown = few if 1 < len(names) <= FEW else []
+    return Table(name="covariance", title=title, rows=rows, columns=columns if shown else [], on_page=shown)

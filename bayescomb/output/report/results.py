@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayescomb.base.errors import BayescombError, InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.base.errors import BayescombError
 from bayescomb.fit.compatibility import Compatibility
-from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.fit.post_fit import post_fit_correlation
+from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.scan import ScanResult, scan, scan_curve
-from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.observables import Observable
 from bayescomb.likelihood.check import CheckResult, check
-from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
-from bayescomb.likelihood.linear_gaussian import linear_model
 from bayescomb.output.analysis import Analysis, Divided, analyse, divide
 from bayescomb.output.averages import Averages, averages
-from bayescomb.sampling.summary import Sampled
+from bayescomb.output.report.gathered.nuisances import NuisanceRow, nuisance_rows
+from bayescomb.output.report.gathered.ranking import Ranked, leading_nuisances, nuisance_labels, ranked
+from bayescomb.output.report.gathered.sets import SetRow, estimate_profile, experiment_profiles, set_rows
+from bayescomb.sampling.prior_laws import exact_priors
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
 from bayescomb.studies.theory_study import TheoryFit, TheoryStudy, predicted_bins, theory_fits, theory_study
 
 __all__ = [
-    "NuisanceRow",
     "Results",
     "ScanCurve",
     "collect",
-    "estimate_profile",
-    "leading_pulls",
     "moves",
-    "nuisance_rows",
     "parameter_covariance",
 ]
 
@@ -43,7 +41,6 @@ MAX_CURVES: Final = 12
 CURVE_POINTS: Final = 5
 # A shift below this fraction of the error is rounding of the fit.
 ROUNDING: Final = 1e-9
-MAX_PULLS: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +73,7 @@ class Results(Analysis):
         theory, theory_fits, bins: of an extraction, see :func:`bayescomb.studies.theory_study.theory_study`,
             :func:`bayescomb.studies.theory_study.theory_fits` and :func:`bayescomb.predicted_bins`.
         missing_information: fraction of missing information on the energy of each chain (E-BFMI).
+        sets: the result under every assumption set, see :func:`bayescomb.output.report.gathered.sets.set_rows`.
     """
 
     check: CheckResult
@@ -93,6 +91,28 @@ class Results(Analysis):
     theory_fits: tuple[TheoryFit, ...]
     bins: dict[str, xr.Dataset]
     missing_information: tuple[float, ...]
+    sets: tuple[SetRow, ...]
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Nuisance -> what people call it, see :func:`bayescomb.output.report.gathered.ranking.nuisance_labels`."""
+        return nuisance_labels(self.combination, self.nuisances)
+
+    @cached_property
+    def rankings(self) -> dict[str, list[Ranked]]:
+        """Result -> its ranking of nuisances, see :func:`bayescomb.output.report.gathered.ranking.ranked`."""
+        free = [p.name for p in self.parameters if p.name not in self.fit.at_bound]
+        return {name: ranked(name, self.fit, self.impacts, self.nuisances, labels=self.labels) for name in free}
+
+    @cached_property
+    def post_fit(self) -> xr.DataArray:
+        """Correlation of the results and the leading nuisances after the fit."""
+        return post_fit_correlation(self.fit, leading_nuisances(self.fit, self.rankings))
+
+    @cached_property
+    def laws(self) -> dict[str, Any]:
+        """Coefficient -> its prior, where every value of its range is feasible."""
+        return exact_priors(self.combination)
 
     @property
     def parameters(self) -> tuple[Observable, ...]:
@@ -116,6 +136,8 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     if scanned.interrupted:
         raise KeyboardInterrupt  # a report is whole or not at all
+    estimates = estimate_profile(combination, parts=fit.parts)
+    experiments = experiment_profiles(combination, parts=fit.parts)
     plain = usable is not None and not combination.normalise and not usable.run.extended
     return Results(
         **vars(analysis),
@@ -124,8 +146,8 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         compatibility=tuple(average.compatibility.get("measurement", ())),
         averages=average,
         curves=_curves(scanned, fit),
-        estimates=estimate_profile(combination, parts=fit.parts),
-        experiments=_experiments(combination, parts=fit.parts),
+        estimates=estimates,
+        experiments=experiments,
         nuisances=nuisance_rows(fit, usable),
         divided=Divided() if usable is None else divide(usable.tree, usable.run, combination),
         sensitivity=prior_sensitivity(usable.tree) if plain and usable is not None else None,
@@ -134,6 +156,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         theory_fits=theory_fits(combination) if extracted else (),
         bins=predicted_bins(fit, combined=analysis.combined) if extracted else {},
         missing_information=_missing_information(posterior),
+        sets=set_rows(combination, fit, estimates, experiments),
     )
 
 
@@ -163,31 +186,6 @@ def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
     return results.usable.covariance[np.ix_(position, position)], "posterior"
 
 
-def estimate_profile(combination: Combination, *, parts: str = "propagated") -> ProfileResult:
-    """Profile with every estimate as its own observable, so that nothing is combined.
-
-    Examples:
-        >>> import bayescomb as bc
-        >>> own = estimate_profile(bc.load("models/run1_mass"))
-        >>> f"{own.values[0].item():.2f} +- {own.errors[0].item():.2f}"
-        '173.79 +- 1.41'
-    """
-    return profile(combination.saturated(), parts=parts)
-
-
-def _experiments(combination: Combination, *, parts: str) -> dict[str, ProfileResult]:
-    names = list(dict.fromkeys(m.experiment for m in combination.measurements))
-    results: dict[str, ProfileResult] = {}
-    if len(names) < 2 or not all(names):
-        return results
-    for name in names:
-        try:
-            results[name] = profile(combination.only([name]), parts=parts)
-        except (UnderdeterminedError, InfeasibleCorrelationError):
-            continue  # its estimates alone do not determine every observable, or alone they are no valid input
-    return results
-
-
 def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
     """Curves of the coefficients with the largest half shift in units of the error."""
     names = [c.name for c in scanned.combination.assumption_set.coefficients]
@@ -211,80 +209,3 @@ def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
             )
         )
     return tuple(curves)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NuisanceRow:
-    """A nuisance parameter after the fit.
-
-    Attributes:
-        name, source: of the nuisance.
-        pull, constraint: posterior mean and standard deviation in prior widths, ``None`` if it has no posterior.
-        profile_pull, profile_constraint: the same of the profile at nominal coefficients, ``None`` where it has none.
-        leader: the nuisance that stands for all that are fully correlated with it.
-        followers: number of other nuisances a leader stands for.
-    """
-
-    name: str
-    source: str
-    pull: float | None
-    constraint: float | None
-    profile_pull: float | None
-    profile_constraint: float | None
-    leader: str
-    followers: int = 0
-
-
-def nuisance_rows(fit: ProfileResult, sampled: Sampled | None) -> tuple[NuisanceRow, ...]:
-    """All nuisances after the fit; those that are fully correlated whatever the coefficients share a leader."""
-    family = correlation_family(fit.combination)
-    # A free nuisance has no prior, hence no correlation in it.
-    leaders = {n.name: n.name for n in fit.combination.nuisances} | _leaders(fit.combination, family)
-    posterior = {} if sampled is None else sampled.nuisances
-    centres = {str(n): float(v) for n, v in zip(fit.pulls["nuisance"].to_numpy(), fit.pulls.to_numpy(), strict=True)}
-    widths_of = {
-        str(n): float(v) for n, v in zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True)
-    }
-    rows = []
-    for nuisance in fit.combination.nuisances:
-        name = nuisance.name
-        pull, constraint = posterior.get(name, (None, None))
-        rows.append(
-            NuisanceRow(
-                name=name,
-                source=nuisance.source,
-                pull=pull,
-                constraint=constraint,
-                profile_pull=centres.get(name) if name in widths_of else None,
-                profile_constraint=widths_of.get(name),
-                leader=leaders[name],
-                followers=sum(leader == name for leader in leaders.values()) - 1 if leaders[name] == name else 0,
-            )
-        )
-    return tuple(rows)
-
-
-def _leaders(combination: Combination, family: CorrelationFamily) -> dict[str, str]:
-    """Name -> the fully correlated nuisance that moves the estimates most."""
-    model = linear_model(combination)
-    column = {name: i for i, name in enumerate(model.nuisances)}
-    strength = np.array(
-        [np.linalg.norm(model.loading[:, column[n]]) if n in column else np.inf for n in family.nuisances], dtype=float
-    )
-    leaders: dict[str, str] = {}
-    for i, name in enumerate(family.nuisances):
-        tied = np.flatnonzero(np.abs(family.base[i]) > 1 - 1e-12)
-        leaders[name] = family.nuisances[tied[np.argmax(strength[tied])]]
-    # In an indefinite matrix "fully correlated" need not be transitive; who is left without a leader leads itself.
-    return {name: leader if leaders[leader] == leader else name for name, leader in leaders.items()}
-
-
-def leading_pulls(rows: tuple[NuisanceRow, ...]) -> list[NuisanceRow]:
-    """The largest pulls, one nuisance of every fully correlated set."""
-
-    def size(row: NuisanceRow) -> float:
-        value = row.pull if row.pull is not None else row.profile_pull
-        return -1.0 if value is None else abs(value)
-
-    shown = [row for row in rows if row.leader == row.name and size(row) >= 0]
-    return sorted(shown, key=size, reverse=True)[:MAX_PULLS]

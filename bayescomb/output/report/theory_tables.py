@@ -19,6 +19,7 @@ from bayescomb.base.rounding import (
     rounded_like,
 )
 from bayescomb.output.report.results import Results
+from bayescomb.output.report.told.titles import coefficient_titles, estimate_titles, observable_titles
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.tables.theory import envelope_table, orders_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
@@ -32,7 +33,8 @@ def extraction_tables(results: Results) -> dict[str, Table]:
     """Tables by name; without rows where they do not apply."""
     study = results.theory
     units = {o.name: o.unit for o in results.parameters}
-    tables = [shares_table(results.divided.shares, units), relevance_table(results.divided.relevance, units)]
+    titles = coefficient_titles(results.combination)
+    tables = [shares_table(results.divided.shares, units, titles=titles), relevance_table(results.divided.relevance, units)]
     if study is None:
         empty = (
             "prediction_orders",
@@ -77,11 +79,10 @@ def _rate_and_shape(apart: Sequence[RateAndShape]) -> Table:
         number_column("χ²", "chi2", chi2_text),
         fixed_column("degrees of freedom", "ndf", 0),
         number_column("p-value", "p_value", p_value_text),
-        text_column("note", "problem"),
     ]
     title = "The mass from the shape and from the rate of each absolute distribution, and whether they agree."
     fields = ("prediction", "mass", "part", "value", "error", "chi2", "ndf", "p_value", "problem")
-    return Table(name="rate_and_shape", title=title, rows=rows, columns=columns, fields=fields)
+    return Table(name="rate_and_shape", title=title, rows=rows, columns=columns, fields=fields, footnote="problem")
 
 
 def _interpolation(study: TheoryStudy) -> Table:
@@ -99,14 +100,16 @@ def _interpolation(study: TheoryStudy) -> Table:
                     "correlated_error": 1000 * float(at["correlated_error"].max()),
                 }
             )
+    titles = observable_titles(study.combination)
     columns = [
         text_column("prediction", "prediction"),
-        text_column("observable", "observable"),
+        Column(title="observable", show=lambda row: titles[row["observable"]], text=True),
         fixed_column("largest residual [‰]", "residual", 3),
         fixed_column("one inner mass left out [‰]", "left_out", 3),
         fixed_column("numerical error [‰]", "mc_error", 1),
-        fixed_column("correlated numerical error [‰]", "correlated_error", 1),
     ]
+    if any(row["correlated_error"] for row in rows):
+        columns.append(fixed_column("correlated numerical error [‰]", "correlated_error", 1))
     extraction = study.combination.extraction_in_force
     assert extraction is not None  # else there would be no study
     title = f"Polynomials of degree {extraction.degree} in the mass against the tables, per mille of the cross section."
@@ -136,7 +139,7 @@ def _predictive(results: Results) -> Table:
     rows: list[dict[str, Any]] = []
     found = results.predictive
     if found is not None:
-        titles = {e.name: e.title or e.name for e in results.combination.estimates}
+        titles = estimate_titles(results.combination)
         for name in found["estimate"].to_numpy():
             at = found.sel(estimate=name)
             row: dict[str, Any] = {"estimate": str(name), "title": titles[str(name)], "unit": str(at["unit"].item())}
@@ -190,8 +193,8 @@ def _sensitivity(results: Results) -> Table:
         text_column("priors", "kind"),
         text_column("change", "change"),
         text_column("shift of the mean", "shift_text"),
-        fixed_column("in % of the sd", "shift_relative", 1, sign=True),
-        fixed_column("change of the sd [%]", "sd_shift_relative", 1, sign=True),
+        fixed_column("in % of the sd", "shift_relative", 1, sign=True, moves=True),
+        fixed_column("change of the sd [%]", "sd_shift_relative", 1, sign=True, moves=True),
         number_column("effective draws", "effective", lambda value: "fit" if value is None else fixed(value, 0)),
     ]
     fields = ("parameter", "kind", "change", "shift", "sd_shift", "unit", "shift_relative", "sd_shift_relative", "effective")

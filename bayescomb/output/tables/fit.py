@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bayescomb.base.rounding import PULL_PLACES, chi2_text, p_value_text, weight_places
+from bayescomb.base.rounding import PULL_PLACES, chi2_text, p_value_text, weight_places, with_unit
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
@@ -13,11 +13,12 @@ from bayescomb.output.tables.table import Column, Table, fixed_column, number_co
 __all__ = ["compatibility_table", "weights_table"]
 
 
-def compatibility_table(found: Sequence[Compatibility]) -> Table:
+def compatibility_table(found: Sequence[Compatibility], *, titles: Mapping[str, str] | None = None) -> Table:
     """One row per input.
 
     Args:
         found: of :func:`bayescomb.compatibility`.
+        titles: measurement -> what a page calls it; its name by default.
 
     Examples:
         >>> import bayescomb as bc
@@ -28,7 +29,13 @@ def compatibility_table(found: Sequence[Compatibility]) -> Table:
     kind = found[0].by if found else "measurement"
     rows = [{c.by: c.name, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value, "problem": c.problem} for c in found]
     columns = [
-        text_column(kind if kind != "measurement" else "input", kind),
+        text_column(kind if kind != "measurement" else "input", kind, only="terminal"),
+        Column(
+            title=kind if kind != "measurement" else "input",
+            show=lambda row: (titles or {}).get(row[kind], row[kind]),
+            text=True,
+            only="page",
+        ),
         number_column(
             "χ² of all \N{MINUS SIGN} χ² of the rest",
             "chi2",
@@ -42,17 +49,22 @@ def compatibility_table(found: Sequence[Compatibility]) -> Table:
         "how much worse the rest fits when an input joins. Without a degree of freedom nothing tests it."
     )
     name = "compatibility" if kind == "measurement" else f"compatibility_{kind}"
-    return Table(name=name, title=title, rows=rows, columns=columns)
+    return Table(name=name, title=title, rows=rows, columns=columns, footnote="problem")
 
 
 def weights_table(
-    fit: ProfileResult, parameters: Sequence[str], *, pulls: Mapping[str, float | None] | None = None
+    fit: ProfileResult,
+    parameters: Sequence[str],
+    *,
+    pulls: Mapping[str, float | None] | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> Table:
     """Weight of each estimate in each result.
 
     Args:
         fit: of :func:`bayescomb.profile`.
         parameters: results to show.
+        titles: estimate -> what a page calls it; its title or name by default.
         pulls: estimate -> (measured - fitted) / error of this difference, ``None`` where there is none; left out by default.
 
     Examples:
@@ -67,12 +79,20 @@ def weights_table(
         rows.append(row | ({} if pulls is None else {"pull": pulls[estimate.name]}))
     columns = [
         Column(title="estimate", show=lambda row: f"{row['estimate']}  {row['title']}".rstrip(), text=True, only="terminal"),
-        text_column("estimate", "estimate", only="page"),
+        Column(
+            title="estimate",
+            show=lambda row: (titles or {}).get(row["estimate"], row["title"] or row["estimate"]),
+            text=True,
+            only="page",
+        ),
     ]
-    columns += [text_column("", "title", only="page")] if any(row["title"] for row in rows) else []
+    units = {o.name: o.unit for o in fit.combination.results}
+    of_data = {units[name] for e in fit.combination.estimates for name, factor in e.observables.items() if factor}
     for p in parameters:
         places = weight_places(row[f"weight[{p}]"] for row in rows)
-        columns.append(fixed_column(f"weight in {p}", f"weight[{p}]", places, sign=True, short=p))
+        # Of one unit all, a weight has none; else it is per unit of each estimate.
+        unit = "" if of_data <= {units[p]} else f"{units[p] or 1} per unit of the estimate"
+        columns.append(fixed_column(with_unit(f"weight in {p}", unit), f"weight[{p}]", places, sign=True, short=p))
     columns += [] if pulls is None else [fixed_column("pull", "pull", PULL_PLACES, sign=True)]
     of_linearised = "" if fit.combination.quadratic else ", in the linearised model with relative sizes at the fitted values"
     title = (

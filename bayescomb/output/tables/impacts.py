@@ -122,12 +122,19 @@ def impact_table(result: ImpactResult, parameters: Sequence[str] = ()) -> Table:
             title=with_unit(quantity.title.format(p), units.get(p, "") if quantity.in_unit else ""),
             short=with_unit(p, units.get(p, "")) if quantity.key == "impact" else "",
             show=lambda row, p=p, q=quantity: _shown(q, row.get(f"{q.key}[{p}]"), totals[p]),  # type: ignore[misc]
+            moves=True,
         )
         for quantity in QUANTITIES
         if quantity.title
         for p in names
     ]
-    return Table(name="impacts", title="Impacts at nominal coefficients.", rows=rows, columns=columns)
+    title = (
+        "Impacts at nominal coefficients: the part of each source in the uncertainty. The bars of a ranking are larger: "
+        "they are shifts with one nuisance fixed and all others free to follow, and they do not add up to the uncertainty."
+        if result.parts == "propagated"
+        else "Impacts at nominal coefficients."
+    )
+    return Table(name="impacts", title=title, rows=rows, columns=columns)
 
 
 def _shown(quantity: ImpactQuantity, value: float | None, total: float) -> str:

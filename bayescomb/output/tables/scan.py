@@ -14,6 +14,7 @@ from bayescomb.base.rounding import coefficient_text, fine_unit, fixed, with_uni
 from bayescomb.fit.scan import ScanResult, ScanRow
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.observables import Observable
+from bayescomb.output.tables.published import comment
 from bayescomb.output.tables.table import Column, Row, Table, number_column, text_column
 
 __all__ = ["STILL", "across_experiments", "largest_moves", "moves_table", "range_on_page", "scan_table"]
@@ -74,6 +75,7 @@ def scan_table(result: ScanResult, parameters: Sequence[Observable]) -> Table:
                     lambda value, places=places: "infeasible" if value is None else fixed(value, places + 1, sign=True),  # type: ignore[misc]
                     scale=factor,
                     short=with_unit("shift of error" if key == "half_error_shift" else f"shift of {text}", unit),
+                    moves=True,
                 )
             )
             if quoted:
@@ -84,13 +86,14 @@ def scan_table(result: ScanResult, parameters: Sequence[Observable]) -> Table:
                         show=lambda row, key=key: row[f"published_{key}"] or "\N{EN DASH}",  # type: ignore[misc]
                     )
                 )
-    if any(row["problem"] for row in rows):
-        columns.append(text_column("problem", "problem", only="page"))
+    if any(row["comment"] for row in rows):
+        columns.append(text_column("ours beyond the published and its rounding", "comment", only="page"))
     title = (
         f"{ONE_AT_A_TIME}: half of the value at the upper end minus the value at the lower end, and the same for the "
         "uncertainty. Of a group the range of its first coefficient is shown."
     )
-    return Table(name="scan", title=title, rows=rows, columns=columns)
+    title += " Published sizes are compared with ours to their last digit." if quoted else ""
+    return Table(name="scan", title=title, rows=rows, columns=columns, footnote="problem")
 
 
 def moves_table(result: ScanResult) -> Table:
@@ -117,6 +120,7 @@ def moves_table(result: ScanResult) -> Table:
                 show=lambda row, key=key, scale=scale, places=places: (  # type: ignore[misc]
                     fixed(scale * row[f"largest_{key}"], places, sign=True) if row[f"largest_{key}_of"] else ""
                 ),
+                moves=True,
             )
         )
         columns.append(text_column("of", f"largest_{key}_of", only="page"))
@@ -127,7 +131,7 @@ def moves_table(result: ScanResult) -> Table:
         f"{ONE_AT_A_TIME}: {ENDS}, for the value, the error and the correlation (between results of different experiments, "
         "if there are such) that move most. The CSV file has the shifts of all results."
     )
-    return Table(name="scan", title=title, rows=rows, columns=columns)
+    return Table(name="scan", title=title, rows=rows, columns=columns, footnote="problem")
 
 
 def _rows(result: ScanResult, parameters: Sequence[Observable]) -> list[dict[str, Any]]:
@@ -147,12 +151,29 @@ def _rows(result: ScanResult, parameters: Sequence[Observable]) -> list[dict[str
         entry |= {
             "published_half_shift": row.published_half_shift,
             "published_half_error_shift": row.published_half_error_shift,
+            "comment": _comment(entry, row, parameters),
             "problem": row.problem,
             "reached_low": reached[0],
             "reached_high": reached[1],
         }
         rows.append(entry)
     return rows
+
+
+def _comment(entry: Row, row: ScanRow, parameters: Sequence[Observable]) -> str:
+    """Where our shifts of the first result are not those that were published."""
+    if not parameters:
+        return ""
+    first = parameters[0]
+    said = [
+        f"{what} {text}"
+        for what, key, published in (
+            ("value", "half_shift", row.published_half_shift),
+            ("error", "half_error_shift", row.published_half_error_shift),
+        )
+        if (text := comment(entry[f"{key}[{first.name}]"], published, first.unit))
+    ]
+    return "; ".join(said)
 
 
 def _first_columns(letters: int) -> list[Column]:

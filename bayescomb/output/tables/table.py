@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from bayescomb.base.rounding import fixed, plain
+from bayescomb.base.rounding import counted, fixed, plain
 from bayescomb.base.writing import json_text, plain_value
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.statements import header, header_data
@@ -30,6 +30,7 @@ __all__ = [
     "latex_table",
     "latex_text",
     "number_column",
+    "tabular",
     "text_column",
     "write_table",
 ]
@@ -39,9 +40,9 @@ Row = Mapping[str, Any]
 Place = Literal["", "page", "terminal"]
 # The tables that go into a note.
 LATEX_TABLES: Final = (
-    "summary", "estimates", "weights", "scan", "impacts", "coefficients", "pulls", "variance_shares", "relevance",
-    "prediction_orders", "prediction_variants", "scale_envelope", "rate_and_shape", "theory_fit", "predictive",
-    "sensitivity", "compatibility",
+    "summary", "covariance", "assumption_sets", "estimates", "weights", "scan", "impacts", "coefficients", "pulls",
+    "variance_shares", "relevance", "prediction_orders", "prediction_variants", "scale_envelope", "rate_and_shape",
+    "theory_fit", "predictive", "sensitivity", "compatibility",
     "breakdown", "information", "importance", "result_correlation", "source_covariance", "compatibility_estimate",
     "compatibility_experiment", "without_each", "groups", "group_correlation", "scale_factors", "relative_errors",
 )  # fmt: skip
@@ -54,6 +55,10 @@ SPECIAL: Final = {
     "…": r"\dots{}", "\u00a0": "~",
 }  # fmt: skip
 SYMBOL: Final = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9]+)(?![A-Za-z0-9_])")
+# Rows of a table that the full page shows; of longer ones it shows what the compact page does.
+WHOLE: Final = 120
+# Of a cell: nothing that is not zero, or nothing.
+ZERO: Final = re.compile(r"[+\u2212-]?0(\.0*)?|\u2013?")
 NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
@@ -67,6 +72,7 @@ class Column:
         text: whether it holds words, which stand to the left on a page.
         only: where it is shown; everywhere by default.
         short: heading in a terminal, where columns are narrow; the title by default.
+        moves: whether it tells what a row moves: a page leaves out rows of which all such cells are zero, and counts them.
     """
 
     title: str
@@ -74,6 +80,7 @@ class Column:
     text: bool = False
     only: Place = ""
     short: str = ""
+    moves: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +94,7 @@ class Table:
         columns: what people are shown.
         on_page: positions of the rows that people are shown; all by default.
         fields: keys of the files; those of the first row by default.
+        footnote: key of a text of each row that a page says once, below the table, with a mark in the rows it belongs to.
     """
 
     name: str
@@ -95,6 +103,7 @@ class Table:
     columns: Sequence[Column]
     on_page: Sequence[int] | None = None
     fields: Sequence[str] = field(default=())
+    footnote: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -109,31 +118,66 @@ class Table:
     @property
     def cells(self) -> list[list[str]]:
         """Texts of the rows on the page."""
-        return self._cells(self.page_columns)
+        return self.page().cells
+
+    def page(self, *, whole: bool = False) -> PageRows:
+        """What a page shows.
+
+        Args:
+            whole: all rows, unless there are more than :data:`WHOLE`.
+        """
+        columns, shown = self.page_columns, list(range(len(self.rows)) if self.on_page is None else self.on_page)
+        still = 0
+        if whole and len(self.rows) <= WHOLE:
+            shown = list(range(len(self.rows)))
+        else:
+            telling = [column for column in columns if column.moves]
+            moving = [i for i in shown if not telling or not all(ZERO.fullmatch(c.show(self.rows[i])) for c in telling)]
+            still, shown = len(shown) - len(moving), moving
+        texts = [str(self.rows[i][self.footnote] or "") if self.footnote else "" for i in shown]
+        notes = list(dict.fromkeys(text for text in texts if text))
+        return PageRows(
+            cells=[[column.show(self.rows[i]) for column in columns] for i in shown],
+            marks=[str(notes.index(text) + 1) if text else "" for text in texts],
+            notes=notes,
+            still=still,
+            hidden=len(self.rows) - len(shown) - still,
+        )
 
     @property
     def terminal(self) -> list[list[str]]:
         """Heading and rows for a terminal, with ASCII signs but in the words of users."""
         columns = [column for column in self.columns if column.only != "page"]
+        shown = range(len(self.rows)) if self.on_page is None else self.on_page
         rows = [
-            [cell if column.text else plain(cell) for column, cell in zip(columns, cells, strict=True)]
-            for cells in self._cells(columns)
+            [cell if column.text else plain(cell) for column, cell in ((c, c.show(self.rows[i])) for c in columns)]
+            for i in shown
         ]
         return [[plain(column.short or column.title) for column in columns], *rows]
-
-    def _cells(self, columns: Sequence[Column]) -> list[list[str]]:
-        shown = range(len(self.rows)) if self.on_page is None else self.on_page
-        return [[column.show(self.rows[i]) for column in columns] for i in shown]
 
     @property
     def text(self) -> str:
         """Aligned columns for a terminal, see :func:`bayescomb.output.text_layout.table`."""
         return aligned(self.terminal)
 
-    @property
-    def hidden(self) -> int:
-        """Number of rows that only the files hold."""
-        return 0 if self.on_page is None else len(self.rows) - len(self.on_page)
+
+@dataclass(frozen=True, kw_only=True)
+class PageRows:
+    """Rows of a table on a page.
+
+    Attributes:
+        cells: texts.
+        marks: of each row the mark of its footnote, empty without one.
+        notes: text of mark 1, of mark 2, ...
+        still: number of rows that are left out because they move nothing.
+        hidden: number of rows that only the files hold.
+    """
+
+    cells: list[list[str]]
+    marks: list[str]
+    notes: list[str]
+    still: int
+    hidden: int
 
 
 def text_column(title: str, key: str, *, only: Place = "") -> Column:
@@ -142,7 +186,14 @@ def text_column(title: str, key: str, *, only: Place = "") -> Column:
 
 
 def number_column(
-    title: str, key: str, form: Callable[[float | None], str], *, scale: float = 1.0, only: Place = "", short: str = ""
+    title: str,
+    key: str,
+    form: Callable[[float | None], str],
+    *,
+    scale: float = 1.0,
+    only: Place = "",
+    short: str = "",
+    moves: bool = False,
 ) -> Column:
     """A column of numbers.
 
@@ -153,17 +204,26 @@ def number_column(
         scale: factor on the number, e.g. 1000 to show MeV instead of GeV.
         only: where it is shown.
         short: heading in a terminal.
+        moves: whether it tells what a row moves.
     """
 
     def show(row: Row) -> str:
         value = row[key]
         return form(None if value is None else scale * float(value))
 
-    return Column(title=title, show=show, only=only, short=short)
+    return Column(title=title, show=show, only=only, short=short, moves=moves)
 
 
 def fixed_column(
-    title: str, key: str, places: int, *, sign: bool = False, scale: float = 1.0, only: Place = "", short: str = ""
+    title: str,
+    key: str,
+    places: int,
+    *,
+    sign: bool = False,
+    scale: float = 1.0,
+    only: Place = "",
+    short: str = "",
+    moves: bool = False,
 ) -> Column:
     """A column of numbers with a fixed number of decimals.
 
@@ -175,8 +235,13 @@ def fixed_column(
         scale: factor on the number.
         only: where it is shown.
         short: heading in a terminal.
+        moves: whether it tells what a row moves.
     """
-    return number_column(title, key, lambda value: fixed(value, places, sign=sign), scale=scale, only=only, short=short)
+
+    def form(value: float | None) -> str:
+        return fixed(value, places, sign=sign)
+
+    return number_column(title, key, form, scale=scale, only=only, short=short, moves=moves)
 
 
 def write_table(table: Table, folder: Path, combination: Combination) -> None:
@@ -262,11 +327,32 @@ def latex_table(table: Table, combination: Combination) -> str:
         table: what to write.
         combination: what the figures belong to.
     """
-    places = "".join("l" if column.text else "r" for column in table.page_columns)
     lines = [f"% {line}" for line in header(combination).splitlines()]
-    lines += [f"% {table.title}", rf"\begin{{tabular}}{{{places}}}", r"\hline"]
-    lines.append(" & ".join(latex_text(column.title) for column in table.page_columns) + r" \\")
-    lines.append(r"\hline")
-    lines += [" & ".join(latex_text(cell) for cell in cells) + r" \\" for cells in table.cells]
-    lines += [r"\hline", r"\end{tabular}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, f"% {table.title}", *tabular(table)]) + "\n"
+
+
+def tabular(table: Table, *, long: bool = False) -> list[str]:
+    r"""Lines of the ``tabular`` environment of what the page shows of a table, footnotes and counts of left-out rows below.
+
+    Args:
+        table: what to write.
+        long: a ``longtable``, which may be broken between pages, without its ``\\begin`` and ``\\end``.
+    """
+    columns = table.page_columns
+    places = "".join("l" if column.text else "r" for column in columns)
+    head = [r"\hline", " & ".join(latex_text(column.title) for column in columns) + r" \\", r"\hline"]
+    body = []
+    shown = table.page()
+    for cells, mark in zip(shown.cells, shown.marks, strict=True):
+        texts = [latex_text(cell) for cell in cells]
+        texts[0] = f"{{}}{texts[0]}" if texts[0].startswith("[") else texts[0]  # else an argument of the line break before
+        texts[0] += f"$^{{{mark}}}$" if mark else ""
+        body.append(" & ".join(texts) + r" \\")
+    body.append(r"\hline")
+    below = [f"$^{{{i}}}$ {latex_text(note)}" for i, note in enumerate(shown.notes, 1)]
+    if shown.still:
+        below.append(latex_text(f"{counted(shown.still, 'more rows')}, zero to the digits shown."))
+    body += [rf"\multicolumn{{{len(columns)}}}{{l}}{{\footnotesize {text}}} \\" for text in below]
+    if long:
+        return [*head, r"\endhead", *body]
+    return [rf"\begin{{tabular}}{{{places}}}", *head, *body, r"\end{tabular}"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from bayescomb.base.rounding import chi2_text, rounded_like, significant, with_error
+from bayescomb.base.rounding import chi2_text, p_value_text, rounded_like, significant, with_error
+from bayescomb.fit.profile import goodness_of_fit
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 from bayescomb.studies.theory_variants import NOT_TABULATED, OrderRow, VariantRow
 
@@ -36,17 +38,43 @@ def orders_table(found: Sequence[OrderRow]) -> Table:
         "The mass with predictions of each order, with the seven-point envelope of the scales; shift from the one in force."
     )
     rows = [{**dataclasses.asdict(row), "predictions": ", ".join(row.predictions)} for row in found]
-    return Table(name="prediction_orders", title=title, rows=rows, columns=columns)
+    return Table(name="prediction_orders", title=title, rows=rows, columns=columns, footnote="problem")
+
+
+# A p-value below this is no fluctuation.
+EXCLUDED: Final = 1e-4
 
 
 def variants_table(found: Sequence[VariantRow]) -> Table:
     """One row per PDF set and scale definition.
 
+    Sets that are tabulated at one scale only are compared with the set in force at that scale, so that a change of scale
+    does not read as one of the PDF.
+
     Args:
         found: of :func:`bayescomb.prediction_variants`.
+
+    Returns:
+        Rows with ``by_pdf``, value less that of the PDF set in force at the same scale, and ``by_scale``, that of the PDF
+        set in force less its value at the scale in force, GeV; both add up to ``shift``.
     """
-    title = "The mass with other PDF sets and scale definitions, scales fixed; shift from the one in force."
-    return _table("prediction_variants", title, found)
+    base = {(row.mass, row.pdf_set, row.scale_choice): row.value for row in found}
+    own = {row.mass: (row.pdf_set, row.scale_choice) for row in found if row.shift == 0.0}
+    rows = []
+    for row in found:
+        pdf_set, choice = own.get(row.mass, ("", ""))
+        there, here = base.get((row.mass, pdf_set, row.scale_choice)), base.get((row.mass, pdf_set, choice))
+        rows.append({"by_pdf": _difference(row.value, there), "by_scale": _difference(there, here)})
+    title = (
+        "The mass with other PDF sets and scale definitions, scales fixed. Shift: by the PDF set at equal scale, and by the "
+        "scale definition with the PDF set in force; together they are the shift from the prediction in force. Of other "
+        "sets the central member alone is known, so that their uncertainty has no PDF part."
+    )
+    return _table("prediction_variants", title, found, more=rows)
+
+
+def _difference(value: float | None, start: float | None) -> float | None:
+    return None if value is None or start is None else value - start
 
 
 def envelope_table(found: Sequence[VariantRow]) -> Table:
@@ -59,22 +87,53 @@ def envelope_table(found: Sequence[VariantRow]) -> Table:
     return _table("scale_envelope", title, found)
 
 
-def _table(name: str, title: str, found: Sequence[VariantRow]) -> Table:
+def _table(name: str, title: str, found: Sequence[VariantRow], *, more: Sequence[Mapping[str, float | None]] = ()) -> Table:
+    shifts = [
+        Column(title="shift [GeV]", show=_like_error("shift", sign=True), only="terminal" if more else ""),
+        *(
+            Column(title=f"shift by the {what} [GeV]", show=_like_error(key, sign=True), only="page")
+            for what, key in (("PDF set", "by_pdf"), ("scale", "by_scale"))
+            if more
+        ),
+    ]
+    varied = any(not row.mu_r == row.mu_f == 1 for row in found)
+    factors = [fixed_column(f"{symbol} factor", key, 1, only="page") for symbol, key in (("μ_R", "mu_r"), ("μ_F", "mu_f"))]
     columns = [
         Column(title="prediction", show=_prediction, text=True, only="terminal"),
         text_column("PDF set", "pdf_set", only="page"),
         text_column("scale", "scale_choice", only="page"),
-        fixed_column("μ_R factor", "mu_r", 1, only="page"),
-        fixed_column("μ_F factor", "mu_f", 1, only="page"),
+        *(factors if varied else []),
         text_column("mass", "mass"),
         Column(title="value [GeV]", show=_result, only="terminal"),
         Column(title="value [GeV]", show=_like_error("value"), only="page"),
         Column(title="uncertainty [GeV]", show=_like_error("error"), only="page"),
-        Column(title="shift [GeV]", show=_like_error("shift", sign=True)),
+        *shifts,
         number_column("χ²", "chi2", chi2_text),
         fixed_column("degrees of freedom", "ndf", 0, short="ndf"),
+        Column(title="p-value", show=lambda row: p_value_text(_p_value(row)), only="page"),
     ]
-    return Table(name=name, title=title, rows=[dataclasses.asdict(row) for row in found], columns=columns)
+    rows = [
+        {**dataclasses.asdict(row), **extra, "note": _note(row)}
+        for row, extra in zip(found, more or [{}] * len(found), strict=True)
+    ]
+    return Table(name=name, title=title, rows=rows, columns=columns, footnote="note")
+
+
+def _p_value(row: Row) -> float | None:
+    return None if row["chi2"] is None else goodness_of_fit(row["chi2"], row["ndf"])
+
+
+def _note(row: VariantRow) -> str:
+    """What is to be said of a mass that is none, or of a prediction that does not describe the data."""
+    if row.value is None:
+        return row.problem
+    p_value = goodness_of_fit(row.chi2, row.ndf) if row.chi2 is not None else None
+    if p_value is None or p_value >= EXCLUDED:
+        return ""
+    return (
+        "The p-value of χ² is below 0.0001: this prediction does not describe the data. Its mass is where it fits them "
+        "least badly, and its uncertainty has no meaning."
+    )
 
 
 def _prediction(row: Row) -> str:

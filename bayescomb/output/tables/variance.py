@@ -18,16 +18,25 @@ __all__ = ["relevance_table", "shares_table"]
 SMALL: Final = 1e-3
 # Shares of single coefficients are far below the parts that they are compared with.
 SHARE_PLACES: Final = 3
+# Monte Carlo errors of the information above which the data are said to tell of a coefficient.
+TOLD: Final = 3.0
 SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 
 
-def shares_table(shares: xr.Dataset | None, units: Mapping[str, str], parameters: Sequence[str] = ()) -> Table:
+def shares_table(
+    shares: xr.Dataset | None,
+    units: Mapping[str, str],
+    parameters: Sequence[str] = (),
+    *,
+    titles: Mapping[str, str] | None = None,
+) -> Table:
     """Parts of the variance of each result, coefficients after the others, then the small coefficients together and the sum.
 
     Args:
         shares: of :func:`bayescomb.variance_shares`; without it the table is empty.
         units: result -> its unit.
         parameters: results to show; all by default.
+        titles: coefficient -> what a page calls it; its name by default.
 
     Returns:
         Rows with ``parameter``, ``part``, ``kind`` (rows of the kind ``sum`` add up others), ``variance``, ``unit`` and
@@ -56,8 +65,8 @@ def shares_table(shares: xr.Dataset | None, units: Mapping[str, str], parameters
                 rows.append(row | {"unit": squared_unit(unit).replace("^2", "²"), "share": 100 * float(fraction)})
     alone = names[0] if len(names) == 1 else ""
     columns = [
-        text_column("parameter", "parameter", only="page"),
-        text_column("part", "part", only="page"),
+        *([] if alone else [text_column("parameter", "parameter", only="page")]),
+        Column(title="part", show=lambda row: _part(row, titles or {}), text=True, only="page"),
         text_column("kind", "kind", only="page"),
         Column(title=f"part of Var({alone})", show=_label, only="terminal"),
         number_column("variance", "variance", significant, short=with_unit("variance", rows[0]["unit"] if rows else "")),
@@ -69,6 +78,10 @@ def shares_table(shares: xr.Dataset | None, units: Mapping[str, str], parameters
         "the remainder is curvature of the prediction and Monte Carlo error. Coefficients below 0.1 % are in the files."
     )
     return Table(name="variance_shares", title=title, rows=rows, columns=columns, on_page=shown)
+
+
+def _part(row: Row, titles: Mapping[str, str]) -> str:
+    return titles.get(row["part"], row["part"]) if row["kind"] == "coefficient" else str(row["part"])
 
 
 def _label(row: Row) -> str:
@@ -102,15 +115,22 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
     columns = [
         text_column("coefficient", "title"),
         Column(title="prior mean ± sd", short="prior", show=_pair("prior_mean", "prior_sd")),
-        Column(title="posterior mean ± sd", short="posterior", show=_pair("posterior_mean", "posterior_sd")),
+        Column(title="posterior", show=_pair("posterior_mean", "posterior_sd"), only="terminal"),
+        Column(title="posterior mean ± sd", show=_posterior, only="page"),
         Column(title="information [bit]", show=_pair("information", "information_error")),
     ]
     for p in names:
         title = with_unit(f"d({p})/dr", small_unit(units.get(p, "")))
         columns.append(fixed_column(title, f"slope[{p}]", 1, sign=True, scale=1000))
-        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True))
+        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True, moves=True))
     title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
     return Table(name="relevance", title=title, rows=rows, columns=columns)
+
+
+def _posterior(row: Row) -> str:
+    """On a page not the digits of a posterior that nothing tells from its prior."""
+    known = row["information"] > TOLD * row["information_error"]
+    return with_error(row["posterior_mean"], row["posterior_sd"]) if known else "as the prior"
 
 
 def _pair(value: str, error: str) -> Callable[[Row], str]:

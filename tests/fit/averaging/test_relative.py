@@ -139,7 +139,7 @@ def test_profile_and_table_show_the_readings(tmp_path, capsys):
     (tmp_path / "responses.csv").write_text("estimate,N\na,0.3\nb,0.2\n")
     assert main(["profile", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "iterated 2 times: x = 1.15 +- 0.25" in text
+    assert "iterated 2 times: x = 1.15 +- 0.25" in " ".join(text.split())
     assert "taken as absolute: x = 0.88 +- 0.22" in text
     assert main(["table", str(tmp_path), "--of", "relative"]) == 0
     assert "absolute, sizes at the measured values" in capsys.readouterr().out

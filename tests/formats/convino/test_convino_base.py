@@ -172,8 +172,8 @@ def test_observable_may_bear_the_name_of_one_of_its_estimates(tmp_path):
     np.testing.assert_array_equal(fit.covariance, expected.covariance)
     np.testing.assert_array_equal(fit.weights, expected.weights)
     # An estimate that has to be free of the observable that bears its name.
-    assert [(c.measurement, c.chi2, c.ndf) for c in bc.compatibility(combination)] == [
-        (c.measurement, c.chi2, c.ndf) for c in bc.compatibility(right)
+    assert [(c.name, c.chi2, c.ndf) for c in bc.compatibility(combination)] == [
+        (c.name, c.chi2, c.ndf) for c in bc.compatibility(right)
     ]
 
 

@@ -83,6 +83,7 @@ def test_page_gives_the_profile_with_inputs_off_and_sources_set_apart(run1, run1
         {"sources": {"LHCbJES": "uncorrelated", "PDF": "full"}},
         {"sources": {"CMSJES": "uncorrelated", "JER": "full"}, "off": ["o"], "coefficients": {"LHCbJES": 0.6}},
         {"sources": {"method": "full"}},
+        {"sources": {"LHCbJES": "apart", "JER": "uncorrelated"}, "coefficients": {"LHCJES2": 0.2}},
         {"sources": {source.name: "full" for source in run1.sources}, "treatment": "nuisance"},
     ]
     expect_profile(run1, run1_page, tmp_path, settings)
@@ -95,7 +96,7 @@ def test_page_of_an_extraction_gives_the_profile_with_an_input_off_and_by_the_ot
         {"off": ["ATLAS 8 TeV"]},
         {"off": ["CMS 13 TeV"]},
         {"treatment": "covariance"},
-        {"sources": {"bJES": "full", "hdamp-Radiation": "uncorrelated"}},
+        {"sources": {"bJES": "full", "hdamp-Radiation": "uncorrelated", "isr-Radiation": "apart"}},
     ]
     expect_profile(ttj, ttj_page, tmp_path, settings)
 
@@ -173,7 +174,7 @@ def test_part_of_a_slider_that_is_marked_as_repaired_is_what_the_profile_repairs
     ends = dict(zip((c.name for c in ttj.assumption_set.coefficients), answer, strict=True))
     assert profile_at(ttj, setting).repairs
     found = 0
-    for name, end in ends.items():
+    for name, end in list(ends.items())[:: 1 if repetitions(1) > 1 else 2]:
         kept = end["unrepaired"]
         assert (end["low"], end["high"]) == (-1, 1)
         repaired_at = {}
@@ -184,7 +185,7 @@ def test_part_of_a_slider_that_is_marked_as_repaired_is_what_the_profile_repairs
         for value, repaired in repaired_at.items():
             assert repaired == (not kept["low"] <= value <= kept["high"]), (name, value)
             found += repaired
-    assert found > 10
+    assert found > 5
 
 
 @pytest.fixture(scope="module")
@@ -384,6 +385,44 @@ def test_slider_moved_by_keyboard_changes_the_headline_to_the_profile(run1, run1
 
 @pytest.mark.slow
 @needs_browser
+def test_setting_is_told_as_a_command_and_what_moved_most_in_words(run1, run1_page, tmp_path):
+    script = (
+        HAND
+        + """
+      const told = async change => {
+        api.enter({...api.state(), ...change});
+        await settled();
+        return {command: by('command').textContent, note: by('command-note').textContent, moved: by('moved').textContent};
+      };
+      const opened = {command: by('command').textContent, moved: by('moved').textContent};
+      const two = await told({coefficients: {LHCbJES: 0.5, JER: 0.1}, off: ['d']});
+      const apart = await told({coefficients: {}, off: ['g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o'], sources: {}});
+      const source = await told({off: [], sources: {LHCbJES: 'apart', PDF: 'uncorrelated'}});
+      const choices = [...slider('LHCbJES').querySelectorAll('option')].map(o => o.textContent);
+      return {opened, two, apart, source, choices};
+    """
+    )
+    answer, console = probed(run1_page, tmp_path, script)
+    assert not console
+    plain = "bayescomb profile MODEL --assumptions nominal --treatment covariance"
+    assert answer["opened"] == {"command": plain, "moved": ""}
+    assert answer["two"]["command"] == f"{plain} --without d --coefficient LHCbJES=0.5 --coefficient JER=0.1"
+    assert answer["apart"]["command"] == f"{plain} --only ATLAS"
+    # Between experiments b-JES has its coefficient alone; PDF is correlated inside them too, which no option takes away.
+    assert answer["source"]["command"] == f"{plain} --coefficient LHCbJES=0"
+    assert "PDF" in answer["source"]["note"]
+    assert answer["choices"][1:3] == ["uncorrelated between experiments", "uncorrelated everywhere"]
+    setting = {"coefficients": {"LHCbJES": 0.5, "JER": 0.1}, "off": ["d"]}
+    nominal, now = bc.profile(run1).values.item(), profile_at(run1, setting).values.item()
+    shift = f"{1000 * (now - nominal):+.0f} MeV".replace("-", "\N{MINUS SIGN}")
+    assert f"m_t has moved by {shift}" in answer["two"]["moved"]
+    alone = profile_at(run1, setting | {"off": []}).values.item() - now  # the input that is off matters most
+    back = f"{1000 * alone:+.0f} MeV".replace("-", "\N{MINUS SIGN}")
+    assert f"ATLAS dilepton 8 TeV off: taken back alone it changes the value by {back}" in answer["two"]["moved"]
+
+
+@pytest.mark.slow
+@needs_browser
 def test_infeasible_coefficients_cannot_be_entered_by_key_field_or_buttons(ttj, ttj_page, tmp_path):
     script = (
         HAND
@@ -480,10 +519,10 @@ def test_address_that_is_no_setting_shows_nominal_with_a_note(ttj, ttj_page, run
 
 @needs_browser
 @pytest.mark.slow
-@pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2), ("run1", 3), ("profiled", 4), ("scales", 5)])
+@pytest.mark.parametrize(("which", "seed"), [("run1", 1), ("ttj", 2), ("profiled", 4), ("scales", 5)])
 def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(which, seed, request, tmp_path):
     combination = request.getfixturevalue(which)
-    page, moves = bc.explore(combination, tmp_path / "explorer.html", draws=0), repetitions(100)
+    page, moves = bc.explore(combination, tmp_path / "explorer.html", draws=0), repetitions(50)
     script = (
         (
             HAND
@@ -502,7 +541,7 @@ def test_every_setting_that_a_random_hand_reaches_is_feasible_and_given_exactly(
           const selects = all('select[data-source]');
           if (!selects.length) continue;
           const select = any(selects);
-          select.value = any(['', 'uncorrelated', 'full']);
+          select.value = any([...select.options].map(o => o.value));
           select.dispatchEvent(new Event('change'));
         }
         else if (kind === 10) any([...all('#sets button, #treatments button, #repairs button'), by('wide')]).click();
@@ -604,7 +643,7 @@ def test_console_would_show_an_error(run1_page, tmp_path):
 
 @pytest.mark.slow
 @needs_browser
-@pytest.mark.parametrize("width", [1024, 1600])
+@pytest.mark.parametrize("width", [500, 1600])
 def test_nothing_sticks_out_and_every_control_has_a_name(ttj_page, tmp_path, width):
     script = """
       const root = document.documentElement;

@@ -239,14 +239,25 @@ def test_bins_have_a_ratio_panel_around_one():
 
 
 def test_ranking_shows_both_signs_and_pulls(ax):
-    figures.draw_ranking(["a", "b"], [0.2, -0.1], [-0.2, 0.1], pulls=[0.5, -0.4], constraints=[0.9, 1.1], unit="GeV", ax=ax)
-    assert rows(ax) == ["a", "b"]
-    assert [bar.get_width() for bar in ax.patches] == [0.2, -0.1, -0.2, 0.1]
+    figures.draw_ranking(
+        ["a", "b", "group"],
+        [0.2, -0.1, 0.3],
+        [-0.2, 0.1, -0.3],
+        pulls=[0.5, -0.4, np.nan],
+        constraints=[0.9, 1.1, np.nan],
+        before=([0.25, -0.1, np.nan], [-0.25, 0.1, np.nan]),
+        groups=1,
+        unit="GeV",
+        ax=ax,
+    )
+    assert rows(ax) == ["a", "b", "group"]
+    assert [bar.get_width() for bar in ax.patches] == [0.2, -0.1, -0.2, 0.1, 0.25, -0.1, -0.25, 0.1, 0.3, -0.3]
     low, high = ax.get_xlim()
     assert low == -high
     top = ax.figure.axes[1]
     assert top.get_xlabel() == "pull [prior width]"
-    assert legend(top) == ["nuisance up", "nuisance down", "pull and constraint"]
+    bars = [f"{what} {sign}1 sd" for what in ("post-fit", "pre-fit") for sign in ("+", "\N{MINUS SIGN}")]
+    assert legend(top) == [*bars, "pull and constraint"]
 
 
 def test_coefficient_panel_hatches_what_is_not_feasible(ax):

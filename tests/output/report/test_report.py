@@ -12,14 +12,16 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from combinations import star
-from report_pages import SECTIONS, Page, read_csv, tree
+from report_pages import SECTIONS, Page, read_csv, tree, unrendered
 
 import bayescomb as bc
 from bayescomb.base import working_folders as beside
 from bayescomb.base.errors import OutputError, PosteriorError
 from bayescomb.output.report import report as reporting
+from bayescomb.output.report.gathered.nuisances import nuisance_rows
+from bayescomb.output.report.gathered.ranking import nuisance_labels
+from bayescomb.output.report.gathered.sets import estimate_profile, experiment_profiles, set_rows
 from bayescomb.output.report.report import report
-from bayescomb.output.report.results import collect, estimate_profile, nuisance_rows
 from bayescomb.sampling.summary import posterior_density, rank_counts
 
 RUN1 = Path(__file__).parents[3] / "models" / "run1_mass"
@@ -65,18 +67,19 @@ def folder(posterior, fit, tmp_path_factory):
 def failed(posterior, fit, tmp_path_factory):
     """The same with far too few draws."""
     target = tmp_path_factory.mktemp("reports") / "failed"
-    report(posterior.isel(draw=slice(20)), fit, target)
+    with unrendered():
+        report(posterior.isel(draw=slice(20)), fit, target)
     return target
 
 
 @pytest.mark.slow
 def test_folder_holds_page_figures_and_tables(folder):
-    assert {p.name for p in folder.iterdir()} == {"report.html", "figures", "tables"}
-    pictures = {p.stem for p in (folder / "figures").glob("*.png")}
+    assert {p.name for p in folder.iterdir()} == {"report.html", "report_full.html", "appendix.tex", "figures", "tables"}
+    pictures = {p.stem for p in (folder / "figures").glob("*.svg")}
     assert pictures == {p.stem for p in (folder / "figures").glob("*.pdf")}
     assert pictures == {
         "posterior", "inputs", "estimate_correlation", "scan_shifts", "scan_curves", "impacts", "coefficients", "pulls",
-        "ranks", "ranking", "shares", "coefficient_panels", "predictive", "without_each",
+        "ranks", "ranking", "shares", "coefficient_panels", "predictive", "sets", "post_fit_correlation", "without_each",
     }  # fmt: skip
     tables = {p.stem for p in (folder / "tables").glob("*.csv")}
     assert tables <= {p.stem for p in (folder / "tables").glob("*.json")}
@@ -91,17 +94,22 @@ def test_page_is_self_contained_and_its_links_lead_somewhere(folder):
     page = Page(folder / "report.html")
     assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", text), re.IGNORECASE)
     assert '<meta charset="utf-8">' in text
-    assert len(page.images) == 14
+    assert len(page.images) == 16
     for image in page.images:
-        assert base64.b64decode(image.removeprefix("data:image/png;base64,"))[:4] == b"\x89PNG"
+        assert b"<svg" in base64.b64decode(image.removeprefix("data:image/svg+xml;base64,"))[:400]
     for link in page.links:
         assert link[1:] in page.ids if link.startswith("#") else (folder / link).is_file(), link
     assert str(folder) not in text
 
 
 @pytest.mark.slow
-def test_page_has_its_sections_in_order(folder):
-    assert Page(folder / "report.html").ids == SECTIONS
+def test_page_has_its_sections_in_order_and_folds_its_details(folder):
+    compact, full = ((folder / name).read_text(encoding="utf-8") for name in ("report.html", "report_full.html"))
+    assert Page(folder / "report.html").ids == Page(folder / "report_full.html").ids == SECTIONS
+    assert compact.count("<details>") == full.count("<details open>") == len(SECTIONS) - 3
+    # The full one shows the coefficients that do nothing, too.
+    assert 'class="more">15 more rows in the files' in re.sub(r"\s+", " ", compact) or "zero to the digits" in compact
+    assert full.count("<tr>") > compact.count("<tr>")
 
 
 @pytest.mark.slow
@@ -122,6 +130,8 @@ def test_summary_holds_profile_and_posterior(folder, posterior, fit):
     rows = {row["answer"]: row for row in read_csv(folder / "tables" / "summary.csv")}
     assert float(rows["profile at nominal coefficients"]["value"]) == fit.values.item()
     assert float(rows["posterior"]["value"]) == mean
+    reason = "most of it by LHC b-JES: its prior has the mean 0.75, the nominal value is 0.85"
+    assert reason in Page(folder / "report.html").section("matters")
     share = bc.compare(posterior, fit).table["coefficient_share"].item()
     assert f"({100 * share:.4f} ± 0.00" in Page(folder / "report.html").section("coefficient-share")
 
@@ -143,7 +153,7 @@ def test_checks_flag_what_rounding_explains(folder):
     rows = {row["block"]: row["within_rounding"] for row in read_csv(folder / "tables" / "indefinite_sources.csv")}
     assert {name for name, flag in rows.items() if flag == "False"} == {"btag", "LHCrad", "PDF", "bkgMC"}
     text = Page(folder / "report.html").text
-    assert "btag from 0.25 to 0.259 of 0.25 to 0.75" in text
+    assert "b tagging from 0.25 to 0.259 of 0.25 to 0.75" in text
     assert "their mean 0.61 is used" in text
 
 
@@ -164,7 +174,7 @@ def test_nuisances_without_a_posterior_are_named(folder, posterior):
 def test_failed_verdict_is_red_and_first(failed):
     text = (failed / "report.html").read_text(encoding="utf-8")
     assert '<header class="banner failed">' in text
-    assert Page(failed / "report.html").text.startswith("This result must not be used: ")
+    assert Page(failed / "report.html").text.startswith("Skip to the result This result must not be used: ")
     assert re.search(r"\.banner\.failed \{[^}]*background: #b00020", text)
 
 
@@ -185,24 +195,27 @@ def test_failed_verdict_withholds_the_posterior(failed):
 
 @pytest.mark.slow
 def test_profile_alone(fit, tmp_path):
-    page = Page(report(None, fit, tmp_path / "profile"))
+    with unrendered():
+        page = Page(report(None, fit, tmp_path / "profile"))
     assert "nothing was sampled" in page.text[:600]
     # these rest on the draws
     assert page.ids == [name for name in SECTIONS if name not in ("shares", "sensitivity", "predictive")]
+    assert "One coefficient at a time over its range moves m t by ± 26.0 MeV at most (LHC b-JES)" in page.section("matters")
     assert not {p.stem for p in (tmp_path / "profile" / "figures").iterdir()} & {"posterior", "ranks"}
 
 
 @pytest.mark.slow
 def test_several_parameters_without_sources_groups_or_units(tmp_path):
     combination = star(3)
-    page = Page(report(tree(combination), bc.profile(combination), tmp_path / "star"))
+    with unrendered():
+        page = Page(report(tree(combination), bc.profile(combination), tmp_path / "star"))
     assert "nothing is left to test" in page.text
     assert "provenance not stated" in page.text
-    pictures = {p.stem for p in (tmp_path / "star" / "figures").glob("*.png")}
+    pictures = {p.stem for p in (tmp_path / "star" / "figures").glob("*.svg")}
     # No coefficient moves an observable that only one measurement knows, and shifts of 1e-15 are not drawn.
     assert pictures == {
         "posterior", "parameter_correlation", "estimate_correlation", "impacts_1", "impacts_2", "impacts_3", "impacts_4",
-        "coefficients", "pulls", "ranks", "predictive", "scan_correlations",
+        "coefficients", "pulls", "ranks", "predictive", "scan_correlations", "post_fit_correlation",
         *(f"{kind}_{i}" for kind in ("shares", "ranking") for i in range(1, 5)),
     }  # fmt: skip
 
@@ -218,9 +231,9 @@ def test_names_of_users_are_escaped(small, tmp_path):
 def test_earlier_report_is_replaced(folder, small, tmp_path):
     target = tmp_path / "again"
     shutil.copytree(folder, target)
-    assert (target / "figures" / "posterior.png").is_file()
+    assert (target / "figures" / "posterior.svg").is_file()
     report(None, small, target)
-    assert not (target / "figures" / "posterior.png").exists()
+    assert not (target / "figures" / "posterior.svg").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["again"]
 
 
@@ -229,7 +242,7 @@ def test_empty_folder_is_used(small, tmp_path):
     assert report(None, small, tmp_path / "empty").is_file()
 
 
-@pytest.mark.parametrize("content", ["notes.txt", "figures/mine.svg", "data/table.csv"])
+@pytest.mark.parametrize("content", ["notes.txt", "figures/mine.gif", "data/table.csv"])
 @pytest.mark.parametrize("beside_a_report", [False, True])
 def test_folder_with_something_else_is_left_alone(small, tmp_path, content, beside_a_report):
     target = tmp_path / "mine"
@@ -290,7 +303,7 @@ def test_failed_rename_brings_the_earlier_report_back(folder, small, tmp_path, m
     monkeypatch.setattr(beside, "_exchange", lambda *_: False)  # a file system that cannot swap
     with pytest.raises(OutputError, match="Input/output error"):
         report(None, small, target)
-    assert (target / "figures" / "posterior.png").is_file()
+    assert (target / "figures" / "posterior.svg").is_file()
     assert [p.name for p in tmp_path.iterdir()] == ["kept"]
 
 
@@ -317,14 +330,52 @@ def test_estimates_have_their_own_covariance(combination):
     np.testing.assert_allclose(estimate_profile(combination).covariance, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.slow
 def test_experiments_alone(fit):
     """The published results of the two experiments: 172.71 +- 0.48 and 172.52 +- 0.42 GeV."""
-    alone = collect(None, fit).experiments
+    alone = experiment_profiles(fit.combination)
     assert alone["ATLAS"].values.item() == pytest.approx(172.71, abs=0.02)
     assert alone["ATLAS"].errors.item() == pytest.approx(0.48, abs=0.01)
     assert alone["CMS"].values.item() == pytest.approx(172.52, abs=0.02)
     assert alone["CMS"].errors.item() == pytest.approx(0.42, abs=0.01)
+
+
+def test_experiments_correlate_as_two_masses_do(fit):
+    """The same combination with a mass of its own for each experiment: its covariance is that of the results alone."""
+    combination = fit.combination
+    apart = tuple(
+        dataclasses.replace(m, estimates=tuple(dataclasses.replace(e, observables={m.experiment: 1.0}) for e in m.estimates))
+        for m in combination.measurements
+    )
+    alone = experiment_profiles(combination)
+    rows = {row.name: row for row in set_rows(combination, fit, estimate_profile(combination), alone)}
+    assert set(rows) == set(combination.assumption_sets)
+    for name, row in rows.items():
+        at = combination.with_assumptions(name)
+        weights = {e: f.weights.sel(parameter="m_t") for e, f in row.experiments.items()}
+        own = bc.profile(
+            dataclasses.replace(
+                at, measurements=apart, observables=tuple(bc.Observable(name=e, unit="GeV") for e in ("ATLAS", "CMS"))
+            )
+        )
+        # The two masses of one fit know each other's data; those alone do not: their correlation is by hand.
+        covariance = estimate_profile(at).covariance.to_numpy()
+        vectors = [np.where([e.name in w["estimate"] for e in at.estimates], 1.0, 0.0) for w in weights.values()]
+        for vector, w in zip(vectors, weights.values(), strict=True):
+            vector[vector == 1] = w.to_numpy()
+        a, b = vectors
+        expected = a @ covariance @ b / np.sqrt((a @ covariance @ a) * (b @ covariance @ b))
+        assert row.correlations["ATLAS", "CMS"] == pytest.approx(expected, abs=1e-9)
+        if name == "uncorrelated":  # then they are the same
+            assert own.values.sel(parameter="ATLAS").item() == pytest.approx(alone["ATLAS"].values.item(), rel=1e-9)
+            assert row.correlations["ATLAS", "CMS"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_nuisances_are_called_by_source_experiment_and_number_of_inputs(fit):
+    labels = nuisance_labels(fit.combination, nuisance_rows(fit, None))
+    assert labels["LHCbJES[j]"] == labels["LHCbJES[k]"] == "LHC b-JES, CMS (9 inputs)"
+    assert labels["method[k]"] == "Method, CMS lepton+jets 8 TeV"
+    leaders = [labels[row.name] for row in nuisance_rows(fit, None) if row.leader == row.name]
+    assert len(set(leaders)) == len(leaders)
 
 
 def test_fully_correlated_nuisances_share_a_leader(fit):
@@ -387,16 +438,16 @@ def test_browser_console_stays_empty_and_page_prints(folder, tmp_path):
     loud.write_text("<!doctype html><title>x</title><script>console.error('heard')</script>")
     assert "CONSOLE" in browse(loud, tmp_path, "--enable-logging=stderr", "--dump-dom").stderr  # errors would be seen
     assert "CONSOLE" not in browse(folder / "report.html", tmp_path, "--enable-logging=stderr", "--dump-dom").stderr
-    printed = tmp_path / "report.pdf"
-    browse(folder / "report.html", tmp_path, f"--print-to-pdf={printed}", "--no-pdf-header-footer")
-    pages = len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes()))
-    assert 5 <= pages <= 40
+    for name, least, most in (("report.html", 2, 4), ("report_full.html", 5, 40)):
+        printed = tmp_path / "report.pdf"
+        browse(folder / name, tmp_path, f"--print-to-pdf={printed}", "--no-pdf-header-footer")
+        assert least <= len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes())) <= most
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_browser_shows_every_image_and_nothing_sticks_out(folder, tmp_path):
     page = tmp_path / "probe.html"
-    page.write_text((folder / "report.html").read_text(encoding="utf-8").replace("</head>", PROBE + "</head>"), "utf-8")
+    page.write_text((folder / "report_full.html").read_text(encoding="utf-8").replace("</head>", PROBE + "</head>"), "utf-8")
     dom = browse(page, tmp_path, "--dump-dom").stdout
-    assert re.search(r"<title>(.*?)</title>", dom)[1] == "images 14 missing 0 overflow 0"
+    assert re.search(r"<title>(.*?)</title>", dom)[1] == "images 16 missing 0 overflow 0"

@@ -64,12 +64,23 @@ const structures = (() => {
     return stacked;
   }
 
-  // Off-diagonal entries of C that no coefficient moves, and those that each one moves, once the switches are set.
-  function correlations(set, loadings, sources) {
-    const overridden = new Map();
+  // Nuisance -> its experiment; an input without one stands for itself.
+  function owners(model) {
+    const found = new Map();
+    for (const m of model.measurements) for (const i of m.kept) found.set(i, m.experiment || m.name);
+    return found;
+  }
+
+  // Off-diagonal entries of C that no coefficient moves, and those that each one moves, once the switches are set:
+  // "full" and "uncorrelated" are of every pair, "apart" is of those between experiments and leaves the others as they are.
+  function correlations(model, set, loadings, sources) {
+    const overridden = new Map(), owner = owners(model);
     for (const item of set.switches) {
       const how = sources[item.name];
-      if (how) for (const [i, j, sign] of item.pairs) overridden.set(key(i, j), [i, j, how === "full" ? sign : 0]);
+      if (!how) continue;
+      for (const [i, j, sign] of item.pairs) {
+        if (how !== "apart" || owner.get(i) !== owner.get(j)) overridden.set(key(i, j), [i, j, how === "full" ? sign : 0]);
+      }
     }
     const inside = ([i, j]) => loadings.has(i) && loadings.has(j);
     const left = pairs => pairs.filter(pair => inside(pair) && !overridden.has(key(pair[0], pair[1])));
@@ -146,7 +157,7 @@ const structures = (() => {
   function compile(model, state) {
     const set = model.sets.find(s => s.name === state.assumptions);
     const stacked = stack(model, state.off);
-    const { base, pairs } = correlations(set, stacked.loadings, state.sources);
+    const { base, pairs } = correlations(model, set, stacked.loadings, state.sources);
     const covariance = stacked.noise.map(row => Float64Array.from(row));
     for (const loading of stacked.loadings.values()) addPair(covariance, loading, loading, 0.5);
     const add = (matrix, own) => addPairs(matrix, stacked.loadings, own);
@@ -170,5 +181,5 @@ const structures = (() => {
     return result;
   }
 
-  return { compile, covarianceAt, blockAt, factor, isCorrelation, smallestEigenvalue, remembered };
+  return { compile, owners, covarianceAt, blockAt, factor, isCorrelation, smallestEigenvalue, remembered };
 })();

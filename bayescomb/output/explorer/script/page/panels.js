@@ -7,6 +7,11 @@ const panels = (() => {
     if (model.theory?.masses.some(m => name === m || name.startsWith(`${m} - `))) return "GeV";
     return model.observables.find(o => o.name === name)?.unit ?? "";
   };
+  // A symbol where the name reads like one, else the title.
+  const named = (model, name) => {
+    const title = model.observables.find(o => o.name === name)?.title;
+    return !title || /^[A-Za-z]_[A-Za-z0-9]+$/.test(name) ? symbol(name) : title;
+  };
   const WIDTH = 540, LEFT = 112, RIGHT = 530;
 
   // page: { model, posterior, nominal, result, crossings, treatedAsPosterior }
@@ -111,7 +116,7 @@ const panels = (() => {
       const against = values => (at < 0 ? "–" : change(result[values][q] - nominal[values][at], "", nominal.errors[at]));
       const band = posterior?.results[name];
       const last = posterior ? [band ? withError(band.mean, band.sd) : "–"] : [];
-      return [symbol(name), withError(result.values[q], result.errors[q]), unit, against("values"), against("errors"), ...last];
+      return [named(model, name), withError(result.values[q], result.errors[q]), unit, against("values"), against("errors"), ...last];
     }));
   }
 
@@ -174,8 +179,8 @@ const panels = (() => {
       .filter(([name]) => result.headline.includes(name) || model.observables.some(o => o.name === name));
     const entry = (i, j) => (how === "covariance" ? significant(result.covariance[i][j])
       : fixed(result.covariance[i][j] / (result.errors[i] * result.errors[j]), 2));
-    container.replaceChildren(table(`Matrix of ${how}s`, ["", ...shown.map(([name]) => symbol(name))],
-      shown.map(([name, i]) => [symbol(name), ...shown.map(([, j]) => entry(i, j))])));
+    container.replaceChildren(table(`Matrix of ${how}s`, ["", ...shown.map(([name]) => named(model, name))],
+      shown.map(([name, i]) => [named(model, name), ...shown.map(([, j]) => entry(i, j))])));
   }
 
   // What a repair changed, block by block.

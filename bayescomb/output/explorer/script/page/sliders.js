@@ -4,7 +4,8 @@
 const sliders = (() => {
   const { make, fixed } = numbers;
   const PRIORS = { truncated_normal: "truncated normal", fixed: "fixed, no range" };
-  let rows = [], shown = "";
+  const APART = "uncorrelated between experiments", EVERYWHERE = "uncorrelated everywhere";
+  let rows = [], shown = "", severalExperiments = false;
 
   const percent = (value, [low, high]) => 100 * Math.min(Math.max((value - low) / (high - low), 0), 1);
   const short = value => fixed(value, 3).replace(/(\.\d\d)0$/, "$1");
@@ -12,6 +13,7 @@ const sliders = (() => {
   // act: { move(name, value, done), treat(name, how) } tells the page what the hand does.
   function build(container, model, state, act) {
     container.replaceChildren();
+    severalExperiments = new Set(structures.owners(model).values()).size > 1;
     const set = settings.setOf(model, state);
     rows = set.coefficients.filter(c => c.varied || state.wide).map(c => row(set, c, act));
     rows.forEach(r => container.append(r.element));
@@ -72,7 +74,8 @@ const sliders = (() => {
   function choice(name, title, act) {
     const select = make("select", { "aria-label": `Source ${title}`, "data-source": name },
       make("option", { value: "" }, "as in the set"),
-      make("option", { value: "uncorrelated" }, "uncorrelated"),
+      ...(severalExperiments ? [make("option", { value: "apart" }, APART)] : []),
+      make("option", { value: "uncorrelated" }, severalExperiments ? EVERYWHERE : "uncorrelated"),
       make("option", { value: "full" }, "fully correlated"));
     select.addEventListener("change", () => act.treat(name, select.value));
     return select;
@@ -116,7 +119,10 @@ const sliders = (() => {
   }
 
   function sentence(c, interval, source, idle, range) {
-    if (source) return source === "full" ? "fully correlated, whatever the coefficient" : "uncorrelated, whatever the coefficient";
+    if (source) {
+      const what = { full: "fully correlated", apart: APART, uncorrelated: severalExperiments ? EVERYWHERE : "uncorrelated" }[source];
+      return `${what}, whatever the coefficient`;
+    }
     if (idle) return "acts on nothing that is on";
     if (interval.unrepaired) return mended(interval.unrepaired, range);
     const stops = [...new Set([interval.lowStop, interval.highStop].filter(Boolean))];

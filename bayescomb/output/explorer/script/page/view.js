@@ -142,7 +142,6 @@
     element("in-force").textContent = `${state.assumptions}`;
     element("treatment-in-force").textContent = repairs.inForce(state) ? `${state.treatment}, repair ${state.repair}` : state.treatment;
     element("description").textContent = settings.setOf(model, state).description;
-    element("command").textContent = settings.command(model, state) ?? "has no words for it";
     element("undo").disabled = !undone.length;
     element("wide").checked = state.wide;
     sliders.update(element("sliders"), model, state, act);
@@ -156,9 +155,22 @@
     panels.inputs(element("inputs"), page, state, act);
     panels.shares(element("shares"), page);
     if (element("matrix").open) panels.covariance(element("covariance"), page, element("matrix-kind").value);
-    // Delta chi2 = 1 takes several more fits, which can wait until the hand rests.
+    // Delta chi2 = 1 and what moved most take several more fits, which can wait until the hand rests.
+    command();
     clearTimeout(later);
-    if (model.theory) later = setTimeout(() => panels.headline(element("headline"), { ...page, crossings: result.crossings() }), 150);
+    later = setTimeout(() => {
+      if (model.theory) panels.headline(element("headline"), { ...page, crossings: result.crossings() });
+      element("moved").textContent = moved.sentence(model, state, result, nominal, chosen, panels.unitOf(model, chosen));
+    }, 150);
+  }
+
+  function command() {
+    const { words, lacking } = moved.command(model, state);
+    // An option stays beside its value where the line is broken.
+    element("command").replaceChildren(...words.flatMap((word, i) => [i ? " " : "", make("span", {}, word)]));
+    element("command-note").textContent = lacking.length
+      ? `No option sets ${lacking.join(", ")} as it is here: write ${lacking.length === 1 ? "it" : "them"} into the model.`
+      : "MODEL stands for the file or folder of the model.";
   }
 
   const observed = () => result.parameters.filter(name => model.observables.some(o => o.name === name));

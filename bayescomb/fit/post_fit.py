@@ -1,0 +1,87 @@
+"""What is left of the nuisances after the fit: how they are correlated with the results, and what each of them moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from bayescomb.base.matrices import correlation_of
+from bayescomb.base.threads import single_threaded
+from bayescomb.fit.fitter import Fitter
+from bayescomb.fit.profile import ProfileResult
+
+__all__ = ["post_fit_correlation", "post_fit_shifts"]
+
+
+def post_fit_shifts(fit: ProfileResult, parameter: str) -> xr.Dataset:
+    """Shift of a result with one nuisance fixed away from its fitted value, the others free to follow.
+
+    In the model linearised at the minimum the result moves by cov(result, nuisance) / var(nuisance) per unit of the
+    nuisance: by cov / constraint for one post-fit width, by cov / constraint^2 for one prior width.  These are the post-fit
+    and pre-fit impacts of HistFactory tools, with the sign of +1.
+
+    Args:
+        fit: a profile.
+        parameter: name of a result.
+
+    Returns:
+        ``post_fit`` and ``pre_fit`` in the unit of the result, dim ``nuisance``: those with a posterior, of the prediction
+        of an extraction too.  NaN where a nuisance has no freedom left.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.fit.post_fit import post_fit_shifts
+        >>> fit = bc.profile(bc.load("models/run1_mass"))
+        >>> shifts = post_fit_shifts(fit, "m_t").sel(nuisance="LHCbJES[j]")
+        >>> ratio = (shifts["post_fit"] / shifts["pre_fit"]).item()
+        >>> abs(ratio - fit.constraints.sel(nuisance="LHCbJES[j]").item()) < 1e-12
+        True
+    """
+    names = [str(name) for name in fit.constraints["nuisance"].to_numpy()]
+    width = fit.constraints
+    covariance = fit.cross_covariance.sel(parameter=parameter, nuisance=names).drop_vars(
+        ["parameter", "unit"], errors="ignore"
+    )
+    safe = width.where(width > 0)
+    return xr.Dataset({"post_fit": covariance / safe, "pre_fit": covariance / safe**2})
+
+
+@single_threaded
+def post_fit_correlation(fit: ProfileResult, nuisances: Sequence[str]) -> xr.DataArray:
+    """Correlation of the headline results and of some nuisances after the fit, of the model linearised at the minimum.
+
+    Args:
+        fit: a profile at nominal coefficients.
+        nuisances: some of those that have a constraint.
+
+    Returns:
+        Dims ``quantity``, ``quantity_b``: the results, then the nuisances in the given order.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.fit.post_fit import post_fit_correlation
+        >>> fit = bc.profile(bc.load("models/run1_mass"))
+        >>> found = post_fit_correlation(fit, ["LHCbJES[j]"])
+        >>> expected = fit.cross_covariance.sel(nuisance="LHCbJES[j]").item() / (
+        ...     fit.errors.item() * fit.constraints.sel(nuisance="LHCbJES[j]").item())
+        >>> abs(found[0, 1].item() - expected) < 1e-9
+        True
+    """
+    fitter = Fitter(fit.combination)
+    correlation, _ = fitter.correlation(None)
+    again = fitter.fit(correlation, errors="hesse")
+    index = [list(again.nuisances).index(name) for name in nuisances]
+    results = [o.name for o in fit.combination.headline if o.name not in fit.at_bound]
+    own = correlation_of(fit.covariance.sel(parameter=results, parameter_b=results).to_numpy())
+    inner = correlation_of(again.solution.nuisance_covariance[np.ix_(index, index)])
+    widths = np.outer(fit.errors.sel(parameter=results), fit.constraints.sel(nuisance=list(nuisances)))
+    cross = fit.cross_covariance.sel(parameter=results, nuisance=list(nuisances)).to_numpy() / widths
+    labels = [*results, *nuisances]
+    return xr.DataArray(
+        np.block([[own, cross], [cross.T, inner]]),
+        dims=("quantity", "quantity_b"),
+        coords={"quantity": labels, "quantity_b": labels},
+        name="correlation",
+    )

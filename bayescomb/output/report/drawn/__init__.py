@@ -1,0 +1,4 @@
+"""Figures of a report of the result and of what moves it.
+
+Imports the results of the report and the drawing functions.  Start at result_figures.
+"""

@@ -1,0 +1,191 @@
+"""Figures of the report about what matters: impacts, ranking of nuisances, their correlations, shares of the variance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from bayescomb.base.rounding import counted, decimals
+from bayescomb.inputs.observables import Observable
+from bayescomb.output.figures import draw_correlation_matrix, draw_impact_map, draw_impacts, draw_ranking, draw_shares
+from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, file_name, label_of
+from bayescomb.output.report.gathered.ranking import Ranked
+from bayescomb.output.report.results import Results
+from bayescomb.output.tables.impacts import impact_table
+from bayescomb.output.words import typeset
+
+__all__ = ["impact_figure", "impact_map_figure", "post_fit_figure", "ranking_figure", "share_figures"]
+
+# Nuisances on one page of a ranking, and groups below those of the first.
+RANKED: Final = 20
+GROUPS: Final = 12
+# Of the largest shift of a ranking: what is less is nothing.
+STILL: Final = 1e-3
+MAX_QUANTITIES: Final = 40
+# Shares of single coefficients below this are only in the table.
+MIN_SHARE: Final = 1e-3
+
+
+def impact_figure(results: Results, parameter: Observable) -> ReportFigure:
+    """Sources, groups and sums as bars."""
+    found = impact_table(results.impacts, [parameter.name]).rows
+    sources = [row for row in found if row["kind"] in {"source", "nuisance", "size"}]
+    groups = [row for row in found if row["kind"] == "group"]
+    sums = [row for row in found if row["kind"] in {"coupling", "sum"}]
+    kinds = (("source", sources[:MAX_ROWS]), ("group", groups), ("total", sums))
+    rows = [(typeset(row["title"]), row[f"impact[{parameter.name}]"], kind) for kind, some in kinds for row in some]
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained")
+    draw_impacts(
+        [name for name, _, _ in rows],
+        [value for _, value, _ in rows],
+        kinds=[kind for _, _, kind in rows],
+        label=f"impact on {label_of(parameter)}",
+        unit=parameter.unit,
+        places=decimals(rows[-1][1]),
+        ax=figure.subplots(),
+    )
+    dropped = len(sources[MAX_ROWS:])
+    caption = (
+        f"Uncertainty components of {parameter.name} at nominal coefficients: sources"
+        f"{', groups of sources' if groups else ''} and their sums."
+        f"{f' The {counted(dropped, "smallest sources")} are only in the table.' if dropped > 1 else ''}"
+    )
+    return ReportFigure(name=file_name("impacts", parameter, results), kind="impacts", caption=caption, figure=figure)
+
+
+def ranking_figure(results: Results, parameter: Observable) -> ReportFigure | None:
+    """The nuisances that shift a result most; one of every fully correlated set, all of them on the pages of the PDF."""
+    found = results.rankings[parameter.name]
+    rows, groups = [r for r in found if not r.group], [r for r in found if r.group]
+    if not rows:
+        return None
+    moving = [r for r in rows if abs(r.post_fit) > STILL * abs(rows[0].post_fit)]
+    pages = [moving[i : i + RANKED] for i in range(0, len(moving), RANKED)] or [rows[:RANKED]]
+    draw = partial(_ranking, parameter)
+    linear = "" if results.combination.quadratic else ", in the linear approximation"
+    still = len(rows) - len(moving)
+    caption = (
+        f"Ranking for {parameter.name}: shift with one nuisance fixed one post-fit width (filled) or one prior width (open) "
+        f"above and below its fitted value, the others free to follow{linear}; points: pulls and constraints of the "
+        f"profile. Fully correlated nuisances are one row, with the number of inputs. "
+        f"{'Below the line: groups of sources, by their impact. ' if groups else ''}"
+        f"The first {len(pages[0])} of {len(moving)}"
+        f"{f'; the pdf has all on {counted(len(pages), "pages")}' if len(pages) > 1 else ''}"
+        f"{f'; {counted(still, "more nuisances")} below a thousandth of the first' if still else ''}."
+    )
+    return ReportFigure(
+        name=file_name("ranking", parameter, results),
+        kind="ranking",
+        caption=caption,
+        figure=draw([*pages[0], *groups[:GROUPS]]),
+        more=tuple(_later(draw, page) for page in pages[1:]),
+    )
+
+
+def _later(draw: Callable[[list[Ranked]], Figure], page: list[Ranked]) -> Callable[[], Figure]:
+    return lambda: draw(page)
+
+
+def _ranking(parameter: Observable, rows: list[Ranked]) -> Figure:
+    figure = Figure(figsize=(WIDTH, 1.9 + 0.27 * len(rows)), layout="constrained")
+    post, pre = np.array([row.post_fit for row in rows]), np.array([row.pre_fit for row in rows])
+    draw_ranking(
+        [typeset(row.label) for row in rows],
+        post,
+        -post,
+        before=(pre, -pre),
+        pulls=[row.pull for row in rows],
+        constraints=[row.constraint for row in rows],
+        groups=sum(row.group for row in rows),
+        label=f"shift of {label_of(parameter)}",
+        unit=parameter.unit,
+        ax=figure.subplots(),
+    )
+    return figure
+
+
+def post_fit_figure(results: Results) -> ReportFigure | None:
+    """Correlation of the results and the nuisances that move them most, after the fit."""
+    found = results.post_fit
+    count = found.sizes["quantity"]
+    names = [str(name) for name in found["quantity"].to_numpy()]
+    own = {p.name for p in results.parameters}
+    first = sum(name in own for name in names)
+    if count == first:
+        return None
+    own_labels = {p.name: label_of(p) for p in results.parameters}
+    labels = [own_labels[name] if i < first else typeset(results.labels.get(name, name)) for i, name in enumerate(names)]
+    size = min(WIDTH + 1.2, 4.6 + 0.27 * count)
+    figure = Figure(figsize=(size, 0.84 * size), layout="constrained")
+    draw_correlation_matrix(found.to_numpy(), labels, first=first, ax=figure.subplots())
+    caption = (
+        f"Correlation after the fit of {'the results and ' if first > 1 else 'the result and '}the "
+        f"{counted(count - first, 'nuisances')} that move {'them' if first > 1 else 'it'} most, profile at nominal "
+        "coefficients."
+    )
+    return ReportFigure(name="post_fit_correlation", kind="correlations", caption=caption, figure=figure)
+
+
+def impact_map_figure(results: Results) -> ReportFigure | None:
+    """Groups of sources on every observable, in percent of it; nothing if there is one observable only."""
+    fit, impacts = results.fit, results.impacts
+    observables = [o for o in results.combination.observables if o.name in fit.values["parameter"].to_numpy()]
+    names = [o.name for o in observables]
+    if not 1 < len(names) <= MAX_QUANTITIES or not impacts.groups.sizes["group"]:
+        return None
+    values = fit.values.sel(parameter=names)
+    if bool((values == 0).any()):
+        return None
+    parts: list[xr.DataArray] = [impacts.groups.sel(group=g) for g in impacts.groups["group"].to_numpy()]
+    labels = [str(g) for g in impacts.groups["group"].to_numpy()]
+    sums = {label: part for label, part in impacts.sums.items() if label not in {"all systematics", *labels}}
+    parts += sums.values()
+    labels += sums
+    table = np.array([(100 * part.sel(parameter=names) / abs(values)).to_numpy() for part in parts])
+    figure = Figure(figsize=(WIDTH, 1.5 + 0.28 * len(labels)), layout="constrained")
+    titles = [typeset(o.title or o.name) for o in observables]
+    draw_impact_map(labels, titles, table, label="impact, relative", ax=figure.subplots())
+    caption = "Impact of groups of sources and of statistics on every observable, in percent of its value."
+    return ReportFigure(name="impact_map", kind="impacts", caption=caption, figure=figure)
+
+
+def share_figures(results: Results) -> Iterator[ReportFigure]:
+    """Where the variance of each headline result comes from."""
+    if results.divided.shares is None:
+        return
+    kinds = [str(kind) for kind in results.divided.shares["kind"].to_numpy()]
+    titles = {c.name: c.title or c.name for c in results.combination.assumption_set.coefficients}
+    for parameter in results.parameters:
+        shares = results.divided.shares["share"].sel(parameter=parameter.name).to_numpy()
+        shown = [i for i, kind in enumerate(kinds) if abs(shares[i]) >= MIN_SHARE or kind == "statistics"]
+        shown.sort(key=lambda i: (kinds[i] == "remainder", kinds[i] == "coefficient", -abs(shares[i])))
+        parts = results.divided.shares["part"].to_numpy()
+        rows = [
+            (
+                titles.get(str(parts[i]), str(parts[i])) if kinds[i] == "coefficient" else str(parts[i]),
+                float(shares[i]),
+                kinds[i],
+            )
+            for i in shown[:MAX_ROWS]
+        ]
+        for kind, things in (("coefficient", "coefficients"), ("group", "groups")):
+            small = [i for i, own in enumerate(kinds) if own == kind and i not in shown]
+            if small:
+                label = f"{len(small)} other {things}" if len(small) > 1 else f"1 other {things.removesuffix('s')}"
+                rows.append((label, float(shares[small].sum()), kind))
+        rows.sort(key=lambda row: (row[2] == "remainder", row[2] == "coefficient"))
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.25 * len(rows)), layout="constrained")
+        draw_shares(
+            [typeset(name) for name, _, _ in rows],
+            [share for _, share, _ in rows],
+            kinds=[kind for _, _, kind in rows],
+            label=f"share of Var({label_of(parameter)})",
+            ax=figure.subplots(),
+        )
+        caption = f"Shares of the posterior variance of {parameter.name}; they add up to 100 %, and parts can be negative."
+        yield ReportFigure(name=file_name("shares", parameter, results), kind="shares", caption=caption, figure=figure)

@@ -1,0 +1,123 @@
+"""The result under every assumption set of the model, of each experiment and of all, and how the experiments correlate."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.inputs.combination import Combination
+
+__all__ = ["SetRow", "estimate_profile", "experiment_profiles", "set_rows"]
+
+FAILURES = (UnderdeterminedError, InfeasibleCorrelationError, FitError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetRow:
+    """One assumption set.
+
+    Attributes:
+        name, description: of the set.
+        fit: of all inputs, ``None`` if it has no minimum.
+        experiments: of each experiment that measures every result alone.
+        correlations: of two experiments: correlation of the first headline result of each by the measured values,
+            without theory, which is common to both.
+        problem: why there is no fit, empty if there is one.
+    """
+
+    name: str
+    description: str
+    fit: ProfileResult | None
+    experiments: dict[str, ProfileResult]
+    correlations: dict[tuple[str, str], float]
+    problem: str = ""
+
+
+def estimate_profile(combination: Combination, *, parts: str = "propagated") -> ProfileResult:
+    """Profile with every estimate as its own observable, so that nothing is combined.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> own = estimate_profile(bc.load("models/run1_mass"))
+        >>> f"{own.values[0].item():.2f} +- {own.errors[0].item():.2f}"
+        '173.79 +- 1.41'
+    """
+    return profile(combination.saturated(), parts=parts)
+
+
+def experiment_profiles(combination: Combination, *, parts: str = "propagated") -> dict[str, ProfileResult]:
+    """Combination of each experiment alone, where its estimates determine the results."""
+    names = list(dict.fromkeys(m.experiment for m in combination.measurements))
+    results: dict[str, ProfileResult] = {}
+    if len(names) < 2 or not all(names):
+        return results
+    for name in names:
+        try:
+            results[name] = profile(combination.only([name]), parts=parts)
+        except FAILURES:
+            continue  # its estimates alone do not determine every observable, or alone they are no valid input
+    return results
+
+
+def set_rows(
+    combination: Combination, fit: ProfileResult, estimates: ProfileResult, experiments: dict[str, ProfileResult]
+) -> tuple[SetRow, ...]:
+    """Every assumption set of the model; nothing if it has one only, or if results are divided by their sum.
+
+    Args:
+        combination: what is reported.
+        fit: its profile, under the set in force, which is not computed again.
+        estimates: likewise that of the estimates.
+        experiments: likewise those of each experiment.
+    """
+    if len(combination.assumption_sets) < 2 or combination.normalise or combination.nonnegative:
+        return ()
+    rows = []
+    for name, assumption_set in combination.assumption_sets.items():
+        found, own, alone, problem = fit, estimates, experiments, ""
+        if name != combination.assumptions:
+            other = combination.with_assumptions(name)
+            try:
+                found, own = profile(other, parts=fit.parts), estimate_profile(other)
+                alone = experiment_profiles(other, parts=fit.parts)
+            except FAILURES as error:
+                problem = str(error)
+        rows.append(
+            SetRow(
+                name=name,
+                description=assumption_set.description,
+                fit=None if problem else found,
+                experiments={} if problem else alone,
+                correlations={} if problem else _correlations(combination, own, alone),
+                problem=problem,
+            )
+        )
+    return tuple(rows)
+
+
+def _correlations(
+    combination: Combination, estimates: ProfileResult, alone: dict[str, ProfileResult]
+) -> dict[tuple[str, str], float]:
+    """cov(a, b) = w_a V_ab w_b^T with w the weights of each experiment's own fit, V the covariance of the estimates."""
+    count = len(combination.estimates)
+    covariance = estimates.covariance.to_numpy()[:count, :count]
+    names = [e.name for e in combination.estimates]
+    first = combination.headline[0].name
+    weights = {}
+    for experiment, fit in alone.items():
+        if first not in fit.weights["parameter"]:
+            continue
+        own = fit.weights.sel(parameter=first)
+        wide = np.zeros(count)
+        wide[[names.index(str(name)) for name in own["estimate"].to_numpy()]] = own.to_numpy()
+        weights[experiment] = wide
+    found = {}
+    for a, b in itertools.combinations(weights, 2):
+        parts = [weights[i] @ covariance @ weights[j] for i, j in ((a, a), (b, b), (a, b))]
+        if parts[0] > 0 and parts[1] > 0:
+            found[a, b] = float(parts[2] / np.sqrt(parts[0] * parts[1]))
+    return found

@@ -1,0 +1,205 @@
+"""What matters of a result, in five lines with their numbers, for a reader who reads nothing else."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from bayescomb.base.rounding import (
+    chi2_text,
+    coefficient_text,
+    counted,
+    fine_text,
+    fine_unit,
+    p_value_text,
+    percent_text,
+    rounded_like,
+    with_error,
+)
+from bayescomb.inputs.observables import Observable
+from bayescomb.output.report.results import Results
+from bayescomb.output.tables.impacts import impact_table
+from bayescomb.output.words import typeset
+
+__all__ = ["POOR_FIT", "input_titles", "matters", "shift_reason"]
+
+# Results of which the lines speak; the others are in the tables.
+SPOKEN: Final = 3
+LARGEST: Final = 3
+# A p-value below this is called poor.
+POOR_FIT: Final = 0.05
+# Of a shift of the mean: what its coefficients have to explain before one is named as its reason.
+EXPLAINED: Final = 0.5
+
+
+def matters(results: Results) -> list[tuple[str, str]]:
+    """Heading and sentence of each line."""
+    free = [p for p in results.parameters if p.name not in results.fit.at_bound][:SPOKEN]
+    lines = [("Unknown correlations", " ".join(_unknown(results, p) for p in free))]
+    lines.append(("Largest sources", " ".join(_sources(results, p) for p in free)))
+    lines.append(("Agreement", _agreement(results)))
+    lines.append(("Experiments", " ".join(_experiments(results, p) for p in free)))
+    if results.theory is not None:
+        lines.append(("Theory", _theory(results)))
+    else:
+        lines.append(("Assumptions", " ".join(_assumptions(results, p) for p in free)))
+    return [(heading, " ".join(text.split())) for heading, text in lines if text.strip()]
+
+
+def _unknown(results: Results, parameter: Observable) -> str:
+    comparison = results.comparison
+    if comparison is None or not comparison.shared:
+        return _scanned(results, parameter)
+    row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in comparison.table.data_vars.items()}
+    if not np.isfinite(row["sd"]) or results.usable is None or not results.usable.coefficients:
+        return _scanned(results, parameter)
+    fine = fine_unit(row["sd"], parameter.unit)
+    number = counted(len(results.usable.coefficients), "correlation coefficients")
+    share = percent_text(row["coefficient_share"], row["coefficient_share_mcse"])
+    whole = (row["mean_of_variance"] + row["variance_of_mean"]) ** 0.5
+    text = (
+        f"Not knowing the {number} costs {parameter.name} {fine_text(row['variance_of_mean'] ** 0.5, fine)} of "
+        f"{fine_text(whole, fine)}, in quadrature: ({share}) % of its variance."
+    )
+    return f"{text} {shift_reason(results, parameter)}"
+
+
+def _scanned(results: Results, parameter: Observable) -> str:
+    """Without a posterior: the coefficient whose range moves the result most."""
+    error = float(results.fit.errors.sel(parameter=parameter.name))
+    shifts = [
+        (abs(float(row.half_shift.sel(parameter=parameter.name))), row.title or row.name)
+        for row in results.scan.rows
+        if row.half_shift is not None
+    ]
+    if not shifts:
+        return f"No coefficient with a range moves {parameter.name}."
+    size, name = max(shifts)
+    fine = fine_unit(error, parameter.unit)
+    return (
+        f"One coefficient at a time over its range moves {parameter.name} by ± {fine_text(size, fine)} at most "
+        f"({typeset(name)}), of an uncertainty of {fine_text(error, fine)}."
+    )
+
+
+def shift_reason(results: Results, parameter: Observable, *, short: bool = False) -> str:
+    """Why the posterior mean is not the value at nominal coefficients; empty where nothing is to be explained.
+
+    Args:
+        results: what is reported.
+        parameter: one of its results.
+        short: the reason alone, without the shift.
+    """
+    comparison, relevance = results.comparison, results.divided.relevance
+    if comparison is None or relevance is None or not comparison.shared:
+        return ""
+    row = comparison.table.sel(parameter=parameter.name)
+    shift, error, sd = (float(row[key]) for key in ("shift_of_mean", "shift_of_mean_mcse", "sd"))
+    fine = fine_unit(sd, parameter.unit)
+    if not math.isfinite(shift) or abs(shift) < 5 * error or abs(shift) < 0.001 * sd:
+        return "" if short else f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}."
+    nominal = {c.name: c.nominal for c in results.combination.assumption_set.coefficients}
+    names = [str(c) for c in relevance["coefficient"].to_numpy()]
+    slopes = relevance["slope"].sel(parameter=parameter.name).to_numpy()
+    centres = relevance["posterior_mean"].to_numpy()
+    terms = np.nan_to_num(slopes) * (centres - np.array([nominal[name] for name in names]))
+    leading = int(np.argmax(np.abs(terms)))
+    text = f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}"
+    if terms[leading] / shift < EXPLAINED:
+        return "" if short else f"{text} from the value at nominal coefficients."
+    centre = float(relevance["prior_mean"][leading])
+    name = typeset(str(relevance["title"].to_numpy()[leading]))
+    return (
+        f"{'' if short else f'{text}, '}most of it by {name}: its prior has the mean {coefficient_text(centre)}, the "
+        f"nominal value is {coefficient_text(nominal[names[leading]])}, and the result moves "
+        f"by {fine_text(float(slopes[leading]), fine, sign=True)} per unit of the coefficient."
+    )
+
+
+def _sources(results: Results, parameter: Observable) -> str:
+    rows = impact_table(results.impacts, [parameter.name]).rows
+    key = f"impact[{parameter.name}]"
+    error = float(results.impacts.total.sel(parameter=parameter.name))
+    sources = [row for row in rows if row["kind"] in {"source", "nuisance", "size"}][:LARGEST]
+    if not sources:
+        return ""
+    named = ", ".join(f"{typeset(row['title'])} {rounded_like(row[key], error)}" for row in sources)
+    parts = results.fit.error_parts(parameter.name)
+    whole = ", ".join(f"{label} {rounded_like(part, error)}" for label, part in parts.items())
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    return f"{parameter.name}: {named}{unit}; in all {whole}, total {rounded_like(error, error)}{unit}."
+
+
+def input_titles(results: Results) -> dict[str, str]:
+    """Measurement -> the title of its only estimate, or its name."""
+    return {
+        m.name: typeset((m.estimates[0].title or m.name) if len(m.estimates) == 1 else m.name)
+        for m in results.combination.measurements
+    }
+
+
+def _agreement(results: Results) -> str:
+    fit = results.fit
+    if fit.p_value is None or not math.isfinite(fit.chi2):
+        return "Nothing is left to test: there are as many parameters as estimates."
+    verdict = "a poor fit" if fit.p_value < POOR_FIT else "the inputs agree"
+    text = f"χ² = {chi2_text(fit.chi2)} for {counted(fit.ndf, 'degrees of freedom')}, p-value {p_value_text(fit.p_value)}: "
+    text += f"{verdict}."
+    tested = [c for c in results.compatibility if c.p_value is not None]
+    if len(tested) > 1:
+        least = min(tested, key=lambda c: 1.0 if c.p_value is None else c.p_value)
+        text += (
+            f" {input_titles(results)[least.name]} agrees least with the rest, p-value {p_value_text(least.p_value)}"
+        )
+        expected = f", the smallest of {len(tested)}"
+        text += f"{expected}."
+    return text
+
+
+def _experiments(results: Results, parameter: Observable) -> str:
+    found = {
+        name: (float(fit.values.sel(parameter=parameter.name)), float(fit.errors.sel(parameter=parameter.name)))
+        for name, fit in results.experiments.items()
+        if parameter.name in fit.values["parameter"] and parameter.name not in fit.at_bound
+    }
+    if not found:
+        return ""
+    error = float(results.fit.errors.sel(parameter=parameter.name))
+    alone = ", ".join(f"{name} {with_error(*numbers, unit=parameter.unit)}" for name, numbers in found.items())
+    best = min(size for _, size in found.values())
+    gain = 100 * (1 - error / best)
+    return f"{parameter.name} alone: {alone}. The uncertainty of all is {gain:.0f} % below that of the best alone."
+
+
+def _assumptions(results: Results, parameter: Observable) -> str:
+    """How far the result is from that of the other sets."""
+    fine = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
+    value = float(results.fit.values.sel(parameter=parameter.name))
+    found = [
+        (float(row.fit.values.sel(parameter=parameter.name)) - value, row.name)
+        for row in results.sets
+        if row.fit is not None
+        and row.name != results.combination.assumptions
+        and parameter.name in row.fit.values["parameter"]
+    ]
+    if not found:
+        return ""
+    moved = ", ".join(f"{name} {fine_text(shift, fine, sign=True)}" for shift, name in found)
+    return f"{parameter.name} under the other assumption sets, against {results.combination.assumptions}: {moved}."
+
+
+def _theory(results: Results) -> str:
+    """What theory adds, and what of it is not in the uncertainty."""
+    assert results.theory is not None
+    first = results.parameters[0]
+    error = float(results.fit.errors.sel(parameter=first.name))
+    part = results.fit.error_parts(first.name).get("theory")
+    text = "" if part is None else f"Theory is {rounded_like(part, error)} {first.unit} of the uncertainty of {first.name}"
+    extraction = results.combination.extraction_in_force
+    shifts = [row.shift for row in results.theory.envelope if row.mass == first.name and row.shift is not None]
+    if extraction is not None and extraction.scales.treatment == "fixed" and shifts:
+        ends = " to ".join(rounded_like(end, error, sign=True) for end in (min(shifts), max(shifts)))
+        text += f", without the scales, which are held: the seven points of their variation move it by {ends} {first.unit}"
+    return f"{text}."

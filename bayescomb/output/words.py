@@ -1,0 +1,30 @@
+"""Words of users as a note prints them: Greek letters that are written out, as letters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+__all__ = ["typeset"]
+
+NAMES: Final = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "kappa", "lambda", "mu", "nu", "pi", "rho", "sigma", "tau",
+    "phi", "chi", "omega",
+)  # fmt: skip
+UNICODE: Final = {"lambda": "LAMDA"}  # as Unicode spells it
+GREEK: Final = {name: unicodedata.lookup(f"GREEK SMALL LETTER {UNICODE.get(name, name.upper())}") for name in NAMES}
+WORD: Final = re.compile(rf"(?<![A-Za-z])({'|'.join(GREEK)})(?![A-Za-z])")
+DERIVATIVE: Final = re.compile(r"\bd\(([^\W\d_])\)")
+
+
+def typeset(text: str) -> str:
+    """A title with its Greek letters; names that are keys elsewhere are not to be given.
+
+    Examples:
+        >>> typeset("13 TeV, d(sigma)/d(rho), rho 0 to 0.3").encode("ascii", "namereplace").count(b"GREEK")
+        3
+        >>> typeset("Strong coupling"), typeset("rhodium")
+        ('Strong coupling', 'rhodium')
+    """
+    return DERIVATIVE.sub(r"d\1", WORD.sub(lambda found: GREEK[found[1]], text))

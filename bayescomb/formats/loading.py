@@ -12,14 +12,8 @@ from typing import Final
 from bayescomb.base.choices import SHARED_NAMES
 from bayescomb.base.errors import FileFormatError, OptionError, OutputError
 from bayescomb.base.writing import is_folder
-from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
 from bayescomb.formats.csv import read_text
-from bayescomb.formats.exported import DATA, exported_combination, exported_data
-from bayescomb.formats.hepdata.proposal import refuse_bare
-from bayescomb.formats.hepdata.record.archive import is_archive
-from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
 from bayescomb.formats.toml.model import load_model
-from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.combination import Combination
 
 __all__ = ["convert", "load"]
@@ -60,23 +54,44 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
         msg = f"load(): something of the type {type(given).__name__} found, the path of a model is needed"
         raise FileFormatError(msg)
     path = Path(path)
-    data = exported_data(path) if _may_be_export(path) else None
-    if data is not None:
-        combination = exported_combination(data, where=path)
-        return combination if extraction is None else combination.with_extraction(extraction)
-    if not os.path.lexists(path / MODEL) and looks_like_hepdata(path):
-        refuse_bare(path)
+    if path.suffix != ".toml" and not os.path.lexists(path / MODEL):
+        found = _other_form(path, extraction=extraction, shared_names=shared_names)
+        if found is not None:
+            return found
     if path.suffix == ".toml" or is_folder(path):
         return load_model(path, extraction=extraction, shared_names=shared_names)
-    if looks_like_convino(path):
-        return load_convino(path, shared_names=shared_names or SHARED_NAMES[0]).with_extraction(extraction or "")
     read_text(path)  # says so if it is absent or no text
     msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
     raise FileFormatError(msg)
 
 
+def _other_form(path: Path, *, extraction: str | None, shared_names: str | None) -> Combination | None:
+    """The combination of an export or of Convino files, whose readers load only where there is no model file.
+
+    Raises:
+        FileFormatError: tables of HEPData without a model file.
+    """
+    from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
+    from bayescomb.formats.exported import exported_combination, exported_data
+    from bayescomb.formats.hepdata.proposal import refuse_bare
+    from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
+
+    data = exported_data(path) if _may_be_export(path) else None
+    if data is not None:
+        combination = exported_combination(data, where=path)
+        return combination if extraction is None else combination.with_extraction(extraction)
+    if looks_like_hepdata(path):
+        refuse_bare(path)
+    if not is_folder(path) and looks_like_convino(path):
+        return load_convino(path, shared_names=shared_names or SHARED_NAMES[0]).with_extraction(extraction or "")
+    return None
+
+
 def _may_be_export(path: Path) -> bool:
     """Whether to look closer: an archive, a data file of an export, or a folder that is no model."""
+    from bayescomb.formats.exported import DATA
+    from bayescomb.formats.hepdata.record.archive import is_archive
+
     if is_folder(path):
         return (path / DATA).is_file() and not (path / MODEL).is_file()
     return path.name == DATA or is_archive(path)
@@ -117,6 +132,8 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False, 
     # Convino combines; what a model file says of extracting a mass is for the predictions that go with it.
     combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names)
     if form != ".txt":
+        from bayescomb.formats.toml.model_writer import write_model
+
         return write_model(combination, target, overwrite=overwrite)
     from bayescomb.formats.convino.writer import file_name, write_convino
 

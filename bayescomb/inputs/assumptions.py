@@ -284,26 +284,36 @@ def check_assumptions(assumption_set: AssumptionSet, *, free: Mapping[str, bool]
         UnderdeterminedError: a free one is correlated.
         DuplicateNameError: the correlation of two is stated twice.
     """
-    stated: dict[frozenset[str], str] = {}
+    stated: dict[tuple[str, str], str] = {}
+    set_name = f"assumption set {assumption_set.name!r}"
+
+    def require(name: str, owner: str) -> None:
+        where = f"{set_name}, {owner}"
+        known_name(name, free, kind="nuisance", where=where)
+        if free[name]:
+            msg = f"{where}: nuisance {name!r} is free, it has no prior that could be correlated; remove the pair"
+            raise UnderdeterminedError(msg)
 
     def state(first: str, second: str, owner: str) -> None:
-        where = f"assumption set {assumption_set.name!r}, {owner}"
-        for name in (first, second):
-            known_name(name, free, kind="nuisance", where=where)
-            if free[name]:
-                msg = f"{where}: nuisance {name!r} is free, it has no prior that could be correlated; remove the pair"
-                raise UnderdeterminedError(msg)
-        key = frozenset((first, second))
+        key = (first, second) if first < second else (second, first)
         if key in stated:
-            msg = f"{where}: the correlation of {first!r} and {second!r} is already stated by {stated[key]}; keep one"
+            said = f"the correlation of {first!r} and {second!r} is already stated by {stated[key]}"
+            msg = f"{set_name}, {owner}: {said}; keep one"
             raise DuplicateNameError(msg)
         stated[key] = owner
 
     for coefficient in assumption_set.coefficients:
+        owner = f"coefficient {coefficient.name!r}"
         for pair in coefficient.pairs:
-            state(pair.first, pair.second, f"coefficient {coefficient.name!r}")
+            require(pair.first, owner)
+            require(pair.second, owner)
+            state(pair.first, pair.second, owner)
     for block in assumption_set.blocks:
-        for i, first in enumerate(block.nuisances):
-            known_name(first, free, kind="nuisance", where=f"assumption set {assumption_set.name!r}, {block.name!r}")
-            for j in np.flatnonzero(block.correlation[i, :i]):
-                state(first, block.nuisances[j], f"block {block.name!r}")
+        for name in block.nuisances:
+            known_name(name, free, kind="nuisance", where=f"{set_name}, {block.name!r}")
+        owner = f"block {block.name!r}"
+        rows, columns = (index.tolist() for index in np.nonzero(np.tril(block.correlation, -1)))
+        for i in dict.fromkeys((*rows, *columns)):
+            require(block.nuisances[i], owner)
+        for i, j in zip(rows, columns, strict=True):
+            state(block.nuisances[i], block.nuisances[j], owner)

@@ -8,10 +8,9 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.rounding import (
@@ -27,6 +26,9 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "CUT",
@@ -184,15 +186,14 @@ def _listed(names: Sequence[str], limit: int) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def weight_lines(weights: xr.DataArray, names: Sequence[str]) -> list[str]:
+def weight_lines(matrix: NDArray[np.float64], names: Sequence[str], estimates: Sequence[str]) -> list[str]:
     """Which estimates a result is made of, where a matrix of weights has too many columns.
 
     Args:
-        weights: dims ``parameter``, ``estimate``.
+        matrix: of the weights, shape (results, estimates).
         names: of the results.
+        estimates: names.
     """
-    matrix = weights.sel(parameter=list(names)).to_numpy()
-    estimates = [str(e) for e in weights["estimate"].to_numpy()]
     if is_unit(matrix):
         return ["weights: each result is its own estimate"]
     lines = ["weights without those below 0.005:"]

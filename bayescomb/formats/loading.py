@@ -27,7 +27,8 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
     Args:
         path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
             :func:`bayescomb.formats.toml.model.load_model`; a Convino base file, see
-            :func:`bayescomb.formats.convino.base_file.load_convino`; or an export of :func:`bayescomb.export_hepdata`,
+            :func:`bayescomb.formats.convino.base_file.load_convino`; a file of result sets of HFLAV's combination-code, see
+            :mod:`bayescomb.formats.hflav.result_sets`; or an export of :func:`bayescomb.export_hepdata`,
             folder or archive, which gives the combination that it was made from.  Another submission of HEPData needs a
             ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.foreign`); the message about one
             without proposes it.
@@ -75,11 +76,15 @@ def _other_form(path: Path, *, extraction: str | None, shared_names: str | None)
     from bayescomb.formats.exported import exported_combination, exported_data
     from bayescomb.formats.hepdata.proposal import refuse_bare
     from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
+    from bayescomb.formats.hflav.combination import load_result_list
+    from bayescomb.formats.hflav.result_sets import looks_like_result_sets
 
     data = exported_data(path) if _may_be_export(path) else None
     if data is not None:
         combination = exported_combination(data, where=path)
         return combination if extraction is None else combination.with_extraction(extraction)
+    if path.suffix == ".json" and looks_like_result_sets(path):
+        return load_result_list(path).with_extraction(extraction or "")
     if looks_like_hepdata(path):
         refuse_bare(path)
     if not is_folder(path) and looks_like_convino(path):

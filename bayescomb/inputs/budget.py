@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescomb.base.checks import known_name, located
+from bayescomb.base.choices import ResponseForm
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.inputs.assumptions import AssumptionSet
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
+from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance, asymmetric_statistics
 
 __all__ = [
     "BUDGET_COLUMNS",
@@ -31,6 +33,8 @@ __all__ = [
 BUDGET_COLUMNS: Final = ("estimate", "experiment", "observable", "value", "stat")
 OPTIONAL_BUDGET_COLUMNS: Final = ("title", "measurement")
 
+type Size = float | tuple[float, float]
+
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetRow:
@@ -42,6 +46,8 @@ class BudgetRow:
         measurement: to which it belongs; empty for one of its own.
         value, stat: measured value and its statistical uncertainty.
         sizes: source -> its uncertainty, 0 where it does not apply.
+
+    An uncertainty is a size, or what +1 and what -1 sigma of it do to the value.
     """
 
     where: str
@@ -49,8 +55,8 @@ class BudgetRow:
     experiment: str
     observable: str
     value: float
-    stat: float
-    sizes: Mapping[str, float]
+    stat: Size
+    sizes: Mapping[str, Size]
     title: str = ""
     measurement: str = ""
 
@@ -76,7 +82,12 @@ class Budget:
 
     def affected(self, source: str, experiment: str) -> list[str]:
         """Estimates of an experiment that a source shifts."""
-        shifting = {n.name for m in self.measurements for n, r in zip(m.nuisances, m.responses.T, strict=True) if r.any()}
+        shifting = {
+            nuisance.name
+            for m in self.measurements
+            for nuisance, up, down in zip(m.nuisances, *(shifts.T for shifts in m.all_responses), strict=True)
+            if up.any() or down.any()
+        }
         return [name for name in self.experiments[experiment] if nuisance_name(source, name) in shifting]
 
 
@@ -92,19 +103,28 @@ def check_source_columns(sources: Iterable[str], *, where: str) -> None:
             raise DuplicateNameError(msg)
 
 
-def budget_of(rows: Iterable[BudgetRow], *, observables: Collection[str], sources: Sequence[str]) -> Budget:
+def budget_of(
+    rows: Iterable[BudgetRow],
+    *,
+    observables: Collection[str],
+    sources: Sequence[str],
+    responses: Mapping[str, ResponseForm] | None = None,
+    statistical_correlation: NDArray[np.float64] | None = None,
+) -> Budget:
     """The budget of some rows.
 
     Args:
-        rows: in their order.
+        rows: n rows, in their order.
         observables: known observables.
         sources: that the rows have sizes of.
+        responses: source -> form of its response, absolute by default.
+        statistical_correlation: of the estimates, shape (n, n); estimates with common statistics are one measurement.
 
     Raises:
         UnknownNameError, DuplicateNameError, FileFormatError, InvalidNumberError: as the content demands, each with the
             place of the row.
     """
-    groups: dict[str, list[BudgetRow]] = {}
+    rows = list(rows)
     seen: set[str] = set()
     experiments: dict[str, list[str]] = {}
     for row in rows:
@@ -117,44 +137,97 @@ def budget_of(rows: Iterable[BudgetRow], *, observables: Collection[str], source
             raise FileFormatError(msg)
         known_name(row.observable, observables, kind="observable", where=row.where)
         experiments.setdefault(row.experiment, []).append(row.estimate)
-        groups.setdefault(row.measurement or row.estimate, []).append(row)
-    measurements = tuple(_measurement(name, group, sources) for name, group in groups.items())
+    correlation = np.eye(len(rows)) if statistical_correlation is None else statistical_correlation
+    measurements = tuple(
+        _measurement(name, [rows[i] for i in at], sources, responses or {}, correlation[np.ix_(at, at)])
+        for name, at in _groups(rows, correlation).items()
+    )
     return Budget(measurements=measurements, experiments=experiments, sources=sources)
 
 
-def _measurement(name: str, rows: Sequence[BudgetRow], sources: Sequence[str]) -> Measurement:
-    """A measurement from its rows: uncorrelated statistics, one nuisance per estimate and source."""
+def _groups(rows: Sequence[BudgetRow], correlation: NDArray[np.float64]) -> dict[str, list[int]]:
+    """Measurement -> positions of its rows; rows of one name are one, and rows whose statistics are correlated."""
+    names = [row.measurement or row.estimate for row in rows]
+    owner = list(range(len(rows)))
+    for i, j in itertools.combinations(range(len(rows)), 2):
+        if names[i] != names[j] and not correlation[i, j]:
+            continue
+        if correlation[i, j] and rows[i].experiment != rows[j].experiment:
+            msg = (
+                f"{rows[i].where}: statistics of {rows[i].estimate!r} and {rows[j].estimate!r} are correlated, but they are "
+                "of two experiments, whose statistics are independent; state what they have in common as a source"
+            )
+            raise FileFormatError(msg)
+        low, high = sorted((owner[i], owner[j]))
+        owner = [low if o == high else o for o in owner]
+    found: dict[int, list[int]] = {}
+    for i, o in enumerate(owner):
+        found.setdefault(o, []).append(i)
+    return {" + ".join(dict.fromkeys(names[i] for i in at)): at for at in found.values()}
+
+
+def _measurement(
+    name: str,
+    rows: Sequence[BudgetRow],
+    sources: Sequence[str],
+    responses: Mapping[str, ResponseForm],
+    correlation: NDArray[np.float64],
+) -> Measurement:
+    """A measurement from its rows and the correlation of its statistics: one nuisance per estimate and source."""
     estimates, nuisances = [], []
-    responses = np.zeros((len(rows), len(rows) * len(sources)))
-    stat = np.array([row.stat for row in rows])
+    shifts = np.zeros((2, len(rows), len(rows) * len(sources)))
+    stat = np.array([_statistical(row) for row in rows])
     for i, row in enumerate(rows):
         if row.experiment != rows[0].experiment:
             msg = f"{row.where}: measurement {name!r} has estimates of two experiments; give each its own measurement"
             raise FileFormatError(msg)
         observable = {row.observable: 1.0}
         estimates.append(Estimate(name=row.estimate, value=row.value, observables=observable, title=row.title))
-        if row.stat <= 0:
-            msg = f"{row.where}, column 'stat': {row.stat:g} found, a statistical uncertainty is above 0; correct it"
-            raise InvalidNumberError(msg)
         for j, source in enumerate(sources):
-            size = row.sizes[source]
-            if size < 0:
-                msg = (
-                    f"{row.where}, column {source!r}: {size:g} found, an uncertainty is not negative; give its size "
-                    "here and its sign in the correlations"
-                )
-                raise InvalidNumberError(msg)
-            responses[i, i * len(sources) + j] = size
-            nuisances.append(Nuisance(name=nuisance_name(source, row.estimate), source=source))
+            shifts[:, i, i * len(sources) + j] = _systematic(row, source)
+            response = responses.get(source, "absolute")
+            nuisances.append(Nuisance(name=nuisance_name(source, row.estimate), source=source, response=response))
+    gaussian, asymmetric, *kinked = asymmetric_statistics([row.estimate for row in rows], *stat.T)
+    if asymmetric and not np.array_equal(correlation, np.eye(len(rows))):
+        msg = f"{rows[0].where}: asymmetric statistics found in {name!r}, where statistics are correlated; symmetrise them"
+        raise InvalidNumberError(msg)
     with located(rows[0].where):
         return Measurement(
             name=name,
             experiment=rows[0].experiment,
             estimates=tuple(estimates),
-            statistical_covariance=np.diag(stat**2),
-            nuisances=tuple(nuisances),
-            responses=responses,
+            statistical_covariance=correlation * np.outer(gaussian, gaussian),
+            nuisances=(*nuisances, *asymmetric),
+            responses=np.hstack([shifts[0], kinked[0]]),
+            down_responses=np.hstack([shifts[1], kinked[1]]),
         )
+
+
+def _systematic(row: BudgetRow, source: str) -> tuple[float, float]:
+    """What +1 and -1 sigma of a source do to the value of a row."""
+    size = row.sizes[source]
+    if isinstance(size, tuple):
+        return size
+    if size < 0:
+        msg = (
+            f"{row.where}, column {source!r}: {size:g} found, an uncertainty is not negative; give its size here and its "
+            "sign in the correlations, or what +1 and -1 sigma do to the value, as in -0.5/+0.3"
+        )
+        raise InvalidNumberError(msg)
+    return size, 0.0 - size  # 0.0 - 0.0 is not -0.0
+
+
+def _statistical(row: BudgetRow) -> tuple[float, float]:
+    """What +1 and -1 sigma of the statistics do to the value of a row."""
+    up, down = row.stat if isinstance(row.stat, tuple) else (row.stat, -row.stat)
+    if not down < 0 < up:
+        shown = f"{up:+g}/{down:+g}" if isinstance(row.stat, tuple) else f"{up:g}"
+        msg = (
+            f"{row.where}, column 'stat': {shown} found, a statistical uncertainty is above 0, or up and down as in "
+            "+0.5/-0.3; correct it"
+        )
+        raise InvalidNumberError(msg)
+    return up, down
 
 
 def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterator[tuple[str, str, str, str]]:

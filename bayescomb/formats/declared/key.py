@@ -61,10 +61,12 @@ class Table:
     Attributes:
         text: what it holds, one sentence.
         own: its keys in the order in which people write them.
+        others: what further keys are, which are names of the author's; empty if there are none.
     """
 
     text: str
     own: tuple[Key, ...]
+    others: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

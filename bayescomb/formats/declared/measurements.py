@@ -20,7 +20,8 @@ MEASUREMENTS: Final = Table(
         Key("experiment", Kind.TEXT, "whose it is; coefficients speak of experiments", 'experiment = "CMS"'),
         Key("estimates", (Kind.TABLES, Kind.TEXTS), "measured numbers; beside hepdata their names, in the order of the rows",
             'estimates = [{ name = "x", value = 172.5, observable = "m_t" }]'),
-        Key("statistical", Kind.NUMBERS, "uncorrelated statistical uncertainties", "statistical = [0.4]"),
+        Key("statistical", Kind.NUMBERS, "uncorrelated statistical uncertainties; texts \"+0.5/-0.3\" where they are asymmetric",
+            "statistical = [0.4]"),
         Key("statistical_covariance", Kind.TEXT, f"their covariance, {FILE}", 'statistical_covariance = "stat.csv"'),
         Key("total_covariance", Kind.TEXT, f"covariance of all uncertainties, {FILE}; what the parts leave of it is the rest",
             'total_covariance = "total.csv"'),
@@ -61,6 +62,8 @@ NUISANCES: Final = Table(
             'response = "relative"', default="absolute", choices=RESPONSE_FORMS),
         Key("free", Kind.FLAG, "it has no prior", "free = true", default="false"),
         Key("pull", Kind.NUMBER, "post-fit value of a nuisance of a fit, in prior widths", "pull = 0.3", default="0"),
+        Key("statistical", Kind.FLAG, "it is the asymmetric part of a statistical uncertainty", "statistical = true",
+            default="false"),
     ),
 )  # fmt: skip
 HEPDATA_TABLES: Final = Table(

@@ -45,8 +45,9 @@ MODEL: Final = Table(
         Key("observables", Kind.TABLES, "the combined quantities", 'observables = [{ name = "m_t", unit = "GeV" }]', required=True),
         Key("sources", Kind.TABLES, "sources of systematic uncertainty", 'sources = [{ name = "JES", title = "Jet energy scale" }]'),
         Key("budget", Kind.TABLE, "who measured what, as a CSV table", '[budget]\ntable = "budget.csv"'),
-        Key("within", (Kind.TABLE, Kind.TEXT), 'correlations inside an experiment, as a CSV table; "uncorrelated" on purpose',
-            '[within]\ntable = "within.csv"'),
+        Key("within", (Kind.TABLE, Kind.TEXT),
+            'correlations inside an experiment, as numbers or a CSV table; "uncorrelated" on purpose', "[within]\nlumi = 1.0"),
+        Key("hflav", Kind.TABLE, "files of HFLAV's combination-code", '[hflav]\nresults = ["CDF.json"]'),
         Key("measurements", Kind.TABLES, "inputs that a budget cannot hold: fits, covariances, Convino files, HEPData tables",
             '[[measurements]]\nname = "CMS 13 TeV"\nexperiment = "CMS"\nconvino = "cms_13tev.txt"'),
         Key("impact_groups", Kind.TABLES, "nuisances whose impact is stated together",
@@ -89,14 +90,41 @@ BUDGET: Final = Table(
     (
         Key("table", Kind.TEXT, "CSV file beside the model", 'table = "budget.csv"', required=True),
         Key("sources", Kind.TEXTS, "sources that have a column", 'sources = ["JES", "lumi"]', default="all"),
+        Key("columns", Kind.NAMED_TEXTS, "our name of a column or source -> its name in the table",
+            'columns = { value = "Result", stat = "Stat" }'),
+        Key("rows", Kind.TEXT, "what a row is: an estimate, or a source (and a column an estimate)", 'rows = "sources"',
+            default="estimates", choices=("estimates", "sources")),
+        Key("experiments", Kind.NAMED_TEXTS, "patterns of estimates -> experiment, where no column says it",
+            'experiments = { "CI*" = "CDF", "DI*" = "D0" }'),
+        Key("observables", Kind.NAMED_TEXTS, "patterns of estimates -> observable, where no column says it",
+            'observables = { "*F0" = "F_0", "*FL" = "F_L" }'),
+        Key("ignore", Kind.TEXTS, "patterns of rows and columns that are no part of the budget", 'ignore = ["rho_*", "Total"]'),
+        Key("percent", Kind.TEXTS, "sources whose numbers are percentages of the value", 'percent = ["lumi"]'),
+        Key("responses", Kind.NAMED_TEXTS, "source -> form of its response: absolute, relative or lognormal",
+            'responses = { lumi = "relative" }'),
+        Key("statistical_correlation", Kind.TEXT, "CSV matrix of the estimates whose statistics are correlated",
+            'statistical_correlation = "stat.csv"'),
     ),
-)
+)  # fmt: skip
 WITHIN: Final = Table(
-    "Correlations inside an experiment: columns source, estimate, one per estimate; between experiments cells stay empty.",
+    "Correlations inside an experiment: a number per source, or a table with the columns source, estimate, one per estimate.",
     (
-        Key("table", Kind.TEXT, "CSV file beside the model", 'table = "within.csv"', required=True),
+        Key("table", Kind.TEXT, "CSV file beside the model; between experiments its cells stay empty", 'table = "within.csv"'),
         Key("symmetrise", Kind.TABLES, "pairs that are published with two values, which are averaged on purpose",
             'symmetrise = [{ source = "ptmiss", pair = ["a", "b"] }]'),
+    ),
+    others="sources or patterns of them -> the correlation, or one per experiment: lumi = 1.0, JES = { ATLAS = 0.8 }",
+)  # fmt: skip
+HFLAV: Final = Table(
+    "Result sets of HFLAV's combination-code, as they are.",
+    (
+        Key("results", Kind.TEXTS, "JSON files of result sets beside the model", 'results = ["CDF.json", "LHCb.json"]', required=True),
+        Key("intercorrelations", Kind.TEXTS, "JSON files of intercorrelation maps", 'intercorrelations = ["maps.json"]'),
+        Key("parameters", Kind.TEXTS, "parameters that are kept; each is the observable of its name", 'parameters = ["dms"]',
+            default="all"),
+        Key("result_sets", Kind.TEXTS, "labels that are kept", 'result_sets = ["CDF2"]', default="all"),
+        Key("experiments", Kind.NAMED_TEXTS, "patterns of labels -> experiment; a set is its own otherwise",
+            'experiments = { "LHCb*" = "LHCb" }'),
     ),
 )  # fmt: skip
 SYMMETRISE: Final = Table(
@@ -139,6 +167,7 @@ MODEL_TABLES: Final = {
     "budget": BUDGET,
     "within": WITHIN,
     "within.symmetrise": SYMMETRISE,
+    "hflav": HFLAV,
     "impact_groups": IMPACT_GROUPS,
     "provenance": PROVENANCE,
     "errors_on_errors": ERRORS_ON_ERRORS,

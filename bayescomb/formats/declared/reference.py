@@ -77,13 +77,17 @@ def _list() -> Iterator[str]:
     for path, table in TABLES.items():
         yield f"{heading(path)}  {table.text}"
         names = ", ".join(f"{key.name}*" if key.required else key.name for key in table.own)
+        names = f"{names}; {table.others}" if table.others else names
         yield textwrap.fill(names, WIDTH, initial_indent="  ", subsequent_indent="  ")
         yield ""
 
 
 def _table_text(path: str) -> str:
     table = TABLES[path]
-    return "\n\n".join([f"{heading(path)}\n  {table.text}", *(_key_text(f"{path}.{key.name}") for key in table.own)])
+    others = [f"other keys: {table.others}"] if table.others else []
+    return "\n\n".join(
+        [f"{heading(path)}\n  {table.text}", *others, *(_key_text(f"{path}.{key.name}") for key in table.own)]
+    )
 
 
 def _key_text(path: str) -> str:
@@ -110,6 +114,7 @@ def reference_page() -> str:
     lines = ["# Reference of model.toml", "", "Made from the declaration that the reader checks with.", ""]
     for path, table in TABLES.items():
         lines += [f"## {heading(path)}", "", table.text, ""]
+        lines += [f"Other keys: {table.others}.", ""] if table.others else []
         for key in table.own:
             lines += [f"### `{f'{path}.{key.name}'.lstrip('.')}`", "", f"*{_kind(key)}*: {key.text}.", ""]
             lines += [f"One of: {', '.join(f'`{c}`' for c in key.choices)}.", ""] if key.choices else []

@@ -22,7 +22,7 @@ def json_schema() -> dict[str, Any]:
     Examples:
         >>> schema = json_schema()
         >>> schema["required"], len(schema["definitions"]["assumption_sets.coefficients"]["properties"])
-        (['format', 'name', 'observables', 'assumption_sets'], 17)
+        (['format', 'name', 'observables', 'assumption_sets'], 18)
     """
     whole = {"$schema": DIALECT, "title": "model.toml of bayescomb", **_table("")}
     return {**whole, "definitions": {path: _table(path) for path in TABLES if path}}
@@ -35,7 +35,7 @@ def _table(path: str) -> dict[str, Any]:
         "description": table.text,
         "properties": {key.name: _key(key, path) for key in table.own},
         "required": list(table.required),
-        "additionalProperties": False,
+        "additionalProperties": bool(table.others),
     }
 
 

@@ -16,6 +16,10 @@ ASSUMPTION_SETS: Final = Table(
         Key("description", Kind.TEXT, "text for the report and the explorer", 'description = "as published"'),
         Key("extends", Kind.TEXT, "an earlier set, whose coefficients and blocks are replaced by name and added to",
             'extends = "nominal"'),
+        Key("everywhere", Kind.NAMED, "source or pattern -> correlation of all its estimates, a number or with a range",
+            "everywhere = { lumi = 1.0, JES = { nominal = 0.5, low = 0.0, high = 1.0 } }"),
+        Key("across", Kind.NAMED, "the same of estimates of different experiments; [within] speaks of the others",
+            "across = { JES = 0.5 }"),
         Key("coefficients", Kind.TABLES, "correlation coefficients",
             '[[assumption_sets.coefficients]]\nname = "JES"\nsource = "JES"\nbetween = ["ATLAS", "CMS"]\nnominal = 0.5\nlow = 0.0\n'
             "high = 1.0"),
@@ -28,15 +32,16 @@ COEFFICIENTS: Final = Table(
         Key("name", Kind.TEXT, "unique in its set", 'name = "LHCbJES"', required=True),
         Key("title", Kind.TEXT, "text for tables and figures", 'title = "LHC b-JES"'),
         Key("source", Kind.TEXT, "whose nuisances between and blocks speak of", 'source = "LHCbJES"'),
-        Key("between", Kind.TEXTS, "two experiments: every estimate of one with every estimate of the other",
-            'between = ["ATLAS", "CMS"]'),
+        Key("between", (Kind.TEXTS, Kind.TEXT), "experiments or estimates of which any two are correlated; experiments for all of "
+            "them, all for every pair of estimates", 'between = ["ATLAS", "CMS"]'),
         Key("blocks", Kind.TABLES, "the same for chosen estimates: every left one with every right one",
             'blocks = [{ left = ["a", "b"], right = ["g"] }]'),
         Key("negative", Kind.TEXTS, "estimates whose sign is opposite; two of them are correlated positively",
             'negative = ["g"]'),
-        Key("pairs", Kind.PAIRS, "pairs of nuisances by name, with -1 behind where the sign is opposite",
+        Key("pairs", Kind.PAIRS, "pairs of nuisances by name or pattern, with -1 behind where the sign is opposite",
             'pairs = [["ATLAS_JES", "CMS_JES"], ["ATLAS_PU", "CMS_PU", -1]]'),
         Key("opposite_pairs", Kind.PAIRS, "pairs of opposite sign", 'opposite_pairs = [["ATLAS_PU", "CMS_PU"]]'),
+        Key("each", Kind.FLAG, "each pair has a coefficient of its own, NAME[first, second]", "each = true", default="false"),
         Key("nominal", Kind.NUMBER, "value that the profile uses, within [-1, 1]", "nominal = 0.85", required=True),
         Key("low", Kind.NUMBER, "lower end of the scan and of the prior; a known coefficient has neither low nor high",
             "low = 0.5"),
@@ -53,6 +58,10 @@ COEFFICIENTS: Final = Table(
         Key("published_half_error_shift", Kind.TEXT, "the same for the error", 'published_half_error_shift = "<1 MeV"'),
     ),
 )  # fmt: skip
+SHORT: Final = Table(
+    "Correlation of a source in place of a number.",
+    tuple(COEFFICIENTS.key(name) for name in ("nominal", "low", "high", "prior", "nominal_outside_range", "negative")),
+)
 COEFFICIENT_BLOCKS: Final = Table(
     "Every left estimate (or nuisance) with every right one.",
     (
@@ -70,6 +79,8 @@ BLOCKS: Final = Table(
 
 SET_TABLES: Final = {
     "assumption_sets": ASSUMPTION_SETS,
+    "assumption_sets.everywhere": SHORT,
+    "assumption_sets.across": SHORT,
     "assumption_sets.coefficients": COEFFICIENTS,
     "assumption_sets.coefficients.blocks": COEFFICIENT_BLOCKS,
     "assumption_sets.blocks": BLOCKS,

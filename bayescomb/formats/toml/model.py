@@ -20,10 +20,13 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.declared import TABLES, Kind
-from bayescomb.formats.toml.budget import UNCORRELATED, read_budget, read_within, require_stated
+from bayescomb.formats.toml.averaging import read_hflav
+from bayescomb.formats.toml.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements import read_measurements
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
-from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assumption_sets
+from bayescomb.formats.toml.scope import category_scope
+from bayescomb.formats.toml.sets import BlockTables, read_assumption_sets
+from bayescomb.formats.toml.within import read_within, require_stated
 from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
@@ -84,15 +87,18 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     measurements, units, own_provenance = read_measurements(
         document, path, observables={o.name: o.unit for o in observables}, sources=source_names
     )
+    averaging = read_hflav(document, path, observables=observable_names)
+    measurements = [*measurements, *averaging.measurements]
+    sources += [Source(name=name) for name in averaging.sources if name not in source_names]
+    source_names = [s.name for s in sources]
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
     _check_measured(document, where, found=bool(budget.measurements or measurements))
     tables = BlockTables(path.parent)
-    common = [*within, *tables.named(document, where=where)]
+    common = [*within, *averaging.blocks, *tables.named(document, where=where)]
     scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
     sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
     tables.check_all_used()
-    if "within" not in document:
-        require_stated(budget, sets, where=where)
+    require_stated(document, budget, sets, where=where)
     name = text(document, "name", where=where)
     title = text(document, "title", where=where, default="")
     assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))

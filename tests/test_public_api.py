@@ -47,13 +47,6 @@ def test_presentation_is_not_imported_by_inference():
     } & set(ast.literal_eval(result.stdout))
 
 
-@pytest.mark.slow
-def test_readme_example_prints_what_the_readme_says(capsys):
-    blocks = re.findall(r"```(?:python)?\n(.*?)```", Path("README.md").read_text(), flags=re.DOTALL)
-    exec(compile(blocks[0], "README.md", "exec"), {})
-    assert capsys.readouterr().out == blocks[1]
-
-
 def test_every_public_name_has_an_example():
     assert not [name for name in bc.__all__ if ">>>" not in (getattr(bc, name).__doc__ or "")]
 

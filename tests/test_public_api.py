@@ -1,6 +1,7 @@
 """What `import bayescomb` offers."""
 
 import ast
+import html
 import importlib
 import re
 import subprocess
@@ -97,6 +98,21 @@ def test_a_notebook_shows_the_text_escaped(small):
     block = small._repr_html_()
     assert block.startswith("<pre>a&lt;b: assumption set 'nominal'")
     assert block.endswith("2 nuisances</pre>")
+
+
+def test_tables_of_a_notebook_hold_the_cells_of_the_text(small):
+    for found in (bc.profile(small), bc.impacts(small), bc.scan(small), bc.check(small)):
+        text, page = str(found), found._repr_html_()
+        cells = [html.unescape(cell) for cell in re.findall(r"<t[hd] [^>]*>(.*?)</t[hd]>", page)]
+        assert cells
+        assert page.count("<table>") == len(re.findall(r"^-+$", text, flags=re.MULTILINE))
+        assert all(cell in text for cell in cells)
+        outside = html.unescape(re.sub(r"<table>.*?</table>|</?pre>", "\n", page))
+        # what is no table is the text, in its order
+        lines = [line for line in text.splitlines() if line.strip()]
+        left = [line for line in outside.splitlines() if line.strip()]
+        assert left == [line for line in lines if line in left]
+        assert "\0" not in page
 
 
 def test_repr_is_one_line(small):

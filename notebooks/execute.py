@@ -12,7 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
-OWN = Path(__file__).name
+OWN = {Path(__file__).name, "conf.py"}
 # Shown outputs that differ from run to run, or name the machine.
 VOLATILE = re.compile(r"(compiled in )[^,]+(, sampled in ).*")
 
@@ -41,7 +41,7 @@ def _plain(text):
 def main(names):
     """Execute those that are named, all by default."""
     for path in sorted(FOLDER.glob("*.py")):
-        if path.name != OWN and (not names or path.stem in names):
+        if path.name not in OWN and (not names or path.stem in names):
             nbformat.write(execute(path), path.with_suffix(".ipynb"))
             print(path.with_suffix(".ipynb"))
 

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_correlation, check_finite, check_items, check_names, known_name
 from bayescomb.base.choices import RANGE_ENDS, RangeEnd
-from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, OptionError, RangeError, UnderdeterminedError
+from bayescomb.base.errors import (
+    DuplicateNameError,
+    InvalidNumberError,
+    OptionError,
+    RangeError,
+    UnderdeterminedError,
+    UnknownNameError,
+)
 from bayescomb.inputs.prior_shapes import PRIOR_SHAPES, PriorShape, SampledShape, shape_law
 
 __all__ = [
@@ -243,6 +250,12 @@ class AssumptionSet:
             'nominal at low'
         """
         where = f"assumption set {self.name!r}"
+        if values and not self.coefficients:
+            msg = (
+                f"{where}: it has no coefficient, so {', '.join(map(repr, values))} cannot be changed; state what is "
+                "correlated in [[assumption_sets.coefficients]], see 'bayescomb reference coefficients'"
+            )
+            raise UnknownNameError(msg)
         for name in values:
             known_name(name, [c.name for c in self.coefficients], kind="coefficient", where=where)
         if at is not None:

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import pytest
 from console_blocks import blocks, commands, shows, words
 
+import bayescomb as bc
 from bayescomb.cli.command_list import COMMANDS
 from bayescomb.cli.main import main
 from bayescomb.cli.parser import command_parser
@@ -54,6 +55,14 @@ def test_readme_does_what_it_shows(tmp_path, monkeypatch, capsys):
             capsys.readouterr()
             exec(compile(block.text, "README.md", "exec"), {})
             assert capsys.readouterr().out == printed.text
+
+
+def test_fifteen_lines_of_the_guide_print_what_stands_below(run1_posterior, monkeypatch, capsys):
+    monkeypatch.setattr(bc, "sample", lambda *_, **__: run1_posterior)
+    text = (ROOT / "notebooks" / "guide" / "commands.md").read_text(encoding="utf-8")
+    program, printed = re.search(r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", text, flags=re.DOTALL).groups()
+    exec(compile(program, "commands.md", "exec"), {})
+    assert capsys.readouterr().out == printed
 
 
 def test_readme_is_short_and_explains_its_words():

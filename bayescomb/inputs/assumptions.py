@@ -273,12 +273,16 @@ class AssumptionSet:
         coefficients = []
         for coefficient in self.coefficients:
             pairs = tuple(p for p in coefficient.pairs if p.first in nuisances and p.second in nuisances)
-            if pairs:
+            if len(pairs) == len(coefficient.pairs):  # checked already
+                coefficients.append(coefficient)
+            elif pairs:
                 coefficients.append(dataclasses.replace(coefficient, pairs=pairs))
         blocks = []
         for block in self.blocks:
             keep = [i for i, name in enumerate(block.nuisances) if name in nuisances]
-            if keep:
+            if len(keep) == len(block.nuisances):
+                blocks.append(block)
+            elif keep:
                 names = tuple(block.nuisances[i] for i in keep)
                 correlation = block.correlation[np.ix_(keep, keep)]
                 blocks.append(dataclasses.replace(block, nuisances=names, correlation=correlation))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bayescomb.fit.impacts import impacts
     from bayescomb.fit.profile import profile
     from bayescomb.fit.scan import scan
+    from bayescomb.formats import fits
+    from bayescomb.formats.fits.relations import combine
     from bayescomb.formats.loading import convert, load
     from bayescomb.formats.shipped import copy_model, shipped_models
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.predictions import Prediction
+    from bayescomb.inputs.relations import Relation
     from bayescomb.inputs.variables import variable_name
     from bayescomb.likelihood.check import check
     from bayescomb.likelihood.simulation import simulate
     from bayescomb.output import figures
     from bayescomb.output.explorer.page import explore
     from bayescomb.output.export.export import export_hepdata
+    from bayescomb.output.export.programs import FitResults, fit_results, hs3, mv_normal
     from bayescomb.output.extraction_text import relevance_text
     from bayescomb.output.report.report import report
     from bayescomb.output.text import summary_text
@@ -67,6 +71,7 @@ __all__ = [
     "ErrorOnError",
     "Estimate",
     "Extraction",
+    "FitResults",
     "FittedInput",
     "InputWarning",
     "Measurement",
@@ -75,11 +80,13 @@ __all__ = [
     "PdfChoice",
     "Prediction",
     "Provenance",
+    "Relation",
     "ScaleChoice",
     "Source",
     "build_model",
     "check",
     "coefficient_relevance",
+    "combine",
     "compare",
     "compare_sets",
     "compatibility",
@@ -89,9 +96,13 @@ __all__ = [
     "explore",
     "export_hepdata",
     "figures",
+    "fit_results",
+    "fits",
+    "hs3",
     "impacts",
     "load",
     "load_posterior",
+    "mv_normal",
     "order_variants",
     "posterior_predictive",
     "predicted_bins",
@@ -125,6 +136,7 @@ _LAZY = {
     "ErrorOnError": "bayescomb.inputs.observables",
     "Estimate": "bayescomb.inputs.measurements",
     "Extraction": "bayescomb.inputs.extractions",
+    "FitResults": "bayescomb.output.export.programs",
     "FittedInput": "bayescomb.inputs.measurements",
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
@@ -132,11 +144,13 @@ _LAZY = {
     "PdfChoice": "bayescomb.inputs.extractions",
     "Prediction": "bayescomb.inputs.predictions",
     "Provenance": "bayescomb.inputs.observables",
+    "Relation": "bayescomb.inputs.relations",
     "ScaleChoice": "bayescomb.inputs.extractions",
     "Source": "bayescomb.inputs.observables",
     "build_model": "bayescomb.sampling.model",
     "check": "bayescomb.likelihood.check",
     "coefficient_relevance": "bayescomb.studies.variance",
+    "combine": "bayescomb.formats.fits.relations",
     "compare": "bayescomb.studies.comparison",
     "compare_sets": "bayescomb.studies.assumption_sets",
     "compatibility": "bayescomb.fit.compatibility",
@@ -145,9 +159,12 @@ _LAZY = {
     "coverage": "bayescomb.studies.calibration",
     "explore": "bayescomb.output.explorer.page",
     "export_hepdata": "bayescomb.output.export.export",
+    "fit_results": "bayescomb.output.export.programs",
+    "hs3": "bayescomb.output.export.programs",
     "impacts": "bayescomb.fit.impacts",
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
+    "mv_normal": "bayescomb.output.export.programs",
     "order_variants": "bayescomb.studies.theory_variants",
     "posterior_predictive": "bayescomb.studies.predictive",
     "predicted_bins": "bayescomb.studies.theory_study",
@@ -170,6 +187,7 @@ _LAZY = {
     "verdict": "bayescomb.sampling.convergence",
 }
 
+_MODULES = {"figures": "bayescomb.output.figures", "fits": "bayescomb.formats.fits"}
 
 # The text of what shows itself, by module and class; the functions load as late.
 _TEXTS = {
@@ -200,8 +218,8 @@ in_notebooks_with(_page)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "figures":
-        return importlib.import_module("bayescomb.output.figures")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name == "text_table":
         return importlib.import_module("bayescomb.output.text_layout").table
     if name in _LAZY:

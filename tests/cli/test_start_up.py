@@ -62,6 +62,13 @@ def test_help_and_typing_errors_import_nothing(words):
     assert not imported(*words)
 
 
+def test_adaptors_of_fits_import_none_of_their_programs():
+    code = "import bayescomb as bc, sys; bc.fits.from_pyhf, bc.combine; print(*(n.partition('.')[0] for n in sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    programs = {"arviz", "awkward", "cabinetry", "iminuit", "matplotlib", "pyhf", "pymc", "tensorflow", "uproot", "zfit"}
+    assert not set(run.stdout.split()) & programs
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [w for w, packages in IMPORTS.items() if packages], ids=name)
 def test_command_imports_what_it_uses(words):

@@ -42,6 +42,8 @@ MODEL: Final = Table(
             'nonnegative = ["sigma_t"]', default="false"),
         Key("shared_names", Kind.TEXT, "what a nuisance name in two measurements is: an error, or one and the same nuisance",
             'shared_names = "same"', default="error", choices=SHARED_NAMES),
+        Key("relations", Kind.TEXT, "which nuisances of measurements are the same or correlated, CSV file beside the model",
+            'relations = "relations.csv"'),
         Key("observables", Kind.TABLES, "the combined quantities", 'observables = [{ name = "m_t", unit = "GeV" }]', required=True),
         Key("sources", Kind.TABLES, "sources of systematic uncertainty", 'sources = [{ name = "JES", title = "Jet energy scale" }]'),
         Key("budget", Kind.TABLE, "who measured what, as a CSV table", '[budget]\ntable = "budget.csv"'),

@@ -6,6 +6,7 @@
 import re
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import bayescomb
 from bayescomb.formats.declared.reference import reference_page
@@ -24,6 +25,7 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"  # the signature has them
 autodoc_default_options = {"members": True, "show-inheritance": False}
+napoleon_use_ivar = True  # attributes are described once
 html_theme = "alabaster"
 html_theme_options = {"description": "published measurements as one hierarchical Bayesian model", "page_width": "1100px"}
 suppress_warnings = [
@@ -49,12 +51,13 @@ def _pages():
 
 
 def _directive(name):
+    found = getattr(bayescomb, name)
+    if isinstance(found, ModuleType):
+        return f".. automodule:: {found.__name__}"
     kind = "autofunction"
-    if name == "figures":
-        kind = "automodule"
-    elif isinstance(getattr(bayescomb, name), type):
-        kind = "autoexception" if issubclass(getattr(bayescomb, name), Exception) else "autoclass"
-    return f".. {kind}:: bayescomb.{'output.figures' if name == 'figures' else name}"
+    if isinstance(found, type):
+        kind = "autoexception" if issubclass(found, Exception) else "autoclass"
+    return f".. {kind}:: bayescomb.{name}"
 
 
 _pages()

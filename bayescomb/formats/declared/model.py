@@ -44,6 +44,8 @@ MODEL: Final = Table(
             'shared_names = "same"', default="error", choices=SHARED_NAMES),
         Key("relations", Kind.TEXT, "which nuisances of measurements are the same or correlated, CSV file beside the model",
             'relations = "relations.csv"'),
+        Key("blind", Kind.TEXT, "a phrase that hides the central values: inputs and results are shifted by what follows from it",
+            'blind = "correct horse battery"'),
         Key("observables", Kind.TABLES, "the combined quantities", 'observables = [{ name = "m_t", unit = "GeV" }]', required=True),
         Key("sources", Kind.TABLES, "sources of systematic uncertainty", 'sources = [{ name = "JES", title = "Jet energy scale" }]'),
         Key("budget", Kind.TABLE, "who measured what, as a CSV table", '[budget]\ntable = "budget.csv"'),

@@ -8,7 +8,7 @@ WORKERS ?= 2
 # A module stays in one worker, as its tests share fixtures; in the order of the files, the small ones (doctests) last.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: demo test lint quick thorough bench calibration install clean
+.PHONY: demo test lint quick thorough bench calibration notebooks docs package install clean
 
 install: $(VENV)/.installed
 
@@ -40,6 +40,7 @@ thorough: lint
 	$(PYTEST) --thorough
 
 bench: install
+	$(BIN)/python tests/benchmarks/start_up.py
 	$(BIN)/python tests/benchmarks/profile.py
 	$(BIN)/python tests/benchmarks/sampling.py
 	$(BIN)/python tests/benchmarks/extraction.py
@@ -47,6 +48,25 @@ bench: install
 # Continues what is in build/calibration; an hour or more from nothing.
 calibration: install
 	$(BIN)/python tests/benchmarks/calibration.py
+
+# Writes the .ipynb files with their outputs; a test says which are out of step with their scripts.
+notebooks: install
+	$(BIN)/python notebooks/execute.py
+
+# Sphinx and MyST-NB; a warning is an error.  The site opens from disk.
+docs: install
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html notebooks build/docs
+	@echo build/docs/index.html
+
+# Wheel and sdist, each installed into an environment with nothing else and tried from an empty folder.
+package: install
+	rm -rf build/package && mkdir -p build/package/empty
+	$(BIN)/python -m build --outdir build/package .
+	for made in build/package/*.whl build/package/*.tar.gz; do \
+	  rm -rf build/package/venv && $(PYTHON) -m venv build/package/venv && \
+	  build/package/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt $$made && \
+	  (cd build/package/empty && rm -rf * && PATH="../venv/bin:$$PATH" sh -e ../../../tests/helpers/smoke.sh) || exit 1; \
+	done
 
 clean:
 	rm -rf build $(VENV)

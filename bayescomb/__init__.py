@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayescomb.base.errors import BayescombError, InputWarning
-from bayescomb.base.shown import show_with
+from bayescomb.base.shown import in_notebooks_with, show_with
 
 if TYPE_CHECKING:
     from bayescomb.fit.averaging.inconsistency import scale_factors, scaled_profile
@@ -230,6 +230,15 @@ def _text_by(module: str, function: str) -> Callable[[Any], str]:
 
 for _class, _function in _TEXTS.items():
     show_with(_class, _text_by(*_function))
+
+
+def _page(text: Callable[[Any], str], shown: object) -> str:
+    from bayescomb.output.html_text import html_text
+
+    return html_text(text, shown)
+
+
+in_notebooks_with(_page)
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,11 @@
 # %% [markdown]
 # # Coming from Convino
 #
+# **Question.** I have Convino files. What do I have to change?
+#
+# **Answer.** Nothing: the configuration is read as it is, `--chi2 pearson` gives what Convino prints, and every range
+# that was scanned is the prior of a posterior.
+#
 # A Convino configuration is a bayescomb model as it stands. This notebook writes a small one, with invented figures, and
 # does with it what one did before (fit, impacts, scan) and what is new (a posterior in which the ranges are priors).
 #

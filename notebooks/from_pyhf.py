@@ -13,6 +13,10 @@
 # %% [markdown]
 # # From two pyhf workspaces to a combination in ten lines
 #
+# **Question.** Two groups publish pyhf fits, not their workspaces. Can their results be combined with common nuisances?
+#
+# **Answer.** Yes, from what their fits wrote; the result is close to that of the joint fit, which needs both workspaces.
+#
 # North and South measured one signal strength. Each has a likelihood of its own, as a pyhf workspace; luminosity and jet
 # energy scale are common. Each is fitted apart, as its authors would, and what their fits wrote is combined. As both
 # workspaces are here, the joint fit can be made too, which nobody outside the two collaborations could do.

@@ -13,6 +13,10 @@
 # %% [markdown]
 # # A model of your own
 #
+# **Question.** How do I extend the PyMC model by something that bayescomb does not know?
+#
+# **Answer.** `bc.build_model` gives a PyMC model; add to it, and pass it back to `bc.sample`.
+#
 # Three measurements of one cross section by two experiments, with figures invented for this notebook: first as a folder with
 # a `model.toml` and its tables, then the same in Python, then extended by things that bayescomb knows nothing of.
 

@@ -13,6 +13,11 @@
 # %% [markdown]
 # # The Run 1 top-quark mass combination
 #
+# **Question.** What does not knowing the correlations cost the Run 1 combination of the top-quark mass?
+#
+# **Answer.** 0.3 % of its variance: 172.53 +- 0.33 GeV with 19 coefficients integrated over their ranges, 172.51 +- 0.33 GeV
+# with all of them at nominal.
+#
 # 15 direct measurements by ATLAS and CMS, 25 sources of systematic uncertainty, one correlation matrix per source, and 19
 # ATLAS-CMS correlation coefficients that nobody knows: the publication (PRL 132 (2024) 261902) scans them one by one. Here
 # they get priors over the same ranges and are integrated.

@@ -13,6 +13,10 @@
 # %% [markdown]
 # # From ttbar+jet cross sections to a top-quark mass
 #
+# **Question.** How do cross sections of two experiments and a prediction become one top-quark mass?
+#
+# **Answer.** As one model: bins, nuisances of experiments and theory, correlations and the mass are one posterior.
+#
 # ATLAS measured ttbar+jet production at 8 TeV in eight bins of rho = 340 GeV / m(ttbar+jet), CMS at 13 TeV in four.
 # Close to threshold, at large rho, the shape depends on the top-quark mass. Here the bins of both experiments, 355
 # nuisances, the theory with its own nuisances, the ATLAS-CMS correlation coefficients and the mass are one model.

@@ -14,6 +14,8 @@ from typing import Any
 __all__ = ["announced", "finished_parts", "no_progress", "shows_progress", "tracked"]
 
 log = logging.getLogger(__name__)
+# Seconds between the states of a line in a notebook.
+EVERY = 0.5
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
@@ -73,13 +75,31 @@ def tracked[T](steps: Iterable[T], text: str, *, total: int | None = None, progr
     if not shows_progress(progress):
         yield from steps
         return
+    count = len(steps) if total is None and isinstance(steps, Sized) else total
+    if _in_notebook():
+        yield from _tracked_in_notebook(steps, text, count)
+        return
     from rich.console import Console
     from rich.progress import track
 
-    count = len(steps) if total is None and isinstance(steps, Sized) else total
-    # A notebook draws on its own output; elsewhere results go to standard output and the bar must not mix with them.
-    console = None if _in_notebook() else Console(file=sys.stderr)
+    # Results go to standard output and the bar must not mix with them.
+    console = Console(file=sys.stderr)
     yield from track(steps, description=text, total=count, console=console, transient=True)
+
+
+def _tracked_in_notebook[T](steps: Iterable[T], text: str, count: int | None) -> Iterator[T]:
+    """One line that is rewritten now and then, and empty at the end; needs nothing but the notebook."""
+    display = sys.modules["IPython"].display.display
+    handle = display({"text/plain": text}, raw=True, display_id=True)
+    last = time.monotonic()
+    try:
+        for i, step in enumerate(steps):
+            yield step
+            if time.monotonic() - last > EVERY:
+                last = time.monotonic()
+                handle.update({"text/plain": f"{text}: {i + 1}{f' of {count}' if count is not None else ''}"}, raw=True)
+    finally:
+        handle.update({"text/plain": ""}, raw=True)
 
 
 @contextmanager

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["Shown", "show_with"]
+__all__ = ["Shown", "in_notebooks_with", "show_with"]
 
 _TEXTS: Final[dict[str, Callable[[Any], str]]] = {}
+# From the function that makes a text, and what is shown, to HTML.
+_PAGES: Final[list[Callable[[Callable[[Any], str], object], str]]] = []
 
 
 def show_with(name: str, text: Callable[[Any], str]) -> None:
@@ -22,6 +24,11 @@ def show_with(name: str, text: Callable[[Any], str]) -> None:
         text: from an instance to its text.
     """
     _TEXTS[name] = text
+
+
+def in_notebooks_with(page: Callable[[Callable[[Any], str], object], str]) -> None:
+    """Say which function makes HTML of what a text function shows."""
+    _PAGES[:] = [page]
 
 
 class Shown:
@@ -48,13 +55,17 @@ class Shown:
         return f"<{type(self).__name__} {self._line()}>"
 
     def __str__(self) -> str:
-        text = next(
-            (_TEXTS[n] for n in (f"{c.__module__}.{c.__qualname__}" for c in type(self).__mro__) if n in _TEXTS), repr
-        )
-        return text(self)
+        return (self._text_function() or repr)(self)
+
+    def _text_function(self) -> Callable[[Any], str] | None:
+        names = (f"{c.__module__}.{c.__qualname__}" for c in type(self).__mro__)
+        return next((_TEXTS[name] for name in names if name in _TEXTS), None)
 
     def _repr_html_(self) -> str:
-        """The text in a notebook."""
+        """The text in a notebook, its tables as tables."""
+        text = self._text_function()
+        if text is not None and _PAGES and type(self).__module__.startswith("bayescomb."):
+            return _PAGES[0](text, self)
         import html
 
         return f"<pre>{html.escape(str(self), quote=False)}</pre>"

@@ -114,7 +114,6 @@ def run_profile(options: argparse.Namespace) -> int:
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
     from bayescomb.output.averages import possible_reading
-    from bayescomb.output.data import profile_data
     from bayescomb.output.text import compatibility_text, profile_text, reading_lines
 
     combination = load_model(options)
@@ -127,7 +126,13 @@ def run_profile(options: argparse.Namespace) -> int:
         text += "\n\n" + compatibility_text(compatible)
     if options.minos and combination.quadratic and not combination.nonnegative:
         text += "\nDelta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model"
-    show(text, lambda: profile_data(fit, compatible, reading), options.json)
+
+    def data() -> dict[str, object]:
+        from bayescomb.output.data import profile_data
+
+        return profile_data(fit, compatible, reading)
+
+    show(text, data, options.json)
     return 0
 
 

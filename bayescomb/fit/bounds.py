@@ -14,8 +14,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq, nnls
 
 from bayescomb.base.errors import FitError
 from bayescomb.likelihood.linear_gaussian import Solution
@@ -61,7 +61,7 @@ def bounded_minimum(values: FloatArray, root: FloatArray, bounded: IntArray) -> 
     rows, reach = root[bounded] / size[:, None], -values[bounded] / size
     target = np.append(nothing, 1.0)
     try:
-        multipliers, left = nnls(np.vstack([rows.T, reach]), target)
+        multipliers, left = scipy.optimize.nnls(np.vstack([rows.T, reach]), target)
     except RuntimeError as error:
         msg = f"the minimum within the bounds is not found ({error}); check the sizes of the inputs and their units"
         raise FitError(msg) from error
@@ -162,7 +162,7 @@ def crossing_within(growth: Callable[[float], float], best: float, outer: float,
     step = CROSSING * error * np.sign(outer - best)
     while growth(outer) < 0:  # by rounding alone
         outer, step = outer + step, 2 * step
-    return float(brentq(growth, best, outer, xtol=CROSSING * error, rtol=4 * np.finfo(float).eps))
+    return float(scipy.optimize.brentq(growth, best, outer, xtol=CROSSING * error, rtol=4 * np.finfo(float).eps))
 
 
 def positions(parameters: Sequence[str], names: Sequence[str]) -> IntArray:

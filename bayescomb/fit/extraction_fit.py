@@ -10,8 +10,8 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from bayescomb.base.errors import FitError
 from bayescomb.fit.mass_chi2 import DerivedSolution, MassChi2, derived_solution, mass_chi2, tangent_model
@@ -189,7 +189,7 @@ def _crossing(chi2: MassChi2, theta: FloatArray, lowest: float, index: int, star
     while True:
         outer = float(np.clip(outer, min(end, 0.0), max(end, 0.0)))
         if growth(outer) > 0:
-            return float(brentq(growth, inner, outer, xtol=1e-6, rtol=1e-9))
+            return float(scipy.optimize.brentq(growth, inner, outer, xtol=1e-6, rtol=1e-9))
         if outer == end:
             msg = (
                 f"chi2 grows by less than 1 up to {theory.masses[index]} = {theta[index] + end:g} GeV, the end of the "

@@ -15,13 +15,13 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.deferred import deferred
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
@@ -29,6 +29,11 @@ from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import divided_variance, unsplit_label
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = [
     "PARTS",

@@ -26,8 +26,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize, nnls
 
 from bayescomb.likelihood.nonlinear.objective import Objective
 
@@ -371,7 +371,7 @@ def _is_minimum(chi2: Objective, theta: FloatArray, on_kink: tuple[int, ...]) ->
         positive[list(on_kink)] = signs
         gradient = chi2.gradient(theta, positive=positive) * scale
         inward = (chi2.argument_map[list(on_kink)] * np.where(signs, 1.0, -1.0)[:, None] * scale).T
-        left = nnls(inward, gradient)[1] if on_kink else float(np.linalg.norm(gradient))
+        left = scipy.optimize.nnls(inward, gradient)[1] if on_kink else float(np.linalg.norm(gradient))
         if left > BALANCED * max(1.0, float(np.linalg.norm(gradient))):
             return False
     return True
@@ -462,7 +462,7 @@ def _bounded_minimum(chi2: Objective, start: FloatArray, pattern: tuple[bool, ..
         "fun": lambda step: sign * (origin + columns @ step),
         "jac": lambda _: sign[:, None] * columns,
     }
-    found = minimize(
+    found = scipy.optimize.minimize(
         lambda step: chi2.value(at(step), positive=positive),
         np.zeros(len(movable)),
         jac=lambda step: chi2.gradient(at(step), positive=positive)[movable] * scale,

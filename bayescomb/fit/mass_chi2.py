@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from iminuit import Minuit
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import FitError
@@ -104,6 +103,8 @@ class MassChi2:
                 known.clear()
                 known[key] = self.evaluate(np.asarray(theta))[:2]
             return known[key]
+
+        from iminuit import Minuit
 
         minuit = Minuit(lambda theta: at(theta)[0], start, grad=lambda theta: at(theta)[1])
         minuit.errordef, minuit.print_level, minuit.tol = Minuit.LEAST_SQUARES, 0, MIGRAD_TOLERANCE

@@ -9,17 +9,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from iminuit import Minuit
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.fit.bounds import crossing_within
 from bayescomb.fit.kinks import ALL_ORTHANTS, ON_KINK, Minimum, lowest_orthant, moves, newton
 from bayescomb.likelihood.least_squares import triangular, unit_columns
 from bayescomb.likelihood.nonlinear.objective import Objective
+
+if TYPE_CHECKING:
+    from iminuit import Minuit
 
 __all__ = [
     "Minimum",
@@ -172,6 +175,8 @@ def _migrad(chi2: Objective, theta: FloatArray, fixed: list[int]) -> FloatArray:
 
 
 def _minuit(chi2: Objective, theta: FloatArray, fixed: list[int]) -> Minuit:
+    from iminuit import Minuit
+
     minuit = Minuit(chi2.value, theta, grad=chi2.gradient)
     minuit.errordef = Minuit.LEAST_SQUARES
     minuit.tol = MIGRAD_TOLERANCE
@@ -239,7 +244,7 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
     inner, outer = 0.0, start
     for _ in range(20):
         if growth(outer) > 0:
-            return float(brentq(growth, inner, outer, xtol=1e-9 * abs(start), rtol=1e-9))
+            return float(scipy.optimize.brentq(growth, inner, outer, xtol=1e-9 * abs(start), rtol=1e-9))
         inner, outer = outer, 2 * outer
     msg = f"chi2 does not grow by 1 within {outer:g} of its minimum"
     raise FitError(msg)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc
 
-from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.checks import check_choice, expects, known_name
+from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, OptionError, UnderdeterminedError
+from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
@@ -26,7 +28,12 @@ from bayescomb.likelihood.correlation import CorrelationFamily, Repair
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.likelihood.theory import theory
 
-__all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
+
+__all__ = ["ProfileResult", "ResultRow", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +41,16 @@ FloatArray = NDArray[np.float64]
 ROUNDING = 1e-9
 # Results that one line has room for.
 FEW = 3
+
+
+class ResultRow(NamedTuple):
+    """One result: value, error, signed errors of Delta chi2 = 1, unit."""
+
+    value: float
+    error: float
+    up: float
+    down: float
+    unit: str
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -81,23 +98,23 @@ class ProfileResult(Shown):
     """
 
     combination: Combination
-    values: xr.DataArray
-    errors: xr.DataArray
-    up_errors: xr.DataArray
-    down_errors: xr.DataArray
-    covariance: xr.DataArray
-    weights: xr.DataArray
-    pulls: xr.DataArray
-    constraints: xr.DataArray
-    cross_covariance: xr.DataArray
+    values: xr.DataArray = labelled_field()
+    errors: xr.DataArray = labelled_field()
+    up_errors: xr.DataArray = labelled_field()
+    down_errors: xr.DataArray = labelled_field()
+    covariance: xr.DataArray = labelled_field()
+    weights: xr.DataArray = labelled_field()
+    pulls: xr.DataArray = labelled_field()
+    constraints: xr.DataArray = labelled_field()
+    cross_covariance: xr.DataArray = labelled_field()
     chi2: float
     ndf: int
     p_value: float | None
     own_chi2: float
-    statistical_errors: xr.DataArray
-    systematic_errors: xr.DataArray
-    theory_errors: xr.DataArray
-    unsplit_errors: xr.DataArray
+    statistical_errors: xr.DataArray = labelled_field()
+    systematic_errors: xr.DataArray = labelled_field()
+    theory_errors: xr.DataArray = labelled_field()
+    unsplit_errors: xr.DataArray = labelled_field()
     parts: str = "propagated"
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
@@ -107,28 +124,54 @@ class ProfileResult(Shown):
     other_minima: xr.DataArray | None = None
     scale: ErrorScale | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """Of the parameters."""
+        return labels(self, "values", "parameter")
+
+    def row(self, name: str) -> ResultRow:
+        """A result by the name of its parameter, as plain numbers.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> row = bc.profile(bc.load("models/run1_mass")).row("m_t")
+            >>> f"{row.value:.2f} +- {row.error:.2f} {row.unit}"
+            '172.51 +- 0.33 GeV'
+        """
+        i = self._position(name)
+        fields = {"value": "values", "error": "errors", "up": "up_errors", "down": "down_errors"}
+        found = {key: float(numbers(self, field)[i]) for key, field in fields.items()}
+        return ResultRow(**found, unit=labels(self, "values", "unit")[i])
+
+    def weights_of(self, names: Sequence[str]) -> FloatArray:
+        """Weights in some results, shape (len(names), number of estimates)."""
+        return numbers(self, "weights")[[self._position(name) for name in names]]
+
+    def _position(self, name: str) -> int:
+        return self.names.index(
+            known_name(name, self.names, kind="parameter", where=f"profile of {self.combination.name!r}")
+        )
+
     def _line(self) -> str:
-        shown = [o for o in self.combination.headline if o.name in self.values["parameter"]]
+        shown = [o for o in self.combination.headline if o.name in self.names]
         results = counted(len(shown), "results")
         if len(shown) <= FEW:
-            values, errors = (x.sel(parameter=[o.name for o in shown]).to_numpy() for x in (self.values, self.errors))
-            units = ("" if self.combination.normalise else o.unit for o in shown)
-            found = zip(shown, values, errors, units, strict=True)
+            found = ((o, self.row(o.name), "" if self.combination.normalise else o.unit) for o in shown)
             results = ", ".join(
-                f"{o.name} = {plain(self._shown(o.name, u) or with_error(float(v), float(e), unit=u))}"
-                for o, v, e, u in found
+                f"{o.name} = {plain(self._shown(o.name, unit) or with_error(row.value, row.error, unit=unit))}"
+                for o, row, unit in found
             )
         name = f"{self.combination.name}{self.combination.blinded}"
         return f"{name}: {results}, chi2 {plain(chi2_text(self.chi2))} for {self.ndf}"
 
     def _shown(self, name: str, unit: str) -> str:
-        return at_bound_text(float(self.up_errors.sel(parameter=name)), unit=unit) if name in self.at_bound else ""
+        return at_bound_text(self.row(name).up, unit=unit) if name in self.at_bound else ""
 
     @property
     def ends_at_bound(self) -> tuple[str, ...]:
         """Parameters that are not at their bound, but whose interval ends there."""
-        near = [n for n in self.combination.nonnegative if n in self.values["parameter"] and n not in self.at_bound]
-        return tuple(n for n in near if float(self.values.sel(parameter=n) + self.down_errors.sel(parameter=n)) == 0)
+        near = ((n, self.row(n)) for n in self.combination.nonnegative if n in self.names and n not in self.at_bound)
+        return tuple(name for name, row in near if row.value + row.down == 0)
 
     @property
     def chi2_form(self) -> str:
@@ -143,14 +186,15 @@ class ProfileResult(Shown):
         Args:
             parameter: name of a result.
         """
-        at = {"parameter": parameter}
+        i = self._position(parameter)
         label = unsplit_label(self.combination.measurements)
-        parts = {"stat": float(self.statistical_errors.sel(at)), "syst": float(self.systematic_errors.sel(at))}
+        own = {"stat": "statistical_errors", "syst": "systematic_errors"}
+        parts = {key: float(numbers(self, field)[i]) for key, field in own.items()}
         if label and not any(parts.values()):
             parts = {}
         if self.combination.extraction:
-            parts["theory"] = float(self.theory_errors.sel(at))
-        return parts | ({label: float(self.unsplit_errors.sel(at))} if label else {})
+            parts["theory"] = float(numbers(self, "theory_errors")[i])
+        return parts | ({label: float(numbers(self, "unsplit_errors")[i])} if label else {})
 
 
 @expects(combination="combination")
@@ -245,7 +289,29 @@ def _free_responses(combination: Combination) -> list[FloatArray]:
 
 def goodness_of_fit(chi2: float, ndf: int) -> float | None:
     """p-value of a chi2, ``None`` where it is undefined: nothing is left to test, or chi2 is none."""
-    return float(chdtrc(ndf, max(chi2, 0.0))) if ndf > 0 and chi2 > -ROUNDING else None
+    return chi2_survival(max(chi2, 0.0), ndf) if ndf > 0 and chi2 > -ROUNDING else None
+
+
+def chi2_survival(chi2: float, ndf: int) -> float:
+    r"""Probability of a larger chi2 with a whole number of degrees of freedom, as a finite sum.
+
+    With y = chi2 / 2 it is :math:`e^{-y} \sum_{k < n/2} y^k / k!` for even n, and :math:`\mathrm{erfc} \sqrt y + e^{-y}
+    \sum_{k < (n-1)/2} y^{k+1/2} / \Gamma(k + 3/2)` for odd n (Abramowitz and Stegun, 26.4.4 and 26.4.5).  Every term is
+    positive, so that nothing cancels; the library of special functions, which has it too, takes longer to load than a
+    profile.
+
+    Examples:
+        >>> from bayescomb.fit.profile import chi2_survival
+        >>> f"{chi2_survival(1.0, 1):.4f} {chi2_survival(2.0, 2):.4f}"
+        '0.3173 0.3679'
+    """
+    y, odd = chi2 / 2, ndf % 2
+    if not 0 < y < math.inf:  # NaN stays what it is
+        return 1.0 if y == 0 else 0.0 if y == math.inf else y
+    found = math.erfc(math.sqrt(y)) if odd else 0.0
+    shift = 0.5 if odd else 0.0
+    terms = (math.exp((k + shift) * math.log(y) - y - math.lgamma(k + shift + 1)) for k in range((ndf - odd) // 2))
+    return min(math.fsum([found, *terms]), 1.0)
 
 
 def _result(
@@ -267,12 +333,14 @@ def _result(
     has_posterior = _has_posterior(fitter.family, correlation)
     by_parameter_coords = {"parameter": parameters, "unit": ("parameter", [units.get(p, "") for p in parameters])}
 
-    def by_parameter(values: FloatArray, name: str) -> xr.DataArray:
-        return xr.DataArray(values, dims="parameter", coords=by_parameter_coords, name=name)
+    def by_parameter(values: FloatArray, name: str) -> Any:
+        return labelled(values, ("parameter",), by_parameter_coords, name=name)
 
-    def table(values: FloatArray, dim: str, labels: list[str], name: str) -> xr.DataArray:
-        coords = {"parameter": parameters, dim: labels}
-        return xr.DataArray(values, dims=("parameter", dim), coords=coords, name=name)
+    def by_nuisance(values: FloatArray, names: NDArray[np.object_], name: str) -> Any:
+        return labelled(values, ("nuisance",), {"nuisance": list(names)}, name=name)
+
+    def table(values: FloatArray, dim: str, names: list[str], name: str) -> Any:
+        return labelled(values, ("parameter", dim), {"parameter": parameters, dim: names}, name=name)
 
     known = np.where(fit.bound_hit, np.nan, 0.0)
     whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
@@ -292,12 +360,9 @@ def _result(
         weights=table(
             known[:, None] + jacobian @ fit.solution.weights, "estimate", [e.name for e in combination.estimates], "weight"
         ),
-        pulls=xr.DataArray(fit.pulls, dims="nuisance", coords={"nuisance": list(nuisances)}, name="pull"),
-        constraints=xr.DataArray(
-            np.sqrt(np.maximum(fit.nuisance_variance[has_posterior], 0.0)),
-            dims="nuisance",
-            coords={"nuisance": list(nuisances[has_posterior])},
-            name="constraint",
+        pulls=by_nuisance(fit.pulls, nuisances, "pull"),
+        constraints=by_nuisance(
+            np.sqrt(np.maximum(fit.nuisance_variance[has_posterior], 0.0)), nuisances[has_posterior], "constraint"
         ),
         cross_covariance=table(known[:, None] + shown.cross_covariance, "nuisance", list(nuisances), "covariance"),
         chi2=chi2,

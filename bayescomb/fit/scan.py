@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_count, expects
 from bayescomb.base.choices import SCAN_POINTS
+from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.base.matrices import correlation_of
 from bayescomb.base.progress import finished_parts, tracked
@@ -28,6 +29,11 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import feasible_correlation
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.likelihood.linear_gaussian import LinearModel, Solution, integrate_out, solve
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slopes"]
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
-from scipy.optimize import brentq, minimize
 
 from bayescomb.base.errors import FitError
 from bayescomb.fit.extraction_fit import fit_extraction
@@ -157,7 +157,7 @@ class SizeProfile:
         inner, outer = 0.0, step
         for _ in range(CROSSING_STEPS):
             if excess(outer) > 0:
-                return float(brentq(excess, inner, outer, xtol=1e-8 * abs(step), rtol=1e-10))
+                return float(scipy.optimize.brentq(excess, inner, outer, xtol=1e-8 * abs(step), rtol=1e-10))
             inner, outer = outer, outer + step / 2
         msg = f"-2 log L does not grow by {growth:.3g} within {outer:g} of its minimum: the sizes are too uncertain"
         raise FitError(msg)
@@ -231,7 +231,7 @@ def _choices(count: int, *, few: bool) -> Iterator[FloatArray]:
 def _lowest(objective: Objective, start: FloatArray, tolerance: float = GRADIENT_TOLERANCE) -> tuple[FloatArray, float]:
     bounds = [(-LARGEST_LOG, LARGEST_LOG)] * len(start)
     options = {"gtol": tolerance, "ftol": 1e-15}
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    found = scipy.optimize.minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     if not np.isfinite(found.fun):
         msg = "the uncertain sizes have no minimum"
         raise FitError(msg)

@@ -15,16 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
+from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit
 from bayescomb.likelihood.least_squares import least_squares
 from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.likelihood.uncertain_sizes import LEAST_DEGREES, UncertainSize, tail_degrees
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["SizeResult", "goodness_mean", "ratio_mean", "size_result"]
 

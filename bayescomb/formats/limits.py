@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from scipy.special import ndtri
+import scipy
 
 from bayescomb.base.errors import InvalidNumberError
 from bayescomb.formats.csv import number
@@ -52,4 +52,4 @@ def limit_width(cell: str, *, where: str) -> float:
     if limit <= 0 or not 50 < level < 100:
         msg = f"{where}: {cell!r} found, a limit is above 0 and its level between 50 and 100 %; correct it"
         raise InvalidNumberError(msg)
-    return float(limit / ndtri((1 + level / 100) / 2))
+    return float(limit / scipy.special.ndtri((1 + level / 100) / 2))

@@ -12,16 +12,8 @@ from typing import Final
 from bayescomb.base.choices import SHARED_NAMES
 from bayescomb.base.errors import FileFormatError, OptionError, OutputError
 from bayescomb.base.writing import is_folder
-from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
 from bayescomb.formats.csv import read_text
-from bayescomb.formats.exported import DATA, exported_combination, exported_data
-from bayescomb.formats.hepdata.proposal import refuse_bare
-from bayescomb.formats.hepdata.record.archive import is_archive
-from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
-from bayescomb.formats.hflav.combination import load_result_list
-from bayescomb.formats.hflav.result_sets import looks_like_result_sets
 from bayescomb.formats.toml.model import load_model
-from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.blinding import opened
 from bayescomb.inputs.combination import Combination
 
@@ -74,26 +66,51 @@ def load(
         msg = f"load(): something of the type {type(given).__name__} found, the path of a model is needed"
         raise FileFormatError(msg)
     path = Path(path)
+    if path.suffix != ".toml" and not os.path.lexists(path / MODEL):
+        found = _other_form(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
+        if found is not None:
+            return found
+    if path.suffix == ".toml" or is_folder(path):
+        return load_model(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
+    read_text(path)  # says so if it is absent or no text
+    msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
+    raise FileFormatError(msg)
+
+
+def _other_form(
+    path: Path, *, extraction: str | None, shared_names: str | None, blind: str | None, unblind: str | None
+) -> Combination | None:
+    """The combination of an export or of Convino files, whose readers load only where there is no model file.
+
+    Raises:
+        FileFormatError: tables of HEPData without a model file.
+    """
+    from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
+    from bayescomb.formats.exported import exported_combination, exported_data
+    from bayescomb.formats.hepdata.proposal import refuse_bare
+    from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
+    from bayescomb.formats.hflav.combination import load_result_list
+    from bayescomb.formats.hflav.result_sets import looks_like_result_sets
+
     data = exported_data(path) if _may_be_export(path) else None
     if data is not None:
         combination = opened(exported_combination(data, where=path), asked=blind, phrase=unblind)
         return combination if extraction is None else combination.with_extraction(extraction)
     if path.suffix == ".json" and looks_like_result_sets(path):
         return load_result_list(path).with_extraction(extraction or "")
-    if not os.path.lexists(path / MODEL) and looks_like_hepdata(path):
+    if looks_like_hepdata(path):
         refuse_bare(path)
-    if path.suffix == ".toml" or is_folder(path):
-        return load_model(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
-    if looks_like_convino(path):
+    if not is_folder(path) and looks_like_convino(path):
         combination = load_convino(path, shared_names=shared_names or SHARED_NAMES[0]).with_extraction(extraction or "")
         return opened(combination, asked=blind, phrase=unblind)
-    read_text(path)  # says so if it is absent or no text
-    msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
-    raise FileFormatError(msg)
+    return None
 
 
 def _may_be_export(path: Path) -> bool:
     """Whether to look closer: an archive, a data file of an export, or a folder that is no model."""
+    from bayescomb.formats.exported import DATA
+    from bayescomb.formats.hepdata.record.archive import is_archive
+
     if is_folder(path):
         return (path / DATA).is_file() and not (path / MODEL).is_file()
     return path.name == DATA or is_archive(path)
@@ -147,6 +164,8 @@ def convert(
         )
         raise OptionError(msg)
     if form != ".txt":
+        from bayescomb.formats.toml.model_writer import write_model
+
         return write_model(combination, target, overwrite=overwrite)
     from bayescomb.formats.convino.writer import file_name, write_convino
 

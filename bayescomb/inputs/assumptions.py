@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_correlation, check_finite, check_items, check_names, known_name
 from bayescomb.base.choices import RANGE_ENDS, RangeEnd
-from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, OptionError, RangeError, UnderdeterminedError
+from bayescomb.base.errors import (
+    DuplicateNameError,
+    InvalidNumberError,
+    OptionError,
+    RangeError,
+    UnderdeterminedError,
+    UnknownNameError,
+)
 from bayescomb.inputs.prior_shapes import PRIOR_SHAPES, PriorShape, SampledShape, shape_law
 
 __all__ = [
@@ -243,6 +250,12 @@ class AssumptionSet:
             'nominal at low'
         """
         where = f"assumption set {self.name!r}"
+        if values and not self.coefficients:
+            msg = (
+                f"{where}: it has no coefficient, so {', '.join(map(repr, values))} cannot be changed; state what is "
+                "correlated in [[assumption_sets.coefficients]], see 'bayescomb reference coefficients'"
+            )
+            raise UnknownNameError(msg)
         for name in values:
             known_name(name, [c.name for c in self.coefficients], kind="coefficient", where=where)
         if at is not None:
@@ -260,12 +273,16 @@ class AssumptionSet:
         coefficients = []
         for coefficient in self.coefficients:
             pairs = tuple(p for p in coefficient.pairs if p.first in nuisances and p.second in nuisances)
-            if pairs:
+            if len(pairs) == len(coefficient.pairs):  # checked already
+                coefficients.append(coefficient)
+            elif pairs:
                 coefficients.append(dataclasses.replace(coefficient, pairs=pairs))
         blocks = []
         for block in self.blocks:
             keep = [i for i, name in enumerate(block.nuisances) if name in nuisances]
-            if keep:
+            if len(keep) == len(block.nuisances):
+                blocks.append(block)
+            elif keep:
                 names = tuple(block.nuisances[i] for i in keep)
                 correlation = block.correlation[np.ix_(keep, keep)]
                 blocks.append(dataclasses.replace(block, nuisances=names, correlation=correlation))
@@ -284,26 +301,36 @@ def check_assumptions(assumption_set: AssumptionSet, *, free: Mapping[str, bool]
         UnderdeterminedError: a free one is correlated.
         DuplicateNameError: the correlation of two is stated twice.
     """
-    stated: dict[frozenset[str], str] = {}
+    stated: dict[tuple[str, str], str] = {}
+    set_name = f"assumption set {assumption_set.name!r}"
+
+    def require(name: str, owner: str) -> None:
+        where = f"{set_name}, {owner}"
+        known_name(name, free, kind="nuisance", where=where)
+        if free[name]:
+            msg = f"{where}: nuisance {name!r} is free, it has no prior that could be correlated; remove the pair"
+            raise UnderdeterminedError(msg)
 
     def state(first: str, second: str, owner: str) -> None:
-        where = f"assumption set {assumption_set.name!r}, {owner}"
-        for name in (first, second):
-            known_name(name, free, kind="nuisance", where=where)
-            if free[name]:
-                msg = f"{where}: nuisance {name!r} is free, it has no prior that could be correlated; remove the pair"
-                raise UnderdeterminedError(msg)
-        key = frozenset((first, second))
+        key = (first, second) if first < second else (second, first)
         if key in stated:
-            msg = f"{where}: the correlation of {first!r} and {second!r} is already stated by {stated[key]}; keep one"
+            said = f"the correlation of {first!r} and {second!r} is already stated by {stated[key]}"
+            msg = f"{set_name}, {owner}: {said}; keep one"
             raise DuplicateNameError(msg)
         stated[key] = owner
 
     for coefficient in assumption_set.coefficients:
+        owner = f"coefficient {coefficient.name!r}"
         for pair in coefficient.pairs:
-            state(pair.first, pair.second, f"coefficient {coefficient.name!r}")
+            require(pair.first, owner)
+            require(pair.second, owner)
+            state(pair.first, pair.second, owner)
     for block in assumption_set.blocks:
-        for i, first in enumerate(block.nuisances):
-            known_name(first, free, kind="nuisance", where=f"assumption set {assumption_set.name!r}, {block.name!r}")
-            for j in np.flatnonzero(block.correlation[i, :i]):
-                state(first, block.nuisances[j], f"block {block.name!r}")
+        for name in block.nuisances:
+            known_name(name, free, kind="nuisance", where=f"{set_name}, {block.name!r}")
+        owner = f"block {block.name!r}"
+        rows, columns = (index.tolist() for index in np.nonzero(np.tril(block.correlation, -1)))
+        for i in dict.fromkeys((*rows, *columns)):
+            require(block.nuisances[i], owner)
+        for i, j in zip(rows, columns, strict=True):
+            state(block.nuisances[i], block.nuisances[j], owner)

@@ -36,9 +36,9 @@ class PdfChoice:
 
     Attributes:
         set: name of the set in the tables.
-        errors: ``"none"``; ``"symmetric_hessian"`` (one member per eigenvector, shift X_k - X_0); ``"hessian"`` (two
-            members per eigenvector, shift (X_+ - X_-) / 2); ``"replicas"`` (shift (X_k - mean) / sqrt(n - 1), which has
-            the covariance of the replicas).
+        errors: ``"none"``; ``"symmetric_hessian"`` (one member per eigenvector, shift ``X_k - X_0``); ``"hessian"`` (two
+            members per eigenvector, shift ``(X_+ - X_-) / 2``); ``"replicas"`` (shift ``(X_k - mean) / sqrt(n - 1)``, which
+            has the covariance of the replicas).
         alpha_s: two members with alpha_s below and above the central value; the nuisance is half of their difference.
             Empty for none.
         shifts_at: scale choice at which the relative shifts of the members are taken, where the tables have the members

@@ -18,8 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
-from scipy.optimize import brentq, minimize_scalar
 
+from bayescomb.base.roots import concave_maximum, crossing
 from bayescomb.likelihood.spectrahedron import (
     ROUNDING,
     AffineFamily,
@@ -180,16 +180,17 @@ def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> Fe
     def excess(r: float) -> float:
         return smallest_eigenvalue(family.matrix(np.array([r]))) - floor
 
-    found = minimize_scalar(lambda r: -excess(r), bounds=(low, high), method="bounded", options={"xatol": 1e-10})
-    candidates = [low, high, float(np.clip(family.nominal[0], low, high)), float(found.x)]
+    candidates = [low, high, float(np.clip(family.nominal[0], low, high))]
     if low < 0 < high:
         candidates.append(0.0)  # where fully correlated blocks with other signs allow nothing else
     best = max(candidates, key=excess)
     if excess(best) < 0:
+        best = max(best, concave_maximum(excess, low, high), key=excess)
+    if excess(best) < 0:
         status, ends = "empty", (best, best)
     else:
-        start = low if excess(low) >= 0 else float(brentq(excess, low, best))
-        stop = high if excess(high) >= 0 else float(brentq(excess, best, high))
+        start = low if excess(low) >= 0 else crossing(excess, best, low)
+        stop = high if excess(high) >= 0 else crossing(excess, best, high)
         status, ends = "partial", (start, stop)
         if stop - start < WIDTH_TOLERANCE * (high - low):
             status, ends = "point", (best, best)

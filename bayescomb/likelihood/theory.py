@@ -20,19 +20,24 @@ Polynomials in the mass through the tables of a prediction, and how well they pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import numpy as np
-import xarray as xr
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from bayescomb.base.checks import check_distinct
+from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import OptionError, UnknownNameError
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import Extraction
 from bayescomb.inputs.predictions import Prediction, Variant
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["SCALE_POINTS", "Curves", "Theory", "interpolation_quality", "prediction_curves", "theory"]
 
@@ -380,7 +385,7 @@ def _shifts(prediction: Prediction, extraction: Extraction, central: Variant) ->
         values = {m: prediction.curve(at._replace(member=m)) / centre for m in members}
         own = _member_shifts(prediction, extraction, values)
         names += [f"{pdf.set} {label}" for label in own]
-        scale = ndtri((1 + ONE_SIGMA) / 2) / ndtri((1 + pdf.confidence_level) / 2)
+        scale = scipy.special.ndtri((1 + ONE_SIGMA) / 2) / scipy.special.ndtri((1 + pdf.confidence_level) / 2)
         shifts += [shift * scale for shift in own.values()]
     if pdf.alpha_s:
         low, high = (prediction.curve(at._replace(member=m)) / centre for m in pdf.alpha_s)

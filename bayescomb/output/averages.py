@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import xarray as xr
 
 from bayescomb.base.choices import INPUT_KINDS, TABLES, ScaleRule
+from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import BayescombError
 from bayescomb.fit.averaging.inconsistency import ScaleFactors, scale_factors, scaled_profile
 from bayescomb.fit.averaging.information import InformationWeights, information_weights
@@ -20,6 +20,11 @@ from bayescomb.fit.compatibility import Compatibility, compatibility, input_grou
 from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["EVERYTHING", "AverageInputs", "Averages", "averages", "possible_reading"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
+from bayescomb.base.labelled import labels, numbers
 from bayescomb.base.writing import plain_value
 from bayescomb.fit.averaging.relative import RelativeReading
 from bayescomb.fit.compatibility import Compatibility
@@ -19,13 +19,16 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
-from bayescomb.output.analysis import Divided
-from bayescomb.output.extraction_data import relevance_data, shares_data
 from bayescomb.output.statements import header_data
 from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import QUANTITIES, impact_table
-from bayescomb.sampling.summary import CENTRAL_KIND, HDI_KIND, INTERVAL, Sampled, Summary
-from bayescomb.studies.comparison import Comparison
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayescomb.output.analysis import Divided
+    from bayescomb.sampling.summary import Sampled, Summary
+    from bayescomb.studies.comparison import Comparison
 
 __all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data", "study_data"]
 
@@ -38,17 +41,20 @@ def profile_data(
     Free nuisances stand among the nuisances, with their fitted value as pull and its error as constraint.
     """
     observables = {o.name: o for o in fit.combination.results}
-    names = [str(p) for p in fit.values["parameter"].to_numpy()]
+    names = fit.names
     shown = [name for name in names if name in observables]
-    constraints = dict(zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True))
-    pulls = zip(fit.pulls["nuisance"].to_numpy(), fit.pulls.to_numpy(), strict=True)
+    constraints = dict(zip(labels(fit, "constraints", "nuisance"), numbers(fit, "constraints"), strict=True))
+    pulls = zip(labels(fit, "pulls", "nuisance"), numbers(fit, "pulls"), strict=True)
     nuisances: dict[str, Any] = {
-        str(name): {"pull": float(pull), "constraint": float(constraints[name]) if name in constraints else None}
+        name: {"pull": float(pull), "constraint": float(constraints[name]) if name in constraints else None}
         for name, pull in pulls
     }
     for name in (name for name in names if name not in observables):
-        at = {"parameter": name}
-        nuisances[name] = {"pull": float(fit.values.sel(at)), "constraint": float(fit.errors.sel(at)), "free": True}
+        row = fit.row(name)
+        nuisances[name] = {"pull": row.value, "constraint": row.error, "free": True}
+    estimates = labels(fit, "weights", "estimate")
+    positions = [names.index(name) for name in shown]
+    covariance = numbers(fit, "covariance")[np.ix_(positions, positions)]
     data = {
         **header_data(fit.combination),
         "chi2": plain_value(fit.chi2),
@@ -58,9 +64,12 @@ def profile_data(
         "scale_factor": None if fit.scale is None else {"rule": fit.scale.rule, "factors": dict(fit.scale.factors)},
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
         "parts": fit.parts,
-        "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
+        "weights": {
+            name: dict(zip(estimates, map(plain_value, row), strict=True))
+            for name, row in zip(shown, fit.weights_of(shown).tolist(), strict=True)
+        },
         "nuisances": nuisances,
-        "covariance": _matrix(fit.covariance.sel(parameter=shown, parameter_b=shown)),
+        "covariance": {"names": shown, "matrix": [[plain_value(value) for value in line] for line in covariance.tolist()]},
         "on_kink": list(fit.on_kink),
         "at_bound": list(fit.at_bound),
         "determinant_of_weights": _determinant(fit.combination, included=False),
@@ -127,19 +136,20 @@ def _determinant(combination: Combination, *, included: bool) -> str | None:
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
-    at, parts = {"parameter": name}, fit.error_parts(name)
+    row, parts = fit.row(name), fit.error_parts(name)
+    theory = float(numbers(fit, "theory_errors")[fit.names.index(name)])
     label = unsplit_label(fit.combination.measurements)
     undivided = {"undivided_error": plain_value(parts[label]), "undivided_part": label} if label else {}
     return {
-        "value": float(fit.values.sel(at)),
-        "error": plain_value(float(fit.errors.sel(at))),
-        "up": plain_value(float(fit.up_errors.sel(at))),
-        "down": plain_value(float(fit.down_errors.sel(at))),
+        "value": row.value,
+        "error": plain_value(row.error),
+        "up": plain_value(row.up),
+        "down": plain_value(row.down),
         "statistical_error": plain_value(parts.get("stat")),
         "systematic_error": plain_value(parts.get("syst")),
         **undivided,
-        "theory_error": plain_value(float(fit.theory_errors.sel(at))),
-        "unit": str(fit.values.sel(at)["unit"].item()),
+        "theory_error": plain_value(theory),
+        "unit": row.unit,
     }
 
 
@@ -155,6 +165,8 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
         fit: the profile at nominal coefficients, whose chi2 is the goodness of fit of the inputs; ``None`` where these are
             infeasible.
     """
+    from bayescomb.sampling.summary import CENTRAL_KIND, HDI_KIND
+
     combination, judged = sampled.combination, sampled.verdict
     names, diagnostics = list(sampled.results), sampled.diagnostics
 
@@ -314,6 +326,9 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
 
 def comparison_data(comparison: Comparison, divided: Divided) -> dict[str, Any]:
     """The comparison table, one entry per parameter, and where the variance comes from."""
+    from bayescomb.output.extraction_data import relevance_data, shares_data
+    from bayescomb.sampling.summary import HDI_KIND, INTERVAL
+
     table = comparison.table
     parameters = {
         str(p): {str(key): plain_value(float(table[key].sel(parameter=p))) for key in table.data_vars}

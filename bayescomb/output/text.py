@@ -8,10 +8,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from bayescomb.base.rounding import (
     at_bound_text,
@@ -31,7 +30,6 @@ from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
-from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.observables import Observable
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
@@ -39,10 +37,13 @@ from bayescomb.output.as_read import as_read_lines
 from bayescomb.output.statements import bound_notes, header
 from bayescomb.output.tables.fit import compatibility_table, weights_table
 from bayescomb.output.tables.impacts import impact_table
-from bayescomb.output.tables.result import summary_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, is_unit, table, weight_lines
-from bayescomb.sampling.summary import Sampled, Summary, summarise
-from bayescomb.studies.comparison import Comparison
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayescomb.sampling.summary import Sampled, Summary
+    from bayescomb.studies.comparison import Comparison
 
 __all__ = [
     "check_text",
@@ -143,17 +144,14 @@ def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
     lines = [header(fit.combination)]
     spectators = {o.name for o in fit.combination.observables if o.spectator}
-    for name in fit.values["parameter"].to_numpy():
-        at = {"parameter": name}
-        value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
-        up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
-        unit = str(fit.values.sel(at)["unit"].item())
+    for name in fit.names:
+        value, error, up, down, unit = fit.row(name)
         if name in fit.at_bound:
             lines.append(plain(f"{name} = {at_bound_text(up, unit=unit)}"))
             continue
         told = np.isfinite(up) and (up, down) != (error, -error)
         asymmetric = f" ({signed_errors(up, down, error=error)} for Delta chi2 = 1)" if told else ""
-        shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
+        shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(name).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
     lines += scale_lines(fit)
@@ -183,11 +181,11 @@ def profile_text(fit: ProfileResult) -> str:
             f"largest change of a correlation {_number(repair.change)}"
         )
     lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", ""]
-    names = [str(p) for p in fit.values["parameter"].to_numpy()]
+    names = fit.names
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
-    if len(names) > MANY or (len(names) > 1 and is_unit(fit.weights.sel(parameter=names).to_numpy())):
-        return "\n".join([*lines, *weight_lines(fit.weights, names)])
+    if len(names) > MANY or (len(names) > 1 and is_unit(fit.weights_of(names))):
+        return "\n".join([*lines, *weight_lines(fit.weights_of(names), names, [e.name for e in fit.combination.estimates])])
     lines.append(weights_sentence(fit.combination))
     lines.append(weights_table(fit, names).text)
     return "\n".join(lines)
@@ -362,6 +360,8 @@ def summary_text(posterior: xr.DataTree) -> str:
         >>> bc.summary_text(posterior).startswith(bc.verdict(posterior).sentence)
         True
     """
+    from bayescomb.sampling.summary import summarise
+
     return posterior_text(summarise(posterior))
 
 
@@ -382,6 +382,9 @@ def _origin(found: Summary) -> str:
 
 def comparison_text(comparison: Comparison) -> str:
     """Profile, posterior and posterior at nominal coefficients, and what not knowing the coefficients costs."""
+    from bayescomb.formats.hepdata.record.units import squared_unit
+    from bayescomb.output.tables.result import summary_table
+
     t = comparison.table
     lines = [header(comparison.combination)]
     if t.sizes["parameter"] > MANY:

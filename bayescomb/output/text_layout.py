@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.rounding import (
@@ -28,6 +29,9 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 __all__ = [
     "CUT",
     "MANY",
@@ -41,6 +45,7 @@ __all__ = [
     "relevance_rows",
     "shares_rows",
     "table",
+    "tables_kept",
     "text_width",
     "weight_lines",
     "wrapped",
@@ -62,6 +67,9 @@ TOP: Final = 20
 ROUNDING: Final = 1e-9
 # A weight that counts.
 WEIGHT: Final = 0.005
+
+
+_kept: ContextVar[dict[str, Sequence[Sequence[str]]] | None] = ContextVar("kept", default=None)
 
 
 def text_width() -> int:
@@ -88,10 +96,26 @@ def table(rows: Sequence[Sequence[str]], *, width: int | None = None) -> str:
         --------
         x    2.0
     """
+    kept = _kept.get()
+    if kept is not None:
+        mark = f"\0table {len(kept)}"  # which no name can hold
+        kept[mark] = rows
+        return mark
     columns = [[row[i] for row in rows] for i in range(len(rows[0]))]
     widths = [max(map(len, column)) for column in columns]
     panels = ["\n".join(_panel(rows, widths, chosen)) for chosen in _chosen(widths, width or text_width())]
     return "\n\n".join(panels)
+
+
+@contextmanager
+def tables_kept() -> Iterator[dict[str, Sequence[Sequence[str]]]]:
+    """Inside, :func:`table` gives a line that stands for a table; these lines and their rows are what is yielded."""
+    kept: dict[str, Sequence[Sequence[str]]] = {}
+    token = _kept.set(kept)
+    try:
+        yield kept
+    finally:
+        _kept.reset(token)
 
 
 def panels(rows: Sequence[Sequence[str]]) -> int:
@@ -184,15 +208,14 @@ def _listed(names: Sequence[str], limit: int) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def weight_lines(weights: xr.DataArray, names: Sequence[str]) -> list[str]:
+def weight_lines(matrix: NDArray[np.float64], names: Sequence[str], estimates: Sequence[str]) -> list[str]:
     """Which estimates a result is made of, where a matrix of weights has too many columns.
 
     Args:
-        weights: dims ``parameter``, ``estimate``.
+        matrix: of the weights, shape (results, estimates).
         names: of the results.
+        estimates: names.
     """
-    matrix = weights.sel(parameter=list(names)).to_numpy()
-    estimates = [str(e) for e in weights["estimate"].to_numpy()]
     if is_unit(matrix):
         return ["weights: each result is its own estimate"]
     lines = ["weights without those below 0.005:"]

@@ -3,6 +3,7 @@
 import io
 import sys
 import time
+import types
 
 import numpy as np
 import nutpie  # noqa: F401  # its module is patched
@@ -11,7 +12,7 @@ from combinations import star
 
 import bayescomb as bc
 from bayescomb import compare_sets  # noqa: F401  # loads the module that is patched
-from bayescomb.base.progress import announced, finished_parts, shows_progress, tracked
+from bayescomb.base.progress import announced, finished_parts, no_progress, shows_progress, tracked
 from bayescomb.cli.main import main
 
 
@@ -32,6 +33,36 @@ def test_quiet_unless_in_a_terminal(monkeypatch, capsys):
     bc.scan(star(2), progress=False)
     out, _ = capsys.readouterr()
     assert not out  # results alone go to standard output
+
+
+class Handle:
+    """What IPython gives for an output, and what it was told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def display(self, data, **options):
+        assert options == {"raw": True, "display_id": True}
+        self.lines.append(data["text/plain"])
+        return self
+
+    def update(self, data, *, raw):
+        assert raw
+        self.lines.append(data["text/plain"])
+
+
+def test_a_notebook_has_one_line_that_is_empty_at_the_end(monkeypatch):
+    handle = Handle()
+    shell = type("ZMQInteractiveShell", (), {})()
+    ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=types.SimpleNamespace(display=handle.display))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setattr("bayescomb.base.progress.EVERY", 0.0)
+    assert shows_progress()
+    assert list(tracked("ab", "counting")) == ["a", "b"]
+    assert handle.lines == ["counting", "counting: 1 of 2", "counting: 2 of 2", ""]
+    with no_progress():
+        assert not shows_progress()
+        assert list(tracked("ab", "counting")) == ["a", "b"]
 
 
 def interrupted_after(count):

@@ -101,7 +101,13 @@ def test_table_fills_the_budget(tmp_path, capsys):
     ]
     assert "next: fill in within.csv and the correlations in model.toml" in capsys.readouterr().out
     assert main(["check", str(tmp_path / "mine")]) == 2
-    assert "within.csv:3, column 'b': '' found" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "within.csv:3, column 'b': '' found" in said
+    assert "give the correlation of 'JES' between 'a' and 'b', 0 if they have nothing in common" in said
+    within = tmp_path / "mine" / "within.csv"
+    within.write_text(within.read_text().replace("JES,a,1,,", "JES,a,1,0.5,").replace("lumi,b,,1,", "lumi,b,1.0,1,"))
+    combination = bc.load(tmp_path / "mine")  # a pair is stated once, above the diagonal or below
+    assert [block.correlation[0, 1] for block in combination.assumption_set.blocks if len(block.nuisances) > 1] == [0.5, 1.0]
 
 
 def test_spreadsheet_fills_the_budget(tmp_path):

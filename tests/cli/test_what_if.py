@@ -77,6 +77,11 @@ def test_mode_of_a_prior_stays_in_its_range(run1):
         run1.with_coefficients({"r": 0.9})
 
 
+def test_set_without_coefficients_says_where_they_are_stated(run1):
+    with pytest.raises(UnknownNameError, match="has no coefficient, so 'btag' cannot be changed; state what is correlated"):
+        run1.with_assumptions("uncorrelated").with_coefficients({"btag": 0.3})
+
+
 def test_a_second_change_keeps_the_set_it_began_with(run1):
     twice = run1.with_coefficients({"btag": 0.3}).with_coefficients({"LHCbJES": 0.6})
     assert twice.assumptions == "nominal with btag = 0.3 with LHCbJES = 0.6"

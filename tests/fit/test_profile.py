@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 from gaussian import combine, estimates_of
 from run1_blue import blue, run1_inputs
 from scipy.stats import chi2 as chi2_distribution
 
 import bayescomb as bc
-from bayescomb.fit.profile import goodness_of_fit
+from bayescomb.fit.profile import chi2_survival, goodness_of_fit
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,12 @@ def test_one_estimate_gives_itself_and_has_no_p_value():
     assert (fit.ndf, fit.p_value) == (0, None)
     assert fit.chi2 == pytest.approx(0, abs=1e-12)
     assert (fit.pulls.item(), fit.constraints.item()) == pytest.approx((0, 1))
+
+
+@pytest.mark.parametrize("ndf", [1, 2, 3, 4, 7, 14, 101, 400])
+def test_p_value_is_that_of_the_library_of_special_functions(ndf):
+    for chi2 in (0.0, 1e-12, 1e-3, 0.5, 7.564, 30.0, 150.0, 700.0):
+        expected = float(scipy.special.chdtrc(ndf, chi2))
+        # exp and lgamma of arguments up to 700 have that many units of rounding
+        assert chi2_survival(chi2, ndf) == pytest.approx(expected, rel=1e-12, abs=1e-300)
+    assert math.isnan(chi2_survival(math.nan, ndf))

@@ -21,12 +21,13 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import SCALE_RULES, ScaleRule
+from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import OptionError, UnderdeterminedError
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.averaging.information import information_weights
@@ -34,6 +35,11 @@ from bayescomb.fit.fit_result import ErrorScale
 from bayescomb.fit.profile import ProfileResult, degrees_of_freedom, goodness_of_fit, profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.some_estimates import with_estimates
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["ScaleFactors", "scale_factors", "scaled_profile"]
 

@@ -20,12 +20,13 @@ the others by how much each alone improves it, :math:`\sigma / \sigma_1 - 1`; an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import expects
+from bayescomb.base.deferred import deferred
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
@@ -33,6 +34,11 @@ from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.mass_chi2 import DerivedSolution
 from bayescomb.inputs.combination import Combination
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["InformationWeights", "information_weights"]
 

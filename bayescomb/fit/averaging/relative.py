@@ -16,17 +16,23 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import expects
+from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["RelativeReading", "iterated_combination", "relative_reading"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import INPUT_KINDS, InputKind
+from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import BayescombError
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
@@ -27,6 +28,11 @@ from bayescomb.inputs.some_estimates import (
     per_group,
     with_estimates,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["GroupResults", "PartialResult", "WithoutEach", "group_results", "without_each"]
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import xarray as xr
 
 from bayescomb.base.checks import expects
+from bayescomb.base.deferred import deferred
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.impacts import SIZE_OF, PropagatedParts, part_rows
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["COUPLING", "STATISTICS", "TOTAL", "source_covariances"]
 

@@ -49,8 +49,6 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.csv import number, read_table
 from bayescomb.formats.declared import TABLES
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts, statistical_sizes
-from bayescomb.formats.toml.fit_entry import read_fit_entry
-from bayescomb.formats.toml.foreign import read_convino_entry, read_hepdata_entry
 from bayescomb.formats.toml.maps import assign_sources, read_factors
 from bayescomb.formats.values import check_table, entries, flag, text
 from bayescomb.inputs.measurements import (
@@ -123,6 +121,10 @@ def read_measurements(
     for place, entry in entries(document, "measurements", where=str(path)) if "measurements" in document else []:
         by_file = [key for key in FILE_KEYS if key in entry]
         check_table(entry, "measurements", where=place, required=("name",) if by_file else ("name", "estimates"))
+        if by_file:
+            # Their readers load where a measurement is a file of another program
+            from bayescomb.formats.toml.fit_entry import read_fit_entry
+            from bayescomb.formats.toml.foreign import read_convino_entry, read_hepdata_entry
         if by_file == ["convino"]:
             measurement = read_convino_entry(entry, place, path.parent, observables=observables)
         elif by_file == ["fit"]:

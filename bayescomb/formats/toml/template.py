@@ -20,7 +20,9 @@ __all__ = ["Template", "template_from_table", "template_of", "write_template"]
 
 WITH_UNIT: Final = re.compile(r"(.*\S)\s*\[([^\]]*)\]")
 BUDGET_COMMENT: Final = "one row per estimate, all in the unit of its observable; 0 where a source does not apply"
-WITHIN_COMMENT: Final = "correlations inside an experiment, both cells of a pair; cells between experiments stay empty"
+WITHIN_COMMENT: Final = (
+    "correlations inside an experiment, one cell of each pair is enough; those between experiments stay empty"
+)
 MODEL_FILE: Final = "model.toml"
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.base.checks import check_correlation_entry, known_name, located
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
 from bayescomb.formats.declared import TABLES
 from bayescomb.formats.toml.budget import UNCORRELATED
@@ -214,5 +214,13 @@ def _within_matrix(
                 raise FileFormatError(msg)
         for j, other in enumerate(members):
             at = f"{row.where}, column {other!r}"
-            matrix[i, j] = check_correlation_entry(number(row.cells[other], where=at), where=at)
+            partner = rows[j]
+            cell = row.cells[other] or ("" if partner is None else partner.cells[members[i]])  # a pair may be stated once
+            if not cell and i != j:
+                msg = (
+                    f"{at}: '' found, a finite number is needed; give the correlation of {source!r} between {members[i]!r} "
+                    f"and {other!r}, 0 if they have nothing in common"
+                )
+                raise InvalidNumberError(msg)
+            matrix[i, j] = check_correlation_entry(number(cell, where=at), where=at)
     return matrix

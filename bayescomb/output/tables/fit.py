@@ -73,9 +73,9 @@ def weights_table(
         estimate                        m_t
     """
     rows: list[dict[str, Any]] = []
-    for estimate in fit.combination.estimates:
+    for estimate, weights in zip(fit.combination.estimates, fit.weights_of(parameters).T.tolist(), strict=True):
         row: dict[str, Any] = {"estimate": estimate.name, "title": estimate.title}
-        row |= {f"weight[{p}]": float(fit.weights.sel(parameter=p, estimate=estimate.name)) for p in parameters}
+        row |= {f"weight[{p}]": weight for p, weight in zip(parameters, weights, strict=True)}
         rows.append(row | ({} if pulls is None else {"pull": pulls[estimate.name]}))
     columns = [
         Column(title="estimate", show=lambda row: f"{row['estimate']}  {row['title']}".rstrip(), text=True, only="terminal"),

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import xarray as xr
 
+from bayescomb.base.deferred import deferred
 from bayescomb.base.rounding import rounded_like, with_unit
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.output.tables.table import Column, Table, text_column
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
 
 __all__ = ["QUANTITIES", "ImpactQuantity", "impact_table"]
 

@@ -103,7 +103,7 @@ def test_malformed_budget(edited_model, replace, error, said):
         ("f", "1.2", InvalidMatrixError, ["column 'f'", "1.2 found", "lies in [-1, 1]"]),
         ("f", "-1.01", InvalidMatrixError, ["column 'f'", "-1.01 found", "lies in [-1, 1]"]),
         ("f", "nan", InvalidNumberError, ["column 'f'", "'nan'", FINITE]),
-        ("f", "", InvalidNumberError, ["column 'f'", "''", FINITE]),
+        ("d", "", InvalidNumberError, ["column 'd'", "''", FINITE]),  # off the diagonal the mirrored cell says it
         ("g", "0.5", FileFormatError, ["column 'g'", "'0.5' found between experiments", "in an assumption set"]),
         ("source", "LHCJES0", UnknownNameError, ["unknown source 'LHCJES0'", "did you mean 'LHC"]),
         ("estimate", "z", UnknownNameError, ["unknown estimate 'z'", "known: 'a', 'b'"]),

@@ -26,10 +26,22 @@ from pytensor.link.numba.dispatch import basic as numba_dispatch
 from bayescomb.likelihood.least_squares import near
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
+from bayescomb.sampling.fused.gaussian import REORDER, gaussian_kernel, packed
 
-__all__ = ["ScalarWithGradient", "centred", "extraction_kernel", "extraction_log_density", "invert", "marginal_log_density"]
+__all__ = [
+    "ScalarWithGradient",
+    "centred",
+    "extraction_kernel",
+    "extraction_log_density",
+    "marginal_kernel",
+    "marginal_log_density",
+    "pivot_order",
+    "pivot_signs",
+    "theory_constants",
+]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 
 @numba.njit(cache=True)
@@ -68,23 +80,28 @@ def cross_sections(theta, mass_index, scale_index, centre, half_width, base, sca
     return value, slope
 
 
-@numba.njit(cache=True)
-def relative_shifts(theta, mass_index, centre, half_width, shifts):  # type: ignore[no-untyped-def]
-    """Relative shifts d (n, K), and their derivative by the mass (n, K)."""
-    n, count = len(centre), shifts.shape[1]
-    value, slope = np.zeros((n, count)), np.zeros((n, count))
+@numba.njit(cache=True, fastmath=REORDER)
+def shift_products(theta, mass_index, centre, half_width, gram):  # type: ignore[no-untyped-def]
+    """Products d d^T of the relative shifts (n, n), and their derivative by the mass of the row (n, n)."""
+    n, powers = len(centre), len(gram)
+    value, slope, inner, power = np.zeros((n, n)), np.zeros((n, n)), np.empty(n), np.ones((powers, n))
+    for q in range(1, powers):
+        for i in range(n):
+            power[q, i] = power[q - 1, i] * (theta[int(mass_index[i])] - centre[i]) / half_width[i]
     for i in range(n):
-        u = (theta[int(mass_index[i])] - centre[i]) / half_width[i]
-        for p in range(len(shifts) - 1, -1, -1):
-            for k in range(count):
-                slope[i, k] = slope[i, k] * u + value[i, k]
-                value[i, k] = value[i, k] * u + shifts[p, k, i]
-        for k in range(count):
-            slope[i, k] /= half_width[i]
+        for p in range(powers):
+            inner[:] = 0.0
+            for q in range(powers):
+                for j in range(n):
+                    inner[j] += power[q, j] * gram[p, q, i, j]
+            by_u = p * power[p - 1, i] / half_width[i] if p else 0.0
+            for j in range(n):
+                value[i, j] += power[p, i] * inner[j]
+                slope[i, j] += by_u * inner[j]
     return value, slope
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=REORDER)
 def product(first, second):  # type: ignore[no-untyped-def]
     """A matrix product of a few rows."""
     result = np.zeros((first.shape[0], second.shape[1]))
@@ -95,10 +112,10 @@ def product(first, second):  # type: ignore[no-untyped-def]
     return result
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=REORDER)
 def extraction_kernel(  # type: ignore[no-untyped-def]
     coefficients, theta, levels, base, patterns, predicted, linear, offset, signs,
-    mass_index, scale_index, centre, half_width, factor, same, cross, scale_response, shifts,
+    mass_index, scale_index, centre, half_width, factor, same, cross, scale_response, gram,
 ):  # fmt: skip
     r"""Log density of (r, theta, levels) with all nuisances integrated out, and its gradients.
 
@@ -109,12 +126,12 @@ def extraction_kernel(  # type: ignore[no-untyped-def]
         coefficients: r, shape (k,).
         theta: masses and scales, shape (H,).
         levels: free directions and free nuisances, shape (Z + F,).
-        base: V without theory at r = 0, shape (R, R).
-        patterns: dV/dr, shape (k, R * R).
+        base: V without theory at r = 0, packed as in :mod:`.fused.gaussian`.
+        patterns: dV/dr, packed, shape (k, R (R + 1) / 2).
         predicted: A, shape (R, n).
         linear: L, shape (R, Z + F).
         offset: w_0, shape (R,).
-        signs: diagonal of J, shape (R,).
+        signs: of the pivots, shape (R,).
         mass_index: this and what follows as in :class:`~bayescomb.likelihood.theory.Theory`; shape (n,).
         scale_index: shape (n, 2).
         centre: shape (n,).
@@ -123,113 +140,101 @@ def extraction_kernel(  # type: ignore[no-untyped-def]
         same: shape (n, n).
         cross: its ``base``, shape (degree + 1, n).
         scale_response: shape (6, degree + 1, n), or without entries.
-        shifts: shape (degree + 1, K, n).
+        gram: products of the coefficients of its ``shifts``, summed over nuisances, shape (degree + 1, degree + 1, n, n).
 
     Returns:
         Value, gradient by r, by theta, by levels.
     """
     # Written out in loops, which numba compiles several times faster than expressions of arrays.
-    n, size, count = len(centre), len(offset), shifts.shape[1]
+    n, size = len(centre), len(offset)
     raw, log_slope = cross_sections(theta, mass_index, scale_index, centre, half_width, cross, scale_response)
-    d, d_slope = relative_shifts(theta, mass_index, centre, half_width, shifts)
-    value, weight, e = np.empty(n), np.zeros((n, n)), d.copy()
+    shifts, shift_slope = shift_products(theta, mass_index, centre, half_width, gram)
+    value, share, inside, normalised = np.empty(n), np.empty(n), np.zeros((n, n)), False
     for i in range(n):
         total = 0.0
         for j in range(n):
             total += same[i, j] * raw[j]
-        value[i] = raw[i] / total if same[i, i] > 0 else raw[i]
+        normalised = normalised or same[i, i] > 0
+        share[i] = raw[i] / total if same[i, i] > 0 else raw[i]
+        value[i] = factor[i] * share[i]
+    # e e^T of the shifts e = (1 - W) d of what is normalised, W_ij = t_j in row i of its own distribution
+    turned, spread = shifts, shifts.copy()
+    if normalised:
+        for i in range(n):
+            inside[i, i] = 1.0
+            for j in range(n):
+                inside[i, j] -= same[i, j] * share[j]
+        turned = product(inside, shifts)
+        spread = product(turned, inside.T)
+    relative = spread.copy()
     for i in range(n):
         for j in range(n):
-            weight[i, j] = same[i, j] * value[j]  # t_j in row i of its own distribution
-            if weight[i, j] > 0:
-                for k in range(count):
-                    e[i, k] -= weight[i, j] * d[j, k]
-    spread = np.zeros((n, n))
-    for i in range(n):
-        for j in range(i + 1):
-            total = 0.0
-            for k in range(count):
-                total += e[i, k] * e[j, k]
-            spread[i, j] = spread[j, i] = factor[i] * value[i] * factor[j] * value[j] * total
+            spread[i, j] *= value[i] * value[j]
 
-    covariance = base.copy()
-    for c in range(len(coefficients)):
-        for i in range(size):
-            for j in range(size):
-                covariance[i, j] += coefficients[c] * patterns[c, i * size + j]
+    covariance, at = base.copy(), 0
     carried = product(predicted, spread)
     for i in range(size):
-        for j in range(size):
+        for j in range(i, size):
             for b in range(n):
-                covariance[i, j] += carried[i, b] * predicted[j, b]
+                covariance[at] += carried[i, b] * predicted[j, b]
+            at += 1
     residual = np.zeros(size)
     for i in range(size):
         residual[i] = -offset[i]
         for b in range(n):
-            residual[i] += predicted[i, b] * factor[b] * value[b]
+            residual[i] += predicted[i, b] * value[b]
         for b in range(len(levels)):
             residual[i] += linear[i, b] * levels[b]
-    by_r, by_theta, by_levels = np.zeros(len(coefficients)), np.zeros(len(theta)), np.zeros(len(levels))
-    definite, inverse, logdet = invert(covariance, signs)
-    if not definite:
-        return -np.inf, by_r, by_theta, by_levels
-    solved, quadratic = np.zeros(size), 0.0
-    for i in range(size):
-        for j in range(size):
-            solved[i] += inverse[i, j] * residual[j]
-        quadratic += residual[i] * solved[i]
-    if not np.isfinite(quadratic):
-        return -np.inf, by_r, by_theta, by_levels
-    by_covariance = np.empty((size, size))
-    for i in range(size):
-        for j in range(size):
-            by_covariance[i, j] = 0.5 * (solved[i] * solved[j] - inverse[i, j])
-    for c in range(len(coefficients)):
-        for i in range(size):
-            for j in range(size):
-                by_r[c] += patterns[c, i * size + j] * by_covariance[i, j]
+    by_theta, by_levels = np.zeros(len(theta)), np.zeros(len(levels))
+    density, by_r, solved, by_covariance = gaussian_kernel(coefficients, residual, covariance, patterns, signs, True)
+    if density == -np.inf:
+        return density, by_r, by_theta, by_levels
     by_central, by_spread = np.zeros(n), np.zeros((n, n))
+    carried, at = np.zeros((size, n)), 0
     for i in range(size):
         for b in range(len(levels)):
             by_levels[b] -= linear[i, b] * solved[i]
         for b in range(n):
             by_central[b] -= predicted[i, b] * solved[i]
-    carried = product(by_covariance, predicted)
+        for j in range(i, size):
+            half = by_covariance[at] * (1.0 if i == j else 0.5)
+            for b in range(n):
+                carried[i, b] += half * predicted[j, b]
+            if j > i:
+                for b in range(n):
+                    carried[j, b] += half * predicted[i, b]
+            at += 1
     for i in range(size):
         for a in range(n):
             for b in range(n):
                 by_spread[a, b] += predicted[i, a] * carried[i, b]
 
-    by_value, by_e = np.zeros(n), np.zeros((n, count))
+    by_share, by_relative = np.zeros(n), by_spread
     for i in range(n):
         for j in range(n):
-            scale = 2 * by_spread[i, j] * factor[j] * value[j]
-            for k in range(count):
-                by_e[i, k] += scale * e[j, k]
-        for k in range(count):
-            by_central[i] += by_e[i, k] * e[i, k]  # of the loading factor value e
-            by_e[i, k] *= factor[i] * value[i]
-    by_d = by_e.copy()
-    for i in range(n):
-        by_value[i] += factor[i] * by_central[i]
-        for j in range(n):
-            if weight[i, j] > 0:
-                for k in range(count):
-                    by_d[j, k] -= weight[i, j] * by_e[i, k]
-                    by_value[j] -= by_e[i, k] * d[j, k]
+            by_central[i] += 2 * by_spread[i, j] * value[j] * relative[i, j]
+            by_relative[i, j] *= value[i] * value[j]
+        by_share[i] = factor[i] * by_central[i]
+    by_shifts = by_relative
+    if normalised:
+        by_inside = product(by_relative, turned)
+        by_shifts = product(inside.T, product(by_relative, inside))
+        for i in range(n):
+            for j in range(n):
+                by_share[j] -= 2 * same[i, j] * by_inside[i, j]
     for i in range(n):
         mean = 0.0
         for j in range(n):
-            mean += same[i, j] * by_value[j] * value[j]
-        by_log = value[i] * (by_value[i] - mean)
+            mean += same[i, j] * by_share[j] * share[j]
+        by_log = share[i] * (by_share[i] - mean)
         by_mass = by_log * log_slope[i, 0]
-        for k in range(count):
-            by_mass += by_d[i, k] * d_slope[i, k]
+        for j in range(n):
+            by_mass += 2 * by_shifts[i, j] * shift_slope[i, j]
         by_theta[int(mass_index[i])] += by_mass
         if len(scale_response):
             by_theta[int(scale_index[i, 0])] += by_log * log_slope[i, 1]
             by_theta[int(scale_index[i, 1])] += by_log * log_slope[i, 2]
-    return -0.5 * (quadratic + logdet), by_r, by_theta, by_levels
+    return density, by_r, by_theta, by_levels
 
 
 def extraction_log_density(
@@ -254,13 +259,23 @@ def extraction_log_density(
         patterns: dV/dr, shape (k, R, R).
     """
     n = len(theory.select)
+    order = pivot_order(model.signs)
+    design = model.design[order]
     constants = (
-        base,
-        patterns.reshape(len(patterns), len(base) ** 2),
-        model.design[:, :n] @ theory.select,
-        np.hstack([model.design[:, :n] @ theory.free, model.design[:, n:]]),
-        model.offset,
-        model.signs,
+        packed(base[np.ix_(order, order)]),
+        packed(patterns[:, order][:, :, order]),
+        design[:, :n] @ theory.select,
+        np.hstack([design[:, :n] @ theory.free, design[:, n:]]),
+        model.offset[order],
+        pivot_signs(model.signs[order]),
+        *theory_constants(theory),
+    )
+    return ScalarWithGradient(extraction_kernel, constants, n_inputs=3)(coefficients, theta, levels)[0]
+
+
+def theory_constants(theory: Theory) -> tuple[FloatArray, ...]:
+    """The last arguments of :func:`extraction_kernel`, which knows of the theory nuisances what their products are."""
+    return (
         theory.mass_index.astype(float),
         theory.scale_index.astype(float),
         theory.centre,
@@ -269,9 +284,8 @@ def extraction_log_density(
         theory.same,
         theory.base,
         theory.scale_response,
-        theory.shifts,
+        np.einsum("pki,qkj->pqij", theory.shifts, theory.shifts),
     )
-    return ScalarWithGradient(extraction_kernel, constants, n_inputs=3)(coefficients, theta, levels)[0]
 
 
 class ScalarWithGradient(Op):
@@ -339,41 +353,6 @@ def _numba_scalar_with_gradient(op: ScalarWithGradient, **kwargs: Any) -> Any:
 
 
 @numba.njit(cache=True)
-def invert(covariance, signs):  # type: ignore[no-untyped-def]
-    """Whether V belongs to a positive definite total precision, V^-1 and log |det V|."""
-    logdet = 0.0
-    # A trial step far out can overflow the prediction; LAPACK would raise, and that ends the sampler.
-    for i in range(len(signs)):
-        for j in range(len(signs)):
-            if not np.isfinite(covariance[i, j]):
-                return False, covariance, logdet
-    if signs.min() > 0:
-        # The usual case, five times faster than the eigenvalues that an indefinite J needs.
-        try:
-            factor = np.linalg.cholesky(covariance)
-        except Exception:  # numba knows no narrower class; the only failure is a matrix that is not positive definite
-            return False, covariance, logdet
-        for i in range(len(signs)):
-            logdet += 2 * np.log(factor[i, i])
-        # Of a matrix that is definite by a hair LAPACK's inverse can still raise.
-        try:
-            inverse = np.ascontiguousarray(np.linalg.inv(covariance))
-        except Exception:  # as above, singular to rounding
-            return False, covariance, logdet
-        return True, inverse, logdet
-    try:
-        eigenvalues, vectors = np.linalg.eigh(covariance)
-    except Exception:  # as above, an iteration that does not end
-        return False, covariance, logdet
-    negative, expected = 0, 0
-    for i in range(len(signs)):
-        negative += eigenvalues[i] <= 0
-        expected += signs[i] < 0
-        logdet += np.log(abs(eigenvalues[i]))
-    return negative == expected, np.ascontiguousarray((vectors / eigenvalues) @ vectors.T), logdet
-
-
-@numba.njit(cache=True)
 def marginal_kernel(coefficients, parameters, base, patterns, design, offset, signs):  # type: ignore[no-untyped-def]
     r"""Log density of (r, p) with all nuisances integrated out, and its gradients.
 
@@ -384,41 +363,26 @@ def marginal_kernel(coefficients, parameters, base, patterns, design, offset, si
     Args:
         coefficients: r, shape (k,).
         parameters: p, shape (P,).
-        base: shape (R, R).
-        patterns: shape (k, R * R).
+        base: packed as in :mod:`.fused.gaussian`, R (R + 1) / 2 numbers.
+        patterns: packed, shape (k, R (R + 1) / 2).
         design: K, shape (R, P).
         offset: w_0, shape (R,).
-        signs: diagonal of J, shape (R,).
+        signs: of the pivots, shape (R,).
 
     Returns:
         Value, gradient by r, gradient by p.
     """
     size = len(offset)
-    covariance = base.copy()
-    for c in range(len(coefficients)):
-        for i in range(size):
-            for j in range(size):
-                covariance[i, j] += coefficients[c] * patterns[c, i * size + j]
-    residual = -offset.copy()
+    residual = -offset
     for i in range(size):
         for p in range(len(parameters)):
             residual[i] += design[i, p] * parameters[p]
-    gradient_r = np.zeros(len(coefficients))
     gradient_p = np.zeros(len(parameters))
-    definite, inverse, logdet = invert(covariance, signs)
-    if not definite:
-        return -np.inf, gradient_r, gradient_p
-    solved = inverse @ residual
-    value = -0.5 * (residual @ solved + logdet)
-    for c in range(len(coefficients)):
-        total = 0.0
+    value, gradient_r, solved, _ = gaussian_kernel(coefficients, residual, base.copy(), patterns, signs, False)
+    if value > -np.inf:
         for i in range(size):
-            for j in range(size):
-                total += patterns[c, i * size + j] * (solved[i] * solved[j] - inverse[i, j])
-        gradient_r[c] = 0.5 * total
-    for p in range(len(parameters)):
-        for i in range(size):
-            gradient_p[p] -= design[i, p] * solved[i]
+            for p in range(len(parameters)):
+                gradient_p[p] -= design[i, p] * solved[i]
     return value, gradient_r, gradient_p
 
 
@@ -434,9 +398,15 @@ def marginal_log_density(
         base: V at r = 0, shape (R, R).
         patterns: dV/dr, shape (k, R, R).
     """
-    flat = patterns.reshape(len(patterns), len(base) ** 2)
+    order = pivot_order(model.signs)
     centre, offset = centred(model)
-    constants = (base, flat, model.design, offset, model.signs)
+    constants = (
+        packed(base[np.ix_(order, order)]),
+        packed(patterns[:, order][:, :, order]),
+        model.design[order],
+        offset[order],
+        pivot_signs(model.signs[order]),
+    )
     return ScalarWithGradient(marginal_kernel, constants, n_inputs=2)(coefficients, parameters - centre)[0]
 
 
@@ -444,3 +414,13 @@ def centred(model: LinearModel) -> tuple[FloatArray, FloatArray]:
     """A point p_0 near the data, shape (P,), and w_0 - K p_0, which is not large where data are precise, shape (R,)."""
     centre = near(model.design, model.offset)
     return centre, model.offset - model.design @ centre
+
+
+def pivot_order(signs: FloatArray) -> IntArray:
+    """The rows of sign -1 last, where their pivots are small differences of nothing, shape (R,)."""
+    return np.concatenate([np.flatnonzero(signs >= 0), np.flatnonzero(signs < 0)])
+
+
+def pivot_signs(signs: FloatArray) -> FloatArray:
+    """Signs of the pivots of V: rows without noise have variance from their nuisances, shape (R,)."""
+    return np.where(signs < 0, -1.0, 1.0)

@@ -286,8 +286,11 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
         del low, high  # the transform keeps the value inside
         return log_density(coefficients, value, xp=pt)
 
+    transform = FeasibleTransform(plan.low, plan.high, plan.radial)
     if not plan.radial and all(c.prior == "uniform" for c in coefficients):
-        return pm.Uniform("rho", plan.low, plan.high, dims="coefficient", initval=plan.initial)
+        return pm.Uniform(
+            "rho", plan.low, plan.high, dims="coefficient", initval=plan.initial, default_transform=transform
+        )
     return pm.CustomDist(
         "rho",
         plan.low,
@@ -297,7 +300,7 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
         signature="(n),(n)->(n)",
         dims="coefficient",
         initval=plan.initial,
-        default_transform=FeasibleTransform(plan.low, plan.high, plan.radial),
+        default_transform=transform,
     )
 
 

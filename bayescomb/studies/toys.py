@@ -30,7 +30,8 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import DataReduction, data_reduction
-from bayescomb.sampling.kernels import ScalarWithGradient, centred
+from bayescomb.sampling.fused.likelihood import centred
+from bayescomb.sampling.kernels import ScalarWithGradient
 from bayescomb.sampling.model import build_model, draw_theory, extraction_start, strong_mixture
 from bayescomb.sampling.nuts import CompiledModel, compile_model, run_nuts
 from bayescomb.sampling.plan import sampling_plan

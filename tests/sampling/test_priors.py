@@ -8,7 +8,8 @@ from scipy import stats
 import bayescomb as bc
 from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES
 from bayescomb.sampling import priors
-from bayescomb.sampling.feasible_transform import FeasibleTransform, feasible_kernel
+from bayescomb.sampling.feasible_transform import FeasibleTransform
+from bayescomb.sampling.fused.ranges import PULLBACK, feasible_point, feasible_pullback
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
 
@@ -60,15 +61,15 @@ def test_jacobian_and_pullback_of_the_map_are_its_differences(transform, value):
     constants, step = transform.map.constants, 1e-6
 
     def mapped(x):
-        point, log_jacobian, _ = feasible_kernel(x, x, 0.0, False, *constants)
-        return point, log_jacobian
+        return feasible_point(x, *constants)[:2]
 
     points, logs = zip(*[mapped(value + sign * step * unit) for unit in np.eye(3) for sign in (1, -1)], strict=True)
     by_value = np.array([(points[2 * i] - points[2 * i + 1]) / (2 * step) for i in range(3)]).T
     assert mapped(value)[1] == pytest.approx(np.linalg.slogdet(by_value)[1], abs=1e-6)
     by_point, by_log = np.array([0.7, -1.1, 0.4]), 0.6
     slopes = np.array([(logs[2 * i] - logs[2 * i + 1]) / (2 * step) for i in range(3)])
-    pulled = feasible_kernel(value, by_point, by_log, True, *constants)[2]
+    point, _, scales, excess_slopes = feasible_point(value, *constants)
+    pulled = feasible_pullback(value, point, scales, excess_slopes, by_point, by_log, *constants[:PULLBACK])
     np.testing.assert_allclose(pulled, by_value.T @ by_point + by_log * slopes, rtol=1e-5, atol=1e-7)
 
 

@@ -1,0 +1,272 @@
+r"""A plan as constants of the fused density, and draws of it as named variables.
+
+Parameters that chi2 is quadratic in, with a flat prior, are integrated out too: they are Gaussian given the rest and drawn
+exactly afterwards.  With K their design, V = J + F C F^T and N a basis of the complement of K,
+
+.. math::  \log |\det V| + \log \det K^T V^{-1} K = \log |\det N^T V N| + \mathrm{const}, \qquad
+           \min_p (K p - w)^T V^{-1} (K p - w) = (N^T w)^T (N^T V N)^{-1} N^T w,
+
+so that they only make the model smaller.  With rows of sign -1 they are rows of sign -1 without variance instead, (K^T, 0)
+below (V, K), which says the same and keeps the signs of all pivots known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr
+from scipy.special import polygamma
+
+from bayescomb.fit.bounds import positions
+from bayescomb.inputs.extractions import SCALE_COEFFICIENT
+from bayescomb.inputs.prior_shapes import shape_law
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.least_squares import near, unit_columns
+from bayescomb.likelihood.linear_gaussian import solve
+from bayescomb.likelihood.theory import Theory
+from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.fused.coordinates import BOXED, CORRELATED, NORMAL, theta_point
+from bayescomb.sampling.fused.density import combination_density, extraction_density, pack, segment
+from bayescomb.sampling.fused.gaussian import packed
+from bayescomb.sampling.fused.likelihood import pivot_order, pivot_signs, theory_constants
+from bayescomb.sampling.fused.ranges import coordinates_of, feasible_point, range_constants
+from bayescomb.sampling.plan import SamplingPlan
+
+__all__ = ["FusedModel", "fused_model"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+# Positions among the constants.
+SHIFT, STRETCH, RANGES, OFFSET, MIX, REST, WIDTHS = 0, 1, slice(2, 11), 17, 18, 19, 20
+# Step of the second derivatives by masses and scales, in their coordinates, and the least of these: that of a prior.
+STEP = 1e-4
+LEAST_CURVATURE = 0.25
+# Half-widths of the starting points in what the sampler moves, of coefficients and of all else.
+SPREAD = (1.0, 2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusedModel:
+    """Constants of the fused density of a plan; D coordinates, R rows of the reduced model, I parameters integrated out.
+
+    Attributes:
+        plan: what is sampled.
+        constants: packed.
+        integrated: design of the parameters that are integrated out, shape (R, I).
+        origin: values of them at which the offset is taken, shape (I,).
+        reduce: map from w_0 of the reduced model to the offset among the constants, shape (R', R).
+        sampled: names of the parameters that are sampled, those that cannot be negative.
+        names: of the parameters that are integrated out.
+        spread: half-widths of the starting points around 0, shape (D,).
+        start: where they are, shape (D,).
+    """
+
+    plan: SamplingPlan
+    constants: FloatArray
+    integrated: FloatArray
+    origin: FloatArray
+    reduce: FloatArray
+    sampled: tuple[str, ...]
+    names: tuple[str, ...]
+    start: FloatArray
+    spread: FloatArray
+
+    def set_offset(self, offset: FloatArray) -> None:
+        """Other data: w_0 of the reduced model, shape (R,)."""
+        segment(self.constants, OFFSET)[:] = self.reduce @ (offset - self.integrated @ self.origin)
+
+    def evaluate(self, x: FloatArray) -> tuple[float, FloatArray]:
+        """Log density and gradient at what the sampler moves, shape (D,)."""
+        gradient = np.zeros(len(x))
+        function = combination_density if self.plan.theory is None else extraction_density
+        return float(function(np.ascontiguousarray(x, dtype=np.float64), gradient, self.constants)), gradient
+
+    def coordinates(self, draws: FloatArray) -> FloatArray:
+        """U of draws, shape (n, D)."""
+        mix = segment(self.constants, MIX).reshape(-1, len(self.spread) - self._cut)
+        u = segment(self.constants, SHIFT) + segment(self.constants, STRETCH) * draws
+        u[:, self._cut :] += draws[:, self._cut :] @ mix.T
+        return np.asarray(u)
+
+    @property
+    def _cut(self) -> int:
+        """Number of coefficients and scales of sizes, which come first."""
+        return len(self.plan.sampled) + len(self.plan.sizes)
+
+    def variables(self, draws: FloatArray) -> dict[str, FloatArray]:
+        """Named values of draws, shape (n, D): all but what is integrated out.
+
+        Returns:
+            Shape (n,), or (n, K) of ``rho`` and (n, m) of the scales of uncertain sizes.
+        """
+        u, plan = self.coordinates(draws), self.plan
+        count, cut = len(plan.sampled), self._cut
+        found: dict[str, FloatArray] = {}
+        if count:
+            ranges = range_constants(plan.low, plan.high, plan.radial)
+            found["rho"] = np.array([feasible_point(np.ascontiguousarray(row[:count]), *ranges)[0] for row in u])
+        if plan.sizes:
+            found[SCALE] = np.exp(u[:, count:cut])
+        if plan.theory is not None:
+            kinds = segment(self.constants, REST)
+            theta = np.array([theta_point(np.ascontiguousarray(row[cut:]), kinds)[0] for row in u])
+            names = [*plan.theory.parameters, *([SCALE_COEFFICIENT] if len(kinds) > len(plan.theory.parameters) else [])]
+            return found | {variable_name(n): column for n, column in zip(names, theta.T, strict=True)}
+        widths = segment(self.constants, WIDTHS)
+        values = widths * np.logaddexp(0.0, u[:, cut:] / widths)
+        return found | {variable_name(n): column for n, column in zip(self.sampled, values.T, strict=True)}
+
+
+def fused_model(plan: SamplingPlan, *, theta: FloatArray | None = None, values: FloatArray | None = None,
+                widths: FloatArray | None = None) -> FusedModel:
+    """Constants of a plan.
+
+    Args:
+        plan: without explicit nuisances.
+        theta: masses and scales of an extraction where chains begin, shape (H,).
+        values: of all P parameters of a combination where chains begin, shape (P,).
+        widths: of all P parameters, shape (P,).
+    """
+    reduced, theory = plan.reduced, plan.theory
+    kept = positions(plan.parameters, plan.combination.nonnegative) if theory is None else np.zeros(0, dtype=np.intp)
+    if theory is None:
+        free = np.setdiff1d(np.arange(len(plan.parameters)), kept)
+        integrated, names = reduced.design[:, free], tuple(plan.parameters[i] for i in free)
+    else:
+        n = len(theory.select)
+        integrated = np.hstack([reduced.design[:, :n] @ theory.free, reduced.design[:, n:]])
+        names = theory.free_names + reduced.parameters[n:]
+    reduce, base, patterns, signs = _without(integrated, plan)
+    origin = near(integrated, reduced.offset)
+    cut = len(plan.sampled) + len(plan.sizes)
+    if theory is None:
+        assert values is not None and widths is not None
+        rest = len(kept)
+        shift, mix = _kept_coordinates(plan, kept, values, widths)
+        specific = [reduce @ reduced.design[:, kept], widths[kept]]
+    else:
+        assert theta is not None
+        kinds = _theta_kinds(theory)
+        rest = len(kinds)
+        shift, mix = _theta_coordinates(theory, kinds, theta), np.eye(rest)
+        predicted = reduce @ reduced.design[:, : len(theory.select)] @ theory.select
+        specific = [kinds, predicted, *theory_constants(theory)]
+    shapes = np.array([size.shape for size in plan.sizes])
+    start = np.zeros(cut + rest)
+    start[: len(plan.sampled)] = coordinates_of(plan.initial, plan.low, plan.high, plan.radial)
+    constants = [
+        np.concatenate([np.zeros(cut), shift]),
+        np.concatenate([np.ones(len(plan.sampled)), np.sqrt(polygamma(1, shapes)), np.zeros(rest)]),
+        *range_constants(plan.low, plan.high, plan.radial),
+        _laws(plan),
+        shapes,
+        np.asarray(plan.size_of, dtype=float),
+        packed(base),
+        packed(patterns),
+        signs,
+        reduce @ (reduced.offset - integrated @ origin),
+        mix,
+        *specific,
+    ]
+    spread = np.concatenate([np.full(len(plan.sampled), SPREAD[0]), np.full(len(plan.sizes) + rest, SPREAD[1])])
+    model = FusedModel(
+        plan=plan,
+        constants=pack(constants),
+        integrated=integrated,
+        origin=origin,
+        reduce=reduce,
+        sampled=tuple(plan.parameters[i] for i in kept),
+        names=names,
+        start=start,
+        spread=spread,
+    )
+    if theory is None:
+        return model
+    constants[MIX] = _whitened(model)
+    return dataclasses.replace(model, constants=pack(constants))
+
+
+def _without(integrated: FloatArray, plan: SamplingPlan) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Map from the rows of the reduced model to those that are left, base and patterns of these, and signs of the pivots."""
+    reduced, base, patterns = plan.reduced, plan.base, plan.patterns
+    rows, count = integrated.shape
+    scaled = integrated / unit_columns(integrated)
+    if (reduced.signs >= 0).all():
+        left = qr(scaled)[0][:, count:].T if count else np.eye(rows)
+        return left, left @ base @ left.T, left @ patterns @ left.T, np.ones(len(left))
+    order = pivot_order(reduced.signs)
+    turned = np.eye(rows)[order]
+    wide = np.zeros((len(patterns), rows + count, rows + count))
+    wide[:, :rows, :rows] = turned @ patterns @ turned.T
+    edge = turned @ scaled
+    bordered = np.block([[turned @ base @ turned.T, edge], [edge.T, np.zeros((count, count))]])
+    signs = np.concatenate([pivot_signs(reduced.signs[order]), -np.ones(count)])
+    return np.vstack([turned, np.zeros((count, rows))]), bordered, wide, signs
+
+
+def _laws(plan: SamplingPlan) -> FloatArray:
+    """Rows of :func:`.coordinates.prior_laws`."""
+    rows = [
+        (*c.range, c.nominal, *shape_law(c.sampled_shape).terms(*c.range, c.nominal))
+        for c in plan.coefficients
+    ]
+    return np.array(rows, dtype=float).reshape(len(rows), 10)
+
+
+def _kept_coordinates(
+    plan: SamplingPlan, kept: IntArray, values: FloatArray, widths: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of the parameters that cannot be negative at their start, and a root of their covariance there."""
+    if not len(kept):
+        return np.zeros(0), np.zeros((0, 0))
+    root = solve(plan.model, plan.correlation(plan.start[None])[0]).root[kept]
+    factor = np.linalg.cholesky(root @ root.T)
+    fall = -np.expm1(-values[kept] / widths[kept])  # dx/du
+    return values[kept] + widths[kept] * np.log(fall), factor / fall[:, None]
+
+
+def _theta_kinds(theory: Theory) -> FloatArray:
+    """Rows of :func:`.coordinates.theta_point`."""
+    scales, masses = theory.extraction.scales, len(theory.masses)
+    rows = [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses)]
+    if scales.prior == "uniform":
+        rows += [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses, len(theory.parameters))]
+    else:
+        kind = CORRELATED if scales.treatment == "correlated" else NORMAL
+        rows += [(kind, 0.0, 0.0, scales.width) for _ in theory.scales]
+    if scales.treatment == "correlated":
+        rows.append((BOXED, scales.low, scales.high, 0.0))
+    return np.array(rows, dtype=float)
+
+
+def _theta_coordinates(theory: Theory, kinds: FloatArray, theta: FloatArray) -> FloatArray:
+    """Coordinates of a point; of correlated scales with the middle of the range of their coefficient."""
+    value, boxed = np.append(theta, np.zeros(len(kinds) - len(theta))), kinds[:, 0] == BOXED
+    if len(kinds) > len(theta):
+        value[-1] = kinds[-1, 1:3].mean()
+        half = len(theory.scales) // 2
+        matrix = np.full((half, half), value[-1]) + (1 - value[-1]) * np.eye(half)
+        eigenvalues, vectors = np.linalg.eigh(matrix)
+        back = (vectors / np.sqrt(eigenvalues)) @ vectors.T
+        for group in range(2):
+            own = slice(len(theory.masses) + group * half, len(theory.masses) + (group + 1) * half)
+            value[own] = back @ value[own]
+    share = (value - kinds[:, 1]) / np.where(boxed, kinds[:, 2] - kinds[:, 1], 1.0)
+    return np.where(boxed, np.log(np.where(boxed, share, 0.5)) - np.log1p(-np.where(boxed, share, 0.5)), value / np.where(boxed, 1.0, kinds[:, 3]))
+
+
+def _whitened(model: FusedModel) -> FloatArray:
+    """Root of the inverse of the second derivatives by masses and scales where chains begin."""
+    size, cut = len(model.start), model._cut
+    rows = []
+    for i in range(cut, size):
+        step = np.zeros(size)
+        step[i] = STEP
+        rows.append((model.evaluate(model.start - step)[1] - model.evaluate(model.start + step)[1])[cut:] / (2 * STEP))
+    curvature = np.array(rows)
+    eigenvalues, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    return np.asarray(vectors / np.sqrt(np.maximum(eigenvalues, LEAST_CURVATURE)))

@@ -57,7 +57,7 @@ ScalePrior = Literal["uniform", "normal"]
 Parts = Literal["propagated", "held"]
 # Of sampling.
 Engine = Literal["marginal", "full"]
-Backend = Literal["auto", "vm", "numba"]
+Backend = Literal["auto", "fused", "vm", "numba"]
 
 TREATMENTS: Final[tuple[Treatment, ...]] = get_args(Treatment)
 REPAIRS: Final[tuple[RepairKind, ...]] = get_args(RepairKind)

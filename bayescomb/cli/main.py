@@ -14,7 +14,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bayescomb.base.choices import CHI2_FORMS, NUISANCE_VALUES, PARTS_WORDS, REPAIRS, SCAN_POINTS, SHARED_NAMES, TREATMENTS
+from bayescomb.base.choices import (
+    BACKENDS,
+    CHI2_FORMS,
+    NUISANCE_VALUES,
+    PARTS_WORDS,
+    REPAIRS,
+    SCAN_POINTS,
+    SHARED_NAMES,
+    TREATMENTS,
+)
 from bayescomb.base.errors import BayescombError, InputWarning, OutputError
 from bayescomb.base.rounding import counted
 from bayescomb.base.writing import require_file, require_folder
@@ -234,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help="sample or hold the coefficients")
     sub.add_argument("--engine", choices=("marginal", "full"), default="marginal", help="integrate or sample the nuisances")
     sub.add_argument(
-        "--backend", choices=("auto", "vm", "numba"), default="auto", help="start at once, or compile for long runs"
+        "--backend", choices=BACKENDS, default="auto", help="what draws: at once, or compiled for long runs"
     )
     for name, default, text in (
         ("draws", 1500, "draws per chain"),

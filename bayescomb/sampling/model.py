@@ -288,9 +288,7 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
 
     transform = FeasibleTransform(plan.low, plan.high, plan.radial)
     if not plan.radial and all(c.prior == "uniform" for c in coefficients):
-        return pm.Uniform(
-            "rho", plan.low, plan.high, dims="coefficient", initval=plan.initial, default_transform=transform
-        )
+        return pm.Uniform("rho", plan.low, plan.high, dims="coefficient", initval=plan.initial, default_transform=transform)
     return pm.CustomDist(
         "rho",
         plan.low,

@@ -1,9 +1,11 @@
-"""NUTS for a ``pm.Model``: nutpie around the model's own log density and gradient.
+"""NUTS by nutpie, around the fused density of a plan or the log density and gradient of a ``pm.Model``.
 
-Backend ``vm`` evaluates the graph in PyTensor's virtual machine, node by node in C that is compiled once and cached on
-disk: the first draw comes after a second.  Backend ``numba`` compiles the whole graph for every model: tens of seconds
-first, then several times faster draws, which pays for long runs.  Without a C++ compiler the virtual machine falls back to
-Python and is fifty times slower, so ``auto`` takes ``numba`` there.
+Backend ``fused`` is a C function that is compiled once on a machine and then serves every model that nobody extended: the
+first draw comes at once, and chains use all cores.  Of a ``pm.Model`` backend ``vm`` evaluates the graph in PyTensor's
+virtual machine, node by node in C that is compiled once and cached on disk: the first draw comes after a second.  Backend
+``numba`` compiles the whole graph for every model: tens of seconds first, then several times faster draws, which pays for
+long runs.
+Without a C++ compiler the virtual machine falls back to Python and is fifty times slower.
 """
 
 from __future__ import annotations
@@ -11,21 +13,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import nutpie
-import pymc as pm
-import pytensor
 import xarray as xr
 from numpy.typing import NDArray
+from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import BACKENDS, Backend
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.threads import available_cores, single_threaded
 from bayescomb.sampling.convergence import smallest_bfmi
+from bayescomb.sampling.fused.density import sampler_functions
+from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.modes import ModeMixture, weighted_modes
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 __all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_modes", "run_nuts"]
 
@@ -43,11 +49,11 @@ class CompiledModel:
 
     Attributes:
         sampler: nutpie's compiled model.
-        backend: ``vm`` or ``numba``.
+        backend: ``fused``, ``vm`` or ``numba``.
         constrain: maps unconstrained draws to named variables; ``None`` where nutpie does it.
         dims: dimensions of each variable.
         coords: coordinates of the model.
-        modes: starting points, shape (D,), and the same model with chains that begin near each; ``vm`` only.
+        modes: starting points, shape (D,), and the same model with chains that begin near each; not with ``numba``.
         log_density: of one unconstrained point, shape (D,); ``None`` where nutpie has it.
     """
 
@@ -74,7 +80,7 @@ class Mixture:
 
 
 def compile_model(
-    model: pm.Model,
+    model: pm.Model | FusedModel,
     *,
     backend: Backend = "auto",
     spread: dict[str, float] | None = None,
@@ -84,16 +90,20 @@ def compile_model(
     """Compile a model once.
 
     Args:
-        model: any ``pm.Model`` of continuous variables.
+        model: a fused model, to which nothing but ``starts`` applies, or any ``pm.Model`` of continuous variables.
         backend: ``vm``, ``numba``, or ``auto`` (``vm`` where there is a C++ compiler).
         spread: half-width of the starting points around the model's initial point, per variable, in its unconstrained
             units; 1 where it is not given.
         mixture: variables that depend on each other too strongly for steps along each of them; ``vm`` only.
-        starts: points that chains begin near, value variable -> value, where there are several minima; ``vm`` only.
+        starts: points that chains begin near, value variable -> value, where there are several minima; not with ``numba``.
 
     Raises:
         OptionError: the backend is unknown.
     """
+    if isinstance(model, FusedModel):
+        return _compile_fused(model, starts)
+    import pytensor
+
     check_choice(backend, BACKENDS, where="backend")
     if backend == "auto":
         backend = "vm" if pytensor.config.cxx else "numba"
@@ -178,6 +188,48 @@ def compile_model(
         coords=coords,
         modes=tuple((origin, sampler_from(origin, NEAR_MODE)) for origin in origins),
         log_density=log_density,
+    )
+
+
+def _compile_fused(model: FusedModel, starts: Sequence[dict[str, FloatArray]]) -> CompiledModel:
+    """The C function of a fused model; nothing is compiled but once on a machine."""
+    density, expand = sampler_functions(extraction=model.plan.theory is not None)
+    size = len(model.start)
+
+    def sampler_from(origin: FloatArray, shrink: float) -> Any:
+        def initial(seed: int) -> FloatArray:
+            return origin + shrink * model.spread * np.random.default_rng(seed).uniform(-1, 1, size=size)
+
+        return CompiledPyMCModel(
+            dims={},
+            compiled_logp_func=density,
+            compiled_expand_func=expand,
+            initial_point_func=initial,  # type: ignore[arg-type]  # nutpie calls it with a seed alone
+            shared_data={"constants": model.constants},
+            shared_var_keys={},
+            user_data=model.constants,
+            n_expanded=size,
+            shape_info=(["unconstrained"], [slice(0, size)], [(size,)]),
+            logp_func=None,
+            expand_func=None,
+            _n_dim=size,
+            _shapes={"unconstrained": (size,)},
+            _coords={},
+        )
+
+    def constrain(draws: FloatArray) -> dict[str, FloatArray]:
+        found = model.variables(draws.reshape(-1, size))
+        return {name: values.reshape(*draws.shape[:-1], *values.shape[1:]) for name, values in found.items()}
+
+    origins = [model.at(values) for values in starts]
+    return CompiledModel(
+        sampler=sampler_from(model.start, 1.0),
+        backend="fused",
+        constrain=constrain,
+        dims={name: model.dims.get(name, ()) for name in model.variables(model.start[None])},
+        coords=model.coords,
+        modes=tuple((origin, sampler_from(origin, NEAR_MODE)) for origin in origins),
+        log_density=lambda x: model.evaluate(x)[0],
     )
 
 
@@ -294,7 +346,7 @@ def _run(
 ) -> tuple[xr.DataTree, xr.Dataset]:
     """The finished chains, and the statistics of the sampler."""
     # The virtual machine holds the interpreter lock, so a second thread only costs.
-    cores = 1 if compiled.backend == "vm" else min(chains, 2)
+    cores = 1 if compiled.backend == "vm" else min(chains, available_cores())
     sampler = nutpie.sample(
         model,
         draws=draws,

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.formats.prediction_tables import COLUMNS
+from bayescomb.sampling.model import build_model
 
 POOL = [
     "rho", "pull", "nuisance", "coefficient", "white_nuisance", "white_explicit", "chain", "draw", "parameter", "estimate",
@@ -194,6 +195,8 @@ class QuickModel:
     """In place of a compiled model: the variables with their initial values."""
 
     def __init__(self, model, **_):
+        if hasattr(model, "plan"):  # a fused model, of which the same variables are taken
+            model = build_model(model.plan.combination, plan=model.plan)
         self.backend = "none"
         self.start = {}
         for variable in model.free_RVs:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-from bayescomb.sampling.fused.gaussian import REORDER
+from bayescomb.sampling.fused.compiled import compiled
 
 __all__ = ["prior_laws", "scale_priors", "theta_point", "theta_pullback"]
 
-# What a mass or a scale of a prediction is, first column of its row: flat in a box by the logistic function, normal, or one of
-# normal ones that are correlated between energies.
+# What a mass or a scale of a prediction is, first column of its row: flat in a box by the logistic function, normal, or one
+# of normal ones that are correlated between energies.
 BOXED, NORMAL, CORRELATED = 0, 1, 2
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled()
 def prior_laws(coefficients, laws, by_coefficients):  # type: ignore[no-untyped-def]
     """Log prior density of coefficients inside their ranges, its derivative added to ``by_coefficients``.
 
@@ -44,9 +43,9 @@ def prior_laws(coefficients, laws, by_coefficients):  # type: ignore[no-untyped-
     return total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled()
 def scale_priors(logs, shapes, by_logs):  # type: ignore[no-untyped-def]
-    """Log density of l = log s, s an inverse gamma variable of equal shape and scale; its derivative added to ``by_logs``."""
+    """Log density of l = log s, s inverse gamma of equal shape and scale; its derivative is added to ``by_logs``."""
     total = 0.0
     for j in range(len(logs)):
         a, inverse = shapes[j], np.exp(-logs[j])
@@ -55,7 +54,7 @@ def scale_priors(logs, shapes, by_logs):  # type: ignore[no-untyped-def]
     return total
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath=REORDER)
+@compiled(reorder=True)
 def theta_point(u, kinds):  # type: ignore[no-untyped-def]
     """Masses and scales of a prediction, and the log of their density in the coordinates.
 
@@ -89,7 +88,7 @@ def theta_point(u, kinds):  # type: ignore[no-untyped-def]
     return value, log
 
 
-@numba.njit(cache=True)
+@compiled()
 def _correlated_from(kinds):  # type: ignore[no-untyped-def]
     """Position of the first scale that is correlated between energies."""
     for h in range(len(kinds)):
@@ -98,7 +97,7 @@ def _correlated_from(kinds):  # type: ignore[no-untyped-def]
     return len(kinds)
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath=REORDER)
+@compiled(reorder=True)
 def theta_pullback(u, value, kinds, by_value, by_u):  # type: ignore[no-untyped-def]
     """Derivative by the coordinates of a function of theta plus the log density of :func:`theta_point`.
 

@@ -15,9 +15,10 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from bayescomb.sampling.fused.ranges import feasible_point, feasible_pullback
+from bayescomb.sampling.fused.compiled import c_function, compiled
 from bayescomb.sampling.fused.coordinates import prior_laws, scale_priors, theta_point, theta_pullback
 from bayescomb.sampling.fused.likelihood import extraction_kernel, marginal_kernel
+from bayescomb.sampling.fused.ranges import feasible_point, feasible_pullback
 
 __all__ = ["combination_density", "extraction_density", "pack", "sampler_functions", "segment"]
 
@@ -27,9 +28,7 @@ NOT_FINITE = 4  # what the sampler takes as a step to be rejected
 DENSITY = types.int64(
     types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.CPointer(types.double), types.voidptr
 )
-EXPAND = types.int64(
-    types.uint64, types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.voidptr
-)
+EXPAND = types.int64(types.uint64, types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.voidptr)
 
 
 def pack(arrays: Sequence[FloatArray]) -> FloatArray:
@@ -56,7 +55,7 @@ def segment(packed: FloatArray, i: int) -> FloatArray:
     return packed[start : start + int(np.prod(shape))].reshape(shape)
 
 
-@numba.njit(cache=True)
+@compiled()
 def vector(packed, i):  # type: ignore[no-untyped-def]
     """An array of one dimension."""
     at = 1 + HEADER * i
@@ -64,7 +63,7 @@ def vector(packed, i):  # type: ignore[no-untyped-def]
     return packed[start : start + int(packed[at + 1])]
 
 
-@numba.njit(cache=True)
+@compiled()
 def matrix(packed, i):  # type: ignore[no-untyped-def]
     """An array of two dimensions."""
     at = 1 + HEADER * i
@@ -72,7 +71,7 @@ def matrix(packed, i):  # type: ignore[no-untyped-def]
     return packed[start : start + rows * columns].reshape((rows, columns))
 
 
-@numba.njit(cache=True)
+@compiled()
 def cube(packed, i):  # type: ignore[no-untyped-def]
     """An array of three dimensions."""
     at = 1 + HEADER * i
@@ -80,7 +79,7 @@ def cube(packed, i):  # type: ignore[no-untyped-def]
     return packed[start : start + a * b * c].reshape((a, b, c))
 
 
-@numba.njit(cache=True)
+@compiled()
 def hypercube(packed, i):  # type: ignore[no-untyped-def]
     """An array of four dimensions."""
     at = 1 + HEADER * i
@@ -88,7 +87,7 @@ def hypercube(packed, i):  # type: ignore[no-untyped-def]
     return packed[start : start + a * b * c * d].reshape((a, b, c, d))
 
 
-@numba.njit(cache=True)
+@compiled()
 def coefficient_weights(u, packed):  # type: ignore[no-untyped-def]
     """Weights y of the patterns, their log prior density in the coordinates, and what the way back needs."""
     low, scale_shapes, size_of = vector(packed, 2), vector(packed, 12), vector(packed, 13)
@@ -108,7 +107,7 @@ def coefficient_weights(u, packed):  # type: ignore[no-untyped-def]
     return weights, log, point, scales, slopes, by_point, by_logs
 
 
-@numba.njit(cache=True)
+@compiled()
 def weights_pullback(  # type: ignore[no-untyped-def]
     u, weights, point, scales, slopes, by_point, by_logs, by_weights, packed, by_u
 ):
@@ -128,7 +127,7 @@ def weights_pullback(  # type: ignore[no-untyped-def]
     by_u[count : count + sizes] = by_logs
 
 
-@numba.njit(cache=True)
+@compiled()
 def opened(x, packed):  # type: ignore[no-untyped-def]
     """Coordinates u of what the sampler moves."""
     shift, stretch, mix = vector(packed, 0), vector(packed, 1), matrix(packed, 18)
@@ -139,7 +138,7 @@ def opened(x, packed):  # type: ignore[no-untyped-def]
     return u
 
 
-@numba.njit(cache=True)
+@compiled()
 def closed(by_rest, packed, gradient):  # type: ignore[no-untyped-def]
     """Gradient by what the sampler moves from that by coefficients and scales, in place, and by the other coordinates."""
     stretch, mix = vector(packed, 1), matrix(packed, 18)
@@ -152,7 +151,7 @@ def closed(by_rest, packed, gradient):  # type: ignore[no-untyped-def]
             gradient[first + q] += mix[p, q] * by_rest[p]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled()
 def combination_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     """Log density of a combination in the sampler's coordinates; its gradient is written to ``gradient``."""
     u = opened(x, packed)
@@ -161,6 +160,9 @@ def combination_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     count = len(widths)
     parameters, slope, by_rest = np.empty(count), np.empty(count), np.empty(count)
     for p in range(count):
+        if widths[p] == 0.0:
+            parameters[p], slope[p], by_rest[p] = u[first + p], 1.0, 0.0
+            continue
         # softplus, its derivative, and the log of that with its own derivative
         away = u[first + p] / widths[p]
         fall = np.exp(-abs(away))
@@ -178,7 +180,7 @@ def combination_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     return value + log
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled()
 def extraction_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     """The same of an extraction."""
     u = opened(x, packed)
@@ -187,8 +189,9 @@ def extraction_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     theta, log_theta = theta_point(u[first:], kinds)
     value, by_weights, by_theta, _ = extraction_kernel(
         weights, theta, np.zeros(0), vector(packed, 14), matrix(packed, 15), predicted, np.zeros((len(predicted), 0)),
-        vector(packed, 17), vector(packed, 16), vector(packed, 21), matrix(packed, 22), vector(packed, 23), vector(packed, 24),
-        vector(packed, 25), matrix(packed, 26), matrix(packed, 27), cube(packed, 28), hypercube(packed, 29),
+        vector(packed, 17), vector(packed, 16), vector(packed, 21), matrix(packed, 22), vector(packed, 23),
+        vector(packed, 24), vector(packed, 25), matrix(packed, 26), matrix(packed, 27), cube(packed, 28),
+        hypercube(packed, 29),
     )  # fmt: skip
     weights_pullback(u, weights, point, scales, slopes, by_point, by_logs, by_weights, packed, gradient)
     by_rest = np.empty(len(kinds))
@@ -197,7 +200,7 @@ def extraction_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     return value + log + log_theta
 
 
-@numba.njit(cache=True)
+@compiled()
 def finite(value, gradient):  # type: ignore[no-untyped-def]
     """Whether value and gradient are numbers."""
     good = np.isfinite(value)
@@ -222,8 +225,7 @@ def _sampled_extraction(dim, point, gradient, value, constants):  # type: ignore
     return 0 if finite(found, slope) else NOT_FINITE
 
 
-def _expand(dim, expanded, point, result, constants):  # type: ignore[no-untyped-def]
-    del constants
+def _expand(dim, expanded, point, result, _constants):  # type: ignore[no-untyped-def]
     if dim != expanded:
         return -1
     source, target = numba.carray(point, (dim,)), numba.carray(result, (dim,))
@@ -235,5 +237,5 @@ def _expand(dim, expanded, point, result, constants):  # type: ignore[no-untyped
 @functools.cache
 def sampler_functions(*, extraction: bool) -> tuple[Any, Any]:
     """C functions for nutpie: log density with gradient, and what is stored of a point."""
-    density = numba.cfunc(DENSITY, cache=True)(_sampled_extraction if extraction else _sampled_combination)
-    return density, numba.cfunc(EXPAND, cache=True)(_expand)
+    density = c_function(DENSITY, _sampled_extraction if extraction else _sampled_combination)
+    return density, c_function(EXPAND, _expand)

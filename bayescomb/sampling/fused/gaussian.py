@@ -1,7 +1,7 @@
 r"""Log density of a Gaussian whose covariance is linear in weights, and its gradients, compiled.
 
-With V(y) = base + sum_c y_c patterns_c and a residual w it is -(w^T V^-1 w + log |det V|) / 2.  Symmetric matrices are kept as
-their upper triangle, row after row, R (R + 1) / 2 numbers.  One factor U with V = U^T s U gives everything:
+With V(y) = base + sum_c y_c patterns_c and a residual w it is -(w^T V^-1 w + log |det V|) / 2.  Symmetric matrices are kept
+as their upper triangle, row after row, R (R + 1) / 2 numbers.  One factor U with V = U^T s U gives everything:
 
 .. math::  \frac{\partial}{\partial V} = \frac{1}{2} (V^{-1} w w^T V^{-1} - V^{-1}), \qquad V^{-1} = U^{-1} s U^{-T}.
 
@@ -12,15 +12,14 @@ sign means that the total precision is not positive definite.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from bayescomb.sampling.fused.compiled import compiled
 
 __all__ = ["gaussian_kernel", "packed", "signed_factor"]
 
 FloatArray = NDArray[np.float64]
-# Sums may be reordered, which lets several terms be added at once; infinities and NaN stay what they are.
-REORDER = {"reassoc", "contract"}
 TINY = 1e-300  # below this a number has lost digits
 SINGULAR = 1e-16  # a pivot of this share of its row is rounding
 
@@ -42,7 +41,7 @@ def packed(matrices: FloatArray) -> FloatArray:
     return np.ascontiguousarray(matrices[..., rows, columns], dtype=np.float64)
 
 
-@numba.njit(cache=True, fastmath=REORDER, error_model="numpy")
+@compiled(reorder=True)
 def signed_factor(upper, signs):  # type: ignore[no-untyped-def]
     """U with V = U^T s U in place of V, and log |det V|.
 
@@ -72,7 +71,7 @@ def signed_factor(upper, signs):  # type: ignore[no-untyped-def]
     return True, logdet
 
 
-@numba.njit(cache=True, fastmath=REORDER, error_model="numpy")
+@compiled(reorder=True)
 def gaussian_kernel(weights, residual, covariance, patterns, signs, by_covariance):  # type: ignore[no-untyped-def]
     """Log density, and what its gradients are made of.
 
@@ -85,8 +84,8 @@ def gaussian_kernel(weights, residual, covariance, patterns, signs, by_covarianc
         by_covariance: whether the derivative by V is wanted where there are no patterns.
 
     Returns:
-        Value, minus infinity where a pivot has another sign; gradient by y, shape (k,); V^-1 w, shape (R,); derivative by the
-        independent entries of V, packed.
+        Value, minus infinity where a pivot has another sign; gradient by y, shape (k,); V^-1 w, shape (R,); derivative by
+        the independent entries of V, packed.
     """
     size, count = len(residual), len(weights)
     by_weights, solved = np.zeros(count), np.zeros(size)

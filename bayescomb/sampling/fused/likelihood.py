@@ -6,14 +6,14 @@ so that a gradient costs about as much as two values; tests hold the two togethe
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.likelihood.least_squares import near
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
-from bayescomb.sampling.fused.gaussian import REORDER, gaussian_kernel
+from bayescomb.sampling.fused.compiled import compiled
+from bayescomb.sampling.fused.gaussian import gaussian_kernel
 
 __all__ = ["centred", "extraction_kernel", "marginal_kernel", "pivot_order", "pivot_signs", "theory_constants"]
 
@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 
-@numba.njit(cache=True)
+@compiled()
 def marginal_kernel(coefficients, parameters, base, patterns, design, offset, signs):  # type: ignore[no-untyped-def]
     r"""Log density of (r, p) with all nuisances integrated out, and its gradients.
 
@@ -55,7 +55,7 @@ def marginal_kernel(coefficients, parameters, base, patterns, design, offset, si
     return value, gradient_r, gradient_p
 
 
-@numba.njit(cache=True)
+@compiled()
 def polynomial(coefficients, u):  # type: ignore[no-untyped-def]
     """Value and derivative of sum_p coefficients_p u^p."""
     value, slope = 0.0, 0.0
@@ -65,7 +65,7 @@ def polynomial(coefficients, u):  # type: ignore[no-untyped-def]
     return value, slope
 
 
-@numba.njit(cache=True)
+@compiled()
 def cross_sections(theta, mass_index, scale_index, centre, half_width, base, scale_response):  # type: ignore[no-untyped-def]
     """Cross sections T (n,), and d(log T) by mass, x and y (n, 3)."""
     n = len(centre)
@@ -91,7 +91,7 @@ def cross_sections(theta, mass_index, scale_index, centre, half_width, base, sca
     return value, slope
 
 
-@numba.njit(cache=True, fastmath=REORDER)
+@compiled(reorder=True)
 def shift_products(theta, mass_index, centre, half_width, gram):  # type: ignore[no-untyped-def]
     """Products d d^T of the relative shifts (n, n), and their derivative by the mass of the row (n, n)."""
     n, powers = len(centre), len(gram)
@@ -112,7 +112,7 @@ def shift_products(theta, mass_index, centre, half_width, gram):  # type: ignore
     return value, slope
 
 
-@numba.njit(cache=True, fastmath=REORDER)
+@compiled(reorder=True)
 def product(first, second):  # type: ignore[no-untyped-def]
     """A matrix product of a few rows."""
     result = np.zeros((first.shape[0], second.shape[1]))
@@ -123,7 +123,7 @@ def product(first, second):  # type: ignore[no-untyped-def]
     return result
 
 
-@numba.njit(cache=True, fastmath=REORDER)
+@compiled(reorder=True)
 def extraction_kernel(  # type: ignore[no-untyped-def]
     coefficients, theta, levels, base, patterns, predicted, linear, offset, signs,
     mass_index, scale_index, centre, half_width, factor, same, cross, scale_response, gram,

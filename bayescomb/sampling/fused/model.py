@@ -13,6 +13,7 @@ below (V, K), which says the same and keeps the signs of all pivots known.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ from bayescomb.sampling.fused.density import combination_density, extraction_den
 from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import pivot_order, pivot_signs, theory_constants
 from bayescomb.sampling.fused.ranges import coordinates_of, feasible_point, range_constants
+from bayescomb.sampling.linear_posterior import CHUNK, linear_posterior
 from bayescomb.sampling.plan import SamplingPlan
 
 __all__ = ["FusedModel", "fused_model"]
@@ -59,7 +61,7 @@ class FusedModel:
         integrated: design of the parameters that are integrated out, shape (R, I).
         origin: values of them at which the offset is taken, shape (I,).
         reduce: map from w_0 of the reduced model to the offset among the constants, shape (R', R).
-        sampled: names of the parameters that are sampled, those that cannot be negative.
+        sampled: names of the parameters that are sampled, those that cannot be negative; all where nothing else is.
         names: of the parameters that are integrated out.
         spread: half-widths of the starting points around 0, shape (D,).
         start: where they are, shape (D,).
@@ -87,10 +89,33 @@ class FusedModel:
 
     def coordinates(self, draws: FloatArray) -> FloatArray:
         """U of draws, shape (n, D)."""
-        mix = segment(self.constants, MIX).reshape(-1, len(self.spread) - self._cut)
+        count = len(self.spread) - self._cut
+        mix = segment(self.constants, MIX).reshape(count, count)
         u = segment(self.constants, SHIFT) + segment(self.constants, STRETCH) * draws
         u[:, self._cut :] += draws[:, self._cut :] @ mix.T
         return np.asarray(u)
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Of the variables that are no numbers."""
+        return {"rho": ("coefficient",), SCALE: ("uncertain_size",)}
+
+    @property
+    def coords(self) -> dict[str, list[Any]]:
+        """Of these dimensions."""
+        return {
+            "coefficient": [c.name for c in self.plan.coefficients],
+            "uncertain_size": [size.name for size in self.plan.sizes],
+        }
+
+    def at(self, values: Mapping[str, FloatArray]) -> FloatArray:
+        """What the sampler moves at the start but for logarithms of the scales of sizes, ``variance_scale_log__``."""
+        point, count = self.start.copy(), len(self.plan.sampled)
+        own = slice(count, self._cut)
+        logs = values.get(f"{SCALE}_log__")
+        if logs is not None:
+            point[own] = logs / segment(self.constants, STRETCH)[own]
+        return point
 
     @property
     def _cut(self) -> int:
@@ -114,15 +139,61 @@ class FusedModel:
         if plan.theory is not None:
             kinds = segment(self.constants, REST)
             theta = np.array([theta_point(np.ascontiguousarray(row[cut:]), kinds)[0] for row in u])
-            names = [*plan.theory.parameters, *([SCALE_COEFFICIENT] if len(kinds) > len(plan.theory.parameters) else [])]
-            return found | {variable_name(n): column for n, column in zip(names, theta.T, strict=True)}
+            names = [variable_name(name) for name in plan.theory.parameters]
+            names += [SCALE_COEFFICIENT] if len(kinds) > len(names) else []
+            return found | dict(zip(names, theta.T, strict=True))
         widths = segment(self.constants, WIDTHS)
-        values = widths * np.logaddexp(0.0, u[:, cut:] / widths)
+        bounded = np.where(widths > 0, widths, 1.0)
+        values = np.where(widths > 0, bounded * np.logaddexp(0.0, u[:, cut:] / bounded), u[:, cut:])
         return found | {variable_name(n): column for n, column in zip(self.sampled, values.T, strict=True)}
 
+    def integrated_draws(
+        self, values: Mapping[str, FloatArray], weights: FloatArray, rng: np.random.Generator
+    ) -> dict[str, FloatArray]:
+        """Exact draws of what is integrated out, given each draw of the rest.
 
-def fused_model(plan: SamplingPlan, *, theta: FloatArray | None = None, values: FloatArray | None = None,
-                widths: FloatArray | None = None) -> FusedModel:
+        Args:
+            values: :meth:`variables` of n draws.
+            weights: y of the same draws, shape (n, K + m).
+            rng: source of randomness.
+
+        Returns:
+            Variable -> values, shape (n,).
+        """
+        pieces = [
+            self._drawn({name: column[i : i + CHUNK] for name, column in values.items()}, weights[i : i + CHUNK], rng)
+            for i in range(0, len(weights), CHUNK)
+        ]
+        drawn = np.concatenate(pieces)
+        return {variable_name(name): column for name, column in zip(self.names, drawn.T, strict=True)}
+
+    def _drawn(self, values: Mapping[str, FloatArray], weights: FloatArray, rng: np.random.Generator) -> FloatArray:
+        reduced, theory = self.plan.reduced, self.plan.theory
+        covariance = self.plan.base + np.tensordot(weights, self.plan.patterns, axes=1)
+        if theory is None:
+            kept = [self.plan.parameters.index(name) for name in self.sampled]
+            other = np.array([values[variable_name(name)] for name in self.sampled]).reshape(len(kept), len(weights))
+            residual = reduced.offset - (reduced.design[:, kept] @ other).T
+        else:
+            theta = np.array([values[variable_name(name)] for name in theory.parameters]).T
+            central, shifts = theory.predict(theta)
+            into = reduced.design[:, : len(theory.select)] @ theory.select
+            loading = into @ shifts
+            covariance = covariance + loading @ np.swapaxes(loading, 1, 2)
+            residual = reduced.offset - central @ into.T
+        residual = np.broadcast_to(residual - self.integrated @ self.origin, (len(weights), len(reduced.offset)))
+        found = linear_posterior(self.integrated, covariance, residual, reduced.signs)
+        white = rng.standard_normal(found.mean.shape)
+        return self.origin + found.mean + np.einsum("npq,nq->np", found.root, white)
+
+
+def fused_model(
+    plan: SamplingPlan,
+    *,
+    theta: FloatArray | None = None,
+    values: FloatArray | None = None,
+    widths: FloatArray | None = None,
+) -> FusedModel:
     """Constants of a plan.
 
     Args:
@@ -134,6 +205,8 @@ def fused_model(plan: SamplingPlan, *, theta: FloatArray | None = None, values: 
     reduced, theory = plan.reduced, plan.theory
     kept = positions(plan.parameters, plan.combination.nonnegative) if theory is None else np.zeros(0, dtype=np.intp)
     if theory is None:
+        if not len(plan.sampled) + len(plan.sizes) + len(kept):
+            kept = np.arange(len(plan.parameters))  # a sampler needs something to move
         free = np.setdiff1d(np.arange(len(plan.parameters)), kept)
         integrated, names = reduced.design[:, free], tuple(plan.parameters[i] for i in free)
     else:
@@ -144,8 +217,11 @@ def fused_model(plan: SamplingPlan, *, theta: FloatArray | None = None, values: 
     origin = near(integrated, reduced.offset)
     cut = len(plan.sampled) + len(plan.sizes)
     if theory is None:
-        assert values is not None and widths is not None
+        assert values is not None
+        assert widths is not None
         rest = len(kept)
+        bound = positions(plan.parameters, plan.combination.nonnegative)
+        widths = np.where(np.isin(np.arange(len(widths)), bound), widths, 0.0)
         shift, mix = _kept_coordinates(plan, kept, values, widths)
         specific = [reduce @ reduced.design[:, kept], widths[kept]]
     else:
@@ -210,22 +286,20 @@ def _without(integrated: FloatArray, plan: SamplingPlan) -> tuple[FloatArray, Fl
 
 def _laws(plan: SamplingPlan) -> FloatArray:
     """Rows of :func:`.coordinates.prior_laws`."""
-    rows = [
-        (*c.range, c.nominal, *shape_law(c.sampled_shape).terms(*c.range, c.nominal))
-        for c in plan.coefficients
-    ]
+    rows = [(*c.range, c.nominal, *shape_law(c.sampled_shape).terms(*c.range, c.nominal)) for c in plan.coefficients]
     return np.array(rows, dtype=float).reshape(len(rows), 10)
 
 
 def _kept_coordinates(
     plan: SamplingPlan, kept: IntArray, values: FloatArray, widths: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of the parameters that cannot be negative at their start, and a root of their covariance there."""
+    """Coordinates of parameters at their start, and a root of their covariance there; a width of 0 is that of no bound."""
     if not len(kept):
         return np.zeros(0), np.zeros((0, 0))
     root = solve(plan.model, plan.correlation(plan.start[None])[0]).root[kept]
-    factor = np.linalg.cholesky(root @ root.T)
-    fall = -np.expm1(-values[kept] / widths[kept])  # dx/du
+    factor = np.linalg.qr(root.T, mode="r").T
+    bounded = widths[kept] > 0
+    fall = np.where(bounded, -np.expm1(-values[kept] / np.where(bounded, widths[kept], 1.0)), 1.0)  # dx/du
     return values[kept] + widths[kept] * np.log(fall), factor / fall[:, None]
 
 
@@ -255,8 +329,8 @@ def _theta_coordinates(theory: Theory, kinds: FloatArray, theta: FloatArray) -> 
         for group in range(2):
             own = slice(len(theory.masses) + group * half, len(theory.masses) + (group + 1) * half)
             value[own] = back @ value[own]
-    share = (value - kinds[:, 1]) / np.where(boxed, kinds[:, 2] - kinds[:, 1], 1.0)
-    return np.where(boxed, np.log(np.where(boxed, share, 0.5)) - np.log1p(-np.where(boxed, share, 0.5)), value / np.where(boxed, 1.0, kinds[:, 3]))
+    share = np.where(boxed, (value - kinds[:, 1]) / np.where(boxed, kinds[:, 2] - kinds[:, 1], 1.0), 0.5)
+    return np.where(boxed, np.log(share) - np.log1p(-share), value / np.where(boxed, 1.0, kinds[:, 3]))
 
 
 def _whitened(model: FusedModel) -> FloatArray:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from bayescomb.sampling.fused.compiled import compiled
 from bayescomb.sampling.priors import RadialBlock
 
 __all__ = ["PULLBACK", "coordinates_of", "excess_kernel", "feasible_point", "feasible_pullback", "range_constants"]
@@ -28,7 +28,7 @@ ROOT_HALF = math.sqrt(0.5)
 PULLBACK = 5  # constants of the map that its pullback needs, the first ones
 
 
-@numba.njit(cache=True)
+@compiled()
 def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-untyped-def]
     """By how much the gauge of the feasible set exceeds that of the box, max(0, g_feasible - g_box), and its gradient.
 
@@ -71,7 +71,7 @@ def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-
     return excess, gradient
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled()
 def feasible_point(value, low, high, sizes, index, centre, below, above, shapes, patterns):  # type: ignore[no-untyped-def]
     """Point and log Jacobian of the map, and what its pullback is made of.
 
@@ -119,7 +119,7 @@ def feasible_point(value, low, high, sizes, index, centre, below, above, shapes,
     return point, log_jacobian, scales, slopes
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled()
 def feasible_pullback(  # type: ignore[no-untyped-def]
     value, point, scales, slopes, by_point, by_log, low, high, sizes, index, centre
 ):

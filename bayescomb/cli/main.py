@@ -242,9 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--output", metavar="F.nc", type=Path, required=True, help="where the posterior goes")
     sub.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help="sample or hold the coefficients")
     sub.add_argument("--engine", choices=("marginal", "full"), default="marginal", help="integrate or sample the nuisances")
-    sub.add_argument(
-        "--backend", choices=BACKENDS, default="auto", help="what draws: at once, or compiled for long runs"
-    )
+    sub.add_argument("--backend", choices=BACKENDS, default="auto", help="what draws: at once, or compiled for long runs")
     for name, default, text in (
         ("draws", 1500, "draws per chain"),
         ("tune", 500, "tuning steps per chain"),

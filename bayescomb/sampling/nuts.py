@@ -204,7 +204,7 @@ def _compile_fused(model: FusedModel, starts: Sequence[dict[str, FloatArray]]) -
             dims={},
             compiled_logp_func=density,
             compiled_expand_func=expand,
-            initial_point_func=initial,  # type: ignore[arg-type]  # nutpie calls it with a seed alone
+            initial_point_func=initial,
             shared_data={"constants": model.constants},
             shared_var_keys={},
             user_data=model.constants,
@@ -266,8 +266,9 @@ def run_nuts(
     seed: int,
     progress: bool = False,
     target_accept: float = 0.9,
+    cores: int | None = None,
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Sample a compiled model.
+    """Sample a compiled model; by default on all cores that may be used, but for ``vm``.
 
     Returns:
         Posterior variables and sampler statistics, each with dims ``chain``, ``draw`` first; after an interruption those of
@@ -278,7 +279,7 @@ def run_nuts(
     """
     tree, statistics = _run(
         compiled, compiled.sampler, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress,
-        target_accept=target_accept,
+        target_accept=target_accept, cores=cores,
     )  # fmt: skip
     chains = tree["posterior"].sizes["chain"]
     if compiled.constrain is None:
@@ -343,10 +344,11 @@ def _run(
     seed: int,
     progress: bool,
     target_accept: float,
+    cores: int | None = None,
 ) -> tuple[xr.DataTree, xr.Dataset]:
     """The finished chains, and the statistics of the sampler."""
     # The virtual machine holds the interpreter lock, so a second thread only costs.
-    cores = 1 if compiled.backend == "vm" else min(chains, available_cores())
+    cores = 1 if compiled.backend == "vm" else min(chains, cores or available_cores())
     sampler = nutpie.sample(
         model,
         draws=draws,

@@ -41,7 +41,7 @@ from bayescomb.sampling.recovery import (
 )
 from bayescomb.sampling.tails import mark_tails
 
-__all__ = ["fused_of", "level_widths", "sample", "target_accept"]
+__all__ = ["fused_of", "level_widths", "sample", "target_accept", "with_integrated"]
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ def sample(
         correlations: ``"prior"`` samples the coefficients that have a range, ``"nominal"`` holds them.
         engine: ``"marginal"`` or ``"full"``, see :func:`bayescomb.build_model`.
         backend: ``"fused"`` draws at once and fastest, from models that nobody extended, with the engine ``"marginal"`` and
-            a quadratic chi2; of other models ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then draws
-            several times faster.  ``"auto"`` is ``"fused"`` where it can be, else what is predicted to end first.
+            a quadratic chi2; of other models ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then
+            draws several times faster.  ``"auto"`` is ``"fused"`` where it can be, else what is predicted to end first.
         model: an extension of ``build_model(combination)`` with the same names; built here by default.
         progress: show a progress bar; by default in a terminal and in a notebook.
 
@@ -161,7 +161,9 @@ def sample(
     sampling_time = time.perf_counter() - clock - compile_time
     log.info(f"sampled in {sampling_time:.1f} s")
     not_recovered: dict[str, str] = {}
-    posterior = _with_integrated(plan, fused, draws_of, seed) if fused is not None else draws_of
+    posterior = draws_of
+    if fused is not None:
+        posterior = with_integrated(plan, fused, draws_of, np.random.default_rng([seed, 5]))
     if engine == "marginal":
         if plan.theory is not None:
             posterior = _with_theory(plan, plan.theory, posterior, seed)
@@ -265,11 +267,11 @@ def fused_of(plan: SamplingPlan) -> FusedModel | None:
     return fused_model(plan, values=values, widths=widths)
 
 
-def _with_integrated(plan: SamplingPlan, fused: FusedModel, draws: xr.Dataset, seed: int) -> xr.Dataset:
-    """The draws with exact ones of the parameters that were integrated out."""
+def with_integrated(plan: SamplingPlan, fused: FusedModel, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    """Draws of a fused density with exact ones of the parameters that were integrated out."""
     shape = (draws.sizes["chain"], draws.sizes["draw"])
-    flat = {name: values.to_numpy().reshape(shape[0] * shape[1], *values.shape[2:]) for name, values in draws.items()}
-    found = fused.integrated_draws(flat, plan.weights_of(draws), np.random.default_rng([seed, 5]))
+    flat = {str(name): values.to_numpy().reshape(shape[0] * shape[1], *values.shape[2:]) for name, values in draws.items()}
+    found = fused.integrated_draws(flat, plan.weights_of(draws), rng)
     return draws.assign({name: (("chain", "draw"), values.reshape(shape)) for name, values in found.items()})
 
 

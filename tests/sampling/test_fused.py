@@ -51,7 +51,7 @@ MODELS = {
     "fixed scales": lambda: made("fixed", ("normalised", "absolute")),
     "box of scales": lambda: made("common"),
     "normal scales": lambda: made("normal"),
-    "two masses": lambda: made("two masses", ("absolute", "absolute")),
+    "two masses": lambda: made("two masses", treatment="fixed"),
 }
 
 

@@ -86,8 +86,7 @@ def test_evidence_is_the_marginal_likelihood():
     for r, mean, variance in zip(points, means[:, 0], covariance[:, 0, 0], strict=True):
         grid = mean + np.sqrt(variance) * np.linspace(-9, 9, 2001)
         values = [
-            marginal_kernel(r, np.array([x]), base, patterns, reduced.design, reduced.offset, reduced.signs)[0]
-            for x in grid
+            marginal_kernel(r, np.array([x]), base, patterns, reduced.design, reduced.offset, reduced.signs)[0] for x in grid
         ]
         sums.append(np.log(np.trapezoid(np.exp(values - evidence[0]), grid)))
     np.testing.assert_allclose(np.diff(sums), np.diff(evidence), atol=1e-9)

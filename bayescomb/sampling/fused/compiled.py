@@ -29,7 +29,7 @@ def _stamp() -> str:
 STAMP = _stamp()
 
 
-class _RoomCache(FunctionCache):  # type: ignore[misc]  # numba has no types
+class _RoomCache(FunctionCache):
     """The cache of a function, good as long as no file of the room changes."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -56,7 +56,7 @@ def compiled(*, reorder: bool = False) -> Callable[[Callable[..., Any]], Any]:
 def c_function(signature: Any, function: Callable[..., Any]) -> Any:
     """A numba function as a C function with an ``address``."""
     arguments = (tuple(signature.args), signature.return_type)
-    found = CFunc(function, arguments, locals={}, options={"nopython": True, "error_model": "numpy"})
+    found: Any = CFunc(function, arguments, locals={}, options={"nopython": True, "error_model": "numpy"})
     found._cache = _RoomCache(function)
     found.compile()
     return found

@@ -19,6 +19,7 @@ from pytensor.link.numba.dispatch import basic as numba_dispatch
 
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
+from bayescomb.sampling.fused.curved import curved_constants, curved_kernel
 from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import (
     centred,
@@ -28,8 +29,9 @@ from bayescomb.sampling.fused.likelihood import (
     pivot_signs,
     theory_constants,
 )
+from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 
-__all__ = ["ScalarWithGradient", "extraction_log_density", "marginal_log_density"]
+__all__ = ["ScalarWithGradient", "curved_log_density", "extraction_log_density", "marginal_log_density"]
 
 FloatArray = NDArray[np.float64]
 
@@ -92,6 +94,19 @@ def extraction_log_density(
         *theory_constants(theory),
     )
     return ScalarWithGradient(extraction_kernel, constants, n_inputs=3)(coefficients, theta, levels)[0]
+
+
+def curved_log_density(coefficients: Any, parameters: Any, white: Any, *, plan: SamplingPlan, curved: CurvedPlan) -> Any:
+    """Symbolic log density of (r, p, xi) where chi2 is not quadratic; a scalar.
+
+    Args:
+        coefficients: symbolic r, shape (K,).
+        parameters: symbolic p, shape (P,).
+        white: symbolic xi, shape (Z,).
+        plan: what is sampled.
+        curved: what is not linear in it.
+    """
+    return ScalarWithGradient(curved_kernel, curved_constants(plan, curved), n_inputs=3)(coefficients, parameters, white)[0]
 
 
 class ScalarWithGradient(Op):

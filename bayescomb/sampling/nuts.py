@@ -26,7 +26,6 @@ from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import BACKENDS, Backend
 from bayescomb.base.threads import available_cores, single_threaded
 from bayescomb.sampling.convergence import smallest_bfmi
-from bayescomb.sampling.fused.density import sampler_functions
 from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.modes import ModeMixture, weighted_modes
 
@@ -193,7 +192,7 @@ def compile_model(
 
 def _compile_fused(model: FusedModel, starts: Sequence[dict[str, FloatArray]]) -> CompiledModel:
     """The C function of a fused model; nothing is compiled but once on a machine."""
-    density, expand = sampler_functions(extraction=model.plan.theory is not None)
+    density, expand = model.kind.functions
     size = len(model.start)
 
     def sampler_from(origin: FloatArray, shrink: float) -> Any:

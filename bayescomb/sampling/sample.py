@@ -82,8 +82,8 @@ def sample(
         chains: number of chains.
         correlations: ``"prior"`` samples the coefficients that have a range, ``"nominal"`` holds them.
         engine: ``"marginal"`` or ``"full"``, see :func:`bayescomb.build_model`.
-        backend: ``"fused"`` draws at once and fastest, from models that nobody extended, with the engine ``"marginal"`` and
-            a quadratic chi2; of other models ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then
+        backend: ``"fused"`` draws at once and fastest, from models that nobody extended, with the engine
+            ``"marginal"``; of other models ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then
             draws several times faster.  ``"auto"`` is ``"fused"`` where it can be, else what is predicted to end first.
         model: an extension of ``build_model(combination)`` with the same names; built here by default.
         progress: show a progress bar; by default in a terminal and in a notebook.
@@ -117,10 +117,7 @@ def sample(
     extended = model is not None
     fused = fused_of(plan) if backend in {"auto", "fused"} and engine == "marginal" and not extended else None
     if backend == "fused" and fused is None:
-        msg = (
-            "backend 'fused' samples models that nobody extended, with the engine 'marginal' and a quadratic chi2; use the "
-            "backend 'auto'"
-        )
+        msg = "backend 'fused' samples models that nobody extended, with the engine 'marginal'; use the backend 'auto'"
         raise OptionError(msg)
     clock = time.perf_counter()
     modes = separated_modes(plan)
@@ -257,10 +254,8 @@ def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, Flo
     return plan.weights_of(posterior), parameters
 
 
-def fused_of(plan: SamplingPlan) -> FusedModel | None:
-    """The fused density of a plan, where chi2 is quadratic in what it leaves out."""
-    if plan.curved is not None:
-        return None
+def fused_of(plan: SamplingPlan) -> FusedModel:
+    """The fused density of a plan."""
     if plan.theory is not None:
         return fused_model(plan, theta=extraction_start(plan, plan.theory).theta)
     values, widths = starting_point(plan)

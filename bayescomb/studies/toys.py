@@ -262,7 +262,6 @@ class Toys:
     def _fused(self) -> tuple[FusedModel, CompiledModel]:
         """The density, whose offset is replaced, and its sampler."""
         fused = fused_of(self.plan)
-        assert fused is not None  # a quadratic chi2 was asked for
         return fused, compile_model(fused)
 
     def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:

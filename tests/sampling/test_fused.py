@@ -7,6 +7,7 @@ from bounded import two_results
 from combinations import pairs_with_priors, star
 from densities import Density
 from repetitions import repetitions
+from test_curved_posterior import small
 from test_theory import made
 
 import bayescomb as bc
@@ -48,6 +49,10 @@ MODELS = {
     "shapes": lambda: pairs_with_priors(SAMPLED_SHAPES, low=-0.3, high=0.8, nominal=0.2),
     "above zero": lambda: two_results(nonnegative=("x",)),
     "errors on errors": sized,
+    "no coefficients": lambda: star(2, low=None, high=None),
+    "curved": lambda: small("neyman", ranged=True),
+    "curved, Pearson": lambda: small("pearson", ranged=True),
+    "curved, above zero": lambda: two_results(nonnegative=("x",), kinked=True),
     "fixed scales": lambda: made("fixed", ("normalised", "absolute")),
     "box of scales": lambda: made("common"),
     "normal scales": lambda: made("normal"),
@@ -64,7 +69,10 @@ def value_variables(fused, u):
     if plan.sizes:
         point["variance_scale_log__"] = u[len(plan.sampled) : cut]
     if plan.theory is None:
-        return point | {f"{variable_name(n)}_above_zero__": v for n, v in zip(fused.sampled, u[cut:], strict=True)}
+        own, widths = u[cut:], segment(fused.constants, REST)
+        names = [variable_name(n) + ("_above_zero__" if w else "") for n, w in zip(fused.sampled, widths, strict=False)]
+        point |= dict(zip(names, own, strict=False))
+        return point | ({"white_explicit": own[len(names) :]} if len(own) > len(names) else {})
     kinds = segment(fused.constants, REST)
     for name, value, row in zip(plan.theory.parameters, u[cut:], kinds, strict=True):
         own = variable_name(name)
@@ -91,7 +99,7 @@ def test_density_and_gradient_are_those_of_the_model(kind):
         theirs, gradient = model.integrated(point, inner) if inner else model(point)
         # Of a normal scale the model moves the scale itself.
         units = {variable_name(n): row[3] or 1.0 for n, row in _normal_rows(fused)}
-        outer = np.concatenate([units.get(name, 1.0) * gradient[name] for name in value_variables(fused, u)])
+        outer = np.concatenate([units.get(name, 1.0) * np.ravel(gradient[name]) for name in value_variables(fused, u)])
         ours, slope = fused.evaluate(x)
         values.append((ours, theirs))
         slopes.append((slope, by_u.T @ outer))

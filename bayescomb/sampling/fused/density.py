@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numba
 import numpy as np
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 
 from bayescomb.sampling.fused.compiled import c_function, compiled
 from bayescomb.sampling.fused.coordinates import prior_laws, scale_priors, theta_point, theta_pullback
+from bayescomb.sampling.fused.curved import curved_kernel
 from bayescomb.sampling.fused.likelihood import extraction_kernel, marginal_kernel
 from bayescomb.sampling.fused.ranges import feasible_point, feasible_pullback
 
-__all__ = ["combination_density", "extraction_density", "pack", "sampler_functions", "segment"]
+__all__ = ["COMBINATION", "CURVED", "EXTRACTION", "DensityKind", "pack", "segment"]
 
 FloatArray = NDArray[np.float64]
 HEADER = 5  # numbers per array: where it begins, and up to four dimensions
@@ -152,32 +154,63 @@ def closed(by_rest, packed, gradient):  # type: ignore[no-untyped-def]
 
 
 @compiled()
+def bounded_point(u, widths):  # type: ignore[no-untyped-def]
+    """Values of coordinates, above 0 where the width is not 0; their slopes, and log of these with its derivatives."""
+    count, log = len(widths), 0.0
+    value, slope, by_log = u.copy(), np.ones(count), np.zeros(count)
+    for p in range(count):
+        if widths[p] > 0.0:
+            away = u[p] / widths[p]
+            fall = np.exp(-abs(away))
+            value[p] = widths[p] * (max(away, 0.0) + np.log1p(fall))
+            slope[p] = (1.0 if away > 0 else fall) / (1 + fall)
+            log += min(away, 0.0) - np.log1p(fall)
+            by_log[p] = (1 - slope[p]) / widths[p]
+    return value, slope, log, by_log
+
+
+@compiled()
 def combination_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     """Log density of a combination in the sampler's coordinates; its gradient is written to ``gradient``."""
     u = opened(x, packed)
     weights, log, point, scales, slopes, by_point, by_logs = coefficient_weights(u, packed)
-    design, widths, first = matrix(packed, 19), vector(packed, 20), len(weights)
-    count = len(widths)
-    parameters, slope, by_rest = np.empty(count), np.empty(count), np.empty(count)
-    for p in range(count):
-        if widths[p] == 0.0:
-            parameters[p], slope[p], by_rest[p] = u[first + p], 1.0, 0.0
-            continue
-        # softplus, its derivative, and the log of that with its own derivative
-        away = u[first + p] / widths[p]
-        fall = np.exp(-abs(away))
-        parameters[p] = widths[p] * (max(away, 0.0) + np.log1p(fall))
-        slope[p] = (1.0 if away > 0 else fall) / (1 + fall)
-        log += min(away, 0.0) - np.log1p(fall)
-        by_rest[p] = (1 - slope[p]) / widths[p]
+    parameters, slope, log_slope, by_rest = bounded_point(u[len(weights) :], vector(packed, 19))
     value, by_weights, by_parameters = marginal_kernel(
-        weights, parameters, vector(packed, 14), matrix(packed, 15), design, vector(packed, 17), vector(packed, 16)
+        weights,
+        parameters,
+        vector(packed, 14),
+        matrix(packed, 15),
+        matrix(packed, 20),
+        vector(packed, 17),
+        vector(packed, 16),
     )
+    weights_pullback(u, weights, point, scales, slopes, by_point, by_logs, by_weights, packed, gradient)
+    for p in range(len(slope)):
+        by_rest[p] += by_parameters[p] * slope[p]
+    closed(by_rest, packed, gradient)
+    return value + log + log_slope
+
+
+@compiled()
+def curved_density(x, gradient, packed):  # type: ignore[no-untyped-def]
+    """The same where chi2 is not quadratic."""
+    u = opened(x, packed)
+    weights, log, point, scales, slopes, by_point, by_logs = coefficient_weights(u, packed)
+    rest, slope, log_slope, by_rest = bounded_point(u[len(weights) :], vector(packed, 19))
+    centre = vector(packed, 22)
+    count = len(centre)
+    value, by_weights, by_parameters, by_white = curved_kernel(
+        weights, rest[:count], rest[count:], vector(packed, 14), matrix(packed, 15), matrix(packed, 20), vector(packed, 17),
+        vector(packed, 16), vector(packed, 21), centre, matrix(packed, 23), vector(packed, 24), matrix(packed, 25),
+        matrix(packed, 26), cube(packed, 27), vector(packed, 28), matrix(packed, 29), matrix(packed, 30), cube(packed, 31),
+        cube(packed, 32), vector(packed, 33), vector(packed, 34), vector(packed, 35), matrix(packed, 36),
+    )  # fmt: skip
     weights_pullback(u, weights, point, scales, slopes, by_point, by_logs, by_weights, packed, gradient)
     for p in range(count):
         by_rest[p] += by_parameters[p] * slope[p]
+    by_rest[count:] = by_white
     closed(by_rest, packed, gradient)
-    return value + log
+    return value + log + log_slope
 
 
 @compiled()
@@ -225,6 +258,14 @@ def _sampled_extraction(dim, point, gradient, value, constants):  # type: ignore
     return 0 if finite(found, slope) else NOT_FINITE
 
 
+def _sampled_curved(dim, point, gradient, value, constants):  # type: ignore[no-untyped-def]
+    packed = numba.carray(constants, (int(numba.carray(constants, (1,), np.float64)[0]),), np.float64)
+    slope = numba.carray(gradient, (dim,))
+    found = curved_density(numba.carray(point, (dim,)), slope, packed)
+    numba.carray(value, (1,))[0] = found
+    return 0 if finite(found, slope) else NOT_FINITE
+
+
 def _expand(dim, expanded, point, result, _constants):  # type: ignore[no-untyped-def]
     if dim != expanded:
         return -1
@@ -234,8 +275,19 @@ def _expand(dim, expanded, point, result, _constants):  # type: ignore[no-untype
     return 0
 
 
-@functools.cache
-def sampler_functions(*, extraction: bool) -> tuple[Any, Any]:
-    """C functions for nutpie: log density with gradient, and what is stored of a point."""
-    density = c_function(DENSITY, _sampled_extraction if extraction else _sampled_combination)
-    return density, c_function(EXPAND, _expand)
+@dataclass(frozen=True)
+class DensityKind:
+    """A kind of model: its density for Python, and for the sampler."""
+
+    density: Any
+    sampled: Any
+
+    @functools.cached_property
+    def functions(self) -> tuple[Any, Any]:
+        """C functions for nutpie: log density with gradient, and what is stored of a point."""
+        return c_function(DENSITY, self.sampled), c_function(EXPAND, _expand)
+
+
+COMBINATION: Final = DensityKind(combination_density, _sampled_combination)
+EXTRACTION: Final = DensityKind(extraction_density, _sampled_extraction)
+CURVED: Final = DensityKind(curved_density, _sampled_curved)

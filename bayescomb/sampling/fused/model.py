@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr
+from scipy.linalg import block_diag, qr
 from scipy.special import polygamma
 
 from bayescomb.fit.bounds import positions
@@ -31,19 +31,22 @@ from bayescomb.likelihood.linear_gaussian import solve
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.fused.coordinates import BOXED, CORRELATED, NORMAL, theta_point
-from bayescomb.sampling.fused.density import combination_density, extraction_density, pack, segment
+from bayescomb.sampling.fused.curved import curved_constants
+from bayescomb.sampling.fused.density import COMBINATION, CURVED, EXTRACTION, DensityKind, pack, segment
 from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import pivot_order, pivot_signs, theory_constants
 from bayescomb.sampling.fused.ranges import coordinates_of, feasible_point, range_constants
 from bayescomb.sampling.linear_posterior import CHUNK, linear_posterior
-from bayescomb.sampling.plan import SamplingPlan
+from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 
 __all__ = ["FusedModel", "fused_model"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 # Positions among the constants.
-SHIFT, STRETCH, RANGES, OFFSET, MIX, REST, WIDTHS = 0, 1, slice(2, 11), 17, 18, 19, 20
+SHIFT, STRETCH, OFFSET, MIX, REST = 0, 1, 17, 18, 19
+# Coordinates of explicit nuisances, as in the model that can be extended.
+WHITE = "white_explicit"
 # Step of the second derivatives by masses and scales, in their coordinates, and the least of these: that of a prior.
 STEP = 1e-4
 LEAST_CURVATURE = 0.25
@@ -84,21 +87,25 @@ class FusedModel:
     def evaluate(self, x: FloatArray) -> tuple[float, FloatArray]:
         """Log density and gradient at what the sampler moves, shape (D,)."""
         gradient = np.zeros(len(x))
-        function = combination_density if self.plan.theory is None else extraction_density
-        return float(function(np.ascontiguousarray(x, dtype=np.float64), gradient, self.constants)), gradient
+        return float(self.kind.density(np.ascontiguousarray(x, dtype=np.float64), gradient, self.constants)), gradient
 
     def coordinates(self, draws: FloatArray) -> FloatArray:
         """U of draws, shape (n, D)."""
-        count = len(self.spread) - self._cut
-        mix = segment(self.constants, MIX).reshape(count, count)
         u = segment(self.constants, SHIFT) + segment(self.constants, STRETCH) * draws
-        u[:, self._cut :] += draws[:, self._cut :] @ mix.T
+        u[:, self._cut :] += draws[:, self._cut :] @ self._mix.T
         return np.asarray(u)
+
+    @property
+    def kind(self) -> DensityKind:
+        """Its function."""
+        if self.plan.curved is not None:
+            return CURVED
+        return COMBINATION if self.plan.theory is None else EXTRACTION
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Of the variables that are no numbers."""
-        return {"rho": ("coefficient",), SCALE: ("uncertain_size",)}
+        return {"rho": ("coefficient",), SCALE: ("uncertain_size",), WHITE: ("white",)}
 
     @property
     def coords(self) -> dict[str, list[Any]]:
@@ -106,16 +113,34 @@ class FusedModel:
         return {
             "coefficient": [c.name for c in self.plan.coefficients],
             "uncertain_size": [size.name for size in self.plan.sizes],
+            "white": list(range(len(self.plan.curved.offset) if self.plan.curved is not None else 0)),
         }
 
     def at(self, values: Mapping[str, FloatArray]) -> FloatArray:
-        """What the sampler moves at the start but for logarithms of the scales of sizes, ``variance_scale_log__``."""
-        point, count = self.start.copy(), len(self.plan.sampled)
-        own = slice(count, self._cut)
+        """What the sampler moves at the start but for some values.
+
+        Args:
+            values: parameters, coordinates ``white_explicit``, and logarithms ``variance_scale_log__`` of scales of sizes.
+        """
+        point, cut = self.start.copy(), self._cut
+        sizes = slice(len(self.plan.sampled), cut)
         logs = values.get(f"{SCALE}_log__")
         if logs is not None:
-            point[own] = logs / segment(self.constants, STRETCH)[own]
+            point[sizes] = logs / segment(self.constants, STRETCH)[sizes]
+        if self.plan.theory is None:
+            u, widths = self.coordinates(point[None])[0, cut:], segment(self.constants, REST)
+            for i, name in enumerate(self.sampled):
+                value = float(values.get(variable_name(name), np.nan))
+                if np.isfinite(value):
+                    u[i] = value + widths[i] * np.log(-np.expm1(-value / widths[i])) if widths[i] > 0 else value
+            u[len(self.sampled) :] = values.get(WHITE, u[len(self.sampled) :])
+            point[cut:] = np.linalg.solve(self._mix, u - segment(self.constants, SHIFT)[cut:])
         return point
+
+    @property
+    def _mix(self) -> FloatArray:
+        count = len(self.spread) - self._cut
+        return segment(self.constants, MIX).reshape(count, count)
 
     @property
     def _cut(self) -> int:
@@ -142,9 +167,13 @@ class FusedModel:
             names = [variable_name(name) for name in plan.theory.parameters]
             names += [SCALE_COEFFICIENT] if len(kinds) > len(names) else []
             return found | dict(zip(names, theta.T, strict=True))
-        widths = segment(self.constants, WIDTHS)
+        widths = segment(self.constants, REST)
         bounded = np.where(widths > 0, widths, 1.0)
         values = np.where(widths > 0, bounded * np.logaddexp(0.0, u[:, cut:] / bounded), u[:, cut:])
+        own = len(self.sampled)
+        if values.shape[1] > own:
+            found[WHITE] = values[:, own:]
+        values = values[:, :own]
         return found | {variable_name(n): column for n, column in zip(self.sampled, values.T, strict=True)}
 
     def integrated_draws(
@@ -160,6 +189,8 @@ class FusedModel:
         Returns:
             Variable -> values, shape (n,).
         """
+        if not self.names:
+            return {}
         pieces = [
             self._drawn({name: column[i : i + CHUNK] for name, column in values.items()}, weights[i : i + CHUNK], rng)
             for i in range(0, len(weights), CHUNK)
@@ -197,11 +228,15 @@ def fused_model(
     """Constants of a plan.
 
     Args:
-        plan: without explicit nuisances.
+        plan: what is sampled.
         theta: masses and scales of an extraction where chains begin, shape (H,).
         values: of all P parameters of a combination where chains begin, shape (P,).
         widths: of all P parameters, shape (P,).
     """
+    if plan.curved is not None:
+        assert values is not None
+        assert widths is not None
+        return _curved_model(plan, plan.curved, values, widths)
     reduced, theory = plan.reduced, plan.theory
     kept = positions(plan.parameters, plan.combination.nonnegative) if theory is None else np.zeros(0, dtype=np.intp)
     if theory is None:
@@ -215,7 +250,6 @@ def fused_model(
         names = theory.free_names + reduced.parameters[n:]
     reduce, base, patterns, signs = _without(integrated, plan)
     origin = near(integrated, reduced.offset)
-    cut = len(plan.sampled) + len(plan.sizes)
     if theory is None:
         assert values is not None
         assert widths is not None
@@ -223,7 +257,7 @@ def fused_model(
         bound = positions(plan.parameters, plan.combination.nonnegative)
         widths = np.where(np.isin(np.arange(len(widths)), bound), widths, 0.0)
         shift, mix = _kept_coordinates(plan, kept, values, widths)
-        specific = [reduce @ reduced.design[:, kept], widths[kept]]
+        specific = [widths[kept], reduce @ reduced.design[:, kept]]
     else:
         assert theta is not None
         kinds = _theta_kinds(theory)
@@ -231,16 +265,9 @@ def fused_model(
         shift, mix = _theta_coordinates(theory, kinds, theta), np.eye(rest)
         predicted = reduce @ reduced.design[:, : len(theory.select)] @ theory.select
         specific = [kinds, predicted, *theory_constants(theory)]
-    shapes = np.array([size.shape for size in plan.sizes])
-    start = np.zeros(cut + rest)
-    start[: len(plan.sampled)] = coordinates_of(plan.initial, plan.low, plan.high, plan.radial)
+    start, spread = _starts(plan, rest)
     constants = [
-        np.concatenate([np.zeros(cut), shift]),
-        np.concatenate([np.ones(len(plan.sampled)), np.sqrt(polygamma(1, shapes)), np.zeros(rest)]),
-        *range_constants(plan.low, plan.high, plan.radial),
-        _laws(plan),
-        shapes,
-        np.asarray(plan.size_of, dtype=float),
+        *_first_constants(plan, shift),
         packed(base),
         packed(patterns),
         signs,
@@ -248,7 +275,6 @@ def fused_model(
         mix,
         *specific,
     ]
-    spread = np.concatenate([np.full(len(plan.sampled), SPREAD[0]), np.full(len(plan.sizes) + rest, SPREAD[1])])
     model = FusedModel(
         plan=plan,
         constants=pack(constants),
@@ -264,6 +290,59 @@ def fused_model(
         return model
     constants[MIX] = _whitened(model)
     return dataclasses.replace(model, constants=pack(constants))
+
+
+def _starts(plan: SamplingPlan, rest: int) -> tuple[FloatArray, FloatArray]:
+    """Where chains begin, and the half-widths around it, with some coordinates that begin at 0 in the end."""
+    start = coordinates_of(plan.initial, plan.low, plan.high, plan.radial)
+    count = len(plan.sizes) + rest
+    return np.append(start, np.zeros(count)), np.repeat(SPREAD, [len(start), count])
+
+
+def _first_constants(plan: SamplingPlan, shift: FloatArray) -> list[FloatArray]:
+    """Constants of all kinds: shift and stretch, and those of coefficients and scales."""
+    shapes = np.array([size.shape for size in plan.sizes])
+    return [
+        np.append(np.zeros(len(plan.sampled) + len(shapes)), shift),
+        np.concatenate([np.ones(len(plan.sampled)), np.sqrt(polygamma(1, shapes)), np.zeros(len(shift))]),
+        *range_constants(plan.low, plan.high, plan.radial),
+        _laws(plan),
+        shapes,
+        np.asarray(plan.size_of, dtype=float),
+    ]
+
+
+def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, widths: FloatArray) -> FusedModel:
+    """All parameters and the coordinates of the explicit nuisances are sampled."""
+    size, count = len(curved.offset), len(plan.parameters)
+    bounded = np.isin(np.arange(count), positions(plan.parameters, plan.combination.nonnegative))
+    own = np.where(bounded, widths, 0.0)
+    shift, root = _at_bounds(values, own, np.linalg.cholesky(curved.covariance))
+    base, patterns, design, offset, signs, *rest = curved_constants(plan, curved)
+    start, spread = _starts(plan, count + size)
+    constants = [
+        *_first_constants(plan, np.append(shift, np.zeros(size))),
+        base,
+        patterns,
+        signs,
+        offset,
+        block_diag(root, np.eye(size)),
+        np.append(own, np.zeros(size)),
+        design,
+        *rest,
+    ]
+    rows = len(plan.reduced.offset)
+    return FusedModel(
+        plan=plan,
+        constants=pack(constants),
+        integrated=np.zeros((rows, 0)),
+        origin=np.zeros(0),
+        reduce=np.eye(rows),
+        sampled=plan.parameters,
+        names=(),
+        start=start,
+        spread=spread,
+    )
 
 
 def _without(integrated: FloatArray, plan: SamplingPlan) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -297,10 +376,14 @@ def _kept_coordinates(
     if not len(kept):
         return np.zeros(0), np.zeros((0, 0))
     root = solve(plan.model, plan.correlation(plan.start[None])[0]).root[kept]
-    factor = np.linalg.qr(root.T, mode="r").T
-    bounded = widths[kept] > 0
-    fall = np.where(bounded, -np.expm1(-values[kept] / np.where(bounded, widths[kept], 1.0)), 1.0)  # dx/du
-    return values[kept] + widths[kept] * np.log(fall), factor / fall[:, None]
+    return _at_bounds(values[kept], widths[kept], np.linalg.qr(root.T, mode="r").T)
+
+
+def _at_bounds(values: FloatArray, widths: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of values that cannot be negative where their width is not 0, and the root of a covariance in them."""
+    bounded = widths > 0
+    fall = np.where(bounded, -np.expm1(-values / np.where(bounded, widths, 1.0)), 1.0)  # dx/du
+    return values + widths * np.log(fall), root / fall[:, None]
 
 
 def _theta_kinds(theory: Theory) -> FloatArray:

@@ -11,6 +11,7 @@ Without a C++ compiler the virtual machine falls back to Python and is fifty tim
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import BACKENDS, Backend
+from bayescomb.base.progress import chain_bars
 from bayescomb.base.threads import available_cores, single_threaded
 from bayescomb.sampling.convergence import smallest_bfmi
 from bayescomb.sampling.fused.model import FusedModel
@@ -40,6 +42,12 @@ FloatArray = NDArray[np.float64]
 
 # Of the usual spread of the starting points: chains that begin near a minimum are not to begin near another.
 NEAR_MODE = 0.3
+# Of the prediction which backend ends first: gradients of a step, and what numba takes for a graph and gains by it.
+GRADIENTS_PER_STEP = 15
+NUMBA_SECONDS, NUMBA_SECONDS_PER_NODE, NUMBA_GAIN = 10.0, 0.25, 4.0
+TRIALS = 20
+# Milliseconds between two states of the bars.
+RATE = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,16 +93,18 @@ def compile_model(
     spread: dict[str, float] | None = None,
     mixture: Mixture | None = None,
     starts: Sequence[dict[str, FloatArray]] = (),
+    steps: int = 0,
 ) -> CompiledModel:
     """Compile a model once.
 
     Args:
         model: a fused model, to which nothing but ``starts`` applies, or any ``pm.Model`` of continuous variables.
-        backend: ``vm``, ``numba``, or ``auto`` (``vm`` where there is a C++ compiler).
+        backend: ``vm``, ``numba``, or ``auto``: what is predicted to end first, compiling and drawing; the log says so.
         spread: half-width of the starting points around the model's initial point, per variable, in its unconstrained
             units; 1 where it is not given.
         mixture: variables that depend on each other too strongly for steps along each of them; ``vm`` only.
         starts: points that chains begin near, value variable -> value, where there are several minima; not with ``numba``.
+        steps: number of kept and tuning steps of all chains that the prediction is made for.
 
     Raises:
         OptionError: the backend is unknown.
@@ -104,8 +114,8 @@ def compile_model(
     import pytensor
 
     check_choice(backend, BACKENDS, where="backend")
-    if backend == "auto":
-        backend = "vm" if pytensor.config.cxx else "numba"
+    if backend == "auto" and not pytensor.config.cxx:
+        backend = "numba"
     names = [v.name for v in [*model.free_RVs, *model.deterministics]]
     dims = {name: tuple(model.named_vars_to_dims.get(name, ())) for name in names}
     coords = {name: list(values) for name, values in model.coords.items() if values is not None}
@@ -122,6 +132,10 @@ def compile_model(
     density.set_extra_values({})
     function = density._pytensor_function  # raw function: nutpie checks its own inputs
     start = np.concatenate([np.ravel(v) for v in point.values()])
+    if backend == "auto":
+        if not starts and _numba_ends_first(function, start, steps=steps, chains_at_once=available_cores()):
+            return compile_model(model, backend="numba")
+        backend = "vm"
     variable_of = {value.name: variable.name for variable, value in model.rvs_to_values.items()}
     width = np.concatenate([np.full(np.size(v), (spread or {}).get(variable_of[key], 1.0)) for key, v in point.items()])
     mix = np.eye(len(start))
@@ -188,6 +202,22 @@ def compile_model(
         modes=tuple((origin, sampler_from(origin, NEAR_MODE)) for origin in origins),
         log_density=log_density,
     )
+
+
+def _numba_ends_first(function: Any, start: FloatArray, *, steps: int, chains_at_once: int) -> bool:
+    """Whether compiling all of a graph pays for so many steps."""
+    function.trust_input = True
+    times = []
+    for _ in range(TRIALS):
+        clock = time.perf_counter()
+        _guarded(function, start)
+        times.append(time.perf_counter() - clock)
+    nodes = len(function.maker.fgraph.apply_nodes)
+    own = steps * GRADIENTS_PER_STEP * min(times)
+    other = NUMBA_SECONDS + nodes * NUMBA_SECONDS_PER_NODE + own / (NUMBA_GAIN * chains_at_once)
+    chosen = "numba" if other < own else "vm"
+    log.info(f"backend {chosen}: about {own:.0f} s with vm, {other:.0f} s with numba, compiling included")
+    return other < own
 
 
 def _compile_fused(model: FusedModel, starts: Sequence[dict[str, FloatArray]]) -> CompiledModel:
@@ -348,35 +378,38 @@ def _run(
     """The finished chains, and the statistics of the sampler."""
     # The virtual machine holds the interpreter lock, so a second thread only costs.
     cores = 1 if compiled.backend == "vm" else min(chains, cores or available_cores())
-    sampler = nutpie.sample(
-        model,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        cores=cores,
-        seed=seed,
-        save_warmup=False,
-        progress_bar=progress,
-        target_accept=target_accept,
-        blocking=False,
-    )
     interrupted = False
-    try:
-        tree = sampler.wait()
-    except KeyboardInterrupt:
-        # What is finished is kept, as whole chains: shortened ones would give their beginning more weight.
-        tree = sampler.abort()
-        energy = tree["sample_stats"]["energy"].to_numpy()
-        # The trace is as long as its longest chain, the rest of the others is NaN.
-        finished = ~np.isnan(energy).any(axis=1) & (energy.shape[1] == draws)
-        if not finished.any():
+    with chain_bars(chains, shown=progress) as bars:
+        sampler = nutpie.sample(
+            model,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            seed=seed,
+            save_warmup=False,
+            progress_bar=False,
+            target_accept=target_accept,
+            blocking=False,
+            progress_callback=bars,
+            progress_rate=RATE,
+        )
+        try:
+            tree = sampler.wait()
+        except KeyboardInterrupt:
+            # What is finished is kept, as whole chains: shortened ones would give their beginning more weight.
+            tree = sampler.abort()
+            energy = tree["sample_stats"]["energy"].to_numpy()
+            # The trace is as long as its longest chain, the rest of the others is NaN.
+            finished = ~np.isnan(energy).any(axis=1) & (energy.shape[1] == draws)
+            if not finished.any():
+                raise
+            interrupted = True
+            tree = tree.isel(chain=np.flatnonzero(finished))
+            chains = int(finished.sum())
+        except BaseException:
+            sampler.abort()
             raise
-        interrupted = True
-        tree = tree.isel(chain=np.flatnonzero(finished))
-        chains = int(finished.sum())
-    except BaseException:
-        sampler.abort()
-        raise
     statistics = tree["sample_stats"].to_dataset().assign_coords(chain=np.arange(chains))
     statistics.attrs["interrupted"] = int(interrupted)
     return tree, statistics

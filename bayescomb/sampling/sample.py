@@ -134,7 +134,9 @@ def sample(
 
             model = model if model is not None else build_model(combination, engine=engine, plan=plan)
             spread, mixture = level_widths(plan), strong_mixture(plan)
-            compiled = compile_model(model, backend=backend, spread=spread, mixture=mixture, starts=starts)
+            compiled = compile_model(
+                model, backend=backend, spread=spread, mixture=mixture, starts=starts, steps=chains * (draws + tune)
+            )
     compile_time = time.perf_counter() - clock
     log.info(f"compiled in {compile_time:.1f} s")
     show = shows_progress(progress)

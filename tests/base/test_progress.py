@@ -3,6 +3,7 @@
 import io
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import nutpie  # noqa: F401  # its module is patched
@@ -11,7 +12,7 @@ from combinations import star
 
 import bayescomb as bc
 from bayescomb import compare_sets  # noqa: F401  # loads the module that is patched
-from bayescomb.base.progress import announced, finished_parts, shows_progress, tracked
+from bayescomb.base.progress import announced, chain_bars, finished_parts, shows_progress, tracked
 from bayescomb.cli.main import main
 
 
@@ -152,3 +153,15 @@ def test_lines_end_with_the_work_when_it_fails(capsys):
         1 / 0  # noqa: B018  # it is to fail
     time.sleep(0.1)
     assert capsys.readouterr().err == ""
+
+
+def test_bars_have_the_names_of_their_chains(capsys):
+    states = [SimpleNamespace(finished_draws=n, total_draws=10, divergences=n - 3) for n in (3, 4)]
+    with chain_bars(2, shown=True) as update:
+        update(states)
+    with chain_bars(2, shown=False) as update:
+        assert update is None
+    shown = capsys.readouterr().err
+    assert "chain 1" in shown
+    assert "chain 2" in shown
+    assert "1 divergences" in shown

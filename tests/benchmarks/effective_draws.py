@@ -2,7 +2,8 @@
 
 Every row is a process of its own, in the files of its commit and with caches of its own: the first row of a case compiles
 with empty caches, the second, with another seed, finds what the first left.  ``--quick`` leaves out the large set-up.  Times
-of the sampling are wall-clock, as chains use the cores there are; CPU is that of the whole process, imports included.
+are wall-clock, as chains use the cores there are, but for CPU, that of the whole process with its imports, and that of the
+sampler alone; the last two columns are effective draws by either.
 Nothing is asserted; the figures are for people.
 """
 
@@ -128,8 +129,18 @@ def run(case, backend, seed):
     import arviz as az
 
     import bayescomb as bc
+    from bayescomb.sampling import sample
 
     _, draws, tune = CASES[case]
+    run_nuts, spent = sample.run_nuts, []
+
+    def timed(*arguments, **options):
+        clock = time.process_time()
+        found = run_nuts(*arguments, **options)
+        spent.append(time.process_time() - clock)
+        return found
+
+    sample.run_nuts = timed
     posterior = bc.sample(model(case), seed=seed, backend=backend, draws=draws, tune=tune, progress=False)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     values = posterior["posterior"].to_dataset()
@@ -147,7 +158,9 @@ def run(case, backend, seed):
         "draws": 4 * draws,
         "ess": scalars[chosen],
         "least": min([*scalars.values(), *arrays.values()]),
+        "draw": sum(spent),
         "rate": scalars[chosen] / seconds,
+        "per CPU": scalars[chosen] / sum(spent),
     }
     print(json.dumps(row))
 
@@ -159,8 +172,10 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", choices=CASES, action="append")
     options = parser.parse_args()
-    print(f"{'case':11s} {'commit':9s} {'backend':7s} {'caches':6s} {'total':>8s} {'CPU':>8s} {'compile':>8s} {'sampling':>8s} "
-          f"{'steps':>6s} {'draws':>6s} {'ESS':>7s} {'least':>6s} {'ESS/s':>7s}")  # fmt: skip
+    times = " ".join(f"{name:>8s}" for name in ("total", "CPU", "compile", "sampling", "its CPU"))
+    titles = ("steps", "draws", "ESS", "least", "ESS/s", "per CPU")
+    figures = " ".join(f"{name:>7s}" for name in titles)
+    print(f"{'case':11s} {'commit':9s} {'backend':7s} {'caches':6s} {times} {figures}")
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder) / "other"
         subprocess.run(["git", "-C", ROOT, "worktree", "add", "-q", "--detach", other, options.revision], check=True)
@@ -189,12 +204,11 @@ def _rows(case, backend, commit, source, cache):
             print(f"{case:11s} {commit:9s} {backend:7s} {caches:6s} {done.stderr.strip().splitlines()[-1]}", flush=True)
             continue
         row = json.loads(done.stdout.strip().splitlines()[-1])
-        print(
-            f"{case:11s} {commit:9s} {row['backend']:7s} {caches:6s} {row['total']:7.1f}s {row['cpu']:7.1f}s "
-            f"{row['compile']:7.1f}s {row['sampling']:7.1f}s {row['steps']:6.1f} {row['draws']:6d} {row['ess']:7.0f} "
-            f"{row['least']:6.0f} {row['rate']:7.0f}",
-            flush=True,
+        times = " ".join(f"{row[name]:7.1f}s" for name in ("total", "cpu", "compile", "sampling", "draw"))
+        figures = f"{row['steps']:7.1f} " + " ".join(
+            f"{row[name]:7.0f}" for name in ("draws", "ess", "least", "rate", "per CPU")
         )
+        print(f"{case:11s} {commit:9s} {row['backend']:7s} {caches:6s} {times} {figures}", flush=True)
 
 
 if __name__ == "__main__":

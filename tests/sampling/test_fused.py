@@ -1,5 +1,8 @@
 """The fused density against the PyMC model of the same plan, whose flat parameters are integrated out exactly."""
 
+import time
+from types import SimpleNamespace
+
 import arviz as az
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from bayescomb.sampling.fused.coordinates import CORRELATED
 from bayescomb.sampling.fused.density import segment
 from bayescomb.sampling.fused.model import MIX, REST, SHIFT, STRETCH
 from bayescomb.sampling.model import build_model
+from bayescomb.sampling.nuts import _numba_ends_first
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.sample import fused_of
 
@@ -190,3 +194,26 @@ def test_fused_is_refused_where_it_cannot_be():
     combination = star(2, separate_observables=False)
     with pytest.raises(OptionError, match="'fused'"):
         bc.sample(combination, seed=1, engine="full", backend="fused")
+
+
+class _Function:
+    """A compiled function of so many nodes that takes its time."""
+
+    def __init__(self, nodes):
+        self.maker = SimpleNamespace(fgraph=SimpleNamespace(apply_nodes=range(nodes)))
+
+    def __call__(self, x):
+        end = time.perf_counter() + 1e-4
+        while time.perf_counter() < end:
+            pass
+        return 0.0, np.zeros(len(x))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "steps", "expected"), [(10, 1000, False), (10, 1_000_000, True), (10_000, 100_000, False)]
+)
+def test_backend_that_ends_first_is_predicted_and_named(nodes, steps, expected, caplog):
+    """A gradient takes 0.1 ms, a step 1.5 ms: 1.5 s, 25 minutes and 2.5 minutes with vm; numba compiles for 12 s or 42 min."""
+    with caplog.at_level("INFO"):
+        assert _numba_ends_first(_Function(nodes), np.zeros(2), steps=steps, chains_at_once=2) is expected
+    assert ("backend numba" if expected else "backend vm") in caplog.text

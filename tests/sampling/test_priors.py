@@ -6,9 +6,10 @@ from combinations import star
 from scipy import stats
 
 import bayescomb as bc
-from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES
+from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.sampling import priors
 from bayescomb.sampling.feasible_transform import FeasibleTransform
+from bayescomb.sampling.fused.coordinates import prior_laws
 from bayescomb.sampling.fused.ranges import PULLBACK, feasible_point, feasible_pullback
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
@@ -26,6 +27,21 @@ def test_log_density_is_that_of_the_shape_up_to_a_constant(shape):
     found = np.array([float(log_density([coefficient], np.array([r]), xp=np)) for r in points])
     expected = coefficient.distribution.logpdf(points)
     np.testing.assert_allclose(found - found[0], expected - expected[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SAMPLED_SHAPES)
+def test_terms_of_a_shape_are_its_density(shape):
+    coefficient = off_centre(shape)
+    laws = np.array([[*coefficient.range, coefficient.nominal, *shape_law(shape).terms(*coefficient.range, 0.1)]])
+    points, slope = np.array([-0.1, 0.05, 0.3, 0.8]), np.zeros(1)
+    found = np.array([prior_laws(np.array([r]), laws, np.zeros(1)) for r in points])
+    expected = coefficient.distribution.logpdf(points)
+    np.testing.assert_allclose(found - found[0], expected - expected[0], atol=1e-12)
+    for r in points:
+        slope[:] = 0.0
+        prior_laws(np.array([r]), laws, slope)
+        ends = [coefficient.distribution.logpdf(r + h) for h in (1e-6, -1e-6)]
+        assert slope[0] == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6, abs=1e-7)
 
 
 @pytest.mark.parametrize("shape", SAMPLED_SHAPES)

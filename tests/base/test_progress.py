@@ -155,7 +155,10 @@ def test_lines_end_with_the_work_when_it_fails(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_bars_have_the_names_of_their_chains(capsys):
+def test_bars_have_the_names_of_their_chains(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes a pipe for a terminal then
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
     states = [SimpleNamespace(finished_draws=n, total_draws=10, divergences=n - 3) for n in (3, 4)]
     with chain_bars(2, shown=True) as update:
         update(states)

@@ -213,7 +213,7 @@ class _Function:
     ("nodes", "steps", "expected"), [(10, 1000, False), (10, 1_000_000, True), (10_000, 100_000, False)]
 )
 def test_backend_that_ends_first_is_predicted_and_named(nodes, steps, expected, caplog):
-    """A gradient takes 0.1 ms, a step 1.5 ms: 1.5 s, 25 minutes and 2.5 minutes with vm; numba compiles for 12 s or 42 min."""
+    """A step takes 1.5 ms with vm: 1.5 s, 25 minutes and 2.5 minutes; numba compiles for 12 s, or 42 minutes."""
     with caplog.at_level("INFO"):
         assert _numba_ends_first(_Function(nodes), np.zeros(2), steps=steps, chains_at_once=2) is expected
     assert ("backend numba" if expected else "backend vm") in caplog.text

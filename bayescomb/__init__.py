@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from bayescomb.studies.predictive import posterior_predictive
     from bayescomb.studies.rate_and_shape import rate_and_shape
     from bayescomb.studies.sensitivity import prior_sensitivity
-    from bayescomb.studies.theory_variants import predicted_bins, prediction_variants, scale_envelope
+    from bayescomb.studies.theory_study import predicted_bins
+    from bayescomb.studies.theory_variants import order_variants, prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
 __version__ = "0.1.0"
@@ -91,6 +92,7 @@ __all__ = [
     "impacts",
     "load",
     "load_posterior",
+    "order_variants",
     "posterior_predictive",
     "predicted_bins",
     "prediction_variants",
@@ -146,8 +148,9 @@ _LAZY = {
     "impacts": "bayescomb.fit.impacts",
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
+    "order_variants": "bayescomb.studies.theory_variants",
     "posterior_predictive": "bayescomb.studies.predictive",
-    "predicted_bins": "bayescomb.studies.theory_variants",
+    "predicted_bins": "bayescomb.studies.theory_study",
     "prediction_variants": "bayescomb.studies.theory_variants",
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",

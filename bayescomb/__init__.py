@@ -19,24 +19,34 @@ from bayescomb.base.errors import BayescombError, InputWarning
 from bayescomb.base.shown import show_with
 
 if TYPE_CHECKING:
+    from bayescomb.fit.averaging.inconsistency import scale_factors, scaled_profile
+    from bayescomb.fit.averaging.information import information_weights
+    from bayescomb.fit.averaging.relative import relative_reading
+    from bayescomb.fit.averaging.some_inputs import group_results, without_each
+    from bayescomb.fit.averaging.source_covariances import source_covariances
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.impacts import impacts
     from bayescomb.fit.profile import profile
     from bayescomb.fit.scan import scan
+    from bayescomb.formats import fits
+    from bayescomb.formats.fits.relations import combine
     from bayescomb.formats.loading import convert, load
     from bayescomb.formats.shipped import copy_model, shipped_models
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+    from bayescomb.inputs.blinding import blind, unblind
     from bayescomb.inputs.combination import Combination
     from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.predictions import Prediction
+    from bayescomb.inputs.relations import Relation
     from bayescomb.inputs.variables import variable_name
     from bayescomb.likelihood.check import check
     from bayescomb.likelihood.simulation import simulate
     from bayescomb.output import figures
     from bayescomb.output.explorer.page import explore
     from bayescomb.output.export.export import export_hepdata
+    from bayescomb.output.export.programs import FitResults, fit_results, hs3, mv_normal
     from bayescomb.output.extraction_text import relevance_text
     from bayescomb.output.report.report import report
     from bayescomb.output.text import summary_text
@@ -67,6 +77,7 @@ __all__ = [
     "ErrorOnError",
     "Estimate",
     "Extraction",
+    "FitResults",
     "FittedInput",
     "InputWarning",
     "Measurement",
@@ -75,11 +86,14 @@ __all__ = [
     "PdfChoice",
     "Prediction",
     "Provenance",
+    "Relation",
     "ScaleChoice",
     "Source",
+    "blind",
     "build_model",
     "check",
     "coefficient_relevance",
+    "combine",
     "compare",
     "compare_sets",
     "compatibility",
@@ -89,9 +103,15 @@ __all__ = [
     "explore",
     "export_hepdata",
     "figures",
+    "fit_results",
+    "fits",
+    "group_results",
+    "hs3",
     "impacts",
+    "information_weights",
     "load",
     "load_posterior",
+    "mv_normal",
     "order_variants",
     "posterior_predictive",
     "predicted_bins",
@@ -99,20 +119,26 @@ __all__ = [
     "prior_sensitivity",
     "profile",
     "rate_and_shape",
+    "relative_reading",
     "relevance_text",
     "report",
     "sample",
     "save_posterior",
     "scale_envelope",
+    "scale_factors",
+    "scaled_profile",
     "scan",
     "shipped_models",
     "simulate",
+    "source_covariances",
     "study_summary",
     "summary_text",
     "text_table",
+    "unblind",
     "variable_name",
     "variance_shares",
     "verdict",
+    "without_each",
 ]
 
 # Everything is imported when it is first used: PyMC, ArviZ and matplotlib take seconds, and help needs not even numpy.
@@ -125,6 +151,7 @@ _LAZY = {
     "ErrorOnError": "bayescomb.inputs.observables",
     "Estimate": "bayescomb.inputs.measurements",
     "Extraction": "bayescomb.inputs.extractions",
+    "FitResults": "bayescomb.output.export.programs",
     "FittedInput": "bayescomb.inputs.measurements",
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
@@ -132,11 +159,14 @@ _LAZY = {
     "PdfChoice": "bayescomb.inputs.extractions",
     "Prediction": "bayescomb.inputs.predictions",
     "Provenance": "bayescomb.inputs.observables",
+    "Relation": "bayescomb.inputs.relations",
     "ScaleChoice": "bayescomb.inputs.extractions",
     "Source": "bayescomb.inputs.observables",
+    "blind": "bayescomb.inputs.blinding",
     "build_model": "bayescomb.sampling.model",
     "check": "bayescomb.likelihood.check",
     "coefficient_relevance": "bayescomb.studies.variance",
+    "combine": "bayescomb.formats.fits.relations",
     "compare": "bayescomb.studies.comparison",
     "compare_sets": "bayescomb.studies.assumption_sets",
     "compatibility": "bayescomb.fit.compatibility",
@@ -145,9 +175,14 @@ _LAZY = {
     "coverage": "bayescomb.studies.calibration",
     "explore": "bayescomb.output.explorer.page",
     "export_hepdata": "bayescomb.output.export.export",
+    "fit_results": "bayescomb.output.export.programs",
+    "group_results": "bayescomb.fit.averaging.some_inputs",
+    "hs3": "bayescomb.output.export.programs",
     "impacts": "bayescomb.fit.impacts",
+    "information_weights": "bayescomb.fit.averaging.information",
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
+    "mv_normal": "bayescomb.output.export.programs",
     "order_variants": "bayescomb.studies.theory_variants",
     "posterior_predictive": "bayescomb.studies.predictive",
     "predicted_bins": "bayescomb.studies.theory_study",
@@ -155,21 +190,28 @@ _LAZY = {
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",
     "relevance_text": "bayescomb.output.extraction_text",
+    "relative_reading": "bayescomb.fit.averaging.relative",
     "rate_and_shape": "bayescomb.studies.rate_and_shape",
     "report": "bayescomb.output.report.report",
     "sample": "bayescomb.sampling.sample",
     "save_posterior": "bayescomb.sampling.storage",
     "scale_envelope": "bayescomb.studies.theory_variants",
+    "scale_factors": "bayescomb.fit.averaging.inconsistency",
+    "scaled_profile": "bayescomb.fit.averaging.inconsistency",
     "scan": "bayescomb.fit.scan",
     "shipped_models": "bayescomb.formats.shipped",
     "simulate": "bayescomb.likelihood.simulation",
+    "source_covariances": "bayescomb.fit.averaging.source_covariances",
     "study_summary": "bayescomb.studies.calibration",
     "summary_text": "bayescomb.output.text",
+    "unblind": "bayescomb.inputs.blinding",
     "variable_name": "bayescomb.inputs.variables",
     "variance_shares": "bayescomb.studies.variance",
     "verdict": "bayescomb.sampling.convergence",
+    "without_each": "bayescomb.fit.averaging.some_inputs",
 }
 
+_MODULES = {"figures": "bayescomb.output.figures", "fits": "bayescomb.formats.fits"}
 
 # The text of what shows itself, by module and class; the functions load as late.
 _TEXTS = {
@@ -191,8 +233,8 @@ for _class, _function in _TEXTS.items():
 
 
 def __getattr__(name: str) -> Any:
-    if name == "figures":
-        return importlib.import_module("bayescomb.output.figures")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name == "text_table":
         return importlib.import_module("bayescomb.output.text_layout").table
     if name in _LAZY:

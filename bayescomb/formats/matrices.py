@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_covariance, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
+from bayescomb.base.matrices import information_of
 from bayescomb.formats.csv import LABEL, Row, number, read_table
 
 __all__ = [
@@ -133,8 +134,7 @@ def information_from_correlation(matrix: NamedMatrix, column: str) -> FloatArray
     if smallest < SINGULAR * len(sizes):
         msg = f"{matrix.where}: singular (smallest eigenvalue {smallest:.1e}); give the correlations with more digits"
         raise InvalidMatrixError(msg)
-    inverse = np.linalg.inv(correlation)
-    return (inverse + inverse.T) / 2 / np.outer(sizes, sizes)
+    return information_of(correlation, sizes)
 
 
 def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:

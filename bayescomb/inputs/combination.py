@@ -46,7 +46,7 @@ from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
 from bayescomb.inputs.dataframe import Between, Within, fields_from_dataframe
 from bayescomb.inputs.extractions import Extraction
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
-from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.predictions import Prediction
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STATISTICS_GROUP",
     "Combination",
+    "check_blinding",
     "check_errors_on_errors",
     "check_nonnegative",
     "check_predictions",
@@ -109,6 +110,7 @@ class Combination(Shown):
         errors_on_errors: source, or nuisance without a source, whose size is uncertain -> how well it is known.
         nonnegative: names of observables that cannot be negative: bounds of the profile, priors that end at 0 in the
             posterior.
+        blinding: that central values are hidden, ``None`` if they are as measured (:func:`bayescomb.blind`).
 
     Examples:
         >>> import bayescomb as bc
@@ -143,6 +145,7 @@ class Combination(Shown):
     extraction: str = ""
     errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
     nonnegative: tuple[str, ...] = ()
+    blinding: Blinding | None = None
 
     @classmethod
     def from_dataframe(
@@ -189,7 +192,8 @@ class Combination(Shown):
 
     def _line(self) -> str:
         return (
-            f"{self.name}: {counted(len(self.estimates), 'estimates')} of {counted(len(self.observables), 'observables')}, "
+            f"{self.name}{self.blinded}: {counted(len(self.estimates), 'estimates')} of "
+            f"{counted(len(self.observables), 'observables')}, "
             f"{counted(len(self.sources), 'sources')}, assumption set {self.assumptions!r}"
         )
 
@@ -232,6 +236,7 @@ class Combination(Shown):
         check_nonnegative(self, where)
         check_predictions(self, where)
         check_errors_on_errors(self, where)
+        check_blinding(self, where)
         design = self.design
         if np.linalg.matrix_rank(design) < len(self.observables):
             idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
@@ -240,6 +245,11 @@ class Combination(Shown):
                 f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
             )
             raise UnderdeterminedError(msg)
+
+    @property
+    def blinded(self) -> str:
+        """``" BLINDED"`` behind the name where central values are hidden, else nothing."""
+        return "" if self.blinding is None else " BLINDED"
 
     @property
     def quadratic(self) -> bool:
@@ -595,6 +605,26 @@ def check_errors_on_errors(combination: Combination, where: str) -> None:
             "responses, no 'normalise' and no 'nonnegative'"
         )
         raise OptionError(msg)
+
+
+def check_blinding(combination: Combination, where: str) -> None:
+    """Nothing is in force that shows what is hidden, or that what hides it would change."""
+    found = combination.blinding
+    if found is None:
+        return
+    curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
+    named = {
+        "'normalise', whose results a common factor does not hide": combination.normalise,
+        "chi2 'pearson' or responses that are not absolute, which a shift changes": found.kind == "shift" and curved,
+        "'nonnegative', whose bound tells the shift": found.kind == "shift" and bool(combination.nonnegative),
+    }
+    for what, there in named.items():
+        if there:
+            msg = (
+                f"{where} is blinded ({found.kind}) and has {what}; state the setting in the model, whose way of blinding "
+                "follows it, or unblind it"
+            )
+            raise OptionError(msg)
 
 
 def check_nonnegative(combination: Combination, where: str) -> None:

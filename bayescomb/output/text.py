@@ -26,6 +26,7 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
+from bayescomb.fit.averaging.relative import RelativeReading
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
 from bayescomb.fit.profile import ProfileResult
@@ -51,11 +52,14 @@ __all__ = [
     "impact_text",
     "posterior_text",
     "profile_text",
+    "reading_lines",
     "study_text",
     "summary_text",
 ]
 
 
+# Names that look alike, and their partners, that a text has room for.
+FEW_ALIKE = 8
 # Results that a line about another minimum has room for.
 FEW_RESULTS = 4
 # Digits of the weight of a mode beyond which nobody looks.
@@ -94,12 +98,33 @@ def check_text(result: CheckResult) -> str:
             f"  relative responses above {significant(100 * WIDE_RESPONSE)} %: {', '.join(result.wide)}; the prediction "
             "reaches 0 within a few sigma, where a flat observable has no posterior: lognormal responses do not"
         )
+    lines += _look_alike_lines(result)
     lines.append("")
     lines.append("feasibility of the quoted ranges:")
     lines += feasibility_lines(result.statements)
     if result.combination.treatment == "covariance":
         lines.append("treatment covariance: only the total covariance has to be positive definite")
     return "\n".join(lines)
+
+
+def _look_alike_lines(result: CheckResult) -> list[str]:
+    """Names that may mean one nuisance, a line for each of the first input that has them."""
+    if not result.look_alikes:
+        return []
+    groups: dict[tuple[str, tuple[str, str]], list[str]] = {}
+    for pair in result.look_alikes:
+        groups.setdefault((pair.first, pair.measurements), []).append(f"{pair.second} ({pair.why})")
+    count = counted(len(result.look_alikes), "pairs")
+    lines = [
+        f"{count} of nuisances of different inputs look alike and nothing is stated of them; relate those that are one:"
+    ]
+    for (first, (own, other)), partners in list(groups.items())[:FEW_ALIKE]:
+        more = f" and {len(partners) - FEW_ALIKE} more" if len(partners) > FEW_ALIKE else ""
+        lines.append(f"  {first} of {own}: {', '.join(partners[:FEW_ALIKE])}{more} of {other}")
+    more_groups = len(groups) - FEW_ALIKE
+    return lines + (
+        [f"  and {counted(more_groups, 'nuisances')} more, all in check(...).look_alikes"] if more_groups > 0 else []
+    )
 
 
 def _origins(combination: Combination) -> list[str]:
@@ -131,6 +156,7 @@ def profile_text(fit: ProfileResult) -> str:
         shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
+    lines += scale_lines(fit)
     if fit.combination.chi2 == "pearson":
         lines.append("Pearson's weights follow the prediction; their determinant is left out here, a posterior includes it")
     p_value = "p-value undefined" + ("" if fit.ndf else ": no degree of freedom")
@@ -165,6 +191,44 @@ def profile_text(fit: ProfileResult) -> str:
     lines.append(weights_sentence(fit.combination))
     lines.append(weights_table(fit, names).text)
     return "\n".join(lines)
+
+
+def scale_lines(fit: ProfileResult) -> list[str]:
+    """That errors are scaled, by which rule and how much."""
+    if fit.scale is None:
+        return []
+    by = {"pdg": "PDG's scale factor S", "birge": "the Birge ratio", "codata": "the expansion factor of CODATA"}[
+        fit.scale.rule
+    ]
+    factors = ", ".join(f"{name} {significant(factor)}" for name, factor in fit.scale.factors.items())
+    return [f"errors, their parts and covariances are multiplied by {by}: {factors}"]
+
+
+def reading_lines(found: RelativeReading | None, combination: Combination) -> list[str]:
+    """What relative errors make of few results, in words; of many in the table of ``bayescomb table``."""
+    if found is None:
+        return []
+    units = {o.name: o.unit for o in combination.observables}
+    names = list(units)[:FEW_RESULTS]
+
+    def results(reading: str) -> str:
+        values, errors = (x.sel(reading=reading) for x in (found.values, found.errors))
+        pairs = ((n, float(values.sel(parameter=n)), float(errors.sel(parameter=n))) for n in names)
+        more = ", ..." if len(units) > len(names) else ""
+        return ", ".join(f"{n} = {plain(with_error(value, error, unit=units[n]))}" for n, value, error in pairs) + more
+
+    chi2 = {reading: float(found.chi2.sel(reading=reading)) for reading in ("as stated", "absolute")}
+    how = f"in a linear combination iterated {counted(found.steps, 'times')}"
+    lines = [
+        f"relative errors at the result, {how}: {results('iterated')}",
+        f"relative errors taken as absolute: {results('absolute')}, chi2 {_chi2(chi2['absolute'])}",
+    ]
+    if found.prefers_absolute:
+        lines.append(
+            f"warning: the data prefer the absolute reading, its chi2 is smaller by "
+            f"{_chi2(chi2['as stated'] - chi2['absolute'])}; check that these errors are parts of the value"
+        )
+    return ["", *lines]
 
 
 def other_minima_lines(fit: ProfileResult) -> list[str]:

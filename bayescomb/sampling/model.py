@@ -54,8 +54,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
-# Width over length of a posterior along which single variables cannot be sampled.
-NEEDLE = 1e-2
+# Width over length of a posterior, in units of its variables, from which steps along single variables are short ones.
+NEEDLE = 0.2
 # Below this many standard deviations a Gaussian above 0 is exponential to a per cent, and its moments lose digits.
 FAR_BELOW = -12.0
 CHUNK = 500  # draws at a time, so that memory does not grow with the run

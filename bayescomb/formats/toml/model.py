@@ -2,7 +2,9 @@
 
 What was measured is a ``[budget]`` (:mod:`bayescomb.formats.toml.budget`), a list of ``[[measurements]]``
 (:mod:`bayescomb.formats.toml.measurements`) or both; what is correlated is stated apart from it, in ``[within]``,
-``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets`).
+``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets`).  Which nuisances of several measurements are
+the same says ``shared_names = "same"`` of equal names, and of others a table ``relations = "FILE.csv"``
+(:func:`bayescomb.formats.fits.relations.read_relations`).
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from typing import Any, Final
 
 from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
-from bayescomb.base.errors import DuplicateNameError, FileFormatError
+from bayescomb.base.errors import FileFormatError
 from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.declared import TABLES, Kind
+from bayescomb.formats.fits.relations import read_relations
 from bayescomb.formats.toml.averaging import read_hflav
 from bayescomb.formats.toml.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements import read_measurements
@@ -28,11 +31,13 @@ from bayescomb.formats.toml.scope import category_scope
 from bayescomb.formats.toml.sets import BlockTables, read_assumption_sets
 from bayescomb.formats.toml.within import read_within, require_stated
 from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
+from bayescomb.inputs.blinding import opened
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
-from bayescomb.inputs.shared_names import SharedNames, shared_nuisances
+from bayescomb.inputs.relations import related_nuisances
+from bayescomb.inputs.shared_names import SharedNames
 
 __all__ = ["FORMAT", "load_model"]
 
@@ -47,7 +52,14 @@ TABLE_KEYS: Final = tuple(key.name for key in TABLES[""].own if not TABLE_KINDS.
 VALUE_KEYS: Final = tuple(name for name in TABLES[""].names if name not in TABLE_KEYS)
 
 
-def load_model(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
+def load_model(
+    path: str | Path,
+    *,
+    extraction: str | None = None,
+    shared_names: str | None = None,
+    blind: str | None = None,
+    unblind: str | None = None,
+) -> Combination:
     """Read a combination from a ``model.toml`` (any name with that ending) or from a folder that holds one.
 
     Args:
@@ -55,6 +67,8 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
         extraction: name of the extraction to put in force, ``""`` for none; by default the one that the file names.
         shared_names: ``"error"`` or ``"same"``, by default what the file says: whether nuisances of one name in several
             measurements are one nuisance (:mod:`bayescomb.inputs.shared_names`).
+        blind: phrase that hides the central values; by default the one that the file states, if it does.
+        unblind: the phrase, to have them as measured.
 
     Raises:
         FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
@@ -106,7 +120,7 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     normalise = flag(document, "normalise", where=where)
     provenance = (*_read_provenance(document, where), *own_provenance)
     shared_names = shared_names or text(document, "shared_names", where=where, default=SHARED_NAMES[0])
-    one = _one_nuisance((*budget.measurements, *measurements), shared_names, where=where)
+    one = _one_nuisance((*budget.measurements, *measurements), shared_names, document, path)
     nuisances = [n.name for m in one.measurements for n in m.all_nuisances]
     groups = _read_impact_groups(document, where, nuisances)
     predictions = read_predictions(document, path)
@@ -130,7 +144,18 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
             nonnegative=_read_nonnegative(document, where, observables),
             **settings,
         )
+        # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.
+        combination = opened(combination, stated=_read_phrase(document, where), asked=blind, phrase=unblind)
         return combination.with_extraction(stated if extraction is None else extraction)
+
+
+def _read_phrase(document: Mapping[str, Any], where: str) -> str:
+    """The phrase that hides the central values, empty for none."""
+    phrase = text(document, "blind", where=where, default="")
+    if "blind" in document and not phrase.strip():
+        msg = f"{where}: blind = {phrase!r} found, a phrase of some words is needed; leave the key out to hide nothing"
+        raise FileFormatError(msg)
+    return phrase
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -152,23 +177,18 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _one_nuisance(measurements: Sequence[Measurement], shared_names: str, *, where: str) -> SharedNames:
-    """The measurements with nuisances of their own.
+def _one_nuisance(
+    measurements: Sequence[Measurement], shared_names: str, document: Mapping[str, Any], path: Path
+) -> SharedNames:
+    """The measurements with nuisances of their own, related as the table ``relations`` and their names say.
 
     Raises:
-        DuplicateNameError: two have a nuisance of one name, and it is not said that these are the same.
+        DuplicateNameError: two have a nuisance of one name, and it is not said what these are.
     """
-    check_choice(shared_names, SHARED_NAMES, where=f"{where}: shared_names")
-    one = shared_nuisances(measurements, where=where)
-    if shared_names == "error" and one.copies:
-        name = next(iter(one.copies))
-        owners = " and ".join(repr(m.name) for m in measurements if name in {n.name for n in m.all_nuisances})
-        msg = (
-            f'{where}: measurements {owners} have a nuisance {name!r} each; rename one, or write shared_names = "same" '
-            "(--shared-names same) if they are one and the same nuisance"
-        )
-        raise DuplicateNameError(msg)
-    return one
+    where = str(path)
+    rule = check_choice(shared_names, SHARED_NAMES, where=f"{where}: shared_names")
+    relations = read_relations(path.parent / text(document, "relations", where=where)) if "relations" in document else []
+    return related_nuisances(measurements, relations, shared_names=rule, where=where)
 
 
 def _toml_advice(content: str, error: str) -> str:

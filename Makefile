@@ -44,6 +44,7 @@ bench: install
 	$(BIN)/python tests/benchmarks/profile.py
 	$(BIN)/python tests/benchmarks/sampling.py
 	$(BIN)/python tests/benchmarks/extraction.py
+	$(BIN)/python tests/benchmarks/effective_draws.py
 
 # Continues what is in build/calibration; an hour or more from nothing.
 calibration: install

@@ -87,7 +87,7 @@ InputKind = Literal["measurement", "estimate", "experiment"]
 BlindingKind = Literal["shift", "factor"]
 # Of sampling.
 Engine = Literal["marginal", "full"]
-Backend = Literal["auto", "vm", "numba"]
+Backend = Literal["auto", "fused", "vm", "numba"]
 
 TREATMENTS: Final[tuple[Treatment, ...]] = get_args(Treatment)
 REPAIRS: Final[tuple[RepairKind, ...]] = get_args(RepairKind)

@@ -6,12 +6,12 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["announced", "finished_parts", "no_progress", "shows_progress", "tracked"]
+__all__ = ["announced", "chain_bars", "finished_parts", "no_progress", "shows_progress", "tracked"]
 
 log = logging.getLogger(__name__)
 # Seconds between the states of a line in a notebook.
@@ -100,6 +100,42 @@ def _tracked_in_notebook[T](steps: Iterable[T], text: str, count: int | None) ->
                 handle.update({"text/plain": f"{text}: {i + 1}{f' of {count}' if count is not None else ''}"}, raw=True)
     finally:
         handle.update({"text/plain": ""}, raw=True)
+
+
+@contextmanager
+def chain_bars(chains: int, *, shown: bool) -> Iterator[Callable[[Sequence[Any]], None] | None]:
+    """A bar for each chain, with its name, its divergences and the time that is left, on standard error.
+
+    Args:
+        chains: number of chains.
+        shown: whether there are bars; without, what is given is ``None``.
+
+    Yields:
+        What the sampler calls now and then, with one object per chain that has ``finished_draws``, ``total_draws`` and
+        ``divergences``.
+    """
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[divergences]} divergences"),
+        TimeRemainingColumn(),
+    )
+    console = None if _in_notebook() else Console(file=sys.stderr)
+    with Progress(*columns, console=console, transient=True) as bars:
+        names = [bars.add_task(f"chain {i + 1}", total=None, divergences=0) for i in range(chains)]
+
+        def update(states: Sequence[Any]) -> None:
+            for name, state in zip(names, states, strict=False):
+                bars.update(name, completed=state.finished_draws, total=state.total_draws, divergences=state.divergences)
+
+        yield update
 
 
 @contextmanager

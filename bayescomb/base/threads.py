@@ -7,14 +7,28 @@ profile fifty times slower on a shared machine.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 
 import scipy.linalg  # noqa: F401  # its BLAS is a library of its own, found only once it is loaded
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["single_threaded"]
+__all__ = ["available_cores", "single_threaded"]
 
 _CONTROLLER = ThreadpoolController()
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use.
+
+    Examples:
+        >>> from bayescomb.base.threads import available_cores
+        >>> available_cores() >= 1
+        True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def single_threaded[**P, R](function: Callable[P, R]) -> Callable[P, R]:

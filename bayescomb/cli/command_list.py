@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from bayescomb.base.choices import (
+    BACKENDS,
     DRAWS_BEHIND,
     DRAWS_PER_TOY,
     SCAN_POINTS,
@@ -115,8 +116,8 @@ def _sample(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help=text)
     text = "integrate or sample the nuisances"
     group.add_argument("--engine", choices=("marginal", "full"), default="marginal", help=text)
-    text = "start at once, or compile for long runs"
-    group.add_argument("--backend", choices=("auto", "vm", "numba"), default="auto", help=text)
+    text = "what draws: at once, or compiled for long runs"
+    group.add_argument("--backend", choices=BACKENDS, default="auto", help=text)
     _all_settings(parser)
 
 

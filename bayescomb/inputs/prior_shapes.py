@@ -6,6 +6,7 @@ writers, the sampled model and the prior sensitivity take it from here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never, get_args
@@ -36,6 +37,8 @@ class ShapeLaw:
         has_mode: the nominal value is its mode and must lie within the range.
         log_density: of (r, low, high, nominal, xp), up to a constant, inside the range; r an array or a symbolic vector,
             the others arrays of the same shape, xp ``numpy`` or ``pytensor.tensor``.
+        terms: of (low, high, nominal), numbers: the same law for compiled code, (a, b, c) below the nominal value, (a, b, c)
+            above it and w with log density a log(r - low) + b log(high - r) + c - w (r - nominal)^2 / 2.
         distribution: of (low, high, nominal), numbers: the same law as a frozen scipy distribution, which gives draws,
             distribution function and quantiles.
     """
@@ -43,6 +46,7 @@ class ShapeLaw:
     title: str
     has_mode: bool
     log_density: Callable[[Any, FloatArray, FloatArray, FloatArray, Any], Any]
+    terms: Callable[[float, float, float], tuple[float, ...]]
     distribution: Callable[[float, float, float], Any]
 
 
@@ -71,6 +75,11 @@ def _log_uniform(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray,
     return 0.0 * r
 
 
+def _uniform_terms(low: float, high: float, nominal: float) -> tuple[float, ...]:
+    del low, high, nominal
+    return (0.0,) * 7
+
+
 def _uniform(low: float, high: float, nominal: float) -> Any:
     from scipy import stats
 
@@ -83,6 +92,11 @@ def _log_triangular(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArr
     rise = np.where(nominal > low, nominal - low, 1.0)
     fall = np.where(high > nominal, high - nominal, 1.0)
     return xp.log(xp.where(r < nominal, (r - low) / rise, (high - r) / fall))
+
+
+def _triangular_terms(low: float, high: float, nominal: float) -> tuple[float, ...]:
+    rise, fall = (nominal - low) or 1.0, (high - nominal) or 1.0
+    return (1.0, 0.0, -math.log(rise), 0.0, 1.0, -math.log(fall), 0.0)
 
 
 def _triangular(low: float, high: float, nominal: float) -> Any:
@@ -102,6 +116,12 @@ def _xlogy(power: FloatArray, value: Any, xp: Any) -> Any:
     return power * xp.log(xp.where(power == 0, 1.0, value))
 
 
+def _beta_terms(low: float, high: float, nominal: float) -> tuple[float, ...]:
+    mode = (nominal - low) / (high - low)
+    side = (BETA_CONCENTRATION * mode, BETA_CONCENTRATION * (1 - mode), -BETA_CONCENTRATION * math.log(high - low))
+    return (*side, *side, 0.0)
+
+
 def _beta(low: float, high: float, nominal: float) -> Any:
     from scipy import stats
 
@@ -114,6 +134,11 @@ def _log_normal(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, 
     return -0.5 * ((r - nominal) / (NORMAL_WIDTH * (high - low))) ** 2
 
 
+def _normal_terms(low: float, high: float, nominal: float) -> tuple[float, ...]:
+    del nominal
+    return (0.0,) * 6 + ((NORMAL_WIDTH * (high - low)) ** -2,)
+
+
 def _truncated_normal(low: float, high: float, nominal: float) -> Any:
     from scipy import stats
 
@@ -121,11 +146,23 @@ def _truncated_normal(low: float, high: float, nominal: float) -> Any:
     return stats.truncnorm((low - nominal) / scale, (high - nominal) / scale, nominal, scale)
 
 
-UNIFORM: Final = ShapeLaw(title="uniform", has_mode=False, log_density=_log_uniform, distribution=_uniform)
-TRIANGULAR: Final = ShapeLaw(
-    title="triangular about nominal", has_mode=True, log_density=_log_triangular, distribution=_triangular
+UNIFORM: Final = ShapeLaw(
+    title="uniform", has_mode=False, log_density=_log_uniform, terms=_uniform_terms, distribution=_uniform
 )
-BETA: Final = ShapeLaw(title="beta with mode at nominal", has_mode=True, log_density=_log_beta, distribution=_beta)
+TRIANGULAR: Final = ShapeLaw(
+    title="triangular about nominal",
+    has_mode=True,
+    log_density=_log_triangular,
+    terms=_triangular_terms,
+    distribution=_triangular,
+)
+BETA: Final = ShapeLaw(
+    title="beta with mode at nominal", has_mode=True, log_density=_log_beta, terms=_beta_terms, distribution=_beta
+)
 TRUNCATED_NORMAL: Final = ShapeLaw(
-    title="truncated normal about nominal", has_mode=True, log_density=_log_normal, distribution=_truncated_normal
+    title="truncated normal about nominal",
+    has_mode=True,
+    log_density=_log_normal,
+    terms=_normal_terms,
+    distribution=_truncated_normal,
 )

@@ -1,11 +1,6 @@
-"""Unconstrained coordinates of the feasible set of the coefficients: logit on the box, then a radial map onto the set.
+"""Coordinates of what is sampled as PyMC transforms: the feasible set of the coefficients, and results above 0.
 
-With g the gauge of each set seen from the centre c (1 at its boundary, linear along rays) and d = y - c, a point y of the
-box goes to c + s d with s = 1 / (1 + max(0, g_feasible(d) - g_box(d))): the identity near the centre, and a side of the box
-goes to the boundary of the set.  Along a ray the excess e is linear, so d . grad s = -s^2 e and the Jacobian determinant of
-the map, s^(k-1) (s + d . grad s), is s^(k+1).
-
-The whole map is one node of the graph, its reverse sweep another: a sampler calls it at every step.
+The map of :mod:`.fused.ranges` is one node of the graph, its reverse sweep another: a sampler calls it at every step.
 """
 
 from __future__ import annotations
@@ -13,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
@@ -23,113 +17,12 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 
+from bayescomb.sampling.fused.ranges import PULLBACK, coordinates_of, feasible_point, feasible_pullback, range_constants
 from bayescomb.sampling.priors import RadialBlock
 
-__all__ = ["AboveZero", "FeasibleTransform", "excess_kernel"]
+__all__ = ["AboveZero", "FeasibleTransform"]
 
 FloatArray = NDArray[np.float64]
-
-
-@numba.njit(cache=True)
-def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-untyped-def]
-    """By how much the gauge of the feasible set exceeds that of the box, max(0, g_feasible - g_box), and its gradient.
-
-    A gauge is 1 at the boundary of its set and grows linearly along rays from the centre.  g_box is the largest share of
-    the way to a side, g_feasible the largest eigenvalue of sum_c d_c patterns_c, 1 where the matrix becomes singular.
-
-    Args:
-        offset: d, point minus centre, shape (k,).
-        room_below: centre minus lower end, shape (k,).
-        room_above: upper end minus centre, shape (k,).
-        patterns: shape (k, n * n).
-
-    Returns:
-        The excess and its gradient, shape (k,).
-    """
-    count, size = len(offset), int(np.round(np.sqrt(patterns.shape[1])))
-    gradient = np.zeros(count)
-    side, gauge_box, slope = 0, 0.0, 0.0
-    for c in range(count):
-        room = room_above[c] if offset[c] > 0 else -room_below[c]
-        if offset[c] / room > gauge_box:
-            side, gauge_box, slope = c, offset[c] / room, 1 / room
-    matrix = np.zeros((size, size))
-    for c in range(count):
-        for i in range(size):
-            for j in range(size):
-                matrix[i, j] += offset[c] * patterns[c, i * size + j]
-    try:
-        eigenvalues, vectors = np.linalg.eigh(matrix)
-    except Exception:  # numba knows no narrower class; of a step so far out that it is no number, which is rejected later
-        return 0.0, gradient
-    excess = eigenvalues[size - 1] - gauge_box
-    if excess <= 0.0:
-        return 0.0, gradient
-    gradient[side] = -slope
-    for c in range(count):
-        for i in range(size):
-            for j in range(size):
-                gradient[c] += patterns[c, i * size + j] * vectors[i, size - 1] * vectors[j, size - 1]
-    return excess, gradient
-
-
-@numba.njit(cache=True)
-def feasible_kernel(  # type: ignore[no-untyped-def]
-    value, by_point, by_log, reverse, low, high, sizes, index, centre, below, above, shapes, patterns
-):
-    """Point and log Jacobian of the map, and, if asked, the pullback of their cotangents.
-
-    Args:
-        value: unconstrained coordinates, shape (K,).
-        by_point: cotangent of the point, shape (K,).
-        by_log: cotangent of the log Jacobian.
-        reverse: whether the pullback is wanted.
-        low: lower ends of the box, shape (K,).
-        high: upper ends of the box, shape (K,).
-        sizes: number of coefficients of each block.
-        index: their positions, block after block.
-        centre: centres, likewise.
-        below: centre minus lower end, likewise.
-        above: upper end minus centre, likewise.
-        shapes: size n of the matrix of each block.
-        patterns: its (k, n, n) patterns, flat, block after block.
-
-    Returns:
-        Point, shape (K,); log Jacobian; cotangent of the value, shape (K,).
-    """
-    # Written out in loops, which numba compiles several times faster than expressions of arrays.
-    count = len(value)
-    share, point, by_box = np.empty(count), np.empty(count), by_point.copy()
-    log_jacobian = 0.0
-    for i in range(count):
-        share[i] = 1 / (1 + np.exp(-value[i]))
-        point[i] = low[i] + (high[i] - low[i]) * share[i]
-        # log of share (1 - share), without overflow
-        log_jacobian += np.log(high[i] - low[i]) - abs(value[i]) - 2 * np.log1p(np.exp(-abs(value[i])))
-    start, cell = 0, 0
-    for b in range(len(sizes)):
-        k, n = int(sizes[b]), int(shapes[b])
-        offset = np.empty(k)
-        for i in range(k):
-            offset[i] = point[int(index[start + i])] - centre[start + i]
-        inner = patterns[cell : cell + k * n * n].reshape(k, n * n)
-        excess, slope = excess_kernel(offset, below[start : start + k], above[start : start + k], inner)
-        scale = 1 / (1 + excess)
-        log_jacobian -= (k + 1) * np.log1p(excess)
-        by_excess = -(k + 1) * scale * by_log
-        for i in range(k):
-            where = int(index[start + i])
-            point[where] = centre[start + i] + scale * offset[i]
-            by_excess -= scale**2 * by_point[where] * offset[i]
-        if reverse:
-            for i in range(k):
-                where = int(index[start + i])
-                by_box[where] = scale * by_point[where] + by_excess * slope[i]
-        start += k
-        cell += k * n * n
-    for i in range(count):
-        by_box[i] = by_box[i] * (high[i] - low[i]) * share[i] * (1 - share[i]) + by_log * (1 - 2 * share[i])
-    return point, log_jacobian, by_box
 
 
 class _FeasibleMap(Op):
@@ -154,7 +47,7 @@ class _FeasibleMap(Op):
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
         """By the compiled kernel."""
         del node
-        point, log_jacobian, _ = feasible_kernel(inputs[0], inputs[0], 0.0, False, *self.constants)
+        point, log_jacobian, _, _ = feasible_point(inputs[0], *self.constants)
         output_storage[0][0], output_storage[1][0] = point, np.asarray(log_jacobian)
 
     def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
@@ -188,7 +81,11 @@ class _FeasiblePullback(Op):
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
         """By the compiled kernel."""
         del node
-        output_storage[0][0] = feasible_kernel(inputs[0], inputs[1], float(inputs[2]), True, *self.constants)[2]
+        value, by_point, by_log = inputs
+        point, _, scales, slopes = feasible_point(value, *self.constants)
+        output_storage[0][0] = feasible_pullback(
+            value, point, scales, slopes, by_point, float(by_log), *self.constants[:PULLBACK]
+        )
 
 
 @numba_dispatch.numba_funcify.register(_FeasibleMap)
@@ -198,7 +95,7 @@ def _numba_map(op: _FeasibleMap, **kwargs: Any) -> Any:
 
     @numba_dispatch.numba_njit
     def forward(value):  # type: ignore[no-untyped-def]  # compiled by numba from its argument types
-        point, log_jacobian, _ = feasible_kernel(value, value, 0.0, False, *constants)
+        point, log_jacobian, _, _ = feasible_point(value, *constants)
         return point, np.asarray(log_jacobian)
 
     return forward
@@ -207,11 +104,12 @@ def _numba_map(op: _FeasibleMap, **kwargs: Any) -> Any:
 @numba_dispatch.numba_funcify.register(_FeasiblePullback)
 def _numba_pullback(op: _FeasiblePullback, **kwargs: Any) -> Any:
     del kwargs
-    constants = op.constants
+    constants, first = op.constants, op.constants[:PULLBACK]
 
     @numba_dispatch.numba_njit
     def backward(value, by_point, by_log):  # type: ignore[no-untyped-def]  # as above
-        return feasible_kernel(value, by_point, by_log.item(), True, *constants)[2]
+        point, _, scales, slopes = feasible_point(value, *constants)
+        return feasible_pullback(value, point, scales, slopes, by_point, by_log.item(), *first)
 
     return backward
 
@@ -230,22 +128,7 @@ class FeasibleTransform(Transform):
 
     def __init__(self, low: FloatArray, high: FloatArray, radial: tuple[RadialBlock, ...]) -> None:
         self.low, self.high, self.radial = low, high, radial
-
-        def joined(parts: list[FloatArray]) -> FloatArray:
-            return np.concatenate([np.zeros(0), *(np.ravel(part) for part in parts)])
-
-        constants = (
-            low,
-            high,
-            np.array([len(b.index) for b in radial], dtype=float),
-            joined([b.index.astype(float) for b in radial]),
-            joined([b.centre for b in radial]),
-            joined([b.centre - low[b.index] for b in radial]),
-            joined([high[b.index] - b.centre for b in radial]),
-            np.array([b.patterns.shape[1] for b in radial], dtype=float),
-            joined([b.patterns for b in radial]),
-        )
-        self.map = _FeasibleMap(constants)
+        self.map = _FeasibleMap(range_constants(low, high, radial))
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         """Coefficients from unconstrained coordinates."""
@@ -314,14 +197,7 @@ class _FeasibleInverse(Op):
         return Apply(self, [pt.as_tensor(value, dtype="float64")], [pt.dvector()])
 
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
-        """Along each ray the excess is linear, so that the way back divides by 1 - excess."""
+        """Only starting points go this way."""
         del node
-        low, high = self.transform.low, self.transform.high
-        point = inputs[0].copy()
-        for block in self.transform.radial:
-            offset = point[block.index] - block.centre
-            patterns = block.patterns.reshape(len(block.index), -1)
-            excess, _ = excess_kernel(offset, block.centre - low[block.index], high[block.index] - block.centre, patterns)
-            point[block.index] = block.centre + offset / (1 - excess)
-        unit = (point - low) / (high - low)
-        output_storage[0][0] = np.log(unit) - np.log1p(-unit)
+        own = self.transform
+        output_storage[0][0] = coordinates_of(inputs[0], own.low, own.high, own.radial)

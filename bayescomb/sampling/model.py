@@ -36,7 +36,7 @@ from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.feasible_transform import AboveZero, FeasibleTransform
-from bayescomb.sampling.kernels import extraction_log_density, marginal_log_density
+from bayescomb.sampling.kernels import curved_log_density, extraction_log_density, marginal_log_density
 from bayescomb.sampling.nuts import Mixture
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
@@ -54,8 +54,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
-# Width over length of a posterior along which single variables cannot be sampled.
-NEEDLE = 1e-2
+# Width over length of a posterior, in units of its variables, from which steps along single variables are short ones.
+NEEDLE = 0.2
 # Below this many standard deviations a Gaussian above 0 is exponential to a per cent, and its moments lose digits.
 FAR_BELOW = -12.0
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
@@ -222,27 +222,11 @@ def strong_mixture(plan: SamplingPlan) -> Mixture | None:
 def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho: Any, parameters: Any) -> Any:
     """All nuisances integrated but those in which chi2 is curved, which z stands for; Pearson's determinant included."""
     size = len(curved.offset)
-    theta: Any = parameters
-    volume: Any = 0.0  # log of dz/d(zeta)
+    white: Any = pt.zeros(0)
     if size:
         model.add_coord("white", list(range(size)))
         white = pm.Flat("white_explicit", dims="white", initval=np.zeros(size))
-        base, patterns = plan.explicit_prior
-        covariance: Any = base
-        for c, pattern in enumerate(patterns):
-            covariance = covariance + rho[c] * pattern
-        varies = curved.n_kept > 0
-        root = pt.linalg.cholesky(covariance, on_error="nan") if varies else np.zeros((0, 0))
-        theta = curved.theta(parameters, white, root, xp=pt)
-        if varies:
-            volume = pt.sum(pt.log(pt.diagonal(root)))
-    prediction = curved.map.prediction(theta, xp=pt)
-    q = curved.map.pseudo_parameters(theta, prediction, xp=pt)
-    density = volume + marginal_log_density(rho, q, model=plan.reduced, base=plan.base, patterns=plan.patterns)
-    if curved.map.parts.pearson:
-        chi2, minus_logdet = curved.map.pearson_terms(prediction, xp=pt)
-        density = density - (chi2 + minus_logdet) / 2
-    return density
+    return curved_log_density(rho, parameters, white, plan=plan, curved=curved)
 
 
 def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any:
@@ -286,8 +270,9 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
         del low, high  # the transform keeps the value inside
         return log_density(coefficients, value, xp=pt)
 
+    transform = FeasibleTransform(plan.low, plan.high, plan.radial)
     if not plan.radial and all(c.prior == "uniform" for c in coefficients):
-        return pm.Uniform("rho", plan.low, plan.high, dims="coefficient", initval=plan.initial)
+        return pm.Uniform("rho", plan.low, plan.high, dims="coefficient", initval=plan.initial, default_transform=transform)
     return pm.CustomDist(
         "rho",
         plan.low,
@@ -297,7 +282,7 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
         signature="(n),(n)->(n)",
         dims="coefficient",
         initval=plan.initial,
-        default_transform=FeasibleTransform(plan.low, plan.high, plan.radial),
+        default_transform=transform,
     )
 
 

@@ -1,31 +1,38 @@
-"""NUTS for a ``pm.Model``: nutpie around the model's own log density and gradient.
+"""NUTS by nutpie, around the fused density of a plan or the log density and gradient of a ``pm.Model``.
 
-Backend ``vm`` evaluates the graph in PyTensor's virtual machine, node by node in C that is compiled once and cached on
-disk: the first draw comes after a second.  Backend ``numba`` compiles the whole graph for every model: tens of seconds
-first, then several times faster draws, which pays for long runs.  Without a C++ compiler the virtual machine falls back to
-Python and is fifty times slower, so ``auto`` takes ``numba`` there.
+Backend ``fused`` is a C function that is compiled once on a machine and then serves every model that nobody extended: the
+first draw comes at once, and chains use all cores.  Of a ``pm.Model`` backend ``vm`` evaluates the graph in PyTensor's
+virtual machine, node by node in C that is compiled once and cached on disk: the first draw comes after a second.  Backend
+``numba`` compiles the whole graph for every model: tens of seconds first, then several times faster draws, which pays for
+long runs.
+Without a C++ compiler the virtual machine falls back to Python and is fifty times slower.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import nutpie
-import pymc as pm
-import pytensor
 import xarray as xr
 from numpy.typing import NDArray
+from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import BACKENDS, Backend
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.progress import chain_bars
+from bayescomb.base.threads import available_cores, single_threaded
 from bayescomb.sampling.convergence import smallest_bfmi
+from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.modes import ModeMixture, weighted_modes
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 __all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_modes", "run_nuts"]
 
@@ -35,6 +42,12 @@ FloatArray = NDArray[np.float64]
 
 # Of the usual spread of the starting points: chains that begin near a minimum are not to begin near another.
 NEAR_MODE = 0.3
+# Of the prediction which backend ends first: gradients of a step, and what numba takes for a graph and gains by it.
+GRADIENTS_PER_STEP = 15
+NUMBA_SECONDS, NUMBA_SECONDS_PER_NODE, NUMBA_GAIN = 10.0, 0.25, 4.0
+TRIALS = 20
+# Milliseconds between two states of the bars.
+RATE = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +56,11 @@ class CompiledModel:
 
     Attributes:
         sampler: nutpie's compiled model.
-        backend: ``vm`` or ``numba``.
+        backend: ``fused``, ``vm`` or ``numba``.
         constrain: maps unconstrained draws to named variables; ``None`` where nutpie does it.
         dims: dimensions of each variable.
         coords: coordinates of the model.
-        modes: starting points, shape (D,), and the same model with chains that begin near each; ``vm`` only.
+        modes: starting points, shape (D,), and the same model with chains that begin near each; not with ``numba``.
         log_density: of one unconstrained point, shape (D,); ``None`` where nutpie has it.
     """
 
@@ -74,29 +87,35 @@ class Mixture:
 
 
 def compile_model(
-    model: pm.Model,
+    model: pm.Model | FusedModel,
     *,
     backend: Backend = "auto",
     spread: dict[str, float] | None = None,
     mixture: Mixture | None = None,
     starts: Sequence[dict[str, FloatArray]] = (),
+    steps: int = 0,
 ) -> CompiledModel:
     """Compile a model once.
 
     Args:
-        model: any ``pm.Model`` of continuous variables.
-        backend: ``vm``, ``numba``, or ``auto`` (``vm`` where there is a C++ compiler).
+        model: a fused model, to which nothing but ``starts`` applies, or any ``pm.Model`` of continuous variables.
+        backend: ``vm``, ``numba``, or ``auto``: what is predicted to end first, compiling and drawing; the log says so.
         spread: half-width of the starting points around the model's initial point, per variable, in its unconstrained
             units; 1 where it is not given.
         mixture: variables that depend on each other too strongly for steps along each of them; ``vm`` only.
-        starts: points that chains begin near, value variable -> value, where there are several minima; ``vm`` only.
+        starts: points that chains begin near, value variable -> value, where there are several minima; not with ``numba``.
+        steps: number of kept and tuning steps of all chains that the prediction is made for.
 
     Raises:
         OptionError: the backend is unknown.
     """
+    if isinstance(model, FusedModel):
+        return _compile_fused(model, starts)
+    import pytensor
+
     check_choice(backend, BACKENDS, where="backend")
-    if backend == "auto":
-        backend = "vm" if pytensor.config.cxx else "numba"
+    if backend == "auto" and not pytensor.config.cxx:
+        backend = "numba"
     names = [v.name for v in [*model.free_RVs, *model.deterministics]]
     dims = {name: tuple(model.named_vars_to_dims.get(name, ())) for name in names}
     coords = {name: list(values) for name, values in model.coords.items() if values is not None}
@@ -113,6 +132,10 @@ def compile_model(
     density.set_extra_values({})
     function = density._pytensor_function  # raw function: nutpie checks its own inputs
     start = np.concatenate([np.ravel(v) for v in point.values()])
+    if backend == "auto":
+        if not starts and _numba_ends_first(function, start, steps=steps, chains_at_once=available_cores()):
+            return compile_model(model, backend="numba")
+        backend = "vm"
     variable_of = {value.name: variable.name for variable, value in model.rvs_to_values.items()}
     width = np.concatenate([np.full(np.size(v), (spread or {}).get(variable_of[key], 1.0)) for key, v in point.items()])
     mix = np.eye(len(start))
@@ -181,6 +204,64 @@ def compile_model(
     )
 
 
+def _numba_ends_first(function: Any, start: FloatArray, *, steps: int, chains_at_once: int) -> bool:
+    """Whether compiling all of a graph pays for so many steps."""
+    function.trust_input = True
+    times = []
+    for _ in range(TRIALS):
+        clock = time.perf_counter()
+        _guarded(function, start)
+        times.append(time.perf_counter() - clock)
+    nodes = len(function.maker.fgraph.apply_nodes)
+    own = steps * GRADIENTS_PER_STEP * min(times)
+    other = NUMBA_SECONDS + nodes * NUMBA_SECONDS_PER_NODE + own / (NUMBA_GAIN * chains_at_once)
+    chosen = "numba" if other < own else "vm"
+    log.info(f"backend {chosen}: about {own:.0f} s with vm, {other:.0f} s with numba, compiling included")
+    return other < own
+
+
+def _compile_fused(model: FusedModel, starts: Sequence[dict[str, FloatArray]]) -> CompiledModel:
+    """The C function of a fused model; nothing is compiled but once on a machine."""
+    density, expand = model.kind.functions
+    size = len(model.start)
+
+    def sampler_from(origin: FloatArray, shrink: float) -> Any:
+        def initial(seed: int) -> FloatArray:
+            return origin + shrink * model.spread * np.random.default_rng(seed).uniform(-1, 1, size=size)
+
+        return CompiledPyMCModel(
+            dims={},
+            compiled_logp_func=density,
+            compiled_expand_func=expand,
+            initial_point_func=initial,
+            shared_data={"constants": model.constants},
+            shared_var_keys={},
+            user_data=model.constants,
+            n_expanded=size,
+            shape_info=(["unconstrained"], [slice(0, size)], [(size,)]),
+            logp_func=None,
+            expand_func=None,
+            _n_dim=size,
+            _shapes={"unconstrained": (size,)},
+            _coords={},
+        )
+
+    def constrain(draws: FloatArray) -> dict[str, FloatArray]:
+        found = model.variables(draws.reshape(-1, size))
+        return {name: values.reshape(*draws.shape[:-1], *values.shape[1:]) for name, values in found.items()}
+
+    origins = [model.at(values) for values in starts]
+    return CompiledModel(
+        sampler=sampler_from(model.start, 1.0),
+        backend="fused",
+        constrain=constrain,
+        dims={name: model.dims.get(name, ()) for name in model.variables(model.start[None])},
+        coords=model.coords,
+        modes=tuple((origin, sampler_from(origin, NEAR_MODE)) for origin in origins),
+        log_density=lambda x: model.evaluate(x)[0],
+    )
+
+
 def _guarded(function: Callable[..., Any], x: FloatArray) -> tuple[Any, Any]:
     """Log density and gradient; minus infinity, which rejects the step, where they are no numbers.
 
@@ -214,8 +295,9 @@ def run_nuts(
     seed: int,
     progress: bool = False,
     target_accept: float = 0.9,
+    cores: int | None = None,
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Sample a compiled model.
+    """Sample a compiled model; by default on all cores that may be used, but for ``vm``.
 
     Returns:
         Posterior variables and sampler statistics, each with dims ``chain``, ``draw`` first; after an interruption those of
@@ -226,7 +308,7 @@ def run_nuts(
     """
     tree, statistics = _run(
         compiled, compiled.sampler, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress,
-        target_accept=target_accept,
+        target_accept=target_accept, cores=cores,
     )  # fmt: skip
     chains = tree["posterior"].sizes["chain"]
     if compiled.constrain is None:
@@ -291,39 +373,43 @@ def _run(
     seed: int,
     progress: bool,
     target_accept: float,
+    cores: int | None = None,
 ) -> tuple[xr.DataTree, xr.Dataset]:
     """The finished chains, and the statistics of the sampler."""
     # The virtual machine holds the interpreter lock, so a second thread only costs.
-    cores = 1 if compiled.backend == "vm" else min(chains, 2)
-    sampler = nutpie.sample(
-        model,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        cores=cores,
-        seed=seed,
-        save_warmup=False,
-        progress_bar=progress,
-        target_accept=target_accept,
-        blocking=False,
-    )
+    cores = 1 if compiled.backend == "vm" else min(chains, cores or available_cores())
     interrupted = False
-    try:
-        tree = sampler.wait()
-    except KeyboardInterrupt:
-        # What is finished is kept, as whole chains: shortened ones would give their beginning more weight.
-        tree = sampler.abort()
-        energy = tree["sample_stats"]["energy"].to_numpy()
-        # The trace is as long as its longest chain, the rest of the others is NaN.
-        finished = ~np.isnan(energy).any(axis=1) & (energy.shape[1] == draws)
-        if not finished.any():
+    with chain_bars(chains, shown=progress) as bars:
+        sampler = nutpie.sample(
+            model,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            seed=seed,
+            save_warmup=False,
+            progress_bar=False,
+            target_accept=target_accept,
+            blocking=False,
+            progress_callback=bars,
+            progress_rate=RATE,
+        )
+        try:
+            tree = sampler.wait()
+        except KeyboardInterrupt:
+            # What is finished is kept, as whole chains: shortened ones would give their beginning more weight.
+            tree = sampler.abort()
+            energy = tree["sample_stats"]["energy"].to_numpy()
+            # The trace is as long as its longest chain, the rest of the others is NaN.
+            finished = ~np.isnan(energy).any(axis=1) & (energy.shape[1] == draws)
+            if not finished.any():
+                raise
+            interrupted = True
+            tree = tree.isel(chain=np.flatnonzero(finished))
+            chains = int(finished.sum())
+        except BaseException:
+            sampler.abort()
             raise
-        interrupted = True
-        tree = tree.isel(chain=np.flatnonzero(finished))
-        chains = int(finished.sum())
-    except BaseException:
-        sampler.abort()
-        raise
     statistics = tree["sample_stats"].to_dataset().assign_coords(chain=np.arange(chains))
     statistics.attrs["interrupted"] = int(interrupted)
     return tree, statistics

@@ -24,9 +24,10 @@ from bayescomb.base.rounding import percent_text, plain, significant
 from bayescomb.likelihood.correlation import NuisanceBlock
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, feasible_region
 from bayescomb.likelihood.feasible_ranges import block_family
-from bayescomb.likelihood.least_squares import near, unit_columns
+from bayescomb.likelihood.least_squares import near
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
+from bayescomb.sampling.linear_posterior import CHUNK, linear_posterior
 from bayescomb.sampling.model import extraction_start
 from bayescomb.sampling.plan import SamplingPlan
 
@@ -43,7 +44,6 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-CHUNK = 500  # draws at a time, so that memory does not grow with the run
 MASS_CHUNK = 400  # draws at a time
 STEPS = 40
 # Largest last step of a mass or scale, in its own unit: far below any error, above the rounding of the algebra.
@@ -284,31 +284,13 @@ def given_coefficients(plan: SamplingPlan, coefficients: FloatArray) -> tuple[Fl
     """
     model = plan.reduced
     covariance = plan.base + np.tensordot(coefficients, plan.patterns, axes=1)
-    # In units of their columns and from a point near the data, where nothing large is subtracted.
-    scale, centre = unit_columns(model.design), near(model.design, model.offset)
-    design, offset = model.design / scale, model.offset - model.design @ centre
-    right = np.column_stack([design, offset])
-    right = np.broadcast_to(right, (len(covariance), *right.shape))
-    if (model.signs > 0).all():
-        white = np.linalg.solve(np.linalg.cholesky(covariance), right)
-        orthogonal, upper = np.linalg.qr(white[:, :, :-1])
-        along = np.einsum("nrp,nr->np", orthogonal, white[:, :, -1])
-        left = white[:, :, -1] - np.einsum("nrp,np->nr", orthogonal, along)
-        root = np.linalg.inv(upper)
-        moved = np.einsum("npq,nq->np", root, along)
-        posterior = root @ np.swapaxes(root, 1, 2)
-        chi2 = (left**2).sum(axis=1)
-        size = 2 * np.log(np.abs(np.diagonal(upper, axis1=1, axis2=2))).sum(axis=1)
-    else:
-        solved = np.linalg.solve(covariance, right)
-        precision = design.T @ solved[:, :, :-1]
-        posterior = np.linalg.inv(precision)
-        moved = np.einsum("npq,rq,nr->np", posterior, design, solved[:, :, -1])
-        left = solved[:, :, -1] - np.einsum("nrp,np->nr", solved[:, :, :-1], moved)
-        chi2 = np.einsum("nr,nr->n", offset - moved @ design.T, left)
-        size = np.linalg.slogdet(precision)[1]
-    evidence = -0.5 * (chi2 + np.linalg.slogdet(covariance)[1] + size)
-    return centre + moved / scale, posterior / np.outer(scale, scale), evidence
+    # From a point near the data, where nothing large is subtracted.
+    centre = near(model.design, model.offset)
+    offset = np.broadcast_to(model.offset - model.design @ centre, covariance.shape[:2])
+    found = linear_posterior(model.design, covariance, offset, model.signs)
+    posterior = found.root @ np.swapaxes(found.root, 1, 2)
+    evidence = -0.5 * (found.chi2 + np.linalg.slogdet(covariance)[1] + found.size)
+    return centre + found.mean, posterior, evidence
 
 
 def has_conditional_masses(theory: Theory) -> bool:

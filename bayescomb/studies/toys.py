@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pytensor.graph.traversal import ancestors
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import BayescombError, OptionError
@@ -35,13 +34,13 @@ from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import DataReduction, data_reduction
 from bayescomb.likelihood.theory import Theory, scale_correlation
-from bayescomb.sampling.kernels import ScalarWithGradient, centred
-from bayescomb.sampling.model import build_model, draw_theory, extraction_start, strong_mixture
+from bayescomb.sampling.fused.model import FusedModel
+from bayescomb.sampling.model import draw_theory, extraction_start
 from bayescomb.sampling.nuts import CompiledModel, compile_model, run_nuts
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
-from bayescomb.sampling.sample import level_widths, target_accept
+from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
 from bayescomb.sampling.summary import mean_sd
 
 __all__ = ["RANKS", "Toys", "require_simulated"]
@@ -288,28 +287,16 @@ class Toys:
         return found.reduce
 
     @cached_property
-    def _compiled(self) -> tuple[CompiledModel, FloatArray, FloatArray]:
-        """The compiled density, the offset in it that is replaced, and what it has less than that of the plan."""
-        offset = self.plan.reduced.offset
-        if self.plan.theory is None:
-            offset = centred(self.plan.reduced)[1]
-        model = build_model(self.combination, plan=self.plan)
-        ops = {node.owner.op for node in ancestors(model.potentials) if node.owner is not None}
-        shared = [c for op in ops if isinstance(op, ScalarWithGradient) for c in op.constants if np.array_equal(c, offset)]
-        if len(shared) != 1:
-            msg = "the density does not hold the offset of its plan"
-            raise ArithmeticError(msg)
-        return (
-            compile_model(model, backend="vm", spread=level_widths(self.plan), mixture=strong_mixture(self.plan)),
-            shared[0],
-            self.plan.reduced.offset - offset,
-        )
+    def _fused(self) -> tuple[FusedModel, CompiledModel]:
+        """The density, whose offset is replaced, and its sampler."""
+        fused = fused_of(self.plan)
+        return fused, compile_model(fused)
 
     def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:
         plan = self.plan
-        compiled, offset, less = self._compiled
-        accept = target_accept(plan, "marginal")
-        offset[:] = self._reduce @ data.offset - less
+        fused, compiled = self._fused
+        accept = target_accept(plan, "marginal", fused=True)
+        fused.set_offset(self._reduce @ data.offset)
         draws, statistics = run_nuts(
             compiled,
             draws=self.draws,
@@ -317,6 +304,7 @@ class Toys:
             chains=self.chains,
             seed=int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
             target_accept=accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
+            cores=1,  # toys are what is done beside each other
         )
         rows = {}
         for name, values in self._quantities(draws, data, np.random.default_rng([self.seed, 3, toy])).items():
@@ -337,6 +325,7 @@ class Toys:
             model=dataclasses.replace(self.plan.model, offset=data.offset),
             reduced=dataclasses.replace(self.plan.reduced, offset=self._reduce @ data.offset),
         )
+        draws = with_integrated(plan, dataclasses.replace(self._fused[0], plan=plan), draws, rng)
         rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
         weights = plan.weights_of(draws)
 

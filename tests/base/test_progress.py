@@ -4,6 +4,7 @@ import io
 import sys
 import time
 import types
+from types import SimpleNamespace
 
 import numpy as np
 import nutpie  # noqa: F401  # its module is patched
@@ -12,7 +13,7 @@ from combinations import star
 
 import bayescomb as bc
 from bayescomb import compare_sets  # noqa: F401  # loads the module that is patched
-from bayescomb.base.progress import announced, finished_parts, no_progress, shows_progress, tracked
+from bayescomb.base.progress import announced, chain_bars, finished_parts, no_progress, shows_progress, tracked
 from bayescomb.cli.main import main
 
 
@@ -183,3 +184,18 @@ def test_lines_end_with_the_work_when_it_fails(capsys):
         1 / 0  # noqa: B018  # it is to fail
     time.sleep(0.1)
     assert capsys.readouterr().err == ""
+
+
+def test_bars_have_the_names_of_their_chains(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes a pipe for a terminal then
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    states = [SimpleNamespace(finished_draws=n, total_draws=10, divergences=n - 3) for n in (3, 4)]
+    with chain_bars(2, shown=True) as update:
+        update(states)
+    with chain_bars(2, shown=False) as update:
+        assert update is None
+    shown = capsys.readouterr().err
+    assert "chain 1" in shown
+    assert "chain 2" in shown
+    assert "1 divergences" in shown

@@ -11,11 +11,12 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.formats.prediction_tables import COLUMNS
+from bayescomb.sampling.model import build_model
 
 POOL = [
     "rho", "pull", "nuisance", "coefficient", "white_nuisance", "white_explicit", "chain", "draw", "parameter", "estimate",
     "source", "group", "kind", "data", "stat", "syst", "total", "coupling", "statistics", "theory", "rho[x]", "pull[rho]",
-    "rho_interval__", "posterior", "prior", "observable", "experiment", "measurement", "value", "title", "m_t", "x", "X",
+    "rho_feasible__", "posterior", "prior", "observable", "experiment", "measurement", "value", "title", "m_t", "x", "X",
     "a/b", "sigma_a/sigma_b", "parameter rho", "parameter a/b", "none", "nominal", "True", "0", "-1", "1e5", "nan", "x y",
     "x - y", "a,b", "a;b", "a=b", "it's", '"quoted"', "<b>bold</b>", "<script>alert(1)</script>", "&amp;", "</script>",
     "$\\sigma_{t}$", "$", "\\frac{", "x_1^2", "50 %", "{0}", "%s", "#x", "[x]", ".", "..", "\u03c3(tt\u0304)", "質量",
@@ -194,6 +195,8 @@ class QuickModel:
     """In place of a compiled model: the variables with their initial values."""
 
     def __init__(self, model, **_):
+        if hasattr(model, "plan"):  # a fused model, of which the same variables are taken
+            model = build_model(model.plan.combination, plan=model.plan)
         self.backend = "none"
         self.start = {}
         for variable in model.free_RVs:

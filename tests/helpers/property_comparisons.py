@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bayescomb.sampling.kernels import marginal_kernel
+from bayescomb.sampling.fused.gaussian import packed
+from bayescomb.sampling.fused.likelihood import marginal_kernel, pivot_signs
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import log_density
 
@@ -12,12 +13,12 @@ def log_densities(combination, points):
     """Log of the marginal posterior density, up to a constant, at points of (coefficients, observables) by name."""
     plan = sampling_plan(combination)
     model = plan.reduced
-    flat = plan.patterns.reshape(len(plan.patterns), len(plan.base) ** 2)
+    base, patterns = packed(plan.base), packed(plan.patterns)
     found = []
     for rho, values in points:
         r = np.array([rho[c.name] for c in plan.coefficients])
         p = np.array([values[name] for name in plan.parameters])
-        data, *_ = marginal_kernel(r, p, plan.base, flat, model.design, model.offset, model.signs)
+        data, *_ = marginal_kernel(r, p, base, patterns, model.design, model.offset, pivot_signs(model.signs))
         found.append(data + float(log_density(plan.coefficients, r, xp=np)))
     return np.array(found)
 

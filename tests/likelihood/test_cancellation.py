@@ -10,7 +10,8 @@ from tight import measurement, unitarity
 
 import bayescomb as bc
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
-from bayescomb.sampling.kernels import centred, marginal_kernel
+from bayescomb.sampling.fused.gaussian import packed
+from bayescomb.sampling.fused.likelihood import centred, marginal_kernel
 from bayescomb.sampling.plan import sampling_plan
 
 CASES = 12
@@ -85,7 +86,7 @@ def test_sampled_density_and_gradient_agree_with_rational_arithmetic(seed):
     combination, correlation = random_case(seed)
     plan, exact = sampling_plan(combination), exact_of(combination, correlation)
     centre, offset = centred(plan.reduced)
-    arrays = (plan.base, plan.patterns.reshape(0, plan.base.size), plan.reduced.design, offset, plan.reduced.signs)
+    arrays = (packed(plan.base), packed(plan.patterns), plan.reduced.design, offset, plan.reduced.signs)
     rng = np.random.default_rng(seed)
     solution = solve(linear_model(combination), correlation)
     start = None

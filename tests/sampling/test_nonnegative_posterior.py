@@ -43,8 +43,8 @@ def unconstrained(rho, x, y, widths):
     """The coordinates of the sampler and the logarithm of d(r, x, y)/d(coordinates)."""
     share = (rho - LOW) / (HIGH - LOW)
     (u, of_x), (v, of_y) = coordinate(x, widths["x"]), coordinate(y, widths["y"])
-    point = {"rho_interval__": np.array([np.log(share / (1 - share))]), "x_above_zero__": u, "y_above_zero__": v}
-    return point, np.log((HIGH - LOW) * share * (1 - share)) + of_x + of_y
+    point = {"rho_feasible__": norm.ppf([share]), "x_above_zero__": u, "y_above_zero__": v}
+    return point, np.log(HIGH - LOW) + norm.logpdf(norm.ppf(share)) + of_x + of_y
 
 
 def test_moments_above_zero_are_those_of_the_integral():
@@ -66,7 +66,7 @@ def test_density_above_the_bound_is_that_without_it(density, widths):
         rho, x, y = rng.uniform(LOW + 0.05, HIGH - 0.05), *rng.uniform(0.1, 9.0, size=2)
         point, volume = unconstrained(rho, x, y, widths)
         of_rho = unconstrained(rho, 1.0, 1.0, widths)[1] - sum(coordinate(1.0, w)[1] for w in widths.values())
-        own = {"rho_interval__": point["rho_interval__"], "x": np.array(x), "y": np.array(y)}
+        own = {"rho_feasible__": point["rho_feasible__"], "x": np.array(x), "y": np.array(y)}
         differences.append(density(point)[0] - (volume - of_rho) - free(own)[0])
     np.testing.assert_allclose(differences, differences[0], atol=1e-9)
 

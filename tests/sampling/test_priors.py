@@ -6,9 +6,11 @@ from combinations import star
 from scipy import stats
 
 import bayescomb as bc
-from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES
+from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.sampling import priors
-from bayescomb.sampling.feasible_transform import FeasibleTransform, feasible_kernel
+from bayescomb.sampling.feasible_transform import FeasibleTransform
+from bayescomb.sampling.fused.coordinates import prior_laws
+from bayescomb.sampling.fused.ranges import PULLBACK, feasible_point, feasible_pullback
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
 
@@ -25,6 +27,21 @@ def test_log_density_is_that_of_the_shape_up_to_a_constant(shape):
     found = np.array([float(log_density([coefficient], np.array([r]), xp=np)) for r in points])
     expected = coefficient.distribution.logpdf(points)
     np.testing.assert_allclose(found - found[0], expected - expected[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SAMPLED_SHAPES)
+def test_terms_of_a_shape_are_its_density(shape):
+    coefficient = off_centre(shape)
+    laws = np.array([[*coefficient.range, coefficient.nominal, *shape_law(shape).terms(*coefficient.range, 0.1)]])
+    points, slope = np.array([-0.1, 0.05, 0.3, 0.8]), np.zeros(1)
+    found = np.array([prior_laws(np.array([r]), laws, np.zeros(1)) for r in points])
+    expected = coefficient.distribution.logpdf(points)
+    np.testing.assert_allclose(found - found[0], expected - expected[0], atol=1e-12)
+    for r in points:
+        slope[:] = 0.0
+        prior_laws(np.array([r]), laws, slope)
+        ends = [coefficient.distribution.logpdf(r + h) for h in (1e-6, -1e-6)]
+        assert slope[0] == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6, abs=1e-7)
 
 
 @pytest.mark.parametrize("shape", SAMPLED_SHAPES)
@@ -60,15 +77,15 @@ def test_jacobian_and_pullback_of_the_map_are_its_differences(transform, value):
     constants, step = transform.map.constants, 1e-6
 
     def mapped(x):
-        point, log_jacobian, _ = feasible_kernel(x, x, 0.0, False, *constants)
-        return point, log_jacobian
+        return feasible_point(x, *constants)[:2]
 
     points, logs = zip(*[mapped(value + sign * step * unit) for unit in np.eye(3) for sign in (1, -1)], strict=True)
     by_value = np.array([(points[2 * i] - points[2 * i + 1]) / (2 * step) for i in range(3)]).T
     assert mapped(value)[1] == pytest.approx(np.linalg.slogdet(by_value)[1], abs=1e-6)
     by_point, by_log = np.array([0.7, -1.1, 0.4]), 0.6
     slopes = np.array([(logs[2 * i] - logs[2 * i + 1]) / (2 * step) for i in range(3)])
-    pulled = feasible_kernel(value, by_point, by_log, True, *constants)[2]
+    point, _, scales, excess_slopes = feasible_point(value, *constants)
+    pulled = feasible_pullback(value, point, scales, excess_slopes, by_point, by_log, *constants[:PULLBACK])
     np.testing.assert_allclose(pulled, by_value.T @ by_point + by_log * slopes, rtol=1e-5, atol=1e-7)
 
 

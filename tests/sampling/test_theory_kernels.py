@@ -8,7 +8,9 @@ from test_theory import CASES, KINDS, made, points
 
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import theory
-from bayescomb.sampling.kernels import extraction_kernel, extraction_log_density
+from bayescomb.sampling.fused.gaussian import packed
+from bayescomb.sampling.fused.likelihood import extraction_kernel, theory_constants
+from bayescomb.sampling.kernels import extraction_log_density
 
 N_FREE = 1  # a free nuisance besides the free directions of the observables
 
@@ -40,11 +42,9 @@ class Problem:
 
     def constants(self):
         t, n, m = self.theory, len(self.theory.select), self.model
-        patterns = self.patterns.reshape(len(self.patterns), len(self.base) ** 2)
         return (
-            self.base, patterns, m.design[:, :n] @ t.select,
-            np.hstack([m.design[:, :n] @ t.free, m.design[:, n:]]), m.offset, m.signs, t.mass_index.astype(float),
-            t.scale_index.astype(float), t.centre, t.half_width, t.factor, t.same, t.base, t.scale_response, t.shifts,
+            packed(self.base), packed(self.patterns), m.design[:, :n] @ t.select,
+            np.hstack([m.design[:, :n] @ t.free, m.design[:, n:]]), m.offset, m.signs, *theory_constants(t),
         )  # fmt: skip
 
     def compiled(self, r, theta, levels):

@@ -8,7 +8,8 @@ from combinations import star
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
-from bayescomb.sampling.kernels import marginal_kernel
+from bayescomb.sampling.fused.gaussian import packed
+from bayescomb.sampling.fused.likelihood import marginal_kernel
 from bayescomb.sampling.model import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.recovery import given_coefficients
@@ -80,13 +81,12 @@ def test_evidence_is_the_marginal_likelihood():
     plan = sampling_plan(combination)
     points = np.array([[0.1, 0.3], [-0.2, 0.5], [0.4, 0.4]])
     means, covariance, evidence = given_coefficients(plan, points)
-    reduced, flat = plan.reduced, plan.patterns.reshape(len(plan.patterns), -1)
+    reduced, base, patterns = plan.reduced, packed(plan.base), packed(plan.patterns)
     sums = []
     for r, mean, variance in zip(points, means[:, 0], covariance[:, 0, 0], strict=True):
         grid = mean + np.sqrt(variance) * np.linspace(-9, 9, 2001)
         values = [
-            marginal_kernel(r, np.array([x]), plan.base, flat, reduced.design, reduced.offset, reduced.signs)[0]
-            for x in grid
+            marginal_kernel(r, np.array([x]), base, patterns, reduced.design, reduced.offset, reduced.signs)[0] for x in grid
         ]
         sums.append(np.log(np.trapezoid(np.exp(values - evidence[0]), grid)))
     np.testing.assert_allclose(np.diff(sums), np.diff(evidence), atol=1e-9)

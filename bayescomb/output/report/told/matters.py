@@ -150,9 +150,7 @@ def _agreement(results: Results) -> str:
     tested = [c for c in results.compatibility if c.p_value is not None]
     if len(tested) > 1:
         least = min(tested, key=lambda c: 1.0 if c.p_value is None else c.p_value)
-        text += (
-            f" {input_titles(results)[least.name]} agrees least with the rest, p-value {p_value_text(least.p_value)}"
-        )
+        text += f" {input_titles(results)[least.name]} agrees least with the rest, p-value {p_value_text(least.p_value)}"
         expected = f", the smallest of {len(tested)}"
         text += f"{expected}."
     return text

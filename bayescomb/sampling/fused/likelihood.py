@@ -1,0 +1,279 @@
+"""Compiled log densities with their gradients: a linear-Gaussian model, and a prediction over one.
+
+The prediction is :meth:`bayescomb.likelihood.theory.Theory.predict` again, written for numba with the reverse sweep by hand,
+so that a gradient costs about as much as two values; tests hold the two together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.likelihood.least_squares import near
+from bayescomb.likelihood.linear_gaussian import LinearModel
+from bayescomb.likelihood.theory import Theory
+from bayescomb.sampling.fused.compiled import compiled
+from bayescomb.sampling.fused.gaussian import gaussian_kernel
+
+__all__ = ["centred", "extraction_kernel", "marginal_kernel", "pivot_order", "pivot_signs", "theory_constants"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+
+@compiled()
+def marginal_kernel(coefficients, parameters, base, patterns, design, offset, signs):  # type: ignore[no-untyped-def]
+    r"""Log density of (r, p) with all nuisances integrated out, and its gradients.
+
+    With V = base + sum_c r_c patterns_c and w = K p - w_0 it is -(w^T V^-1 w + log |det V|) / 2; its derivatives are
+    tr[(V^-1 w w^T V^-1 - V^-1) patterns_c] / 2 and -K^T V^-1 w.  Where the total precision is not positive definite (V has
+    more negative eigenvalues than J) the density is 0.
+
+    Args:
+        coefficients: r, shape (k,).
+        parameters: p, shape (P,).
+        base: packed as in :mod:`.gaussian`, R (R + 1) / 2 numbers.
+        patterns: packed, shape (k, R (R + 1) / 2).
+        design: K, shape (R, P).
+        offset: w_0, shape (R,).
+        signs: of the pivots, shape (R,).
+
+    Returns:
+        Value, gradient by r, gradient by p.
+    """
+    size = len(offset)
+    residual = -offset
+    for i in range(size):
+        for p in range(len(parameters)):
+            residual[i] += design[i, p] * parameters[p]
+    gradient_p = np.zeros(len(parameters))
+    value, gradient_r, solved, _ = gaussian_kernel(coefficients, residual, base.copy(), patterns, signs, False)
+    if value > -np.inf:
+        for i in range(size):
+            for p in range(len(parameters)):
+                gradient_p[p] -= design[i, p] * solved[i]
+    return value, gradient_r, gradient_p
+
+
+@compiled()
+def polynomial(coefficients, u):  # type: ignore[no-untyped-def]
+    """Value and derivative of sum_p coefficients_p u^p."""
+    value, slope = 0.0, 0.0
+    for p in range(len(coefficients) - 1, -1, -1):
+        slope = slope * u + value
+        value = value * u + coefficients[p]
+    return value, slope
+
+
+@compiled()
+def cross_sections(theta, mass_index, scale_index, centre, half_width, base, scale_response):  # type: ignore[no-untyped-def]
+    """Cross sections T (n,), and d(log T) by mass, x and y (n, 3)."""
+    n = len(centre)
+    value, slope = np.empty(n), np.zeros((n, 3))
+    for i in range(n):
+        u = (theta[int(mass_index[i])] - centre[i]) / half_width[i]
+        value[i], by_u = polynomial(base[:, i], u)
+        by_u /= value[i]
+        if len(scale_response):
+            x, y = theta[int(scale_index[i, 0])], theta[int(scale_index[i, 1])]
+            shape = (x, x * x, y, y * y, x * y, x * y * (x + y) / 2)
+            by_x = (1.0, 2 * x, 0.0, 0.0, y, x * y + y * y / 2)
+            by_y = (0.0, 0.0, 1.0, 2 * y, x, x * y + x * x / 2)
+            logarithm = 0.0
+            for k in range(6):
+                c, c_slope = polynomial(scale_response[k, :, i], u)
+                logarithm += shape[k] * c
+                by_u += shape[k] * c_slope
+                slope[i, 1] += by_x[k] * c
+                slope[i, 2] += by_y[k] * c
+            value[i] *= np.exp(logarithm)
+        slope[i, 0] = by_u / half_width[i]
+    return value, slope
+
+
+@compiled(reorder=True)
+def shift_products(theta, mass_index, centre, half_width, gram):  # type: ignore[no-untyped-def]
+    """Products d d^T of the relative shifts (n, n), and their derivative by the mass of the row (n, n)."""
+    n, powers = len(centre), len(gram)
+    value, slope, inner, power = np.zeros((n, n)), np.zeros((n, n)), np.empty(n), np.ones((powers, n))
+    for q in range(1, powers):
+        for i in range(n):
+            power[q, i] = power[q - 1, i] * (theta[int(mass_index[i])] - centre[i]) / half_width[i]
+    for i in range(n):
+        for p in range(powers):
+            inner[:] = 0.0
+            for q in range(powers):
+                for j in range(n):
+                    inner[j] += power[q, j] * gram[p, q, i, j]
+            by_u = p * power[p - 1, i] / half_width[i] if p else 0.0
+            for j in range(n):
+                value[i, j] += power[p, i] * inner[j]
+                slope[i, j] += by_u * inner[j]
+    return value, slope
+
+
+@compiled(reorder=True)
+def product(first, second):  # type: ignore[no-untyped-def]
+    """A matrix product of a few rows."""
+    result = np.zeros((first.shape[0], second.shape[1]))
+    for i in range(first.shape[0]):
+        for k in range(first.shape[1]):
+            for j in range(second.shape[1]):
+                result[i, j] += first[i, k] * second[k, j]
+    return result
+
+
+@compiled(reorder=True)
+def extraction_kernel(  # type: ignore[no-untyped-def]
+    coefficients, theta, levels, base, patterns, predicted, linear, offset, signs,
+    mass_index, scale_index, centre, half_width, factor, same, cross, scale_response, gram,
+):  # fmt: skip
+    r"""Log density of (r, theta, levels) with all nuisances integrated out, and its gradients.
+
+    With c and D of the prediction, V = base + sum_c r_c patterns_c + A D D^T A^T and w = A c + L levels - w_0 it is
+    -(w^T V^-1 w + log |det V|) / 2.
+
+    Args:
+        coefficients: r, shape (k,).
+        theta: masses and scales, shape (H,).
+        levels: free directions and free nuisances, shape (Z + F,).
+        base: V without theory at r = 0, packed as in :mod:`.gaussian`.
+        patterns: dV/dr, packed, shape (k, R (R + 1) / 2).
+        predicted: A, shape (R, n).
+        linear: L, shape (R, Z + F).
+        offset: w_0, shape (R,).
+        signs: of the pivots, shape (R,).
+        mass_index: this and what follows as in :class:`~bayescomb.likelihood.theory.Theory`; shape (n,).
+        scale_index: shape (n, 2).
+        centre: shape (n,).
+        half_width: shape (n,).
+        factor: shape (n,).
+        same: shape (n, n).
+        cross: its ``base``, shape (degree + 1, n).
+        scale_response: shape (6, degree + 1, n), or without entries.
+        gram: products of the coefficients of its ``shifts``, summed over nuisances, shape (degree + 1, degree + 1, n, n).
+
+    Returns:
+        Value, gradient by r, by theta, by levels.
+    """
+    # Written out in loops, which numba compiles several times faster than expressions of arrays.
+    n, size = len(centre), len(offset)
+    raw, log_slope = cross_sections(theta, mass_index, scale_index, centre, half_width, cross, scale_response)
+    shifts, shift_slope = shift_products(theta, mass_index, centre, half_width, gram)
+    value, share, inside, normalised = np.empty(n), np.empty(n), np.zeros((n, n)), False
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            total += same[i, j] * raw[j]
+        normalised = normalised or same[i, i] > 0
+        share[i] = raw[i] / total if same[i, i] > 0 else raw[i]
+        value[i] = factor[i] * share[i]
+    # e e^T of the shifts e = (1 - W) d of what is normalised, W_ij = t_j in row i of its own distribution
+    turned, spread = shifts, shifts.copy()
+    if normalised:
+        for i in range(n):
+            inside[i, i] = 1.0
+            for j in range(n):
+                inside[i, j] -= same[i, j] * share[j]
+        turned = product(inside, shifts)
+        spread = product(turned, inside.T)
+    relative = spread.copy()
+    for i in range(n):
+        for j in range(n):
+            spread[i, j] *= value[i] * value[j]
+
+    covariance, at = base.copy(), 0
+    carried = product(predicted, spread)
+    for i in range(size):
+        for j in range(i, size):
+            for b in range(n):
+                covariance[at] += carried[i, b] * predicted[j, b]
+            at += 1
+    residual = np.zeros(size)
+    for i in range(size):
+        residual[i] = -offset[i]
+        for b in range(n):
+            residual[i] += predicted[i, b] * value[b]
+        for b in range(len(levels)):
+            residual[i] += linear[i, b] * levels[b]
+    by_theta, by_levels = np.zeros(len(theta)), np.zeros(len(levels))
+    density, by_r, solved, by_covariance = gaussian_kernel(coefficients, residual, covariance, patterns, signs, True)
+    if density == -np.inf:
+        return density, by_r, by_theta, by_levels
+    by_central, by_spread = np.zeros(n), np.zeros((n, n))
+    carried, at = np.zeros((size, n)), 0
+    for i in range(size):
+        for b in range(len(levels)):
+            by_levels[b] -= linear[i, b] * solved[i]
+        for b in range(n):
+            by_central[b] -= predicted[i, b] * solved[i]
+        for j in range(i, size):
+            half = by_covariance[at] * (1.0 if i == j else 0.5)
+            for b in range(n):
+                carried[i, b] += half * predicted[j, b]
+            if j > i:
+                for b in range(n):
+                    carried[j, b] += half * predicted[i, b]
+            at += 1
+    for i in range(size):
+        for a in range(n):
+            for b in range(n):
+                by_spread[a, b] += predicted[i, a] * carried[i, b]
+
+    by_share, by_relative = np.zeros(n), by_spread
+    for i in range(n):
+        for j in range(n):
+            by_central[i] += 2 * by_spread[i, j] * value[j] * relative[i, j]
+            by_relative[i, j] *= value[i] * value[j]
+        by_share[i] = factor[i] * by_central[i]
+    by_shifts = by_relative
+    if normalised:
+        by_inside = product(by_relative, turned)
+        by_shifts = product(inside.T, product(by_relative, inside))
+        for i in range(n):
+            for j in range(n):
+                by_share[j] -= 2 * same[i, j] * by_inside[i, j]
+    for i in range(n):
+        mean = 0.0
+        for j in range(n):
+            mean += same[i, j] * by_share[j] * share[j]
+        by_log = share[i] * (by_share[i] - mean)
+        by_mass = by_log * log_slope[i, 0]
+        for j in range(n):
+            by_mass += 2 * by_shifts[i, j] * shift_slope[i, j]
+        by_theta[int(mass_index[i])] += by_mass
+        if len(scale_response):
+            by_theta[int(scale_index[i, 0])] += by_log * log_slope[i, 1]
+            by_theta[int(scale_index[i, 1])] += by_log * log_slope[i, 2]
+    return density, by_r, by_theta, by_levels
+
+
+def theory_constants(theory: Theory) -> tuple[FloatArray, ...]:
+    """The last arguments of :func:`extraction_kernel`, which knows of the theory nuisances what their products are."""
+    return (
+        theory.mass_index.astype(float),
+        theory.scale_index.astype(float),
+        theory.centre,
+        theory.half_width,
+        theory.factor,
+        theory.same,
+        theory.base,
+        theory.scale_response,
+        np.einsum("pki,qkj->pqij", theory.shifts, theory.shifts),
+    )
+
+
+def centred(model: LinearModel) -> tuple[FloatArray, FloatArray]:
+    """A point p_0 near the data, shape (P,), and w_0 - K p_0, which is not large where data are precise, shape (R,)."""
+    centre = near(model.design, model.offset)
+    return centre, model.offset - model.design @ centre
+
+
+def pivot_order(signs: FloatArray) -> IntArray:
+    """The rows of sign -1 last, where their pivots are small differences of nothing, shape (R,)."""
+    return np.concatenate([np.flatnonzero(signs >= 0), np.flatnonzero(signs < 0)])
+
+
+def pivot_signs(signs: FloatArray) -> FloatArray:
+    """Signs of the pivots of V: rows without noise have variance from their nuisances, shape (R,)."""
+    return np.where(signs < 0, -1.0, 1.0)

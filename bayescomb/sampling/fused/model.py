@@ -1,0 +1,429 @@
+r"""A plan as constants of the fused density, and draws of it as named variables.
+
+Parameters that chi2 is quadratic in, with a flat prior, are integrated out too: they are Gaussian given the rest and drawn
+exactly afterwards.  With K their design, V = J + F C F^T and N a basis of the complement of K,
+
+.. math::  \log |\det V| + \log \det K^T V^{-1} K = \log |\det N^T V N| + \mathrm{const}, \qquad
+           \min_p (K p - w)^T V^{-1} (K p - w) = (N^T w)^T (N^T V N)^{-1} N^T w,
+
+so that they only make the model smaller.  With rows of sign -1 they are rows of sign -1 without variance instead, (K^T, 0)
+below (V, K), which says the same and keeps the signs of all pivots known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import block_diag, qr
+from scipy.special import polygamma
+
+from bayescomb.fit.bounds import positions
+from bayescomb.inputs.extractions import SCALE_COEFFICIENT
+from bayescomb.inputs.prior_shapes import shape_law
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.least_squares import near, unit_columns
+from bayescomb.likelihood.linear_gaussian import solve
+from bayescomb.likelihood.theory import Theory
+from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.fused.coordinates import BOXED, CORRELATED, NORMAL, theta_point
+from bayescomb.sampling.fused.curved import curved_constants
+from bayescomb.sampling.fused.density import COMBINATION, CURVED, EXTRACTION, DensityKind, pack, segment
+from bayescomb.sampling.fused.gaussian import packed
+from bayescomb.sampling.fused.likelihood import pivot_order, pivot_signs, theory_constants
+from bayescomb.sampling.fused.ranges import coordinates_of, feasible_point, range_constants
+from bayescomb.sampling.linear_posterior import CHUNK, linear_posterior
+from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
+
+__all__ = ["FusedModel", "fused_model"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+# Positions among the constants.
+SHIFT, STRETCH, OFFSET, MIX, REST = 0, 1, 17, 18, 19
+# Coordinates of explicit nuisances, as in the model that can be extended.
+WHITE = "white_explicit"
+# Step of the second derivatives by masses and scales, in their coordinates, and the least of these: that of a prior.
+STEP = 1e-4
+LEAST_CURVATURE = 0.25
+# Half-widths of the starting points in what the sampler moves, of coefficients and of all else.
+SPREAD = (1.0, 2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusedModel:
+    """Constants of the fused density of a plan; D coordinates, R rows of the reduced model, I parameters integrated out.
+
+    Attributes:
+        plan: what is sampled.
+        constants: packed.
+        integrated: design of the parameters that are integrated out, shape (R, I).
+        origin: values of them at which the offset is taken, shape (I,).
+        reduce: map from w_0 of the reduced model to the offset among the constants, shape (R', R).
+        sampled: names of the parameters that are sampled, those that cannot be negative; all where nothing else is.
+        names: of the parameters that are integrated out.
+        spread: half-widths of the starting points around 0, shape (D,).
+        start: where they are, shape (D,).
+    """
+
+    plan: SamplingPlan
+    constants: FloatArray
+    integrated: FloatArray
+    origin: FloatArray
+    reduce: FloatArray
+    sampled: tuple[str, ...]
+    names: tuple[str, ...]
+    start: FloatArray
+    spread: FloatArray
+
+    def set_offset(self, offset: FloatArray) -> None:
+        """Other data: w_0 of the reduced model, shape (R,)."""
+        segment(self.constants, OFFSET)[:] = self.reduce @ (offset - self.integrated @ self.origin)
+
+    def evaluate(self, x: FloatArray) -> tuple[float, FloatArray]:
+        """Log density and gradient at what the sampler moves, shape (D,)."""
+        gradient = np.zeros(len(x))
+        return float(self.kind.density(np.ascontiguousarray(x, dtype=np.float64), gradient, self.constants)), gradient
+
+    def coordinates(self, draws: FloatArray) -> FloatArray:
+        """U of draws, shape (n, D)."""
+        u = segment(self.constants, SHIFT) + segment(self.constants, STRETCH) * draws
+        u[:, self._cut :] += draws[:, self._cut :] @ self._mix.T
+        return np.asarray(u)
+
+    @property
+    def kind(self) -> DensityKind:
+        """Its function."""
+        if self.plan.curved is not None:
+            return CURVED
+        return COMBINATION if self.plan.theory is None else EXTRACTION
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Of the variables that are no numbers."""
+        return {"rho": ("coefficient",), SCALE: ("uncertain_size",), WHITE: ("white",)}
+
+    @property
+    def coords(self) -> dict[str, list[Any]]:
+        """Of these dimensions."""
+        return {
+            "coefficient": [c.name for c in self.plan.coefficients],
+            "uncertain_size": [size.name for size in self.plan.sizes],
+            "white": list(range(len(self.plan.curved.offset) if self.plan.curved is not None else 0)),
+        }
+
+    def at(self, values: Mapping[str, FloatArray]) -> FloatArray:
+        """What the sampler moves at the start but for some values.
+
+        Args:
+            values: parameters, coordinates ``white_explicit``, and logarithms ``variance_scale_log__`` of scales of sizes.
+        """
+        point, cut = self.start.copy(), self._cut
+        sizes = slice(len(self.plan.sampled), cut)
+        logs = values.get(f"{SCALE}_log__")
+        if logs is not None:
+            point[sizes] = logs / segment(self.constants, STRETCH)[sizes]
+        if self.plan.theory is None:
+            u, widths = self.coordinates(point[None])[0, cut:], segment(self.constants, REST)
+            for i, name in enumerate(self.sampled):
+                value = float(values.get(variable_name(name), np.nan))
+                if np.isfinite(value):
+                    u[i] = value + widths[i] * np.log(-np.expm1(-value / widths[i])) if widths[i] > 0 else value
+            u[len(self.sampled) :] = values.get(WHITE, u[len(self.sampled) :])
+            point[cut:] = np.linalg.solve(self._mix, u - segment(self.constants, SHIFT)[cut:])
+        return point
+
+    @property
+    def _mix(self) -> FloatArray:
+        count = len(self.spread) - self._cut
+        return segment(self.constants, MIX).reshape(count, count)
+
+    @property
+    def _cut(self) -> int:
+        """Number of coefficients and scales of sizes, which come first."""
+        return len(self.plan.sampled) + len(self.plan.sizes)
+
+    def variables(self, draws: FloatArray) -> dict[str, FloatArray]:
+        """Named values of draws, shape (n, D): all but what is integrated out.
+
+        Returns:
+            Shape (n,), or (n, K) of ``rho`` and (n, m) of the scales of uncertain sizes.
+        """
+        u, plan = self.coordinates(draws), self.plan
+        count, cut = len(plan.sampled), self._cut
+        found: dict[str, FloatArray] = {}
+        if count:
+            ranges = range_constants(plan.low, plan.high, plan.radial)
+            found["rho"] = np.array([feasible_point(np.ascontiguousarray(row[:count]), *ranges)[0] for row in u])
+        if plan.sizes:
+            found[SCALE] = np.exp(u[:, count:cut])
+        if plan.theory is not None:
+            kinds = segment(self.constants, REST)
+            theta = np.array([theta_point(np.ascontiguousarray(row[cut:]), kinds)[0] for row in u])
+            names = [variable_name(name) for name in plan.theory.parameters]
+            names += [SCALE_COEFFICIENT] if len(kinds) > len(names) else []
+            return found | dict(zip(names, theta.T, strict=True))
+        widths = segment(self.constants, REST)
+        bounded = np.where(widths > 0, widths, 1.0)
+        values = np.where(widths > 0, bounded * np.logaddexp(0.0, u[:, cut:] / bounded), u[:, cut:])
+        own = len(self.sampled)
+        if values.shape[1] > own:
+            found[WHITE] = values[:, own:]
+        values = values[:, :own]
+        return found | {variable_name(n): column for n, column in zip(self.sampled, values.T, strict=True)}
+
+    def integrated_draws(
+        self, values: Mapping[str, FloatArray], weights: FloatArray, rng: np.random.Generator
+    ) -> dict[str, FloatArray]:
+        """Exact draws of what is integrated out, given each draw of the rest.
+
+        Args:
+            values: :meth:`variables` of n draws.
+            weights: y of the same draws, shape (n, K + m).
+            rng: source of randomness.
+
+        Returns:
+            Variable -> values, shape (n,).
+        """
+        if not self.names:
+            return {}
+        pieces = [
+            self._drawn({name: column[i : i + CHUNK] for name, column in values.items()}, weights[i : i + CHUNK], rng)
+            for i in range(0, len(weights), CHUNK)
+        ]
+        drawn = np.concatenate(pieces)
+        return {variable_name(name): column for name, column in zip(self.names, drawn.T, strict=True)}
+
+    def _drawn(self, values: Mapping[str, FloatArray], weights: FloatArray, rng: np.random.Generator) -> FloatArray:
+        reduced, theory = self.plan.reduced, self.plan.theory
+        covariance = self.plan.base + np.tensordot(weights, self.plan.patterns, axes=1)
+        if theory is None:
+            kept = [self.plan.parameters.index(name) for name in self.sampled]
+            other = np.array([values[variable_name(name)] for name in self.sampled]).reshape(len(kept), len(weights))
+            residual = reduced.offset - (reduced.design[:, kept] @ other).T
+        else:
+            theta = np.array([values[variable_name(name)] for name in theory.parameters]).T
+            central, shifts = theory.predict(theta)
+            into = reduced.design[:, : len(theory.select)] @ theory.select
+            loading = into @ shifts
+            covariance = covariance + loading @ np.swapaxes(loading, 1, 2)
+            residual = reduced.offset - central @ into.T
+        residual = np.broadcast_to(residual - self.integrated @ self.origin, (len(weights), len(reduced.offset)))
+        found = linear_posterior(self.integrated, covariance, residual, reduced.signs)
+        white = rng.standard_normal(found.mean.shape)
+        return self.origin + found.mean + np.einsum("npq,nq->np", found.root, white)
+
+
+def fused_model(
+    plan: SamplingPlan,
+    *,
+    theta: FloatArray | None = None,
+    values: FloatArray | None = None,
+    widths: FloatArray | None = None,
+) -> FusedModel:
+    """Constants of a plan.
+
+    Args:
+        plan: what is sampled.
+        theta: masses and scales of an extraction where chains begin, shape (H,).
+        values: of all P parameters of a combination where chains begin, shape (P,).
+        widths: of all P parameters, shape (P,).
+    """
+    if plan.curved is not None:
+        assert values is not None
+        assert widths is not None
+        return _curved_model(plan, plan.curved, values, widths)
+    reduced, theory = plan.reduced, plan.theory
+    kept = positions(plan.parameters, plan.combination.nonnegative) if theory is None else np.zeros(0, dtype=np.intp)
+    if theory is None:
+        if not len(plan.sampled) + len(plan.sizes) + len(kept):
+            kept = np.arange(len(plan.parameters))  # a sampler needs something to move
+        free = np.setdiff1d(np.arange(len(plan.parameters)), kept)
+        integrated, names = reduced.design[:, free], tuple(plan.parameters[i] for i in free)
+    else:
+        n = len(theory.select)
+        integrated = np.hstack([reduced.design[:, :n] @ theory.free, reduced.design[:, n:]])
+        names = theory.free_names + reduced.parameters[n:]
+    reduce, base, patterns, signs = _without(integrated, plan)
+    origin = near(integrated, reduced.offset)
+    if theory is None:
+        assert values is not None
+        assert widths is not None
+        rest = len(kept)
+        bound = positions(plan.parameters, plan.combination.nonnegative)
+        widths = np.where(np.isin(np.arange(len(widths)), bound), widths, 0.0)
+        shift, mix = _kept_coordinates(plan, kept, values, widths)
+        specific = [widths[kept], reduce @ reduced.design[:, kept]]
+    else:
+        assert theta is not None
+        kinds = _theta_kinds(theory)
+        rest = len(kinds)
+        shift, mix = _theta_coordinates(theory, kinds, theta), np.eye(rest)
+        predicted = reduce @ reduced.design[:, : len(theory.select)] @ theory.select
+        specific = [kinds, predicted, *theory_constants(theory)]
+    start, spread = _starts(plan, rest)
+    constants = [
+        *_first_constants(plan, shift),
+        packed(base),
+        packed(patterns),
+        signs,
+        reduce @ (reduced.offset - integrated @ origin),
+        mix,
+        *specific,
+    ]
+    model = FusedModel(
+        plan=plan,
+        constants=pack(constants),
+        integrated=integrated,
+        origin=origin,
+        reduce=reduce,
+        sampled=tuple(plan.parameters[i] for i in kept),
+        names=names,
+        start=start,
+        spread=spread,
+    )
+    if theory is None:
+        return model
+    constants[MIX] = _whitened(model)
+    return dataclasses.replace(model, constants=pack(constants))
+
+
+def _starts(plan: SamplingPlan, rest: int) -> tuple[FloatArray, FloatArray]:
+    """Where chains begin, and the half-widths around it, with some coordinates that begin at 0 in the end."""
+    start = coordinates_of(plan.initial, plan.low, plan.high, plan.radial)
+    count = len(plan.sizes) + rest
+    return np.append(start, np.zeros(count)), np.repeat(SPREAD, [len(start), count])
+
+
+def _first_constants(plan: SamplingPlan, shift: FloatArray) -> list[FloatArray]:
+    """Constants of all kinds: shift and stretch, and those of coefficients and scales."""
+    shapes = np.array([size.shape for size in plan.sizes])
+    return [
+        np.append(np.zeros(len(plan.sampled) + len(shapes)), shift),
+        np.concatenate([np.ones(len(plan.sampled)), np.sqrt(polygamma(1, shapes)), np.zeros(len(shift))]),
+        *range_constants(plan.low, plan.high, plan.radial),
+        _laws(plan),
+        shapes,
+        np.asarray(plan.size_of, dtype=float),
+    ]
+
+
+def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, widths: FloatArray) -> FusedModel:
+    """All parameters and the coordinates of the explicit nuisances are sampled."""
+    size, count = len(curved.offset), len(plan.parameters)
+    bounded = np.isin(np.arange(count), positions(plan.parameters, plan.combination.nonnegative))
+    own = np.where(bounded, widths, 0.0)
+    shift, root = _at_bounds(values, own, np.linalg.cholesky(curved.covariance))
+    base, patterns, design, offset, signs, *rest = curved_constants(plan, curved)
+    start, spread = _starts(plan, count + size)
+    constants = [
+        *_first_constants(plan, np.append(shift, np.zeros(size))),
+        base,
+        patterns,
+        signs,
+        offset,
+        block_diag(root, np.eye(size)),
+        np.append(own, np.zeros(size)),
+        design,
+        *rest,
+    ]
+    rows = len(plan.reduced.offset)
+    return FusedModel(
+        plan=plan,
+        constants=pack(constants),
+        integrated=np.zeros((rows, 0)),
+        origin=np.zeros(0),
+        reduce=np.eye(rows),
+        sampled=plan.parameters,
+        names=(),
+        start=start,
+        spread=spread,
+    )
+
+
+def _without(integrated: FloatArray, plan: SamplingPlan) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Map from the rows of the reduced model to those that are left, base and patterns of these, and signs of the pivots."""
+    reduced, base, patterns = plan.reduced, plan.base, plan.patterns
+    rows, count = integrated.shape
+    scaled = integrated / unit_columns(integrated)
+    if (reduced.signs >= 0).all():
+        left = qr(scaled)[0][:, count:].T if count else np.eye(rows)
+        return left, left @ base @ left.T, left @ patterns @ left.T, np.ones(len(left))
+    order = pivot_order(reduced.signs)
+    turned = np.eye(rows)[order]
+    wide = np.zeros((len(patterns), rows + count, rows + count))
+    wide[:, :rows, :rows] = turned @ patterns @ turned.T
+    edge = turned @ scaled
+    bordered = np.block([[turned @ base @ turned.T, edge], [edge.T, np.zeros((count, count))]])
+    signs = np.concatenate([pivot_signs(reduced.signs[order]), -np.ones(count)])
+    return np.vstack([turned, np.zeros((count, rows))]), bordered, wide, signs
+
+
+def _laws(plan: SamplingPlan) -> FloatArray:
+    """Rows of :func:`.coordinates.prior_laws`."""
+    rows = [(*c.range, c.nominal, *shape_law(c.sampled_shape).terms(*c.range, c.nominal)) for c in plan.coefficients]
+    return np.array(rows, dtype=float).reshape(len(rows), 10)
+
+
+def _kept_coordinates(
+    plan: SamplingPlan, kept: IntArray, values: FloatArray, widths: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of parameters at their start, and a root of their covariance there; a width of 0 is that of no bound."""
+    if not len(kept):
+        return np.zeros(0), np.zeros((0, 0))
+    root = solve(plan.model, plan.correlation(plan.start[None])[0]).root[kept]
+    return _at_bounds(values[kept], widths[kept], np.linalg.qr(root.T, mode="r").T)
+
+
+def _at_bounds(values: FloatArray, widths: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of values that cannot be negative where their width is not 0, and the root of a covariance in them."""
+    bounded = widths > 0
+    fall = np.where(bounded, -np.expm1(-values / np.where(bounded, widths, 1.0)), 1.0)  # dx/du
+    return values + widths * np.log(fall), root / fall[:, None]
+
+
+def _theta_kinds(theory: Theory) -> FloatArray:
+    """Rows of :func:`.coordinates.theta_point`."""
+    scales, masses = theory.extraction.scales, len(theory.masses)
+    rows = [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses)]
+    if scales.prior == "uniform":
+        rows += [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses, len(theory.parameters))]
+    else:
+        kind = CORRELATED if scales.treatment == "correlated" else NORMAL
+        rows += [(kind, 0.0, 0.0, scales.width) for _ in theory.scales]
+    if scales.treatment == "correlated":
+        rows.append((BOXED, scales.low, scales.high, 0.0))
+    return np.array(rows, dtype=float)
+
+
+def _theta_coordinates(theory: Theory, kinds: FloatArray, theta: FloatArray) -> FloatArray:
+    """Coordinates of a point; of correlated scales with the middle of the range of their coefficient."""
+    value, boxed = np.append(theta, np.zeros(len(kinds) - len(theta))), kinds[:, 0] == BOXED
+    if len(kinds) > len(theta):
+        value[-1] = kinds[-1, 1:3].mean()
+        half = len(theory.scales) // 2
+        matrix = np.full((half, half), value[-1]) + (1 - value[-1]) * np.eye(half)
+        eigenvalues, vectors = np.linalg.eigh(matrix)
+        back = (vectors / np.sqrt(eigenvalues)) @ vectors.T
+        for group in range(2):
+            own = slice(len(theory.masses) + group * half, len(theory.masses) + (group + 1) * half)
+            value[own] = back @ value[own]
+    share = np.where(boxed, (value - kinds[:, 1]) / np.where(boxed, kinds[:, 2] - kinds[:, 1], 1.0), 0.5)
+    return np.where(boxed, np.log(share) - np.log1p(-share), value / np.where(boxed, 1.0, kinds[:, 3]))
+
+
+def _whitened(model: FusedModel) -> FloatArray:
+    """Root of the inverse of the second derivatives by masses and scales where chains begin."""
+    size, cut = len(model.start), model._cut
+    rows = []
+    for i in range(cut, size):
+        step = np.zeros(size)
+        step[i] = STEP
+        rows.append((model.evaluate(model.start - step)[1] - model.evaluate(model.start + step)[1])[cut:] / (2 * STEP))
+    curvature = np.array(rows)
+    eigenvalues, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    return np.asarray(vectors / np.sqrt(np.maximum(eigenvalues, LEAST_CURVATURE)))

@@ -55,7 +55,7 @@ class Handle:
 def test_a_notebook_has_one_line_that_is_empty_at_the_end(monkeypatch):
     handle = Handle()
     shell = type("ZMQInteractiveShell", (), {})()
-    ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=types.SimpleNamespace(display=handle.display))
+    ipython = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=handle.display))
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setattr("bayescomb.base.progress.EVERY", 0.0)
     assert shows_progress()

@@ -3,7 +3,6 @@
 import io
 import sys
 import time
-import types
 from types import SimpleNamespace
 
 import numpy as np

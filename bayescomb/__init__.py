@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+    from bayescomb.inputs.parameters import Parameter, ParameterPrior
     from bayescomb.inputs.predictions import Prediction
     from bayescomb.inputs.variables import variable_name
     from bayescomb.likelihood.check import check
@@ -69,6 +70,8 @@ __all__ = [
     "Measurement",
     "Nuisance",
     "Observable",
+    "Parameter",
+    "ParameterPrior",
     "PdfChoice",
     "Prediction",
     "Provenance",
@@ -125,6 +128,8 @@ _LAZY = {
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
     "Observable": "bayescomb.inputs.observables",
+    "Parameter": "bayescomb.inputs.parameters",
+    "ParameterPrior": "bayescomb.inputs.parameters",
     "PdfChoice": "bayescomb.inputs.extractions",
     "Prediction": "bayescomb.inputs.predictions",
     "Provenance": "bayescomb.inputs.observables",

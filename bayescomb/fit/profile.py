@@ -16,6 +16,7 @@ from bayescomb.base.errors import FitError, InfeasibleCorrelationError, Underdet
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
+from bayescomb.fit.first_guess import starting_points
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
 from bayescomb.fit.impacts import PARTS, whole_parts
@@ -24,6 +25,7 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement, unsplit_label
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import theory
 
 __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile"]
@@ -123,7 +125,8 @@ class ProfileResult(Shown):
     @property
     def ends_at_bound(self) -> tuple[str, ...]:
         """Parameters that are not at their bound, but whose interval ends there."""
-        near = [n for n in self.combination.nonnegative if n in self.values["parameter"] and n not in self.at_bound]
+        zero = [n for n, (low, _) in self.combination.bounds.items() if low == 0]
+        near = [n for n in zero if n in self.values["parameter"] and n not in self.at_bound]
         return tuple(n for n in near if float(self.values.sel(parameter=n) + self.down_errors.sel(parameter=n)) == 0)
 
     @property
@@ -224,8 +227,16 @@ def degrees_of_freedom(combination: Combination) -> int:
     """Estimates less what the observables, or masses and scales, and free nuisances outside the fits, can adapt."""
     free = np.concatenate([np.zeros((len(combination.estimates), 0)), *_free_responses(combination)], axis=1)
     prediction = theory(combination)
-    design = combination.design if prediction is None else combination.design @ prediction.design
+    design = _slopes(combination) if prediction is None else combination.design @ prediction.design
     return len(combination.estimates) - int(np.linalg.matrix_rank(np.hstack([design, free])))
+
+
+def _slopes(combination: Combination) -> FloatArray:
+    """Derivative of the estimates by the variables, where curved formulas fit the data."""
+    if not combination.curved_maps:
+        return combination.design
+    parts = nonlinear_parts(combination)
+    return parts.map.jacobian(starting_points(parts)[0])
 
 
 def _free_responses(combination: Combination) -> list[FloatArray]:

@@ -255,7 +255,7 @@ def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any
     n = len(parts.observables)
     free = parameters[n:]
     values = pt.concatenate([nuisance, free])
-    t = pt.dot(parts.design, parameters[:n])
+    t = parts.map.value(parameters[:n], xp=pt)
     prediction = parts.responses.predict(t, values, positive=values >= 0, xp=pt)
     chi2: Any = 0.0
     if len(parts.data_offset):

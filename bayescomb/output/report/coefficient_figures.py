@@ -297,7 +297,7 @@ def ranking_figure(results: Results, parameter: Observable) -> ReportFigure | No
 def impact_map_figure(results: Results) -> ReportFigure | None:
     """Groups of sources on every observable, in percent of it; nothing if there is one observable only."""
     fit, impacts = results.fit, results.impacts
-    names = [o.name for o in results.combination.observables if o.name in fit.values["parameter"].to_numpy()]
+    names = [o.name for o in results.combination.results if o.name in fit.values["parameter"].to_numpy()]
     if not 1 < len(names) <= MAX_QUANTITIES or not impacts.groups.sizes["group"]:
         return None
     values = fit.values.sel(parameter=names)

@@ -18,12 +18,10 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
-from scipy.special import log_ndtr
 
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import ENGINES, Engine
 from bayescomb.base.errors import OptionError
-from bayescomb.fit.bounds import positions
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import SCALE_COEFFICIENT
@@ -35,20 +33,19 @@ from bayescomb.likelihood.linear_gaussian import solve
 from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.feasible_transform import AboveZero, FeasibleTransform
+from bayescomb.sampling.feasible_transform import FeasibleTransform
 from bayescomb.sampling.kernels import extraction_log_density, marginal_log_density
 from bayescomb.sampling.nuts import Mixture
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
+from bayescomb.sampling.variables import flat_variables
 
 __all__ = [
     "ExtractionStart",
-    "above_zero",
     "build_model",
     "draw_theory",
     "extraction_start",
     "level_variables",
-    "starting_point",
     "strong_mixture",
     "theta_variables",
 ]
@@ -56,8 +53,6 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 # Width over length of a posterior along which single variables cannot be sampled.
 NEEDLE = 1e-2
-# Below this many standard deviations a Gaussian above 0 is exponential to a per cent, and its moments lose digits.
-FAR_BELOW = -12.0
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
 
 
@@ -78,7 +73,8 @@ def build_model(
         plan: a plan made before, to save making it again.
 
     Returns:
-        A model with one scalar variable per observable (flat; above 0 alone for one that cannot be negative), ``rho`` over
+        A model with one scalar variable per parameter and observable without a formula (flat, in the range that is
+        stated, or with the stated prior), ``rho`` over
         the sampled coefficients, and for ``full`` ``pull`` over all nuisances; ``variance_scale`` where the sizes of sources
         are uncertain.  If a mass is extracted, the variables are masses (flat over the tables), scales with their priors and
         flat levels of what is normalised or dropped in place of the observables, which for ``full`` are deterministic
@@ -110,19 +106,11 @@ def build_model(
         raise OptionError(msg)
     if plan.theory is not None:
         return _extraction_model(plan, plan.theory, engine)
-    start, widths = starting_point(plan)
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
         weights, scales = _weights(model, plan, rho)
         # Sampled with the coefficients, whose posterior takes in the probability that the observables are above 0.
-        parameters = pt.stack(
-            [
-                pm.HalfFlat(variable_name(p), initval=value, default_transform=AboveZero(width))
-                if p in combination.nonnegative
-                else pm.Flat(variable_name(p), initval=value)
-                for p, value, width in zip(plan.parameters, start, widths, strict=True)
-            ]
-        )
+        parameters = pt.stack([variable.build() for variable in flat_variables(plan)])
         if engine == "full":
             pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
         elif plan.curved is None:
@@ -157,48 +145,6 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.
     return model
 
 
-def starting_point(plan: SamplingPlan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and errors of the flat variables near the best fit at a feasible point, where chains begin.
-
-    Of variables that cannot be negative they are mean and standard deviation of the Gaussian that is left above 0.
-    """
-    if plan.curved is not None:
-        values, errors = plan.curved.centre.copy(), np.sqrt(np.diag(plan.curved.covariance))
-    else:
-        start = solve(plan.model, plan.correlation(plan.start[None])[0])
-        values, errors = start.values.copy(), np.sqrt(np.diag(start.covariance))
-    index = positions(plan.parameters, plan.combination.nonnegative)
-    values[index], errors[index] = above_zero(values[index], errors[index])
-    return values, errors
-
-
-def above_zero(mean: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
-    r"""Mean and standard deviation of Gaussians cut off below 0.
-
-    With :math:`a = \mu / \sigma` and :math:`h = \phi(a) / \Phi(a)` they are :math:`\mu + \sigma h` and
-    :math:`\sigma \sqrt{1 - h (a + h)}` (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions, 1994, 13.10.1).
-
-    Args:
-        mean: of the Gaussians, shape (n,).
-        sd: of the Gaussians, shape (n,).
-
-    Examples:
-        >>> import numpy as np
-        >>> mean, sd = above_zero(np.array([0.0, 50.0]), np.array([1.0, 1.0]))
-        >>> mean.round(6).tolist(), sd.round(6).tolist()
-        ([0.797885, 50.0], [0.60281, 1.0])
-    """
-    a = mean / sd
-    ratio = np.exp(-0.5 * a**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(a))
-    # Far below 0 what is left is exponential, with mean and standard deviation sigma / |a|.
-    far = a < FAR_BELOW
-    decay = sd / np.where(far, -a, 1.0)
-    return (
-        np.where(far, decay, mean + sd * ratio),
-        np.where(far, decay, sd * np.sqrt(np.maximum(1 - ratio * (a + ratio), 0.0))),
-    )
-
-
 def strong_mixture(plan: SamplingPlan) -> Mixture | None:
     """How the flat variables depend on each other near the best fit; ``None`` where steps along each of them do.
 
@@ -212,10 +158,8 @@ def strong_mixture(plan: SamplingPlan) -> Mixture | None:
         eigenvalues, vectors = np.linalg.eigh(plan.curved.covariance)
         root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
     singular = np.linalg.svd(root / np.sqrt((root**2).sum(axis=1))[:, None], compute_uv=False)
-    # In the unconstrained coordinate of what cannot be negative, of which dx/du = 1 - exp(-x / s).
-    index, root = positions(plan.parameters, plan.combination.nonnegative), root.copy()
-    values, widths = starting_point(plan)
-    root[index] /= -np.expm1(-values / widths)[index, None]
+    # In unconstrained coordinates.
+    root = root * np.array([variable.slope for variable in flat_variables(plan)])[:, None]
     return Mixture(names=plan.parameters, root=root) if 0 < singular[-1] < NEEDLE * singular[0] else None
 
 

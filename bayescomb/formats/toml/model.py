@@ -21,6 +21,7 @@ from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.toml.budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
 from bayescomb.formats.toml.measurements import read_measurements
+from bayescomb.formats.toml.parameters import read_derived, read_parameters
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
 from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assumption_sets
 from bayescomb.formats.values import check_keys, entries, flag, named_values, number, text, texts
@@ -38,7 +39,7 @@ SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", 
 VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "nonnegative", "shared_names")
 TABLE_KEYS: Final = (
     "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
-    "predictions", "extractions", "errors_on_errors",
+    "predictions", "extractions", "errors_on_errors", "parameters", "derived",
 )  # fmt: skip
 
 
@@ -74,13 +75,16 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     document = _document(path)
     where = str(path)
     observables, sources = _read_observables(document, where), _read_sources(document, where)
-    observable_names, source_names = [o.name for o in observables], [s.name for s in sources]
+    parameters, derived = read_parameters(document, where), read_derived(document, where)
+    source_names = [s.name for s in sources]
+    observable_names = [*(o.name for o in observables), *(p.name for p in parameters)]
+    own_units = {q.name: q.unit for q in (*observables, *parameters)}
     budget, within = Budget(), []
     if "budget" in document:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
         within = read_within(document, path, budget)
     measurements, units, own_provenance = read_measurements(
-        document, path, observables={o.name: o.unit for o in observables}, sources=source_names
+        document, path, observables=own_units, sources=source_names
     )
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
     _check_measured(document, where, found=bool(budget.measurements or measurements))
@@ -120,6 +124,8 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
             extractions=extractions,
             errors_on_errors=_read_errors_on_errors(document, where),
             nonnegative=_read_nonnegative(document, where, observables),
+            parameters=parameters,
+            derived=derived,
             **settings,
         )
         return combination.with_extraction(stated if extraction is None else extraction)
@@ -141,8 +147,10 @@ def _document(path: Path) -> dict[str, Any]:
         if key not in (*VALUE_KEYS, *TABLE_KEYS):
             known_name(key, TABLE_KEYS if isinstance(value, (dict, list)) else VALUE_KEYS, kind="key", where=str(path))
     check_keys(
-        document, (*VALUE_KEYS, *TABLE_KEYS), required=("format", "name", "observables", "assumption_sets"), where=str(path)
+        document, (*VALUE_KEYS, *TABLE_KEYS), required=("format", "name", "assumption_sets"), where=str(path)
     )
+    if "observables" not in document and "parameters" not in document:
+        check_keys(document, (*VALUE_KEYS, *TABLE_KEYS), required=("observables",), where=str(path))
     return document
 
 
@@ -198,11 +206,11 @@ def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> 
 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
     observables = []
-    for place, entry in entries(document, "observables", where=where):
-        check_keys(entry, ("name", "unit", "title", "spectator"), required=("name",), where=place)
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
+    for place, entry in entries(document, "observables", where=where) if "observables" in document else []:
+        check_keys(entry, ("name", "unit", "title", "spectator", "formula"), required=("name",), where=place)
+        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")}
         observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
-    check_names([o.name for o in observables], where=f"{where}: observables")
+    check_names([o.name for o in observables], where=f"{where}: observables", allow_empty="parameters" in document)
     return observables
 
 
@@ -249,7 +257,7 @@ def _read_nonnegative(document: Mapping[str, Any], where: str, observables: Sequ
     """Names of the observables that cannot be negative: a list of them, or ``true`` for all but spectators."""
     value = document.get("nonnegative", False)
     if isinstance(value, bool):
-        return tuple(o.name for o in observables if not o.spectator) if value else ()
+        return tuple(o.name for o in observables if not o.spectator and not o.formula) if value else ()
     if not isinstance(value, list):
         msg = f"{where}: nonnegative = {value!r} found, true, false or a list of observables is needed"
         raise FileFormatError(msg)

@@ -29,9 +29,8 @@ from bayescomb.fit.bounds import bounded_interval, bounded_minimum, on_face, pos
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum, SecondDerivatives
 from bayescomb.fit.functions import Surface, curved_surface, quadratic_surface, with_functions
-from bayescomb.fit.kinks import other_minima
 from bayescomb.fit.mass_chi2 import nonlinear_tangent
-from bayescomb.fit.nonlinear_fit import bounded_errors, minimise_within, starting_point, theta_covariance
+from bayescomb.fit.nonlinear_fit import bounded_errors, minimise_within, separate_minima, starting_point, theta_covariance
 from bayescomb.fit.size_fit import STEP, SizeProfile
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
@@ -192,7 +191,7 @@ class Fitter:
         up = np.sqrt(np.diag(covariance))
         down = -up
         if errors != "hesse":
-            wanted = fit.parameters if self.theory is None else self.theory.masses
+            wanted = self.linear.parameters if self.theory is None else self.theory.masses
             for i, name in enumerate(wanted):
                 if of is None or name in of:
                     start = (float(up[i]), float(down[i]))
@@ -323,7 +322,7 @@ def numerical_fit(
             )
             raise FitError(msg)
     searched = errors == "minos" and not fixed and not minimum.active
-    others = other_minima(chi2, minimum, start) if searched else ()
+    others = separate_minima(chi2, minimum, start) if searched else ()
     others = tuple(o for o in others if all(low <= o.theta[i] <= high for i, (low, high) in bounded.items()))
     nuisances = held.mean + _pulls(chi2, minimum.theta)
     tangent = nonlinear_tangent(chi2, minimum.theta, nuisances=nuisances, on_kink=minimum.on_kink)

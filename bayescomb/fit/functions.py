@@ -76,7 +76,11 @@ def quadratic_surface(solution: Solution, bounds: Mapping[str, tuple[float, floa
 
 
 def curved_surface(
-    chi2: Objective, theta: FloatArray, covariance: FloatArray, bounds: Mapping[str, tuple[float, float]], held: Collection[int]
+    chi2: Objective,
+    theta: FloatArray,
+    covariance: FloatArray,
+    bounds: Mapping[str, tuple[float, float]],
+    held: Collection[int],
 ) -> Surface:
     """Chi2 of a curved model over the components of theta that are not held.
 
@@ -107,9 +111,7 @@ def curved_surface(
     )
 
 
-def with_functions(
-    combination: Combination, fit: Fit, surface: Surface | None, *, of: Collection[str] | None = None
-) -> Fit:
+def with_functions(combination: Combination, fit: Fit, surface: Surface | None, *, of: Collection[str] | None = None) -> Fit:
     """The fit with the functions of its variables after its parameters.
 
     Args:
@@ -190,9 +192,7 @@ def _solution(
     )
 
 
-def _interval(
-    surface: Surface, node: Node, index: Mapping[str, int], value: float, error: float
-) -> tuple[float, float]:
+def _interval(surface: Surface, node: Node, index: Mapping[str, int], value: float, error: float) -> tuple[float, float]:
     """Signed distances (up, down) to the ends of the Delta chi2 = 1 interval of a function."""
     if error == 0:
         return 0.0, 0.0

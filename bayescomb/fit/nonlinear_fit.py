@@ -18,7 +18,17 @@ from scipy.optimize import brentq
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.fit.bounds import crossing_within
 from bayescomb.fit.first_guess import starting_points
-from bayescomb.fit.kinks import ALL_ORTHANTS, ON_KINK, Minimum, lowest_orthant, moves, newton
+from bayescomb.fit.kinks import (
+    ALL_ORTHANTS,
+    ON_KINK,
+    WITHIN,
+    Minimum,
+    lowest_orthant,
+    moves,
+    newton,
+    other_minima,
+    same_minimum,
+)
 from bayescomb.likelihood.least_squares import triangular, unit_columns
 from bayescomb.likelihood.nonlinear.objective import Objective
 
@@ -29,6 +39,7 @@ __all__ = [
     "delta_chi2_errors",
     "minimise",
     "minimise_within",
+    "separate_minima",
     "starting_point",
     "theta_covariance",
 ]
@@ -151,9 +162,7 @@ def bounded_errors(
     return up, _distance_below(growth, best, ends[1], bound=low, error=error)
 
 
-def _distance_below(
-    growth: Callable[[float], float], best: float, start: float, *, bound: float, error: float
-) -> float:
+def _distance_below(growth: Callable[[float], float], best: float, start: float, *, bound: float, error: float) -> float:
     """Signed distance to the lower end of an interval."""
     outer = best + start
     for _ in range(20):
@@ -290,6 +299,28 @@ def _alike(rows: FloatArray) -> FloatArray:
     if not singular.size or singular[-1] < 1e-12 * singular[0]:
         return np.eye(rows.shape[1])
     return np.asarray((right.T / singular) / scale[:, None])
+
+
+def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tuple[Minimum, ...]:
+    """Minima that are not the lowest, but not far above it: by kinks, and by curved formulas.
+
+    Args:
+        chi2: the objective.
+        minimum: the lowest.
+        start: where the search for it began, shape (size,).
+    """
+    found = list(other_minima(chi2, minimum, start))
+    if chi2.model.curved.parts.map.linear:
+        return tuple(found)
+    for point in starting_points(chi2.model.curved.parts)[1:]:
+        theta = np.zeros(chi2.size)
+        theta[: len(point)] = point
+        with contextlib.suppress(FitError):
+            other = minimise(chi2, theta, confirm=False)
+            near = other.chi2 - minimum.chi2 < WITHIN
+            if near and not any(same_minimum(chi2, known.theta, other.theta) for known in (minimum, *found)):
+                found.append(other)
+    return tuple(sorted(found, key=lambda one: one.chi2))
 
 
 def starting_point(chi2: Objective) -> FloatArray:

@@ -21,8 +21,8 @@ from bayescomb.base.threads import single_threaded
 from bayescomb.fit.bounds import bounded_minimum, on_face, positions
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit
-from bayescomb.fit.functions import with_functions
 from bayescomb.fit.fitter import Fitter, normalised_fit
+from bayescomb.fit.functions import with_functions
 from bayescomb.fit.mass_chi2 import DerivedSolution
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination

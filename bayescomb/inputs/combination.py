@@ -732,7 +732,9 @@ def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -
         "measurements": tuple(measurements),
         "observables": tuple(o for o in combination.observables if o.name in used),
         "parameters": tuple(p for p in parameters if p.name in used),
-        "derived": tuple(o for o in combination.derived if variables.issuperset(names_in(combination.quantities.nodes[o.name]))),
+        "derived": tuple(
+            o for o in combination.derived if variables.issuperset(names_in(combination.quantities.nodes[o.name]))
+        ),
         "nonnegative": tuple(name for name in combination.nonnegative if name in used),
         "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
         "impact_groups": {key: group for key, group in groups.items() if group} | statistics,

@@ -2,8 +2,8 @@ r"""Formulas of observables and derived quantities: read without ``eval``, with 
 
 A formula is arithmetic (``+ - * / **``, brackets), numbers, ``pi``, the functions of :data:`FUNCTIONS` and names of other
 quantities; a name that is no word of letters, digits and ``_`` stands in backquotes.  It becomes a small tree that serves
-numbers, arrays and symbols alike.  Derivatives go forward through the tree with the value: of a product, a power or a function
-f of a node with value v, gradient g and second derivatives H they are
+numbers, arrays and symbols alike.  Derivatives go forward through the tree with the value: of a function f of a node with
+value v, gradient g and second derivatives H they are
 
 .. math:: \nabla f = f'(v)\,g, \qquad \nabla\nabla f = f'(v)\,H + f''(v)\,g g^T .
 """
@@ -56,19 +56,19 @@ BINDING: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
 NEGATIVE: Final = 3
 # First and second derivative of each function at v, of which w is the value.
 FUNCTIONS: Final[dict[str, Callable[[float, float], tuple[float, float]]]] = {
-    "exp": lambda v, w: (w, w),
-    "log": lambda v, w: (1 / v, -1 / v**2),
-    "log10": lambda v, w: (1 / (v * math.log(10)), -1 / (v**2 * math.log(10))),
+    "exp": lambda _v, w: (w, w),
+    "log": lambda v, _w: (1 / v, -1 / v**2),
+    "log10": lambda v, _w: (1 / (v * math.log(10)), -1 / (v**2 * math.log(10))),
     "sqrt": lambda v, w: (0.5 / w, -0.25 / (v * w)),
     "sin": lambda v, w: (np.cos(v), -w),
     "cos": lambda v, w: (-np.sin(v), -w),
-    "tan": lambda v, w: (1 + w**2, 2 * w * (1 + w**2)),
-    "arcsin": lambda v, w: ((1 - v**2) ** -0.5, v * (1 - v**2) ** -1.5),
-    "arccos": lambda v, w: (-((1 - v**2) ** -0.5), -v * (1 - v**2) ** -1.5),
-    "arctan": lambda v, w: (1 / (1 + v**2), -2 * v / (1 + v**2) ** 2),
+    "tan": lambda _v, w: (1 + w**2, 2 * w * (1 + w**2)),
+    "arcsin": lambda v, _w: ((1 - v**2) ** -0.5, v * (1 - v**2) ** -1.5),
+    "arccos": lambda v, _w: (-((1 - v**2) ** -0.5), -v * (1 - v**2) ** -1.5),
+    "arctan": lambda v, _w: (1 / (1 + v**2), -2 * v / (1 + v**2) ** 2),
     "sinh": lambda v, w: (np.cosh(v), w),
     "cosh": lambda v, w: (np.sinh(v), w),
-    "tanh": lambda v, w: (1 - w**2, -2 * w * (1 - w**2)),
+    "tanh": lambda _v, w: (1 - w**2, -2 * w * (1 - w**2)),
 }
 KINKED: Final = ("abs", "min", "max", "round", "floor", "ceil", "sign")
 OTHER_NAMES: Final = {"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "pow": "a ** b"}
@@ -181,7 +181,7 @@ class _Reader:
             raise FormulaError(msg)
         match tree:
             case ast.Constant(value=bool()):
-                raise self._refused(tree, f"{tree.value} found, numbers and names are allowed")
+                raise self._refused(tree, f"{tree.value!r} found, numbers and names are allowed")
             case ast.Constant(value=int() | float() as value):
                 return self._number(tree, value)
             case ast.Name(id=word):
@@ -423,6 +423,7 @@ def formula_text(node: Node, binding: int = 0) -> str:
     match node:
         case Number():
             text = str(int(node.value)) if node.exact and node.value.is_integer() else repr(node.value)
+            text = "pi" if node.exact and node.value == math.pi else text
             return f"({text})" if node.value < 0 else text
         case Variable():
             plain = node.name.isidentifier() and node.name.isascii() and not _keyword(node.name)

@@ -1,9 +1,9 @@
 r"""Parameters that observables are functions of, and what is known of them beforehand.
 
-A parameter is flat unless a prior is stated.  In a profile a Gaussian prior is an auxiliary measurement of the parameter, and
-a lognormal one of its logarithm (with :math:`\chi^2 = ((\log p - \log m) / s)^2`, no Jacobian): it is an input like the others,
-whose part of each error is told as such and whose value varies in simulated data.  Ends of a range are bounds.  In a posterior
-all are the densities of the same names.
+A parameter is flat unless a prior is stated.  In a profile a Gaussian prior is an auxiliary measurement of the parameter,
+and a lognormal one of its logarithm (with :math:`\chi^2 = ((\log p - \log m) / s)^2`, no Jacobian): it is an input like the
+others, whose part of each error is told as such and whose value varies in simulated data.  Ends of a range are bounds.  In a
+posterior all are the densities of the same names.
 """
 
 from __future__ import annotations
@@ -167,7 +167,9 @@ class Parameter:
 
     def __post_init__(self) -> None:
         if self.start is not None:
-            object.__setattr__(self, "start", float(check_finite([self.start], where=f"start of parameter {self.name!r}")[0]))
+            object.__setattr__(
+                self, "start", float(check_finite([self.start], where=f"start of parameter {self.name!r}")[0])
+            )
 
     @property
     def prior_name(self) -> str:

@@ -92,7 +92,7 @@ def quantities(
             none; or a parameter is in no formula and no estimate.
         UnknownNameError: a formula names what is not there.
     """
-    given = [*parameters, *observables, *derived]
+    given: list[Parameter | Observable] = [*parameters, *observables, *derived]
     check_names([q.name for q in given], where=f"parameters, observables and derived quantities of {where}")
     texts = {o.name: o.formula for o in (*observables, *derived) if o.formula}
     for o in derived:
@@ -135,7 +135,8 @@ def _order(formulas: Mapping[str, Node], where: str) -> list[str]:
     while left:
         ready = [name for name, node in left.items() if not any(other in left for other in names_in(node))]
         if not ready:
-            msg = f"{where}: the formulas of {', '.join(map(repr, left))} refer to each other in a circle; make one a parameter"
+            names = ", ".join(map(repr, left))
+            msg = f"{where}: the formulas of {names} refer to each other in a circle; make one a parameter"
             raise FormulaError(msg)
         done += ready
         for name in ready:

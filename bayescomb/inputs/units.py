@@ -92,8 +92,8 @@ def _of_operation(node: Operation, units: Mapping[str, Unit | None], *, where: s
             if first != second:
                 words = [unit_text(unit) or "no unit" for unit in (first, second)]
                 msg = (
-                    f"{where}: in {formula_text(node)} a quantity in {words[0]} and one in {words[1]} are added; convert one, "
-                    "as units are compared as they are written"
+                    f"{where}: in {formula_text(node)} a quantity in {words[0]} and one in {words[1]} are added; convert "
+                    "one, as units are compared as they are written"
                 )
                 raise FormulaError(msg)
             return first

@@ -57,6 +57,7 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
         "nuisances": nuisances,
         "covariance": _matrix(fit.covariance.sel(parameter=shown, parameter_b=shown)),
+        "correlation": _matrix(_correlation(fit.covariance.sel(parameter=shown, parameter_b=shown))),
         "on_kink": list(fit.on_kink),
         "at_bound": list(fit.at_bound),
         "determinant_of_weights": _determinant(fit.combination, included=False),
@@ -181,6 +182,7 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
         "divergences": judged.divergences,
         "modes": sampled.run.modes.get("minima", []),
         "covariance": {"names": names, "matrix": [[plain_value(v) for v in row] for row in sampled.covariance.tolist()]},
+        "correlation": {"names": names, "matrix": [[plain_value(v) for v in row] for row in sampled.correlation.tolist()]},
     }
 
 
@@ -234,6 +236,13 @@ def _matrix(values: xr.DataArray) -> dict[str, Any]:
     """A matrix of parameters by their names, ``None`` for what is at its bound."""
     rows = [[plain_value(float(x)) for x in row] for row in values.to_numpy()]
     return {"names": values["parameter"].to_numpy().tolist(), "matrix": rows}
+
+
+def _correlation(covariance: xr.DataArray) -> xr.DataArray:
+    """Correlations of a covariance, NaN for what has none."""
+    error = np.sqrt(np.diag(covariance.to_numpy()))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return covariance / np.outer(error, error)
 
 
 def _scan_point(point: ScanPoint) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayescomb.base.rounding import (
     at_bound_text,
@@ -36,7 +37,7 @@ from bayescomb.inputs.observables import Observable
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.as_read import as_read_lines
 from bayescomb.output.statements import bound_notes, header
-from bayescomb.output.tables.fit import compatibility_table, weights_table
+from bayescomb.output.tables.fit import compatibility_table, correlation_table, weights_table
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.tables.result import summary_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, is_unit, table, weight_lines
@@ -118,7 +119,8 @@ def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
     lines = [header(fit.combination)]
     spectators = {o.name for o in fit.combination.observables if o.spectator}
-    for name in fit.values["parameter"].to_numpy():
+    names = in_order(fit)
+    for name in names:
         at = {"parameter": name}
         value, error = float(fit.values.sel(at)), float(fit.errors.sel(at))
         up, down = float(fit.up_errors.sel(at)), float(fit.down_errors.sel(at))
@@ -157,14 +159,26 @@ def profile_text(fit: ProfileResult) -> str:
             f"largest change of a correlation {_number(repair.change)}"
         )
     lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", ""]
-    names = [str(p) for p in fit.values["parameter"].to_numpy()]
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
+    lines += _correlation_lines(names, fit.covariance.sel(parameter=names, parameter_b=names).to_numpy())
     if len(names) > MANY or (len(names) > 1 and is_unit(fit.weights.sel(parameter=names).to_numpy())):
         return "\n".join([*lines, *weight_lines(fit.weights, names)])
     lines.append(weights_sentence(fit.combination))
     lines.append(weights_table(fit, names).text)
     return "\n".join(lines)
+
+
+def in_order(fit: ProfileResult) -> list[str]:
+    """Names of the parameters of a fit, results in their order."""
+    names = [str(p) for p in fit.values["parameter"].to_numpy()]
+    order = {o.name: i for i, o in enumerate(fit.combination.results)}
+    return sorted(names, key=lambda name: order.get(name, len(order)))
+
+
+def _correlation_lines(names: Sequence[str], covariance: NDArray[np.float64]) -> list[str]:
+    """The correlations of a few results, and an empty line."""
+    return [correlation_table(names, covariance).text, ""] if 1 < len(names) <= MANY else []
 
 
 def other_minima_lines(fit: ProfileResult) -> list[str]:
@@ -271,6 +285,9 @@ def posterior_text(sampled: Sampled) -> str:
             f"central 68 % from {significant(low)} to {significant(high)}"
             for name, (low, median, high) in sampled.sizes.items()
         ]
+        names = [o.name for o in combination.headline] if combination.extraction else list(sampled.results)
+        index = [list(sampled.results).index(name) for name in names]
+        lines += ["", *_correlation_lines(names, sampled.correlation[np.ix_(index, index)])][:-1]
     return "\n".join(lines)
 
 

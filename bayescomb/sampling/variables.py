@@ -100,7 +100,7 @@ class FittedVariable:
 def flat_variables(plan: SamplingPlan) -> tuple[FittedVariable, ...]:
     """The variables of the fitted quantities, which begin near the best fit at a feasible point.
 
-    Of variables that cannot be negative value and width are mean and standard deviation of the Gaussian that is left above 0.
+    Value and width of one that cannot be negative are mean and standard deviation of the Gaussian that is left above 0.
     """
     if plan.curved is not None:
         values, errors = plan.curved.centre, np.sqrt(np.diag(plan.curved.covariance))

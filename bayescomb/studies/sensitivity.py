@@ -252,7 +252,9 @@ def _parameters(combination: Combination, draws: xr.Dataset, names: list[str], w
     """Flat priors made flat in the logarithm, and scales in a narrower range."""
     extraction = combination.extraction_in_force
     stated = {p.name for p in combination.parameters if p.prior is not None}
-    flat = list(extraction.mass_parameters) if extraction else [o.name for o in combination.variables if o.name not in stated]
+    flat = (
+        list(extraction.mass_parameters) if extraction else [o.name for o in combination.variables if o.name not in stated]
+    )
     values: Any = np.array([draws[variable_name(name)].to_numpy().ravel() for name in flat])
     if len(flat) and (values > 0).all() and not combination.nonnegative:  # flat in the logarithm has no posterior near 0
         kind = "masses" if extraction else "observables"

@@ -105,7 +105,8 @@ def _check_expressible(combination: Combination) -> None:
         )
         raise OptionError(msg)
     if combination.parameters or combination.functions:
-        names = ", ".join(repr(o.name) for o in (*combination.parameters, *combination.functions))
+        quantities = [p.name for p in combination.parameters] + [o.name for o in combination.functions]
+        names = ", ".join(map(repr, quantities))
         msg = f"parameters and formulas, {names}, cannot be written to Convino files; use a model.toml"
         raise OptionError(msg)
     if combination.errors_on_errors:

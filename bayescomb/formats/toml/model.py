@@ -78,14 +78,12 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     parameters, derived = read_parameters(document, where), read_derived(document, where)
     source_names = [s.name for s in sources]
     observable_names = [*(o.name for o in observables), *(p.name for p in parameters)]
-    own_units = {q.name: q.unit for q in (*observables, *parameters)}
+    own_units = {o.name: o.unit for o in observables} | {p.name: p.unit for p in parameters}
     budget, within = Budget(), []
     if "budget" in document:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
         within = read_within(document, path, budget)
-    measurements, units, own_provenance = read_measurements(
-        document, path, observables=own_units, sources=source_names
-    )
+    measurements, units, own_provenance = read_measurements(document, path, observables=own_units, sources=source_names)
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
     _check_measured(document, where, found=bool(budget.measurements or measurements))
     tables = BlockTables(path.parent)
@@ -146,9 +144,7 @@ def _document(path: Path) -> dict[str, Any]:
     for key, value in document.items():  # so that only keys of its kind are offered for an unknown one
         if key not in (*VALUE_KEYS, *TABLE_KEYS):
             known_name(key, TABLE_KEYS if isinstance(value, (dict, list)) else VALUE_KEYS, kind="key", where=str(path))
-    check_keys(
-        document, (*VALUE_KEYS, *TABLE_KEYS), required=("format", "name", "assumption_sets"), where=str(path)
-    )
+    check_keys(document, (*VALUE_KEYS, *TABLE_KEYS), required=("format", "name", "assumption_sets"), where=str(path))
     if "observables" not in document and "parameters" not in document:
         check_keys(document, (*VALUE_KEYS, *TABLE_KEYS), required=("observables",), where=str(path))
     return document

@@ -59,9 +59,10 @@ def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, .
     """
     found = []
     for place, entry in entries(document, "derived", where=where) if "derived" in document else []:
-        check_keys(entry, ("name", "unit", "title", "formula"), required=("name", "formula"), where=place)
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")}
-        found.append(Observable(**values))
+        keys = ("name", "unit", "title", "formula")
+        check_keys(entry, keys, required=("name", "formula"), where=place)
+        name, unit, title, formula = (text(entry, key, where=place, default="") for key in keys)
+        found.append(Observable(name=name, unit=unit, title=title, formula=formula))
     return tuple(found)
 
 
@@ -81,6 +82,4 @@ def parameter_tables(parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
 
 def derived_tables(derived: Sequence[Observable]) -> list[dict[str, Any]]:
     """Entries from which the derived quantities are read again."""
-    return [
-        {"name": o.name, "unit": o.unit or None, "title": o.title or None, "formula": o.formula} for o in derived
-    ]
+    return [{"name": o.name, "unit": o.unit or None, "title": o.title or None, "formula": o.formula} for o in derived]

@@ -44,7 +44,7 @@ from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
 from bayescomb.inputs.extractions import Extraction
-from bayescomb.inputs.formulas import Variable, formula_text, names_in, parse, substituted
+from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter
@@ -683,7 +683,7 @@ def _measured(combination: Combination, measurements: Sequence[Measurement]) -> 
     """Names of the quantities that measurements are about, those in the formulas included."""
     quantities = combination.quantities
     used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
-    formulas = {o.name: parse(o.formula, names=quantities.nodes, where=o.name) for o in combination.observables if o.formula}
+    formulas = quantities.written
     waiting = list(used)
     while waiting:
         name = waiting.pop()
@@ -697,7 +697,7 @@ def _renamed(combination: Combination, observable: Observable, names: Mapping[st
     """The observable by its new name, in a formula of new names."""
     formula = observable.formula
     if formula and any(names[name] != name for name in names):
-        tree = parse(formula, names=combination.quantities.nodes, where=observable.name)
+        tree = combination.quantities.written[observable.name]
         formula = formula_text(substituted(tree, {name: Variable(other) for name, other in names.items()}))
     return dataclasses.replace(observable, name=names[observable.name], formula=formula)
 

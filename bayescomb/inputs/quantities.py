@@ -35,11 +35,13 @@ class Quantities:
         variables: V quantities that are fitted, in the order of parameters and observables.
         functions: those that follow from the variables.
         nodes: name of a quantity (and of a logarithm that a prior is about) -> what it is of the variables.
+        written: name of a function -> its formula as it is written, of variables and other functions.
     """
 
     variables: tuple[Observable, ...]
     functions: tuple[Observable, ...]
     nodes: Mapping[str, Node]
+    written: Mapping[str, Node]
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -121,7 +123,7 @@ def quantities(
         if p.prior is not None and p.prior.logarithmic:
             nodes[LOG_OF.format(p.name)] = Function("log", Variable(p.name))
     functions = [o for o in (*observables, *derived) if o.formula]
-    return Quantities(variables=tuple(variables), functions=tuple(functions), nodes=nodes)
+    return Quantities(variables=tuple(variables), functions=tuple(functions), nodes=nodes, written=read)
 
 
 def _order(formulas: Mapping[str, Node], where: str) -> list[str]:

@@ -34,18 +34,21 @@ from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.feasible_transform import FeasibleTransform
-from bayescomb.sampling.kernels import extraction_log_density, marginal_log_density
+from bayescomb.sampling.kernels import extraction_log_density
 from bayescomb.sampling.nuts import Mixture
-from bayescomb.sampling.plan import CurvedPlan, SamplingPlan, sampling_plan
+from bayescomb.sampling.observed import observe
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
 from bayescomb.sampling.variables import flat_variables
 
 __all__ = [
     "ExtractionStart",
     "build_model",
+    "coefficient_variable",
     "draw_theory",
     "extraction_start",
     "level_variables",
+    "pattern_weights",
     "strong_mixture",
     "theta_variables",
 ]
@@ -108,16 +111,13 @@ def build_model(
         return _extraction_model(plan, plan.theory, engine)
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
-        weights, scales = _weights(model, plan, rho)
+        weights, scales = pattern_weights(model, plan, rho)
         # Sampled with the coefficients, whose posterior takes in the probability that the observables are above 0.
         parameters = pt.stack([variable.build() for variable in flat_variables(plan)])
         if engine == "full":
             pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
-        elif plan.curved is None:
-            density = marginal_log_density(weights, parameters, model=plan.reduced, base=plan.base, patterns=plan.patterns)
-            pm.Potential("data", density)
         else:
-            pm.Potential("data", _curved_density(model, plan, plan.curved, rho, parameters))
+            observe(model, plan, weights, parameters)
     return model
 
 
@@ -126,7 +126,7 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.
     coords = {"coefficient": [c.name for c in plan.coefficients], "theory_nuisance": list(theory.nuisances)}
     with pm.Model(coords=coords) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
-        weights, scales = _weights(model, plan, rho)
+        weights, scales = pattern_weights(model, plan, rho)
         theta, levels = theta_variables(theory, start), level_variables(start)
         if engine == "marginal":
             density = extraction_log_density(
@@ -163,32 +163,6 @@ def strong_mixture(plan: SamplingPlan) -> Mixture | None:
     return Mixture(names=plan.parameters, root=root) if 0 < singular[-1] < NEEDLE * singular[0] else None
 
 
-def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho: Any, parameters: Any) -> Any:
-    """All nuisances integrated but those in which chi2 is curved, which z stands for; Pearson's determinant included."""
-    size = len(curved.offset)
-    theta: Any = parameters
-    volume: Any = 0.0  # log of dz/d(zeta)
-    if size:
-        model.add_coord("white", list(range(size)))
-        white = pm.Flat("white_explicit", dims="white", initval=np.zeros(size))
-        base, patterns = plan.explicit_prior
-        covariance: Any = base
-        for c, pattern in enumerate(patterns):
-            covariance = covariance + rho[c] * pattern
-        varies = curved.n_kept > 0
-        root = pt.linalg.cholesky(covariance, on_error="nan") if varies else np.zeros((0, 0))
-        theta = curved.theta(parameters, white, root, xp=pt)
-        if varies:
-            volume = pt.sum(pt.log(pt.diagonal(root)))
-    prediction = curved.map.prediction(theta, xp=pt)
-    q = curved.map.pseudo_parameters(theta, prediction, xp=pt)
-    density = volume + marginal_log_density(rho, q, model=plan.reduced, base=plan.base, patterns=plan.patterns)
-    if curved.map.parts.pearson:
-        chi2, minus_logdet = curved.map.pearson_terms(prediction, xp=pt)
-        density = density - (chi2 + minus_logdet) / 2
-    return density
-
-
 def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any:
     """Log density of the data given every nuisance."""
     if plan.curved is None:
@@ -213,8 +187,13 @@ def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any
     return -chi2 / 2
 
 
-def coefficient_variable(plan: SamplingPlan) -> Any:
-    """The variable ``rho``: the stated priors restricted to the feasible set, with a transform that stays inside it."""
+def coefficient_variable(plan: SamplingPlan, *, prefix: str = "") -> Any:
+    """The variable ``rho``: the stated priors restricted to the feasible set, with a transform that stays inside it.
+
+    Args:
+        plan: with coefficients to sample.
+        prefix: of the names of variable and dimension.
+    """
     coefficients = plan.coefficients
     feasible = plan.feasible()
 
@@ -231,27 +210,28 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
         return log_density(coefficients, value, xp=pt)
 
     if not plan.radial and all(c.prior == "uniform" for c in coefficients):
-        return pm.Uniform("rho", plan.low, plan.high, dims="coefficient", initval=plan.initial)
+        return pm.Uniform(f"{prefix}rho", plan.low, plan.high, dims=f"{prefix}coefficient", initval=plan.initial)
     return pm.CustomDist(
-        "rho",
+        f"{prefix}rho",
         plan.low,
         plan.high,
         logp=logp,
         random=random,
         signature="(n),(n)->(n)",
-        dims="coefficient",
+        dims=f"{prefix}coefficient",
         initval=plan.initial,
         default_transform=FeasibleTransform(plan.low, plan.high, plan.radial),
     )
 
 
-def _weights(model: pm.Model, plan: SamplingPlan, rho: Any) -> tuple[Any, Any]:
+def pattern_weights(model: pm.Model, plan: SamplingPlan, rho: Any, *, prefix: str = "") -> tuple[Any, Any]:
     """Symbolic weights of the patterns, and the scales of uncertain sizes with their prior (:mod:`.uncertain_sizes`)."""
     if not plan.sizes:
         return rho, pt.zeros(0)
-    model.add_coord("uncertain_size", [size.name for size in plan.sizes])
+    dims = f"{prefix}uncertain_size"
+    model.add_coord(dims, [size.name for size in plan.sizes])
     shape = np.array([size.shape for size in plan.sizes])
-    scales = pm.InverseGamma(SCALE, alpha=shape, beta=shape, dims="uncertain_size", initval=np.ones(len(shape)))
+    scales = pm.InverseGamma(f"{prefix}{SCALE}", alpha=shape, beta=shape, dims=dims, initval=np.ones(len(shape)))
     return plan.weights(rho, scales, xp=pt), scales
 
 

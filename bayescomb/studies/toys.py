@@ -275,7 +275,7 @@ class Toys:
         if self.plan.theory is None:
             offset = centred(self.plan.reduced)[1]
         model = build_model(self.combination, plan=self.plan)
-        ops = {node.owner.op for node in ancestors(model.potentials) if node.owner is not None}
+        ops = {node.owner.op for node in ancestors([model.logp()]) if node.owner is not None}
         shared = [c for op in ops if isinstance(op, ScalarWithGradient) for c in op.constants if np.array_equal(c, offset)]
         if len(shared) != 1:
             msg = "the density does not hold the offset of its plan"

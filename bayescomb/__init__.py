@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bayescomb.output.text import summary_text
     from bayescomb.output.text_layout import table as text_table
     from bayescomb.sampling.convergence import verdict
+    from bayescomb.sampling.likelihood import likelihood
     from bayescomb.sampling.model import build_model
     from bayescomb.sampling.sample import sample
     from bayescomb.sampling.storage import load_posterior, save_posterior
@@ -90,6 +91,7 @@ __all__ = [
     "export_hepdata",
     "figures",
     "impacts",
+    "likelihood",
     "load",
     "load_posterior",
     "posterior_predictive",
@@ -197,6 +199,8 @@ def __getattr__(name: str) -> Any:
         return version("bayescomb")
     if name == "figures":
         return importlib.import_module("bayescomb.output.figures")
+    if name == "likelihood":  # the room is the function, which it would hide
+        return importlib.import_module("bayescomb.likelihood")
     if name == "text_table":
         return importlib.import_module("bayescomb.output.text_layout").table
     if name in _LAZY:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
 from bayescomb.base.checks import check_choice, expects
-from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.base.errors import FitError, InfeasibleCorrelationError, OptionError, UnderdeterminedError
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
@@ -23,6 +24,7 @@ from bayescomb.fit.impacts import PARTS, whole_parts
 from bayescomb.fit.size_result import SizeResult, size_result
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement, unsplit_label
+from bayescomb.inputs.traced import with_functions_of
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.likelihood.nonlinear.model import nonlinear_parts
@@ -159,6 +161,8 @@ def profile(
     *,
     coefficients: ArrayLike | Mapping[str, float] | None = None,
     parts: str = "propagated",
+    observables: Callable[..., Mapping[str, Any]] | Mapping[str, str] | None = None,
+    start: Mapping[str, float] | None = None,
 ) -> ProfileResult:
     r"""Maximise the likelihood over observables and nuisances at fixed correlation coefficients.
 
@@ -174,9 +178,14 @@ def profile(
         combination: what to combine.
         coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
         parts: definition of the statistical and systematic parts, see :data:`bayescomb.fit.impacts.PARTS`.
+        observables: observables as functions of parameters, beside those that the combination states: a Python function of
+            the parameters by name that returns observable -> value, or a mapping observable -> formula.  The function is
+            called once with symbols, so that derivatives are exact; it is of arithmetic and numpy functions.
+        start: the parameters of ``observables``, each with a value that the fit may begin at.
 
     Raises:
-        OptionError: the definition of the parts is unknown.
+        OptionError: the definition of the parts is unknown, or only one of ``observables`` and ``start`` is given.
+        FormulaError: a function is not of arithmetic and numpy functions.
         InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
         UnderdeterminedError: a free nuisance is not determined.
         FitError: a minimisation failed.
@@ -186,7 +195,15 @@ def profile(
         >>> fit = bc.profile(bc.load("models/run1_mass"))
         >>> f"{fit.values.item():.2f} +- {fit.errors.item():.2f} GeV, chi2 {fit.chi2:.1f} for {fit.ndf}"
         '172.51 +- 0.33 GeV, chi2 7.6 for 14'
+        >>> ratio = bc.profile(bc.load("models/run1_mass"), observables=lambda r: {"m_t": 172.5 * r}, start={"r": 1.0})
+        >>> f"{ratio.values.sel(parameter='r').item():.5f}"
+        '1.00008'
     """
+    if (observables is None) != (start is None):
+        msg = "profile(): 'observables' and 'start' go together, as the start names the parameters; give both"
+        raise OptionError(msg)
+    if observables is not None and start is not None:
+        combination = with_functions_of(combination, observables, start)
     check_choice(parts, PARTS, where="parts of errors")
     fitter = Fitter(combination)
     correlation, repairs = fitter.correlation(coefficients)

@@ -34,6 +34,7 @@ from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.feasible_transform import FeasibleTransform
+from bayescomb.sampling.jax_form import offer_jax
 from bayescomb.sampling.kernels import extraction_log_density
 from bayescomb.sampling.nuts import Mixture
 from bayescomb.sampling.observed import observe
@@ -94,6 +95,7 @@ def build_model(
         ['rho', 'm_t']
     """
     check_choice(engine, ENGINES, where="engine")
+    offer_jax()
     plan = plan if plan is not None else sampling_plan(combination, correlations=correlations)
     if engine == "full" and combination.treatment == "covariance":
         msg = (

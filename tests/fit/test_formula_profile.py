@@ -269,6 +269,42 @@ def test_studies_know_parameters_and_functions():
     np.testing.assert_array_equal(bc.profile(copied).values, bc.profile(combination).values)
 
 
+def test_a_python_function_of_parameters_is_the_same_as_formulas():
+    def measured(name, value, error):
+        estimate = bc.Estimate(name=f"e {name}", value=value, observables={name: 1.0})
+        return bc.Measurement(name=f"m {name}", estimates=(estimate,), statistical_covariance=[[error**2]])
+
+    given = bc.Combination(
+        name="c",
+        measurements=(measured("tau", 1.5, 0.05), measured("width", 0.66, 0.02), measured("mixed", 1.5, 0.1)),
+        observables=tuple(bc.Observable(name=name) for name in ("tau", "width", "mixed")),
+        assumption_sets={"none": bc.AssumptionSet(name="none")},
+        assumptions="none",
+    )
+
+    def function(t, a):
+        return {"tau": t, "width": 1 / t, "mixed": 2 - np.sqrt(a**2 + t) * np.exp(-t / 4) + (-a) ** 2}
+
+    found = bc.profile(given, observables=function, start={"t": 1.4, "a": 0.5})
+    texts = {"tau": "t", "width": "1 / t", "mixed": "2 - sqrt(a**2 + t) * exp(-t / 4) + a**2"}
+    written = bc.profile(given, observables=texts, start={"t": 1.4, "a": 0.5})
+    np.testing.assert_allclose(found.values, written.values, rtol=1e-10)
+    np.testing.assert_allclose(found.covariance, written.covariance, rtol=1e-8)
+    t = found.values.sel(parameter="t").item()
+    other = minimum(lambda t: ((t - 1.5) / 0.05) ** 2 + ((1 / t - 0.66) / 0.02) ** 2, (1.4,))
+    assert t == pytest.approx(other.values[0], rel=1e-5)  # mixed determines a alone
+    for wrong, said in (
+        (lambda t, a: {"tau": t if t > 1 else a}, "a branch on a parameter"),
+        (lambda t, a: {"tau": np.floor(t) + a}, "numpy's floor leaves no trace"),
+        (lambda t, a: {"tau": [t, a]}, "numbers and parameters are allowed"),
+        (lambda t, a: [t, a], "returns"),
+    ):
+        with pytest.raises(bc.BayescombError, match=said):
+            bc.profile(given, observables=wrong, start={"t": 1.4, "a": 0.5})
+    with refused(OptionError, "'observables' and 'start' go together"):
+        bc.profile(given, observables=function)
+
+
 def test_derived_quantities_of_an_extraction_and_of_uncertain_sizes_are_propagated(run1):
     """By the derivative, beside the intervals of what is fitted."""
     more = run1.with_errors_on_errors({"LHCbJES": 0.3})

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from bayescomb.studies.theory_variants import predicted_bins, prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AssumptionSet",
     "BayescombError",
@@ -193,10 +195,6 @@ for _class, _function in _TEXTS.items():
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("bayescomb")
     if name == "figures":
         return importlib.import_module("bayescomb.output.figures")
     if name == "likelihood":  # the room is the function, which it would hide

@@ -11,18 +11,24 @@ __all__ = [
     "BACKENDS",
     "CHI2_FORMS",
     "DISTRIBUTIONS",
+    "DRAWS_BEHIND",
+    "DRAWS_PER_TOY",
     "ENGINES",
     "NUISANCE_VALUES",
     "PARTS_WORDS",
     "PDF_ERRORS",
+    "PROVENANCE_KINDS",
+    "RANGE_ENDS",
     "REPAIRS",
     "RESPONSE_FORMS",
     "SCALE_PRIORS",
     "SCALE_TREATMENTS",
     "SCAN_POINTS",
     "SHARED_NAMES",
+    "SHELLS",
     "SIZE_KINDS",
     "TREATMENTS",
+    "WORKERS",
     "Backend",
     "Chi2Form",
     "Distribution",
@@ -30,6 +36,7 @@ __all__ = [
     "NuisanceValues",
     "Parts",
     "PdfErrors",
+    "RangeEnd",
     "RepairKind",
     "ResponseForm",
     "ScalePrior",
@@ -45,6 +52,8 @@ RepairKind = Literal["none", "shift", "clip", "nearest"]
 Chi2Form = Literal["neyman", "pearson"]
 NuisanceValues = Literal["used", "ignored"]
 SharedNameRule = Literal["error", "same"]
+# Of the range of a coefficient.
+RangeEnd = Literal["low", "high"]
 # Of a nuisance, and of the uncertain size of a source.
 ResponseForm = Literal["absolute", "relative", "lognormal"]
 SizeKind = Literal["common", "independent"]
@@ -64,6 +73,7 @@ REPAIRS: Final[tuple[RepairKind, ...]] = get_args(RepairKind)
 CHI2_FORMS: Final[tuple[Chi2Form, ...]] = get_args(Chi2Form)
 NUISANCE_VALUES: Final[tuple[NuisanceValues, ...]] = get_args(NuisanceValues)
 SHARED_NAMES: Final[tuple[SharedNameRule, ...]] = get_args(SharedNameRule)
+RANGE_ENDS: Final[tuple[RangeEnd, ...]] = get_args(RangeEnd)
 RESPONSE_FORMS: Final[tuple[ResponseForm, ...]] = get_args(ResponseForm)
 SIZE_KINDS: Final[tuple[SizeKind, ...]] = get_args(SizeKind)
 DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
@@ -74,5 +84,13 @@ PARTS_WORDS: Final[tuple[Parts, ...]] = get_args(Parts)
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
 
+# What figures are.
+PROVENANCE_KINDS: Final = ("published", "reconstructed", "assumed")
 # Points of each scan.
 SCAN_POINTS: Final = 6
+# Draws per chain behind the explorer and of each data set of a study, and the processes that work on these.
+DRAWS_BEHIND: Final = 1000
+DRAWS_PER_TOY: Final = 300
+WORKERS: Final = 2
+# For which words are completed.
+SHELLS: Final = ("bash", "zsh", "fish")

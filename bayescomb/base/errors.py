@@ -12,7 +12,6 @@ Examples:
 import os
 import sys
 import warnings
-from pathlib import Path
 
 __all__ = [
     "BayescombError",
@@ -73,8 +72,8 @@ def warn_input(message: str) -> None:
         >>> caught[0].category.__name__
         'InputWarning'
     """
-    package = str(Path(sys.modules["bayescomb"].__path__[0], ""))
-    warnings.warn(message, InputWarning, skip_file_prefixes=(f"{package}{os.sep}",))
+    package = os.path.join(sys.modules["bayescomb"].__path__[0], "")  # noqa: PTH118  # pathlib loads slowly, help needs it not
+    warnings.warn(message, InputWarning, skip_file_prefixes=(package,))
 
 
 class FileFormatError(BayescombError):

@@ -8,11 +8,30 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["announced", "finished_parts", "shows_progress", "tracked"]
+__all__ = ["announced", "finished_parts", "no_progress", "shows_progress", "tracked"]
 
 log = logging.getLogger(__name__)
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def no_progress() -> Iterator[None]:
+    """Nothing that leaves the choice to the terminal shows its progress.
+
+    Examples:
+        >>> from bayescomb.base.progress import no_progress, shows_progress
+        >>> with no_progress():
+        ...     shows_progress()
+        False
+    """
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
 
 
 def shows_progress(progress: bool | None = None) -> bool:
@@ -28,7 +47,7 @@ def shows_progress(progress: bool | None = None) -> bool:
     """
     if progress is not None:
         return progress
-    return sys.stderr.isatty() or _in_notebook()
+    return not _silent.get() and (sys.stderr.isatty() or _in_notebook())
 
 
 def _in_notebook() -> bool:
@@ -78,7 +97,7 @@ def announced(text: str, *, progress: bool | None = None, every: float = 60.0) -
         ...     sum([1, 2])
         3
     """
-    if progress is False:
+    if progress is False or (progress is None and _silent.get()):
         yield
         return
     if shows_progress(progress):

@@ -6,7 +6,6 @@ which function writes the text of which class.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -56,4 +55,6 @@ class Shown:
 
     def _repr_html_(self) -> str:
         """The text in a notebook."""
+        import html
+
         return f"<pre>{html.escape(str(self), quote=False)}</pre>"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from bayescomb.base.errors import OutputError
-from bayescomb.base.writing import cannot_write
+from bayescomb.base.writing import cannot_write, require_file, require_folder
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,7 +22,7 @@ __all__ = [
     "STANDARD",
     "flush_output",
     "json_alone",
-    "require_replaceable",
+    "require_outputs",
     "save_sampled",
     "say",
     "show",
@@ -80,15 +81,20 @@ def silence_output() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
 
 
-def show(text: str, data: dict[str, object], path: Path | None) -> None:
+def show(text: str, data: Callable[[], dict[str, object]], path: Path | None) -> None:
     """A result as text and, if asked for, as JSON.
+
+    Args:
+        text: for people.
+        data: makes the same for programs.
+        path: where the JSON goes, if anywhere.
 
     Raises:
         OutputError: one of them cannot be written; the other is.
     """
     try:
         if path is not None:
-            write_result(data, path, named=False)
+            write_result(data(), path, named=False)
     finally:
         say(text)
     if path not in (None, STANDARD):
@@ -114,7 +120,29 @@ def write_result(data: dict[str, object], path: Path, *, named: bool = True) -> 
         stream.flush()
 
 
-def require_replaceable(path: Path, *, ending: str) -> None:
+def require_outputs(options: argparse.Namespace) -> None:
+    """Minutes of work must not end at an output that cannot be written.
+
+    Raises:
+        OutputError: one of those that were asked for cannot be.
+    """
+    json_file, output = getattr(options, "json", None), getattr(options, "output", None)
+    if json_file not in (None, STANDARD):
+        require_file(json_file)
+        _require_replaceable(json_file, ending=".json")
+    if output is not None:
+        is_file = options.output_kind == "file" or (options.output_kind == "either" and output.suffix)
+        (require_file if is_file else require_folder)(output)
+        if options.output_ending:
+            _require_replaceable(output, ending=options.output_ending)
+            if json_file is not None and json_file.resolve() == output.resolve():
+                msg = f"--json {json_file}: --output goes there too; give each a file of its own"
+                raise OutputError(msg)
+    if getattr(options, "target", None) is not None and options.run == "run_convert":
+        (require_file if options.target.suffix in {".toml", ".txt"} else require_folder)(options.target)
+
+
+def _require_replaceable(path: Path, *, ending: str) -> None:
     """A model, its tables or a posterior must not become the file of an output by a slip of the fingers.
 
     Args:

@@ -47,6 +47,8 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 THEORY_GROUP: Final = "theory"
 SIZE_OF: Final = "size of "
+# What belongs to the statistics has no row of its own.
+STATISTICAL_ROW: Final = ("statistics", "")
 PARTS: Final = {
     "propagated": (
         "propagated parts: sqrt(w^T V_s w), the part of a source in the variance of the result, with w the weights of the "
@@ -202,11 +204,12 @@ def _propagated(fitter: Fitter, fit: Fit) -> ImpactResult:
     from_theory = fitter.theory.sources if fitter.theory is not None else {}
     source_of |= from_theory
     labels = [("source", source_of[n]) if source_of[n] else ("nuisance", n) for n in nuisances]
+    labels = [STATISTICAL_ROW if own else label for label, own in zip(labels, parts.statistical, strict=True)]
     named = [("source", s.name) for s in combination.sources]
     rows = [key for key in named if key in set(labels)]
-    rows += [key for key in dict.fromkeys(labels) if key not in set(rows)]
+    rows += [key for key in dict.fromkeys(labels) if key not in {*rows, STATISTICAL_ROW}]
     by_row = [parts.of(np.array([label == key for label in labels], dtype=bool)) for key in rows]
-    everything = parts.of(np.ones(len(nuisances), dtype=bool))
+    everything = parts.of(~parts.statistical)
     coupling = _clean(everything - np.sum(by_row, axis=0), everything)
     if fit.sizes is not None:
         rows += [("size", f"{SIZE_OF}{size.name}") for size in fit.sizes.sizes]
@@ -329,6 +332,12 @@ class PropagatedParts:
         return np.einsum("pn,nm,pm->p", inside, correlation, inside)
 
     @property
+    def statistical(self) -> NDArray[np.bool_]:
+        """Nuisances that are the asymmetric part of a statistical uncertainty, shape (N,)."""
+        names = {n.name for n in self.fitter.combination.nuisances if n.statistical}
+        return np.array([name in names for name in self.fit.solution.model.nuisances], dtype=bool)
+
+    @property
     def sizes(self) -> FloatArray:
         """What not knowing each of m sizes of sources adds to the variance, shape (m, P)."""
         return np.zeros((0, len(self.reach))) if self.fit.sizes is None else self.fit.sizes.variance
@@ -338,10 +347,11 @@ class PropagatedParts:
         """Signed roots of the sums."""
         n = len(self.fitter.family.nuisances)
         ours = np.arange(self.reach.shape[1]) < n
-        systematics, theory = self.of(ours) + self.sizes.sum(axis=0), self.of(~ours)
+        systematics, theory = self.of(ours & ~self.statistical) + self.sizes.sum(axis=0), self.of(~ours)
         total = self.jacobian @ self.fit.covariance @ self.jacobian.T
         weights = self.jacobian @ self.fit.solution.weights
         statistics, unsplit = divided_variance(self.fitter.combination.measurements, self.statistics, weights)
+        statistics = statistics + self.of(self.statistical)
         return WholeParts(
             statistics=signed_root(statistics),
             systematics=signed_root(systematics),
@@ -383,10 +393,12 @@ class HeldParts:
     @cached_property
     def whole(self) -> WholeParts:
         """Statistics with everything held, theory by holding its nuisances alone, systematics the rest."""
-        free = [n.name for n in self.fitter.combination.nuisances if n.free]
-        statistics = self.held_up([*self.fit.nuisances, *free])
+        nuisances = self.fitter.combination.nuisances
+        statistical = {n.name for n in nuisances if n.statistical}
+        held = [*(n for n in self.fit.nuisances if n not in statistical), *(n.name for n in nuisances if n.free)]
+        statistics = self.held_up(held)
         measurements = self.fitter.combination.measurements
-        weights = self._weights([*self.fit.nuisances, *free]) if unsplit_label(measurements) else self._no_weights
+        weights = self._weights(held) if unsplit_label(measurements) else self._no_weights
         pure, unsplit = divided_variance(measurements, statistics**2, weights)
         n = len(self.fitter.family.nuisances)
         without = self.up if n == len(self.fit.nuisances) else self.held_up(self.fit.nuisances[n:])

@@ -18,6 +18,8 @@ from bayescomb.formats.exported import DATA, exported_combination, exported_data
 from bayescomb.formats.hepdata.proposal import refuse_bare
 from bayescomb.formats.hepdata.record.archive import is_archive
 from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
+from bayescomb.formats.hflav.combination import load_result_list
+from bayescomb.formats.hflav.result_sets import looks_like_result_sets
 from bayescomb.formats.toml.model import load_model
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.combination import Combination
@@ -33,7 +35,8 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
     Args:
         path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
             :func:`bayescomb.formats.toml.model.load_model`; a Convino base file, see
-            :func:`bayescomb.formats.convino.base_file.load_convino`; or an export of :func:`bayescomb.export_hepdata`,
+            :func:`bayescomb.formats.convino.base_file.load_convino`; a file of result sets of HFLAV's combination-code, see
+            :mod:`bayescomb.formats.hflav.result_sets`; or an export of :func:`bayescomb.export_hepdata`,
             folder or archive, which gives the combination that it was made from.  Another submission of HEPData needs a
             ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.foreign`); the message about one
             without proposes it.
@@ -64,6 +67,8 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
     if data is not None:
         combination = exported_combination(data, where=path)
         return combination if extraction is None else combination.with_extraction(extraction)
+    if path.suffix == ".json" and looks_like_result_sets(path):
+        return load_result_list(path).with_extraction(extraction or "")
     if not os.path.lexists(path / MODEL) and looks_like_hepdata(path):
         refuse_bare(path)
     if path.suffix == ".toml" or is_folder(path):

@@ -14,7 +14,15 @@ from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_c
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
 from bayescomb.formats.csv import LABEL, Row, number, read_table
 
-__all__ = ["NamedMatrix", "Shifts", "information_from_correlation", "read_matrix", "read_shifts"]
+__all__ = [
+    "NamedMatrix",
+    "Shifts",
+    "information_from_correlation",
+    "read_matrix",
+    "read_shifts",
+    "shift_cell",
+    "statistical_sizes",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -143,20 +151,41 @@ def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
     nuisances = header[1:]
     check_names(nuisances, where=f"{path}: nuisances in the header")
     rows = _by_name(table, estimates, kind="estimate", path=path)
-    cells = [[_shift(row.cells[n], where=f"{row.where}, column {n!r}") for n in nuisances] for row in rows]
+    cells = [[shift_cell(row.cells[n], where=f"{row.where}, column {n!r}") for n in nuisances] for row in rows]
     shifts = np.array(cells, dtype=float).reshape(len(estimates), len(nuisances), 2)
     paired = any("/" in row.cells[n] for row in rows for n in nuisances)
     return Shifts(nuisances=tuple(nuisances), up=shifts[..., 0], down=shifts[..., 1] if paired else None)
 
 
-def _shift(text: str, *, where: str) -> tuple[float, float]:
-    """Shifts at +1 and at -1 sigma."""
+def shift_cell(text: str, *, where: str) -> tuple[float, float]:
+    """Shifts at +1 and at -1 sigma from a cell: one number and its opposite, or two numbers.
+
+    Raises:
+        InvalidNumberError: it is neither.
+
+    Examples:
+        >>> shift_cell("+5/-3", where="here"), shift_cell("2", where="here")
+        ((5.0, -3.0), (2.0, -2.0))
+    """
     parts = [part.strip() for part in text.split("/")]
     if len(parts) > 2:
         msg = f"{where}: {text!r} found, one number is needed, or the shifts at +1 and -1 sigma as in +5/-3; correct it"
         raise InvalidNumberError(msg)
     numbers = [number(part, where=where, lenient=True) for part in parts]
     return (numbers[0], numbers[1]) if len(numbers) == 2 else (numbers[0], 0.0 - numbers[0])  # 0.0 - 0.0 is not -0.0
+
+
+def statistical_sizes(value: str | float, *, where: str) -> tuple[float, float]:
+    """What +1 and -1 sigma of the statistics do to a value, from a number or a cell ``+0.5/-0.3``.
+
+    Raises:
+        InvalidNumberError: it is neither, a size is 0, or both are on one side.
+    """
+    up, down = shift_cell(value if isinstance(value, str) else repr(value), where=where)
+    if not down < 0 < up:
+        msg = f"{where}: {value} found, a statistical uncertainty is above 0, or one number up and one down as in +0.5/-0.3"
+        raise InvalidNumberError(msg)
+    return up, down
 
 
 def _by_name(table: Sequence[Row], names: Sequence[str], *, kind: str, path: Path) -> list[Row]:

@@ -8,8 +8,9 @@ from typing import Any, Final
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import FileFormatError, UnknownNameError
 from bayescomb.formats.csv import number as cell_number
+from bayescomb.formats.declared import TABLES
 
-__all__ = ["check_keys", "entries", "flag", "named_values", "number", "text", "texts"]
+__all__ = ["check_keys", "check_table", "entries", "flag", "named_values", "number", "text", "texts"]
 
 
 # Settings of the whole model, which slip into a table that stands before them.
@@ -37,6 +38,23 @@ def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: 
     if missing:
         msg = f"{where}: missing key {', '.join(map(repr, missing))}; add it"
         raise FileFormatError(msg)
+
+
+def check_table(table: Mapping[str, Any], path: str, *, where: str, required: Collection[str] | None = None) -> None:
+    """Keys are those that :data:`bayescomb.formats.declared.TABLES` declares.
+
+    Args:
+        table: found in the file.
+        path: of the table there.
+        where: its place, for messages.
+        required: keys that must be there, by default those that are declared so.
+
+    Raises:
+        FileFormatError: a required key is missing.
+        UnknownNameError: a key is not known.
+    """
+    declared = TABLES[path]
+    check_keys(table, declared.names, required=declared.required if required is None else required, where=where)
 
 
 def entries(table: Mapping[str, Any], key: str, *, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

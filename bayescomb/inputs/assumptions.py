@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_correlation, check_finite, check_items, check_names, known_name
+from bayescomb.base.choices import RANGE_ENDS, RangeEnd
 from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, OptionError, RangeError, UnderdeterminedError
 from bayescomb.inputs.prior_shapes import PRIOR_SHAPES, PriorShape, SampledShape, shape_law
 
@@ -194,6 +195,13 @@ class CorrelationBlock:
 class AssumptionSet:
     """A named list of correlation assumptions; what is not stated is uncorrelated.
 
+    Attributes:
+        name: every output names it.
+        coefficients: with a value each, most of them a range and a prior.
+        blocks: what is fixed.
+        description: for people.
+        base: the set of the model that it is, but for the nominal values of some coefficients; empty for a set of the model.
+
     Examples:
         >>> import bayescomb as bc
         >>> bc.load("models/run1_mass").assumption_sets["uncorrelated"].name
@@ -204,6 +212,7 @@ class AssumptionSet:
     coefficients: tuple[CorrelationCoefficient, ...] = ()
     blocks: tuple[CorrelationBlock, ...] = ()
     description: str = ""
+    base: str = ""
 
     def __post_init__(self) -> None:
         for key in ("coefficients", "blocks"):
@@ -213,6 +222,38 @@ class AssumptionSet:
         where = f"assumption set {self.name!r}"
         check_names([c.name for c in self.coefficients], where=f"coefficients of {where}", allow_empty=True)
         check_names([b.name for b in self.blocks], where=f"blocks of {where}", allow_empty=True)
+
+    def with_nominal(self, values: Mapping[str, float], *, at: RangeEnd | None = None) -> AssumptionSet:
+        """The set with other nominal values of some coefficients, which its name says.
+
+        Args:
+            values: coefficient -> nominal value; beyond the range too, unless the nominal value is the mode of the prior.
+            at: which end of its range every other coefficient takes, of those that have one.
+
+        Raises:
+            UnknownNameError: there is no coefficient of that name.
+            RangeError: a value lies outside [-1, 1], or of the range of a prior that has it as mode.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> nominal = bc.load("models/run1_mass").assumption_set
+            >>> nominal.with_nominal({"LHCbJES": 0.5}).name
+            'nominal with LHCbJES = 0.5'
+            >>> nominal.with_nominal({}, at="low").name
+            'nominal at low'
+        """
+        where = f"assumption set {self.name!r}"
+        for name in values:
+            known_name(name, [c.name for c in self.coefficients], kind="coefficient", where=where)
+        if at is not None:
+            check_choice(at, RANGE_ENDS, where=f"end of the ranges in {where}")
+        coefficients = []
+        for c in self.coefficients:
+            end = c.range[0] if at == "low" else c.range[1] if at == "high" else c.nominal
+            coefficients.append(dataclasses.replace(c, nominal=float(values.get(c.name, end))))
+        stated = ", ".join(f"{name} = {float(value):g}" for name, value in values.items())
+        name = f"{self.name}{f' at {at}' if at else ''}{f' with {stated}' if stated else ''}"
+        return dataclasses.replace(self, name=name, coefficients=tuple(coefficients), base=self.base or self.name)
 
     def restricted_to(self, nuisances: Collection[str]) -> AssumptionSet:
         """The set without every pair and block row that names a nuisance outside ``nuisances``."""

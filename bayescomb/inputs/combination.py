@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from bayescomb.base.choices import (
     TREATMENTS,
     Chi2Form,
     NuisanceValues,
+    RangeEnd,
     RepairKind,
     Treatment,
 )
@@ -43,6 +44,7 @@ from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, Option
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
+from bayescomb.inputs.dataframe import Between, Within, fields_from_dataframe
 from bayescomb.inputs.extractions import Extraction
 from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
@@ -50,6 +52,9 @@ from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, S
 from bayescomb.inputs.parameters import Parameter
 from bayescomb.inputs.predictions import Prediction
 from bayescomb.inputs.quantities import Quantities, auxiliary_measurements, quantities
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "STATISTICS_GROUP",
@@ -148,6 +153,49 @@ class Combination(Shown):
     nonnegative: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     derived: tuple[Observable, ...] = ()
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        name: str = "combination",
+        units: Mapping[str, str] | None = None,
+        within: Within | str | None = None,
+        between: Between | None = None,
+        **settings: Any,
+    ) -> Combination:
+        """The combination of a table with one row per estimate, as in ``budget.csv``.
+
+        Args:
+            frame: columns ``estimate``, ``experiment``, ``observable``, ``value``, ``stat``, perhaps ``title`` and
+                ``measurement``; every other column is a source with its uncertainties, 0 where it does not apply.
+            name: of the combination.
+            units: observable -> unit.
+            within: source -> correlation between the estimates of one experiment: a number, or a DataFrame with estimates as
+                index and columns; ``"uncorrelated"`` if nothing is.  Needed for every source that two estimates share.
+            between: source -> correlation between experiments, ``nominal`` or ``(nominal, low, high)`` with the range of the
+                scan and of the uniform prior; a source that is not named is uncorrelated.
+            settings: other fields of the combination, e.g. ``treatment="covariance"``.
+
+        Raises:
+            FileFormatError: a column, or the correlation of a pair, is missing.
+            UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, OptionError, RangeError: as the
+                content demands.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({
+            ...     "estimate": ["a", "b"], "experiment": ["ATLAS", "CMS"], "observable": "m_t",
+            ...     "value": [172.0, 173.0], "stat": [0.3, 0.4], "JES": [0.4, 0.3],
+            ... })
+            >>> combination = bc.Combination.from_dataframe(frame, units={"m_t": "GeV"}, between={"JES": (0.5, 0.0, 1.0)})
+            >>> bc.profile(combination)
+            <ProfileResult combination: m_t = 172.50 +- 0.39 GeV, chi2 2.632 for 1>
+        """
+        fields = fields_from_dataframe(frame, units=units or {}, within=within or {}, between=between or {})
+        return cls(name=name, **{**fields, **settings})
 
     def _line(self) -> str:
         return (
@@ -344,6 +392,32 @@ class Combination(Shown):
             UnknownNameError: there is no set of that name.
         """
         return dataclasses.replace(self, assumptions=name)
+
+    def with_coefficients(self, values: Mapping[str, float], *, at: RangeEnd | None = None) -> Combination:
+        """The same combination with other nominal values of correlation coefficients, in a set of its own.
+
+        Args:
+            values: coefficient of the set in force -> nominal value.
+            at: which end of its range, ``"low"`` or ``"high"``, every other coefficient takes that has one.
+
+        Raises:
+            UnknownNameError: there is no coefficient of that name.
+            RangeError: a value lies outside [-1, 1], or of the range of a prior that has it as mode.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> changed = bc.load("models/run1_mass").with_coefficients({"LHCbJES": 0.5})
+            >>> f"{changed.assumptions}: {bc.profile(changed).values.item():.3f} GeV"
+            'nominal with LHCbJES = 0.5: 172.549 GeV'
+        """
+        check_mapping(values, where="with_coefficients()", example='{"JES": 0.5}')
+        check_finite(list(values.values()), where="with_coefficients()")
+        if not values and at is None:
+            return self
+        changed = self.assumption_set.with_nominal(values, at=at)
+        return dataclasses.replace(
+            self, assumption_sets={**self.assumption_sets, changed.name: changed}, assumptions=changed.name
+        )
 
     def with_treatment(self, treatment: Treatment, *, repair: RepairKind = "none") -> Combination:
         """The same combination with another treatment of its sources.

@@ -39,6 +39,7 @@ __all__ = [
     "FittedInput",
     "Measurement",
     "Nuisance",
+    "asymmetric_statistics",
     "divided_variance",
     "systematic_shifts",
     "unnamed_nuisances",
@@ -75,6 +76,8 @@ class Nuisance:
         response: how an estimate of measured value x is predicted, k being its shift and lambda the nuisance:
             ``"absolute"`` subtracts k lambda; ``"relative"`` multiplies the prediction by 1 - k lambda / x; ``"lognormal"``
             divides it by (1 + k / x)^lambda (for lambda < 0 the same law with the shift at -1 sigma, if that is stated).
+        statistical: it is the asymmetric part of a statistical uncertainty (:func:`asymmetric_statistics`), so its part of
+            an error is statistical; it belongs to no source and is correlated with nothing.
 
     Examples:
         >>> import bayescomb as bc
@@ -86,9 +89,13 @@ class Nuisance:
     source: str = ""
     free: bool = False
     response: ResponseForm = "absolute"
+    statistical: bool = False
 
     def __post_init__(self) -> None:
         check_choice(self.response, RESPONSE_FORMS, where=f"response of nuisance {self.name!r}")
+        if self.statistical and (self.source or self.free):
+            msg = f"nuisance {self.name!r}: statistical, so it has a prior and no source; leave 'source' and 'free' out"
+            raise InvalidNumberError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,6 +314,39 @@ class Measurement:
     def all_nuisances(self) -> tuple[Nuisance, ...]:
         """Nuisances of the fit first, then the externalised ones."""
         return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)
+
+
+def asymmetric_statistics(
+    estimates: Sequence[str], up: NDArray[np.float64], down: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], tuple[Nuisance, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Statistical uncertainties +a -b as a Gaussian part s and a nuisance with a kink, ``stat[ESTIMATE]``.
+
+    The nuisance shifts by sqrt(a^2 - s^2) up and sqrt(b^2 - s^2) down, so that a single estimate has its own interval:
+    minimised over the nuisance, chi2 is (x - mu)^2 / a^2 on one side and / b^2 on the other.  s is a third of the smaller
+    of the two; a symmetric uncertainty is all Gaussian.
+
+    Args:
+        estimates: n names.
+        up: what +1 sigma of the statistics does to each value, shape (n,), above 0.
+        down: what -1 sigma does, shape (n,), below 0.
+
+    Returns:
+        Standard deviations of the Gaussian part, shape (n,); m nuisances; their shifts at +1 and at -1, shape (n, m).
+
+    Examples:
+        >>> s, nuisances, plus, minus = asymmetric_statistics(["x"], np.array([5.0]), np.array([-3.0]))
+        >>> s.item(), nuisances[0].name, bool(np.isclose(np.hypot(s, plus).item(), 5))
+        (1.0, 'stat[x]', True)
+    """
+    asymmetric = [int(i) for i in np.flatnonzero(up != -down)]
+    gaussian = np.abs(up)
+    gaussian[asymmetric] = np.minimum(np.abs(up), np.abs(down))[asymmetric] / 3
+    shifts = np.zeros((2, len(up), len(asymmetric)))
+    for column, row in enumerate(asymmetric):
+        for side, size in enumerate((up[row], down[row])):
+            shifts[side, row, column] = np.sign(size) * np.sqrt(size**2 - gaussian[row] ** 2)
+    nuisances = tuple(Nuisance(name=f"stat[{estimates[row]}]", statistical=True) for row in asymmetric)
+    return gaussian, nuisances, shifts[0], shifts[1]
 
 
 def unnamed_nuisances(measurement: str, count: int) -> tuple[Nuisance, ...]:

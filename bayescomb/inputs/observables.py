@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bayescomb.base.checks import check_choice, check_finite
-from bayescomb.base.choices import SIZE_KINDS, SizeKind
+from bayescomb.base.choices import PROVENANCE_KINDS, SIZE_KINDS, SizeKind
 from bayescomb.base.errors import RangeError
 
 __all__ = ["ErrorOnError", "Observable", "Provenance", "Source"]
@@ -33,7 +33,7 @@ class Provenance:
     note: str = ""
 
     def __post_init__(self) -> None:
-        check_choice(self.kind, ("published", "reconstructed", "assumed"), where=f"provenance of {self.table}")
+        check_choice(self.kind, PROVENANCE_KINDS, where=f"provenance of {self.table}")
 
 
 @dataclass(frozen=True, kw_only=True)

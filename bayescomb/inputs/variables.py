@@ -19,7 +19,7 @@ RESERVED: Final = frozenset({
     "observed_data", "parameter",
     "posterior", "prior", "pull", "rho", "sample", "sample_stats", "scale_correlation", "theory_nuisance", "theory_pull",
     "uncertain_size", "unconstrained", "unnormalised", "variance_scale", "white", "white_explicit", "white_nuisance",
-    "white_scales",
+    "white_scales", "log_likelihood", "log_likelihood_by_measurement", "measurement", "posterior_predictive",
 })  # fmt: skip
 # Labels of what has a coordinate ("rho[JES]"), and what PyMC appends to the variables that it transforms.
 OURS: Final = re.compile(r"(rho|pull|theory_pull|variance_scale|scale)\[.*|.*__|\.{1,2}|white_explicit.*")

@@ -194,6 +194,8 @@ def _estimates(combination: Combination, family: CorrelationFamily, correlation:
         index = [position[m.nuisances[i].name] for i in bound]
         shifts = ((m.responses - down) / 2)[:, bound]
         total = total + np.einsum("en,nm,em->e", shifts, correlation[np.ix_(index, index)], shifts)
+        asymmetric = np.array([m.nuisances[i].statistical for i in bound], dtype=bool)
+        statistical = statistical + (shifts[:, asymmetric] ** 2).sum(axis=1)
         for estimate, stat, variance in zip(m.estimates, statistical, total, strict=True):
             yield EstimateRow(
                 name=estimate.name,

@@ -25,7 +25,7 @@ from pytensor.link.numba.dispatch import basic as numba_dispatch
 
 from bayescomb.sampling.priors import RadialBlock
 
-__all__ = ["AboveZero", "FeasibleTransform", "excess_kernel"]
+__all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform", "excess_kernel"]
 
 FloatArray = NDArray[np.float64]
 
@@ -132,7 +132,7 @@ def feasible_kernel(  # type: ignore[no-untyped-def]
     return point, log_jacobian, by_box
 
 
-class _FeasibleMap(Op):
+class FeasibleMap(Op):
     """(point, log Jacobian) of unconstrained coordinates."""
 
     __props__ = ()
@@ -191,8 +191,8 @@ class _FeasiblePullback(Op):
         output_storage[0][0] = feasible_kernel(inputs[0], inputs[1], float(inputs[2]), True, *self.constants)[2]
 
 
-@numba_dispatch.numba_funcify.register(_FeasibleMap)
-def _numba_map(op: _FeasibleMap, **kwargs: Any) -> Any:
+@numba_dispatch.numba_funcify.register(FeasibleMap)
+def _numba_map(op: FeasibleMap, **kwargs: Any) -> Any:
     del kwargs
     constants = op.constants
 
@@ -245,7 +245,7 @@ class FeasibleTransform(Transform):
             np.array([b.patterns.shape[1] for b in radial], dtype=float),
             joined([b.patterns for b in radial]),
         )
-        self.map = _FeasibleMap(constants)
+        self.map = FeasibleMap(constants)
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         """Coefficients from unconstrained coordinates."""

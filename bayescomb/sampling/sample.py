@@ -30,6 +30,7 @@ from bayescomb.sampling.model import build_model, draw_theory, extraction_start,
 from bayescomb.sampling.modes import MAX_MODES, Mode, ModeMixture, separated_modes
 from bayescomb.sampling.nuts import compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.predictive_groups import predictive_groups
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import (
     conditional_masses,
@@ -89,7 +90,9 @@ def sample(
         ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
         ``prior``, ``conditional`` (exact mean and sd of each result given each draw's coefficients and scales, that
         is then Gaussian; not with ranges of the observables),
-        ``observed_data``; and in its attributes the model, the assumption
+        ``observed_data``, ``posterior_predictive`` and ``log_likelihood`` of the estimates (each given all others, exact, so
+        that ``az.loo`` and ``az.compare`` hold; per measurement in a group of its own), where these are Gaussian given what
+        is fitted; and in its attributes the model, the assumption
         set, the treatment, the seed and all versions.
 
     Raises:
@@ -157,6 +160,7 @@ def sample(
         "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
         "observed_data": _observed(combination),
     }
+    tree |= predictive_groups(plan, posterior, seed=seed)
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
     elif combination.bounds or _logarithmic(combination):

@@ -171,15 +171,14 @@ def test_other_data_move_the_density_and_predictions_have_the_total_covariance()
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 @pytest.mark.parametrize("shipped", ["models/run1_mass", "models/ttj_rho"])
 def test_the_jax_form_is_the_same_density(shipped):
-    from pymc.sampling.jax import get_jaxified_logp
-
     import jax
+    from pymc.sampling.jax import get_jaxified_logp
 
     model = build_model(bc.load(shipped))
     density = Density(model)
     point = density.random_point(np.random.default_rng(5), width=0.1)
     value, slope = density(point)
-    function = get_jaxified_logp(model, negative_logp=False)
+    function = get_jaxified_logp(model)
     found, gradient = jax.value_and_grad(function)([point[v.name] for v in model.value_vars])
     assert float(found) == pytest.approx(value, rel=1e-10)
     for variable, part in zip(model.value_vars, gradient, strict=True):

@@ -13,9 +13,9 @@ from bayescomb.formats.csv import NUMBER
 from bayescomb.formats.hepdata.record.submission import Submission
 from bayescomb.formats.hepdata.record.tables import Table, bin_of, row_label
 from bayescomb.formats.hepdata.selection import Measured, Selection, listed, read_selection
-from bayescomb.formats.values import check_keys, flag, text, texts
+from bayescomb.formats.values import check_table, flag, text, texts
 
-__all__ = ["KEYS", "ErrorPlace", "TableMapping", "error_name", "measured_values", "read_mapping"]
+__all__ = ["ErrorPlace", "TableMapping", "error_name", "measured_values", "read_mapping"]
 
 MATRICES: Final = (
     "statistical_covariance",
@@ -24,11 +24,6 @@ MATRICES: Final = (
     "total_correlation",
     "nuisance_correlation",
 )
-KEYS: Final = (
-    "values", "statistical", "total", "labels", "ignore", "percent", "uncorrelated", "symmetrise", *MATRICES, "covariances",
-    "correlations", "breakdown", "pulls", "nuisance_covariance", "approximate", "rows", "leave_out", "normalised",
-    "absent_is_zero", "prefix",
-)  # fmt: skip
 SHIFT_KEYS: Final = ("name", "names", "up", "down", "match", "ignore", "label")
 MATRIX_KEYS: Final = ("match", "rows")
 # A label of the values, or a column.
@@ -207,7 +202,7 @@ def read_mapping(table: Any, *, where: str) -> TableMapping:
     if not isinstance(table, dict):
         msg = f'{where}: {table!r} found, a table is needed, as in {{ values = "Table 1", statistical = "stat" }}'
         raise FileFormatError(msg)
-    check_keys(table, KEYS, required=("values",), where=where)
+    check_table(table, "measurements.tables", where=where)
     values = read_selection(table["values"], f"{where}.values")
     matrices = {key: read_selection(table[key], f"{where}.{key}", MATRIX_KEYS) for key in MATRICES if key in table}
     _check_together(table, where)

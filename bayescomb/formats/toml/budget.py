@@ -1,70 +1,42 @@
-"""Reader of ``[budget]`` and ``[within]`` in ``model.toml``: one row per estimate, one column per source.
+"""Reader of ``[budget]`` in ``model.toml``: one row per estimate, one column per source.
 
 The budget is a CSV table with the columns ``estimate, experiment, observable, value, stat`` and one column per source; each
-row is a measurement of its own unless a column ``measurement`` says otherwise.  The nuisance of source S and estimate e is
-called ``S[e]``.  Correlations inside an experiment are a second CSV table (``source, estimate`` and one column per estimate;
-a cell is empty where an assumption set speaks, or nobody does); a source that several estimates of an experiment have needs
-its rows there, so that a table that was cut off does not read as "uncorrelated".  A budget without such a table says
-``within = "uncorrelated"`` if that is what is meant.
+row is a measurement of its own unless a column ``measurement`` says otherwise; tables of other forms are
+:mod:`bayescomb.formats.toml.budget_table`.  The nuisance of source S and estimate e is
+called ``S[e]``.
+
+A size is a number in the unit of the value, ``1.5%`` of the value, or ``+0.5/-0.3``, which is what +1 and -1 sigma of the
+source do to the value (the statistics in ``stat`` likewise); ``percent = ["lumi"]`` says that the numbers of these columns
+are percentages.  A source shifts the value by its size unless ``responses = { lumi = "relative" }`` (or ``"lognormal"``)
+says that it scales the prediction.
+
+Statistics are uncorrelated unless ``statistical_correlation = "stat.csv"`` gives the correlations of the estimates: a matrix
+with their names in the header and in the first column, of those that are correlated.  Estimates with common statistics are
+one measurement, whatever the rows say, as those of one experiment can be.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayescomb.base.checks import check_correlation_entry, check_names, known_name, located
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
-from bayescomb.formats.csv import Row, number, read_table
-from bayescomb.formats.values import check_keys, entries, text, texts
-from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
+from bayescomb.base.checks import check_choice, check_correlation, check_names, known_name, located
+from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
+from bayescomb.base.errors import InvalidNumberError
+from bayescomb.formats.csv import Row
+from bayescomb.formats.matrices import read_matrix, shift_cell
+from bayescomb.formats.toml.budget_table import budget_rows, table_path
+from bayescomb.formats.values import named_values, text, texts
+from bayescomb.inputs.budget import Budget, BudgetRow, budget_of, check_source_columns
 
-__all__ = [
-    "BUDGET_COLUMNS",
-    "OPTIONAL_BUDGET_COLUMNS",
-    "UNCORRELATED",
-    "Budget",
-    "nuisance_name",
-    "read_budget",
-    "read_within",
-    "require_stated",
-    "unstated_pairs",
-]
+__all__ = ["UNCORRELATED", "read_budget"]
 
-BUDGET_COLUMNS: Final = ("estimate", "experiment", "observable", "value", "stat")
-OPTIONAL_BUDGET_COLUMNS: Final = ("title", "measurement")
 UNCORRELATED: Final = "uncorrelated"
-
-
-def nuisance_name(source: str, estimate: str) -> str:
-    """Name of the nuisance of one source in one estimate."""
-    return f"{source}[{estimate}]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """The content of a budget.
-
-    Attributes:
-        measurements: in the order of their first rows.
-        experiments: experiment -> its estimates, in the order of the rows.
-        sources: sources that have a column.
-    """
-
-    measurements: tuple[Measurement, ...] = ()
-    experiments: Mapping[str, list[str]] = field(default_factory=dict)
-    sources: Sequence[str] = ()
-
-    def affected(self, source: str, experiment: str) -> list[str]:
-        """Estimates of an experiment that a source shifts."""
-        shifting = {n.name for m in self.measurements for n, r in zip(m.nuisances, m.responses.T, strict=True) if r.any()}
-        return [name for name in self.experiments[experiment] if nuisance_name(source, name) in shifting]
+STATISTICAL_CORRELATION: Final = "statistical_correlation"
 
 
 def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collection[str], sources: Sequence[str]) -> Budget:
@@ -81,203 +53,87 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
             file and line.
     """
     place = f"{path}: budget"
-    table = _table_path(document["budget"], path, place, keys=["table", "sources"])
-    source_names = texts(document["budget"], "sources", where=place, default=list(sources))
+    entry = document["budget"]
+    table_path(entry, path, place)
+    source_names = texts(entry, "sources", where=place, default=list(sources))
     check_names(source_names, where=f"{place}.sources", allow_empty=True)
     for name in source_names:
         known_name(name, sources, kind="source", where=f"{place}.sources")
-    for name in source_names:
-        if name in (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS):
-            msg = f"{path}: source {name!r} found, a column of the budget has that name already; rename the source"
-            raise DuplicateNameError(msg)
-    header, rows = read_table(table, required=[*BUDGET_COLUMNS, *source_names])
-    for name in header:
-        known = [*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS, *source_names]
-        known_name(name, known, kind="column", where=f"{table}")
-    if not rows:
-        msg = f"{table}: no estimate; add at least one row"
-        raise FileFormatError(msg)
-    groups: dict[str, list[Row]] = {}
-    seen: set[str] = set()
-    experiments: dict[str, list[str]] = {}
-    for row in rows:
-        name = row.cells["estimate"]
-        if name in seen:
-            msg = f"{row.where}: estimate {name!r} stands twice; every estimate needs its own name"
-            raise DuplicateNameError(msg)
-        seen.add(name)
-        if not row.cells["experiment"]:
-            msg = f"{row.where}, column 'experiment': empty; name the experiment, correlations are stated by it"
-            raise FileFormatError(msg)
-        known_name(row.cells["observable"], observables, kind="observable", where=row.where)
-        experiments.setdefault(row.cells["experiment"], []).append(name)
-        groups.setdefault(row.cells.get("measurement") or name, []).append(row)
-    measurements = tuple(_measurement(name, group, source_names) for name, group in groups.items())
-    return Budget(measurements=measurements, experiments=experiments, sources=source_names)
+    check_source_columns(source_names, where=str(path))
+    percent = texts(entry, "percent", where=place, default=[])
+    for name in percent:
+        known_name(name, source_names, kind="source", where=f"{place}.percent")
+    rows = budget_rows(entry, path, place, sources=source_names, observables=observables)
+    return budget_of(
+        [_row(row, source_names, percent) for row in rows],
+        observables=observables,
+        sources=source_names,
+        responses=_responses(entry, place, source_names),
+        statistical_correlation=_statistical_correlation(entry, path, place, [row.cells["estimate"] for row in rows]),
+    )
 
 
-def _measurement(name: str, rows: list[Row], sources: Sequence[str]) -> Measurement:
-    """A measurement from its rows: uncorrelated statistics, one nuisance per estimate and source."""
-    estimates, nuisances = [], []
-    responses = np.zeros((len(rows), len(rows) * len(sources)))
-    stat = np.zeros(len(rows))
-    for i, row in enumerate(rows):
-        label = row.cells["estimate"]
-        if row.cells["experiment"] != rows[0].cells["experiment"]:
-            msg = f"{row.where}: measurement {name!r} has estimates of two experiments; give each its own measurement"
-            raise FileFormatError(msg)
-        observable = {row.cells["observable"]: 1.0}
-        title = row.cells.get("title", "")
-        estimates.append(Estimate(name=label, value=row.number("value"), observables=observable, title=title))
-        stat[i] = row.number("stat")
-        if stat[i] <= 0:
-            msg = f"{row.where}, column 'stat': {stat[i]:g} found, a statistical uncertainty is above 0; correct it"
+def _row(row: Row, sources: Sequence[str], percent: Collection[str]) -> BudgetRow:
+    for column in ("value", "stat"):
+        if not row.cells[column]:
+            msg = f"{row.where}, column {column!r}: '' found, a finite number is needed; fill in what was measured"
             raise InvalidNumberError(msg)
-        for j, source in enumerate(sources):
-            size = row.number(source)
-            if size < 0:
-                msg = (
-                    f"{row.where}, column {source!r}: {size:g} found, an uncertainty is not negative; give its size "
-                    "here and its sign in the correlations"
-                )
-                raise InvalidNumberError(msg)
-            responses[i, i * len(sources) + j] = size
-            nuisances.append(Nuisance(name=nuisance_name(source, label), source=source))
-    with located(rows[0].where):
-        return Measurement(
-            name=name,
-            experiment=rows[0].cells["experiment"],
-            estimates=tuple(estimates),
-            statistical_covariance=np.diag(stat**2),
-            nuisances=tuple(nuisances),
-            responses=responses,
-        )
+    value = row.number("value")
+
+    def size(column: str) -> float | tuple[float, float]:
+        up, down = _shifts(row.cells[column], value, where=f"{row.where}, column {column!r}", percent=column in percent)
+        return (up, down) if "/" in row.cells[column] else up
+
+    return BudgetRow(
+        where=row.where,
+        estimate=row.cells["estimate"],
+        experiment=row.cells["experiment"],
+        observable=row.cells["observable"],
+        value=value,
+        stat=size("stat"),
+        sizes={source: size(source) for source in sources},
+        title=row.cells.get("title", ""),
+        measurement=row.cells.get("measurement", ""),
+    )
 
 
-def _table_path(entry: Any, path: Path, place: str, *, keys: list[str]) -> Path:
-    if not isinstance(entry, dict):
-        other = f', or "{UNCORRELATED}"' if place.endswith(": within") else ""
-        key = place.rpartition(" ")[2]
-        example = f'{key} = {{ table = "{key}.csv" }}'
-        msg = f"{place}: {entry!r} found, a table with the key 'table' is needed, as in {example}{other}"
-        raise FileFormatError(msg)
-    check_keys(entry, keys, required=("table",), where=place)
-    return path.parent / text(entry, "table", where=place)
+def _responses(entry: Mapping[str, Any], place: str, sources: Sequence[str]) -> dict[str, ResponseForm]:
+    """Source -> form of its response, where one is stated."""
+    example = '{ lumi = "relative" }'
+    stated = named_values(entry, "responses", where=place, example=example) if "responses" in entry else {}
+    found: dict[str, ResponseForm] = {}
+    for name in stated:
+        at = f"{place}.responses"
+        known_name(name, sources, kind="source", where=at)
+        found[name] = check_choice(text(stated, name, where=at), RESPONSE_FORMS, where=f"{at}[{name!r}]")
+    return found
 
 
-def read_within(document: Mapping[str, Any], path: Path, budget: Budget) -> list[CorrelationBlock]:
-    """One block per source and experiment from the table of a document; none without ``within``, or if it is uncorrelated.
-
-    Raises:
-        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError: as the content
-            demands, each with the file and line.
-    """
-    place = f"{path}: within"
-    if document.get("within", UNCORRELATED) == UNCORRELATED:
-        return []
-    table = _table_path(document["within"], path, place, keys=["table", "symmetrise"])
-    estimates = [name for names in budget.experiments.values() for name in names]
-    header, rows = read_table(table, required=["source", "estimate", *estimates])
-    for name in header:
-        known_name(name, ["source", "estimate", *estimates], kind="estimate", where=f"{table}, column")
-    cells: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        source = known_name(row.cells["source"], budget.sources, kind="source", where=row.where)
-        estimate = known_name(row.cells["estimate"], estimates, kind="estimate", where=row.where)
-        if (source, estimate) in cells:
-            msg = f"{row.where}: source {source!r}, estimate {estimate!r} stands twice; keep one row"
-            raise DuplicateNameError(msg)
-        cells[source, estimate] = row
-    averaged = _read_averaged_pairs(document["within"], place, budget.sources, estimates)
-    blocks = []
-    for source in budget.sources:
-        for experiment, members in budget.experiments.items():
-            where = f"{table}: source {source!r}, {experiment}"
-            matrix = _within_matrix(source, members, estimates, cells, table)
-            if matrix is None:
-                affected = budget.affected(source, experiment)
-                if len(affected) > 1:
-                    msg = f"{where}: no row, but {', '.join(affected)} have the source; add the rows, with 0 if uncorrelated"
-                    raise FileFormatError(msg)
-                continue
-            for first, second in averaged.get(source, []):
-                if first in members and second in members:
-                    i, j = members.index(first), members.index(second)
-                    matrix[i, j] = matrix[j, i] = (matrix[i, j] + matrix[j, i]) / 2
-            names = tuple(nuisance_name(source, e) for e in members)
-            with located(str(table)):
-                blocks.append(CorrelationBlock(name=f"{source}, {experiment}", nuisances=names, correlation=matrix))
-    return blocks
+def _shifts(cell: str, value: float, *, where: str, percent: bool) -> tuple[float, float]:
+    """Shifts at +1 and -1 sigma from a cell whose numbers may be percentages of the value."""
+    marked = [part.strip().endswith("%") for part in cell.split("/")]
+    bare = "/".join(part.strip().removesuffix("%") for part in cell.split("/")) if any(marked) else cell
+    up, down = shift_cell(bare, where=where)
+    share = [abs(value) / 100 if percent or mark else 1.0 for mark in (marked * 2)[:2]]
+    if value == 0 and (percent or any(marked)) and (up, down) != (0.0, 0.0):
+        msg = f"{where}: {cell!r} found, a percentage of the value 0 is nothing; give the size in the unit of the value"
+        raise InvalidNumberError(msg)
+    return up * share[0], down * share[1]
 
 
-def require_stated(budget: Budget, sets: Mapping[str, AssumptionSet], *, where: str) -> None:
-    """Somebody says how a source is correlated between any two estimates of an experiment that have it.
-
-    Raises:
-        FileFormatError: for some pair neither a block nor a coefficient of any assumption set does.
-    """
-    found = list(unstated_pairs(budget, sets))
-    if found:
-        source, first, second, experiment = found[0]
-        more = f" and {len(found) - 1} more pairs" if len(found) > 1 else ""
-        msg = (
-            f"{where}: nothing says how the source {source!r} of {first!r} and {second!r} ({experiment}) is correlated "
-            f'inside its experiment{more}; give the correlations in a table, within = {{ table = "within.csv" }}, or say '
-            f'within = "{UNCORRELATED}" above the first [table] if the estimates have nothing in common'
-        )
-        raise FileFormatError(msg)
-
-
-def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterator[tuple[str, str, str, str]]:
-    """Source, two estimates and their experiment, where neither a block nor a coefficient of any set speaks of them."""
-    blocks = list({id(b): set(b.nuisances) for s in sets.values() for b in s.blocks}.values())
-    pairs = {frozenset((p.first, p.second)) for s in sets.values() for c in s.coefficients for p in c.pairs}
-    for source in budget.sources:
-        for experiment in budget.experiments:
-            for first, second in itertools.combinations(budget.affected(source, experiment), 2):
-                pair = {nuisance_name(source, first), nuisance_name(source, second)}
-                if pair not in pairs and not any(pair <= block for block in blocks):
-                    yield source, first, second, experiment
-
-
-def _read_averaged_pairs(
-    within: Mapping[str, Any], place: str, sources: Sequence[str], estimates: list[str]
-) -> dict[str, list[tuple[str, str]]]:
-    """Pairs that are published with two values and averaged on purpose, by source; no other asymmetry is let through."""
-    averaged: dict[str, list[tuple[str, str]]] = {}
-    for at, entry in entries(within, "symmetrise", where=place) if "symmetrise" in within else []:
-        check_keys(entry, ("source", "pair"), required=("source", "pair"), where=at)
-        source = known_name(text(entry, "source", where=at), sources, kind="source", where=at)
-        pair = texts(entry, "pair", where=at)
-        for name in pair:
-            known_name(name, estimates, kind="estimate", where=at)
-        if len(pair) != 2:
-            msg = f"{at}.pair: {pair!r} found, two estimates are needed"
-            raise FileFormatError(msg)
-        averaged.setdefault(source, []).append((pair[0], pair[1]))
-    return averaged
-
-
-def _within_matrix(
-    source: str, members: list[str], estimates: list[str], cells: Mapping[tuple[str, str], Row], table: Path
-) -> np.ndarray | None:
-    """Matrix of one source in one experiment; ``None`` if the table has no row for it."""
-    rows = [cells.get((source, e)) for e in members]
-    if not any(rows):
-        return None
-    matrix = np.eye(len(members))
-    for i, row in enumerate(rows):
-        if row is None:
-            msg = f"{table}: source {source!r} has no row for estimate {members[i]!r}; add it"
-            raise FileFormatError(msg)
-        for other in estimates:
-            if other not in members and row.cells[other]:
-                msg = (
-                    f"{row.where}, column {other!r}: {row.cells[other]!r} found between experiments; leave the cell "
-                    "empty and state it in an assumption set"
-                )
-                raise FileFormatError(msg)
-        for j, other in enumerate(members):
-            at = f"{row.where}, column {other!r}"
-            matrix[i, j] = check_correlation_entry(number(row.cells[other], where=at), where=at)
-    return matrix
+def _statistical_correlation(
+    entry: Mapping[str, Any], path: Path, place: str, estimates: Sequence[str]
+) -> NDArray[np.float64]:
+    """Correlations of the statistical uncertainties of all estimates, shape (n, n)."""
+    correlation = np.eye(len(estimates))
+    if STATISTICAL_CORRELATION not in entry:
+        return correlation
+    table = path.parent / text(entry, STATISTICAL_CORRELATION, where=place)
+    matrix = read_matrix(table)
+    for name in matrix.names:
+        known_name(name, estimates, kind="estimate", where=str(table))
+    with located(str(table)):
+        values = check_correlation(matrix.values, names=matrix.names, where="statistical correlation")
+    at = [estimates.index(name) for name in matrix.names]
+    correlation[np.ix_(at, at)] = values
+    return correlation

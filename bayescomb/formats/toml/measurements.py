@@ -22,6 +22,8 @@ and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what 
       { name = "lumi", response = "relative" },
     ]
 
+``statistical = ["+0.5/-0.3", 0.4]`` has one number per estimate, or what +1 and -1 sigma do to it.
+
 A response is what +1 sigma of a nuisance does to the published value, in the unit of the estimate; of two numbers the second
 is what -1 sigma does, its sign included.
 
@@ -43,18 +45,20 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_covariance, check_names, known_name, located
 from bayescomb.base.choices import RESPONSE_FORMS
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
+from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.csv import number, read_table
-from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts
-from bayescomb.formats.toml.foreign import CONVINO_KEYS, HEPDATA_KEYS, read_convino_entry, read_hepdata_entry
+from bayescomb.formats.declared import TABLES
+from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts, statistical_sizes
+from bayescomb.formats.toml.foreign import read_convino_entry, read_hepdata_entry
 from bayescomb.formats.toml.maps import assign_sources, read_factors
-from bayescomb.formats.values import check_keys, entries, flag, text
+from bayescomb.formats.values import check_table, entries, flag, text
 from bayescomb.inputs.measurements import (
     CovarianceKind,
     Estimate,
     FittedInput,
     Measurement,
     Nuisance,
+    asymmetric_statistics,
     systematic_shifts,
     unnamed_nuisances,
 )
@@ -65,10 +69,8 @@ __all__ = ["read_measurements"]
 INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covariance", "hessian", "correlation")
 # The total beside what is statistical leaves what is systematic.
 TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
-STATED_KEYS: Final = ("name", "experiment", "estimates", *INFORMATION_KEYS, "responses", "nuisances", "sources")
-MEASUREMENT_KEYS: Final = tuple(dict.fromkeys((*STATED_KEYS, *CONVINO_KEYS, *HEPDATA_KEYS)))
 FILE_KEYS: Final = ("convino", "hepdata")
-DETAIL_KEYS: Final = ("name", "source", "response", "free", "pull")
+DETAIL_KEYS: Final = TABLES["measurements.nuisances"].names
 UNCERTAINTY: Final = "uncertainty"
 
 
@@ -79,6 +81,7 @@ class _Detail:
     where: str = ""
     source: str = ""
     response: str = "absolute"
+    statistical: bool = False
     free: bool = False
     pull: float | None = None
 
@@ -116,7 +119,7 @@ def read_measurements(
     provenance: list[Provenance] = []
     for place, entry in entries(document, "measurements", where=str(path)) if "measurements" in document else []:
         by_file = [key for key in FILE_KEYS if key in entry]
-        check_keys(entry, MEASUREMENT_KEYS, required=("name",) if by_file else ("name", "estimates"), where=place)
+        check_table(entry, "measurements", where=place, required=("name",) if by_file else ("name", "estimates"))
         if by_file == ["convino"]:
             measurement = read_convino_entry(entry, place, path.parent, observables=observables)
         elif by_file:
@@ -149,8 +152,10 @@ def _read_measurement(
         )
         raise FileFormatError(msg)
     covariance, fit, kind = None, None, CovarianceKind.STATISTICAL
+    asymmetric: tuple[Nuisance, ...] = ()
     if "statistical" in given:
-        covariance = np.diag(_statistical(entry["statistical"], names, place) ** 2)
+        gaussian, asymmetric, *kinked = _statistical(entry["statistical"], names, place)
+        covariance = np.diag(gaussian**2)
     elif "statistical_covariance" in given:
         covariance = _covariance(folder / text(entry, "statistical_covariance", where=place), names)
     elif given[0] in ("hessian", "correlation"):
@@ -165,6 +170,9 @@ def _read_measurement(
         )
         name = text(entry, "name", where=place)
         covariance, kind, shifts = total.divided(covariance, shifts, name)
+    if asymmetric:
+        down = -shifts.up if shifts.down is None else shifts.down
+        shifts = Shifts(nuisances=shifts.nuisances, up=np.hstack([shifts.up, kinked[0]]), down=np.hstack([down, kinked[1]]))
     fitted = fit.nuisances if fit else ()
     details = _read_details(entry, place, folder, known=[*fitted, *shifts.nuisances], fitted=fitted, sources=sources)
     nuisances, fitted_input = _nuisances(shifts.nuisances, details), _fitted_input(fit, details) if fit else None
@@ -176,7 +184,7 @@ def _read_measurement(
             estimates=tuple(estimates),
             statistical_covariance=covariance,
             covariance_kind=kind,
-            nuisances=nuisances,
+            nuisances=(*nuisances, *asymmetric),
             responses=shifts.up,
             down_responses=shifts.down,
             fit=fitted_input,
@@ -185,7 +193,7 @@ def _read_measurement(
 
 def _read_estimate(table: Mapping[str, Any], where: str, observables: Collection[str]) -> Estimate:
     """A measured number and its linear map to the observables."""
-    check_keys(table, ("name", "value", "observable", "observables", "title"), required=("name", "value"), where=where)
+    check_table(table, "measurements.estimates", where=where)
     if ("observable" in table) == ("observables" in table):
         msg = f"{where}: give either observable = NAME or observables = {{ NAME = factor, ... }}"
         raise FileFormatError(msg)
@@ -200,17 +208,21 @@ def _read_estimate(table: Mapping[str, Any], where: str, observables: Collection
         return Estimate(name=name, value=value, observables=mapping, title=title)
 
 
-def _statistical(values: Any, estimates: list[str], place: str) -> NDArray[np.float64]:
-    """Uncorrelated statistical uncertainties, shape (n,)."""
+def _statistical(
+    values: Any, estimates: list[str], place: str
+) -> tuple[NDArray[np.float64], tuple[Nuisance, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Uncorrelated statistical uncertainties, shape (n,), and what is asymmetric in them."""
     where = f"{place}.statistical"
     if not isinstance(values, list) or len(values) != len(estimates):
         msg = f"{where}: {values!r} found, a list of {len(estimates)} numbers is needed, one per estimate"
         raise FileFormatError(msg)
-    sizes = np.array([number(value, where=f"{where}[{i}]") for i, value in enumerate(values)])
-    if (sizes <= 0).any():
-        msg = f"{where}: {sizes.min():g} found, a statistical uncertainty is above 0; correct it"
-        raise InvalidNumberError(msg)
-    return sizes
+    shifts = []
+    for i, value in enumerate(values):
+        at = f"{where}[{i}]"
+        two = isinstance(value, str) and "/" in value
+        shifts.append(statistical_sizes(value if two else number(value, where=at), where=at))
+    up, down = np.array(shifts).T
+    return asymmetric_statistics(estimates, up, down)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,12 +326,13 @@ def _read_details(
 def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _Detail]]:
     found = []
     for at, table in entries(entry, "nuisances", where=place) if "nuisances" in entry else []:
-        check_keys(table, DETAIL_KEYS, required=("name",), where=at)
+        check_table(table, "measurements.nuisances", where=at)
         detail = _Detail(
             where=at,
             source=text(table, "source", where=at, default=""),
             response=text(table, "response", where=at, default="absolute"),
             free=flag(table, "free", where=at),
+            statistical=flag(table, "statistical", where=at),
             pull=number(table["pull"], where=f"{at}.pull") if "pull" in table else None,
         )
         found.append((text(table, "name", where=at), detail))
@@ -334,14 +347,16 @@ def _details_of_file(path: Path) -> list[tuple[str, _Detail]]:
     found = []
     for row in rows:
         cells = {key: row.cells.get(key, "") for key in DETAIL_KEYS}
-        if cells["free"] not in {"", "true", "false"}:
-            msg = f"{row.where}, column 'free': {cells['free']!r} found, true or false is needed, or nothing"
-            raise FileFormatError(msg)
+        for key in ("free", "statistical"):
+            if cells[key] not in {"", "true", "false"}:
+                msg = f"{row.where}, column {key!r}: {cells[key]!r} found, true or false is needed, or nothing"
+                raise FileFormatError(msg)
         detail = _Detail(
             where=row.where,
             source=cells["source"],
             response=cells["response"] or "absolute",
             free=cells["free"] == "true",
+            statistical=cells["statistical"] == "true",
             pull=row.number("pull") if cells["pull"] else None,
         )
         found.append((cells["name"], detail))
@@ -355,7 +370,11 @@ def _nuisances(names: Collection[str], details: Mapping[str, _Detail]) -> tuple[
         # Only a detail can be wrong, so the place is one.
         with located(detail.where):
             response = check_choice(detail.response, RESPONSE_FORMS, where=f"response of nuisance {name!r}")
-            found.append(Nuisance(name=name, source=detail.source, free=detail.free, response=response))
+            found.append(
+                Nuisance(
+                    name=name, source=detail.source, free=detail.free, response=response, statistical=detail.statistical
+                )
+            )
     return tuple(found)
 
 

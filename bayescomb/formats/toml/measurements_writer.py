@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.formats.csv import csv_text, figure, triangle_text
-from bayescomb.formats.toml.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS, nuisance_name
+from bayescomb.inputs.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS, nuisance_name
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
 
@@ -130,7 +130,9 @@ def measurement_table(measurement: Measurement, prefix: str) -> tuple[dict[str, 
         table["responses"] = stored("responses", _responses_text(measurement, title))
     details = _details(measurement)
     if len(details) > MAX_LISTED:
-        used = [key for key in ("name", "source", "response", "free", "pull") if any(key in d for d in details)]
+        used = [
+            key for key in ("name", "source", "response", "free", "pull", "statistical") if any(key in d for d in details)
+        ]
         content = [[_detail_cell(d.get(key)) for key in used] for d in details]
         table["nuisances"] = stored("nuisances", csv_text(f"What the tables of {title} do not say.", used, content))
     elif details:
@@ -177,6 +179,8 @@ def _details(measurement: Measurement) -> list[dict[str, Any]]:
             detail["response"] = nuisance.response
         if nuisance.free:
             detail["free"] = True
+        if nuisance.statistical:
+            detail["statistical"] = True
         if i < len(pulls) and figure(pulls[i]) != "0.0":
             detail["pull"] = float(pulls[i])
         if detail:

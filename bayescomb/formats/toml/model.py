@@ -19,12 +19,17 @@ from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
-from bayescomb.formats.toml.budget import UNCORRELATED, Budget, read_budget, read_within, require_stated
+from bayescomb.formats.declared import TABLES, Kind
+from bayescomb.formats.toml.averaging import read_hflav
+from bayescomb.formats.toml.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements import read_measurements
 from bayescomb.formats.toml.parameters import read_derived, read_parameters
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
-from bayescomb.formats.toml.sets import BlockTables, category_scope, read_assumption_sets
-from bayescomb.formats.values import check_keys, entries, flag, named_values, number, text, texts
+from bayescomb.formats.toml.scope import category_scope
+from bayescomb.formats.toml.sets import BlockTables, read_assumption_sets
+from bayescomb.formats.toml.within import read_within, require_stated
+from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
+from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
@@ -35,12 +40,12 @@ __all__ = ["FORMAT", "load_model"]
 FORMAT: Final = 1
 LONG_LINE: Final = 120
 # Settings of a combination that are texts, with what they are where they are not given.
-SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used", "extraction": ""}
-VALUE_KEYS: Final = ("format", "name", "title", "assumptions", *SETTINGS, "normalise", "nonnegative", "shared_names")
-TABLE_KEYS: Final = (
-    "observables", "sources", "budget", "within", "measurements", "impact_groups", "blocks", "assumption_sets", "provenance",
-    "predictions", "extractions", "errors_on_errors", "parameters", "derived",
-)  # fmt: skip
+SETTINGS: Final = {
+    name: TABLES[""].key(name).default for name in ("treatment", "repair", "chi2", "nuisance_values", "extraction")
+}
+TABLE_KINDS: Final = {Kind.TABLE, Kind.TABLES, Kind.NAMED}
+TABLE_KEYS: Final = tuple(key.name for key in TABLES[""].own if not TABLE_KINDS.isdisjoint(key.kinds))
+VALUE_KEYS: Final = tuple(name for name in TABLES[""].names if name not in TABLE_KEYS)
 
 
 def load_model(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
@@ -84,15 +89,18 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
         within = read_within(document, path, budget)
     measurements, units, own_provenance = read_measurements(document, path, observables=own_units, sources=source_names)
+    averaging = read_hflav(document, path, observables=observable_names)
+    measurements = [*measurements, *averaging.measurements]
+    sources += [Source(name=name) for name in averaging.sources if name not in source_names]
+    source_names = [s.name for s in sources]
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
     _check_measured(document, where, found=bool(budget.measurements or measurements))
     tables = BlockTables(path.parent)
-    common = [*within, *tables.named(document, where=where)]
+    common = [*within, *averaging.blocks, *tables.named(document, where=where)]
     scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
     sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
     tables.check_all_used()
-    if "within" not in document:
-        require_stated(budget, sets, where=where)
+    require_stated(document, budget, sets, where=where)
     name = text(document, "name", where=where)
     title = text(document, "title", where=where, default="")
     assumptions = text(document, "assumptions", where=where, default=next(iter(sets)))
@@ -144,9 +152,9 @@ def _document(path: Path) -> dict[str, Any]:
     for key, value in document.items():  # so that only keys of its kind are offered for an unknown one
         if key not in (*VALUE_KEYS, *TABLE_KEYS):
             known_name(key, TABLE_KEYS if isinstance(value, (dict, list)) else VALUE_KEYS, kind="key", where=str(path))
-    check_keys(document, (*VALUE_KEYS, *TABLE_KEYS), required=("format", "name", "assumption_sets"), where=str(path))
+    check_table(document, "", where=str(path))
     if "observables" not in document and "parameters" not in document:
-        check_keys(document, (*VALUE_KEYS, *TABLE_KEYS), required=("observables",), where=str(path))
+        check_table(document, "", where=str(path), required=("observables",))
     return document
 
 
@@ -203,7 +211,7 @@ def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
     observables = []
     for place, entry in entries(document, "observables", where=where) if "observables" in document else []:
-        check_keys(entry, ("name", "unit", "title", "spectator", "formula"), required=("name",), where=place)
+        check_table(entry, "observables", where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")}
         observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
     check_names([o.name for o in observables], where=f"{where}: observables", allow_empty="parameters" in document)
@@ -213,7 +221,7 @@ def _read_observables(document: Mapping[str, Any], where: str) -> list[Observabl
 def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
     sources = []
     for place, entry in entries(document, "sources", where=where) if "sources" in document else []:
-        check_keys(entry, ("name", "title", "group"), required=("name",), where=place)
+        check_table(entry, "sources", where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("name", "title", "group")}
         sources.append(Source(**values))
     check_names([s.name for s in sources], where=f"{where}: sources", allow_empty=True)
@@ -223,7 +231,7 @@ def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
 def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance]:
     found = []
     for place, entry in entries(document, "provenance", where=where) if "provenance" in document else []:
-        check_keys(entry, ("table", "kind", "origin", "note"), required=("table", "kind", "origin"), where=place)
+        check_table(entry, "provenance", where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
         with located(place):
             found.append(Provenance(**values))
@@ -239,7 +247,7 @@ def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str,
     ).items():
         place = f"{where}: errors_on_errors[{name!r}]"
         entry = value if isinstance(value, dict) else {"relative": value}
-        check_keys(entry, ("relative", "kind"), required=("relative",), where=place)
+        check_table(entry, "errors_on_errors", where=place)
         with located(place):
             kind = text(entry, "kind", where=place, default="common")
             found[name] = ErrorOnError(
@@ -266,7 +274,7 @@ def _read_impact_groups(document: Mapping[str, Any], where: str, nuisances: list
     listed = entries(document, "impact_groups", where=where) if "impact_groups" in document else []
     places = []
     for place, entry in listed:
-        check_keys(entry, ("name", "nuisances"), required=("name", "nuisances"), where=place)
+        check_table(entry, "impact_groups", where=place)
         members = tuple(texts(entry, "nuisances", where=place))
         if members != (STATISTICS_GROUP,):
             check_names(members, where=f"{place}.nuisances")

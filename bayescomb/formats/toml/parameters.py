@@ -14,7 +14,7 @@ from typing import Any
 
 from bayescomb.base.checks import check_choice, located
 from bayescomb.base.errors import FileFormatError
-from bayescomb.formats.values import check_keys, entries, number, text
+from bayescomb.formats.values import check_keys, check_table, entries, number, text
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.parameters import PARAMETER_SHAPES, PRIOR_NUMBERS, Parameter, ParameterPrior
 
@@ -29,7 +29,7 @@ def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter,
     """
     found = []
     for place, entry in entries(document, "parameters", where=where) if "parameters" in document else []:
-        check_keys(entry, ("name", "unit", "title", "prior", "start"), required=("name",), where=place)
+        check_table(entry, "parameters", where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
         start = number(entry, "start", where=place) if "start" in entry else None
         prior = _read_prior(entry["prior"], f"{place}.prior") if "prior" in entry else None
@@ -42,7 +42,7 @@ def _read_prior(entry: Any, where: str) -> ParameterPrior:
     if not isinstance(entry, dict):
         msg = f'{where}: {entry!r} found, a table is needed, as in {{ shape = "normal", mean = 0.118, sd = 0.001 }}'
         raise FileFormatError(msg)
-    check_keys(entry, ("shape", *(key for keys in PRIOR_NUMBERS.values() for key in keys)), required=("shape",), where=where)
+    check_table(entry, "parameters.prior", where=where)
     with located(where):
         shape = check_choice(text(entry, "shape", where=where), PARAMETER_SHAPES, where="shape of a prior")
     needed = PRIOR_NUMBERS[shape]
@@ -60,7 +60,7 @@ def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, .
     found = []
     for place, entry in entries(document, "derived", where=where) if "derived" in document else []:
         keys = ("name", "unit", "title", "formula")
-        check_keys(entry, keys, required=("name", "formula"), where=place)
+        check_table(entry, "derived", where=place)
         name, unit, title, formula = (text(entry, key, where=place, default="") for key in keys)
         found.append(Observable(name=name, unit=unit, title=title, formula=formula))
     return tuple(found)

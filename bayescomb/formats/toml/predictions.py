@@ -14,23 +14,18 @@ from bayescomb.base.choices import PDF_ERRORS
 from bayescomb.base.errors import FileFormatError
 from bayescomb.formats.csv import number
 from bayescomb.formats.prediction_tables import prediction_text, read_prediction, read_scale_factors
-from bayescomb.formats.values import check_keys, entries, flag, text, texts
+from bayescomb.formats.values import check_table, entries, flag, text, texts
 from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.predictions import Prediction
 from bayescomb.inputs.scale_factors import scaled_prediction
 
 __all__ = ["extraction_tables", "prediction_tables", "read_extractions", "read_predictions"]
 
-PREDICTION_KEYS: Final = (
-    "name", "table", "tables", "combine", "members_at", "observables", "order", "mass_scheme", "per_bin_width", "variable",
-    "rate_errors", "origin",
-)  # fmt: skip
 # Keys of a prediction that is the product of two tables.
 PRODUCT_KEYS: Final = ("tables", "combine", "members_at")
-EXTRACTION_KEYS: Final = (
-    "name", "title", "distributions", "masses", "pdf", "scales", "numerical_errors", "rate_errors", "degree", "drop",
-)  # fmt: skip
-PDF_KEYS: Final = ("set", "errors", "alpha_s", "shifts_at", "confidence_level")
+PRODUCT_REQUIRED: Final = ("tables", "combine", "origin")
+# What an extraction says, itself or by those that it extends.
+COMPLETE: Final = ("name", "distributions", "pdf", "scales")
 SCALE_TEXTS: Final = ("choice", "treatment", "prior")
 SCALE_NUMBERS: Final = ("mu_r", "mu_f", "width", "low", "nominal", "high")
 # Names that a file can have everywhere, and no folder.
@@ -45,7 +40,7 @@ def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Predictio
     """
     found = []
     for place, entry in entries(document, "predictions", where=str(path)) if "predictions" in document else []:
-        check_keys(entry, PREDICTION_KEYS, required=("name", "observables", "order"), where=place)
+        check_table(entry, "predictions", where=place)
         with located(place):
             found.append(_prediction(entry, place, path.parent))
     check_names([p.name for p in found], where=f"{path}: predictions", allow_empty=True)
@@ -88,7 +83,7 @@ def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Predictio
 
 def _product(entry: Mapping[str, Any], place: str) -> tuple[str, str, str]:
     """Files of a prediction and of its factors, and the rule ``"a * b"`` with its names."""
-    check_keys(entry, PREDICTION_KEYS, required=("tables", "combine", "origin"), where=place)
+    check_table(entry, "predictions", where=place, required=PRODUCT_REQUIRED)
     tables = _texts_by_name(entry, "tables", place)
     rule = text(entry, "combine", where=place)
     names = [word.strip() for word in rule.split("*")]
@@ -111,11 +106,11 @@ def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple
     found: dict[str, Extraction] = {}
     stated: dict[str, Mapping[str, Any]] = {}
     for place, entry in entries(document, "extractions", where=where) if "extractions" in document else []:
-        check_keys(entry, (*EXTRACTION_KEYS, "extends"), required=("name",), where=place)
+        check_table(entry, "extractions", where=place)
         if "extends" in entry:
             base = known_name(text(entry, "extends", where=place), stated, kind="extraction before it", where=place)
             entry = {**stated[base], **{key: value for key, value in entry.items() if key != "extends"}}
-        check_keys(entry, EXTRACTION_KEYS, required=("name", "distributions", "pdf", "scales"), where=place)
+        check_table(entry, "extractions", where=place, required=COMPLETE)
         stated[text(entry, "name", where=place)] = entry
         with located(place):
             extraction = _extraction(entry, place, [p.name for p in predictions])
@@ -157,7 +152,7 @@ def _texts_by_name(entry: Mapping[str, Any], key: str, place: str) -> dict[str, 
 
 
 def _pdf(table: Mapping[str, Any], place: str) -> PdfChoice:
-    check_keys(table, PDF_KEYS, required=("set",), where=place)
+    check_table(table, "extractions.pdf", where=place)
     members = table.get("alpha_s", [])
     if not isinstance(members, list) or not all(isinstance(m, int) and not isinstance(m, bool) for m in members):
         msg = f"{place}: alpha_s = {members!r} found, a list of two members is needed"
@@ -174,7 +169,7 @@ def _pdf(table: Mapping[str, Any], place: str) -> PdfChoice:
 
 
 def _scales(table: Mapping[str, Any], place: str) -> ScaleChoice:
-    check_keys(table, (*SCALE_TEXTS, *SCALE_NUMBERS), required=("choice",), where=place)
+    check_table(table, "extractions.scales", where=place)
     stated: dict[str, Any] = {key: text(table, key, where=place) for key in SCALE_TEXTS if key in table}
     stated |= {key: number(table[key], where=f"{place}.{key}") for key in SCALE_NUMBERS if key in table}
     return ScaleChoice(**stated)

@@ -1,7 +1,9 @@
 """Reader of the assumption sets of ``model.toml``: coefficients per pair and per category, blocks, sets that extend others.
 
 A category coefficient speaks of all nuisances of a source, of which those of the budget go by their estimates and those of
-``[[measurements]]`` by their own names.
+``[[measurements]]`` by their own names (:mod:`bayescomb.formats.toml.scope`).  ``each = true`` makes a coefficient of its
+own of each of its pairs.  In a set ``everywhere = { lumi = 1.0 }`` correlates a source by one number in all its estimates,
+``across = { lumi = 0.5 }`` in those of different experiments, where ``[within]`` speaks of the others.
 
 Reader of fixed correlation blocks in ``model.toml``: stacked matrices in a CSV table, named where they are used.
 
@@ -13,8 +15,8 @@ the table must be used, so that a table that was cut off does not read as "uncor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,59 +25,15 @@ import numpy as np
 from bayescomb.base.checks import check_choice, check_correlation_entry, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, RangeError, UnknownNameError
 from bayescomb.formats.csv import Row, number, read_table
-from bayescomb.formats.toml.budget import nuisance_name
-from bayescomb.formats.values import check_keys, entries, flag, named_values, text, texts
+from bayescomb.formats.toml.scope import ACROSS, EVERYWHERE, Scope, category_pairs, stated_pairs
+from bayescomb.formats.values import check_table, entries, flag, named_values, text, texts
+from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
-from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
 
-__all__ = ["BlockTables", "Scope", "category_scope", "read_assumption_sets"]
+__all__ = ["BlockTables", "read_assumption_sets"]
 
-COEFFICIENT_KEYS = (
-    "name", "title", "source", "between", "blocks", "negative", "pairs", "opposite_pairs", "nominal", "low", "high", "prior",
-    "nominal_outside_range", "scan_group", "descending",
-    "published_half_shift", "published_half_error_shift",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """What category coefficients may speak of.
-
-    Attributes:
-        sources: known sources.
-        experiments: experiment -> its estimates in the budget.
-        members: source -> experiment -> label -> nuisance; the label is the estimate of a nuisance of the budget, and the
-            nuisance itself otherwise.
-    """
-
-    sources: Collection[str]
-    experiments: Mapping[str, Sequence[str]]
-    members: Mapping[str, Mapping[str, Mapping[str, str]]]
-
-    def labels(self, source: str) -> dict[str, str]:
-        """Label -> nuisance of a source, of all experiments."""
-        return {label: name for found in self.members.get(source, {}).values() for label, name in found.items()}
-
-
-def category_scope(
-    budget: Mapping[str, Sequence[str]],
-    budget_sources: Sequence[str],
-    measurements: Sequence[Measurement],
-    *,
-    sources: Collection[str],
-) -> Scope:
-    """The scope of a budget (experiment -> its estimates) and of other measurements."""
-    experiments: dict[str, Sequence[str]] = dict(budget)
-    members: dict[str, dict[str, dict[str, str]]] = {}
-    for source in budget_sources:
-        members[source] = {key: {e: nuisance_name(source, e) for e in names} for key, names in budget.items()}
-    for measurement in measurements:
-        experiments.setdefault(measurement.experiment, ())
-        for nuisance in measurement.all_nuisances:
-            found = members.setdefault(nuisance.source, {}).setdefault(measurement.experiment, {})
-            found[nuisance.name] = nuisance.name
-    return Scope(sources=sources, experiments=experiments, members=members)
+SHORT_FORMS = {"everywhere": EVERYWHERE, "across": ACROSS}
 
 
 def read_assumption_sets(
@@ -102,7 +60,7 @@ def read_assumption_sets(
     own_blocks: dict[str, dict[str, CorrelationBlock]] = {}
     sets: dict[str, AssumptionSet] = {}
     for place, entry in entries(document, "assumption_sets", where=where):
-        check_keys(entry, ("name", "description", "extends", "coefficients", "blocks"), required=("name",), where=place)
+        check_table(entry, "assumption_sets", where=place)
         name = text(entry, "name", where=place)
         if name in sets:
             msg = f"{place}: assumption set {name!r} stands twice; every set needs its own name"
@@ -114,12 +72,12 @@ def read_assumption_sets(
             inherited = {c.name: c for c in sets[base].coefficients}
             blocks = own_blocks[base]
         own: dict[str, CorrelationCoefficient] = {}
-        for at, table in entries(entry, "coefficients", where=place) if "coefficients" in entry else []:
-            coefficient = _read_coefficient(table, at, scope=scope, inherited=inherited)
-            if coefficient.name in own:
-                msg = f"{at}: coefficient {coefficient.name!r} stands twice in this set; keep one"
-                raise DuplicateNameError(msg)
-            own[coefficient.name] = coefficient
+        for at, table in _coefficient_tables(entry, place, scope):
+            for coefficient in _read_coefficients(table, at, scope=scope, inherited=inherited):
+                if coefficient.name in own:
+                    msg = f"{at}: coefficient {coefficient.name!r} stands twice in this set; keep one"
+                    raise DuplicateNameError(msg)
+                own[coefficient.name] = coefficient
         coefficients = tuple((inherited | own).values())
         description = text(entry, "description", where=place, default="")
         own_blocks[name] = blocks | {b.name: b for b in tables.named(entry, where=place)}
@@ -136,6 +94,59 @@ def read_assumption_sets(
     return sets
 
 
+def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The coefficients of a set with their places: those of the short forms, then the stated ones."""
+    for form, between in SHORT_FORMS.items():
+        stated = named_values(entry, form, where=place, example="{ lumi = 1.0 }") if form in entry else {}
+        decided: set[str] = set()
+        for key, value in stated.items():
+            at = f"{place}: {form}[{key!r}]"
+            table = value if isinstance(value, dict) else {"nominal": value}
+            check_table(table, f"assumption_sets.{form}", where=at)
+            chosen = matching(key, list(scope.sources))
+            if not chosen:
+                msg = f"{at}: the pattern matches no source; the model has {', '.join(scope.sources)}"
+                raise UnknownNameError(msg)
+            for source in chosen:
+                known_name(source, scope.sources, kind="source", where=at)
+                # A single estimate, or a single experiment, has nothing to correlate with.
+                parts = (
+                    scope.labels(source)
+                    if between == EVERYWHERE
+                    else [m for m in scope.members.get(source, {}).values() if m]
+                )
+                if source not in decided and len(parts) > 1:
+                    yield at, {"name": source, "source": source, "between": between} | table
+            decided.update(chosen)
+    yield from entries(entry, "coefficients", where=place) if "coefficients" in entry else ()
+
+
+def _read_coefficients(
+    table: Mapping[str, Any], where: str, *, scope: Scope, inherited: Mapping[str, CorrelationCoefficient]
+) -> list[CorrelationCoefficient]:
+    """The coefficient of a table, or with ``each`` one of its own for each pair, ``NAME[first, second]``."""
+    if not flag(table, "each", where=where):
+        return [_read_coefficient(table, where, scope=scope, inherited=inherited)]
+    name = text(table, "name", where=where)
+    if not any(key in table for key in ("between", "blocks", "pairs", "opposite_pairs")):
+        family = [key for key, c in inherited.items() if len(c.pairs) == 1 and key == _own_name(name, c.pairs[0])]
+        if not family:
+            msg = f"{where}: no '{name}[...]' is inherited; say what it correlates by 'between', 'blocks' or 'pairs'"
+            raise FileFormatError(msg)
+        return [_read_coefficient({**table, "name": key}, where, scope=scope, inherited=inherited) for key in family]
+    whole = _read_coefficient(table, where, scope=scope, inherited=inherited)
+    title = f"{whole.title}: {{0.first}}, {{0.second}}" if whole.title else ""
+    return [
+        dataclasses.replace(whole, name=_own_name(name, pair), pairs=(pair,), title=title.format(pair) if title else "")
+        for pair in whole.pairs
+    ]
+
+
+def _own_name(name: str, pair: CorrelationPair) -> str:
+    """Name of the coefficient that one pair of a family has."""
+    return f"{name}[{pair.first}, {pair.second}]"
+
+
 def _read_coefficient(
     table: Mapping[str, Any],
     where: str,
@@ -143,7 +154,7 @@ def _read_coefficient(
     scope: Scope,
     inherited: Mapping[str, CorrelationCoefficient],
 ) -> CorrelationCoefficient:
-    check_keys(table, COEFFICIENT_KEYS, required=("name", "nominal"), where=where)
+    check_table(table, "assumption_sets.coefficients", where=where)
     name = text(table, "name", where=where)
     source = text(table, "source", where=where, default="")
     if source:
@@ -159,9 +170,9 @@ def _read_coefficient(
     if not ways:  # an inherited coefficient with other values
         pairs, source = inherited[name].pairs, inherited[name].source
     elif ways == ["pairs"]:
-        pairs = (*_read_pairs(table, "pairs", 1, where), *_read_pairs(table, "opposite_pairs", -1, where))
+        pairs = stated_pairs(table, where, scope)
     else:
-        pairs = _category_pairs(table, source, where, scope)
+        pairs = category_pairs(table, source, where, scope)
     if not pairs:
         msg = f"{where}: it correlates nothing; name at least one pair, or remove the coefficient"
         raise FileFormatError(msg)
@@ -201,65 +212,6 @@ def _read_coefficient(
         )
 
 
-def _read_pairs(table: Mapping[str, Any], key: str, sign: int, where: str) -> list[CorrelationPair]:
-    pairs = []
-    listed = table.get(key, [])
-    if not isinstance(listed, list):
-        msg = f"{where}.{key}: {listed!r} found, a list of pairs of nuisance names is needed"
-        raise FileFormatError(msg)
-    for pair in listed:
-        names, own = (pair[:2], pair[2:]) if isinstance(pair, list) else ([], [])
-        if len(names) != 2 or not all(isinstance(p, str) for p in names) or not _is_sign(own, allowed=key == "pairs"):
-            extra = ", with -1 behind them where the sign is opposite" if key == "pairs" else ""
-            msg = f"{where}.{key}: {pair!r} found, a list of two nuisance names is needed{extra}"
-            raise FileFormatError(msg)
-        with located(f"{where}.{key}"):
-            pairs.append(CorrelationPair(first=names[0], second=names[1], sign=own[0] if own else sign))
-    return pairs
-
-
-def _is_sign(found: list[Any], *, allowed: bool) -> bool:
-    """Whether what stands behind two names is nothing, or a sign where that is allowed."""
-    return not found or (allowed and len(found) == 1 and type(found[0]) is int and found[0] in (-1, 1))
-
-
-def _category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Scope) -> tuple[CorrelationPair, ...]:
-    """Pairs of a category: every left with every right member, sign = product of the members' signs."""
-    if not source:
-        msg = f"{where}: 'between' and 'blocks' speak of estimates; name the 'source' whose nuisances are meant"
-        raise FileFormatError(msg)
-    if "between" in table:
-        ends = texts(table, "between", where=where)
-        if len(ends) != 2:
-            msg = f"{where}.between: {ends!r} found, the names of two experiments are needed"
-            raise FileFormatError(msg)
-        for end in ends:
-            known_name(end, scope.experiments, kind="experiment", where=f"{where}.between")
-        left, right = ([*scope.members.get(source, {}).get(end, {})] for end in ends)
-        blocks = [(left, right)]
-    else:
-        blocks = []
-        for place, block in entries(table, "blocks", where=where):
-            check_keys(block, ("left", "right"), required=("left", "right"), where=place)
-            blocks.append((texts(block, "left", where=place), texts(block, "right", where=place)))
-    nuisances = scope.labels(source)
-    kind = "estimate" if all(label != name for label, name in nuisances.items()) else "estimate or nuisance"
-    negative = texts(table, "negative", where=where, default=[])
-    involved = [e for block in blocks for side in block for e in side]
-    for name in involved:
-        known_name(name, nuisances, kind=kind, where=where)
-    check_names(negative, where=f"{where}.negative", allow_empty=True)
-    for name in negative:
-        known_name(name, involved, kind=f"{kind} of this coefficient", where=f"{where}.negative")
-    with located(where):
-        return tuple(
-            CorrelationPair(first=nuisances[a], second=nuisances[b], sign=-1 if (a in negative) != (b in negative) else 1)
-            for left, right in blocks
-            for a in left
-            for b in right
-        )
-
-
 class BlockTables:
     """The tables of blocks of one model; each is read once."""
 
@@ -279,7 +231,7 @@ class BlockTables:
             return []
         entry = named_values(owner, "blocks", where=where, example='{ table = "blocks.csv", names = ["JES"] }')
         place = f"{where}: blocks"
-        check_keys(entry, ("table", "names"), required=("table", "names"), where=place)
+        check_table(entry, "blocks", where=place)
         path = self.folder / text(entry, "table", where=place)
         names = texts(entry, "names", where=place)
         check_names(names, where=f"{place}.names")

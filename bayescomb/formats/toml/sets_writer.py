@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from bayescomb.formats.csv import csv_text, figure
-from bayescomb.formats.toml.sets import Scope
+from bayescomb.formats.toml.scope import Scope
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 
 __all__ = ["blocks_text", "coefficient_table", "common_blocks", "find_base"]

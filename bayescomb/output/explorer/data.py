@@ -81,6 +81,8 @@ def explorer_model(combination: Combination) -> ExplorerModel:
         repair=combination.repair,
         pulls=any(has_pulls(combination, m) for m in combination.measurements),
         theory=explorer_theory(combination),
+        bases={name: own.base or name for name, own in combination.assumption_sets.items()},
+        extraction=(combination.extraction or "none") if combination.extractions else "",
     )
 
 

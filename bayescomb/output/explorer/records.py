@@ -135,6 +135,8 @@ class ExplorerModel:
         assumptions, treatment, repair: those in force, with which the page opens.
         pulls: whether the inputs' own pulls cost chi2, which is taken off.
         theory: the extraction in force, ``None`` in combination mode.
+        bases: set -> the set of the model file that it is but for nominal values.
+        extraction: what ``--extraction`` is to be given; empty where the model extracts nothing.
     """
 
     name: str
@@ -151,6 +153,8 @@ class ExplorerModel:
     repair: str
     pulls: bool
     theory: ExplorerTheory | None
+    bases: dict[str, str]
+    extraction: str
 
     def as_data(self) -> dict[str, Any]:
         """Plain lists, numbers and strings."""

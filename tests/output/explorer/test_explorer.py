@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -361,7 +362,7 @@ def test_slider_moved_by_keyboard_changes_the_headline_to_the_profile(run1, run1
       input.focus();
       press(input, 'Home');
       const text = input.getAttribute('aria-valuetext'), said = by('headline').textContent;
-      return {before, after: headline(), state: api.state(), said, text};
+      return {before, after: headline(), state: api.state(), said, text, command: by('command').textContent};
     """
     )
     answer, console = probed(run1_page, tmp_path, script)
@@ -374,6 +375,11 @@ def test_slider_moved_by_keyboard_changes_the_headline_to_the_profile(run1, run1
     shift = 1000 * (moved.values.item() - nominal.values.item())
     assert f"{abs(shift):.0f} MeV" in answer["said"]
     assert answer["text"].startswith("0.50, nominal 0.85")
+    words = shlex.split(answer["command"])
+    assert words[:3] == ["bayescomb", "profile", "MODEL"]
+    assert main(["profile", "models/run1_mass", *words[3:], "--json", str(tmp_path / "p.json")]) == 0
+    command = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))["parameters"]["m_t"]["value"]
+    assert command == moved.values.item()
 
 
 @pytest.mark.slow

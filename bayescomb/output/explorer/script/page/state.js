@@ -73,6 +73,23 @@ const settings = (() => {
     return check(model, state);
   }
 
+  // What the command line is given for a state; null where it has no words for it (sources set apart, scales of a prediction).
+  function command(model, state) {
+    const set = setOf(model, state), base = model.sets.find(s => s.name === model.bases[set.name]) ?? set;
+    const quoted = text => (/^[\w.,:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+    const words = ["bayescomb profile MODEL", `--assumptions ${quoted(base.name)}`, `--treatment ${state.treatment}`];
+    if (state.repair !== "none") words.push(`--repair ${state.repair}`);
+    if (model.extraction) words.push(`--extraction ${quoted(model.extraction)}`);
+    for (const c of set.coefficients) {
+      const value = state.coefficients[c.name] ?? c.nominal, usual = base.coefficients.find(other => other.name === c.name);
+      if (value === usual.nominal) continue;
+      if (model.theory && c.name === model.theory.scale_coefficient) return null;
+      words.push(`--coefficient ${quoted(`${c.name}=${value}`)}`);
+    }
+    state.off.forEach(name => words.push(`--without ${quoted(name)}`));
+    return Object.keys(state.sources).length ? null : words.join(" ");
+  }
+
   // Every coefficient at "nominal", "low" or "high"; those without a range stay where they are.
   function everywhere(model, state, where) {
     const coefficients = {};
@@ -107,5 +124,5 @@ const settings = (() => {
     });
   }
 
-  return { opening, check, encode, decode, everywhere, towards, intervals, setOf, range };
+  return { opening, check, encode, decode, command, everywhere, towards, intervals, setOf, range };
 })();

@@ -142,6 +142,7 @@
     element("in-force").textContent = `${state.assumptions}`;
     element("treatment-in-force").textContent = repairs.inForce(state) ? `${state.treatment}, repair ${state.repair}` : state.treatment;
     element("description").textContent = settings.setOf(model, state).description;
+    element("command").textContent = settings.command(model, state) ?? "has no words for it";
     element("undo").disabled = !undone.length;
     element("wide").checked = state.wide;
     sliders.update(element("sliders"), model, state, act);

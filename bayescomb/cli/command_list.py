@@ -1,0 +1,357 @@
+"""The commands in the order in which one uses them: what each takes, and lines to try."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from bayescomb.base.choices import DRAWS_BEHIND, DRAWS_PER_TOY, SCAN_POINTS, SHARED_NAMES, SHELLS, WORKERS
+from bayescomb.cli import options
+from bayescomb.cli.parser import Command, Example
+
+__all__ = ["COMMANDS"]
+
+RUN1: Final = "models/run1_mass"
+
+
+def _init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", type=options.path, help="folder to make; its name is that of the model")
+    text = "combined quantities, with units: 'sigma_tt [pb],sigma_t [pb]'"
+    parser.add_argument("--observables", metavar="LIST", help=text)
+    parser.add_argument("--experiments", metavar="LIST", help="who measured: ATLAS,CMS")
+    parser.add_argument("--sources", metavar="LIST", help="of systematic uncertainties: JES,luminosity")
+    text = "a table that is filled already (.csv or .xlsx), with the columns of a budget; its other columns are sources"
+    parser.add_argument("--from", metavar="TABLE", type=options.path, dest="table", help=text)
+
+
+def _models(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", parser_class=argparse.ArgumentParser)
+    copy = actions.add_parser("copy", help="Copy one into a folder of your own.", description="Copy a shipped model.")
+    copy.add_argument("name", metavar="NAME", help="of the model, as 'bayescomb models' lists it")
+    copy.add_argument("target", metavar="DIR", nargs="?", help="folder to make (default: NAME)")
+    copy.set_defaults(action="copy")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.json_output(parser)
+    _all_settings(parser, of_drop=False)
+
+
+def _profile(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.parts(parser)
+    parser.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
+    options.json_output(parser)
+    _all_settings(parser)
+
+
+def _impacts(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.parts(parser)
+    options.json_output(parser)
+    _all_settings(parser)
+
+
+def _scan(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    text = f"points of each scan (default: {SCAN_POINTS})"
+    parser.add_argument("--points", type=int, default=SCAN_POINTS, metavar="N", help=text)
+    options.json_output(parser)
+    _all_settings(parser)
+
+
+def _sample(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.output(parser, metavar="F.nc", kind="file", ending=".nc", text="where the posterior goes")
+    options.json_output(parser)
+    group = parser.add_argument_group("sampling")
+    for name, default, text in (
+        ("draws", 1500, "draws per chain"),
+        ("tune", 500, "tuning steps per chain"),
+        ("chains", 4, "chains"),
+    ):
+        group.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: {default})")
+    group.add_argument("--seed", type=int, metavar="N", help="of everything random (default: drawn and stored)")
+    text = "sample or hold the coefficients"
+    group.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help=text)
+    text = "integrate or sample the nuisances"
+    group.add_argument("--engine", choices=("marginal", "full"), default="marginal", help=text)
+    text = "start at once, or compile for long runs"
+    group.add_argument("--backend", choices=("auto", "vm", "numba"), default="auto", help=text)
+    _all_settings(parser)
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.posterior(parser, required=True)
+    options.json_output(parser)
+    options.inputs(parser)
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.posterior(parser, text="of 'bayescomb sample' (default: a report of the profile alone)")
+    options.parts(parser)
+    options.output(parser, metavar="DIR", kind="folder", text="folder of the report")
+    _all_settings(parser)
+
+
+def _explore(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.posterior(parser, text="behind the result (default: sampled)")
+    options.output(parser, metavar="F.html", kind="file", ending=".html", text="the page")
+    group = parser.add_argument_group("sampling")
+    text = f"per chain without POSTERIOR.nc, 0 for none (default: {DRAWS_BEHIND})"
+    group.add_argument("--draws", type=int, metavar="N", help=text)
+    group.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn and stored)")
+    _all_settings(parser)
+
+
+def _theory(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.json_output(parser)
+    _all_settings(parser, of_drop=False)
+
+
+def _sets(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    text = "folder for figures and for what was sampled, to continue"
+    options.output(parser, metavar="DIR", kind="folder", text=text, required=False)
+    options.json_output(parser)
+    group = parser.add_argument_group("sampling")
+    text = "sample too, N draws per chain (default: profile only)"
+    group.add_argument("--draws", type=int, default=0, metavar="N", help=text)
+    group.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn)")
+    group.add_argument("--workers", type=int, metavar="N", help="local processes that sample (default: this one)")
+    options.scheduler(group)
+    _all_settings(parser, of_set=False)
+
+
+def _coverage(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.output(parser, metavar="DIR", kind="folder", text="folder of the study, new or to continue")
+    options.json_output(parser)
+    group = parser.add_argument_group("data sets")
+    group.add_argument("--toys", type=int, required=True, metavar="N", help="number of data sets")
+    text = "draw or hold the coefficients"
+    group.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help=text)
+    text = "do not sample: thousands of data sets in seconds"
+    group.add_argument("--profile-only", action="store_true", help=text)
+    group.add_argument("--draws", type=int, metavar="N", help=f"draws per chain (default: {DRAWS_PER_TOY})")
+    group.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
+    group.add_argument("--workers", type=int, metavar="N", help=f"local processes (default: {WORKERS})")
+    options.scheduler(group)
+    _all_settings(parser)
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    options.posterior(parser, text="whose results are added (default: the profile alone)")
+    options.parts(parser)
+    text = "a folder, or NAME.tar.gz or NAME.zip"
+    options.output(parser, metavar="OUT", kind="either", text=text)
+    text = "reactions, observables, cmenergies [GeV] or phrases; repeatable"
+    parser.add_argument("--keyword", metavar="KIND=VALUE", action="append", help=text)
+    _all_settings(parser)
+
+
+def _convert(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    text = "a folder or NAME.toml (model.toml), or NAME.txt (Convino)"
+    parser.add_argument("target", metavar="OUT", type=options.path, help=text)
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
+    parser.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
+
+
+def _reference(parser: argparse.ArgumentParser) -> None:
+    text = "a table or key of model.toml, e.g. assumption_sets.coefficients or prior (default: all)"
+    parser.add_argument("key", metavar="KEY", nargs="?", default="", help=text)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--schema", action="store_true", help="the JSON schema, for editors")
+    form.add_argument("--markdown", action="store_true", help="all of it as a page")
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"{', '.join(SHELLS[:-1])} or {SHELLS[-1]}")
+
+
+def _all_settings(parser: argparse.ArgumentParser, *, of_set: bool = True, of_drop: bool = True) -> None:
+    options.inputs(parser)
+    options.coefficients(parser, of_set=of_set)
+    options.settings(parser)
+    options.extraction(parser, of_drop=of_drop)
+
+
+COMMANDS: Final = (
+    Command(
+        "init",
+        "Begin a model of your own: tables to fill in and a model.toml with comments.",
+        "run_init",
+        _init,
+        (
+            Example("bayescomb init mine", "asks for what it needs"),
+            Example("bayescomb init mine --observables 'm_t [GeV]' --experiments ATLAS,CMS --sources JES,lumi", ""),
+            Example("bayescomb init mine --from table.csv", "a table that is filled already"),
+        ),
+    ),
+    Command(
+        "models",
+        "List or copy the shipped models.",
+        "run_models",
+        _models,
+        (
+            Example("bayescomb models", "names, titles and folders"),
+            Example("bayescomb models copy run1_mass", "a copy to work on"),
+        ),
+    ),
+    Command(
+        "check",
+        "Validate a model; print what was read, sizes, blocks and feasibility.",
+        "run_check",
+        _check,
+        (
+            Example(f"bayescomb check {RUN1}", "every estimate and correlation as read"),
+            Example(f"bayescomb check {RUN1} --json -", "the same for programs"),
+        ),
+    ),
+    Command(
+        "profile",
+        "Profile-likelihood combination at fixed coefficients.",
+        "run_profile",
+        _profile,
+        (
+            Example(f"bayescomb profile {RUN1}", "coefficients at nominal"),
+            Example(f"bayescomb profile {RUN1} --coefficient LHCbJES=0.5", "one of them elsewhere"),
+            Example(f"bayescomb profile {RUN1} --at low", "all of them at the lower end of their ranges"),
+            Example(f"bayescomb profile {RUN1} --without g", "all inputs but one"),
+            Example(f"bayescomb profile {RUN1} --only CMS", "one experiment"),
+            Example("bayescomb profile models/ttj_rho --extraction two_masses", "a mass per experiment"),
+        ),
+    ),
+    Command(
+        "impacts",
+        "Parts of the uncertainty: statistics, every source, every group.",
+        "run_impacts",
+        _impacts,
+        (
+            Example(f"bayescomb impacts {RUN1}", "the largest first"),
+            Example(f"bayescomb impacts {RUN1} --parts held", "Convino's definition"),
+        ),
+    ),
+    Command(
+        "scan",
+        "Profile along the range of every coefficient.",
+        "run_scan",
+        _scan,
+        (
+            Example(f"bayescomb scan {RUN1}", "published shifts beside ours"),
+            Example(f"bayescomb scan {RUN1} --points 3 --json -", "every point in full precision"),
+        ),
+    ),
+    Command(
+        "sample",
+        "Sample the posterior and store it as netCDF.",
+        "run_sample",
+        _sample,
+        (
+            Example(f"bayescomb sample {RUN1} --output posterior.nc", "coefficients sampled over their priors"),
+            Example(f"bayescomb sample {RUN1} --output posterior.nc --seed 1", "the same draws again"),
+            Example(f"bayescomb sample {RUN1} --output held.nc --correlations nominal", "coefficients held"),
+        ),
+    ),
+    Command(
+        "compare",
+        "Posterior beside profile, and where the variance comes from.",
+        "run_compare",
+        _compare,
+        (Example(f"bayescomb compare {RUN1} posterior.nc", ""),),
+    ),
+    Command(
+        "report",
+        "One folder with a page, figures and tables.",
+        "run_report",
+        _report,
+        (
+            Example(f"bayescomb report {RUN1} posterior.nc --output report", "ends with the path of the page"),
+            Example(f"bayescomb report {RUN1} --output report", "without a posterior"),
+        ),
+    ),
+    Command(
+        "explore",
+        "One page on which coefficients are moved and the result follows, exactly.",
+        "run_explore",
+        _explore,
+        (
+            Example(f"bayescomb explore {RUN1} posterior.nc --output explorer.html", "with the posterior behind it"),
+            Example(f"bayescomb explore {RUN1} --draws 0 --output explorer.html", "at once"),
+        ),
+    ),
+    Command(
+        "theory",
+        "The extracted mass with other predictions side by side.",
+        "run_theory",
+        _theory,
+        (Example("bayescomb theory models/ttj_rho", "PDF sets, scales, rate and shape"),),
+    ),
+    Command(
+        "sets",
+        "Results under every assumption set.",
+        "run_sets",
+        _sets,
+        (
+            Example(f"bayescomb sets {RUN1}", "profiles"),
+            Example(f"bayescomb sets {RUN1} --draws 1000 --output sets", "posteriors and figures too"),
+        ),
+    ),
+    Command(
+        "coverage",
+        "Calibration on simulated data sets: pulls, coverage, ranks.",
+        "run_coverage",
+        _coverage,
+        (
+            Example(f"bayescomb coverage {RUN1} --toys 1000 --profile-only --output study", "seconds"),
+            Example(f"bayescomb coverage {RUN1} --toys 300 --output calibration", "posteriors; continues"),
+        ),
+    ),
+    Command(
+        "export",
+        "A HEPData submission, with the same as JSON and netCDF.",
+        "run_export",
+        _export,
+        (Example(f"bayescomb export {RUN1} posterior.nc --output run1_mass.tar.gz", "what the site takes"),),
+    ),
+    Command(
+        "convert",
+        "Write a model in another form.",
+        "run_convert",
+        _convert,
+        (
+            Example("bayescomb convert config.txt mymodel", "from Convino to model.toml with tables"),
+            Example("bayescomb convert models/ttj_rho config.txt", "and back"),
+        ),
+    ),
+    Command(
+        "reference",
+        "What model.toml may hold: every key with its meaning and an example.",
+        "run_reference",
+        _reference,
+        (
+            Example("bayescomb reference", "all tables and keys"),
+            Example("bayescomb reference assumption_sets.coefficients", "the keys of a coefficient"),
+            Example("bayescomb reference prior", "one key"),
+            Example("bayescomb reference --schema > model.schema.json", "for editors"),
+        ),
+    ),
+    Command(
+        "completion",
+        "A script that completes words in a shell.",
+        "run_completion",
+        _completion,
+        (
+            Example('eval "$(bayescomb completion bash)"', "in ~/.bashrc; zsh likewise"),
+            Example("bayescomb completion fish > ~/.config/fish/completions/bayescomb.fish", ""),
+        ),
+    ),
+)

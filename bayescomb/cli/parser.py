@@ -1,0 +1,156 @@
+"""Parsers of the command line: what is said where a word is not understood."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, NoReturn
+
+from bayescomb.cli.options import messages
+
+__all__ = ["OWN_OPTIONS", "Command", "Example", "command_parser"]
+
+OWN_OPTIONS: Final = ("--help", "--version", "--quiet", "--verbose")
+
+
+class Example(NamedTuple):
+    """A line to type, and what it gives."""
+
+    line: str
+    text: str
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+        name: what is typed.
+        text: what it does, one sentence.
+        run: name of its function in :mod:`bayescomb.cli.commands`.
+        fill: adds its arguments to a parser.
+        examples: shown below its help; tests run them.
+    """
+
+    name: str
+    text: str
+    run: str
+    fill: Callable[[argparse.ArgumentParser], None]
+    examples: tuple[Example, ...] = ()
+
+
+def command_parser(commands: Sequence[Command], *, version: Callable[[], str]) -> argparse.ArgumentParser:
+    """The parser of ``bayescomb``; what a command takes is added when it is first asked for."""
+    parser = _Parser(
+        prog="bayescomb",
+        description="Combine published measurements with correlated systematic uncertainties.",
+        formatter_class=_Formatter,
+        epilog="'bayescomb COMMAND --help' shows the options of a command, with examples.",
+    )
+    parser.add_argument("--version", action=_Version, version_of=version)
+    messages(parser)
+    parser.set_defaults(run="")
+    listed = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_CommandParser)
+    for command in commands:
+        own = listed.add_parser(command.name, help=command.text, add_help=False)
+        own.command = command
+    return parser
+
+
+def _closest(word: str, known: Iterable[str]) -> list[str]:
+    import difflib  # for a typing error alone
+
+    return difflib.get_close_matches(word, list(known), n=1)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal, asked without the modules for archives that argparse would load for it."""
+
+    def __init__(self, prog: str) -> None:
+        columns = os.environ.get("COLUMNS", "")
+        try:
+            width = int(columns) if columns.isdecimal() and int(columns) else os.get_terminal_size(1).columns
+        except (OSError, ValueError):
+            width = 80
+        super().__init__(prog, width=width - 2)
+
+
+class _Version(argparse.Action):
+    """Prints the version, which nothing else needs."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, version_of: Callable[[], str]) -> None:
+        text = "show the version and exit"
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=text)
+        self.version_of = version_of
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        sys.stdout.write(f"bayescomb {self.version_of()}\n")
+        parser.exit()
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says which command or option was probably meant."""
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        words = sys.argv[1:] if args is None else list(args)
+        first = words[0] if words else ""
+        if first.startswith("--") and not any(known.startswith(first) for known in self._option_string_actions):
+            self.error(
+                f"{first} found before the command; the command stands first, as in: bayescomb profile MODEL --json F"
+            )
+        options, rest = self.parse_known_args(args, namespace)
+        if rest:
+            name = next((word for word in words if word in self.commands), "")
+            known = self.commands[name]._option_string_actions if name else self._option_string_actions
+            close = _closest(rest[0].partition("=")[0], known)
+            hint = f"; did you mean {close[0]}?" if close else f"; 'bayescomb {name} --help' lists the options of {name}"
+            self.error(f"unrecognized arguments: {' '.join(rest)}{hint if name else ''}")
+        return options
+
+    @property
+    def commands(self) -> dict[str, argparse.ArgumentParser]:
+        """The parsers of the commands by name."""
+        found = (action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return dict(next(found, {}))
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.search(r"argument COMMAND: invalid choice: '([^']*)'", message)
+        if wrong:
+            close = _closest(wrong[1], self.commands)
+            hint = f"did you mean {close[0]!r}?" if close else "'bayescomb' alone lists the commands"
+            message = f"no command {wrong[1]!r}; {hint}"
+        super().error(message)
+
+
+class _CommandParser(argparse.ArgumentParser):
+    """A parser of one command, filled when it is used, which knows the option that can take MODEL for its value."""
+
+    command: Command | None = None
+    words: Sequence[str] = ()
+
+    def filled(self) -> _CommandParser:
+        """The parser with what its command takes."""
+        command, self.command = self.command, None
+        if command is not None:
+            self.formatter_class = _Formatter
+            self.description = command.text
+            self.add_argument("-h", "--help", action="help", help="show this and exit")
+            command.fill(self)
+            messages(self, default=argparse.SUPPRESS)
+            self.set_defaults(run=command.run)
+            if command.examples:
+                widest = max(len(e.line) for e in command.examples)
+                lines = (f"  {e.line:{widest}}  {e.text}".rstrip() for e in command.examples)
+                self.epilog = "\n".join(["examples:", *lines])
+        return self
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        self.words = list(args or ())
+        self.filled()
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        taken = "--nonnegative" in self.words and "required: MODEL" in message
+        super().error(f"{message}; --nonnegative without a name stands behind MODEL" if taken else message)

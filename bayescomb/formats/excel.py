@@ -1,0 +1,74 @@
+"""A sheet of a spreadsheet file as the rows of a table; needs the extra ``bayescomb[excel]``."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, OptionError
+from bayescomb.formats.csv import Row
+
+__all__ = ["sheet_table"]
+
+
+def sheet_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[Row]]:
+    """Header and rows of the first sheet of an ``.xlsx`` file, whose cells hold the values that formulas had when saved.
+
+    Args:
+        path: the file.
+        required: columns that must be there.
+
+    Raises:
+        OptionError: openpyxl is not installed.
+        FileFormatError: the file is absent or none, or a column is missing.
+        DuplicateNameError: two columns have the same name.
+    """
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        msg = f"{path}: reading it needs openpyxl; python -m pip install 'bayescomb[excel]', or export the sheet as CSV"
+        raise OptionError(msg) from error
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except FileNotFoundError as error:
+        msg = f"{path}: no such file; correct the path"
+        raise FileFormatError(msg) from error
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        msg = f"{path}: not a readable .xlsx file ({error}); export the sheet as CSV"
+        raise FileFormatError(msg) from error
+    try:
+        cells = [[_text(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+    finally:
+        book.close()
+    lines = [(i, line) for i, line in enumerate(cells, 1) if any(line) and not line[0].startswith("#")]
+    if not lines:
+        msg = f"{path}: empty; a header line and at least one row are needed"
+        raise FileFormatError(msg)
+    header = lines[0][1]
+    while not header[-1]:
+        header = header[:-1]
+    for i, name in enumerate(header):
+        if name in header[:i]:
+            msg = f"{path}: column {name!r} stands twice; every column needs its own name"
+            raise DuplicateNameError(msg)
+    missing = [name for name in required if name not in header]
+    if missing:
+        msg = f"{path}: missing column {', '.join(map(repr, missing))}; found {', '.join(header)}"
+        raise FileFormatError(msg)
+    rows = []
+    for number, line in lines[1:]:
+        if any(line[len(header) :]):
+            msg = f"{path}, row {number}: a cell stands right of the last column; give the column a name or empty the cell"
+            raise FileFormatError(msg)
+        rows.append(Row(where=f"{path}, row {number}", cells=dict(zip(header, line, strict=False))))
+    return header, rows
+
+
+def _text(value: object) -> str:
+    """A cell as a person would type it; a whole number without a point."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()

@@ -1,0 +1,110 @@
+"""Result sets of HFLAV's combination-code as measurements, sources and blocks, alone or in a ``model.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bayescomb.base.checks import known_name, located
+from bayescomb.base.errors import DuplicateNameError, FileFormatError
+from bayescomb.formats.hflav.intercorrelations import prior_blocks, read_intercorrelations
+from bayescomb.formats.hflav.result_sets import measurement_of, read_result_sets
+from bayescomb.formats.wildcards import matching
+from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.observables import Observable, Source
+
+__all__ = ["Averaging", "load_result_list", "read_averaging"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """What result sets and intercorrelation maps say together.
+
+    Attributes:
+        measurements: one per result set.
+        blocks: one per systematic error, of all result sets.
+        sources: names of the systematic errors.
+        parameters: names, in the order in which the sets have them.
+    """
+
+    measurements: tuple[Measurement, ...]
+    blocks: tuple[CorrelationBlock, ...]
+    sources: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+
+def read_averaging(
+    results: Sequence[Path],
+    *,
+    intercorrelations: Sequence[Path] = (),
+    parameters: Sequence[str] | None = None,
+    result_sets: Sequence[str] | None = None,
+    experiments: Mapping[str, str] | None = None,
+) -> Averaging:
+    """Read files of combination-code.
+
+    Args:
+        results: files of result sets.
+        intercorrelations: files of intercorrelation maps.
+        parameters: those to keep, all by default.
+        result_sets: labels of the sets to keep, all by default.
+        experiments: pattern of labels -> experiment; a set that none matches is an experiment of its own.
+
+    Raises:
+        DuplicateNameError: a label is in two files.
+        UnknownNameError: a parameter or a label to keep is in no file.
+        FileFormatError: nothing is kept; the errors of the readers.
+    """
+    sets = [one for path in results for one in read_result_sets(path)]
+    labels = [one.label for one in sets]
+    for i, one in enumerate(sets):
+        if one.label in labels[:i]:
+            msg = f"{one.where}: a result set of this label is in another file already; every set needs its own label"
+            raise DuplicateNameError(msg)
+    where = " and ".join(map(str, results))
+    for label in result_sets or ():
+        known_name(label, labels, kind="result set", where=where)
+    known = list(dict.fromkeys(p for one in sets for p in one.parameters))
+    for parameter in parameters or ():
+        known_name(parameter, known, kind="parameter", where=where)
+    kept = known if parameters is None else list(parameters)
+    sets = [one.only(kept) for one in sets if result_sets is None or one.label in result_sets]
+    sets = [one for one in sets if one.parameters]
+    if not sets:
+        msg = f"{where}: no result set with any of the parameters {', '.join(kept)}; name others"
+        raise FileFormatError(msg)
+    maps = [read_intercorrelations(path, labels=labels) for path in intercorrelations]
+
+    def experiment(label: str) -> str:
+        return next((name for pattern, name in (experiments or {}).items() if matching(pattern, [label]) == [label]), label)
+
+    return Averaging(
+        measurements=tuple(measurement_of(one, experiment=experiment(one.label)) for one in sets),
+        blocks=tuple(prior_blocks(sets, maps)),
+        sources=tuple(dict.fromkeys(source for one in sets if one.total is None for source in one.systematics)),
+        parameters=tuple(dict.fromkeys(p for one in sets for p in one.parameters)),
+    )
+
+
+def load_result_list(path: Path) -> Combination:
+    """A combination from one file of result sets, every parameter an observable, nothing correlated between the sets.
+
+    The covariances are summed as given, as combination-code does.
+
+    Raises:
+        BayescombError: as :func:`read_averaging`.
+    """
+    found = read_averaging([path])
+    with located(str(path)):
+        return Combination(
+            name=path.stem,
+            measurements=found.measurements,
+            observables=tuple(Observable(name=name) for name in found.parameters),
+            sources=tuple(Source(name=name) for name in found.sources),
+            assumption_sets={"nominal": AssumptionSet(name="nominal", blocks=found.blocks)},
+            assumptions="nominal",
+            treatment="covariance",
+        )

@@ -1,0 +1,283 @@
+"""Reader of result sets of HFLAV's combination-code (PyPI ``combination-code``): a JSON file is a list of measurements.
+
+A file is ``{"ResultSet": [...]}``.  Each set has a ``ResultSetLabel``, a list ``Parameter`` of ``Name``, ``Value`` and
+``Error`` (statistical), perhaps a ``StatisticalCorrelationMatrix``, and ``SystematicErrors`` with a ``Name``, ``Values``
+and perhaps a ``SystematicCorrelationMatrix`` each (uncorrelated where it is absent).  A set becomes a measurement of its
+label, a systematic error a source with a nuisance per parameter, and its matrix a block of the prior.  A set with a
+``TotalCorrelationMatrix`` is a measurement with a total covariance, of which the parts are not told apart.
+
+Asymmetric errors (``ErrorUp``, ``ValuesUp``, ...) are not used, as in that program's averages of several parameters: the
+symmetric one beside them is, with a warning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import check_correlation, located
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
+from bayescomb.formats.csv import number, read_text
+from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement, Nuisance
+
+__all__ = [
+    "RESULT_SETS",
+    "ResultSet",
+    "json_document",
+    "looks_like_result_sets",
+    "measurement_of",
+    "nuisance_of",
+    "read_result_sets",
+]
+
+FloatArray = NDArray[np.float64]
+
+RESULT_SETS: Final = "ResultSet"
+SET_KEYS: Final = ("ResultSetLabel", "Parameter")
+ASYMMETRIC: Final = ("ErrorUp", "ErrorDown", "ValuesUp", "ValuesDown")
+# Published matrices are rounded to two or three places.
+ROUNDED: Final = 5.1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultSet:
+    """One result set, n parameters of it.
+
+    Attributes:
+        where: the file and the label.
+        label: of the set.
+        parameters: n names.
+        values: shape (n,).
+        errors: statistical, shape (n,).
+        statistical: their correlations, shape (n, n).
+        systematics: source -> sizes, shape (n,), and correlations, shape (n, n).
+        total: correlations of the total errors, shape (n, n); ``None`` if the parts have theirs.
+    """
+
+    where: str
+    label: str
+    parameters: tuple[str, ...]
+    values: FloatArray
+    errors: FloatArray
+    statistical: FloatArray
+    systematics: Mapping[str, tuple[FloatArray, FloatArray]] = field(default_factory=dict)
+    total: FloatArray | None = None
+
+    def estimate(self, parameter: str) -> str:
+        """Name of the estimate of a parameter: the label, with the parameter behind it where there are several."""
+        return self.label if len(self.parameters) == 1 else f"{self.label}: {parameter}"
+
+    def only(self, parameters: Collection[str]) -> ResultSet:
+        """The set without other parameters."""
+        keep = [i for i, name in enumerate(self.parameters) if name in parameters]
+        at = np.ix_(keep, keep)
+        return dataclasses.replace(
+            self,
+            parameters=tuple(self.parameters[i] for i in keep),
+            values=self.values[keep],
+            errors=self.errors[keep],
+            statistical=self.statistical[at],
+            systematics={name: (sizes[keep], matrix[at]) for name, (sizes, matrix) in self.systematics.items()},
+            total=None if self.total is None else self.total[at],
+        )
+
+
+def looks_like_result_sets(path: Path) -> bool:
+    """Whether a file is JSON with result sets; nothing else is said about it."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and RESULT_SETS in document
+
+
+def json_document(path: Path, *, required: Sequence[str]) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        FileFormatError: the file is absent, no JSON, no object, or a key is missing.
+    """
+    try:
+        document = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        msg = f"{path}: broken JSON, {error}; correct it"
+        raise FileFormatError(msg) from error
+    if not isinstance(document, dict):
+        msg = f"{path}: a JSON object with the keys {', '.join(required)} is needed; {type(document).__name__} found"
+        raise FileFormatError(msg)
+    missing = [key for key in required if key not in document]
+    if missing:
+        msg = f"{path}: missing key {', '.join(map(repr, missing))}; found {', '.join(document) or 'no key'}"
+        raise FileFormatError(msg)
+    return document
+
+
+def read_result_sets(path: Path) -> list[ResultSet]:
+    """The result sets of a file.
+
+    Args:
+        path: a JSON file.
+
+    Raises:
+        FileFormatError: a key is missing or holds something else.
+        InvalidNumberError: a value or an error is no number, or an error is negative.
+        InvalidMatrixError: a matrix has another shape, or is no correlation matrix.
+        DuplicateNameError: a label, a parameter or a systematic error of a set stands twice.
+
+    Warns:
+        InputWarning: asymmetric errors are given, of which the symmetric one is used.
+    """
+    document = json_document(path, required=(RESULT_SETS,))
+    entries = document[RESULT_SETS]
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        msg = f"{path}: {RESULT_SETS!r} is a list of objects; {type(entries).__name__} found"
+        raise FileFormatError(msg)
+    found: list[ResultSet] = []
+    for i, entry in enumerate(entries, 1):
+        one = _result_set(entry, f"{path}: result set {i}", path)
+        if one.label in {r.label for r in found}:
+            msg = f"{path}: label {one.label!r} stands twice; every result set needs its own"
+            raise DuplicateNameError(msg)
+        found.append(one)
+    return found
+
+
+def _result_set(entry: Mapping[str, Any], place: str, path: Path) -> ResultSet:
+    missing = [key for key in SET_KEYS if key not in entry]
+    if missing:
+        msg = f"{place}: missing key {', '.join(map(repr, missing))}; add it"
+        raise FileFormatError(msg)
+    label = entry["ResultSetLabel"]
+    if not isinstance(label, str) or not label:
+        msg = f"{place}: ResultSetLabel = {label!r} found, a text is needed"
+        raise FileFormatError(msg)
+    where = f"{path}: {label!r}"
+    parameters = _listed(entry, "Parameter", where, keys=("Name", "Value", "Error"))
+    names = [p["Name"] for p in parameters]
+    _unique(names, where=f"{where}, Parameter")
+    n = len(names)
+    values = np.array([number(p["Value"], where=f"{where}, {p['Name']}") for p in parameters])
+    errors = np.array([_size(p["Error"], where=f"{where}, Error of {p['Name']}") for p in parameters])
+    systematics = {}
+    listed = _listed(entry, "SystematicErrors", where, keys=("Name", "Values")) if entry.get("SystematicErrors") else []
+    for source in listed:
+        name, at = source["Name"], f"{where}, systematic error {source['Name']!r}"
+        if name in systematics:
+            msg = f"{at}: stands twice; every systematic error of a set needs its own name"
+            raise DuplicateNameError(msg)
+        if not isinstance(source["Values"], list) or len(source["Values"]) != n:
+            msg = f"{at}: {source['Values']!r} found, a list of {n} sizes is needed, one per parameter"
+            raise FileFormatError(msg)
+        sizes = np.array([number(v, where=at) for v in source["Values"]])
+        systematics[name] = sizes, _matrix(source, "SystematicCorrelationMatrix", names, where=at)
+    asymmetric = [key for part in (*parameters, *listed) for key in ASYMMETRIC if key in part]
+    if asymmetric:
+        warn_input(f"{where}: asymmetric errors found ({asymmetric[0]}); the symmetric errors beside them are used")
+    total = "TotalCorrelationMatrix"
+    return ResultSet(
+        where=where,
+        label=label,
+        parameters=tuple(names),
+        values=values,
+        errors=errors,
+        statistical=_matrix(entry, "StatisticalCorrelationMatrix", names, where=where),
+        systematics=systematics,
+        total=_matrix(entry, total, names, where=where) if entry.get(total) is not None else None,
+    )
+
+
+def _listed(entry: Mapping[str, Any], key: str, where: str, *, keys: Sequence[str]) -> list[Mapping[str, Any]]:
+    found = entry[key]
+    if not isinstance(found, list) or not found or not all(isinstance(f, dict) for f in found):
+        msg = f"{where}: {key} = {found!r} found, a list of objects with {', '.join(keys)} is needed"
+        raise FileFormatError(msg)
+    for part in found:
+        missing = [k for k in keys if k not in part]
+        if missing or not isinstance(part["Name"], str) or not part["Name"]:
+            msg = f"{where}, {key}: {dict(part)!r} found, {', '.join(keys)} are needed; complete it"
+            raise FileFormatError(msg)
+    return found
+
+
+def _unique(names: Sequence[str], *, where: str) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            msg = f"{where}: {name!r} stands twice; every parameter of a set needs its own name"
+            raise DuplicateNameError(msg)
+
+
+def _size(value: Any, *, where: str) -> float:
+    found = number(value, where=where)
+    if found <= 0:
+        msg = f"{where}: {found:g} found, a statistical uncertainty is above 0; correct it"
+        raise InvalidNumberError(msg)
+    return found
+
+
+def _matrix(entry: Mapping[str, Any], key: str, names: Sequence[str], *, where: str) -> FloatArray:
+    """A correlation matrix, the unit matrix where it is not given; rounded off-diagonal pairs are averaged."""
+    given = entry.get(key)
+    if given is None:
+        return np.eye(len(names))
+    place = f"{where}, {key}"
+    rows = given if isinstance(given, list) else []
+    if len(rows) != len(names) or not all(isinstance(r, list) and len(r) == len(names) for r in rows):
+        msg = f"{place}: {len(names)} rows of {len(names)} numbers are needed, one per parameter; correct it"
+        raise InvalidMatrixError(msg)
+    matrix = np.array([[number(v, where=place) for v in row] for row in rows])
+    difference = np.abs(matrix - matrix.T)
+    if difference.max() > ROUNDED:
+        i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
+        msg = (
+            f"{place}: {matrix[i, j]:g} and {matrix[j, i]:g} found for {names[i]!r} and {names[j]!r}; a correlation "
+            "matrix is symmetric, correct one of the two"
+        )
+        raise InvalidMatrixError(msg)
+    with located(where):
+        return check_correlation((matrix + matrix.T) / 2, names=list(names), where=key)
+
+
+def nuisance_of(source: str, estimate: str) -> str:
+    """Name of the nuisance of a systematic error in one estimate."""
+    return f"{source}[{estimate}]"
+
+
+def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
+    """A result set as a measurement: a nuisance per source and parameter, or a total covariance.
+
+    Examples:
+        >>> import numpy as np
+        >>> from bayescomb.formats.hflav.result_sets import ResultSet, measurement_of
+        >>> one = ResultSet(where="here", label="CDF2", parameters=("dms",), values=np.array([17.77]),
+        ...     errors=np.array([0.10]), statistical=np.eye(1), systematics={"total": (np.array([0.07]), np.eye(1))})
+        >>> [n.name for n in measurement_of(one).nuisances]
+        ['total[CDF2]']
+    """
+    names = [found.estimate(p) for p in found.parameters]
+    estimates = tuple(
+        Estimate(name=name, value=float(value), observables={parameter: 1.0})
+        for name, value, parameter in zip(names, found.values, found.parameters, strict=True)
+    )
+    common: dict[str, Any] = {"name": found.label, "experiment": experiment or found.label, "estimates": estimates}
+    with located(found.where):
+        if found.total is not None:
+            sizes = np.sqrt(found.errors**2 + sum(s**2 for s, _ in found.systematics.values()))
+            covariance = found.total * np.outer(sizes, sizes)
+            return Measurement(**common, statistical_covariance=covariance, covariance_kind=CovarianceKind.TOTAL)
+        nuisances = tuple(
+            Nuisance(name=nuisance_of(source, name), source=source) for source in found.systematics for name in names
+        )
+        shifts = [np.diag(sizes) for sizes, _ in found.systematics.values()]
+        return Measurement(
+            **common,
+            statistical_covariance=found.statistical * np.outer(found.errors, found.errors),
+            nuisances=nuisances,
+            responses=np.hstack([np.zeros((len(names), 0)), *shifts]),
+        )

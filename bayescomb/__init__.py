@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bayescomb.fit.impacts import impacts
     from bayescomb.fit.profile import profile
     from bayescomb.fit.scan import scan
+    from bayescomb.formats import fits
+    from bayescomb.formats.fits.relations import combine
     from bayescomb.formats.loading import convert, load
     from bayescomb.formats.shipped import copy_model, shipped_models
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
@@ -32,12 +34,14 @@ if TYPE_CHECKING:
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.parameters import Parameter, ParameterPrior
     from bayescomb.inputs.predictions import Prediction
+    from bayescomb.inputs.relations import Relation
     from bayescomb.inputs.variables import variable_name
     from bayescomb.likelihood.check import check
     from bayescomb.likelihood.simulation import simulate
     from bayescomb.output import figures
     from bayescomb.output.explorer.page import explore
     from bayescomb.output.export.export import export_hepdata
+    from bayescomb.output.export.programs import FitResults, fit_results, hs3, mv_normal
     from bayescomb.output.extraction_text import relevance_text
     from bayescomb.output.report.report import report
     from bayescomb.output.text import summary_text
@@ -53,7 +57,8 @@ if TYPE_CHECKING:
     from bayescomb.studies.predictive import posterior_predictive
     from bayescomb.studies.rate_and_shape import rate_and_shape
     from bayescomb.studies.sensitivity import prior_sensitivity
-    from bayescomb.studies.theory_variants import predicted_bins, prediction_variants, scale_envelope
+    from bayescomb.studies.theory_study import predicted_bins
+    from bayescomb.studies.theory_variants import order_variants, prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
 __version__ = "0.1.0"
@@ -68,6 +73,7 @@ __all__ = [
     "ErrorOnError",
     "Estimate",
     "Extraction",
+    "FitResults",
     "FittedInput",
     "InputWarning",
     "Measurement",
@@ -78,11 +84,13 @@ __all__ = [
     "PdfChoice",
     "Prediction",
     "Provenance",
+    "Relation",
     "ScaleChoice",
     "Source",
     "build_model",
     "check",
     "coefficient_relevance",
+    "combine",
     "compare",
     "compare_sets",
     "compatibility",
@@ -92,10 +100,15 @@ __all__ = [
     "explore",
     "export_hepdata",
     "figures",
+    "fit_results",
+    "fits",
+    "hs3",
     "impacts",
     "likelihood",
     "load",
     "load_posterior",
+    "mv_normal",
+    "order_variants",
     "posterior_predictive",
     "predicted_bins",
     "prediction_variants",
@@ -128,6 +141,7 @@ _LAZY = {
     "ErrorOnError": "bayescomb.inputs.observables",
     "Estimate": "bayescomb.inputs.measurements",
     "Extraction": "bayescomb.inputs.extractions",
+    "FitResults": "bayescomb.output.export.programs",
     "FittedInput": "bayescomb.inputs.measurements",
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
@@ -137,11 +151,13 @@ _LAZY = {
     "PdfChoice": "bayescomb.inputs.extractions",
     "Prediction": "bayescomb.inputs.predictions",
     "Provenance": "bayescomb.inputs.observables",
+    "Relation": "bayescomb.inputs.relations",
     "ScaleChoice": "bayescomb.inputs.extractions",
     "Source": "bayescomb.inputs.observables",
     "build_model": "bayescomb.sampling.model",
     "check": "bayescomb.likelihood.check",
     "coefficient_relevance": "bayescomb.studies.variance",
+    "combine": "bayescomb.formats.fits.relations",
     "compare": "bayescomb.studies.comparison",
     "compare_sets": "bayescomb.studies.assumption_sets",
     "compatibility": "bayescomb.fit.compatibility",
@@ -150,11 +166,15 @@ _LAZY = {
     "coverage": "bayescomb.studies.calibration",
     "explore": "bayescomb.output.explorer.page",
     "export_hepdata": "bayescomb.output.export.export",
+    "fit_results": "bayescomb.output.export.programs",
+    "hs3": "bayescomb.output.export.programs",
     "impacts": "bayescomb.fit.impacts",
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
+    "mv_normal": "bayescomb.output.export.programs",
+    "order_variants": "bayescomb.studies.theory_variants",
     "posterior_predictive": "bayescomb.studies.predictive",
-    "predicted_bins": "bayescomb.studies.theory_variants",
+    "predicted_bins": "bayescomb.studies.theory_study",
     "prediction_variants": "bayescomb.studies.theory_variants",
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",
@@ -174,6 +194,11 @@ _LAZY = {
     "verdict": "bayescomb.sampling.convergence",
 }
 
+_MODULES = {
+    "figures": "bayescomb.output.figures",
+    "fits": "bayescomb.formats.fits",
+    "likelihood": "bayescomb.likelihood",  # the room is called as the function, which it would hide
+}
 
 # The text of what shows itself, by module and class; the functions load as late.
 _TEXTS = {
@@ -195,10 +220,8 @@ for _class, _function in _TEXTS.items():
 
 
 def __getattr__(name: str) -> Any:
-    if name == "figures":
-        return importlib.import_module("bayescomb.output.figures")
-    if name == "likelihood":  # the room is the function, which it would hide
-        return importlib.import_module("bayescomb.likelihood")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name == "text_table":
         return importlib.import_module("bayescomb.output.text_layout").table
     if name in _LAZY:

@@ -17,11 +17,13 @@
 # Close to threshold, at large rho, the shape depends on the top-quark mass. Here the bins of both experiments, 355
 # nuisances, the theory with its own nuisances, the ATLAS-CMS correlation coefficients and the mass are one model.
 #
-# **Not for quoting.** The predictions are leading order, unless said otherwise, and the systematic responses are
-# reconstructed from what the two publications show, so every mass below says how the method works and not what the mass is.
+# The predictions are NLO at 172.5 GeV, mass dependence and PDF members at LO: the leading-order tables times K = NLO / LO
+# per bin and scale. The leading order alone stays beside it. **Not for quoting**: the systematic responses are reconstructed
+# from what the two publications show, so every mass below says how the method works and not what the mass is.
 
 # %%
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import arviz as az
@@ -78,23 +80,26 @@ assert np.allclose(measured.values, [e.value for e in combination.estimates])
 # %% [markdown]
 # ## The mass, by profile likelihood
 #
-# The extraction that the model names compares normalised distributions, because the leading-order rate is 30 % low. The
-# mass is a parameter of the same fit as the nuisances of the detectors and of the theory.
+# The extraction that the model names, `nlo`, compares normalised distributions. The mass is a parameter of the same fit as
+# the nuisances of the detectors and of the theory: PDF members, and one numerical error of K per bin and energy, which all
+# masses, scales and PDF members share.
 
 # %%
 fit = bc.profile(combination)
 
 
+def numbers(result, name="m_t"):
+    """Mass, its error and the theory part of that."""
+    at = {"parameter": name}
+    return tuple(float(series.sel(at)) for series in (result.values, result.errors, result.theory_errors))
+
+
 def mass_line(result, name="m_t"):
     """Mass with its parts, and the goodness of fit."""
+    value, error, theory = numbers(result, name)
     at = {"parameter": name}
-    parts = ", ".join(
-        f"{float(series.sel(at)):.2f} {label}"
-        for series, label in (
-            (result.statistical_errors, "stat"), (result.systematic_errors, "syst"), (result.theory_errors, "theory"),
-        )
-    )
-    text = f"{float(result.values.sel(at)):.2f} +- {float(result.errors.sel(at)):.2f} GeV ({parts})"
+    stat, syst = (float(series.sel(at)) for series in (result.statistical_errors, result.systematic_errors))
+    text = f"{value:.2f} +- {error:.2f} GeV ({stat:.2f} stat, {syst:.2f} syst, {theory:.2f} theory)"
     return f"{text}, chi2 {result.chi2:.1f} for {result.ndf}, p-value {result.p_value:.3f}"
 
 
@@ -102,7 +107,7 @@ print(mass_line(fit))
 
 # %% [markdown]
 # Below, the normalised shapes with the prediction at three masses. The last bins, next to the threshold, are where the mass
-# is. The measured shapes and the leading-order ones differ by more than the data allow, as the p-value says.
+# is. The first one, at the lowest rho, lies below the prediction at both orders.
 
 # %%
 bins, tables = {}, {prediction.name: prediction for prediction in combination.predictions}
@@ -128,21 +133,58 @@ for (name, data), axes in zip(bins.items(), grid.T, strict=True):
     axes[1].set_ylim(0.4, 1.8)
 
 # %% [markdown]
-# ### Other ways to extract it
+# ### Both orders, and every way to extract it
 #
-# `two_masses` gives each experiment its own mass, in one fit with all correlations, and their difference: do the experiments
-# agree?
+# Absolute distributions, a mass per experiment, one experiment alone; scales fixed, as common parameters with a flat prior
+# within factors of two, or with a normal one whose correlation between the energies is sampled. In brackets the theory part
+# of the error; it does not hold fixed scales, whose seven-point envelope stands below.
 
 # %%
-two = bc.profile(combination.with_extraction("two_masses"))
-for name in ("m_t_ATLAS", "m_t_CMS", "m_t_ATLAS - m_t_CMS"):
-    print(f"{name:20s} {float(two.values.sel(parameter=name)):7.2f} +- {float(two.errors.sel(parameter=name)):.2f} GeV")
+whole = bc.load(folder, extraction="")
+fits = {name: bc.profile(whole.with_extraction(name)) for name in whole.extractions if name != "nlo"} | {"nlo": fit}
+
+
+def result_text(result, name):
+    return "{:.2f} +- {:.2f} ({:.2f})".format(*numbers(result, name))
+
+
+rows = [["extraction", "mass", "NLO [GeV]", "chi2 / ndf", "LO [GeV]", "chi2 / ndf"]]
+for name in [name for name in whole.extractions if name.startswith("nlo")]:
+    low = fits[name.removeprefix("nlo_").replace("nlo", "normalised")]
+    for mass in [o.name for o in fits[name].combination.headline]:
+        cells = [[result_text(r, mass), f"{r.chi2:.1f} / {r.ndf}"] for r in (fits[name], low)]
+        rows.append([name, mass, *cells[0], *cells[1]])
+print(bc.text_table(rows))
+
+# %%
+rows = [["envelope of the seven scale points [GeV]", *(order for order in ("NLO", "LO"))]]
+for name in ("nlo", "nlo_atlas", "nlo_cms"):
+    orders = {row.order: row for row in bc.order_variants(whole.with_extraction(name))}
+    rows.append([name, *(f"{orders[order].up:+.2f} {orders[order].down:+.2f}" for order in ("NLO", "LO"))])
+    assert orders["NLO"].up - orders["NLO"].down < 0.6 * (orders["LO"].up - orders["LO"].down)
+print(bc.text_table(rows))
 
 # %% [markdown]
-# A second way to the common mass: average the two with their covariance. It would be exact if the predictions were linear in
-# the mass. Likewise chi2 has to fall by about the squared significance of the difference when the masses are set free.
+# Published are 171.1 +1.2 -1.1 GeV (ATLAS) and 172.93 +- 1.36 GeV (CMS). What still separates `nlo_atlas` and `nlo_cms`
+# from them: off-shell effects and decays, as top quarks are stable here; PDF members at NLO; K(m), which would move `nlo` by
+# -0.15, `nlo_atlas` by -0.22 and `nlo_cms` by -0.06 GeV if its slopes between 170 and 175 GeV were real (they are compatible
+# with none: chi2 13.4 for 8 and 2.5 for 4); the reconstructed responses, without the three ATLAS sources that have no public
+# name; and the scales, which the published errors hold and the fixed ones here do not.
 
 # %%
+for name, value, up, down in (("nlo_atlas", 171.1, 1.2, 1.1), ("nlo_cms", 172.93, 1.36, 1.36)):
+    here, error, _ = numbers(fits[name])
+    print(f"{name:10s} {here:.2f} +- {error:.2f} GeV, published {value} +{up} -{down} GeV, {here - value:+.2f} GeV apart")
+    assert abs(here - value) < 1.5 * max(up, down)
+
+# %% [markdown]
+# `two_masses` gives each experiment its own mass, in one fit with all correlations, and their difference: do the experiments
+# agree? A second way to the common mass: average the two with their covariance. It would be exact if the predictions were
+# linear in the mass. Likewise chi2 has to fall by about the squared significance of the difference when the masses are set
+# free.
+
+# %%
+two = fits["nlo_two_masses"]
 pair = ["m_t_ATLAS", "m_t_CMS"]
 weights = np.linalg.inv(two.covariance.sel(parameter=pair, parameter_b=pair).to_numpy()).sum(axis=0)
 average = weights @ two.values.sel(parameter=pair).to_numpy() / weights.sum()
@@ -156,20 +198,70 @@ assert abs(average - fit.values[0].item()) < 0.1 * error
 assert abs(fit.chi2 - two.chi2 - significance**2) < 0.1
 
 # %% [markdown]
-# The extractions that begin with `nlo` use the same tables times K = NLO / LO per bin and scale, with the numerical error of
-# K as a nuisance per bin that all masses, scales and PDF members share. At next-to-leading order the rate of CMS constrains
-# the mass too: with the scales fixed, shape and rate are compared.
+# ### Shape and rate
+#
+# At next-to-leading order the rate of CMS constrains the mass too. It is open within 10 %, as the total of another program
+# is not reproduced. With the scales fixed, shape and rate are compared; with a flat prior scales turn the rate to any value.
+# At leading order no mass fits the rate, and shape and rate exclude each other. ATLAS published events, not cross sections,
+# so that 8 TeV has a shape only.
 
 # %%
-whole = bc.load(folder, extraction="")
-next_order = bc.profile(whole.with_extraction("nlo"))
-print(f"one mass at NLO    {next_order.values[0].item():.2f} +- {next_order.errors[0].item():.2f} GeV")
-chosen = dataclasses.replace(whole.extractions["nlo_cms_absolute"], scales=whole.extractions["nlo"].scales)
-(apart,) = bc.rate_and_shape(whole.with_extraction(chosen))
-for label, found in (("shape", apart.shape), ("rate", apart.rate), ("both", apart.both)):
-    print(f"CMS, {label:13s} {found.value:.1f} +- {found.error:.1f} GeV")
-print(f"shape and rate agree with chi2 {apart.chi2:.2f} for {apart.ndf}, p-value {apart.p_value:.2f}")
-assert apart.p_value > 0.05
+for name in ("nlo_cms_absolute", "cms_absolute"):
+    fixed = dataclasses.replace(whole.extractions[name], scales=whole.extractions["nlo"].scales)
+    (apart,) = bc.rate_and_shape(whole.with_extraction(fixed))
+    for label, found in (("shape", apart.shape), ("rate", apart.rate), ("both", apart.both)):
+        text = "no mass fits" if found.value is None else f"{found.value:.1f} +- {found.error:.1f} GeV"
+        print(f"{name:17s} {label:6s} {text}")
+    print(f"{name:17s} compatibility: chi2 {apart.chi2:.2f} for {apart.ndf}, p-value {apart.p_value:.2g}")
+    assert (apart.p_value > 0.05) is name.startswith("nlo")
+
+# %% [markdown]
+# ### What theory uncertainties do to chi2
+#
+# Values and statistical matrices alone, without any systematic uncertainty of the experiments: what the prediction by itself
+# describes. The lowest bin of rho lies below the prediction at both orders; at NLO PDF members lower chi2 most. The
+# polynomials in the mass have no part in it: with an inner mass of the table left out they return it to a tenth of its
+# numerical error (`bayescomb theory`).
+
+# %%
+def bare(measurement):
+    """The measurement with its statistical uncertainties alone: all nuisances of its own fit held."""
+    size = len(measurement.estimates)
+    statistical = np.linalg.inv(measurement.fit.information[:size, :size])
+    none = {"nuisances": (), "responses": np.zeros((size, 0)), "fit": None}
+    return dataclasses.replace(measurement, statistical_covariance=statistical, **none)
+
+
+statistics = dataclasses.replace(
+    whole,
+    measurements=[bare(m) for m in whole.measurements],
+    assumption_sets={"none": bc.AssumptionSet(name="none")},
+    assumptions="none",
+    impact_groups={},
+)
+rows = [["statistics of the data alone and", "ATLAS, NLO", "ATLAS, LO", "CMS, NLO", "CMS, LO"]]
+for label, with_errors, with_members, treatment in (
+    ("no theory uncertainty", False, False, "fixed"),
+    ("numerical errors", True, False, "fixed"),
+    ("PDF members", False, True, "fixed"),
+    ("scales", False, False, "common"),
+    ("PDF members, numerical errors", True, True, "fixed"),
+    ("all of them", True, True, "common"),
+):
+    cells = []
+    for name in ("nlo_atlas", "atlas", "nlo_cms", "cms"):
+        chosen = statistics.extractions[name]
+        members = {} if with_members else {"errors": "none", "alpha_s": ()}
+        chosen = dataclasses.replace(
+            chosen,
+            numerical_errors=with_errors,
+            pdf=dataclasses.replace(chosen.pdf, **members),
+            scales=dataclasses.replace(chosen.scales, treatment=treatment),
+        )
+        found = bc.profile(statistics.with_extraction(chosen))
+        cells.append(f"{found.values[0].item():.2f} +- {found.errors[0].item():.2f}, {found.chi2:.1f} / {found.ndf}")
+    rows.append([label, *cells])
+print(bc.text_table(rows))
 
 # %% [markdown]
 # An extraction is a small object: change it and put the changed one in force. Without the bin next to the
@@ -184,17 +276,29 @@ for drop in ("sigma_13TeV_4", "yield_8TeV_8"):
 # %% [markdown]
 # ## What is assumed about correlations
 #
-# Four sets, each with the pairs of the one before it and some more. They move the mass by a small part of its uncertainty.
+# Four sets, each with the pairs of the one before it and some more. They move the mass by a small part of its uncertainty,
+# and do nothing to one experiment alone. In brackets the theory part; `normalised` is the leading order.
 
 # %%
-sets = {name: bc.profile(combination.with_assumptions(name)) for name in combination.assumption_sets}
-for name, result in sets.items():
-    print(f"{name:20s} {len(combination.assumption_sets[name].coefficients):2d} coefficients: {mass_line(result)}")
+shown = ("nlo", "nlo_two_masses", "nlo_scales", "nlo_scales_correlated", "nlo_absolute_cms", "normalised")
+sets, rows = {}, [["extraction", "mass", *combination.assumption_sets]]
+for name in shown:
+    by_set = {
+        chosen: fits[name]
+        if chosen == combination.assumptions
+        else bc.profile(whole.with_extraction(name).with_assumptions(chosen))
+        for chosen in combination.assumption_sets
+    }
+    sets[name] = by_set
+    for mass in [o.name for o in fits[name].combination.headline]:
+        rows.append([name, mass, *(result_text(result, mass) for result in by_set.values())])
+print(bc.text_table(rows))
+sets = sets["nlo"]
 
 # %%
 figure, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
 spread = [result.values[0].item() for result in sets.values()], [result.errors[0].item() for result in sets.values()]
-bc.figures.draw_sets(list(sets), profile=spread, label="$m_t$ (leading order, not for quoting)", unit="GeV", ax=ax)
+bc.figures.draw_sets(list(sets), profile=spread, label="$m_t$ (not for quoting)", unit="GeV", ax=ax)
 
 # %% [markdown]
 # ## The posterior
@@ -203,7 +307,7 @@ bc.figures.draw_sets(list(sets), profile=spread, label="$m_t$ (leading order, no
 # feasible, and is sampled with the mass. Two chains are what a notebook has time for; the verdict says whether they do.
 
 # %%
-posterior = bc.sample(combination, seed=1, draws=2000, tune=300, chains=2, progress=False)
+posterior = bc.sample(combination, seed=1, draws=1400, tune=250, chains=2, progress=False)
 print(bc.verdict(posterior).sentence)
 comparison = bc.compare(posterior, fit)
 print(comparison)
@@ -220,7 +324,7 @@ bc.figures.draw_posterior(
     draws,
     interval=(row["hdi_low"].item(), row["hdi_high"].item()),
     profile=(row["profile_value"].item(), row["profile_error"].item()),
-    label="$m_t$ (leading order, not for quoting)",
+    label="$m_t$ (not for quoting)",
     unit="GeV",
     ax=ax,
 )
@@ -270,3 +374,38 @@ coupling = float(parts.total.sel(parameter="m_t")) ** 2 - sum(np.sign(size) * si
 print(f"{'coupling of groups':20s} {np.sign(coupling) * abs(coupling) ** 0.5:5.2f} GeV")
 print(f"{'total':20s} {float(parts.total.sel(parameter='m_t')):5.2f} GeV")
 assert np.isclose(float(parts.total.sel(parameter="m_t")), fit.errors[0].item(), rtol=0.02)
+
+# %% [markdown]
+# Of theory alone: PDF members, alpha_s, and the numerical errors, those of K (correlated) and those of the tables.
+
+# %%
+total = float(parts.total.sel(parameter="m_t"))
+by_source = parts.sources.sel(parameter="m_t")
+for source in ("PDF", "alpha_s", "correlated numerical errors", "numerical errors"):
+    size = float(by_source.sel(source=source))
+    print(f"{source:28s} {size:5.2f} GeV, {100 * (size / total) ** 2:4.1f} % of the variance")
+
+# %% [markdown]
+# ## Calibration
+#
+# Do the intervals cover? Data sets are simulated at the fitted mass, with nuisances of experiments and theory drawn, the
+# correlated numerical errors among them, and fitted.
+#
+# The posterior takes a second and more per data set, so that its study is one of `make calibration`. In 300 data sets
+# with the coefficients drawn from their priors its 68 % interval of the mass covers in 0.693 +- 0.027, that of 95 % in
+# 0.955 +- 0.013, pulls are 0.02 +- 0.06 with width 0.97 +- 0.04, and the p-value of the ranks is 0.99. The smallest of
+# the 54 p-values of mass, bins, coefficients and 20 nuisances is 0.003, 0.14 corrected for their number. The true
+# values of flat scales are drawn from their prior: held at the best fit, at the ends of both ranges, they pull the mass
+# of `nlo_scales` by -0.12 +- 0.04 errors; drawn, by 0.02 +- 0.06.
+
+# %%
+with tempfile.TemporaryDirectory() as scratch:
+    study = bc.coverage(combination, scratch, toys=100, seed=1, correlations="nominal", posterior=False, progress=False)
+at = study.sel(quantity="m_t", answer="profile")
+for level in ("68", "95"):
+    found, error = (float(at[key].sel(level=level)) for key in ("coverage", "coverage_error"))
+    print(f"the {level} % interval of m_t covers in {found:.3f} +- {error:.3f} of {study.attrs['toys']} data sets")
+mean, width = ([float(at[f"pull_{key}{end}"]) for end in ("", "_error")] for key in ("mean", "width"))
+print("pulls: mean {:.2f} +- {:.2f}, width {:.2f} +- {:.2f}".format(*mean, *width))
+assert abs(mean[0]) < 5 * mean[1]
+assert abs(width[0] - 1) < 5 * width[1]

@@ -32,7 +32,7 @@ HEADER = """\
 # # """
 
 
-FIGURES = {"from_convino": 1, "functions": 0, "own_model": 1, "run1_mass": 0, "ttj_rho": 4}
+FIGURES = {"from_convino": 1, "from_pyhf": 0, "functions": 0, "own_model": 1, "run1_mass": 0, "ttj_rho": 4}
 
 
 def cases(paths, name):

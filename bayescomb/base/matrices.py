@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["correlation_of", "unit_diagonal"]
+__all__ = ["correlation_of", "information_of", "unit_diagonal"]
 
 FloatArray = NDArray[np.float64]
 
@@ -39,3 +39,19 @@ def correlation_of(covariance: FloatArray) -> FloatArray:
         [[1.0, 0.5], [0.5, 1.0]]
     """
     return unit_diagonal(covariance)[0]
+
+
+def information_of(correlation: FloatArray, sizes: FloatArray) -> FloatArray:
+    """Inverse of the covariance rho_ij s_i s_j, taken of the correlations, which have no units.
+
+    Args:
+        correlation: rho, positive definite, shape (n, n).
+        sizes: s, above 0, shape (n,).
+
+    Examples:
+        >>> import numpy as np
+        >>> information_of(np.eye(2), np.array([1.0, 0.5])).tolist()
+        [[1.0, 0.0], [0.0, 4.0]]
+    """
+    inverse = np.linalg.inv(correlation)
+    return (inverse + inverse.T) / 2 / np.outer(sizes, sizes)

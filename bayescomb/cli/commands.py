@@ -261,7 +261,7 @@ def run_theory(options: argparse.Namespace) -> int:
     """The mass with other predictions."""
     from bayescomb.output.extraction_data import theory_data
     from bayescomb.output.extraction_text import theory_text
-    from bayescomb.studies.theory_variants import theory_study
+    from bayescomb.studies.theory_study import theory_study
 
     study = theory_study(load_model(options))
     show(theory_text(study), lambda: theory_data(study), options.json)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_covariance, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
+from bayescomb.base.matrices import information_of
 from bayescomb.formats.csv import LABEL, Row, number, read_table
 
 __all__ = [
@@ -133,8 +134,7 @@ def information_from_correlation(matrix: NamedMatrix, column: str) -> FloatArray
     if smallest < SINGULAR * len(sizes):
         msg = f"{matrix.where}: singular (smallest eigenvalue {smallest:.1e}); give the correlations with more digits"
         raise InvalidMatrixError(msg)
-    inverse = np.linalg.inv(correlation)
-    return (inverse + inverse.T) / 2 / np.outer(sizes, sizes)
+    return information_of(correlation, sizes)
 
 
 def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
@@ -167,7 +167,7 @@ def shift_cell(text: str, *, where: str) -> tuple[float, float]:
         >>> shift_cell("+5/-3", where="here"), shift_cell("2", where="here")
         ((5.0, -3.0), (2.0, -2.0))
     """
-    parts = [part.strip() for part in text.split("/")]
+    parts = [part.strip() for part in text.split("/")] if any(c.isdigit() for c in text) else [text]  # not n/a
     if len(parts) > 2:
         msg = f"{where}: {text!r} found, one number is needed, or the shifts at +1 and -1 sigma as in +5/-3; correct it"
         raise InvalidNumberError(msg)
@@ -183,7 +183,8 @@ def statistical_sizes(value: str | float, *, where: str) -> tuple[float, float]:
     """
     up, down = shift_cell(value if isinstance(value, str) else repr(value), where=where)
     if not down < 0 < up:
-        msg = f"{where}: {value} found, a statistical uncertainty is above 0, or one number up and one down as in +0.5/-0.3"
+        shown = value if isinstance(value, str) else f"{value:g}"
+        msg = f"{where}: {shown} found, a statistical uncertainty is above 0, or up and down as in +0.5/-0.3; correct it"
         raise InvalidNumberError(msg)
     return up, down
 

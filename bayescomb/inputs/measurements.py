@@ -8,14 +8,14 @@ the likelihood predicts that number by mu - k(lambda) (:mod:`bayescomb.likelihoo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import (
     SINGULAR,
@@ -29,9 +29,9 @@ from bayescomb.base.checks import (
     check_shape,
     frozen_array,
 )
-from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
 from bayescomb.base.matrices import correlation_of
+from bayescomb.inputs.fitted_input import FitTable, FittedInput, Nuisance, fitted_values
 
 __all__ = [
     "CovarianceKind",
@@ -66,39 +66,6 @@ UNMOVED: Final = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nuisance:
-    """A nuisance parameter with a N(0, 1) prior.
-
-    Attributes:
-        name: unique name.
-        source: source it belongs to, empty if none is named.
-        free: it has no prior.
-        response: how an estimate of measured value x is predicted, k being its shift and lambda the nuisance:
-            ``"absolute"`` subtracts k lambda; ``"relative"`` multiplies the prediction by 1 - k lambda / x; ``"lognormal"``
-            divides it by (1 + k / x)^lambda (for lambda < 0 the same law with the shift at -1 sigma, if that is stated).
-        statistical: it is the asymmetric part of a statistical uncertainty (:func:`asymmetric_statistics`), so its part of
-            an error is statistical; it belongs to no source and is correlated with nothing.
-
-    Examples:
-        >>> import bayescomb as bc
-        >>> bc.Nuisance(name="lumi", source="luminosity", response="lognormal").free
-        False
-    """
-
-    name: str
-    source: str = ""
-    free: bool = False
-    response: ResponseForm = "absolute"
-    statistical: bool = False
-
-    def __post_init__(self) -> None:
-        check_choice(self.response, RESPONSE_FORMS, where=f"response of nuisance {self.name!r}")
-        if self.statistical and (self.source or self.free):
-            msg = f"nuisance {self.name!r}: statistical, so it has a prior and no source; leave 'source' and 'free' out"
-            raise InvalidNumberError(msg)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A measured number.
 
@@ -127,37 +94,6 @@ class Estimate:
             msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
             raise InvalidNumberError(msg)
         object.__setattr__(self, "observables", FrozenMapping(self.observables))
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedInput:
-    """Result of an input's own fit of (estimates, nuisances), its nuisance priors included.
-
-    Attributes:
-        nuisances: the fitted nuisances, in the order of the rows after the estimates.
-        information: inverse of the post-fit covariance, shape (n_estimates + n_nuisances,) * 2, estimates first.
-        pulls: post-fit nuisance values in units of the prior width, shape (n_nuisances,).
-
-    Examples:
-        >>> import numpy as np
-        >>> import bayescomb as bc
-        >>> covariance = np.array([[1.0, 0.3], [0.3, 0.9]])  # of the estimate and one nuisance, after the fit
-        >>> fit = bc.FittedInput(nuisances=(bc.Nuisance(name="JES"),), information=np.linalg.inv(covariance), pulls=[0.2])
-        >>> fit.information.shape
-        (2, 2)
-    """
-
-    nuisances: tuple[Nuisance, ...]
-    information: NDArray[np.float64]
-    pulls: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        where = "fitted input"
-        object.__setattr__(self, "nuisances", tuple(self.nuisances))
-        information = check_covariance(self.information, where=f"information of the {where}", definite=True)
-        object.__setattr__(self, "information", information)
-        pulls = check_finite(self.pulls, where=f"pulls of the {where}")
-        object.__setattr__(self, "pulls", check_shape(pulls, (len(self.nuisances),), where=f"pulls of the {where}"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +164,82 @@ class Measurement:
             msg = f"{where}: a total covariance beside nuisances counts them twice; take them off, or leave them out"
             raise InvalidMatrixError(msg)
         self._check_response_forms(where)
+
+    @classmethod
+    def from_fit(
+        cls,
+        name: str,
+        experiment: str = "",
+        *,
+        values: ArrayLike | Mapping[str, float],
+        covariance: ArrayLike,
+        parameters: Sequence[str],
+        results: Sequence[str] | Mapping[str, str | Mapping[str, float]],
+        pulls: ArrayLike | Mapping[str, float] | None = None,
+        free: Collection[str] = (),
+        left_out: Collection[str] = (),
+        priors: Mapping[str, tuple[float, float]] | None = None,
+    ) -> Measurement:
+        r"""What a fit wrote, whichever program made it, as an input.
+
+        Every parameter that is neither a result nor free nor left out is a nuisance with a Gaussian constraint term in the
+        fit.  The term is inside the covariance; the combination takes it off, A = H - diag(0, 1), and states the prior of
+        the nuisance once, correlated with those of other inputs.  The fitted values of the nuisances (pulls) tell where
+        A is centred.  An uncertainty above that of the prior is kept as it is.
+
+        Args:
+            name: of the measurement.
+            experiment: collaboration.
+            values: fitted values of all parameters, shape (P,), or of the results alone if ``pulls`` are given; or by name.
+            covariance: of the parameters after the fit, the constraint terms inside, shape (P, P).
+            parameters: P names, in the order of the rows.
+            results: the measured numbers, each the observable of its name; or parameter -> observable, or -> observable ->
+                coefficient.
+            pulls: fitted values of the nuisances in widths of their priors, in the order of ``parameters``, or by name; by
+                default from ``values``.
+            free: parameters without a constraint term, names or patterns (``"norm_*"``).
+            left_out: parameters that are not kept: those that the fit held fixed, or whose share in the covariance of the
+                others is all that counts, as of template statistics; names or patterns.
+            priors: nuisance -> centre and width of its constraint term, if these are not 0 and 1.
+
+        Raises:
+            UnknownNameError, DuplicateNameError: a name is not that of a parameter, or of two kinds.
+            UnderdeterminedError: no pulls are given and no values from which they follow.
+            InvalidNumberError: a number is not finite, or a width not above 0.
+            InvalidMatrixError: the covariance is not symmetric and positive definite; the message names the parameters.
+
+        Warns:
+            InputWarning: a nuisance was fitted to what its constraint term hardly allows, as of a free parameter.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> fit = bc.Measurement.from_fit("tt", "CMS", values=[832.0, 0.4], covariance=[[900.0, 12.0], [12.0, 0.64]],
+            ...     parameters=["sigma", "jes"], results=["sigma"])
+            >>> fit.estimates[0].value, fit.fit.pulls.tolist(), fit.all_nuisances[0].name
+            (832.0, [0.4], 'jes')
+        """
+        listed = [results] if isinstance(results, str) else results
+        maps = dict(listed) if isinstance(listed, Mapping) else {result: result for result in listed}
+        where = f"fit {name!r}"
+        table = FitTable(
+            where=where,
+            parameters=tuple(parameters),
+            values=fitted_values(values, parameters, list(maps), pulled=pulls is not None, where=where),
+            covariance=check_finite(covariance, where=f"covariance of {where}"),
+            results=tuple(maps),
+            free=free,
+            left_out=left_out,
+            priors=priors or {},
+        )
+        estimates = tuple(
+            Estimate(
+                name=name if len(maps) == 1 else f"{name}, {result}",
+                value=value,
+                observables={own: 1.0} if isinstance(own, str) else own,
+            )
+            for (result, own), value in zip(maps.items(), table.result_values, strict=True)
+        )
+        return cls(name=name, experiment=experiment, estimates=estimates, fit=table.fitted_input(pulls))
 
     @property
     def is_total(self) -> bool:

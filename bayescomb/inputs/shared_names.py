@@ -14,7 +14,7 @@ from bayescomb.inputs.assumptions import AssumptionSet, CorrelationCoefficient, 
 from bayescomb.inputs.measurements import Measurement, Nuisance
 from bayescomb.inputs.observables import Source
 
-__all__ = ["SharedNames", "shared_nuisances"]
+__all__ = ["SharedNames", "shared_nuisances", "with_sources"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,24 +24,29 @@ class SharedNames:
     Attributes:
         measurements: the first of them keep the shared name, the others get ``name_measurement``.
         copies: shared name -> the names it has become, that name first.
+        coefficients: what is stated besides of nuisances of several measurements, for every assumption set.
+        related: sources that these name.
     """
 
     measurements: tuple[Measurement, ...]
     copies: Mapping[str, tuple[str, ...]]
+    coefficients: tuple[CorrelationCoefficient, ...] = ()
+    related: tuple[str, ...] = ()
 
     def groups(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         """Groups of nuisances with every copy of their members."""
         return {group: tuple(n for name in members for n in self._all(name)) for group, members in groups.items()}
 
     def sources(self, declared: Sequence[Source]) -> tuple[Source, ...]:
-        """The declared sources, and one for each shared name that belonged to none."""
+        """The declared sources, and one for each shared name or relation whose nuisances belonged to none."""
         known = {s.name for s in declared}
-        used = (n.source for m in self.measurements for n in m.all_nuisances if n.source in self.copies)
+        own = {*self.copies, *self.related}
+        used = (n.source for m in self.measurements for n in m.all_nuisances if n.source in own)
         return (*declared, *(Source(name=name) for name in dict.fromkeys(used) if name not in known))
 
     def assumptions(self, given: AssumptionSet) -> AssumptionSet:
         """A set in which a correlation with a shared name is one with each of its copies, and that among copies is 1."""
-        if not self.copies:
+        if not self.copies and not self.coefficients:
             return given
         coefficients = [
             dataclasses.replace(
@@ -70,14 +75,20 @@ class SharedNames:
             )
             for name, copies in self.copies.items()
         ]
+        coefficients += self.coefficients
         return dataclasses.replace(given, coefficients=tuple(coefficients), blocks=tuple(blocks))
 
     def _all(self, name: str) -> tuple[str, ...]:
         return self.copies.get(name, (name,))
 
 
-def shared_nuisances(measurements: Sequence[Measurement], *, where: str) -> SharedNames:
+def shared_nuisances(measurements: Sequence[Measurement], *, where: str, apart: Collection[str] = ()) -> SharedNames:
     """Give every nuisance a name of its own.
+
+    Args:
+        measurements: all of them.
+        where: place, for errors.
+        apart: shared names that do not mean one nuisance; what they mean is said elsewhere.
 
     Raises:
         OptionError: a free nuisance is shared: it has no prior, so that its copies could not be correlated.
@@ -107,21 +118,34 @@ def shared_nuisances(measurements: Sequence[Measurement], *, where: str) -> Shar
             if nuisance.free:
                 msg = (
                     f"{where}: nuisance {nuisance.name!r} of {' and '.join(map(repr, owners[nuisance.name]))} is free, so "
-                    "that its copies have no prior in which they are the same; rename one"
+                    "that its copies have no prior in which they are the same; rename one, or make it a result of both, of "
+                    "which one observable is measured twice"
                 )
                 raise OptionError(msg)
+            one = "" if nuisance.name in apart else nuisance.name
             known = copies.setdefault(nuisance.name, [])
             own = _new_name(f"{nuisance.name}_{'_'.join(measurement.name.split())}", taken) if known else nuisance.name
             known.append(own)
             taken.add(own)
-            names[nuisance.name] = dataclasses.replace(nuisance, name=own, source=nuisance.source or nuisance.name)
+            names[nuisance.name] = dataclasses.replace(nuisance, name=own, source=nuisance.source or one)
         renamed.append(_with_nuisances(measurement, names))
-    return SharedNames(measurements=tuple(renamed), copies={name: tuple(found) for name, found in copies.items()})
+    same = {name: tuple(found) for name, found in copies.items() if name not in apart}
+    return SharedNames(measurements=tuple(renamed), copies=same)
 
 
 def _new_name(name: str, taken: Collection[str]) -> str:
     """The name, with a number where it is taken."""
     return next(n for n in itertools.chain([name], (f"{name}_{i}" for i in itertools.count(2))) if n not in taken)
+
+
+def with_sources(measurement: Measurement, sources: Mapping[str, str]) -> Measurement:
+    """The measurement with the sources of some nuisances, by name, where these have none."""
+    names = {
+        n.name: dataclasses.replace(n, source=sources[n.name])
+        for n in measurement.all_nuisances
+        if n.name in sources and not n.source
+    }
+    return _with_nuisances(measurement, names)
 
 
 def _with_nuisances(measurement: Measurement, names: Mapping[str, Nuisance]) -> Measurement:

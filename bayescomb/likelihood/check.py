@@ -17,6 +17,7 @@ from bayescomb.likelihood.correlation import CorrelationFamily, correlation_fami
 from bayescomb.likelihood.data_information import measurement_factor
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, feasibility_statements
+from bayescomb.likelihood.look_alikes import LookAlike, look_alikes
 
 __all__ = ["WIDE_RESPONSE", "CheckResult", "EstimateRow", "IndefiniteBlock", "SourceRow", "WidenedInput", "check"]
 
@@ -117,6 +118,7 @@ class CheckResult(Shown):
         wide: nuisances with relative responses so large that their factor can reach 0.
         estimates: as they were read.
         correlations: one row per source and experiment, as they were read and as they are assumed where nothing is said.
+        look_alikes: nuisances of different inputs that look alike by name, and of which nothing is stated.
     """
 
     combination: Combination
@@ -127,6 +129,7 @@ class CheckResult(Shown):
     wide: tuple[str, ...] = ()
     estimates: tuple[EstimateRow, ...] = ()
     correlations: tuple[SourceRow, ...] = ()
+    look_alikes: tuple[LookAlike, ...] = ()
 
     def _line(self) -> str:
         sizes = ", ".join(counted(self.sizes[key], key) for key in ("estimates", "sources", "coefficients"))
@@ -176,6 +179,7 @@ def check(combination: Combination) -> CheckResult:
         wide=tuple(_wide(combination)),
         estimates=tuple(_estimates(combination, family, correlation)),
         correlations=tuple(_correlations(combination, family, correlation)),
+        look_alikes=look_alikes(combination, _related(family, correlation)),
     )
 
 
@@ -292,6 +296,12 @@ def _stated(family: CorrelationFamily) -> Stated:
         for i, j in zip(first, second, strict=True):
             found.setdefault(frozenset((int(i), int(j))), []).append(c)
     return found
+
+
+def _related(family: CorrelationFamily, correlation: FloatArray) -> set[frozenset[str]]:
+    """Names of the pairs that a coefficient or a block speaks of."""
+    pairs = {frozenset(map(int, pair)) for pair in zip(*np.nonzero(np.triu(correlation, 1)), strict=True)}
+    return {frozenset(family.nuisances[i] for i in pair) for pair in pairs | _stated(family).keys()}
 
 
 def _wide(combination: Combination) -> Iterator[str]:

@@ -146,14 +146,8 @@ class Theory:
     def derivatives(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """dc/d(theta), shape (..., n, H), and dD/d(theta), shape (..., n, K, H), to rounding."""
         step = 1e-30
-        first, second = [], []
-        for h in range(len(self.parameters)):
-            moved = theta.astype(complex)
-            moved[..., h] += 1j * step
-            central, shifts = self.predict(moved)
-            first.append(central.imag / step)
-            second.append(shifts.imag / step)
-        return np.stack(first, axis=-1), np.stack(second, axis=-1)
+        central, shifts = self.predict(theta[..., None, :] + 1j * step * np.eye(len(self.parameters)))
+        return np.moveaxis(central.imag, -2, -1) / step, np.moveaxis(shifts.imag, -3, -1) / step
 
     def observables(self, theta: Any, nuisances: Any, levels: Any, *, xp: Any = np) -> Any:
         """Observables o, shape (..., O), from theta, eta (..., K) and zeta (..., Z)."""

@@ -51,6 +51,10 @@ def check_data(result: CheckResult) -> dict[str, Any]:
             for w in result.widened
         ],
         "wide_responses": list(result.wide),
+        "look_alikes": [
+            {"nuisances": [pair.first, pair.second], "measurements": list(pair.measurements), "why": pair.why}
+            for pair in result.look_alikes
+        ],
         "feasibility": [_statement(s) for s in result.statements],
     }
 

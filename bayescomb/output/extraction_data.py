@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayescomb.base.writing import plain_value
 from bayescomb.output.statements import header_data
-from bayescomb.studies.theory_variants import TheoryStudy
+from bayescomb.studies.theory_study import TheoryStudy
 
 if TYPE_CHECKING:  # it samples
     from bayescomb.studies.assumption_sets import SetComparison
@@ -18,9 +18,10 @@ __all__ = ["relevance_data", "sets_data", "shares_data", "theory_data"]
 
 
 def theory_data(study: TheoryStudy) -> dict[str, Any]:
-    """Variants, the seven-point envelope, rate and shape apart, and the quality of the interpolation in the mass."""
+    """Orders, variants, the seven-point envelope, rate and shape apart, and the quality of the interpolation in the mass."""
     return {
         **header_data(study.combination),
+        "orders": [dataclasses.asdict(row) for row in study.orders],
         "variants": [dataclasses.asdict(row) for row in study.variants],
         "envelope": [dataclasses.asdict(row) for row in study.envelope],
         "rate_and_shape": [dataclasses.asdict(row) for row in study.apart],

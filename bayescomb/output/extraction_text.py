@@ -23,12 +23,13 @@ from bayescomb.base.rounding import (
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.output.analysis import Divided
 from bayescomb.output.statements import header
-from bayescomb.output.tables.theory import envelope_table, variants_table
+from bayescomb.output.tables.theory import envelope_table, orders_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
 from bayescomb.studies.assumption_sets import SetComparison, SetResult
 from bayescomb.studies.rate_and_shape import RateAndShape
-from bayescomb.studies.theory_variants import NOT_TABULATED, TheoryStudy, VariantRow
+from bayescomb.studies.theory_study import TheoryStudy
+from bayescomb.studies.theory_variants import NOT_TABULATED, VariantRow
 
 # Residuals of an interpolation are far below the errors that they are compared with.
 PER_MILLE_PLACES: Final = 3
@@ -55,9 +56,10 @@ def envelope_text(rows: Sequence[VariantRow]) -> str:
 
 
 def theory_text(study: TheoryStudy) -> str:
-    """The mass with other predictions, the envelope of the scales, and the quality of the interpolation."""
+    """The mass with each order and other predictions, the envelope of the scales, and the quality of the interpolation."""
     blocks = [
         header(study.combination),
+        orders_table(study.orders).text if study.orders else "",
         variants_table(study.variants).text,
         envelope_text(study.envelope),
         rate_and_shape_text(study.apart),
@@ -84,6 +86,7 @@ def rate_and_shape_text(rows: Sequence[RateAndShape]) -> str:
                 f"compatibility of shape and rate: chi2 {plain(chi2_text(row.chi2))} for {row.ndf}, "
                 f"p-value {plain(p_value_text(row.p_value))}"
             )
+        notes += [row.note] if row.note else []
         blocks.append("\n".join([table(cells), *notes]))
     return "\n\n".join(blocks)
 

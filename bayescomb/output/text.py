@@ -57,6 +57,8 @@ __all__ = [
 ]
 
 
+# Names that look alike, and their partners, that a text has room for.
+FEW_ALIKE = 8
 # Results that a line about another minimum has room for.
 FEW_RESULTS = 4
 # Digits of the weight of a mode beyond which nobody looks.
@@ -95,12 +97,33 @@ def check_text(result: CheckResult) -> str:
             f"  relative responses above {significant(100 * WIDE_RESPONSE)} %: {', '.join(result.wide)}; the prediction "
             "reaches 0 within a few sigma, where a flat observable has no posterior: lognormal responses do not"
         )
+    lines += _look_alike_lines(result)
     lines.append("")
     lines.append("feasibility of the quoted ranges:")
     lines += feasibility_lines(result.statements)
     if result.combination.treatment == "covariance":
         lines.append("treatment covariance: only the total covariance has to be positive definite")
     return "\n".join(lines)
+
+
+def _look_alike_lines(result: CheckResult) -> list[str]:
+    """Names that may mean one nuisance, a line for each of the first input that has them."""
+    if not result.look_alikes:
+        return []
+    groups: dict[tuple[str, tuple[str, str]], list[str]] = {}
+    for pair in result.look_alikes:
+        groups.setdefault((pair.first, pair.measurements), []).append(f"{pair.second} ({pair.why})")
+    count = counted(len(result.look_alikes), "pairs")
+    lines = [
+        f"{count} of nuisances of different inputs look alike and nothing is stated of them; relate those that are one:"
+    ]
+    for (first, (own, other)), partners in list(groups.items())[:FEW_ALIKE]:
+        more = f" and {len(partners) - FEW_ALIKE} more" if len(partners) > FEW_ALIKE else ""
+        lines.append(f"  {first} of {own}: {', '.join(partners[:FEW_ALIKE])}{more} of {other}")
+    more_groups = len(groups) - FEW_ALIKE
+    return lines + (
+        [f"  and {counted(more_groups, 'nuisances')} more, all in check(...).look_alikes"] if more_groups > 0 else []
+    )
 
 
 def _origins(combination: Combination) -> list[str]:

@@ -117,7 +117,8 @@ def study_summary(directory: str | Path) -> xr.Dataset:
         Dims ``quantity``, ``answer`` (``profile``, ``posterior``) and ``level`` (``68``, ``95``): ``coverage`` and
         ``coverage_error`` (binomial, at the level itself), of a posterior that of the interval between draws, which is exact
         for any number of them; of the pulls (estimate - truth) / error ``pull_mean`` and
-        ``pull_width`` with ``pull_mean_error`` and ``pull_width_error``;
+        ``pull_width`` with ``pull_mean_error`` and ``pull_width_error``; a profile that holds a scale at an end of its range
+        has no error of it, and does not count for that scale;
         ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins), and ``rank_p_value_corrected`` for
         having looked at all quantities (Holm); NaN where there is none.  Dims ``toy``, ``quantity``: ``rank``, as a
         fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed),
@@ -156,7 +157,9 @@ def study_summary(directory: str | Path) -> xr.Dataset:
     for i, name in enumerate(names):
         for j, answer in enumerate(answers):
             values = rows[answer].get(name)
-            if values is None:
+            if values is not None and answer == "profile":
+                values = values[(values[:, 2] > 0) & (values[:, 3] < 0)]
+            if values is None or not len(values):
                 continue
             inside, pull = _profile_answer(values) if answer == "profile" else _posterior_answer(values)
             covered[i, j] = inside.mean(axis=0)
@@ -201,7 +204,7 @@ def _stacked(records: list[dict[str, Any]], answer: str, columns: Any) -> dict[s
 
 
 def _profile_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether Gaussian intervals from the errors hold the truth, shape (n, 2), and pulls, shape (n,)."""
+    """Whether Gaussian intervals from the errors hold the truth, shape (n, 2), and pulls, shape (n,); errors are not 0."""
     truth, value, up, down, _ = values.T
     pull = (value - truth) / np.where(truth > value, up, -down)
     return np.column_stack([abs(pull) < stats.norm.ppf(0.5 + level / 2) for level in LEVELS.values()]), pull

@@ -12,11 +12,11 @@ from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import goodness_of_fit, profile
 from bayescomb.inputs.combination import Combination, how_to_extract
-from bayescomb.inputs.extractions import Extraction
+from bayescomb.inputs.extractions import Extraction, ScaleChoice
 
 __all__ = ["FLAT_SCALES", "MassConstraint", "RateAndShape", "extraction_in_force", "rate_and_shape"]
 
-FLAT_SCALES: Final = "scales with a flat prior turn a rate to any value; fix them, or give them a normal prior"
+FLAT_SCALES: Final = "scales fixed at their centres: with a flat prior they turn a rate to any value"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class RateAndShape:
         chi2: minimum for both less those for shape and rate, which is the compatibility of the two.
         ndf: its degrees of freedom, 1 with fixed scales or scales with a normal prior: the rate adds one number.
         p_value: probability of a larger chi2; ``None`` if there is none.
+        note: what was changed in the extraction to tell the two apart; empty if nothing was.
     """
 
     prediction: str
@@ -57,6 +58,7 @@ class RateAndShape:
     chi2: float | None
     ndf: int | None
     p_value: float | None
+    note: str = ""
 
 
 @expects(combination="combination")
@@ -64,7 +66,8 @@ class RateAndShape:
 def rate_and_shape(combination: Combination) -> tuple[RateAndShape, ...]:
     """Every absolute distribution of the extraction in force, each alone with all its bins; none for normalised ones.
 
-    Scales that are parameters with a flat prior can turn the rate to any value, so that the rate alone has no mass.
+    Scales that are parameters with a flat prior can turn the rate to any value, so that the rate alone would have no mass:
+    they are fixed at their centres, in all three fits.
 
     Raises:
         OptionError: no mass is extracted.
@@ -82,18 +85,29 @@ def rate_and_shape(combination: Combination) -> tuple[RateAndShape, ...]:
         if kind != "absolute" or alone is None:
             continue
         mass = alone.masses[name]
+        flat = alone.scales.treatment != "fixed" and alone.scales.prior == "uniform"
+        if flat:
+            alone = dataclasses.replace(alone, scales=ScaleChoice(choice=alone.scales.choice))
         of = {"shape": "normalised", "rate": "rate", "both": "absolute"}
         fits = {part: dataclasses.replace(alone, distributions={name: kind}, drop=()) for part, kind in of.items()}
-        shape, both = (_constraint(combination, fits[part], mass) for part in ("shape", "both"))
-        flat = alone.scales.treatment != "fixed" and alone.scales.prior == "uniform"
-        rate = MassConstraint(problem=FLAT_SCALES) if flat else _constraint(combination, fits["rate"], mass)
+        shape, rate, both = (_constraint(combination, fits[part], mass) for part in ("shape", "rate", "both"))
         chi2, ndf, p_value = None, None, None
         if shape.chi2 is not None and both.chi2 is not None and shape.ndf is not None and both.ndf is not None:
             # The rate alone meets any mass, so that its own chi2 is 0 for no degree of freedom
             chi2, ndf = both.chi2 - shape.chi2, both.ndf - shape.ndf
             p_value = goodness_of_fit(chi2, ndf)
         found.append(
-            RateAndShape(prediction=name, mass=mass, shape=shape, rate=rate, both=both, chi2=chi2, ndf=ndf, p_value=p_value)
+            RateAndShape(
+                prediction=name,
+                mass=mass,
+                shape=shape,
+                rate=rate,
+                both=both,
+                chi2=chi2,
+                ndf=ndf,
+                p_value=p_value,
+                note=FLAT_SCALES if flat else "",
+            )
         )
     return tuple(found)
 

@@ -1,7 +1,4 @@
-"""The mass with other predictions side by side: PDF sets, scale definitions, and the seven-point variation of the scales.
-
-What the shape and the rate of a distribution say of the mass apart, and whether they agree.
-"""
+"""The mass with other predictions side by side: orders, PDF sets, scale definitions, and the seven points of the scales."""
 
 from __future__ import annotations
 
@@ -10,35 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-import xarray as xr
-
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import BayescombError, FitError
 from bayescomb.base.threads import single_threaded
-from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import Extraction, ScaleChoice
-from bayescomb.inputs.predictions import Variant
-from bayescomb.likelihood.theory import SCALE_POINTS, interpolation_quality, theory
-from bayescomb.studies.rate_and_shape import RateAndShape, extraction_in_force, rate_and_shape
+from bayescomb.inputs.predictions import Prediction, Variant
+from bayescomb.likelihood.theory import SCALE_POINTS
+from bayescomb.studies.rate_and_shape import extraction_in_force
 
-__all__ = [
-    "NOT_TABULATED",
-    "TheoryFit",
-    "TheoryStudy",
-    "VariantRow",
-    "predicted_bins",
-    "prediction_variants",
-    "scale_envelope",
-    "theory_fits",
-    "theory_study",
-]
+__all__ = ["NOT_TABULATED", "OrderRow", "VariantRow", "order_variants", "prediction_variants", "scale_envelope"]
 
 # How the problem of a row begins whose prediction nobody has calculated.
 NOT_TABULATED: Final = "not in the table"
-# GeV: beside the fit.
-MASSES: Final = (167.5, 172.5, 177.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,56 +50,134 @@ class VariantRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TheoryFit:
-    """Goodness of fit with some of the theory uncertainties.
+class OrderRow:
+    """The profile of one mass with the predictions of one order.
 
     Attributes:
-        theory: which of them.
-        chi2, ndf, p_value: ``None`` if there is a problem.
+        mass: name of the mass parameter.
+        order: of the predictions, ``"LO"``, ``"NLO"``, ...
+        predictions: their names.
+        value, error, theory_error: GeV; ``None`` if there is a problem.
+        chi2, ndf: goodness of fit.
+        shift: value less that of the order in force, GeV.
+        up, down: ends of the seven-point envelope from its centre, GeV; ``None`` if points of it have no number.
         problem: why there is no number, empty if there is one.
     """
 
-    theory: str
+    mass: str
+    order: str
+    predictions: tuple[str, ...]
+    value: float | None = None
+    error: float | None = None
+    theory_error: float | None = None
     chi2: float | None = None
     ndf: int | None = None
-    p_value: float | None = None
+    shift: float | None = None
+    up: float | None = None
+    down: float | None = None
     problem: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TheoryStudy:
-    """The mass with other predictions, and how well the tables are interpolated.
+@expects(combination="combination")
+@single_threaded
+def order_variants(combination: Combination, *, envelope: tuple[VariantRow, ...] | None = None) -> tuple[OrderRow, ...]:
+    """The extraction in force, and the same with predictions of another order of the same observables.
 
-    Attributes:
+    PDF members are taken at the scale of the extraction where the tables have them there, else at one where they do.
+
+    Args:
         combination: with an extraction in force.
-        variants: see :func:`prediction_variants`.
-        envelope: see :func:`scale_envelope`.
-        apart: see :func:`bayescomb.rate_and_shape`.
-        interpolation: prediction -> see :func:`bayescomb.likelihood.theory.interpolation_quality`.
-    """
+        envelope: that of the extraction in force, see :func:`scale_envelope`; computed if it is not given.
 
-    combination: Combination
-    variants: tuple[VariantRow, ...]
-    envelope: tuple[VariantRow, ...]
-    apart: tuple[RateAndShape, ...]
-    interpolation: Mapping[str, xr.Dataset]
-
-
-def theory_study(combination: Combination) -> TheoryStudy:
-    """The mass with other predictions.
+    Returns:
+        The order in force first; no rows where the combination has predictions of one order only.
 
     Raises:
         OptionError: no mass is extracted.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> rows = bc.order_variants(bc.load("models/ttj_rho", extraction="nlo_cms"))
+        >>> [row.order for row in rows], rows[0].shift
+        (['NLO', 'LO'], 0.0)
     """
     extraction = extraction_in_force(combination)
-    used = [p for p in combination.predictions if p.name in extraction.distributions]
-    return TheoryStudy(
-        combination=combination,
-        variants=prediction_variants(combination),
-        envelope=scale_envelope(combination),
-        apart=rate_and_shape(combination),
-        interpolation={p.name: interpolation_quality(p, extraction) for p in used},
+    own = {p.name: p for p in combination.predictions if p.name in extraction.distributions}
+    own_order = " and ".join(dict.fromkeys(p.order for p in own.values()))
+    cases = {own_order: extraction}
+    for order in dict.fromkeys(p.order for p in combination.predictions):
+        other = _of_order(combination, own, order) if order != own_order else None
+        if other is not None:
+            cases[order] = other
+    if len(cases) == 1:
+        return ()
+    rows: list[OrderRow] = []
+    for order, chosen in cases.items():
+        with_order = combination.with_extraction(chosen)
+        known = envelope if chosen is extraction and envelope is not None else scale_envelope(with_order)
+        rows += _order(order, with_order, known)
+    base = {row.mass: row.value for row in rows if row.order == own_order}
+    return tuple(dataclasses.replace(row, shift=_difference(row.value, base[row.mass])) for row in rows)
+
+
+def _difference(value: float | None, start: float | None) -> float | None:
+    return None if value is None or start is None else value - start
+
+
+def _of_order(combination: Combination, own: Mapping[str, Prediction], order: str) -> Extraction | None:
+    """The extraction with a prediction of that order in the place of each of its own; ``None`` where one has none."""
+    extraction = extraction_in_force(combination)
+    other: dict[str, Prediction] = {}
+    for name, mine in own.items():
+        same = (p for p in combination.predictions if (p.order, p.mass_scheme) == (order, mine.mass_scheme))
+        found = next((p for p in same if set(p.observables) == set(mine.observables)), None)
+        if found is None:
+            return None
+        other[name] = found
+    pdf, choice = extraction.pdf, extraction.scales.choice
+    if pdf.errors != "none":
+        choices = dict.fromkeys([choice, *(v.scale_choice for p in other.values() for v in p.variants)])
+        at = next((c for c in choices if all(len(p.members(pdf.set, c)) > 1 for p in other.values())), choice)
+        pdf = dataclasses.replace(pdf, shifts_at="" if at == choice else at)
+    return dataclasses.replace(
+        extraction,
+        distributions={other[name].name: kind for name, kind in extraction.distributions.items()},
+        masses={other[name].name: mass for name, mass in extraction.masses.items()},
+        pdf=pdf,
     )
+
+
+def _order(order: str, combination: Combination, envelope: tuple[VariantRow, ...]) -> list[OrderRow]:
+    """Rows of one order, a mass each, without their shifts."""
+    extraction = extraction_in_force(combination)
+    names = tuple(extraction.distributions)
+    try:
+        fit = profile(combination)
+    except BayescombError as error:
+        return [
+            OrderRow(mass=mass, order=order, predictions=names, problem=str(error)) for mass in extraction.mass_parameters
+        ]
+    rows = []
+    for mass in extraction.mass_parameters:
+        shifts = [row.shift for row in envelope if row.mass == mass]
+        known = [shift for shift in shifts if shift is not None]
+        whole = len(known) == len(shifts)
+        value, width, part = (float(s.sel(parameter=mass)) for s in (fit.values, fit.errors, fit.theory_errors))
+        rows.append(
+            OrderRow(
+                mass=mass,
+                order=order,
+                predictions=names,
+                value=value,
+                error=width,
+                theory_error=part,
+                chi2=fit.chi2,
+                ndf=fit.ndf,
+                up=max(known) if whole else None,
+                down=min(known) if whole else None,
+            )
+        )
+    return rows
 
 
 @expects(combination="combination")
@@ -133,7 +193,7 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
 
     Examples:
         >>> import bayescomb as bc
-        >>> rows = bc.prediction_variants(bc.load("models/ttj_rho"))
+        >>> rows = bc.prediction_variants(bc.load("models/ttj_rho", extraction="normalised"))
         >>> sorted({row.scale_choice for row in rows})
         ['ht2', 'mt']
     """
@@ -184,11 +244,7 @@ def _shifted(rows: list[VariantRow], is_base: Callable[[VariantRow], bool]) -> t
     """The rows with their shifts from the base row of the same mass."""
     base = {row.mass: row.value for row in rows if is_base(row)}
 
-    def shift(row: VariantRow) -> float | None:
-        start = base[row.mass]
-        return None if row.value is None or start is None else row.value - start
-
-    return tuple(dataclasses.replace(row, shift=shift(row)) for row in rows)
+    return tuple(dataclasses.replace(row, shift=_difference(row.value, base[row.mass])) for row in rows)
 
 
 def _rows(combination: Combination, extraction: Extraction) -> list[VariantRow]:
@@ -223,97 +279,3 @@ def _rows(combination: Combination, extraction: Extraction) -> list[VariantRow]:
         )
         for mass in extraction.mass_parameters
     ]
-
-
-def theory_fits(combination: Combination) -> tuple[TheoryFit, ...]:
-    """Goodness of fit as theory uncertainties are added one after the other.
-
-    Raises:
-        OptionError: no mass is extracted.
-    """
-    extraction = extraction_in_force(combination)
-    plain = dataclasses.replace(
-        extraction,
-        pdf=dataclasses.replace(extraction.pdf, errors="none", alpha_s=()),
-        scales=dataclasses.replace(extraction.scales, treatment="fixed", prior="uniform"),
-        numerical_errors=False,
-        rate_errors=False,
-    )
-    own = {key: getattr(extraction, key) for key in ("pdf", "numerical_errors", "rate_errors")}
-    pdf = dataclasses.replace(plain, **own)
-    free = ScaleChoice(choice=extraction.scales.choice, treatment="common")
-    scales = dataclasses.replace(pdf, scales=free)
-    found = []
-    cases = (
-        ("central prediction, no theory uncertainty", plain),
-        ("with PDF members and numerical errors", pdf),
-        ("with common scales as parameters too", scales),
-    )
-    for label, chosen in cases:
-        try:
-            fit = profile(combination.with_extraction(chosen))
-        except BayescombError as error:
-            found.append(TheoryFit(theory=label, problem=str(error)))
-            continue
-        found.append(TheoryFit(theory=label, chi2=fit.chi2, ndf=fit.ndf, p_value=fit.p_value))
-    return tuple(found)
-
-
-def predicted_bins(
-    fit: ProfileResult, *, masses: tuple[float, ...] = MASSES, combined: ProfileResult | None = None
-) -> dict[str, xr.Dataset]:
-    """Bins of each prediction in use, divided by the sum over the distribution where that is normalised.
-
-    Args:
-        fit: profile of an extraction.
-        combined: the profile without the prediction, computed if it is not given.
-        masses: GeV, at which to predict, theory nuisances at 0 and scales at their centre.
-
-    Returns:
-        Prediction -> ``measured``, ``error``, ``fitted`` (dim ``bin``), ``predicted`` (dims ``m_t``, ``bin``), and the edges
-        ``low`` and ``high``.
-
-    Examples:
-        >>> import bayescomb as bc
-        >>> fit = bc.profile(bc.load("models/ttj_rho"))  # doctest: +SKIP
-        >>> list(bc.predicted_bins(fit)["8 TeV"])  # doctest: +SKIP
-        ['measured', 'error', 'fitted', 'predicted', 'low', 'high']
-    """
-    combination = fit.combination
-    compiled = theory(combination)
-    assert compiled is not None  # the profile is one of an extraction
-    plain = combined if combined is not None else profile(combination.with_extraction(""))
-    scales = np.zeros(len(compiled.scales))
-    found, start = {}, 0
-    for prediction in compiled.predictions:
-        names = list(prediction.observables)
-        own = slice(start, start + len(names))
-        start = own.stop
-        measured, fitted = (series.sel(parameter=names).to_numpy() for series in (plain.values, fit.values))
-        covariance = plain.covariance.sel(parameter=names, parameter_b=names).to_numpy()
-        inside = [m for m in masses if (compiled.low <= m).all() or compiled.low[0] <= m <= compiled.high[0]]
-        rows = []
-        for mass in inside:
-            theta = np.concatenate([np.full(len(compiled.masses), mass), scales])
-            rows.append(compiled.predict(theta)[0][own])
-        predicted = np.array(rows).reshape(len(inside), len(names))
-        if compiled.extraction.distributions[prediction.name] == "normalised":
-            width = prediction.divisors
-            total = float(measured @ width)
-            share = measured / total
-            jacobian = (np.eye(len(names)) - np.outer(share, width)) / total
-            covariance = jacobian @ covariance @ jacobian.T
-            measured, fitted = share, fitted / float(fitted @ width)
-            predicted = predicted / (predicted @ width)[:, None]
-        found[prediction.name] = xr.Dataset(
-            {
-                "measured": ("bin", measured),
-                "error": ("bin", np.sqrt(np.diag(covariance))),
-                "fitted": ("bin", fitted),
-                "predicted": (("m_t", "bin"), predicted),
-                "low": ("bin", prediction.bins[:, 0]),
-                "high": ("bin", prediction.bins[:, 1]),
-            },
-            coords={"bin": names, "m_t": inside},
-        )
-    return found

@@ -6,6 +6,9 @@ those of the real data, so that one compiled density serves all data sets: only 
 
 The observables have flat priors, from which nothing can be drawn.  They are held at the best fit: shifting them shifts data
 and posterior alike, so that the rank of the true value among the draws is uniform at any of them as it is over the prior.
+Not so scales that are parameters of an extraction: the data tell little of them, and the best fit is often at the end of a
+flat prior, where every estimate lies on the same side of the truth and takes the mass along.  They are drawn from their
+priors, as the nuisances are.
 Sources that are no correlation matrices (treatment covariance) are drawn as part of V, without nuisances of their own.
 """
 
@@ -28,10 +31,12 @@ from bayescomb.base.threads import single_threaded
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fitter import Fitter
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.formulas import evaluate
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import DataReduction, data_reduction
+from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.kernels import ScalarWithGradient, centred
 from bayescomb.sampling.model import build_model, draw_theory, extraction_start, strong_mixture
 from bayescomb.sampling.nuts import CompiledModel, compile_model, run_nuts
@@ -92,6 +97,7 @@ class Toys:
         combination: what is studied: a linear model, of which a mass may be extracted.
         seed: toy i is the same whatever else is done.
         correlations: ``"prior"`` draws the true coefficients from their prior and samples them, ``"nominal"`` holds them.
+            Scales that are parameters are drawn from their priors in either case.
         posterior: whether each data set is sampled too.
         draws: kept steps per chain.
         tune: tuning steps per chain.
@@ -130,6 +136,7 @@ class Toys:
         require_simulated(combination)
         self.combination, self.seed, self.posterior = combination, seed, posterior
         self.draws, self.tune, self.chains = draws, tune, chains
+        self.sampled_coefficients = correlations == "prior"
         self.plan = sampling_plan(combination, correlations=correlations)
         self.recoverable = recoverable_nuisances(self.plan)
         index = self.recoverable.index
@@ -164,6 +171,25 @@ class Toys:
         start = extraction_start(self.plan, self.plan.theory)
         return start.theta, start.levels
 
+    def _with_scales(
+        self, theory: Theory, theta: FloatArray, rng: np.random.Generator
+    ) -> tuple[FloatArray, dict[str, float]]:
+        """Theta with its scales drawn from their priors, and the correlation between energies that they were drawn with."""
+        scales, count = theory.extraction.scales, len(theory.scales)
+        if not count:
+            return theta, {}
+        drawn: dict[str, float] = {}
+        if scales.prior == "uniform":
+            logarithms = rng.uniform(-scales.width, scales.width, count)
+        else:
+            coefficient = scales.nominal
+            if scales.treatment == "correlated" and self.sampled_coefficients:
+                coefficient = rng.uniform(scales.low, scales.high)
+                drawn = {SCALE_COEFFICIENT: coefficient}
+            root = _root(scale_correlation(theory.extraction, coefficient))
+            logarithms = scales.width * (root @ rng.standard_normal(count))
+        return np.concatenate([theta[: len(theory.masses)], logarithms]), drawn
+
     @cached_property
     def _fixed_factors(self) -> tuple[FloatArray, FloatArray]:
         return self._factors(np.zeros((1, 0)))
@@ -194,6 +220,8 @@ class Toys:
         truth: dict[str, float] = {}
         parameters = flat
         if theory is not None:
+            theta, drawn = self._with_scales(theory, theta, rng)
+            truth |= drawn
             cut = len(theory.free_names)
             observables = theory.observables(theta, rng.standard_normal(len(theory.nuisances)), flat[:cut])
             parameters = np.concatenate([observables, flat[cut:]])
@@ -334,6 +362,8 @@ class Toys:
             own = dict(zip(theory.parameters, theta.T, strict=True))
             own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
             found |= {variable_name(name): values for name, values in own.items()}
+            if SCALE_COEFFICIENT in draws:
+                found[SCALE_COEFFICIENT] = draws[SCALE_COEFFICIENT].to_numpy().reshape(n)
         drawn = dict(zip(plan.parameters, parameters.T, strict=True))
         found |= {variable_name(name): values for name, values in (drawn | self._functions(drawn)).items()}
         found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}

@@ -6,19 +6,15 @@ import bayescomb as bc
 
 HERE = Path(__file__).parent
 
-# Profile likelihood, coefficients at nominal: each extraction of the model file.
-model = bc.load(HERE, extraction="")
-for name in model.extractions:
-    combination = model.with_extraction(name)
-    fit = bc.profile(combination)
-    masses = [o.name for o in combination.headline]
-    values = ", ".join(f"{m} = {fit.values.sel(parameter=m):.2f} +- {fit.errors.sel(parameter=m):.2f} GeV" for m in masses)
-    print(f"{name:18s} {values}, chi2 {fit.chi2:.1f} for {fit.ndf}")
-
-# One posterior: mass, predicted bins, nuisances of both experiments and of theory, correlation coefficients.
+# Profile likelihood, coefficients at nominal: the extraction that the model names, with predictions of each order.
 combination = bc.load(HERE)
 print(combination)
-posterior = bc.sample(combination, seed=1, draws=1000)
+print(bc.profile(combination))
+for row in bc.order_variants(combination):
+    print(f"{row.order:4s} {row.mass} = {row.value:.2f} +- {row.error:.2f} GeV, scales {row.up:+.2f} {row.down:+.2f} GeV")
+
+# One posterior: mass, predicted bins, nuisances of both experiments and of theory, correlation coefficients.
+posterior = bc.sample(combination, seed=1, draws=1400, tune=250, chains=2, progress=False)
 print(bc.summary_text(posterior))
 
 shares = bc.variance_shares(posterior)["share"].sel(parameter="m_t")
@@ -28,7 +24,7 @@ for part, share in sorted(shares.to_series().items(), key=lambda item: -abs(item
 relevance = bc.coefficient_relevance(posterior)
 print(relevance[["posterior_mean", "posterior_sd", "information"]].to_dataframe().round(3))
 
-# Other predictions side by side, and other assumptions.
-for row in (*bc.prediction_variants(combination), *bc.scale_envelope(combination)):
-    print(f"{row.pdf_set} {row.scale_choice} x ({row.mu_r:g}, {row.mu_f:g}): {row.value} GeV {row.problem}")
+# Other ways to extract it, and other assumptions.
+for name in ("nlo_two_masses", "nlo_atlas", "nlo_cms"):
+    print(bc.profile(combination.with_extraction(name)))
 print(bc.compare_sets(combination).table()["value"].sel(parameter="m_t").to_series())

@@ -33,9 +33,10 @@ from pulled import alike  # noqa: E402
 SEED = 1
 NOMINAL_TOYS, PULL_TOYS, PILOT_TOYS = 10_000, 20_000, 2000
 PRIOR_TOYS = {"run1_mass": 1000, "ttj_rho": 400, "star": 1000}
+EXTRACTION = "nlo"  # of ttj_rho
 LABELS = {
     "run1_mass": "run1_mass",
-    "ttj_rho": "ttj_rho",
+    "ttj_rho": f"ttj_rho, extraction {EXTRACTION!r}",
     # Two coefficients in -0.3 to 0.95, feasible inside the unit circle.
     "star": "a range that leaves\nthe feasible set",
 }
@@ -48,7 +49,7 @@ def combination_of(name):
     """Of a shipped model, or the small one whose range leaves the feasible set."""
     if name == "star":
         return star(2, low=-0.3, high=0.95, nominal=0.3, separate_observables=False, nuisance_size=1.5)
-    return bc.load(ROOT / "models" / name)
+    return bc.load(ROOT / "models" / name, extraction=EXTRACTION if name == "ttj_rho" else None)
 
 
 def run_studies(folder, share):
@@ -203,7 +204,14 @@ def say(nominal, prior, pulls):
         results = [str(q) for q in study["quantity"].to_numpy() if kind_of(str(q)) == "results"]
         for label, quantities in ((results[0], results[:1]), (f"{len(results) - 1} cross sections", results[1:])):
             if quantities:
-                cells = [name, "profile", study.attrs["toys"], label, *covered(study, "profile", quantities), ""]
+                cells = [
+                    LABELS[name].replace("\n", " "),
+                    "profile",
+                    study.attrs["toys"],
+                    label,
+                    *covered(study, "profile", quantities),
+                    "",
+                ]
                 print("|", " | ".join(map(str, cells)), "|")
     for name, study in prior.items():
         kinds = by_kind(study)
@@ -213,7 +221,13 @@ def say(nominal, prior, pulls):
         for label, quantities in rows:
             if quantities:
                 smallest = float(study["rank_p_value_corrected"].sel(quantity=quantities).min())
-                cells = [name, "posterior", study.attrs["toys"], label, *covered(study, "posterior", quantities)]
+                cells = [
+                    LABELS[name].replace("\n", " "),
+                    "posterior",
+                    study.attrs["toys"],
+                    label,
+                    *covered(study, "posterior", quantities),
+                ]
                 print("|", " | ".join(map(str, [*cells, f"{smallest:.2g}"])), "|")
         print(f"({name}: {study.attrs})")
     print()

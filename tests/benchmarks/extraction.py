@@ -1,4 +1,4 @@
-"""The mass extraction of ttj_rho at true size: both engines, and the cost of a gradient against the number of nuisances.
+"""The extraction "nlo" of ttj_rho at true size: both engines, and the cost of a gradient against the number of nuisances.
 
 Every engine runs in a process of its own, twice: the first compiles with empty caches, the second with what the first left
 on disk.  The whole `bayescomb sample` is timed besides, imports and recovery of all nuisances included.
@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models" / "ttj_rho"
 SIZES = (350, 1000, 3000)
 ASSUMPTIONS = "jes_modelling"
+EXTRACTION = "nlo"
 
 
 def run_engine(engine, backend):
@@ -30,7 +31,7 @@ def run_engine(engine, backend):
     from bayescomb.sampling.plan import sampling_plan
 
     start = time.perf_counter()
-    combination = bc.load(MODEL).with_assumptions(ASSUMPTIONS)
+    combination = bc.load(MODEL, extraction=EXTRACTION).with_assumptions(ASSUMPTIONS)
     plan = sampling_plan(combination)
     model = bc.build_model(combination, plan=plan, engine=engine)
     clock = time.perf_counter()
@@ -57,7 +58,7 @@ def gradient_cost():
     import bayescomb as bc
     from bayescomb.sampling.plan import sampling_plan
 
-    published = bc.load(MODEL).with_assumptions("none")
+    published = bc.load(MODEL, extraction=EXTRACTION).with_assumptions("none")
     for size in SIZES:
         combination = enlarged(published, size)
         clock = time.perf_counter()
@@ -98,6 +99,7 @@ def enlarged(combination, size):
 
 def main():
     """All rows."""
+    print(f"{MODEL.name}, extraction {EXTRACTION!r}, assumption set {ASSUMPTIONS!r}", flush=True)
     for engine, backend in (("marginal", "vm"), ("marginal", "numba"), ("full", "numba")):
         with tempfile.TemporaryDirectory() as cache:
             environment = os.environ | {
@@ -110,7 +112,7 @@ def main():
             if backend == "vm":
                 clock = time.perf_counter()
                 command = ["bayescomb.cli.main", "sample", str(MODEL), "--draws", "500", "--tune", "400", "--seed", "1"]
-                command += ["--assumptions", ASSUMPTIONS, "--output", f"{cache}/posterior.nc"]
+                command += ["--assumptions", ASSUMPTIONS, "--extraction", EXTRACTION, "--output", f"{cache}/posterior.nc"]
                 script = "import sys; from bayescomb.cli.main import main; sys.exit(main(sys.argv[2:]))"
                 subprocess.run([sys.executable, "-c", script, *command], check=False, env=environment)
                 print(f"warm: whole command {time.perf_counter() - clock:.1f} s", flush=True)

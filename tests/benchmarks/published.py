@@ -17,7 +17,7 @@ from scipy.linalg import block_diag
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
-from published import MODELS, PUBLISHED
+from published_combinations import MODELS, PUBLISHED
 
 import bayescomb as bc
 from bayescomb.fit.fitter import Fitter

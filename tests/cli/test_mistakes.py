@@ -62,7 +62,7 @@ FILES = [
     edit(B, "242.0", '"1,242"', "budget.csv:2", "thousands? Write 1.242 or 1242"),
     edit(B, "242.0", "242,0", "budget.csv:2: 8 cells found, 7 needed", "decimal comma?", "';'"),
     edit(B, "242.0", "242.0 pb", "budget.csv:2, column 'value'", "'242.0 pb'", "write 242.0 alone, units"),
-    edit(B, "4.0,7.0", "1.5%,7.0", "budget.csv:2, column 'JES'", "'1.5%'", "Write the size itself"),
+    edit(B, "4.0,7.0", "%1.5,7.0", "budget.csv:2, column 'JES'", "'%1.5'", "a finite number is needed"),
     edit(B, "4.0,7.0", ",7.0", "budget.csv:2, column 'JES'", "'' found", "write 0 if the source does not apply"),
     edit(B, "4.0,7.0", "n/a,7.0", "budget.csv:2, column 'JES'", "'n/a'", "write 0 if the source does not apply"),
     edit(B, "4.0,7.0", "-,7.0", "budget.csv:2, column 'JES'", "write 0 if the source does not apply"),

@@ -30,6 +30,13 @@ def test_help_and_typing_errors_import_no_numpy(words):
     assert not imported(*words) & {"numpy", "scipy", "xarray", "pandas", "rich", "matplotlib", "pymc", "arviz"}
 
 
+def test_adaptors_of_fits_import_none_of_their_programs():
+    code = "import bayescomb as bc, sys; bc.fits.from_pyhf, bc.combine; print(*(n.partition('.')[0] for n in sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    programs = {"arviz", "awkward", "cabinetry", "iminuit", "matplotlib", "pyhf", "pymc", "tensorflow", "uproot", "zfit"}
+    assert not set(run.stdout.split()) & programs
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["profile", "scan"])
 def test_fits_import_neither_the_sampler_nor_what_draws(command):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from published import PUBLISHED
+from published_combinations import PUBLISHED
 
 import bayescomb as bc
 

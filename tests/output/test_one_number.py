@@ -28,8 +28,8 @@ SHARES = (
 # Tables of the report that name nothing that another output has.
 ALONE = {
     "estimates", "weights", "estimate_covariance", "provenance", "indefinite_sources", "feasibility", "repairs", "scan",
-    "without_posterior", "settings", "prediction_variants", "scale_envelope", "interpolation", "theory_fit", "predictive",
-    "uncertain_sizes", "compatibility", "rate_and_shape",
+    "without_posterior", "settings", "prediction_orders", "prediction_variants", "scale_envelope", "interpolation",
+    "theory_fit", "predictive", "uncertain_sizes", "compatibility", "rate_and_shape",
 }  # fmt: skip
 
 

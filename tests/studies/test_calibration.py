@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from combinations import star
 from repetitions import repetitions
+from scipy import stats
+from theory_models import combination as two_energies
+from theory_models import extraction, measured, prediction, simple, truth
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
@@ -120,6 +123,58 @@ def test_toy_of_an_extraction_is_the_fit_of_its_data():
     for name, (_, value, up, down) in record["profile"].items():
         i = fit.solution.parameters.index(name)
         assert (value, up, down) == pytest.approx((fit.solution.values[i], fit.up[i], fit.down[i]), rel=1e-5)
+
+
+def with_scales(**scales):
+    """A small extraction whose scales are parameters."""
+    made = truth(9, bins=4)
+    return simple(made, extraction({"p": "normalised"}, **scales), relative=0.01, noise=1.0)
+
+
+@pytest.mark.parametrize("correlations", ["nominal", "prior"])
+def test_true_scales_come_from_their_flat_prior(correlations):
+    """At the best fit they would be at the ends of their range, where every estimate lies on one side of them."""
+    toys = Toys(with_scales(treatment="common"), seed=1, correlations=correlations, posterior=False)
+    drawn = np.array([[toys.data(i).truth[f"log2_mu_{x}"] for x in "RF"] for i in range(400)])
+    for values in drawn.T:
+        assert stats.kstest(values, stats.uniform(-1, 2).cdf).pvalue > 1e-4
+    assert abs(np.corrcoef(drawn.T)[0, 1]) < SIGMAS / np.sqrt(400)
+
+
+@pytest.mark.parametrize("correlations", ["nominal", "prior"])
+def test_true_scales_of_two_energies_have_the_covariance_of_their_prior(correlations):
+    """0.4^2 on the diagonal; between energies the mean coefficient, that of its range where it is sampled."""
+    chosen = {
+        "treatment": "correlated",
+        "scales": {"prior": "normal", "width": 0.4, "low": 0.0, "nominal": 0.2, "high": 1.0},
+    }
+    made = truth(9, bins=3)
+    tables = [prediction(made, name, observables=[f"{name}{i}" for i in range(3)]) for name in ("a", "b")]
+    inputs = [measured(t.name, t.observables, made.cross_sections(172.0) / t.divisors, np.eye(3)) for t in tables]
+    both = two_energies(inputs, tables, extraction({"a": "normalised", "b": "normalised"}, **chosen))
+    toys = Toys(both, seed=2, correlations=correlations, posterior=False)
+    truths = [toys.data(i).truth for i in range(800)]
+    drawn = np.array([[t[f"log2_mu_{x} {e}"] for x in "RF" for e in "ab"] for t in truths])
+    mean = 0.2 if correlations == "nominal" else 0.5
+    expected = np.kron(np.eye(2), [[1.0, mean], [mean, 1.0]]) * 0.4**2
+    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=SIGMAS * 0.4**2 * np.sqrt(2 / 800))
+    coefficients = [t["scale_correlation"] for t in truths if "scale_correlation" in t]
+    assert len(coefficients) == (0 if correlations == "nominal" else 800)
+    if coefficients:
+        assert stats.kstest(coefficients, stats.uniform(0, 1).cdf).pvalue > 1e-4
+
+
+def test_scales_held_at_an_end_do_not_count_for_themselves(combination, tmp_path):
+    """They have no error there; what is left counts."""
+    bc.coverage(combination, tmp_path, toys=1, seed=1, posterior=False, correlations="nominal")
+    rows = [[0.9, 1.0, 0.0, 0.0], [0.9, 0.4, 0.2, -0.1], [-0.8, -1.0, 0.0, 0.0], [0.1, 0.4, 0.2, -0.1], [1.0, 1.0, 0.0, 0.0]]
+    records = [{"toy": i, "chi2": 1.0, "profile": {"s": row, "end": [1.0, 1.0, 0.0, 0.0]}} for i, row in enumerate(rows)]
+    (tmp_path / "toys.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    at = bc.study_summary(tmp_path).sel(answer="profile")
+    # (0.4 - 0.9) / 0.2 and (0.4 - 0.1) / 0.1
+    assert float(at["pull_mean"].sel(quantity="s")) == pytest.approx((-2.5 + 3.0) / 2)
+    assert float(at["coverage_error"].sel(quantity="s", level="68")) == pytest.approx(np.sqrt(0.68 * 0.32 / 2))
+    assert np.isnan(at["pull_mean"].sel(quantity="end"))
 
 
 def test_extraction_is_studied_too():

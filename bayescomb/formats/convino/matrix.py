@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_covariance, frozen_array, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
+from bayescomb.base.matrices import information_of
 from bayescomb.formats.convino.blocks import Block, warn
 from bayescomb.formats.convino.entries import bracketed, cells, check_name, value
 
@@ -170,5 +171,4 @@ def _inverse(correlation: FloatArray, rows: Sequence[_Row], *, where: str) -> Fl
     if smallest < SINGULAR * len(rows):
         msg = f"{where}: the matrix is singular (smallest eigenvalue {smallest:.1e}); give the correlations with more digits"
         raise InvalidMatrixError(msg)
-    sizes = np.array([row.size for row in rows])
-    return np.linalg.inv(correlation) / sizes / sizes[:, None]
+    return information_of(correlation, np.array([row.size for row in rows]))

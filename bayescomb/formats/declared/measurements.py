@@ -14,7 +14,7 @@ CHOSEN: Final = (Kind.TEXT, Kind.TABLE)
 PATTERNS: Final = (Kind.TEXT, Kind.TEXTS)
 
 MEASUREMENTS: Final = Table(
-    "An input: estimates and what is known of their errors; or a Convino file; or tables of HEPData.",
+    "An input: estimates and what is known of their errors; or a Convino file; or tables of HEPData; or the file of a fit.",
     (
         Key("name", Kind.TEXT, "unique", 'name = "CMS 13 TeV"', required=True),
         Key("experiment", Kind.TEXT, "whose it is; coefficients speak of experiments", 'experiment = "CMS"'),
@@ -37,6 +37,13 @@ MEASUREMENTS: Final = Table(
         Key("convino", Kind.TEXT, "Convino measurement file beside the model", 'convino = "cms_13tev.txt"'),
         Key("hepdata", (Kind.TEXT, Kind.TEXTS), "submission as downloaded: archive, folder, YAML, or JSON of single tables",
             'hepdata = "HEPData-ins1234567-v1-yaml.tar.gz"'),
+        Key("fit", Kind.TEXT, "file of a fit: NAME.root:OBJECT (RooFitResult), .txt (TRExFitter), .csv (covariance), .nc (posterior)",
+            'fit = "fitDiagnostics.root:fit_s"'),
+        Key("results", (Kind.TEXTS, Kind.NAMED), "parameters of the fit that are measured, and their observables", 'results = ["r"]'),
+        Key("free", PATTERNS, "parameters of the fit without a constraint term, names or patterns", 'free = ["norm_*"]'),
+        Key("left_out", PATTERNS, "parameters of the fit that are not kept, names or patterns", 'left_out = ["prop_bin*"]'),
+        Key("priors", Kind.NAMED, "parameter of the fit -> centre and width of its constraint term, where not 0 and 1",
+            "priors = { lumi = [1.0, 0.02] }"),
         Key("observables", (Kind.TEXTS, Kind.NAMED), "of the estimates of a file: in the order of the rows, or by their names",
             'observables = ["bin1", "bin2"]'),
         Key("tables", Kind.TABLE, "what the tables of HEPData are",

@@ -42,6 +42,8 @@ MODEL: Final = Table(
             'nonnegative = ["sigma_t"]', default="false"),
         Key("shared_names", Kind.TEXT, "what a nuisance name in two measurements is: an error, or one and the same nuisance",
             'shared_names = "same"', default="error", choices=SHARED_NAMES),
+        Key("relations", Kind.TEXT, "which nuisances of measurements are the same or correlated, CSV file beside the model",
+            'relations = "relations.csv"'),
         Key("parameters", Kind.TABLES, "what observables with a formula are functions of",
             'parameters = [{ name = "tau_s", unit = "ps" }]'),
         Key("observables", Kind.TABLES, "the combined quantities; needed unless there are parameters",

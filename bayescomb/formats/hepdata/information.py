@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError, InvalidNumberError, UnknownNameError, warn_input
+from bayescomb.base.matrices import information_of, unit_diagonal
 from bayescomb.formats.hepdata.breakdown import Shift
 from bayescomb.formats.hepdata.consistency import (
     correlation_findings,
@@ -208,10 +209,9 @@ def read_fit(
     covariance = np.block([[total, both], [both.T, rho * np.outer(c, c)]])
     where = f"covariance of the values and {len(names)} nuisances, of {measured.where} and {of_rho}"
     report(covariance_findings(covariance, names=[*measured.rows, *names]), where=where)
-    information = np.linalg.inv(covariance)
     return FittedInput(
         nuisances=tuple(Nuisance(name=f"{mapping.prefix}{name}") for name in names),
-        information=(information + information.T) / 2,
+        information=information_of(*unit_diagonal(covariance)),
         pulls=np.array([pulls[name] for name in names]),
     )
 

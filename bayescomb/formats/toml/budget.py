@@ -10,6 +10,8 @@ source do to the value (the statistics in ``stat`` likewise); ``percent = ["lumi
 are percentages.  A source shifts the value by its size unless ``responses = { lumi = "relative" }`` (or ``"lognormal"``)
 says that it scales the prediction.
 
+A value may be an upper limit, ``< 2.1 @ 95 %`` with an empty ``stat`` (:mod:`bayescomb.formats.limits`).
+
 Statistics are uncorrelated unless ``statistical_correlation = "stat.csv"`` gives the correlations of the estimates: a matrix
 with their names in the header and in the first column, of those that are correlated.  Estimates with common statistics are
 one measurement, whatever the rows say, as those of one experiment can be.
@@ -26,8 +28,9 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_correlation, check_names, known_name, located
 from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
-from bayescomb.base.errors import InvalidNumberError
+from bayescomb.base.errors import FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row
+from bayescomb.formats.limits import is_limit, limit_width
 from bayescomb.formats.matrices import read_matrix, shift_cell
 from bayescomb.formats.toml.budget_table import budget_rows, table_path
 from bayescomb.formats.values import named_values, text, texts
@@ -64,6 +67,15 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
     for name in percent:
         known_name(name, source_names, kind="source", where=f"{place}.percent")
     rows = budget_rows(entry, path, place, sources=source_names, observables=observables)
+    nonnegative = document.get("nonnegative", False)
+    for row in rows:
+        measured = row.cells["observable"]
+        if is_limit(row.cells["value"]) and nonnegative is not True and measured not in (nonnegative or ()):
+            msg = (
+                f"{row.where}, column 'value': an upper limit found on {measured!r}, which may be negative; say that it "
+                f'cannot, nonnegative = ["{measured}"]'
+            )
+            raise FileFormatError(msg)
     return budget_of(
         [_row(row, source_names, percent) for row in rows],
         observables=observables,
@@ -74,11 +86,15 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
 
 
 def _row(row: Row, sources: Sequence[str], percent: Collection[str]) -> BudgetRow:
+    limit = is_limit(row.cells["value"])
     for column in ("value", "stat"):
-        if not row.cells[column]:
+        if not row.cells[column] and not (limit and column == "stat"):
             msg = f"{row.where}, column {column!r}: '' found, a finite number is needed; fill in what was measured"
             raise InvalidNumberError(msg)
-    value = row.number("value")
+    value = 0.0 if limit else row.number("value")
+    if limit and row.cells["stat"]:
+        msg = f"{row.where}, column 'stat': {row.cells['stat']!r} found beside a limit, which has none; leave it empty"
+        raise InvalidNumberError(msg)
 
     def size(column: str) -> float | tuple[float, float]:
         up, down = _shifts(row.cells[column], value, where=f"{row.where}, column {column!r}", percent=column in percent)
@@ -90,7 +106,7 @@ def _row(row: Row, sources: Sequence[str], percent: Collection[str]) -> BudgetRo
         experiment=row.cells["experiment"],
         observable=row.cells["observable"],
         value=value,
-        stat=size("stat"),
+        stat=limit_width(row.cells["value"], where=f"{row.where}, column 'value'") if limit else size("stat"),
         sizes={source: size(source) for source in sources},
         title=row.cells.get("title", ""),
         measurement=row.cells.get("measurement", ""),

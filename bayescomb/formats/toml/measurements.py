@@ -27,8 +27,8 @@ and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what 
 A response is what +1 sigma of a nuisance does to the published value, in the unit of the estimate; of two numbers the second
 is what -1 sigma does, its sign included.
 
-An entry may name a Convino measurement file instead (:mod:`bayescomb.formats.toml.foreign`) or tables of HEPData
-(:mod:`bayescomb.formats.toml.foreign`), and any entry may give sources to
+An entry may name a Convino measurement file instead, tables of HEPData (:mod:`bayescomb.formats.toml.foreign`) or the file
+of a fit (:mod:`bayescomb.formats.toml.fit_entry`), and any entry may give sources to
 its nuisances by patterns (:mod:`bayescomb.formats.toml.maps`).
 """
 
@@ -49,6 +49,7 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.csv import number, read_table
 from bayescomb.formats.declared import TABLES
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts, statistical_sizes
+from bayescomb.formats.toml.fit_entry import read_fit_entry
 from bayescomb.formats.toml.foreign import read_convino_entry, read_hepdata_entry
 from bayescomb.formats.toml.maps import assign_sources, read_factors
 from bayescomb.formats.values import check_table, entries, flag, text
@@ -69,7 +70,9 @@ __all__ = ["read_measurements"]
 INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covariance", "hessian", "correlation")
 # The total beside what is statistical leaves what is systematic.
 TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
-FILE_KEYS: Final = ("convino", "hepdata")
+FILE_KEYS: Final = ("convino", "hepdata", "fit")
+# Keys that speak of the parameters of a fit in a file.
+FITTED_KEYS: Final = ("results", "free", "left_out", "priors")
 DETAIL_KEYS: Final = TABLES["measurements.nuisances"].names
 UNCERTAINTY: Final = "uncertainty"
 
@@ -122,6 +125,8 @@ def read_measurements(
         check_table(entry, "measurements", where=place, required=("name",) if by_file else ("name", "estimates"))
         if by_file == ["convino"]:
             measurement = read_convino_entry(entry, place, path.parent, observables=observables)
+        elif by_file == ["fit"]:
+            measurement = read_fit_entry(entry, place, path.parent, observables=observables)
         elif by_file:
             own = read_hepdata_entry(entry, place, path.parent, units=observables)
             measurement, units = own.measurement, {**own.units, **units}
@@ -138,6 +143,10 @@ def _read_measurement(
     if "observables" in entry:
         msg = f"{place}: 'observables' found without 'convino', whose estimates it is for; here every estimate names its own"
         raise FileFormatError(msg)
+    for key in FITTED_KEYS:
+        if key in entry:
+            msg = f"{place}: {key!r} found without 'fit', of whose parameters it speaks; name its file, or remove it"
+            raise FileFormatError(msg)
     if "tables" in entry:
         msg = f"{place}: 'tables' found without 'hepdata', whose tables it is for; name the submission, or remove it"
         raise FileFormatError(msg)

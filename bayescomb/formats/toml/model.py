@@ -2,7 +2,9 @@
 
 What was measured is a ``[budget]`` (:mod:`bayescomb.formats.toml.budget`), a list of ``[[measurements]]``
 (:mod:`bayescomb.formats.toml.measurements`) or both; what is correlated is stated apart from it, in ``[within]``,
-``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets`).
+``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets`).  Which nuisances of several measurements are
+the same says ``shared_names = "same"`` of equal names, and of others a table ``relations = "FILE.csv"``
+(:func:`bayescomb.formats.fits.relations.read_relations`).
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from typing import Any, Final
 
 from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
-from bayescomb.base.errors import DuplicateNameError, FileFormatError
+from bayescomb.base.errors import FileFormatError
 from bayescomb.base.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.declared import TABLES, Kind
+from bayescomb.formats.fits.relations import read_relations
 from bayescomb.formats.toml.averaging import read_hflav
 from bayescomb.formats.toml.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements import read_measurements
@@ -33,7 +36,8 @@ from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
-from bayescomb.inputs.shared_names import SharedNames, shared_nuisances
+from bayescomb.inputs.relations import related_nuisances
+from bayescomb.inputs.shared_names import SharedNames
 
 __all__ = ["FORMAT", "load_model"]
 
@@ -108,7 +112,7 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
     normalise = flag(document, "normalise", where=where)
     provenance = (*_read_provenance(document, where), *own_provenance)
     shared_names = shared_names or text(document, "shared_names", where=where, default=SHARED_NAMES[0])
-    one = _one_nuisance((*budget.measurements, *measurements), shared_names, where=where)
+    one = _one_nuisance((*budget.measurements, *measurements), shared_names, document, path)
     nuisances = [n.name for m in one.measurements for n in m.all_nuisances]
     groups = _read_impact_groups(document, where, nuisances)
     predictions = read_predictions(document, path)
@@ -158,23 +162,18 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _one_nuisance(measurements: Sequence[Measurement], shared_names: str, *, where: str) -> SharedNames:
-    """The measurements with nuisances of their own.
+def _one_nuisance(
+    measurements: Sequence[Measurement], shared_names: str, document: Mapping[str, Any], path: Path
+) -> SharedNames:
+    """The measurements with nuisances of their own, related as the table ``relations`` and their names say.
 
     Raises:
-        DuplicateNameError: two have a nuisance of one name, and it is not said that these are the same.
+        DuplicateNameError: two have a nuisance of one name, and it is not said what these are.
     """
-    check_choice(shared_names, SHARED_NAMES, where=f"{where}: shared_names")
-    one = shared_nuisances(measurements, where=where)
-    if shared_names == "error" and one.copies:
-        name = next(iter(one.copies))
-        owners = " and ".join(repr(m.name) for m in measurements if name in {n.name for n in m.all_nuisances})
-        msg = (
-            f'{where}: measurements {owners} have a nuisance {name!r} each; rename one, or write shared_names = "same" '
-            "(--shared-names same) if they are one and the same nuisance"
-        )
-        raise DuplicateNameError(msg)
-    return one
+    where = str(path)
+    rule = check_choice(shared_names, SHARED_NAMES, where=f"{where}: shared_names")
+    relations = read_relations(path.parent / text(document, "relations", where=where)) if "relations" in document else []
+    return related_nuisances(measurements, relations, shared_names=rule, where=where)
 
 
 def _toml_advice(content: str, error: str) -> str:

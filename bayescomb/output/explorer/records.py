@@ -232,7 +232,7 @@ def explorer_theory(combination: Combination) -> ExplorerTheory | None:
     Examples:
         >>> import bayescomb as bc
         >>> from bayescomb.output.explorer.records import explorer_theory
-        >>> found = explorer_theory(bc.load("models/ttj_rho"))
+        >>> found = explorer_theory(bc.load("models/ttj_rho", extraction="normalised"))
         >>> found.masses, [len(p.observables) for p in found.predictions], len(found.nuisances)
         (['m_t'], [8, 4], 53)
     """

@@ -244,7 +244,7 @@ def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, .
         >>> from bayescomb.output.analysis import analyse
         >>> from bayescomb.output.groups import export_groups
         >>> from bayescomb.output.export.tables import result_parts
-        >>> combination = bc.load("models/ttj_rho")
+        >>> combination = bc.load("models/ttj_rho", extraction="normalised")
         >>> results = export_groups(analyse(bc.profile(combination)))["results"]
         >>> [(part.name, len(part.parameters), part.unit) for part in result_parts(combination, results)]
         [('Extracted results', 1, 'GeV'), ('Fitted 8 TeV', 8, 'events'), ('Fitted 13 TeV', 4, 'pb')]

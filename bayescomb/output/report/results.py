@@ -23,7 +23,7 @@ from bayescomb.output.analysis import Analysis, Divided, analyse, divide
 from bayescomb.sampling.summary import Sampled
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
-from bayescomb.studies.theory_variants import TheoryFit, TheoryStudy, predicted_bins, theory_fits, theory_study
+from bayescomb.studies.theory_study import TheoryFit, TheoryStudy, predicted_bins, theory_fits, theory_study
 
 __all__ = [
     "NuisanceRow",
@@ -71,8 +71,8 @@ class Results(Analysis):
         divided: where the variance of a converged posterior comes from.
         sensitivity: of a converged posterior that is not normalised, see :func:`bayescomb.prior_sensitivity`.
         predictive: of a converged posterior, see :func:`bayescomb.posterior_predictive`.
-        theory, theory_fits, bins: of an extraction, see :func:`bayescomb.studies.theory_variants.theory_study`,
-            :func:`bayescomb.studies.theory_variants.theory_fits` and :func:`bayescomb.predicted_bins`.
+        theory, theory_fits, bins: of an extraction, see :func:`bayescomb.studies.theory_study.theory_study`,
+            :func:`bayescomb.studies.theory_study.theory_fits` and :func:`bayescomb.predicted_bins`.
         missing_information: fraction of missing information on the energy of each chain (E-BFMI).
     """
 

@@ -20,10 +20,10 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
-from bayescomb.output.tables.theory import envelope_table, variants_table
+from bayescomb.output.tables.theory import envelope_table, orders_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
 from bayescomb.studies.rate_and_shape import RateAndShape
-from bayescomb.studies.theory_variants import TheoryFit, TheoryStudy
+from bayescomb.studies.theory_study import TheoryFit, TheoryStudy
 
 __all__ = ["extraction_tables", "prior_tables"]
 
@@ -34,10 +34,18 @@ def extraction_tables(results: Results) -> dict[str, Table]:
     units = {o.name: o.unit for o in results.parameters}
     tables = [shares_table(results.divided.shares, units), relevance_table(results.divided.relevance, units)]
     if study is None:
-        empty = ("prediction_variants", "scale_envelope", "rate_and_shape", "interpolation", "theory_fit")
+        empty = (
+            "prediction_orders",
+            "prediction_variants",
+            "scale_envelope",
+            "rate_and_shape",
+            "interpolation",
+            "theory_fit",
+        )
         tables += [Table(name=name, title="", rows=[], columns=[]) for name in empty]
     else:
         tables += [
+            orders_table(study.orders),
             variants_table(study.variants),
             envelope_table(study.envelope),
             _rate_and_shape(study.apart),
@@ -55,7 +63,7 @@ def _rate_and_shape(apart: Sequence[RateAndShape]) -> Table:
             rows.append(row | dataclasses.asdict(constraint))
         same = {"prediction": found.prediction, "mass": found.mass, "part": "compatibility of shape and rate"}
         numbers = {"value": None, "error": None, "chi2": found.chi2, "ndf": found.ndf, "p_value": found.p_value}
-        rows.append(same | numbers | {"problem": ""})
+        rows.append(same | numbers | {"problem": found.note})
 
     def like_error(key: str) -> Any:
         return lambda row: rounded_like(row[key], math.nan if row["error"] is None else row["error"])
@@ -106,7 +114,7 @@ def _interpolation(study: TheoryStudy) -> Table:
 
 
 def _theory_fit(fits: Sequence[TheoryFit]) -> Table:
-    """Chi2 as theory uncertainties are added one after the other."""
+    """Chi2 without theory uncertainties, with each alone, and with several."""
     rows = [dataclasses.asdict(row) for row in fits]
     columns = [
         text_column("theory", "theory"),

@@ -36,7 +36,8 @@ Place = Literal["", "page", "terminal"]
 # The tables that go into a note.
 LATEX_TABLES: Final = (
     "summary", "estimates", "weights", "scan", "impacts", "coefficients", "pulls", "variance_shares", "relevance",
-    "prediction_variants", "scale_envelope", "rate_and_shape", "theory_fit", "predictive", "sensitivity", "compatibility",
+    "prediction_orders", "prediction_variants", "scale_envelope", "rate_and_shape", "theory_fit", "predictive",
+    "sensitivity", "compatibility",
 )  # fmt: skip
 SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",

@@ -8,9 +8,35 @@ from collections.abc import Callable, Sequence
 
 from bayescomb.base.rounding import chi2_text, rounded_like, significant, with_error
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
-from bayescomb.studies.theory_variants import NOT_TABULATED, VariantRow
+from bayescomb.studies.theory_variants import NOT_TABULATED, OrderRow, VariantRow
 
-__all__ = ["envelope_table", "variants_table"]
+__all__ = ["envelope_table", "orders_table", "variants_table"]
+
+
+def orders_table(found: Sequence[OrderRow]) -> Table:
+    """One row per order and mass; no rows where there is one order only.
+
+    Args:
+        found: of :func:`bayescomb.order_variants`.
+    """
+    columns = [
+        text_column("order", "order"),
+        text_column("mass", "mass"),
+        Column(title="value [GeV]", show=_result, only="terminal"),
+        Column(title="value [GeV]", show=_like_error("value"), only="page"),
+        Column(title="uncertainty [GeV]", show=_like_error("error"), only="page"),
+        Column(title="of theory [GeV]", show=_like_error("theory_error")),
+        Column(title="shift [GeV]", show=_like_error("shift", sign=True)),
+        Column(title="envelope up [GeV]", show=_like_error("up", sign=True), short="envelope"),
+        Column(title="down [GeV]", show=_like_error("down", sign=True)),
+        number_column("χ²", "chi2", chi2_text),
+        fixed_column("degrees of freedom", "ndf", 0, short="ndf"),
+    ]
+    title = (
+        "The mass with predictions of each order, with the seven-point envelope of the scales; shift from the one in force."
+    )
+    rows = [{**dataclasses.asdict(row), "predictions": ", ".join(row.predictions)} for row in found]
+    return Table(name="prediction_orders", title=title, rows=rows, columns=columns)
 
 
 def variants_table(found: Sequence[VariantRow]) -> Table:

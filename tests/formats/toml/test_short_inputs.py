@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from refusals import refused
-from scipy import optimize
+from scipy import optimize, stats
 
 import bayescomb as bc
 from bayescomb.base.errors import (
@@ -207,6 +207,28 @@ def test_asymmetric_statistics_are_written_and_read_again(model, tmp_path):
     combination = bc.load(model(rows=ROWS.replace("100,2,", "100,+2/-1,")))
     again = bc.load(write_model(combination, tmp_path / "written"))
     assert combination_to_json(again) == combination_to_json(combination)
+
+
+LIMIT = "estimate,experiment,observable,value,stat,lumi,JES,MC a,MC b\na1,ATLAS,x,< 3.2 @ 90 %,,0,0,0,0\n"
+
+
+def test_a_limit_is_a_gaussian_around_zero_whose_quantile_it_is(model):
+    combination = bc.load(model(top='within = "uncorrelated"\nnonnegative = ["x"]\n', rows=LIMIT))
+    estimate, measurement = combination.estimates[0], combination.measurements[0]
+    width = float(np.sqrt(measurement.statistical_covariance.item()))
+    assert estimate.value == 0
+    assert stats.halfnorm(scale=width).cdf(3.2) == pytest.approx(0.9, rel=1e-12)
+    assert bc.profile(combination).values.item() == pytest.approx(0, abs=1e-12)
+    with refused(FileFormatError, "budget.csv:2", "an upper limit found on 'x'", 'nonnegative = ["x"]'):
+        bc.load(model(top='within = "uncorrelated"\n', rows=LIMIT))
+    for wrong, said in (
+        ("< 3.2", "the form < 2.1 @ 95 %"),
+        ("< -1 @ 90 %", "above 0"),
+        ("< 3 @ 20 %", "between 50"),
+    ):
+        rows = LIMIT.replace("< 3.2 @ 90 %", wrong)
+        with refused(InvalidNumberError, "budget.csv:2, column 'value'", said):
+            bc.load(model(top='within = "uncorrelated"\nnonnegative = true\n', rows=rows))
 
 
 def test_correlated_statistics_make_one_measurement(model):

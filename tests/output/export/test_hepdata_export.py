@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow  # most need a posterior or an archive that the va
 @pytest.fixture(scope="module")
 def ttj():
     """The ttbar+jet model with its extraction in force."""
-    return bc.load("models/ttj_rho")
+    """At leading order, which is not for quoting."""
+    return bc.load("models/ttj_rho", extraction="normalised")
 
 
 @pytest.fixture(scope="module")
@@ -404,13 +405,20 @@ def test_uncertain_sizes_of_sources_with_the_corrected_answers(run1, tmp_path):
     assert bc.load(submission.folder).errors_on_errors == combination.errors_on_errors
 
 
-def test_posterior_of_an_extraction(ttj, ttj_posterior, tmp_path):
+def test_posterior_of_an_extraction(ttj_posterior, tmp_path):
+    """At the next order, which every column of a table with a part of the prediction says."""
+    ttj = bc.load("models/ttj_rho")
     submission = Submission(bc.export_hepdata(bc.profile(ttj), tmp_path / "export", posterior=ttj_posterior))
+    for name in submission.documents:
+        for heading, column in submission.columns(name).items():
+            said = {q["name"]: q["value"] for q in column["qualifiers"]}
+            origin = "NLO at 172.5 GeV, mass dependence and PDF members at LO (lo * kfactor)"
+            assert (origin in said.get("predictions", "")) is ("ombined " not in name), (name, heading)
     assert accepted(directory=submission.folder) == []
     draws = ttj_posterior["posterior"]
     assert submission.values("Posterior of extracted results", "posterior mean")[0] == draws["m_t"].mean().item()
-    quantile = submission.values("Posterior of fitted 13 TeV", "posterior quantile 0.16")
-    assert quantile == [np.quantile(draws[n].values, 0.16) for n in ttj.predictions[1].observables]
+    quantile = submission.values("Posterior of fitted 13 TeV NLO", "posterior quantile 0.16")
+    assert quantile == [np.quantile(draws[n].values, 0.16) for n in ttj.predictions[3].observables]
     theory = dict(zip(submission.rows("Nuisances"), submission.values("Nuisances", "posterior mean"), strict=True))
     first = str(draws["theory_nuisance"].values[0])
     assert theory[first] == pytest.approx(draws["theory_pull"].sel(theory_nuisance=first).mean().item(), rel=1e-9)

@@ -2,6 +2,7 @@
 
 import importlib.util
 
+import arviz as az
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -183,3 +184,44 @@ def test_the_jax_form_is_the_same_density(shipped):
     assert float(found) == pytest.approx(value, rel=1e-10)
     for variable, part in zip(model.value_vars, gradient, strict=True):
         np.testing.assert_allclose(part, slope[variable.name].reshape(np.shape(part)), rtol=1e-7, atol=1e-9)
+
+
+SAMPLERS = {
+    "pymc": ((), {}),
+    "nutpie on numba": ((), {"nuts_sampler": "nutpie", "backend": "numba"}),
+    "nutpie on JAX": (("jax",), {"nuts_sampler": "nutpie", "backend": "jax"}),
+    "numpyro": (("jax", "numpyro"), {"nuts_sampler": "numpyro"}),
+}
+
+
+def extended():
+    """The data in an effective theory of two coefficients."""
+    with pm.Model() as model:
+        a, b = pm.Normal("a", 3.0, 1.0), pm.Normal("b", 0.0, 1.0)
+        bc.likelihood(linear(), {"x": a**2 + b, "y": 5 + b / 2})
+    return model
+
+
+def quadrature():
+    """Means of a and b in that model on a grid of a, b and r, with the density written out."""
+    a, b, r = np.linspace(2.6, 3.7, 81), np.linspace(-2.5, 3.0, 81), np.linspace(-0.2, 0.9, 23)
+    grid = np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1)
+    x, y = grid[..., 0] ** 2 + grid[..., 1], 5 + grid[..., 1] / 2
+    predicted = np.stack([x, y, x + y, x], axis=-1)
+    weights = sum(stats.multivariate_normal(VALUES, total(value)).pdf(predicted) for value in r)
+    weights = weights * stats.norm(3, 1).pdf(grid[..., 0]) * stats.norm(0, 1).pdf(grid[..., 1])
+    return (grid * weights[..., None]).sum(axis=(0, 1)) / weights.sum()
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore")  # of what samplers say of chains, clocks and packages
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_samplers_agree_within_their_monte_carlo_error(name):
+    packages, options = SAMPLERS[name]
+    for package in packages:
+        pytest.importorskip(package)
+    settings = {"draws": 1000, "tune": 500, "chains": 2, "cores": 1, "random_seed": 1, "progressbar": False}
+    found = pm.sample(model=extended(), **settings, **options)
+    for variable, expected in zip("ab", quadrature(), strict=True):
+        error = float(az.mcse(found, var_names=variable)[variable])
+        assert float(found["posterior"][variable].mean()) == pytest.approx(expected, abs=5 * error)

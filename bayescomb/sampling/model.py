@@ -10,6 +10,7 @@ Variables of an extraction in the PyMC model, and exact draws of what they leave
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,7 @@ def build_model(
     engine: Engine = "marginal",
     correlations: str = "prior",
     plan: SamplingPlan | None = None,
+    proper_priors: bool = False,
 ) -> pm.Model:
     """The ``pm.Model`` of a combination.
 
@@ -75,6 +77,8 @@ def build_model(
         engine: ``"marginal"`` or ``"full"``.
         correlations: ``"prior"`` or ``"nominal"`` (all coefficients fixed).
         plan: a plan made before, to save making it again.
+        proper_priors: make the stated priors of parameters distributions of the variables instead of data, so that prior
+            predictive draws are of them; every variable needs one then.  The posterior is the same.
 
     Returns:
         A model with one scalar variable per parameter and observable without a formula (flat, in the range that is
@@ -96,6 +100,10 @@ def build_model(
     """
     check_choice(engine, ENGINES, where="engine")
     offer_jax()
+    stated = {p.name: p.prior for p in combination.parameters if p.prior is not None}
+    if proper_priors:
+        combination = _without_priors(combination, stated)
+        plan = None
     plan = plan if plan is not None else sampling_plan(combination, correlations=correlations)
     if engine == "full" and combination.treatment == "covariance":
         msg = (
@@ -115,12 +123,37 @@ def build_model(
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
         weights, scales = pattern_weights(model, plan, rho)
         # Sampled with the coefficients, whose posterior takes in the probability that the observables are above 0.
-        parameters = pt.stack([variable.build() for variable in flat_variables(plan)])
+        priors = stated if proper_priors else {}
+        parameters = pt.stack([variable.build(priors.get(variable.name)) for variable in flat_variables(plan)])
         if engine == "full":
             pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
         else:
             observe(model, plan, weights, parameters)
     return model
+
+
+def _without_priors(combination: Combination, stated: Collection[str]) -> Combination:
+    """The combination whose parameters have no priors, for variables that have them.
+
+    Raises:
+        OptionError: a variable has no stated prior, or a mass is extracted.
+        UnderdeterminedError: the data alone do not determine a parameter.
+    """
+    flat = [o.name for o in combination.variables if o.name not in stated]
+    flat += [n.name for n in combination.nuisances if n.free]
+    if flat or combination.extraction:
+        found = ", ".join(map(repr, flat)) or "what is extracted"
+        msg = f"proper priors of {combination.name!r}: {found} flat; state a prior of each parameter, and no extraction"
+        raise OptionError(msg)
+    names = {p.prior_name for p in combination.parameters}
+    return dataclasses.replace(
+        combination,
+        measurements=tuple(m for m in combination.measurements if m.name not in names),
+        parameters=tuple(
+            dataclasses.replace(p, prior=None, start=None if p.prior is None else p.prior.middle)
+            for p in combination.parameters
+        ),
+    )
 
 
 def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.Model:

@@ -1,8 +1,9 @@
 """The data of a combination in a PyMC model: their density given what is fitted, and draws of data like them.
 
-Where chi2 is quadratic the measured values are an observed variable: with t the predicted estimates they are
-x ~ N(t, V(r)), all nuisances integrated out, so that predictive draws, graphs and log likelihoods of PyMC know them.
-Elsewhere the nuisances that stay make the density one of data and nuisances together, and it is a potential.
+Where all responses are absolute and weights those of Neyman the measured values are an observed variable: with t the
+predicted estimates they are x ~ N(t, V(r)), all nuisances integrated out, so that predictive draws, graphs and log
+likelihoods of PyMC know them.  Elsewhere the nuisances that stay make the density one of data and nuisances together, and it
+is a potential.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
         parameters: fitted quantities and free nuisances, symbolic, shape (P,).
         prefix: of the names of the variables.
     """
-    if plan.curved is not None:
+    curved = plan.curved
+    if curved is not None and (len(curved.offset) or curved.map.parts.pearson):
         pm.Potential(f"{prefix}data", data_density(model, plan, weights, parameters, prefix=prefix))
         return
     estimates = plan.combination.estimates
@@ -92,7 +94,11 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
     def logp(value: Any, weights: Any, parameters: Any, centre: Any) -> Any:
         del centre  # it only tells the shape
         if isinstance(value, Constant) and np.array_equal(value.data, measured):
-            return marginal_log_density(weights, parameters, model=plan.reduced, base=plan.base, patterns=plan.patterns)
+            return data_density(model, plan, weights, parameters, prefix=prefix)
+        if curved is not None:  # whose first parameters are prediction less data
+            q = curved.map.pseudo_parameters(parameters, curved.map.prediction(parameters, xp=pt), xp=pt)
+            q = pt.concatenate([q[: len(measured)] + measured - value, q[len(measured) :]])
+            return marginal_log_density(weights, q, model=plan.reduced, base=plan.base, patterns=plan.patterns)
         # Other data move the offset of the rows, which is linear in them.
         moved = dataclasses.replace(plan.reduced, design=np.hstack([plan.reduced.design, -plan.reduced.estimate_loading]))
         everything = pt.concatenate([parameters, value - measured])

@@ -7,7 +7,7 @@ the variable is its range, and for a lognormal prior, whose input is the logarit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import pymc as pm
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.parameters import ParameterPrior
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import solve
 from bayescomb.sampling.feasible_transform import AboveZero
@@ -67,9 +68,25 @@ class FittedVariable:
             return f"{name}_above_zero__"
         return f"{name}_interval__" if np.isfinite(self.low) else name
 
-    def build(self) -> Any:
-        """The PyMC variable, in the model that is open."""
+    def build(self, prior: ParameterPrior | None = None) -> Any:
+        """The PyMC variable, in the model that is open.
+
+        Args:
+            prior: its distribution, where it is no input of the combination.
+        """
         name = variable_name(self.name)
+        if prior is not None:
+            numbers = prior.numbers
+            match prior.shape:
+                case "uniform":
+                    return pm.Uniform(name, numbers["low"], numbers["high"])
+                case "normal":
+                    return pm.Normal(name, numbers["mean"], numbers["sd"])
+                case "half_normal":
+                    return pm.HalfNormal(name, numbers["sd"])
+                case "lognormal":
+                    return pm.LogNormal(name, np.log(numbers["median"]), numbers["sigma"])
+            assert_never(prior.shape)
         if self.positive:
             found = pm.HalfFlat(name, initval=self.value, default_transform=AboveZero(self.width))
             if self.logarithmic:

@@ -5,12 +5,14 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 import xarray as xr
-from densities import POINTS, Density
+from densities import INTERPRETED, POINTS, Density
 from formula_models import formula_model
+from refusals import refused
 from repetitions import repetitions
 from scipy import stats
 
 import bayescomb as bc
+from bayescomb.base.errors import OptionError
 from bayescomb.sampling.model import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.sample import _with_functions
@@ -128,3 +130,38 @@ def test_a_linear_formula_samples_the_model_of_the_linear_map():
     for key in ("design", "loading", "offset", "signs"):
         np.testing.assert_array_equal(getattr(written.reduced, key), getattr(mapped.reduced, key))
     np.testing.assert_array_equal(written.base, mapped.base)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["normal", "half_normal", "lognormal"])
+def test_a_proper_prior_is_the_same_density_and_has_draws(name):
+    prior, _ = PRIORS[name]
+    combination = bc.Combination(
+        name="c",
+        measurements=(direct(2.0, 0.5),),
+        parameters=(bc.Parameter(name="x", prior=prior),),
+        observables=(bc.Observable(name="y", formula="x**2"),),
+        assumption_sets={"none": bc.AssumptionSet(name="none")},
+        assumptions="none",
+    )
+    models = [build_model(combination), build_model(combination, proper_priors=True)]
+    differences = []
+    for x in (0.7, 1.1, 1.6, 2.4):
+        values = []
+        for model in models:
+            (variable,) = model.free_RVs
+            transform, density = model.rvs_to_transforms[variable], Density(model)
+            inputs = variable.owner.inputs
+            u = x if transform is None else float(transform.forward(pt.constant(x), *inputs).eval())
+            jacobian = 0.0 if transform is None else float(transform.log_jac_det(pt.constant(u), *inputs).eval())
+            values.append(density({density.names[0]: np.asarray(u)})[0] - jacobian)
+        differences.append(values[0] - values[1])
+    assert np.ptp(differences) < 1e-9
+    draws, replicas = pm.draw([models[1]["x"], models[1]["estimate_value"]], draws=2000, random_seed=1, mode=INTERPRETED)
+    assert np.abs((replicas[:, 0] - draws**2).mean()) < 5 * 0.5 / np.sqrt(len(draws))
+    assert stats.kstest(draws, prior.distribution().cdf).pvalue > 1e-4
+
+
+def test_proper_priors_need_a_prior_of_each_parameter():
+    with refused(OptionError, "'a', 'b' flat", "state a prior"):
+        build_model(formula_model(1).combination, proper_priors=True)

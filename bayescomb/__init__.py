@@ -19,6 +19,11 @@ from bayescomb.base.errors import BayescombError, InputWarning
 from bayescomb.base.shown import show_with
 
 if TYPE_CHECKING:
+    from bayescomb.fit.averaging.inconsistency import scale_factors, scaled_profile
+    from bayescomb.fit.averaging.information import information_weights
+    from bayescomb.fit.averaging.relative import relative_reading
+    from bayescomb.fit.averaging.some_inputs import group_results, without_each
+    from bayescomb.fit.averaging.source_covariances import source_covariances
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.impacts import impacts
     from bayescomb.fit.profile import profile
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from bayescomb.formats.loading import convert, load
     from bayescomb.formats.shipped import copy_model, shipped_models
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
+    from bayescomb.inputs.blinding import blind, unblind
     from bayescomb.inputs.combination import Combination
     from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
@@ -87,6 +93,7 @@ __all__ = [
     "Relation",
     "ScaleChoice",
     "Source",
+    "blind",
     "build_model",
     "check",
     "coefficient_relevance",
@@ -102,8 +109,10 @@ __all__ = [
     "figures",
     "fit_results",
     "fits",
+    "group_results",
     "hs3",
     "impacts",
+    "information_weights",
     "likelihood",
     "load",
     "load_posterior",
@@ -115,20 +124,26 @@ __all__ = [
     "prior_sensitivity",
     "profile",
     "rate_and_shape",
+    "relative_reading",
     "relevance_text",
     "report",
     "sample",
     "save_posterior",
     "scale_envelope",
+    "scale_factors",
+    "scaled_profile",
     "scan",
     "shipped_models",
     "simulate",
+    "source_covariances",
     "study_summary",
     "summary_text",
     "text_table",
+    "unblind",
     "variable_name",
     "variance_shares",
     "verdict",
+    "without_each",
 ]
 
 # Everything is imported when it is first used: PyMC, ArviZ and matplotlib take seconds, and help needs not even numpy.
@@ -154,6 +169,7 @@ _LAZY = {
     "Relation": "bayescomb.inputs.relations",
     "ScaleChoice": "bayescomb.inputs.extractions",
     "Source": "bayescomb.inputs.observables",
+    "blind": "bayescomb.inputs.blinding",
     "build_model": "bayescomb.sampling.model",
     "check": "bayescomb.likelihood.check",
     "coefficient_relevance": "bayescomb.studies.variance",
@@ -167,8 +183,10 @@ _LAZY = {
     "explore": "bayescomb.output.explorer.page",
     "export_hepdata": "bayescomb.output.export.export",
     "fit_results": "bayescomb.output.export.programs",
+    "group_results": "bayescomb.fit.averaging.some_inputs",
     "hs3": "bayescomb.output.export.programs",
     "impacts": "bayescomb.fit.impacts",
+    "information_weights": "bayescomb.fit.averaging.information",
     "load": "bayescomb.formats.loading",
     "load_posterior": "bayescomb.sampling.storage",
     "mv_normal": "bayescomb.output.export.programs",
@@ -179,19 +197,25 @@ _LAZY = {
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",
     "relevance_text": "bayescomb.output.extraction_text",
+    "relative_reading": "bayescomb.fit.averaging.relative",
     "rate_and_shape": "bayescomb.studies.rate_and_shape",
     "report": "bayescomb.output.report.report",
     "sample": "bayescomb.sampling.sample",
     "save_posterior": "bayescomb.sampling.storage",
     "scale_envelope": "bayescomb.studies.theory_variants",
+    "scale_factors": "bayescomb.fit.averaging.inconsistency",
+    "scaled_profile": "bayescomb.fit.averaging.inconsistency",
     "scan": "bayescomb.fit.scan",
     "shipped_models": "bayescomb.formats.shipped",
     "simulate": "bayescomb.likelihood.simulation",
+    "source_covariances": "bayescomb.fit.averaging.source_covariances",
     "study_summary": "bayescomb.studies.calibration",
     "summary_text": "bayescomb.output.text",
+    "unblind": "bayescomb.inputs.blinding",
     "variable_name": "bayescomb.inputs.variables",
     "variance_shares": "bayescomb.studies.variance",
     "verdict": "bayescomb.sampling.convergence",
+    "without_each": "bayescomb.fit.averaging.some_inputs",
 }
 
 _MODULES = {

@@ -9,11 +9,13 @@ from typing import Final, Literal, get_args
 
 __all__ = [
     "BACKENDS",
+    "BLINDINGS",
     "CHI2_FORMS",
     "DISTRIBUTIONS",
     "DRAWS_BEHIND",
     "DRAWS_PER_TOY",
     "ENGINES",
+    "INPUT_KINDS",
     "NUISANCE_VALUES",
     "PARTS_WORDS",
     "PDF_ERRORS",
@@ -22,17 +24,22 @@ __all__ = [
     "REPAIRS",
     "RESPONSE_FORMS",
     "SCALE_PRIORS",
+    "SCALE_RULES",
     "SCALE_TREATMENTS",
     "SCAN_POINTS",
     "SHARED_NAMES",
     "SHELLS",
     "SIZE_KINDS",
+    "TABLES",
+    "TABLE_FORMATS",
     "TREATMENTS",
     "WORKERS",
     "Backend",
+    "BlindingKind",
     "Chi2Form",
     "Distribution",
     "Engine",
+    "InputKind",
     "NuisanceValues",
     "Parts",
     "PdfErrors",
@@ -40,9 +47,12 @@ __all__ = [
     "RepairKind",
     "ResponseForm",
     "ScalePrior",
+    "ScaleRule",
     "ScaleTreatment",
     "SharedNameRule",
     "SizeKind",
+    "TableFormat",
+    "TableName",
     "Treatment",
 ]
 
@@ -64,6 +74,17 @@ ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
 ScalePrior = Literal["uniform", "normal"]
 # Of the parts of an error, see bayescomb.fit.impacts.
 Parts = Literal["propagated", "held"]
+# Factor on the errors of inputs that scatter too much, see bayescomb.fit.averaging.inconsistency.
+ScaleRule = Literal["pdg", "birge", "codata"]
+# Of the tables that people who average print.
+TableName = Literal[
+    "breakdown", "weights", "correlation", "sources", "compatibility", "without", "groups", "scale", "relative", "all"
+]
+TableFormat = Literal["text", "latex", "csv", "html"]
+# What is left out, or tested against the rest.
+InputKind = Literal["measurement", "estimate", "experiment"]
+# How central values are hidden, see bayescomb.inputs.blinding.
+BlindingKind = Literal["shift", "factor"]
 # Of sampling.
 Engine = Literal["marginal", "full"]
 Backend = Literal["auto", "vm", "numba"]
@@ -81,8 +102,13 @@ PDF_ERRORS: Final[tuple[PdfErrors, ...]] = get_args(PdfErrors)
 SCALE_TREATMENTS: Final[tuple[ScaleTreatment, ...]] = get_args(ScaleTreatment)
 SCALE_PRIORS: Final[tuple[ScalePrior, ...]] = get_args(ScalePrior)
 PARTS_WORDS: Final[tuple[Parts, ...]] = get_args(Parts)
+SCALE_RULES: Final[tuple[ScaleRule, ...]] = get_args(ScaleRule)
+TABLES: Final[tuple[TableName, ...]] = get_args(TableName)
+TABLE_FORMATS: Final[tuple[TableFormat, ...]] = get_args(TableFormat)
+INPUT_KINDS: Final[tuple[InputKind, ...]] = get_args(InputKind)
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
+BLINDINGS: Final[tuple[BlindingKind, ...]] = get_args(BlindingKind)
 
 # What figures are.
 PROVENANCE_KINDS: Final = ("published", "reconstructed", "assumed")

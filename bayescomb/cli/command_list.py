@@ -5,13 +5,34 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from bayescomb.base.choices import DRAWS_BEHIND, DRAWS_PER_TOY, SCAN_POINTS, SHARED_NAMES, SHELLS, WORKERS
+from bayescomb.base.choices import (
+    DRAWS_BEHIND,
+    DRAWS_PER_TOY,
+    SCAN_POINTS,
+    SHARED_NAMES,
+    SHELLS,
+    TABLE_FORMATS,
+    TABLES,
+    WORKERS,
+)
 from bayescomb.cli import options
 from bayescomb.cli.parser import Command, Example
 
 __all__ = ["COMMANDS"]
 
 RUN1: Final = "models/run1_mass"
+TABLES_TEXT: Final = """\
+breakdown      sources in rows, inputs and results in columns, with the decimals of the inputs; chi2 and S
+weights        weights, relative importance, intrinsic and marginal information, pulls; the order of importance
+correlation    of the results
+sources        errors and correlations of the results by each source; covariances with --json
+compatibility  each measurement, estimate and experiment against the rest
+without        the results without each input in turn
+groups         results of each experiment, or of each --group, alone and together
+scale          Birge ratio, S of the Particle Data Group and expansion factor of CODATA, none applied
+relative       relative errors as stated, iterated, and as absolute ones
+all            all of these
+--scale-factor is of the errors of the combination: in breakdown, correlation and sources."""
 
 
 def _init(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +62,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
 def _profile(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
     options.parts(parser)
+    options.scale_factor(parser)
     parser.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
     options.json_output(parser)
     _all_settings(parser)
@@ -49,6 +71,22 @@ def _profile(parser: argparse.ArgumentParser) -> None:
 def _impacts(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
     options.parts(parser)
+    options.json_output(parser)
+    _all_settings(parser)
+
+
+def _table(parser: argparse.ArgumentParser) -> None:
+    options.model(parser)
+    group = parser.add_argument_group("tables", TABLES_TEXT)
+    text = "table to print (default: breakdown); repeatable"
+    group.add_argument("--of", choices=TABLES, action="append", metavar="TABLE", help=text)
+    text = "estimates by names, titles or measurements with * and ?, for --of groups; repeatable"
+    group.add_argument("--group", metavar="NAME=PATTERN,...", action="append", help=text)
+    options.scale_factor(parser)
+    text = "file for the tables, .txt, .tex, .csv or .html"
+    options.output(parser, metavar="F", kind="file", text=text, required=False)
+    text = "how they are written (default: by the ending of --output, else text)"
+    parser.add_argument("--format", choices=TABLE_FORMATS, help=text)
     options.json_output(parser)
     _all_settings(parser)
 
@@ -163,6 +201,7 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
     parser.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
+    options.unblind(parser)
 
 
 def _reference(parser: argparse.ArgumentParser) -> None:
@@ -238,6 +277,20 @@ COMMANDS: Final = (
         (
             Example(f"bayescomb impacts {RUN1}", "the largest first"),
             Example(f"bayescomb impacts {RUN1} --parts held", "Convino's definition"),
+        ),
+    ),
+    Command(
+        "table",
+        "Tables of inputs and results as publications print them.",
+        "run_table",
+        _table,
+        (
+            Example(f"bayescomb table {RUN1}", "sources in rows, inputs and the result in columns"),
+            Example(f"bayescomb table {RUN1} --format latex --output table.tex", "for a paper"),
+            Example(f"bayescomb table {RUN1} --of weights --of without", "information weights; without each input"),
+            Example(f"bayescomb table {RUN1} --of groups --group 'l+jets=*lepton+jets*' --group 'dilepton=*dilepton*'", ""),
+            Example(f"bayescomb table {RUN1} --scale-factor pdg", "S on the errors of the result"),
+            Example(f"bayescomb table {RUN1} --of all --json averages.json", "everything in full precision"),
         ),
     ),
     Command(

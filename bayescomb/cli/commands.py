@@ -8,6 +8,7 @@ from typing import Final
 
 from bayescomb.base.choices import DRAWS_BEHIND, DRAWS_PER_TOY, WORKERS
 from bayescomb.base.errors import OptionError
+from bayescomb.cli.averages import run_table
 from bayescomb.cli.loading import load_as_sampled, load_model, load_with_posterior
 from bayescomb.cli.output import STANDARD, save_sampled, show, write_result
 from bayescomb.cli.output import say as _print
@@ -29,6 +30,7 @@ __all__ = [
     "run_sample",
     "run_scan",
     "run_sets",
+    "run_table",
     "run_theory",
 ]
 
@@ -108,19 +110,24 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run_profile(options: argparse.Namespace) -> int:
     """Best fit, its compatibility and goodness."""
+    from bayescomb.fit.averaging.inconsistency import scaled_profile
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
+    from bayescomb.output.averages import possible_reading
     from bayescomb.output.data import profile_data
-    from bayescomb.output.text import compatibility_text, profile_text
+    from bayescomb.output.text import compatibility_text, profile_text, reading_lines
 
     combination = load_model(options)
     fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
-    text = profile_text(fit)
+    if options.scale_factor is not None:
+        fit = scaled_profile(fit, options.scale_factor)
+    reading = possible_reading(combination)
+    text = "\n".join([profile_text(fit), *reading_lines(reading, combination)])
     if compatible:
         text += "\n\n" + compatibility_text(compatible)
     if options.minos and (combination.parabolic or (combination.extraction and not combination.functions)):
         text += "\nDelta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model"
-    show(text, lambda: profile_data(fit, compatible), options.json)
+    show(text, lambda: profile_data(fit, compatible, reading), options.json)
     return 0
 
 
@@ -332,5 +339,12 @@ def run_convert(options: argparse.Namespace) -> int:
     """A model in another form."""
     from bayescomb.formats.loading import convert
 
-    _print(str(convert(options.model, options.target, overwrite=options.overwrite, shared_names=options.shared_names)))
+    written = convert(
+        options.model,
+        options.target,
+        overwrite=options.overwrite,
+        shared_names=options.shared_names,
+        unblind=options.unblind,
+    )
+    _print(str(written))
     return 0

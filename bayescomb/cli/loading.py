@@ -29,6 +29,8 @@ def load_model(options: argparse.Namespace) -> Combination:
         options.model,
         extraction=_extraction(getattr(options, "extraction", None)),
         shared_names=options.shared_names,
+        blind=options.blind,
+        unblind=options.unblind,
     )
     combination = _with_inputs(combination, options)
     if getattr(options, "drop", None):
@@ -123,7 +125,7 @@ def load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Comb
 
     own = combination_of(posterior)
     _require_as_sampled(options, own)
-    inputs = {key: getattr(options, key) for key in ("model", "shared_names", "without", "only")}
+    inputs = {key: getattr(options, key) for key in ("model", "shared_names", "without", "only", "blind", "unblind")}
     combination = load_model(argparse.Namespace(extraction="none", **inputs))
     if own.name.startswith(f"{combination.name} "):
         msg = (

@@ -11,6 +11,7 @@ from bayescomb.base.choices import (
     PARTS_WORDS,
     RANGE_ENDS,
     REPAIRS,
+    SCALE_RULES,
     SHARED_NAMES,
     TREATMENTS,
 )
@@ -29,8 +30,10 @@ __all__ = [
     "parts",
     "path",
     "posterior",
+    "scale_factor",
     "scheduler",
     "settings",
+    "unblind",
 ]
 
 
@@ -68,6 +71,21 @@ def inputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--only", metavar="EXPERIMENT", action="append", help=text)
     text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
     group.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
+    hidden = group.add_mutually_exclusive_group()
+    text = "hide central values by amounts that follow from a phrase (default: as the model says)"
+    hidden.add_argument("--blind", metavar="PHRASE", help=text)
+    unblind(hidden)
+
+
+def unblind(group: argparse._ActionsContainer) -> None:
+    """The values of a blinded model."""
+    group.add_argument("--unblind", metavar="PHRASE", help="the phrase of a blinded model, to see its values")
+
+
+def scale_factor(parser: argparse.ArgumentParser) -> None:
+    """Errors of inputs that scatter."""
+    text = "multiply the errors of results whose inputs scatter by this factor (default: none is)"
+    parser.add_argument("--scale-factor", choices=SCALE_RULES, help=text)
 
 
 def coefficients(parser: argparse.ArgumentParser, *, of_set: bool = True) -> None:

@@ -39,8 +39,12 @@ STANDARD: Final = Path("-")
 _json_stream: ContextVar[TextIO | None] = ContextVar("json_stream", default=None)
 
 
-def say(text: str) -> None:
+def say(text: str, *, wrap: bool = True) -> None:
     """A text on standard output.
+
+    Args:
+        text: what is said.
+        wrap: break its long lines of prose.
 
     Raises:
         OutputError: it cannot be written.
@@ -48,7 +52,7 @@ def say(text: str) -> None:
     from bayescomb.output.text_layout import wrapped
 
     with _standard_output():
-        sys.stdout.write(wrapped(text) + "\n")
+        sys.stdout.write((wrapped(text) if wrap else text) + "\n")
 
 
 def flush_output() -> None:
@@ -81,13 +85,14 @@ def silence_output() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
 
 
-def show(text: str, data: Callable[[], dict[str, object]], path: Path | None) -> None:
+def show(text: str, data: Callable[[], dict[str, object]], path: Path | None, *, wrap: bool = True) -> None:
     """A result as text and, if asked for, as JSON.
 
     Args:
         text: for people.
         data: makes the same for programs.
         path: where the JSON goes, if anywhere.
+        wrap: break long lines of the text.
 
     Raises:
         OutputError: one of them cannot be written; the other is.
@@ -96,7 +101,7 @@ def show(text: str, data: Callable[[], dict[str, object]], path: Path | None) ->
         if path is not None:
             write_result(data(), path, named=False)
     finally:
-        say(text)
+        say(text, wrap=wrap)
     if path not in (None, STANDARD):
         say(str(path))
 

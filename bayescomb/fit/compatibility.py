@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayescomb.base.checks import expects
-from bayescomb.base.errors import BayescombError
+from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.choices import INPUT_KINDS, InputKind
+from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import degrees_of_freedom, goodness_of_fit, has_pulls
-from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.combination import Combination, saturated_fields
+from bayescomb.inputs.some_estimates import experiment_groups, in_force, with_estimates
 
-__all__ = ["Compatibility", "compatibility"]
+__all__ = ["Compatibility", "compatibility", "input_groups"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compatibility:
-    """One measurement against all others.
+    """One measurement, estimate or experiment against all others.
 
     Attributes:
-        measurement: its name.
+        name: of it.
+        by: what it is.
         chi2: chi2 of all less chi2 of the rest; for linear responses distributed as chi2 with ``ndf`` degrees of freedom,
             whatever the correlations.  Tension inside the measurement counts too.  Post-fit pulls of the measurement are
             data of their own, which correlated nuisances of the rest feel: they stay, and only its estimates are left out.
@@ -31,19 +35,25 @@ class Compatibility:
         problem: why there is no number, empty if there is one.
     """
 
-    measurement: str
+    name: str
     chi2: float | None
     ndf: int
     p_value: float | None
     problem: str = ""
+    by: InputKind = "measurement"
 
 
 @expects(combination="combination")
 @single_threaded
-def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
-    """One entry per measurement, at nominal coefficients; none for a single measurement.
+def compatibility(combination: Combination, *, by: InputKind = "measurement") -> tuple[Compatibility, ...]:
+    """One entry per input, at nominal coefficients; none where there is one only.
+
+    Args:
+        combination: what is combined.
+        by: what an input is, ``"measurement"``, ``"estimate"`` or ``"experiment"``.
 
     Raises:
+        OptionError: it is none of them.
         InfeasibleCorrelationError: the nominal coefficients leave the feasible set.
 
     Examples:
@@ -53,30 +63,55 @@ def compatibility(combination: Combination) -> tuple[Compatibility, ...]:
         >>> worst.ndf, worst.p_value > 0.01
         (1, True)
     """
-    if len(combination.measurements) < 2:
+    check_choice(by, INPUT_KINDS, where="what is tested against the rest")
+    groups = input_groups(combination, by)
+    if len(groups) < 2:
         return ()
-    # The other assumption sets need not be cut down with every measurement that is left out.
-    in_force = {combination.assumptions: combination.assumption_set}
-    combination = dataclasses.replace(combination, assumption_sets=in_force)
+    combination = in_force(combination)
     whole, ndf = _chi2(combination), degrees_of_freedom(combination)
     rows = []
-    for measurement in combination.measurements:
+    for name, members in groups.items():
         try:
-            rest = combination.without(measurement.name)
+            rest, freed = _rest(combination, members)
             added = ndf - degrees_of_freedom(rest)
-            if has_pulls(combination, measurement):
-                rest = combination.saturated(measurement.name)
-            change = whole - _chi2(rest)
+            change = whole - _chi2(freed)
         except BayescombError as error:
-            rows.append(Compatibility(measurement=measurement.name, chi2=None, ndf=0, p_value=None, problem=str(error)))
+            rows.append(Compatibility(name=name, chi2=None, ndf=0, p_value=None, problem=str(error), by=by))
             continue
         p_value = goodness_of_fit(change, added)
         problem = ""
         if added and p_value is None:
             problem = "no chi2: constraints above 1 leave the inputs more freedom apart than their priors allow"
         chi2 = change if np.isfinite(change) else None
-        rows.append(Compatibility(measurement=measurement.name, chi2=chi2, ndf=added, p_value=p_value, problem=problem))
+        rows.append(Compatibility(name=name, chi2=chi2, ndf=added, p_value=p_value, problem=problem, by=by))
     return tuple(rows)
+
+
+def input_groups(combination: Combination, by: InputKind) -> dict[str, tuple[str, ...]]:
+    """Name of each input -> its estimates; of experiments none if an input names none.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> {name: len(found) for name, found in input_groups(bc.load("models/run1_mass"), "experiment").items()}
+        {'ATLAS': 6, 'CMS': 9}
+    """
+    if by == "experiment":
+        return experiment_groups(combination)
+    if by == "estimate":
+        return {e.name: (e.name,) for e in combination.estimates}
+    return {m.name: tuple(e.name for e in m.estimates) for m in combination.measurements}
+
+
+def _rest(combination: Combination, members: Sequence[str]) -> tuple[Combination, Combination]:
+    """The combination without some estimates; and with the post-fit pulls of whole measurements, if these have any."""
+    rest = with_estimates(combination, [e.name for e in combination.estimates if e.name not in members])
+    left_out = [m.name for m in combination.measurements if {e.name for e in m.estimates} <= set(members)]
+    if not any(has_pulls(combination, m) for m in combination.measurements if m.name in left_out):
+        return rest, rest
+    if sum(len(m.estimates) for m in combination.measurements if m.name in left_out) < len(members):
+        msg = f"{', '.join(members)}: whole measurements with post-fit pulls and parts of others; test them one by one"
+        raise OptionError(msg)
+    return rest, dataclasses.replace(combination, **saturated_fields(combination, left_out))
 
 
 def _chi2(combination: Combination) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.base.checks import FrozenMapping
+from bayescomb.base.choices import ScaleRule
 from bayescomb.fit.mass_chi2 import DerivedSolution
 from bayescomb.fit.size_fit import SizeFit, SizeProfile
 from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
-__all__ = ["Fit", "FittedSizes", "Held", "OtherMinimum", "SecondDerivatives"]
+__all__ = ["ErrorScale", "Fit", "FittedSizes", "Held", "OtherMinimum", "SecondDerivatives"]
 
 FloatArray = NDArray[np.float64]
 
@@ -30,6 +33,22 @@ class Held:
     mean: FloatArray
     correlation: FloatArray
     free: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorScale:
+    """Factors on the errors of results whose inputs scatter.
+
+    Attributes:
+        rule: see :mod:`bayescomb.fit.averaging.inconsistency`.
+        factors: result -> factor, 1 at least.
+    """
+
+    rule: ScaleRule
+    factors: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", FrozenMapping(self.factors))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,7 @@ __all__ = [
     "PropagatedParts",
     "WholeParts",
     "impacts",
+    "part_rows",
     "parts_at",
     "signed_root",
     "whole_parts",
@@ -200,14 +201,8 @@ def _propagated(fitter: Fitter, fit: Fit) -> ImpactResult:
         _, jacobian = normalised_fit(combination, fit)
     parts = PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian)
     nuisances = fit.solution.model.nuisances
-    source_of = {n.name: n.source for n in combination.nuisances}
     from_theory = fitter.theory.sources if fitter.theory is not None else {}
-    source_of |= from_theory
-    labels = [("source", source_of[n]) if source_of[n] else ("nuisance", n) for n in nuisances]
-    labels = [STATISTICAL_ROW if own else label for label, own in zip(labels, parts.statistical, strict=True)]
-    named = [("source", s.name) for s in combination.sources]
-    rows = [key for key in named if key in set(labels)]
-    rows += [key for key in dict.fromkeys(labels) if key not in {*rows, STATISTICAL_ROW}]
+    rows, labels = part_rows(fitter, nuisances)
     by_row = [parts.of(np.array([label == key for label in labels], dtype=bool)) for key in rows]
     everything = parts.of(~parts.statistical)
     coupling = _clean(everything - np.sum(by_row, axis=0), everything)
@@ -241,6 +236,19 @@ def _propagated(fitter: Fitter, fit: Fit) -> ImpactResult:
         whole=parts.whole,
         coupling=signed_root(coupling),
     )
+
+
+def part_rows(fitter: Fitter, nuisances: Sequence[str]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Kind and name of every source, or nuisance without one, as in the inputs; and of that of each nuisance."""
+    source_of = {n.name: n.source for n in fitter.combination.nuisances}
+    source_of |= fitter.theory.sources if fitter.theory is not None else {}
+    statistical = {n.name for n in fitter.combination.nuisances if n.statistical}
+    labels = [("source", source_of[n]) if source_of[n] else ("nuisance", n) for n in nuisances]
+    labels = [STATISTICAL_ROW if n in statistical else label for label, n in zip(labels, nuisances, strict=True)]
+    named = [("source", s.name) for s in fitter.combination.sources]
+    rows = [key for key in named if key in set(labels)]
+    rows += [key for key in dict.fromkeys(labels) if key not in {*rows, STATISTICAL_ROW}]
+    return rows, labels
 
 
 def _result(
@@ -330,6 +338,17 @@ class PropagatedParts:
         """Variance by some of the N nuisances, shape (P,)."""
         inside, correlation = self.reach[:, member], self.fit.correlation[np.ix_(member, member)]
         return np.einsum("pn,nm,pm->p", inside, correlation, inside)
+
+    def covariance_of(self, member: NDArray[np.bool_]) -> FloatArray:
+        """Covariance by some of the N nuisances, shape (P, P)."""
+        inside = self.reach[:, member]
+        return inside @ self.fit.correlation[np.ix_(member, member)] @ inside.T
+
+    @property
+    def statistical_covariance(self) -> FloatArray:
+        """Covariance by the noise of the data alone, shape (P, P)."""
+        influence = self.jacobian @ self.fit.solution.influence
+        return (influence * self.fit.solution.model.signs) @ influence.T
 
     @property
     def statistical(self) -> NDArray[np.bool_]:

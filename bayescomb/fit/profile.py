@@ -18,7 +18,7 @@ from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, wi
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.first_guess import starting_points
-from bayescomb.fit.fit_result import Fit
+from bayescomb.fit.fit_result import ErrorScale, Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
 from bayescomb.fit.impacts import PARTS, whole_parts
 from bayescomb.fit.size_result import SizeResult, size_result
@@ -30,7 +30,7 @@ from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eige
 from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import theory
 
-__all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile"]
+__all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
 
 FloatArray = NDArray[np.float64]
 
@@ -80,6 +80,8 @@ class ProfileResult(Shown):
             sizes adds, and weights hold at the fitted sizes.
         other_minima: dims ``minimum``, ``parameter``, coordinate ``delta_chi2``: other minima up to 15 above the lowest,
             which responses with a kink and uncertain sizes can have, divided by their sum where the values are.
+        scale: factors that all errors, their parts and covariances were multiplied by (:func:`bayescomb.scaled_profile`),
+            ``None`` if by none.
     """
 
     combination: Combination
@@ -107,6 +109,7 @@ class ProfileResult(Shown):
     unnormalised: ProfileResult | None = None
     sizes: SizeResult | None = None
     other_minima: xr.DataArray | None = None
+    scale: ErrorScale | None = None
 
     def _line(self) -> str:
         shown = [o for o in self.combination.headline if o.name in self.values["parameter"]]
@@ -119,7 +122,8 @@ class ProfileResult(Shown):
                 f"{o.name} = {plain(self._shown(o.name, u) or with_error(float(v), float(e), unit=u))}"
                 for o, v, e, u in found
             )
-        return f"{self.combination.name}: {results}, chi2 {plain(chi2_text(self.chi2))} for {self.ndf}"
+        name = f"{self.combination.name}{self.combination.blinded}"
+        return f"{name}: {results}, chi2 {plain(chi2_text(self.chi2))} for {self.ndf}"
 
     def _shown(self, name: str, unit: str) -> str:
         return at_bound_text(float(self.up_errors.sel(parameter=name)), unit=unit) if name in self.at_bound else ""
@@ -339,6 +343,24 @@ def _result(
         sizes=sizes,
         other_minima=_other_minima(combination, fit, parameters),
     )
+
+
+def require_unscaled(fit: ProfileResult, *, where: str) -> None:
+    """Raise if scale factors are in the errors, where other numbers would stand beside them without.
+
+    Args:
+        fit: a profile.
+        where: what it is for.
+
+    Raises:
+        OptionError: they are.
+    """
+    if fit.scale is not None:
+        msg = (
+            f"{where}: errors multiplied by a scale factor ({fit.scale.rule}) found; give the profile as it is, S stands "
+            "beside it"
+        )
+        raise OptionError(msg)
 
 
 def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> xr.DataArray | None:

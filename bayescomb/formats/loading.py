@@ -22,6 +22,7 @@ from bayescomb.formats.hflav.combination import load_result_list
 from bayescomb.formats.hflav.result_sets import looks_like_result_sets
 from bayescomb.formats.toml.model import load_model
 from bayescomb.formats.toml.model_writer import write_model
+from bayescomb.inputs.blinding import opened
 from bayescomb.inputs.combination import Combination
 
 __all__ = ["convert", "load"]
@@ -29,7 +30,14 @@ __all__ = ["convert", "load"]
 MODEL: Final = "model.toml"
 
 
-def load(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
+def load(
+    path: str | Path,
+    *,
+    extraction: str | None = None,
+    shared_names: str | None = None,
+    blind: str | None = None,
+    unblind: str | None = None,
+) -> Combination:
     """Read a combination, whatever the form of its file.
 
     Args:
@@ -44,8 +52,11 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
             the file names.  Measurements that it does not use are left out.
         shared_names: what a nuisance is whose name several inputs use: ``"error"`` or ``"same"``, one nuisance; by default
             as a ``model.toml`` says, else an error.
+        blind: phrase that hides the central values (:func:`bayescomb.blind`); by default the one of a ``model.toml``.
+        unblind: the phrase of what is blinded, to have the values as measured.
 
     Raises:
+        OptionError: ``unblind`` is not the phrase, or nothing is blinded.
         FileFormatError: a file or key is missing or malformed; the other bayescomb errors for wrong content, each with
             the file and line or the key it was found at.
 
@@ -65,16 +76,17 @@ def load(path: str | Path, *, extraction: str | None = None, shared_names: str |
     path = Path(path)
     data = exported_data(path) if _may_be_export(path) else None
     if data is not None:
-        combination = exported_combination(data, where=path)
+        combination = opened(exported_combination(data, where=path), asked=blind, phrase=unblind)
         return combination if extraction is None else combination.with_extraction(extraction)
     if path.suffix == ".json" and looks_like_result_sets(path):
         return load_result_list(path).with_extraction(extraction or "")
     if not os.path.lexists(path / MODEL) and looks_like_hepdata(path):
         refuse_bare(path)
     if path.suffix == ".toml" or is_folder(path):
-        return load_model(path, extraction=extraction, shared_names=shared_names)
+        return load_model(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
     if looks_like_convino(path):
-        return load_convino(path, shared_names=shared_names or SHARED_NAMES[0]).with_extraction(extraction or "")
+        combination = load_convino(path, shared_names=shared_names or SHARED_NAMES[0]).with_extraction(extraction or "")
+        return opened(combination, asked=blind, phrase=unblind)
     read_text(path)  # says so if it is absent or no text
     msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
     raise FileFormatError(msg)
@@ -87,7 +99,14 @@ def _may_be_export(path: Path) -> bool:
     return path.name == DATA or is_archive(path)
 
 
-def convert(source: str | Path, target: str | Path, *, overwrite: bool = False, shared_names: str | None = None) -> Path:
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    overwrite: bool = False,
+    shared_names: str | None = None,
+    unblind: str | None = None,
+) -> Path:
     """Read a model in whatever form it has, and write it in the form that the target's name asks for.
 
     Args:
@@ -96,12 +115,13 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False, 
             tables, ``NAME.txt`` for a Convino base file with its measurement files.
         overwrite: replace files that are there already.
         shared_names: as :func:`bayescomb.load` takes it; what is written states the names and the correlations of 1.
+        unblind: the phrase of a blinded model, whose hidden values are not written.
 
     Returns:
         The path of the main file that was written.
 
     Raises:
-        OptionError: the target has another ending.
+        OptionError: the target has another ending, or the source is blinded.
         OutputError: a file is there already, cannot be written, or its form cannot express the model.
 
     Examples:
@@ -120,7 +140,12 @@ def convert(source: str | Path, target: str | Path, *, overwrite: bool = False, 
         )
         raise OptionError(msg)
     # Convino combines; what a model file says of extracting a mass is for the predictions that go with it.
-    combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names)
+    combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names, unblind=unblind)
+    if combination.blinding is not None:
+        msg = (
+            f"{source}: blinded, and a file with hidden values would be taken for the measurement; unblind it to convert it"
+        )
+        raise OptionError(msg)
     if form != ".txt":
         return write_model(combination, target, overwrite=overwrite)
     from bayescomb.formats.convino.writer import file_name, write_convino

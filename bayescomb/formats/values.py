@@ -16,7 +16,7 @@ __all__ = ["check_keys", "check_table", "entries", "flag", "named_values", "numb
 # Settings of the whole model, which slip into a table that stands before them.
 OF_THE_MODEL: Final = (
     "format", "assumptions", "treatment", "repair", "chi2", "nuisance_values", "normalise", "shared_names", "relations",
-    "within",
+    "within", "blind",
 )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ from bayescomb.inputs.dataframe import Between, Within, fields_from_dataframe
 from bayescomb.inputs.extractions import Extraction
 from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
-from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter
 from bayescomb.inputs.predictions import Prediction
 from bayescomb.inputs.quantities import Quantities, auxiliary_measurements, quantities
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STATISTICS_GROUP",
     "Combination",
+    "check_blinding",
     "check_errors_on_errors",
     "check_nonnegative",
     "check_predictions",
@@ -117,6 +118,7 @@ class Combination(Shown):
             posterior.
         parameters: what observables with a formula are functions of; a stated prior joins the measurements.
         derived: quantities with a formula, reported beside the observables.
+        blinding: that central values are hidden, ``None`` if they are as measured (:func:`bayescomb.blind`).
 
     Examples:
         >>> import bayescomb as bc
@@ -153,6 +155,7 @@ class Combination(Shown):
     nonnegative: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     derived: tuple[Observable, ...] = ()
+    blinding: Blinding | None = None
 
     @classmethod
     def from_dataframe(
@@ -199,7 +202,8 @@ class Combination(Shown):
 
     def _line(self) -> str:
         return (
-            f"{self.name}: {counted(len(self.estimates), 'estimates')} of {counted(len(self.observables), 'observables')}, "
+            f"{self.name}{self.blinded}: {counted(len(self.estimates), 'estimates')} of "
+            f"{counted(len(self.observables), 'observables')}, "
             f"{counted(len(self.sources), 'sources')}, assumption set {self.assumptions!r}"
         )
 
@@ -246,6 +250,7 @@ class Combination(Shown):
         check_nonnegative(self, where)
         check_predictions(self, where)
         check_errors_on_errors(self, where)
+        check_blinding(self, where)
         check_determined(self, where)
 
     @cached_property
@@ -274,6 +279,11 @@ class Combination(Shown):
     def boxed(self) -> bool:
         """Whether a variable has a range other than 0 and above."""
         return any(ends != (0.0, float("inf")) for ends in self.bounds.values())
+
+    @property
+    def blinded(self) -> str:
+        """``" BLINDED"`` behind the name where central values are hidden, else nothing."""
+        return "" if self.blinding is None else " BLINDED"
 
     @property
     def quadratic(self) -> bool:
@@ -680,6 +690,29 @@ def check_errors_on_errors(combination: Combination, where: str) -> None:
             "responses, no 'normalise' and no 'nonnegative'"
         )
         raise OptionError(msg)
+
+
+def check_blinding(combination: Combination, where: str) -> None:
+    """Nothing is in force that shows what is hidden, or that what hides it would change."""
+    found = combination.blinding
+    if found is None:
+        return
+    curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
+    named = {
+        "'normalise', whose results a common factor does not hide": combination.normalise,
+        "parameters or formulas, which tell what a shift or factor changes": bool(
+            combination.parameters or combination.functions
+        ),
+        "chi2 'pearson' or responses that are not absolute, which a shift changes": found.kind == "shift" and curved,
+        "'nonnegative', whose bound tells the shift": found.kind == "shift" and bool(combination.nonnegative),
+    }
+    for what, there in named.items():
+        if there:
+            msg = (
+                f"{where} is blinded ({found.kind}) and has {what}; state the setting in the model, whose way of blinding "
+                "follows it, or unblind it"
+            )
+            raise OptionError(msg)
 
 
 def check_nonnegative(combination: Combination, where: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bayescomb.base.checks import check_choice, check_finite
-from bayescomb.base.choices import PROVENANCE_KINDS, SIZE_KINDS, SizeKind
+from bayescomb.base.choices import BLINDINGS, PROVENANCE_KINDS, SIZE_KINDS, BlindingKind, SizeKind
 from bayescomb.base.errors import RangeError
 
-__all__ = ["ErrorOnError", "Observable", "Provenance", "Source"]
+__all__ = ["Blinding", "BlindingKind", "ErrorOnError", "Observable", "Provenance", "Source"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,22 @@ class Provenance:
 
     def __post_init__(self) -> None:
         check_choice(self.kind, PROVENANCE_KINDS, where=f"provenance of {self.table}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blinding:
+    """That central values are hidden, and how (:mod:`bayescomb.inputs.blinding`).
+
+    Attributes:
+        kind: ``"shift"`` or ``"factor"``.
+        fingerprint: of the phrase, from which it does not follow.
+    """
+
+    kind: BlindingKind
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        check_choice(self.kind, BLINDINGS, where="kind of a blinding")
 
 
 @dataclass(frozen=True, kw_only=True)

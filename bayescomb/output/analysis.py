@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.impacts import ImpactResult, impacts
-from bayescomb.fit.profile import ProfileResult, profile
+from bayescomb.fit.profile import ProfileResult, profile, require_unscaled
 from bayescomb.inputs.combination import Combination
 from bayescomb.sampling.storage import Run, require_same_settings
 from bayescomb.sampling.summary import Sampled, summarise
@@ -81,8 +81,10 @@ def analyse(fit: ProfileResult, posterior: xr.DataTree | None = None, *, impacts
 
     Raises:
         PosteriorError: posterior and profile have other inputs, or another assumption set or treatment.
+        OptionError: a scale factor is in the errors of the profile.
     """
     combination = fit.combination
+    require_unscaled(fit, where=f"report or export of {combination.name!r}")
     sampled = comparison = None
     if posterior is not None:
         require_same_settings(posterior, combination)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.writing import plain_value
+from bayescomb.fit.averaging.relative import RelativeReading
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.profile import ProfileResult
@@ -29,7 +30,9 @@ from bayescomb.studies.comparison import Comparison
 __all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data", "study_data"]
 
 
-def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -> dict[str, Any]:
+def profile_data(
+    fit: ProfileResult, compatible: Sequence[Compatibility] = (), reading: RelativeReading | None = None
+) -> dict[str, Any]:
     """Profile result; ``up`` and ``down`` are signed, the constraint of a nuisance without posterior is null.
 
     Free nuisances stand among the nuisances, with their fitted value as pull and its error as constraint.
@@ -52,6 +55,7 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         "ndf": fit.ndf,
         "p_value": fit.p_value,
         "own_chi2": plain_value(fit.own_chi2),
+        "scale_factor": None if fit.scale is None else {"rule": fit.scale.rule, "factors": dict(fit.scale.factors)},
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
         "parts": fit.parts,
         "weights": {name: _mapping(fit.weights.sel(parameter=name), "estimate") for name in shown},
@@ -76,9 +80,28 @@ def profile_data(fit: ProfileResult, compatible: Sequence[Compatibility] = ()) -
         ]
     if fit.sizes is not None:
         data |= size_data(fit.sizes)
+    if reading is not None:
+        data["relative_errors"] = reading_data(reading)
     if fit.unnormalised is not None:
         data["unnormalised"] = {name: _parameter(fit.unnormalised, name) for name in shown}
     return data
+
+
+def reading_data(found: RelativeReading) -> dict[str, Any]:
+    """Results with relative errors as stated, iterated, and as absolute ones."""
+    readings = [str(r) for r in found.values["reading"].to_numpy()]
+    return {
+        "iterations": found.steps,
+        "prefers_absolute": found.prefers_absolute,
+        "readings": {
+            reading: {
+                "chi2": float(found.chi2.sel(reading=reading)),
+                "values": _mapping(found.values.sel(reading=reading), "parameter"),
+                "errors": _mapping(found.errors.sel(reading=reading), "parameter"),
+            }
+            for reading in readings
+        },
+    }
 
 
 def size_data(found: SizeResult) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.predictions import Prediction
 
 __all__ = [
+    "blinding_note",
     "bound_notes",
     "caveats",
     "chi2_sentence",
@@ -35,7 +36,7 @@ __all__ = [
 
 # Names that a line of settings has room for.
 FEW: Final = 3
-PAGE_SETTINGS: Final = ("assumption set", "treatment", "chi2", "nonnegative", "inputs")
+PAGE_SETTINGS: Final = ("blinding", "assumption set", "treatment", "chi2", "nonnegative", "inputs")
 
 
 def caveats(combination: Combination) -> tuple[str, ...]:
@@ -52,7 +53,12 @@ def caveats(combination: Combination) -> tuple[str, ...]:
 
 def notes(combination: Combination) -> tuple[str, ...]:
     """What a reader of a number has to know besides how it was extracted; empty where there is nothing to say."""
-    found = (*origin_notes(combination), quoting_note(combination), reconstructed_note(combination))
+    found = (
+        blinding_note(combination),
+        *origin_notes(combination),
+        quoting_note(combination),
+        reconstructed_note(combination),
+    )
     return tuple(note for note in found if note)
 
 
@@ -114,6 +120,30 @@ def predictions_in_use(combination: Combination) -> list[Prediction]:
     return [p for p in combination.predictions if extraction is not None and p.name in extraction.distributions]
 
 
+def blinding_note(combination: Combination) -> str:
+    """That central values are hidden, and what of the rest is as it is; empty if they are as measured.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.output.statements import blinding_note
+        >>> blinding_note(bc.blind(bc.load("models/run1_mass"), "a phrase"))[:39]
+        'BLINDED: central values are shifted, ea'
+    """
+    found = combination.blinding
+    if found is None:
+        return ""
+    if found.kind == "shift":
+        return (
+            "BLINDED: central values are shifted, each observable and its inputs by the same hidden amount; differences of "
+            "values of one observable, errors, weights, pulls and chi2 are as measured"
+        )
+    masses = ", masses of the prediction shifted by a hidden amount" if combination.predictions else ""
+    return (
+        f"BLINDED: values and errors are multiplied by a hidden factor{masses}; relative errors, weights, pulls and chi2 "
+        "are as measured"
+    )
+
+
 def quoting_note(combination: Combination) -> str:
     """That a leading-order prediction is no ground for a mass; empty where none is used."""
     low = [p.name for p in predictions_in_use(combination) if not p.quotable]
@@ -170,11 +200,12 @@ def settings(combination: Combination) -> dict[str, str]:
         inputs: published: budget
     """
     found = {
-        "model": combination.name,
+        "model": f"{combination.name}{combination.blinded}",
         "assumption set": combination.assumptions,
         "treatment": treatment_sentence(combination),
         "chi2": chi2_sentence(combination),
         "nonnegative": nonnegative_sentence(combination),
+        "blinding": "" if combination.blinding is None else f"BLINDED by a {combination.blinding.kind}",
         "extraction": combination.extraction,
         "inputs": origin_sentence(combination),
     }
@@ -195,6 +226,7 @@ def header_data(combination: Combination) -> dict[str, Any]:
             name: {"relative": error.relative, "kind": error.kind} for name, error in combination.errors_on_errors.items()
         },
         "nonnegative": list(combination.nonnegative),
+        "blinded": combination.blinding is not None,
         **origin_data(combination),
     }
 
@@ -239,7 +271,8 @@ def page_settings(combination: Combination) -> list[tuple[str, str]]:
 
 def short_notes(combination: Combination) -> str:
     """The same in a few words, for a strip below a figure; empty if there is nothing."""
-    notes = ["leading order: not for quoting"] if quoting_note(combination) else []
+    notes = ["BLINDED"] if combination.blinding is not None else []
+    notes += ["leading order: not for quoting"] if quoting_note(combination) else []
     notes += dict.fromkeys(p.origin for p in predictions_in_use(combination) if p.origin)
     notes += ["reconstructed inputs"] if reconstructed_note(combination) else []
     return ", ".join(notes)

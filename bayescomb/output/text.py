@@ -27,6 +27,7 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
+from bayescomb.fit.averaging.relative import RelativeReading
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
 from bayescomb.fit.profile import ProfileResult
@@ -52,6 +53,7 @@ __all__ = [
     "impact_text",
     "posterior_text",
     "profile_text",
+    "reading_lines",
     "study_text",
     "summary_text",
 ]
@@ -156,6 +158,7 @@ def profile_text(fit: ProfileResult) -> str:
         shown = ", ".join(f"{rounded_like(part, error)} {label}" for label, part in fit.error_parts(str(name)).items())
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
+    lines += scale_lines(fit)
     if fit.combination.chi2 == "pearson":
         lines.append("Pearson's weights follow the prediction; their determinant is left out here, a posterior includes it")
     p_value = "p-value undefined" + ("" if fit.ndf else ": no degree of freedom")
@@ -202,6 +205,44 @@ def in_order(fit: ProfileResult) -> list[str]:
 def _correlation_lines(names: Sequence[str], covariance: NDArray[np.float64]) -> list[str]:
     """The correlations of a few results, and an empty line."""
     return [correlation_table(names, covariance).text, ""] if 1 < len(names) <= MANY else []
+
+
+def scale_lines(fit: ProfileResult) -> list[str]:
+    """That errors are scaled, by which rule and how much."""
+    if fit.scale is None:
+        return []
+    by = {"pdg": "PDG's scale factor S", "birge": "the Birge ratio", "codata": "the expansion factor of CODATA"}[
+        fit.scale.rule
+    ]
+    factors = ", ".join(f"{name} {significant(factor)}" for name, factor in fit.scale.factors.items())
+    return [f"errors, their parts and covariances are multiplied by {by}: {factors}"]
+
+
+def reading_lines(found: RelativeReading | None, combination: Combination) -> list[str]:
+    """What relative errors make of few results, in words; of many in the table of ``bayescomb table``."""
+    if found is None:
+        return []
+    units = {o.name: o.unit for o in combination.observables}
+    names = list(units)[:FEW_RESULTS]
+
+    def results(reading: str) -> str:
+        values, errors = (x.sel(reading=reading) for x in (found.values, found.errors))
+        pairs = ((n, float(values.sel(parameter=n)), float(errors.sel(parameter=n))) for n in names)
+        more = ", ..." if len(units) > len(names) else ""
+        return ", ".join(f"{n} = {plain(with_error(value, error, unit=units[n]))}" for n, value, error in pairs) + more
+
+    chi2 = {reading: float(found.chi2.sel(reading=reading)) for reading in ("as stated", "absolute")}
+    how = f"in a linear combination iterated {counted(found.steps, 'times')}"
+    lines = [
+        f"relative errors at the result, {how}: {results('iterated')}",
+        f"relative errors taken as absolute: {results('absolute')}, chi2 {_chi2(chi2['absolute'])}",
+    ]
+    if found.prefers_absolute:
+        lines.append(
+            f"warning: the data prefer the absolute reading, its chi2 is smaller by "
+            f"{_chi2(chi2['as stated'] - chi2['absolute'])}; check that these errors are parts of the value"
+        )
+    return ["", *lines]
 
 
 def other_minima_lines(fit: ProfileResult) -> list[str]:

@@ -201,6 +201,13 @@ def require_same_model(posterior: xr.DataTree, combination: Combination) -> Comb
     """
     own = combination_of(posterior)
     where = difference(own, combination)
+    if where and own.blinding != combination.blinding:
+        hidden = "hidden" if own.blinding is not None else "as measured"
+        msg = (
+            f"posterior of {own.name!r}: its central values are {hidden}, those of the model as it is now are not; sample "
+            "again with the same phrase and the same --seed, which gives the same draws at the other place"
+        )
+        raise PosteriorError(msg)
     if where:
         msg = (
             f"posterior of {own.name!r} was not made from {combination.name!r} as it is now (they differ in {where}); "

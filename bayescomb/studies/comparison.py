@@ -12,7 +12,7 @@ from bayescomb.base.checks import expects
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
-from bayescomb.fit.profile import ProfileResult
+from bayescomb.fit.profile import ProfileResult, require_unscaled
 from bayescomb.inputs.combination import Combination
 from bayescomb.sampling.storage import require_same_model, require_same_settings
 from bayescomb.sampling.summary import INTERVAL, monte_carlo_error, result_summary
@@ -73,6 +73,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
 
     Raises:
         PosteriorError: the posterior was made from other inputs, or one of them has bounds that the other does not have.
+        OptionError: a scale factor is in the errors of the profile.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -83,6 +84,7 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         >>> f"{row['profile_value'].item():.2f}, {row['mean'].item():.1f} +- {row['sd'].item():.1f}"
         '172.51, 172.5 +- 0.3'
     """
+    require_unscaled(fit, where=f"comparison with a posterior of {fit.combination.name!r}")
     combination = require_same_model(posterior, fit.combination)
     if combination.nonnegative != fit.combination.nonnegative:
         require_same_settings(posterior, fit.combination)

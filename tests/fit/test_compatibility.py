@@ -39,9 +39,9 @@ def test_it_is_the_difference_of_an_input_from_what_the_rest_predicts_for_it():
     measured = np.array([e.value for e in combination.estimates])
     owner = np.repeat(["a", "b", "c"], [2, 1, 2])
     rows = bc.compatibility(combination)
-    assert [row.measurement for row in rows] == ["a", "b", "c"]
+    assert [row.name for row in rows] == ["a", "b", "c"]
     for row in rows:
-        own, rest = owner == row.measurement, owner != row.measurement
+        own, rest = owner == row.name, owner != row.name
         inverse = np.linalg.inv(covariance[np.ix_(rest, rest)])
         best_covariance = np.linalg.inv(design[rest].T @ inverse @ design[rest])
         best = best_covariance @ design[rest].T @ inverse @ measured[rest]
@@ -104,7 +104,7 @@ def test_input_that_alone_measures_something_is_not_tested_by_it():
     rng = np.random.default_rng(2)
     one, two = (external_measurement(rng, n, observables=("x",), n_estimates=1, n_nuisances=1) for n in ("one", "two"))
     alone = external_measurement(rng, "alone", observables=("y",), n_estimates=1, n_nuisances=1)
-    rows = {r.measurement: r for r in bc.compatibility(combine(one, two, alone, observables=("x", "y")))}
+    rows = {r.name: r for r in bc.compatibility(combine(one, two, alone, observables=("x", "y")))}
     assert (rows["alone"].ndf, rows["alone"].p_value) == (0, None)
     assert rows["alone"].chi2 == pytest.approx(0, abs=1e-12)
     assert rows["one"].ndf == 1

@@ -14,7 +14,7 @@ from bayescomb.sampling.recovery import conditional_moments, recover_nuisances, 
 
 SECTIONS = [
     "result", "coefficient-share", "shares", "inputs", "weights", "scan", "impacts", "coefficients", "pulls", "diagnostics",
-    "sensitivity", "predictive", "fit", "compatibility", "methods", "provenance",
+    "sensitivity", "predictive", "fit", "compatibility", "averages", "methods", "provenance",
 ]  # fmt: skip
 
 

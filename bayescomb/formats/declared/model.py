@@ -44,6 +44,8 @@ MODEL: Final = Table(
             'shared_names = "same"', default="error", choices=SHARED_NAMES),
         Key("relations", Kind.TEXT, "which nuisances of measurements are the same or correlated, CSV file beside the model",
             'relations = "relations.csv"'),
+        Key("blind", Kind.TEXT, "a phrase that hides the central values: inputs and results are shifted by what follows from it",
+            'blind = "correct horse battery"'),
         Key("parameters", Kind.TABLES, "what observables with a formula are functions of",
             'parameters = [{ name = "tau_s", unit = "ps" }]'),
         Key("observables", Kind.TABLES, "the combined quantities; needed unless there are parameters",

@@ -32,6 +32,7 @@ from bayescomb.formats.toml.scope import category_scope
 from bayescomb.formats.toml.sets import BlockTables, read_assumption_sets
 from bayescomb.formats.toml.within import read_within, require_stated
 from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
+from bayescomb.inputs.blinding import opened
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
@@ -52,7 +53,14 @@ TABLE_KEYS: Final = tuple(key.name for key in TABLES[""].own if not TABLE_KINDS.
 VALUE_KEYS: Final = tuple(name for name in TABLES[""].names if name not in TABLE_KEYS)
 
 
-def load_model(path: str | Path, *, extraction: str | None = None, shared_names: str | None = None) -> Combination:
+def load_model(
+    path: str | Path,
+    *,
+    extraction: str | None = None,
+    shared_names: str | None = None,
+    blind: str | None = None,
+    unblind: str | None = None,
+) -> Combination:
     """Read a combination from a ``model.toml`` (any name with that ending) or from a folder that holds one.
 
     Args:
@@ -60,6 +68,8 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
         extraction: name of the extraction to put in force, ``""`` for none; by default the one that the file names.
         shared_names: ``"error"`` or ``"same"``, by default what the file says: whether nuisances of one name in several
             measurements are one nuisance (:mod:`bayescomb.inputs.shared_names`).
+        blind: phrase that hides the central values; by default the one that the file states, if it does.
+        unblind: the phrase, to have them as measured.
 
     Raises:
         FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
@@ -138,7 +148,18 @@ def load_model(path: str | Path, *, extraction: str | None = None, shared_names:
             derived=derived,
             **settings,
         )
+        # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.
+        combination = opened(combination, stated=_read_phrase(document, where), asked=blind, phrase=unblind)
         return combination.with_extraction(stated if extraction is None else extraction)
+
+
+def _read_phrase(document: Mapping[str, Any], where: str) -> str:
+    """The phrase that hides the central values, empty for none."""
+    phrase = text(document, "blind", where=where, default="")
+    if "blind" in document and not phrase.strip():
+        msg = f"{where}: blind = {phrase!r} found, a phrase of some words is needed; leave the key out to hide nothing"
+        raise FileFormatError(msg)
+    return phrase
 
 
 def _document(path: Path) -> dict[str, Any]:

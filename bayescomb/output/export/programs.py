@@ -16,7 +16,7 @@ from bayescomb.base.checks import check_kind, expects
 from bayescomb.base.errors import InvalidMatrixError, OptionError, PosteriorError
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
-from bayescomb.fit.profile import ProfileResult
+from bayescomb.fit.profile import ProfileResult, require_unscaled
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import Solution
@@ -103,6 +103,10 @@ def _moments(result: ProfileResult | xr.DataTree) -> _Moments:
         combination = result.combination
         names = [str(name) for name in result.values["parameter"].to_numpy()]
         values, covariance = result.values.to_numpy(), result.covariance.to_numpy()
+        require_unscaled(result, where=f"{combination.name!r} for other programs")
+    if combination.blinding is not None:  # no place in these forms tells
+        msg = f"{combination.name!r}: blinded, which what other programs read could not say; unblind it first"
+        raise OptionError(msg)
     wanted = [o.name for o in combination.results if not o.spectator and o.name in names]
     order = [names.index(name) for name in wanted]
     return _Moments(combination=combination, names=wanted, values=values[order], covariance=covariance[np.ix_(order, order)])

@@ -49,6 +49,8 @@ __all__ = ["bin_figures", "report_figures"]
 MAX_PANELS: Final = 12  # parameters in one figure of small panels
 MAX_FORESTS: Final = 6  # parameters with impact figures of their own
 MAX_RANKS: Final = 4
+# A shift below this fraction of the error is rounding of the fit.
+ROUNDING: Final = 1e-9
 
 
 def report_figures(results: Results) -> Iterator[ReportFigure]:
@@ -86,6 +88,8 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
         if results.sampled is not None:
             yield _ranks(results)
         yield from _present(predictive_figure(results))
+        for parameter in results.parameters[:MAX_FORESTS]:
+            yield from _present(_without_each(results, parameter))
 
 
 def _present(figure: ReportFigure | None) -> Iterator[ReportFigure]:
@@ -199,6 +203,31 @@ def _inputs(results: Results, parameter: Observable) -> Iterator[ReportFigure]:
     )
     name = file_name("inputs", parameter, results)
     yield ReportFigure(name=name, kind="inputs", caption=caption, figure=figure)
+
+
+def _without_each(results: Results, parameter: Observable) -> ReportFigure | None:
+    """Forest of the results without each input; nothing where none moves the result, or a row for each is too many."""
+    found = results.averages.without
+    at = {"parameter": parameter.name}
+    rows = () if found is None else [row for row in found.rows if bool(np.isfinite(row.errors.sel(at)))]
+    if found is None or not rows or len(rows) > MAX_ROWS:
+        return None
+    pairs = [(float(row.values.sel(at)), float(row.errors.sel(at))) for row in (*rows, found.whole)]
+    if np.allclose(pairs, pairs[-1], rtol=0, atol=ROUNDING * pairs[-1][1]):
+        return None  # no other input tells about it
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(pairs)), layout="constrained")
+    draw_inputs(
+        [*(f"without {found.title(row) or row.name}" for row in rows), "all inputs"],
+        *np.transpose(pairs),
+        kinds=[*(["experiment"] * len(rows)), "profile"],
+        texts=[with_error(*pair) for pair in pairs],
+        band=pairs[-1] if math.isfinite(pairs[-1][1]) else None,
+        label=symbol_of(parameter),
+        unit="" if results.combination.normalise else parameter.unit,
+        ax=figure.subplots(),
+    )
+    caption = f"{parameter.name} without each input in turn, and of all inputs (band): profile at nominal coefficients."
+    return ReportFigure(name=file_name("without_each", parameter, results), kind="averages", caption=caption, figure=figure)
 
 
 def _estimate_correlation(results: Results) -> ReportFigure:

@@ -22,6 +22,7 @@ from bayescomb.base.rounding import (
 from bayescomb.output.report.coefficient_tables import coefficient_table
 from bayescomb.output.report.results import Results, leading_pulls, parameter_covariance
 from bayescomb.output.statements import settings
+from bayescomb.output.tables.averages import average_tables
 from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.tables.result import cost_table, summary_table
@@ -51,6 +52,7 @@ def result_tables(results: Results) -> dict[str, Table]:
         _not_recovered(results),
         _diagnostics(results),
         _settings(results),
+        *average_tables(results.averages).values(),
     ]
     return {table.name: table for table in tables}
 

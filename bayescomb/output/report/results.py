@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import BayescombError, InfeasibleCorrelationError, UnderdeterminedError
-from bayescomb.fit.compatibility import Compatibility, compatibility
+from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.fit.scan import ScanResult, scan, scan_curve
 from bayescomb.inputs.combination import Combination
@@ -20,6 +20,7 @@ from bayescomb.likelihood.check import CheckResult, check
 from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
 from bayescomb.likelihood.linear_gaussian import linear_model
 from bayescomb.output.analysis import Analysis, Divided, analyse, divide
+from bayescomb.output.averages import Averages, averages
 from bayescomb.sampling.summary import Sampled
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
@@ -63,6 +64,7 @@ class Results(Analysis):
 
     Attributes:
         check, scan, compatibility: of the combination.
+        averages: what people who average print.
         curves: scans of the coefficients that matter most.
         estimates: profile in which every estimate is its own observable: its covariance is the total covariance of the
             estimates, in the order of the combination's estimates.
@@ -79,6 +81,7 @@ class Results(Analysis):
     check: CheckResult
     scan: ScanResult
     compatibility: tuple[Compatibility, ...]
+    averages: Averages
     curves: tuple[ScanCurve, ...]
     estimates: ProfileResult
     experiments: dict[str, ProfileResult]
@@ -109,6 +112,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
     """
     combination, analysis = fit.combination, analyse(fit, posterior)
     usable, extracted = analysis.usable, bool(combination.extraction)
+    average = averages(fit)
     scanned = scan(combination, points=2)  # tables and figures show the ends; the curves have points of their own
     if scanned.interrupted:
         raise KeyboardInterrupt  # a report is whole or not at all
@@ -117,7 +121,8 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         **vars(analysis),
         check=check(combination),
         scan=scanned,
-        compatibility=compatibility(combination),
+        compatibility=tuple(average.compatibility.get("measurement", ())),
+        averages=average,
         curves=_curves(scanned, fit),
         estimates=estimate_profile(combination, parts=fit.parts),
         experiments=_experiments(combination, parts=fit.parts),

@@ -31,12 +31,10 @@ def compatibility_table(found: Sequence[Compatibility]) -> Table:
         >>> len(table.rows), table.terminal[0]
         (15, ['input', 'chi2 of all - chi2 of the rest', 'ndf', 'p-value'])
     """
-    rows = [
-        {"measurement": c.measurement, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value, "problem": c.problem}
-        for c in found
-    ]
+    kind = found[0].by if found else "measurement"
+    rows = [{c.by: c.name, "chi2": c.chi2, "ndf": c.ndf, "p_value": c.p_value, "problem": c.problem} for c in found]
     columns = [
-        text_column("input", "measurement"),
+        text_column(kind if kind != "measurement" else "input", kind),
         number_column(
             "χ² of all \N{MINUS SIGN} χ² of the rest",
             "chi2",
@@ -49,7 +47,8 @@ def compatibility_table(found: Sequence[Compatibility]) -> Table:
         "Compatibility of each input with the rest: χ² of all inputs less that of all others, at nominal coefficients: "
         "how much worse the rest fits when an input joins. Without a degree of freedom nothing tests it."
     )
-    return Table(name="compatibility", title=title, rows=rows, columns=columns)
+    name = "compatibility" if kind == "measurement" else f"compatibility_{kind}"
+    return Table(name=name, title=title, rows=rows, columns=columns)
 
 
 def correlation_table(names: Sequence[str], covariance: NDArray[np.float64]) -> Table:

@@ -6,6 +6,8 @@ Text for a terminal, HTML (of the report), LaTeX, CSV and JSON are renderings of
 from __future__ import annotations
 
 import csv
+import html
+import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +24,9 @@ __all__ = [
     "LATEX_TABLES",
     "Column",
     "Table",
+    "csv_table",
     "fixed_column",
+    "html_table",
     "latex_table",
     "latex_text",
     "number_column",
@@ -38,6 +42,8 @@ LATEX_TABLES: Final = (
     "summary", "estimates", "weights", "scan", "impacts", "coefficients", "pulls", "variance_shares", "relevance",
     "prediction_orders", "prediction_variants", "scale_envelope", "rate_and_shape", "theory_fit", "predictive",
     "sensitivity", "compatibility",
+    "breakdown", "information", "importance", "result_correlation", "source_covariance", "compatibility_estimate",
+    "compatibility_experiment", "without_each", "groups", "group_correlation", "scale_factors", "relative_errors",
 )  # fmt: skip
 SPECIAL: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -197,6 +203,37 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
         writer = csv.DictWriter(stream, fieldnames=table.keys, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def csv_table(table: Table, combination: Combination) -> str:
+    """What the page shows of a table as comma-separated texts, rounded; caption and settings in lines that start with #.
+
+    Args:
+        table: what to write; :func:`write_table` has its full precision.
+        combination: what the figures belong to.
+    """
+    stream = io.StringIO()
+    stream.writelines(f"# {line}\n" for line in [*header(combination).splitlines(), table.title])
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(column.title for column in table.page_columns)
+    writer.writerows([cell.replace("\N{MINUS SIGN}", "-") for cell in cells] for cells in table.cells)
+    return stream.getvalue()
+
+
+def html_table(table: Table, combination: Combination) -> str:
+    """A ``table`` element of what the page shows of a table, with its caption; settings in a comment.
+
+    Args:
+        table: what to write.
+        combination: what the figures belong to.
+    """
+    said = html.escape(header(combination)).replace("--", "- -")
+    lines = [f"<!-- {said} -->", "<table>", f"<caption>{html.escape(table.title)}</caption>"]
+    titles = "".join(f"<th>{html.escape(column.title)}</th>" for column in table.page_columns)
+    lines.append(f"<thead><tr>{titles}</tr></thead>")
+    lines.append("<tbody>")
+    lines += [f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>" for cells in table.cells]
+    return "\n".join([*lines, "</tbody>", "</table>"]) + "\n"
 
 
 def latex_text(text: str) -> str:

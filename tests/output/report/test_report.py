@@ -76,7 +76,7 @@ def test_folder_holds_page_figures_and_tables(folder):
     assert pictures == {p.stem for p in (folder / "figures").glob("*.pdf")}
     assert pictures == {
         "posterior", "inputs", "estimate_correlation", "scan_shifts", "scan_curves", "impacts", "coefficients", "pulls",
-        "ranks", "ranking", "shares", "coefficient_panels", "predictive",
+        "ranks", "ranking", "shares", "coefficient_panels", "predictive", "without_each",
     }  # fmt: skip
     tables = {p.stem for p in (folder / "tables").glob("*.csv")}
     assert tables <= {p.stem for p in (folder / "tables").glob("*.json")}
@@ -91,7 +91,7 @@ def test_page_is_self_contained_and_its_links_lead_somewhere(folder):
     page = Page(folder / "report.html")
     assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", text), re.IGNORECASE)
     assert '<meta charset="utf-8">' in text
-    assert len(page.images) == 13
+    assert len(page.images) == 14
     for image in page.images:
         assert base64.b64decode(image.removeprefix("data:image/png;base64,"))[:4] == b"\x89PNG"
     for link in page.links:
@@ -399,4 +399,4 @@ def test_browser_shows_every_image_and_nothing_sticks_out(folder, tmp_path):
     page = tmp_path / "probe.html"
     page.write_text((folder / "report.html").read_text(encoding="utf-8").replace("</head>", PROBE + "</head>"), "utf-8")
     dom = browse(page, tmp_path, "--dump-dom").stdout
-    assert re.search(r"<title>(.*?)</title>", dom)[1] == "images 13 missing 0 overflow 0"
+    assert re.search(r"<title>(.*?)</title>", dom)[1] == "images 14 missing 0 overflow 0"

@@ -262,7 +262,7 @@ def test_studies_know_parameters_and_functions():
     change = (fits[1].values - fits[0].values).sel(parameter=names) / 2
     np.testing.assert_allclose(row.half_shift.sel(parameter=names), change, rtol=1e-5, atol=1e-8)
     rows = bc.compatibility(combination)
-    assert {r.measurement for r in rows} == {"m0", "m1"}
+    assert {r.name for r in rows} == {"m0", "m1"}
     with refused(OptionError, "cannot be explored", "formulas"):
         bc.explore(combination, "never.html")
     copied = combination_from_json(combination_to_json(combination))

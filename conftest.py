@@ -10,6 +10,8 @@ import scipy.linalg  # noqa: F401  # its BLAS is limited only if it is loaded
 from filelock import FileLock
 from threadpoolctl import threadpool_limits
 
+# Programs that wrote the data of the tests, which need what is not installed here.
+collect_ignore_glob = ["tests/data/*"]
 MODELS = Path(__file__).parent / "models"
 NEEDS = re.compile(r"\bposterior\b")
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+    from bayescomb.inputs.parameters import Parameter, ParameterPrior
     from bayescomb.inputs.predictions import Prediction
     from bayescomb.inputs.relations import Relation
     from bayescomb.inputs.variables import variable_name
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from bayescomb.output.text import summary_text
     from bayescomb.output.text_layout import table as text_table
     from bayescomb.sampling.convergence import verdict
+    from bayescomb.sampling.likelihood import likelihood
     from bayescomb.sampling.model import build_model
     from bayescomb.sampling.sample import sample
     from bayescomb.sampling.storage import load_posterior, save_posterior
@@ -83,6 +85,8 @@ __all__ = [
     "Measurement",
     "Nuisance",
     "Observable",
+    "Parameter",
+    "ParameterPrior",
     "PdfChoice",
     "Prediction",
     "Provenance",
@@ -109,6 +113,7 @@ __all__ = [
     "hs3",
     "impacts",
     "information_weights",
+    "likelihood",
     "load",
     "load_posterior",
     "mv_normal",
@@ -156,6 +161,8 @@ _LAZY = {
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
     "Observable": "bayescomb.inputs.observables",
+    "Parameter": "bayescomb.inputs.parameters",
+    "ParameterPrior": "bayescomb.inputs.parameters",
     "PdfChoice": "bayescomb.inputs.extractions",
     "Prediction": "bayescomb.inputs.predictions",
     "Provenance": "bayescomb.inputs.observables",
@@ -211,7 +218,11 @@ _LAZY = {
     "without_each": "bayescomb.fit.averaging.some_inputs",
 }
 
-_MODULES = {"figures": "bayescomb.output.figures", "fits": "bayescomb.formats.fits"}
+_MODULES = {
+    "figures": "bayescomb.output.figures",
+    "fits": "bayescomb.formats.fits",
+    "likelihood": "bayescomb.likelihood",  # the room is called as the function, which it would hide
+}
 
 # The text of what shows itself, by module and class; the functions load as late.
 _TEXTS = {

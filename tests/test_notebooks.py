@@ -35,10 +35,10 @@ HEADER = """\
 
 # Notebook -> its figures; those that sample say that they have converged.
 FIGURES = {
-    "calibration": 2, "coming_from_blue": 0, "first_combination": 1, "from_convino": 1, "from_pyhf": 0, "hepdata": 0,
-    "own_model": 1, "run1_mass": 0, "timing": 0, "ttj_rho": 4,
+    "calibration": 2, "coming_from_blue": 0, "first_combination": 1, "from_convino": 1, "from_pyhf": 0, "functions": 0,
+    "hepdata": 0, "own_model": 1, "run1_mass": 0, "timing": 0, "ttj_rho": 4,
 }  # fmt: skip
-SAMPLED = {"first_combination", "from_convino", "from_pyhf", "own_model", "run1_mass", "ttj_rho"}
+SAMPLED = {"first_combination", "from_convino", "from_pyhf", "functions", "own_model", "run1_mass", "ttj_rho"}
 
 
 def cases(paths, name):

@@ -18,6 +18,7 @@ __all__ = [
     "DuplicateNameError",
     "FileFormatError",
     "FitError",
+    "FormulaError",
     "InfeasibleCorrelationError",
     "InputWarning",
     "InvalidMatrixError",
@@ -77,6 +78,10 @@ def warn_input(message: str) -> None:
 
 class FileFormatError(BayescombError):
     """A file is absent, unreadable or not in the form that is asked for (missing column, missing key, broken TOML)."""
+
+
+class FormulaError(BayescombError):
+    """A formula is no arithmetic, its units do not fit, or it refers to itself."""
 
 
 class InvalidNumberError(BayescombError):

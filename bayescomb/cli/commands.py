@@ -124,7 +124,7 @@ def run_profile(options: argparse.Namespace) -> int:
     text = "\n".join([profile_text(fit), *reading_lines(reading, combination)])
     if compatible:
         text += "\n\n" + compatibility_text(compatible)
-    if options.minos and combination.quadratic and not combination.nonnegative:
+    if options.minos and (combination.parabolic or (combination.extraction and not combination.functions)):
         text += "\nDelta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model"
 
     def data() -> dict[str, object]:

@@ -28,9 +28,9 @@ from bayescomb.base.errors import FitError
 from bayescomb.fit.bounds import bounded_interval, bounded_minimum, on_face, positions
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum, SecondDerivatives
-from bayescomb.fit.kinks import other_minima
+from bayescomb.fit.functions import Surface, curved_surface, quadratic_surface, with_functions
 from bayescomb.fit.mass_chi2 import nonlinear_tangent
-from bayescomb.fit.nonlinear_fit import bounded_errors, minimise_within, starting_point, theta_covariance
+from bayescomb.fit.nonlinear_fit import bounded_errors, minimise_within, separate_minima, starting_point, theta_covariance
 from bayescomb.fit.size_fit import STEP, SizeProfile
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
@@ -140,11 +140,13 @@ class Fitter:
                     fit = self._uncertain(correlation, errors=errors, of=of)
                 elif self.theory is not None:
                     fit = self._extraction(self.theory, held, errors=errors)
-                elif self.combination.quadratic:
+                elif self.combination.quadratic and not self.combination.boxed:
                     fit = self._closed_form(held, errors=errors)
                 else:
-                    bounded = self.combination.nonnegative
-                    fit = numerical_fit(self.parts, held, errors=errors, near=near, of=of, nonnegative=bounded)
+                    fit = numerical_fit(self.parts, held, errors=errors, near=near, of=of, bounds=self.combination.bounds)
+                if self.combination.functions and fit.sizes is None:
+                    surface = None if errors == "hesse" or self.theory is not None else self._surface(held, fit)
+                    fit = with_functions(self.combination, fit, surface, of=of)
             except (np.linalg.LinAlgError, ValueError) as error:
                 msg = f"the fit fails numerically ({error}); check the sizes of the inputs and their units"
                 raise FitError(msg) from error
@@ -189,7 +191,7 @@ class Fitter:
         up = np.sqrt(np.diag(covariance))
         down = -up
         if errors != "hesse":
-            wanted = fit.parameters if self.theory is None else self.theory.masses
+            wanted = self.linear.parameters if self.theory is None else self.theory.masses
             for i, name in enumerate(wanted):
                 if of is None or name in of:
                     start = (float(up[i]), float(down[i]))
@@ -213,7 +215,7 @@ class Fitter:
     def _closed_form(self, held: Held, *, errors: str) -> Fit:
         model = self.linear.at(mean=held.mean, held=held.free)
         free = solve(model, held.correlation)
-        bounded = positions(model.parameters, self.combination.nonnegative)
+        bounded = positions(model.parameters, tuple(self.combination.bounds))
         _, active = bounded_minimum(free.values, free.root, bounded)
         solution = on_face(free, active)
         error = np.sqrt(np.diag(solution.covariance))
@@ -235,6 +237,19 @@ class Fitter:
             solution=solution,
             at_bound=tuple(model.parameters[i] for i in active),
         )
+
+    def _surface(self, held: Held, fit: Fit) -> Surface:
+        """Chi2 around the minimum of a fit."""
+        bounds = self.combination.bounds
+        if not len(fit.theta):
+            model = self.linear.at(mean=held.mean, held=held.free)
+            return dataclasses.replace(
+                quadratic_surface(solve(model, held.correlation), bounds), point=fit.values, covariance=fit.covariance
+            )
+        chi2 = objective(nonlinear_model(self.parts, correlation=held.correlation, mean=held.mean), held.correlation)
+        names = self.parts.observables + self.parts.free
+        fixed = [i for i, name in enumerate(names) if name in held.free]
+        return curved_surface(chi2, fit.theta, theta_covariance(chi2, fit.theta, held=fixed), bounds, fixed)
 
     def _extraction(self, theory: Theory, held: Held, *, errors: str) -> Fit:
         fitted = fit_extraction(
@@ -273,7 +288,7 @@ def numerical_fit(
     errors: str,
     near: Fit | None,
     of: Collection[str] | None,
-    nonnegative: Collection[str] = (),
+    bounds: Mapping[str, tuple[float, float]] | None = None,
 ) -> Fit:
     """Migrad over what chi2 is curved in, all else profiled exactly; what is linear is that of the tangent at the minimum.
 
@@ -283,7 +298,7 @@ def numerical_fit(
         errors: ``"minos"``, ``"crossing"`` or ``"hesse"``, see :meth:`bayescomb.fit.fitter.Fitter.fit`.
         near: a fit to begin from.
         of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
-        nonnegative: observables that cannot be negative.
+        bounds: ends of the ranges of variables that have any.
     """
     model = nonlinear_model(parts, correlation=held.correlation, mean=held.mean)
     chi2 = objective(model, held.correlation)
@@ -295,11 +310,20 @@ def numerical_fit(
         start[: len(names)] = [near.values[position[n]] if n in position else held.free[n] for n in names]
         if len(near.theta) == len(start):
             start[len(names) :] = near.theta[len(names) :]
-    bounded = [i for i, name in enumerate(names) if name in nonnegative and i not in fixed]
+    ranges = bounds or {}
+    bounded = {i: ranges[name] for i, name in enumerate(names) if name in ranges and i not in fixed}
     minimum = minimise_within(chi2, start, bounded, fixed=fixed)
+    for i in minimum.active:
+        if minimum.theta[i] != 0:
+            low, high = bounded[i]
+            msg = (
+                f"parameter {names[i]!r} runs to the end of its range, {low:g} to {high:g}: chi2 falls beyond it; widen the "
+                "range of its prior, or look at the data"
+            )
+            raise FitError(msg)
     searched = errors == "minos" and not fixed and not minimum.active
-    others = other_minima(chi2, minimum, start) if searched else ()
-    others = tuple(o for o in others if (o.theta[bounded] >= 0).all())
+    others = separate_minima(chi2, minimum, start) if searched else ()
+    others = tuple(o for o in others if all(low <= o.theta[i] <= high for i, (low, high) in bounded.items()))
     nuisances = held.mean + _pulls(chi2, minimum.theta)
     tangent = nonlinear_tangent(chi2, minimum.theta, nuisances=nuisances, on_kink=minimum.on_kink)
     shown = [i for i in range(len(names)) if i not in fixed]

@@ -396,7 +396,7 @@ class HeldParts:
     def __init__(self, fitter: Fitter, fit: Fit) -> None:
         self.fitter = fitter
         self.fit = fit if fit.sizes is None else fit.sizes.certain
-        if fitter.combination.extraction or (fitter.combination.nonnegative and fitter.combination.quadratic):
+        if fitter.combination.extraction or (fitter.combination.bounds and fitter.combination.quadratic):
             # What a group takes off is of the linear model, without bounds, so that the total has to be that too.
             self.fit = dataclasses.replace(self.fit, up=self.fit.errors, down=-self.fit.errors)
         self.shown = self._shown(self.fit)

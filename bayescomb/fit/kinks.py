@@ -41,6 +41,7 @@ __all__ = [
     "moves",
     "newton",
     "other_minima",
+    "same_minimum",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -333,7 +334,7 @@ def other_minima(chi2: Objective, best: Minimum, start: FloatArray) -> tuple[Min
     found: list[Minimum] = []
     for theta in _minima(chi2, best, start):
         value = chi2.value(theta)
-        if not value <= best.chi2 + WITHIN or any(_same(chi2, other.theta, theta) for other in (best, *found)):
+        if not value <= best.chi2 + WITHIN or any(same_minimum(chi2, other.theta, theta) for other in (best, *found)):
             continue
         on_kink = tuple(int(i) for i in chi2.kinked[np.abs(chi2.arguments(theta)[chi2.kinked]) < ON_KINK])
         if _is_minimum(chi2, theta, on_kink):
@@ -356,7 +357,8 @@ def _minima(chi2: Objective, best: Minimum, start: FloatArray) -> list[FloatArra
     return sorted((theta for theta in tried if theta is not None), key=chi2.value)
 
 
-def _same(chi2: Objective, first: FloatArray, second: FloatArray) -> bool:
+def same_minimum(chi2: Objective, first: FloatArray, second: FloatArray) -> bool:
+    """Whether chi2 around the first point grows by next to nothing on the way to the second."""
     away = second - first
     return abs(float(away @ chi2.hessian(first) @ away)) / 2 < SAME_MINIMUM
 

@@ -194,7 +194,7 @@ def nonlinear_tangent(
     parameters = theta[: n_observables + n_free]
     sides = np.repeat([chi2.arguments(theta) >= 0], 2, axis=0)
     sides[:, list(on_kink)] = [[True], [False]]
-    observables = parts.design @ theta[:n_observables]
+    observables, by_variable = parts.map.value(theta[:n_observables]), parts.map.jacobian(theta[:n_observables])
     both = [parts.responses.derivatives(observables, chi2.arguments(theta), positive=side) for side in sides]
     by_nuisance = (both[0].by_nuisance + both[1].by_nuisance) / 2
     n_explicit = len(parts.explicit)
@@ -206,7 +206,7 @@ def nonlinear_tangent(
         factor = factor / np.sqrt(np.abs(prediction / parts.measured))
     else:
         prediction = prediction + parts.shifts @ (nuisances - parts.centre)
-    into = factor @ np.hstack([both[0].by_t[:, None] * parts.design, by_nuisance[:, n_explicit:]])
+    into = factor @ np.hstack([both[0].by_t[:, None] * by_variable, by_nuisance[:, n_explicit:]])
     loading = factor @ loading
     no_observable = np.zeros((len(parts.data_signs), n_observables))
     return LinearModel(

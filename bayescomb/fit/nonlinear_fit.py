@@ -7,7 +7,7 @@ and Roos, Comput. Phys. Commun. 10 (1975) 343); with many kinks, of which they k
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.fit.bounds import crossing_within
-from bayescomb.fit.kinks import ALL_ORTHANTS, ON_KINK, Minimum, lowest_orthant, moves, newton
+from bayescomb.fit.first_guess import starting_points
+from bayescomb.fit.kinks import (
+    ALL_ORTHANTS,
+    ON_KINK,
+    WITHIN,
+    Minimum,
+    lowest_orthant,
+    moves,
+    newton,
+    other_minima,
+    same_minimum,
+)
 from bayescomb.likelihood.least_squares import triangular, unit_columns
 from bayescomb.likelihood.nonlinear.objective import Objective
 
@@ -25,16 +36,19 @@ if TYPE_CHECKING:
     from iminuit import Minuit
 
 __all__ = [
+    "Bounds",
     "Minimum",
     "bounded_errors",
     "delta_chi2_errors",
     "minimise",
     "minimise_within",
+    "separate_minima",
     "starting_point",
     "theta_covariance",
 ]
 
 FloatArray = NDArray[np.float64]
+Bounds = Mapping[int, tuple[float, float]]
 # Estimated distance to the minimum, in chi2, at which Migrad stops: errors are then good to 1e-5 of themselves and better.
 MIGRAD_TOLERANCE = 1e-5
 # Delta chi2 is met to this, so that an error is good to half of it.
@@ -72,41 +86,47 @@ def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | No
 
 
 def minimise_within(
-    chi2: Objective, start: FloatArray, bounded: Collection[int], *, fixed: dict[int, float], confirm: bool = True
+    chi2: Objective, start: FloatArray, bounds: Bounds, *, fixed: dict[int, float], confirm: bool = True
 ) -> Minimum:
-    """The lowest minimum with some components of theta not below 0, by the set of bounds that hold one there.
+    """The lowest minimum with some components of theta within ranges, by the set of bounds that hold one there.
 
-    A bound joins the set where a component falls below it, and leaves it where chi2 falls on the allowed side.
+    A bound joins the set where a component goes beyond it, and leaves it where chi2 falls on the allowed side.
 
     Args:
         chi2: the objective.
         start: where to begin, shape (size,).
-        bounded: components of theta that cannot be negative.
+        bounds: component of theta -> ends of its range.
         fixed: components that are held, at these values.
         confirm: as :func:`minimise` takes it.
 
     Raises:
         FitError: no minimum was found.
     """
-    active: set[int] = set()
-    for _ in range(2 * len(bounded) + 2):
-        found = minimise(chi2, start, fixed=fixed | dict.fromkeys(active, 0.0), confirm=confirm)
-        below = {i for i in bounded if i not in fixed and found.theta[i] < 0}
+    active: dict[int, float] = {}
+    for _ in range(2 * len(bounds) + 2):
+        found = minimise(chi2, start, fixed=fixed | active, confirm=confirm)
+        beyond = {i: end for i, end in _beyond(found.theta, bounds).items() if i not in fixed}
         slope = chi2.gradient(found.theta) if active else found.theta
-        left = {i for i in active if slope[i] < 0}
-        if not below and not left:
+        left = {i for i, end in active.items() if (slope[i] < 0 if end == bounds[i][0] else slope[i] > 0)}
+        if not beyond and not left:
             return replace(found, active=tuple(sorted(active)))
-        active = (active | below) - left
+        active = {i: end for i, end in (active | beyond).items() if i not in left}
         start = found.theta
-    msg = "no minimum within the bounds is found; leave an observable out of 'nonnegative'"
+    msg = "no minimum within the bounds is found; leave an observable out of 'nonnegative', or widen the range of a prior"
     raise FitError(msg)
+
+
+def _beyond(theta: FloatArray, bounds: Bounds) -> dict[int, float]:
+    """Component -> the end of its range that it is beyond."""
+    low = {i: low for i, (low, _) in bounds.items() if theta[i] < low}
+    return low | {i: high for i, (_, high) in bounds.items() if theta[i] > high}
 
 
 def bounded_errors(
     chi2: Objective,
     minimum: Minimum,
     index: int,
-    bounded: Collection[int],
+    bounds: Bounds,
     *,
     error: float,
     fixed: dict[int, float],
@@ -118,7 +138,7 @@ def bounded_errors(
         chi2: the objective.
         minimum: within the bounds.
         index: component of theta.
-        bounded: components that cannot be negative.
+        bounds: component of theta -> ends of its range.
         error: of the component without bounds, where the search begins.
         fixed: components of theta that are held.
         minos: begin from the answer of MINOS instead of from the error.
@@ -126,39 +146,42 @@ def bounded_errors(
     Raises:
         FitError: chi2 does not grow by 1.
     """
-    if not bounded:
+    if not bounds:
         return delta_chi2_errors(chi2, minimum, index, error=error, fixed=fixed, minos=minos)
     best = float(minimum.theta[index])
 
     def growth(x: float) -> float:
-        found = minimise_within(chi2, minimum.theta, bounded, fixed=fixed | {index: x}, confirm=False)
+        found = minimise_within(chi2, minimum.theta, bounds, fixed=fixed | {index: x}, confirm=False)
         return found.chi2 - minimum.chi2 - 1.0
 
     ends = (error, -error)
     if not minimum.active:
         with contextlib.suppress(FitError):  # without bounds chi2 need not grow by 1
             ends = delta_chi2_errors(chi2, minimum, index, error=error, fixed=fixed, minos=minos)
-            if all(_keeps_within(chi2, minimum, index, end, bounded, fixed) for end in ends):
+            if all(_keeps_within(chi2, minimum, index, end, bounds, fixed) for end in ends):
                 return ends
-    distances = []
-    for start, bound in zip(ends, (-np.inf, 0.0 if index in bounded else -np.inf), strict=True):
-        outer = best + start
-        for _ in range(20):
-            outer = max(outer, bound)
-            if outer == bound or growth(outer) > 0:
-                break
-            outer = best + 2 * (outer - best)
-        distances.append(crossing_within(growth, best, outer, bound=bound, error=error) - best)
-    return distances[0], distances[1]
+    low, high = bounds.get(index, (-np.inf, np.inf))
+    up = -_distance_below(lambda x: growth(-x), -best, -ends[0], bound=-high, error=error)
+    return up, _distance_below(growth, best, ends[1], bound=low, error=error)
+
+
+def _distance_below(growth: Callable[[float], float], best: float, start: float, *, bound: float, error: float) -> float:
+    """Signed distance to the lower end of an interval."""
+    outer = best + start
+    for _ in range(20):
+        outer = max(outer, bound)
+        if outer == bound or growth(outer) > 0:
+            break
+        outer = best + 2 * (outer - best)
+    return crossing_within(growth, best, outer, bound=bound, error=error) - best
 
 
 def _keeps_within(
-    chi2: Objective, minimum: Minimum, index: int, distance: float, bounded: Collection[int], fixed: dict[int, float]
+    chi2: Objective, minimum: Minimum, index: int, distance: float, bounds: Bounds, fixed: dict[int, float]
 ) -> bool:
     """Whether the profile without bounds is within them where it has grown by 1."""
     end = float(minimum.theta[index] + distance)
-    theta = minimise(chi2, minimum.theta, fixed=fixed | {index: end}, confirm=False).theta
-    return bool((theta[list(bounded)] >= 0).all())
+    return not _beyond(minimise(chi2, minimum.theta, fixed=fixed | {index: end}, confirm=False).theta, bounds)
 
 
 def _migrad(chi2: Objective, theta: FloatArray, fixed: list[int]) -> FloatArray:
@@ -283,10 +306,39 @@ def _alike(rows: FloatArray) -> FloatArray:
     return np.asarray((right.T / singular) / scale[:, None])
 
 
+def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tuple[Minimum, ...]:
+    """Minima that are not the lowest, but not far above it: by kinks, and by curved formulas.
+
+    Args:
+        chi2: the objective.
+        minimum: the lowest.
+        start: where the search for it began, shape (size,).
+    """
+    found = list(other_minima(chi2, minimum, start))
+    if chi2.model.curved.parts.map.linear:
+        return tuple(found)
+    for point in starting_points(chi2.model.curved.parts)[1:]:
+        theta = np.zeros(chi2.size)
+        theta[: len(point)] = point
+        with contextlib.suppress(FitError):
+            other = minimise(chi2, theta, confirm=False)
+            near = other.chi2 - minimum.chi2 < WITHIN
+            if near and not any(same_minimum(chi2, known.theta, other.theta) for known in (minimum, *found)):
+                found.append(other)
+    return tuple(sorted(found, key=lambda one: one.chi2))
+
+
 def starting_point(chi2: Objective) -> FloatArray:
-    """Theta at the least squares of the estimates alone, all nuisances at their prior means."""
+    """Theta at the least squares of the estimates alone, all nuisances at their prior means.
+
+    With curved formulas it is the lowest of the minima that several starts lead to.
+    """
     parts = chi2.model.curved.parts
     theta = np.zeros(chi2.size)
-    solution = np.linalg.lstsq(parts.factor @ parts.design, parts.factor @ parts.measured, rcond=None)
+    if not parts.map.linear:
+        theta[: len(parts.observables)] = starting_points(parts)[0]
+        return theta
+    measured = parts.measured - parts.map.constant
+    solution = np.linalg.lstsq(parts.factor @ parts.map.design, parts.factor @ measured, rcond=None)
     theta[: len(parts.observables)] = solution[0]
     return theta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,14 +18,17 @@ from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.base.threads import single_threaded
+from bayescomb.fit.first_guess import starting_points
 from bayescomb.fit.fit_result import ErrorScale, Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
 from bayescomb.fit.impacts import PARTS, whole_parts
 from bayescomb.fit.size_result import SizeResult, size_result
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement, unsplit_label
+from bayescomb.inputs.traced import with_functions_of
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import theory
 
 if TYPE_CHECKING:
@@ -170,7 +173,8 @@ class ProfileResult(Shown):
     @property
     def ends_at_bound(self) -> tuple[str, ...]:
         """Parameters that are not at their bound, but whose interval ends there."""
-        near = ((n, self.row(n)) for n in self.combination.nonnegative if n in self.names and n not in self.at_bound)
+        zero = [name for name, (low, _) in self.combination.bounds.items() if low == 0]
+        near = ((n, self.row(n)) for n in zero if n in self.names and n not in self.at_bound)
         return tuple(name for name, row in near if row.value + row.down == 0)
 
     @property
@@ -204,6 +208,8 @@ def profile(
     *,
     coefficients: ArrayLike | Mapping[str, float] | None = None,
     parts: str = "propagated",
+    observables: Callable[..., Mapping[str, Any]] | Mapping[str, str] | None = None,
+    start: Mapping[str, float] | None = None,
 ) -> ProfileResult:
     r"""Maximise the likelihood over observables and nuisances at fixed correlation coefficients.
 
@@ -219,9 +225,14 @@ def profile(
         combination: what to combine.
         coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
         parts: definition of the statistical and systematic parts, see :data:`bayescomb.fit.impacts.PARTS`.
+        observables: observables as functions of parameters, beside those that the combination states: a Python function of
+            the parameters by name that returns observable -> value, or a mapping observable -> formula.  The function is
+            called once with symbols, so that derivatives are exact; it is of arithmetic and numpy functions.
+        start: the parameters of ``observables``, each with a value that the fit may begin at.
 
     Raises:
-        OptionError: the definition of the parts is unknown.
+        OptionError: the definition of the parts is unknown, or only one of ``observables`` and ``start`` is given.
+        FormulaError: a function is not of arithmetic and numpy functions.
         InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
         UnderdeterminedError: a free nuisance is not determined.
         FitError: a minimisation failed.
@@ -231,7 +242,15 @@ def profile(
         >>> fit = bc.profile(bc.load("models/run1_mass"))
         >>> f"{fit.values.item():.2f} +- {fit.errors.item():.2f} GeV, chi2 {fit.chi2:.1f} for {fit.ndf}"
         '172.51 +- 0.33 GeV, chi2 7.6 for 14'
+        >>> ratio = bc.profile(bc.load("models/run1_mass"), observables=lambda r: {"m_t": 172.5 * r}, start={"r": 1.0})
+        >>> f"{ratio.values.sel(parameter='r').item():.5f}"
+        '1.00008'
     """
+    if (observables is None) != (start is None):
+        msg = "profile(): 'observables' and 'start' go together, as the start names the parameters; give both"
+        raise OptionError(msg)
+    if observables is not None and start is not None:
+        combination = with_functions_of(combination, observables, start)
     check_choice(parts, PARTS, where="parts of errors")
     fitter = Fitter(combination)
     correlation, repairs = fitter.correlation(coefficients)
@@ -272,8 +291,16 @@ def degrees_of_freedom(combination: Combination) -> int:
     """Estimates less what the observables, or masses and scales, and free nuisances outside the fits, can adapt."""
     free = np.concatenate([np.zeros((len(combination.estimates), 0)), *_free_responses(combination)], axis=1)
     prediction = theory(combination)
-    design = combination.design if prediction is None else combination.design @ prediction.design
+    design = _slopes(combination) if prediction is None else combination.design @ prediction.design
     return len(combination.estimates) - int(np.linalg.matrix_rank(np.hstack([design, free])))
+
+
+def _slopes(combination: Combination) -> FloatArray:
+    """Derivative of the estimates by the variables, where curved formulas fit the data."""
+    if not combination.curved_maps:
+        return combination.design
+    parts = nonlinear_parts(combination)
+    return parts.map.jacobian(starting_points(parts)[0])
 
 
 def _free_responses(combination: Combination) -> list[FloatArray]:

@@ -23,6 +23,7 @@ from bayescomb.fit.bounds import bounded_minimum, on_face, positions
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
+from bayescomb.fit.functions import with_functions
 from bayescomb.fit.mass_chi2 import DerivedSolution
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
@@ -216,7 +217,7 @@ def scan_slopes(combination: Combination) -> xr.DataArray:
         rows.append((inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0]) if len(inside) > 1 else None)
     names = [family.coefficients[i].name for i in varied]
     parameters = [*(o.name for o in combination.results), *(n.name for n in combination.nuisances if n.free)]
-    values = [np.full(len(parameters), np.nan) if row is None else row.to_numpy() for row in rows]
+    values = [np.full(len(parameters), np.nan) if row is None else row.sel(parameter=parameters).to_numpy() for row in rows]
     table = np.array(values).reshape(len(names), len(parameters))
     return xr.DataArray(
         table, dims=("coefficient", "parameter"), coords={"coefficient": names, "parameter": parameters}, name="slope"
@@ -392,7 +393,7 @@ class _Scanner:
         correlation, _ = feasible_correlation(self.combination, self.fitter.family, coefficients)
         if self.combination.errors_on_errors:
             return self.fitter.fit(self.fitter.with_theory(correlation), errors="hesse")
-        if not self.combination.quadratic:
+        if not self.combination.quadratic or self.combination.boxed:
             return self.fitter.fit(correlation, errors="hesse", near=self.nominal)
         model, kept = self.reduced(correlation)
         inner, prediction = correlation[np.ix_(kept, kept)], self.fitter.theory
@@ -400,7 +401,7 @@ class _Scanner:
         at_bound: tuple[str, ...] = ()
         if prediction is None:
             solution = solve(model, inner)
-            bounded = positions(model.parameters, self.combination.nonnegative)
+            bounded = positions(model.parameters, tuple(self.combination.bounds))
             _, active = bounded_minimum(solution.values, solution.root, bounded)
             solution = on_face(solution, active)
             at_bound, chi2 = tuple(model.parameters[i] for i in active), solution.chi2
@@ -409,7 +410,7 @@ class _Scanner:
             fitted = fit_extraction(prediction, model, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
             solution, chi2 = fitted.solution, fitted.chi2
         error = np.sqrt(np.diag(solution.covariance))
-        return Fit(
+        fit = Fit(
             parameters=solution.parameters,
             nuisances=(),
             values=solution.values,
@@ -423,6 +424,7 @@ class _Scanner:
             solution=solution,
             at_bound=at_bound,
         )
+        return with_functions(self.combination, fit, None) if self.combination.functions else fit
 
 
 def _first_value(point: ScanPoint) -> float:

@@ -169,7 +169,9 @@ def convert(
         return write_model(combination, target, overwrite=overwrite)
     from bayescomb.formats.convino.writer import file_name, write_convino
 
-    files = [target, *(target.with_name(file_name(m.name, kind="a measurement")) for m in combination.measurements)]
+    priors = {p.prior_name for p in combination.parameters}  # which the writer refuses, with its reason
+    own = [m for m in combination.measurements if m.name not in priors]
+    files = [target, *(target.with_name(file_name(m.name, kind="a measurement")) for m in own)]
     found = [file for file in files if os.path.lexists(file)]
     if found and not overwrite:
         msg = f"{found[0]}: there already; choose another place, or overwrite it on purpose"

@@ -8,6 +8,7 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.parameters import Parameter, ParameterPrior
 from bayescomb.inputs.predictions import Prediction
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Measurement",
     "Nuisance",
     "Observable",
+    "Parameter",
+    "ParameterPrior",
     "PdfChoice",
     "Prediction",
     "Provenance",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -45,9 +46,12 @@ from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
 from bayescomb.inputs.dataframe import Between, Within, fields_from_dataframe
 from bayescomb.inputs.extractions import Extraction
+from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
 from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.parameters import Parameter
 from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.quantities import Quantities, auxiliary_measurements, quantities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +76,8 @@ LISTS: Final = {
     "sources": Source,
     "provenance": Provenance,
     "predictions": Prediction,
+    "parameters": Parameter,
+    "derived": Observable,
 }
 MAPPINGS: Final = {
     "assumption_sets": '{"none": AssumptionSet(name="none")}',
@@ -110,6 +116,8 @@ class Combination(Shown):
         errors_on_errors: source, or nuisance without a source, whose size is uncertain -> how well it is known.
         nonnegative: names of observables that cannot be negative: bounds of the profile, priors that end at 0 in the
             posterior.
+        parameters: what observables with a formula are functions of; a stated prior joins the measurements.
+        derived: quantities with a formula, reported beside the observables.
         blinding: that central values are hidden, ``None`` if they are as measured (:func:`bayescomb.blind`).
 
     Examples:
@@ -145,6 +153,8 @@ class Combination(Shown):
     extraction: str = ""
     errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
     nonnegative: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    derived: tuple[Observable, ...] = ()
     blinding: Blinding | None = None
 
     @classmethod
@@ -215,21 +225,25 @@ class Combination(Shown):
         object.__setattr__(self, "nonnegative", tuple(in_order))
         check_items(self.assumption_sets.values(), AssumptionSet, where=f"assumption_sets of {where}")
         known_name(self.assumptions, self.assumption_sets, kind="assumption set", where=where)
+        known = {m.name for m in self.measurements}
+        priors = [m for m in auxiliary_measurements(self.parameters) if m.name not in known]
+        object.__setattr__(self, "measurements", (*self.measurements, *priors))
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
         check_names([s.name for s in self.sources], where=f"sources of {where}", allow_empty=True)
         # A name is unique among the things of its kind.  Only what is fitted without a prior shares a list with the
         # observables: both are parameters.
-        check_names([o.name for o in self.observables], where=f"observables of {where}")
+        check_names([o.name for o in self.observables], where=f"observables of {where}", allow_empty=bool(self.parameters))
         check_names([e.name for e in self.estimates], where=f"estimates of {where}")
         check_names([n.name for n in self.nuisances], where=f"nuisances of {where}", allow_empty=True)
         free = [n.name for n in self.nuisances if n.free]
-        for kind, owners in (("observable", self.observables), ("estimate", self.estimates)):
+        measured = self.quantities.nodes  # reads the formulas, too
+        named = (("parameter", self.parameters), ("observable", self.observables), ("derived quantity", self.derived))
+        for kind, owners in (*named, ("estimate", self.estimates)):
             check_distinct([owner.name for owner in owners], free, kinds=(kind, "free nuisance"), where=where)
         check_spectators(self, where)
-        observables = [o.name for o in self.observables]
         for estimate in self.estimates:
             for name in estimate.observables:
-                known_name(name, observables, kind="observable", where=f"estimate {estimate.name!r}")
+                known_name(name, measured, kind="observable", where=f"estimate {estimate.name!r}")
         for assumption_set in self.assumption_sets.values():
             check_assumptions(assumption_set, free={n.name: n.free for n in self.nuisances})
         check_settings(self, where)
@@ -237,14 +251,34 @@ class Combination(Shown):
         check_predictions(self, where)
         check_errors_on_errors(self, where)
         check_blinding(self, where)
-        design = self.design
-        if np.linalg.matrix_rank(design) < len(self.observables):
-            idle = [o for o, column in zip(observables, design.T, strict=True) if not column.any()]
-            msg = (
-                f"{where}: {len(self.estimates)} estimates do not determine the {len(observables)} observables"
-                f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
-            )
-            raise UnderdeterminedError(msg)
+        check_determined(self, where)
+
+    @cached_property
+    def quantities(self) -> Quantities:
+        """What is fitted, and what follows from it."""
+        return quantities(self.parameters, self.observables, self.derived, where=f"combination {self.name!r}")
+
+    @property
+    def variables(self) -> tuple[Observable, ...]:
+        """What is fitted: parameters and observables without a formula."""
+        return self.quantities.variables
+
+    @property
+    def functions(self) -> tuple[Observable, ...]:
+        """What follows from the variables: observables with a formula and derived quantities."""
+        return self.quantities.functions
+
+    @property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Ends of the ranges of variables that have any."""
+        found = {name: (0.0, float("inf")) for name in self.nonnegative}
+        priors = {p.name: p.prior.bounds for p in self.parameters if p.prior is not None}
+        return found | {name: ends for name, ends in priors.items() if np.isfinite(ends).any()}
+
+    @property
+    def boxed(self) -> bool:
+        """Whether a variable has a range other than 0 and above."""
+        return any(ends != (0.0, float("inf")) for ends in self.bounds.values())
 
     @property
     def blinded(self) -> str:
@@ -254,14 +288,28 @@ class Combination(Shown):
     @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
+        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps
+
+    @property
+    def curved_responses(self) -> bool:
+        """Whether a nuisance has a response with a kink, or one that is relative."""
         curved = any(n.response != "absolute" for n in self.nuisances)
-        kinked = any(m.down_responses is not None for m in self.measurements)
-        return self.chi2 == "neyman" and not curved and not kinked
+        return curved or any(m.down_responses is not None for m in self.measurements)
+
+    @cached_property
+    def curved_maps(self) -> bool:
+        """Whether an estimate measures what is no linear function of the variables."""
+        return bool(self.quantities.curved([e.observables for e in self.estimates])[0])
 
     @property
     def linear(self) -> bool:
         """Whether the results are linear in the measured values: no curved chi2, nothing divided by a sum, no bounds."""
-        return self.quadratic and not self.normalise and not self.nonnegative
+        return self.quadratic and not self.normalise and not self.bounds
+
+    @property
+    def parabolic(self) -> bool:
+        """Whether chi2 is a parabola along every result, so that errors are the same up and down."""
+        return self.quadratic and self.quantities.linear and not self.bounds and not self.extraction
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
@@ -275,13 +323,17 @@ class Combination(Shown):
 
     @property
     def design(self) -> NDArray[np.float64]:
-        """Linear map from observables to estimates, shape (n_estimates, n_observables)."""
-        column = {o.name: i for i, o in enumerate(self.observables)}
-        design = np.zeros((len(self.estimates), len(column)))
-        for row, estimate in zip(design, self.estimates, strict=True):
-            for name, weight in estimate.observables.items():
-                row[column[name]] = weight
-        return design
+        """Linear map from variables to estimates, shape (n_estimates, n_variables); 0 for what is curved."""
+        return self._linear_map[0]
+
+    @property
+    def constant(self) -> NDArray[np.float64]:
+        """What the estimates are where all variables are 0, by formulas that are linear, shape (n_estimates,)."""
+        return self._linear_map[1]
+
+    @cached_property
+    def _linear_map(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.quantities.rows([e.observables for e in self.estimates])
 
     @property
     def assumption_set(self) -> AssumptionSet:
@@ -295,17 +347,22 @@ class Combination(Shown):
 
     @property
     def results(self) -> tuple[Observable, ...]:
-        """What is reported: the observables; with an extraction its masses, their differences and scales before them."""
+        """What is reported: parameters, observables and derived quantities.
+
+        With an extraction its masses, their differences and scales come before them.
+        """
         extraction = self.extraction_in_force
-        return (*(self.extracted(extraction) if extraction else ()), *self.observables)
+        parameters = self.variables[: len(self.parameters)]
+        return (*(self.extracted(extraction) if extraction else ()), *parameters, *self.observables, *self.derived)
 
     @property
     def headline(self) -> tuple[Observable, ...]:
-        """What a summary shows: masses and their differences if a mass is extracted, else the observables."""
+        """What a summary shows: masses and their differences if a mass is extracted, else all results."""
         extraction = self.extraction_in_force
         if extraction is None:
-            return self.observables
-        return self.extracted(extraction)[: len(extraction.mass_parameters) + len(extraction.differences)]
+            return self.results
+        masses = self.extracted(extraction)[: len(extraction.mass_parameters) + len(extraction.differences)]
+        return (*masses, *self.derived)
 
     def extracted(self, extraction: Extraction) -> tuple[Observable, ...]:
         """What an extraction adds to the results: masses, their differences and scales."""
@@ -438,7 +495,7 @@ class Combination(Shown):
             ('m_t',)
         """
         if names is None:
-            names = [o.name for o in self.observables if not o.spectator]
+            names = [o.name for o in self.observables if not o.spectator and not o.formula]
         return dataclasses.replace(self, nonnegative=(names,) if isinstance(names, str) else tuple(names))
 
     def with_values(self, values: Mapping[str, float]) -> Combination:
@@ -486,7 +543,9 @@ class Combination(Shown):
         experiments = [experiments] if isinstance(experiments, str) else list(experiments)
         for name in experiments:
             known_name(name, [m.experiment for m in self.measurements], kind="experiment", where=f"{self.name!r}")
-        return dataclasses.replace(self, **kept_fields(self, [m for m in self.measurements if m.experiment in experiments]))
+        priors = {p.prior_name for p in self.parameters}
+        kept = [m for m in self.measurements if m.experiment in experiments or m.name in priors]
+        return dataclasses.replace(self, **kept_fields(self, kept))
 
     def without(self, measurement: str) -> Combination:
         """The combination of all measurements but one; an observable that only it determines is dropped.
@@ -499,10 +558,35 @@ class Combination(Shown):
         return dataclasses.replace(self, **kept_fields(self, [m for m in self.measurements if m.name != measurement]))
 
 
+def check_determined(combination: Combination, where: str) -> None:
+    """The estimates determine every variable.  Of curved formulas only the names tell here, the fit tells the rest."""
+    names = [o.name for o in combination.variables]
+    nodes = combination.quantities.nodes
+    touched = {
+        variable
+        for e in combination.estimates
+        for name, weight in e.observables.items()
+        if weight
+        for variable in names_in(nodes[name])
+    }
+    idle = [name for name in names if name not in touched]
+    short = np.linalg.matrix_rank(combination.design) < len(names) and not combination.curved_maps
+    if short or idle or len(combination.estimates) < len(names):
+        kind = "parameters" if combination.parameters else "observables"
+        msg = (
+            f"{where}: {len(combination.estimates)} estimates do not determine the {len(names)} {kind}"
+            f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
+        )
+        raise UnderdeterminedError(msg)
+
+
 def check_spectators(combination: Combination, where: str) -> None:
     """A spectator carries one estimate, whose name it has."""
     maps = {e.name: dict(e.observables) for e in combination.estimates}
     for observable in combination.observables:
+        if observable.formula and observable.spectator:
+            msg = f"{where}: observable {observable.name!r} has a formula, so it is no spectator; leave one of the two out"
+            raise OptionError(msg)
         owners = [name for name, mapping in maps.items() if observable.name in mapping]
         if observable.spectator and (owners != [observable.name] or maps[observable.name] != {observable.name: 1.0}):
             msg = f"{where}: spectator {observable.name!r} belongs to {owners}; it carries the name of its only estimate"
@@ -523,7 +607,8 @@ def check_settings(combination: Combination, where: str) -> None:
             check_names(members, where=f"{where}, impact group {group!r}")
             for name in members:
                 known_name(name, known, kind="nuisance", where=f"{where}, impact group {group!r}")
-    if not combination.quadratic and combination.treatment == "covariance":
+    weighted = combination.chi2 != "neyman" or combination.curved_responses
+    if weighted and combination.treatment == "covariance":
         msg = (
             f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
             "asymmetric responses do not allow; use the treatment 'nuisance'"
@@ -550,7 +635,7 @@ def check_settings(combination: Combination, where: str) -> None:
 def check_predictions(combination: Combination, where: str) -> None:
     """Every name that a prediction or an extraction uses exists, and what is in force can be extracted."""
     check_names([p.name for p in combination.predictions], where=f"predictions of {where}", allow_empty=True)
-    observables = [o.name for o in combination.observables]
+    observables = [o.name for o in combination.variables]
     for prediction in combination.predictions:
         for name in prediction.observables:
             known_name(name, observables, kind="observable", where=f"prediction {prediction.name!r} of {where}")
@@ -615,6 +700,9 @@ def check_blinding(combination: Combination, where: str) -> None:
     curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
     named = {
         "'normalise', whose results a common factor does not hide": combination.normalise,
+        "parameters or formulas, which tell what a shift or factor changes": bool(
+            combination.parameters or combination.functions
+        ),
         "chi2 'pearson' or responses that are not absolute, which a shift changes": found.kind == "shift" and curved,
         "'nonnegative', whose bound tells the shift": found.kind == "shift" and bool(combination.nonnegative),
     }
@@ -633,6 +721,9 @@ def check_nonnegative(combination: Combination, where: str) -> None:
     check_names(names, where=f"nonnegative observables of {where}", allow_empty=True)
     for name in names:
         known_name(name, [o.name for o in combination.observables], kind="observable", where=f"nonnegative of {where}")
+        if name in {o.name for o in combination.functions}:
+            msg = f"{where}: nonnegative observable {name!r} has a formula; make one of its parameters nonnegative"
+            raise OptionError(msg)
     because = ""
     if combination.extraction:
         because = f"extraction {combination.extraction!r} makes the observables functions of a mass"
@@ -640,7 +731,10 @@ def check_nonnegative(combination: Combination, where: str) -> None:
         because = "'normalise' divides the observables by their sum"
     elif combination.errors_on_errors:
         because = "errors on errors have no fit with bounds"
-    if names and because:
+    if combination.normalise and combination.functions:
+        msg = f"{where}: 'normalise' does not go with formulas; write the shares as derived quantities, as in a / (a + b)"
+        raise OptionError(msg)
+    if combination.bounds and because:
         msg = f"{where}: nonnegative observables are not offered where {because}; leave one of the two out"
         raise OptionError(msg)
 
@@ -655,6 +749,7 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
     measurements, observables, used = [], [], set()
     own_names = {e.name for m in combination.measurements if m.name in names for e in m.estimates}
     renamed = _beside(own_names, [o.name for o in combination.observables])
+    renamed |= {p.name: p.name for p in combination.parameters}
     for m in combination.measurements:
         if m.name in names:
             keep = [i for i, n in enumerate(m.nuisances) if not n.free]
@@ -667,9 +762,9 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
                 down_responses=None if m.down_responses is None else m.down_responses[:, keep],
             )
         else:
-            used |= {o for e in m.estimates for o, factor in e.observables.items() if factor}
+            used |= _measured(combination, [m])
             estimates = tuple(
-                dataclasses.replace(e, observables={renamed[o]: factor for o, factor in e.observables.items()})
+                dataclasses.replace(e, observables={renamed.get(o, o): factor for o, factor in e.observables.items()})
                 for e in m.estimates
             )
             m = dataclasses.replace(m, estimates=estimates)
@@ -677,9 +772,11 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
     return {
         "measurements": tuple(measurements),
         "observables": (
-            *(dataclasses.replace(o, name=renamed[o.name]) for o in combination.observables if o.name in used),
+            *(_renamed(combination, o, renamed) for o in combination.observables if o.name in used),
             *observables,
         ),
+        "parameters": tuple(p for p in combination.parameters if p.name in used),
+        "derived": (),
         "impact_groups": {},
         "nonnegative": tuple(renamed[name] for name in combination.nonnegative if name in used),
         "normalise": False,
@@ -687,6 +784,29 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
         "extractions": {},
         "extraction": "",
     }
+
+
+def _measured(combination: Combination, measurements: Sequence[Measurement]) -> set[str]:
+    """Names of the quantities that measurements are about, those in the formulas included."""
+    quantities = combination.quantities
+    used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
+    formulas = quantities.written
+    waiting = list(used)
+    while waiting:
+        name = waiting.pop()
+        inside = names_in(formulas[name] if name in formulas else quantities.nodes[name])
+        waiting += [other for other in inside if other not in used]
+        used.update(inside)
+    return used
+
+
+def _renamed(combination: Combination, observable: Observable, names: Mapping[str, str]) -> Observable:
+    """The observable by its new name, in a formula of new names."""
+    formula = observable.formula
+    if formula and any(names[name] != name for name in names):
+        tree = combination.quantities.written[observable.name]
+        formula = formula_text(substituted(tree, {name: Variable(other) for name, other in names.items()}))
+    return dataclasses.replace(observable, name=names[observable.name], formula=formula)
 
 
 def _beside(taken: Collection[str], names: Sequence[str]) -> dict[str, str]:
@@ -708,13 +828,20 @@ def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -
         measurements: those that stay.
     """
     names = {n.name for m in measurements for n in m.all_nuisances}
-    used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
+    priors = {p.prior_name for p in combination.parameters} - {m.name for m in measurements}
+    parameters = [dataclasses.replace(p, prior=None) if p.prior_name in priors else p for p in combination.parameters]
+    used = _measured(combination, measurements)
+    variables = {o.name for o in combination.variables if o.name in used}
     groups = {key: tuple(n for n in group if n in names) for key, group in combination.impact_groups.items()}
     statistics = {key: group for key, group in combination.impact_groups.items() if group == ("stat",)}
     sources = {n.source or n.name for m in measurements for n in m.all_nuisances if not n.free}
     return {
         "measurements": tuple(measurements),
         "observables": tuple(o for o in combination.observables if o.name in used),
+        "parameters": tuple(p for p in parameters if p.name in used),
+        "derived": tuple(
+            o for o in combination.derived if variables.issuperset(names_in(combination.quantities.nodes[o.name]))
+        ),
         "nonnegative": tuple(name for name in combination.nonnegative if name in used),
         "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
         "impact_groups": {key: group for key, group in groups.items() if group} | statistics,

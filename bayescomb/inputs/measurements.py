@@ -51,10 +51,14 @@ ROUNDING: Final = 1e-9
 
 
 class CovarianceKind(StrEnum):
-    """What the covariance of a measurement is of: statistics, or of everything, where the parts are not known."""
+    """What the covariance of a measurement is of: statistics, or of everything, where the parts are not known.
+
+    The stated prior of a parameter is a measurement too, an auxiliary one that nothing divides.
+    """
 
     STATISTICAL = "statistical"
     TOTAL = "total"
+    PRIOR = "prior"
 
 
 # Shift of a direction without statistical variance, in units of the statistical errors, below which it is none.
@@ -240,7 +244,7 @@ class Measurement:
     @property
     def is_total(self) -> bool:
         """Whether its covariance is of all uncertainties together."""
-        return self.covariance_kind == CovarianceKind.TOTAL
+        return self.covariance_kind != CovarianceKind.STATISTICAL
 
     @cached_property
     def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
@@ -368,16 +372,19 @@ def unnamed_nuisances(measurement: str, count: int) -> tuple[Nuisance, ...]:
 
 
 def unsplit_label(measurements: Sequence[Measurement]) -> str:
-    """Name of the part of an error that comes from total covariances; empty if there is none.
+    """Name of the part of an error that comes from total covariances and priors of parameters; empty if there is none.
 
     Examples:
         >>> unsplit_label([])
         ''
     """
-    kinds = {m.is_total for m in measurements}
-    if True not in kinds:
-        return ""
-    return "total of inputs without sources" if False in kinds else "total"
+    kinds = {m.covariance_kind for m in measurements}
+    labels = []
+    if CovarianceKind.TOTAL in kinds:
+        labels.append("total of inputs without sources" if CovarianceKind.STATISTICAL in kinds else "total")
+    if CovarianceKind.PRIOR in kinds:
+        labels.append("priors of parameters")
+    return " and ".join(labels)
 
 
 def divided_variance(

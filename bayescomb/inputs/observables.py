@@ -98,7 +98,8 @@ class Observable:
     """A combined quantity, flat a priori unless a prediction says otherwise.
 
     A ``spectator`` carries a single estimate that nothing else measures: it takes part in the fit through the nuisances
-    it shares and is left out of a normalisation.
+    it shares and is left out of a normalisation.  With a ``formula`` it is a function of parameters and other observables
+    (:mod:`bayescomb.inputs.formulas`) and not fitted itself.
 
     Examples:
         >>> import bayescomb as bc
@@ -110,3 +111,4 @@ class Observable:
     unit: str = ""
     title: str = ""
     spectator: bool = False
+    formula: str = ""

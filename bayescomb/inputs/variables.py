@@ -15,10 +15,11 @@ __all__ = ["variable_name"]
 # Names of variables and dimensions of the models and posteriors, of the one potential, and of the groups, whose names
 # xarray mistakes for variables when it loads a tree.
 RESERVED: Final = frozenset({
-    "chain", "coefficient", "conditional", "data", "draw", "energy", "estimate", "nuisance", "observed_data", "parameter",
+    "chain", "coefficient", "conditional", "data", "draw", "energy", "estimate", "estimate_value", "nuisance",
+    "observed_data", "parameter",
     "posterior", "prior", "pull", "rho", "sample", "sample_stats", "scale_correlation", "theory_nuisance", "theory_pull",
     "uncertain_size", "unconstrained", "unnormalised", "variance_scale", "white", "white_explicit", "white_nuisance",
-    "white_scales",
+    "white_scales", "log_likelihood", "log_likelihood_by_measurement", "measurement", "posterior_predictive",
 })  # fmt: skip
 # Labels of what has a coordinate ("rho[JES]"), and what PyMC appends to the variables that it transforms.
 OURS: Final = re.compile(r"(rho|pull|theory_pull|variance_scale|scale)\[.*|.*__|\.{1,2}|white_explicit.*")

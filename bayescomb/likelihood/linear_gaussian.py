@@ -238,17 +238,17 @@ def conditional_errors(
 def linear_model(combination: Combination) -> LinearModel:
     """Factored data information of all measurements of a combination.
 
-    Responses that are not linear enter with their tangent at the measured values.
+    Responses that are not linear enter with their tangent at the measured values; formulas that are not linear are left out.
     """
     nuisances = combination.nuisances
     bound = [n.name for n in nuisances if not n.free]
     free = [n.name for n in nuisances if n.free]
     column = {name: i for i, name in enumerate(bound)}
-    observables = [o.name for o in combination.observables]
+    observables = [o.name for o in combination.variables]
     parameters = observables + free
     design_rows, loading_rows, offsets, signs, estimate_rows = [], [], [], [], []
     start = 0
-    n_estimates, map_of_all = len(combination.estimates), combination.design
+    n_estimates, map_of_all, constant = len(combination.estimates), combination.design, combination.constant
     for measurement in combination.measurements:
         factor = measurement_factor(measurement, nuisance_values=combination.nuisance_values)
         rows, n = factor.rows, len(measurement.estimates)
@@ -266,7 +266,7 @@ def linear_model(combination: Combination) -> LinearModel:
         design_rows.append(design)
         loading_rows.append(loading)
         estimate_rows.append(estimates)
-        offsets.append(factor.offset)
+        offsets.append(factor.offset - rows[:, :n] @ constant[own] if constant[own].any() else factor.offset)
         signs.append(factor.signs)
         start += n
     return LinearModel(

@@ -44,7 +44,8 @@ def simulate(
 
     Args:
         combination: linear, with data that nowhere loosen a prior.
-        observables: true values in the order of the combination, shape (O,).
+        observables: true values of the variables (observables without a formula, parameters before them) in the order of
+            the combination, shape (O,).
         rng: source of randomness.
         coefficients: true correlation coefficients, nominal by default.
         antithetic: return a second data set with all deviations of opposite sign.
@@ -85,7 +86,7 @@ def _data(
     measurements, start = [], 0
     for measurement, white in zip(combination.measurements, noise, strict=True):
         n = len(measurement.estimates)
-        predicted = combination.design[start : start + n] @ observables
+        predicted = combination.design[start : start + n] @ observables + combination.constant[start : start + n]
         start += n
         true = np.concatenate([predicted, nuisances[[position[m.name] for m in measurement.all_nuisances]]])
         factor = measurement_factor(measurement, nuisance_values="used")

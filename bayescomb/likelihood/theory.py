@@ -181,7 +181,7 @@ def theory(combination: Combination) -> Theory | None:
     if extraction is None:
         return None
     predictions = [p for p in combination.predictions if p.name in extraction.distributions]
-    names = [o.name for o in combination.observables]
+    names = [o.name for o in combination.variables]
     curves = [prediction_curves(p, extraction) for p in predictions]
     masses = extraction.mass_parameters
     scales = extraction.scale_parameters
@@ -261,7 +261,7 @@ def _shapes(at: list[int], measured: FloatArray, divisors: FloatArray) -> FloatA
 def _measured(combination: Combination) -> FloatArray:
     """The observables as measured: the combination of the inputs, each with all its uncertainties, without correlations."""
     model = linear_model(combination)
-    return solve(model, np.eye(len(model.nuisances))).values[: len(combination.observables)]
+    return solve(model, np.eye(len(model.nuisances))).values[: len(combination.variables)]
 
 
 def _check_masses(extraction: Extraction, masses: tuple[str, ...], ends: list[list[tuple[float, float]]]) -> None:

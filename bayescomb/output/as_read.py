@@ -64,7 +64,7 @@ def _names(names: Sequence[str]) -> str:
 
 def _observables(combination: Combination) -> str:
     units: dict[str, list[str]] = {}
-    for observable in combination.observables:
+    for observable in combination.variables:
         units.setdefault(observable.unit, []).append(observable.name)
     stated = [f"{len(names)} in {unit}" if unit else f"no unit stated of {_names(names)}" for unit, names in units.items()]
     prior = "predicted from the mass" if combination.extraction else "flat priors"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescomb.base.labelled import labels, numbers
 from bayescomb.base.writing import plain_value
@@ -69,7 +70,8 @@ def profile_data(
             for name, row in zip(shown, fit.weights_of(shown).tolist(), strict=True)
         },
         "nuisances": nuisances,
-        "covariance": {"names": shown, "matrix": [[plain_value(value) for value in line] for line in covariance.tolist()]},
+        "covariance": _matrix(shown, covariance),
+        "correlation": _matrix(shown, _correlation(covariance)),
         "on_kink": list(fit.on_kink),
         "at_bound": list(fit.at_bound),
         "determinant_of_weights": _determinant(fit.combination, included=False),
@@ -216,6 +218,7 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
         "divergences": judged.divergences,
         "modes": sampled.run.modes.get("minima", []),
         "covariance": {"names": names, "matrix": [[plain_value(v) for v in row] for row in sampled.covariance.tolist()]},
+        "correlation": {"names": names, "matrix": [[plain_value(v) for v in row] for row in sampled.correlation.tolist()]},
     }
 
 
@@ -261,14 +264,20 @@ def _scan_ends(row: ScanRow) -> dict[str, Any]:
     for key in ("covariance", "correlation"):
         shift = getattr(row, f"half_{key}_shift")
         if shift is not None:
-            found[f"half_{key}_shift"] = _matrix(shift)
+            found[f"half_{key}_shift"] = _matrix(shift["parameter"].to_numpy().tolist(), shift.to_numpy())
     return found
 
 
-def _matrix(values: xr.DataArray) -> dict[str, Any]:
+def _matrix(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, Any]:
     """A matrix of parameters by their names, ``None`` for what is at its bound."""
-    rows = [[plain_value(float(x)) for x in row] for row in values.to_numpy()]
-    return {"names": values["parameter"].to_numpy().tolist(), "matrix": rows}
+    return {"names": list(names), "matrix": [[plain_value(x) for x in row] for row in values.tolist()]}
+
+
+def _correlation(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlations of a covariance, NaN for what has none."""
+    error = np.sqrt(np.diag(covariance))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(covariance / np.outer(error, error))
 
 
 def _scan_point(point: ScanPoint) -> dict[str, Any]:
@@ -284,7 +293,7 @@ def _scan_point(point: ScanPoint) -> dict[str, Any]:
             }
             for p in point.values["parameter"].to_numpy()
         },
-        "covariance": _matrix(point.covariance),
+        "covariance": _matrix(point.covariance["parameter"].to_numpy().tolist(), point.covariance.to_numpy()),
     }
 
 

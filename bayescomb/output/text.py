@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bayescomb.base.labelled import numbers
 from bayescomb.base.rounding import (
     at_bound_text,
     chi2_text,
@@ -35,7 +37,7 @@ from bayescomb.inputs.observables import Observable
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.as_read import as_read_lines
 from bayescomb.output.statements import bound_notes, header
-from bayescomb.output.tables.fit import compatibility_table, weights_table
+from bayescomb.output.tables.fit import compatibility_table, correlation_table, weights_table
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, is_unit, table, weight_lines
 
@@ -144,7 +146,8 @@ def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
     lines = [header(fit.combination)]
     spectators = {o.name for o in fit.combination.observables if o.spectator}
-    for name in fit.names:
+    names = in_order(fit)
+    for name in names:
         value, error, up, down, unit = fit.row(name)
         if name in fit.at_bound:
             lines.append(plain(f"{name} = {at_bound_text(up, unit=unit)}"))
@@ -181,14 +184,26 @@ def profile_text(fit: ProfileResult) -> str:
             f"largest change of a correlation {_number(repair.change)}"
         )
     lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", ""]
-    names = fit.names
     if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
+    positions = [fit.names.index(name) for name in names]
+    lines += _correlation_lines(names, numbers(fit, "covariance")[np.ix_(positions, positions)])
     if len(names) > MANY or (len(names) > 1 and is_unit(fit.weights_of(names))):
         return "\n".join([*lines, *weight_lines(fit.weights_of(names), names, [e.name for e in fit.combination.estimates])])
     lines.append(weights_sentence(fit.combination))
     lines.append(weights_table(fit, names).text)
     return "\n".join(lines)
+
+
+def in_order(fit: ProfileResult) -> list[str]:
+    """Names of the parameters of a fit, results in their order."""
+    order = {o.name: i for i, o in enumerate(fit.combination.results)}
+    return sorted(fit.names, key=lambda name: order.get(name, len(order)))
+
+
+def _correlation_lines(names: Sequence[str], covariance: NDArray[np.float64]) -> list[str]:
+    """The correlations of a few results, and an empty line."""
+    return [correlation_table(names, covariance).text, ""] if 1 < len(names) <= MANY else []
 
 
 def scale_lines(fit: ProfileResult) -> list[str]:
@@ -333,6 +348,9 @@ def posterior_text(sampled: Sampled) -> str:
             f"central 68 % from {significant(low)} to {significant(high)}"
             for name, (low, median, high) in sampled.sizes.items()
         ]
+        names = [o.name for o in combination.headline] if combination.extraction else list(sampled.results)
+        index = [list(sampled.results).index(name) for name in names]
+        lines += ["", *_correlation_lines(names, sampled.correlation[np.ix_(index, index)])][:-1]
     return "\n".join(lines)
 
 

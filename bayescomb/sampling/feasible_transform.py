@@ -20,12 +20,12 @@ from pytensor.link.numba.dispatch import basic as numba_dispatch
 from bayescomb.sampling.fused.ranges import PULLBACK, coordinates_of, feasible_point, feasible_pullback, range_constants
 from bayescomb.sampling.priors import RadialBlock
 
-__all__ = ["AboveZero", "FeasibleTransform"]
+__all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform"]
 
 FloatArray = NDArray[np.float64]
 
 
-class _FeasibleMap(Op):
+class FeasibleMap(Op):
     """(point, log Jacobian) of unconstrained coordinates."""
 
     __props__ = ()
@@ -88,8 +88,8 @@ class _FeasiblePullback(Op):
         )
 
 
-@numba_dispatch.numba_funcify.register(_FeasibleMap)
-def _numba_map(op: _FeasibleMap, **kwargs: Any) -> Any:
+@numba_dispatch.numba_funcify.register(FeasibleMap)
+def _numba_map(op: FeasibleMap, **kwargs: Any) -> Any:
     del kwargs
     constants = op.constants
 
@@ -128,7 +128,7 @@ class FeasibleTransform(Transform):
 
     def __init__(self, low: FloatArray, high: FloatArray, radial: tuple[RadialBlock, ...]) -> None:
         self.low, self.high, self.radial = low, high, radial
-        self.map = _FeasibleMap(range_constants(low, high, radial))
+        self.map = FeasibleMap(range_constants(low, high, radial))
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         """Coefficients from unconstrained coordinates."""

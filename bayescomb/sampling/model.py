@@ -10,6 +10,7 @@ Variables of an extraction in the PyMC model, and exact draws of what they leave
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,10 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
-from scipy.special import log_ndtr
 
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import ENGINES, Engine
 from bayescomb.base.errors import OptionError
-from bayescomb.fit.bounds import positions
 from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import SCALE_COEFFICIENT
@@ -35,20 +34,23 @@ from bayescomb.likelihood.linear_gaussian import solve
 from bayescomb.likelihood.nonlinear.model import nonlinear_parts
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.feasible_transform import AboveZero, FeasibleTransform
-from bayescomb.sampling.kernels import curved_log_density, extraction_log_density, marginal_log_density
+from bayescomb.sampling.feasible_transform import FeasibleTransform
+from bayescomb.sampling.jax_form import offer_jax
+from bayescomb.sampling.kernels import extraction_log_density
 from bayescomb.sampling.nuts import Mixture
-from bayescomb.sampling.plan import CurvedPlan, SamplingPlan, sampling_plan
+from bayescomb.sampling.observed import observe
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
+from bayescomb.sampling.variables import flat_variables
 
 __all__ = [
     "ExtractionStart",
-    "above_zero",
     "build_model",
+    "coefficient_variable",
     "draw_theory",
     "extraction_start",
     "level_variables",
-    "starting_point",
+    "pattern_weights",
     "strong_mixture",
     "theta_variables",
 ]
@@ -56,8 +58,6 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 # Width over length of a posterior, in units of its variables, from which steps along single variables are short ones.
 NEEDLE = 0.2
-# Below this many standard deviations a Gaussian above 0 is exponential to a per cent, and its moments lose digits.
-FAR_BELOW = -12.0
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
 
 
@@ -68,6 +68,7 @@ def build_model(
     engine: Engine = "marginal",
     correlations: str = "prior",
     plan: SamplingPlan | None = None,
+    proper_priors: bool = False,
 ) -> pm.Model:
     """The ``pm.Model`` of a combination.
 
@@ -76,9 +77,12 @@ def build_model(
         engine: ``"marginal"`` or ``"full"``.
         correlations: ``"prior"`` or ``"nominal"`` (all coefficients fixed).
         plan: a plan made before, to save making it again.
+        proper_priors: make the stated priors of parameters distributions of the variables instead of data, so that prior
+            predictive draws are of them; every variable needs one then.  The posterior is the same.
 
     Returns:
-        A model with one scalar variable per observable (flat; above 0 alone for one that cannot be negative), ``rho`` over
+        A model with one scalar variable per parameter and observable without a formula (flat, in the range that is
+        stated, or with the stated prior), ``rho`` over
         the sampled coefficients, and for ``full`` ``pull`` over all nuisances; ``variance_scale`` where the sizes of sources
         are uncertain.  If a mass is extracted, the variables are masses (flat over the tables), scales with their priors and
         flat levels of what is normalised or dropped in place of the observables, which for ``full`` are deterministic
@@ -95,6 +99,11 @@ def build_model(
         ['rho', 'm_t']
     """
     check_choice(engine, ENGINES, where="engine")
+    offer_jax()
+    stated = {p.name: p.prior for p in combination.parameters if p.prior is not None}
+    if proper_priors:
+        combination = _without_priors(combination, stated)
+        plan = None
     plan = plan if plan is not None else sampling_plan(combination, correlations=correlations)
     if engine == "full" and combination.treatment == "covariance":
         msg = (
@@ -110,27 +119,41 @@ def build_model(
         raise OptionError(msg)
     if plan.theory is not None:
         return _extraction_model(plan, plan.theory, engine)
-    start, widths = starting_point(plan)
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
-        weights, scales = _weights(model, plan, rho)
+        weights, scales = pattern_weights(model, plan, rho)
         # Sampled with the coefficients, whose posterior takes in the probability that the observables are above 0.
-        parameters = pt.stack(
-            [
-                pm.HalfFlat(variable_name(p), initval=value, default_transform=AboveZero(width))
-                if p in combination.nonnegative
-                else pm.Flat(variable_name(p), initval=value)
-                for p, value, width in zip(plan.parameters, start, widths, strict=True)
-            ]
-        )
+        priors = stated if proper_priors else {}
+        parameters = pt.stack([variable.build(priors.get(variable.name)) for variable in flat_variables(plan)])
         if engine == "full":
             pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
-        elif plan.curved is None:
-            density = marginal_log_density(weights, parameters, model=plan.reduced, base=plan.base, patterns=plan.patterns)
-            pm.Potential("data", density)
         else:
-            pm.Potential("data", _curved_density(model, plan, plan.curved, rho, parameters))
+            observe(model, plan, weights, parameters)
     return model
+
+
+def _without_priors(combination: Combination, stated: Collection[str]) -> Combination:
+    """The combination whose parameters have no priors, for variables that have them.
+
+    Raises:
+        OptionError: a variable has no stated prior, or a mass is extracted.
+        UnderdeterminedError: the data alone do not determine a parameter.
+    """
+    flat = [o.name for o in combination.variables if o.name not in stated]
+    flat += [n.name for n in combination.nuisances if n.free]
+    if flat or combination.extraction:
+        found = ", ".join(map(repr, flat)) or "what is extracted"
+        msg = f"proper priors of {combination.name!r}: {found} flat; state a prior of each parameter, and no extraction"
+        raise OptionError(msg)
+    names = {p.prior_name for p in combination.parameters}
+    return dataclasses.replace(
+        combination,
+        measurements=tuple(m for m in combination.measurements if m.name not in names),
+        parameters=tuple(
+            dataclasses.replace(p, prior=None, start=None if p.prior is None else p.prior.middle)
+            for p in combination.parameters
+        ),
+    )
 
 
 def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.Model:
@@ -138,7 +161,7 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.
     coords = {"coefficient": [c.name for c in plan.coefficients], "theory_nuisance": list(theory.nuisances)}
     with pm.Model(coords=coords) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
-        weights, scales = _weights(model, plan, rho)
+        weights, scales = pattern_weights(model, plan, rho)
         theta, levels = theta_variables(theory, start), level_variables(start)
         if engine == "marginal":
             density = extraction_log_density(
@@ -157,48 +180,6 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.
     return model
 
 
-def starting_point(plan: SamplingPlan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and errors of the flat variables near the best fit at a feasible point, where chains begin.
-
-    Of variables that cannot be negative they are mean and standard deviation of the Gaussian that is left above 0.
-    """
-    if plan.curved is not None:
-        values, errors = plan.curved.centre.copy(), np.sqrt(np.diag(plan.curved.covariance))
-    else:
-        start = solve(plan.model, plan.correlation(plan.start[None])[0])
-        values, errors = start.values.copy(), np.sqrt(np.diag(start.covariance))
-    index = positions(plan.parameters, plan.combination.nonnegative)
-    values[index], errors[index] = above_zero(values[index], errors[index])
-    return values, errors
-
-
-def above_zero(mean: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
-    r"""Mean and standard deviation of Gaussians cut off below 0.
-
-    With :math:`a = \mu / \sigma` and :math:`h = \phi(a) / \Phi(a)` they are :math:`\mu + \sigma h` and
-    :math:`\sigma \sqrt{1 - h (a + h)}` (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions, 1994, 13.10.1).
-
-    Args:
-        mean: of the Gaussians, shape (n,).
-        sd: of the Gaussians, shape (n,).
-
-    Examples:
-        >>> import numpy as np
-        >>> mean, sd = above_zero(np.array([0.0, 50.0]), np.array([1.0, 1.0]))
-        >>> mean.round(6).tolist(), sd.round(6).tolist()
-        ([0.797885, 50.0], [0.60281, 1.0])
-    """
-    a = mean / sd
-    ratio = np.exp(-0.5 * a**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(a))
-    # Far below 0 what is left is exponential, with mean and standard deviation sigma / |a|.
-    far = a < FAR_BELOW
-    decay = sd / np.where(far, -a, 1.0)
-    return (
-        np.where(far, decay, mean + sd * ratio),
-        np.where(far, decay, sd * np.sqrt(np.maximum(1 - ratio * (a + ratio), 0.0))),
-    )
-
-
 def strong_mixture(plan: SamplingPlan) -> Mixture | None:
     """How the flat variables depend on each other near the best fit; ``None`` where steps along each of them do.
 
@@ -212,21 +193,9 @@ def strong_mixture(plan: SamplingPlan) -> Mixture | None:
         eigenvalues, vectors = np.linalg.eigh(plan.curved.covariance)
         root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
     singular = np.linalg.svd(root / np.sqrt((root**2).sum(axis=1))[:, None], compute_uv=False)
-    # In the unconstrained coordinate of what cannot be negative, of which dx/du = 1 - exp(-x / s).
-    index, root = positions(plan.parameters, plan.combination.nonnegative), root.copy()
-    values, widths = starting_point(plan)
-    root[index] /= -np.expm1(-values / widths)[index, None]
+    # In unconstrained coordinates.
+    root = root * np.array([variable.slope for variable in flat_variables(plan)])[:, None]
     return Mixture(names=plan.parameters, root=root) if 0 < singular[-1] < NEEDLE * singular[0] else None
-
-
-def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho: Any, parameters: Any) -> Any:
-    """All nuisances integrated but those in which chi2 is curved, which z stands for; Pearson's determinant included."""
-    size = len(curved.offset)
-    white: Any = pt.zeros(0)
-    if size:
-        model.add_coord("white", list(range(size)))
-        white = pm.Flat("white_explicit", dims="white", initval=np.zeros(size))
-    return curved_log_density(rho, parameters, white, plan=plan, curved=curved)
 
 
 def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any:
@@ -239,7 +208,7 @@ def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any
     n = len(parts.observables)
     free = parameters[n:]
     values = pt.concatenate([nuisance, free])
-    t = pt.dot(parts.design, parameters[:n])
+    t = parts.map.value(parameters[:n], xp=pt)
     prediction = parts.responses.predict(t, values, positive=values >= 0, xp=pt)
     chi2: Any = 0.0
     if len(parts.data_offset):
@@ -253,8 +222,13 @@ def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any
     return -chi2 / 2
 
 
-def coefficient_variable(plan: SamplingPlan) -> Any:
-    """The variable ``rho``: the stated priors restricted to the feasible set, with a transform that stays inside it."""
+def coefficient_variable(plan: SamplingPlan, *, prefix: str = "") -> Any:
+    """The variable ``rho``: the stated priors restricted to the feasible set, with a transform that stays inside it.
+
+    Args:
+        plan: with coefficients to sample.
+        prefix: of the names of variable and dimension.
+    """
     coefficients = plan.coefficients
     feasible = plan.feasible()
 
@@ -272,27 +246,35 @@ def coefficient_variable(plan: SamplingPlan) -> Any:
 
     transform = FeasibleTransform(plan.low, plan.high, plan.radial)
     if not plan.radial and all(c.prior == "uniform" for c in coefficients):
-        return pm.Uniform("rho", plan.low, plan.high, dims="coefficient", initval=plan.initial, default_transform=transform)
+        return pm.Uniform(
+            f"{prefix}rho",
+            plan.low,
+            plan.high,
+            dims=f"{prefix}coefficient",
+            initval=plan.initial,
+            default_transform=transform,
+        )
     return pm.CustomDist(
-        "rho",
+        f"{prefix}rho",
         plan.low,
         plan.high,
         logp=logp,
         random=random,
         signature="(n),(n)->(n)",
-        dims="coefficient",
+        dims=f"{prefix}coefficient",
         initval=plan.initial,
         default_transform=transform,
     )
 
 
-def _weights(model: pm.Model, plan: SamplingPlan, rho: Any) -> tuple[Any, Any]:
+def pattern_weights(model: pm.Model, plan: SamplingPlan, rho: Any, *, prefix: str = "") -> tuple[Any, Any]:
     """Symbolic weights of the patterns, and the scales of uncertain sizes with their prior (:mod:`.uncertain_sizes`)."""
     if not plan.sizes:
         return rho, pt.zeros(0)
-    model.add_coord("uncertain_size", [size.name for size in plan.sizes])
+    dims = f"{prefix}uncertain_size"
+    model.add_coord(dims, [size.name for size in plan.sizes])
     shape = np.array([size.shape for size in plan.sizes])
-    scales = pm.InverseGamma(SCALE, alpha=shape, beta=shape, dims="uncertain_size", initval=np.ones(len(shape)))
+    scales = pm.InverseGamma(f"{prefix}{SCALE}", alpha=shape, beta=shape, dims=dims, initval=np.ones(len(shape)))
     return plan.weights(rho, scales, xp=pt), scales
 
 

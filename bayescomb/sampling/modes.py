@@ -24,6 +24,7 @@ from bayescomb.fit.size_fit import SizeProfile
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.plan import SamplingPlan
+from bayescomb.sampling.variables import flat_variables
 
 __all__ = ["MAX_MODES", "Mode", "ModeMixture", "separated_modes", "weighted_modes"]
 
@@ -84,10 +85,10 @@ def separated_modes(plan: SamplingPlan) -> tuple[Mode, ...]:
     """The minima of chi2 at the initial coefficients, the lowest first; none if there is only one."""
     if plan.curved is not None:
         curved = plan.curved
-        count = len(curved.centre)
+        count, variables = len(curved.centre), flat_variables(plan)
         found = [
             Mode(
-                start={variable_name(p): np.asarray(v) for p, v in zip(plan.parameters, theta[:count], strict=True)}
+                start={v.value_name: np.asarray(v.unconstrained(x)) for v, x in zip(variables, theta[:count], strict=True)}
                 | ({"white_explicit": curved.white(theta)} if len(curved.offset) else {}),
                 values=dict(zip(plan.parameters, map(float, theta[:count]), strict=True)),
                 delta_chi2=chi2 - curved.minima[0][1],

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import InfeasibleCorrelationError
-from bayescomb.fit.kinks import other_minima
-from bayescomb.fit.nonlinear_fit import minimise, starting_point, theta_covariance
+from bayescomb.fit.nonlinear_fit import minimise, separate_minima, starting_point, theta_covariance
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, infeasible_message
@@ -393,7 +392,7 @@ def curved_plan(combination: Combination, correlation: FloatArray, kept: IntArra
         slope=slope,
         scale=vectors * np.sqrt(np.maximum(eigenvalues, 1e-12)),
         n_kept=model.white_sizes[-1],
-        minima=tuple((found.theta, found.chi2) for found in (minimum, *other_minima(chi2, minimum, start))),
+        minima=tuple((found.theta, found.chi2) for found in (minimum, *separate_minima(chi2, minimum, start))),
     )
 
 

@@ -22,24 +22,29 @@ from bayescomb.base.progress import announced, shows_progress
 from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.formulas import evaluate
 from bayescomb.inputs.serialise import combination_to_json
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.fused.curved import has_kernel
 from bayescomb.sampling.fused.model import FusedModel, fused_model
-from bayescomb.sampling.model import draw_theory, extraction_start, starting_point, strong_mixture
+from bayescomb.sampling.model import draw_theory, extraction_start, strong_mixture
 from bayescomb.sampling.modes import MAX_MODES, Mode, ModeMixture, separated_modes
 from bayescomb.sampling.nuts import compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.predictive_groups import predictive_groups
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import (
     conditional_masses,
     conditional_moments,
+    given_coefficients,
     has_conditional_masses,
     recover_nuisances,
     recoverable_nuisances,
 )
 from bayescomb.sampling.tails import mark_tails
+from bayescomb.sampling.variables import flat_variables
 
 __all__ = ["fused_of", "level_widths", "sample", "target_accept", "with_integrated"]
 
@@ -91,9 +96,11 @@ def sample(
     Returns:
         A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
         ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
-        ``prior``, ``conditional`` (exact mean and sd of each parameter given each draw's coefficients and scales, unless
-        observables cannot be negative, whose prior ends at 0),
-        ``observed_data``; and in its attributes the model, the assumption
+        ``prior``, ``conditional`` (exact mean and sd of each result given each draw's coefficients and scales, that
+        is then Gaussian; not with ranges of the observables),
+        ``observed_data``, ``posterior_predictive`` and ``log_likelihood`` of the estimates (each given all others, exact, so
+        that ``az.loo`` and ``az.compare`` hold; per measurement in a group of its own), where these are Gaussian given what
+        is fitted; and in its attributes the model, the assumption
         set, the treatment, the seed and all versions.
 
     Raises:
@@ -169,15 +176,17 @@ def sample(
         posterior, not_recovered = _with_nuisances(plan, posterior, seed)
     if plan.theory is not None:
         posterior = _differences(plan.theory, posterior)
+    posterior = _with_functions(combination, posterior)
     posterior = posterior.drop_vars(["white_nuisance", "white_scales"], errors="ignore").drop_dims("white", errors="ignore")
     tree = {
         "posterior": mark_tails(plan, _labelled(combination, posterior)),
         "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
         "observed_data": _observed(combination),
     }
+    tree |= predictive_groups(plan, posterior, seed=seed)
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
-    elif combination.nonnegative:
+    elif combination.bounds or _logarithmic(combination):
         pass  # given the coefficients the observables are no Gaussian, and their draws are the summary
     elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = _conditional(plan, posterior)
@@ -256,11 +265,15 @@ def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, Flo
     return plan.weights_of(posterior), parameters
 
 
-def fused_of(plan: SamplingPlan) -> FusedModel:
-    """The fused density of a plan."""
+def fused_of(plan: SamplingPlan) -> FusedModel | None:
+    """The fused density of a plan; ``None`` where it has none: formulas that are not linear, priors with other ranges."""
     if plan.theory is not None:
         return fused_model(plan, theta=extraction_start(plan, plan.theory).theta)
-    values, widths = starting_point(plan)
+    combination, variables = plan.combination, flat_variables(plan)
+    plain = plan.curved is None or has_kernel(plan.curved)
+    if not plain or combination.boxed or any(v.logarithmic for v in variables):
+        return None
+    values, widths = (np.array([getattr(v, key) for v in variables]) for key in ("value", "width"))
     return fused_model(plan, values=values, widths=widths)
 
 
@@ -277,7 +290,8 @@ def level_widths(plan: SamplingPlan) -> dict[str, float]:
     if plan.theory is not None:
         start = extraction_start(plan, plan.theory)
         return dict(zip(map(variable_name, start.level_names), start.level_errors, strict=True))
-    return dict(zip(map(variable_name, plan.parameters), starting_point(plan)[1], strict=True))
+    widths = {v.name: min(1.0, v.width * v.slope) if v.bounded else v.width for v in flat_variables(plan)}
+    return {variable_name(name): width for name, width in widths.items()}
 
 
 def target_accept(plan: SamplingPlan, engine: Engine, *, fused: bool = False) -> float:
@@ -365,6 +379,18 @@ def _with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tup
     return (posterior.assign(pull=array) if names else posterior), recoverable.reasons
 
 
+def _logarithmic(combination: Combination) -> bool:
+    """Whether a parameter has a prior of its logarithm."""
+    return any(p.prior is not None and p.prior.logarithmic for p in combination.parameters)
+
+
+def _with_functions(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
+    """The posterior with the observables that have a formula and the derived quantities, draw by draw."""
+    values = {o.name: posterior[variable_name(o.name)] for o in combination.variables} if combination.functions else {}
+    nodes = combination.quantities.nodes
+    return posterior.assign({variable_name(o.name): evaluate(nodes[o.name], values) for o in combination.functions})
+
+
 def _labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
     """Units and titles as attributes."""
     for quantity in combination.results:
@@ -388,13 +414,30 @@ def _conditional(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
     """Exact for a linear model; of an extraction the masses alone, by the tangent."""
     coefficients = _stacked(plan, posterior)[0]
     if plan.theory is None:
-        names, (mean, sd) = plan.parameters, conditional_moments(plan, coefficients)
+        names, (mean, sd) = _with_linear_functions(plan, coefficients)
     else:
         names, mean, sd, _ = conditional_masses(plan, plan.theory, coefficients)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], mean.shape[1])
     dims = ("chain", "draw", "parameter")
     coords = {"parameter": list(names), "chain": posterior["chain"], "draw": posterior["draw"]}
     return xr.Dataset({"mean": (dims, mean.reshape(shape)), "sd": (dims, sd.reshape(shape))}, coords)
+
+
+def _with_linear_functions(
+    plan: SamplingPlan, coefficients: FloatArray
+) -> tuple[tuple[str, ...], tuple[FloatArray, FloatArray]]:
+    """Names, and exact means and standard deviations, of the parameters and the linear functions of them."""
+    quantities, variables = plan.combination.quantities, plan.combination.variables
+    functions = [o for o in quantities.functions if quantities.affine[o.name] is not None]
+    if not functions:
+        return plan.parameters, conditional_moments(plan, coefficients)
+    mean, covariance, _ = given_coefficients(plan, coefficients)
+    rows, constant = quantities.rows([{o.name: 1.0} for o in functions])
+    jacobian = np.vstack([np.eye(len(plan.parameters)), np.zeros((len(functions), len(plan.parameters)))])
+    jacobian[len(plan.parameters) :, [plan.parameters.index(o.name) for o in variables]] = rows
+    moved = mean @ jacobian.T + np.concatenate([np.zeros(len(plan.parameters)), constant])
+    sd = np.sqrt(np.einsum("rp,npq,rq->nr", jacobian, covariance, jacobian))
+    return (*plan.parameters, *(o.name for o in functions)), (moved, sd)
 
 
 def _observed(combination: Combination) -> xr.Dataset:

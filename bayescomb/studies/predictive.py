@@ -21,6 +21,7 @@ from bayescomb.base.threads import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.nonlinear.mapping import mapping
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.recovery import given_coefficients
 from bayescomb.sampling.storage import combination_of
@@ -80,8 +81,8 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
     for label, level in LEVELS.items():
         columns[f"low{label}"] = _quantile(means + shift, sd, 0.5 - level / 2)
         columns[f"high{label}"] = _quantile(means + shift, sd, 0.5 + level / 2)
-    units = {o.name: o.unit for o in combination.observables}
-    unit = [units[next(o for o, factor in e.observables.items() if factor)] for e in combination.estimates]
+    units = {o.name: o.unit for o in combination.results}
+    unit = [units.get(next(o for o, factor in e.observables.items() if factor), "") for e in combination.estimates]
     return xr.Dataset(
         {key: ("estimate", column) for key, column in columns.items()}
         | {"chi2": chi2.mean(), "size": size, "chi2_p_value": float(stats.chi2.sf(chi2, size).mean())},
@@ -99,10 +100,13 @@ def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray
     observables = np.array(
         [
             (raw if name in raw else draws)[name].to_numpy().ravel()[chosen]
-            for name in (variable_name(o.name) for o in combination.observables)
+            for name in (variable_name(o.name) for o in combination.variables)
         ]
     )
-    return observables.T @ combination.design.T, chosen
+    if not combination.curved_maps:
+        return observables.T @ combination.design.T + combination.constant, chosen
+    predict = mapping(combination).value
+    return np.array([predict(draw) for draw in observables.T]), chosen
 
 
 def _measured(combination: Combination, posterior: xr.DataTree, chosen: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:

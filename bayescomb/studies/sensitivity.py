@@ -99,7 +99,8 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
         seed = int(posterior.attrs["seed"])
         averaged = (
             plan.curved is None
-            and not combination.nonnegative
+            and not combination.bounds
+            and not combination.functions
             and (plan.theory is None or has_conditional_masses(plan.theory))
         )
         changes += _coefficients(plan, names, seed) if averaged else _reweighted_coefficients(plan, draws, names)
@@ -250,9 +251,12 @@ def _reweighted(label: str, draws: xr.Dataset, names: list[str], log_ratio: Floa
 def _parameters(combination: Combination, draws: xr.Dataset, names: list[str], widening: float) -> Iterator[_Change]:
     """Flat priors made flat in the logarithm, and scales in a narrower range."""
     extraction = combination.extraction_in_force
-    flat = list(extraction.mass_parameters) if extraction else names
+    stated = {p.name for p in combination.parameters if p.prior is not None}
+    flat = (
+        list(extraction.mass_parameters) if extraction else [o.name for o in combination.variables if o.name not in stated]
+    )
     values: Any = np.array([draws[variable_name(name)].to_numpy().ravel() for name in flat])
-    if (values > 0).all() and not combination.nonnegative:  # flat in the logarithm has no posterior near 0
+    if len(flat) and (values > 0).all() and not combination.nonnegative:  # flat in the logarithm has no posterior near 0
         kind = "masses" if extraction else "observables"
         yield _reweighted(f"{kind}: flat in the logarithm", draws, names, -np.log(values).sum(axis=0))
     if extraction is None or not extraction.scale_parameters:

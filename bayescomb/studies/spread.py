@@ -59,8 +59,11 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
     if toys < 2:
         msg = f"toys = {toys} found, at least 2 are needed for a spread"
         raise OptionError(msg)
-    if combination.nonnegative:
-        msg = f"{combination.name!r}: the spread is that of results without bounds; leave out 'nonnegative'"
+    if combination.bounds or combination.curved_maps:
+        msg = (
+            f"{combination.name!r}: the spread is that of results that are linear in the data and have no bounds; leave out "
+            "'nonnegative', ranges of priors and estimates of curved formulas"
+        )
         raise OptionError(msg)
     correlation = Fitter(combination).correlation()[0]
     nominal = solve(linear_model(combination), correlation)

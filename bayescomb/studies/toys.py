@@ -15,6 +15,7 @@ Sources that are no correlation matrices (treatment covariance) are drawn as par
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,7 @@ from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fitter import Fitter
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import SCALE_COEFFICIENT
+from bayescomb.inputs.formulas import evaluate
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import DataReduction, data_reduction
@@ -76,9 +78,10 @@ def require_simulated(combination: Combination) -> None:
         OptionError: chi2 is not quadratic, results are normalised or have bounds, or constraints above 1 leave no data.
     """
     if not combination.linear:
+        found = "a formula that is not linear" if combination.curved_maps else "a chi2 that is not quadratic, or bounds"
         msg = (
-            f"{combination.name!r}: data sets are simulated of a quadratic chi2 whose results are not normalised and "
-            "have no bounds ('nonnegative')"
+            f"{combination.name!r}: {found}; data sets are simulated of a quadratic chi2 whose results are not normalised "
+            "and have no bounds ('nonnegative', ranges of priors)"
         )
         raise OptionError(msg)
     if (linear_model(combination).signs < 0).any():
@@ -224,7 +227,8 @@ class Toys:
             own = dict(zip(theory.parameters, theta, strict=True))
             own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
             truth |= {variable_name(name): value for name, value in own.items()}
-        truth |= dict(zip(map(variable_name, plan.model.parameters), parameters, strict=True))
+        values = dict(zip(plan.model.parameters, parameters, strict=True))
+        truth |= {variable_name(name): value for name, value in (values | self._functions(values)).items()}
         noise = rest @ rng.standard_normal(rest.shape[1])
         offset = plan.model.design @ parameters + plan.model.loading[:, self.recoverable.index] @ nuisances + noise
         truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
@@ -233,6 +237,11 @@ class Toys:
         names = [plan.model.nuisances[i] for i in self.recoverable.index[self.followed]]
         truth |= {f"pull[{name}]": float(x) for name, x in zip(names, nuisances[self.followed], strict=True)}
         return _Data(offset=offset, truth={name: float(value) for name, value in truth.items()})
+
+    def _functions(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Observables with a formula and derived quantities from values, or draws, of the variables."""
+        nodes = self.combination.quantities.nodes
+        return {o.name: evaluate(nodes[o.name], values) for o in self.combination.functions}
 
     @single_threaded
     def analyse(self, toy: int) -> dict[str, Any]:
@@ -253,7 +262,7 @@ class Toys:
     def _profile(self, data: _Data) -> dict[str, Any]:
         """The fit at nominal coefficients."""
         theory = self.plan.theory
-        if self.plan.sizes:
+        if self.plan.sizes or self.combination.functions:
             fitter = Fitter(self.combination, linear=dataclasses.replace(self.plan.model, offset=data.offset))
             fitted = fitter.fit(self._correlation)
             found, values, up, down, chi2 = fitted.parameters, fitted.values, fitted.up, fitted.down, fitted.chi2
@@ -290,6 +299,11 @@ class Toys:
     def _fused(self) -> tuple[FusedModel, CompiledModel]:
         """The density, whose offset is replaced, and its sampler."""
         fused = fused_of(self.plan)
+        if fused is None:
+            msg = (
+                "posteriors of simulated data: not offered with ranges or lognormal priors of parameters; --profile-only is"
+            )
+            raise OptionError(msg)
         return fused, compile_model(fused)
 
     def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:
@@ -344,7 +358,8 @@ class Toys:
             found |= {variable_name(name): values for name, values in own.items()}
             if SCALE_COEFFICIENT in draws:
                 found[SCALE_COEFFICIENT] = draws[SCALE_COEFFICIENT].to_numpy().reshape(n)
-        found |= dict(zip(map(variable_name, plan.parameters), parameters.T, strict=True))
+        drawn = dict(zip(plan.parameters, parameters.T, strict=True))
+        found |= {variable_name(name): values for name, values in (drawn | self._functions(drawn)).items()}
         found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}
         scales = weights[:, len(plan.sampled) :].T
         found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}

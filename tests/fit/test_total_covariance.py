@@ -17,6 +17,7 @@ from bayescomb.output.explorer.data import explorer_model
 from bayescomb.output.export.hepdata_tables import PARTS
 from bayescomb.output.groups import export_groups
 from bayescomb.output.report.page import page_context
+from bayescomb.output.report.report import page_tables
 from bayescomb.output.report.results import collect
 from bayescomb.output.tables.result import summary_table
 from bayescomb.output.text import impact_text, profile_text
@@ -77,7 +78,7 @@ def test_totals_alone_have_no_statistical_part_in_any_output(model):
     assert [line.split()[0] for line in impact_text(found).splitlines()[4:]] == ["total"]
     assert not {"stat", "syst"} & set(json.dumps(impact_data(found)).split('"'))
     results = collect(None, fit)
-    assert [line["parts"] for line in page_context(results)["headlines"]] == ["1.8 (total)"]
+    assert [line["parts"] for line in page_context(results, page_tables(results))["headlines"]] == ["1.8 (total)"]
     row = summary_table(results.parameters, fit=results.fit, comparison=results.comparison).rows[0]
     assert (row["statistical_error"], row["undivided_error"]) == (None, own["undivided_error"])
     groups = export_groups(results)

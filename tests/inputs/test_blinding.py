@@ -1,5 +1,6 @@
 """Blinding: hidden central values, and everything else as it is."""
 
+import dataclasses
 import json
 import re
 
@@ -70,7 +71,7 @@ def two_observables():
 def relative(two_observables):
     norm = {"nuisances": (bc.Nuisance(name="norm", response="relative"),), "responses": [[0.5]]}
     measurements = (estimate("c", 5.3, {"b": 1.0}, 0.4, **norm), *two_observables.measurements)
-    return bc.Combination(**{**vars(two_observables), "measurements": measurements})
+    return dataclasses.replace(two_observables, measurements=measurements)
 
 
 @pytest.mark.parametrize("change", ["relative", "pearson", "nonnegative"])
@@ -110,7 +111,7 @@ def test_a_shift_and_settings_that_it_would_change_are_refused(two_observables):
         with pytest.raises(OptionError, match="blinded"):
             setting()
     with pytest.raises(OptionError, match="normalise"):
-        bc.blind(bc.Combination(**{**vars(two_observables), "normalise": True}), PHRASE)
+        bc.blind(dataclasses.replace(two_observables, normalise=True), PHRASE)
     with pytest.raises(OptionError, match="already"):
         bc.blind(hidden, PHRASE)
 

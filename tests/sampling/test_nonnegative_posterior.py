@@ -11,9 +11,10 @@ from scipy.stats import multivariate_normal, norm, truncnorm
 import bayescomb as bc
 from bayescomb.base.errors import OptionError, PosteriorError
 from bayescomb.inputs.serialise import combination_to_json
-from bayescomb.sampling.model import above_zero, build_model
+from bayescomb.sampling.model import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.sample import level_widths
+from bayescomb.sampling.variables import above_zero
 
 SIGMAS = 5.0
 BOUNDED = ("x", "y")

@@ -135,7 +135,7 @@ def test_orders_are_fits_of_the_two_tables():
     )
     assert [row["order"] for row in data["orders"]] == ["NLO", "LO"]
     text = orders_table((first, second)).text.splitlines()
-    assert [line.split()[0] for line in text[2:]] == ["NLO", "LO"]
+    assert [line.split()[0] for line in text[2:] if line.strip()][:2] == ["NLO", "LO"]
 
 
 def test_orders_without_a_counterpart_are_not_compared():

@@ -104,6 +104,11 @@ def _check_expressible(combination: Combination) -> None:
             "it out first, with_nonnegative(()), and give --nonnegative to what reads them"
         )
         raise OptionError(msg)
+    if combination.parameters or combination.functions:
+        quantities = [p.name for p in combination.parameters] + [o.name for o in combination.functions]
+        names = ", ".join(map(repr, quantities))
+        msg = f"parameters and formulas, {names}, cannot be written to Convino files; use a model.toml"
+        raise OptionError(msg)
     if combination.errors_on_errors:
         uncertain = ", ".join(combination.errors_on_errors)
         msg = f"uncertain sizes of {uncertain} cannot be written to Convino files; take them out first"

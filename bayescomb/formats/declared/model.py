@@ -46,7 +46,12 @@ MODEL: Final = Table(
             'relations = "relations.csv"'),
         Key("blind", Kind.TEXT, "a phrase that hides the central values: inputs and results are shifted by what follows from it",
             'blind = "correct horse battery"'),
-        Key("observables", Kind.TABLES, "the combined quantities", 'observables = [{ name = "m_t", unit = "GeV" }]', required=True),
+        Key("parameters", Kind.TABLES, "what observables with a formula are functions of",
+            'parameters = [{ name = "tau_s", unit = "ps" }]'),
+        Key("observables", Kind.TABLES, "the combined quantities; needed unless there are parameters",
+            'observables = [{ name = "m_t", unit = "GeV" }]'),
+        Key("derived", Kind.TABLES, "quantities that follow, reported with their errors",
+            'derived = [{ name = "R", formula = "sigma_t / sigma_tbar" }]'),
         Key("sources", Kind.TABLES, "sources of systematic uncertainty", 'sources = [{ name = "JES", title = "Jet energy scale" }]'),
         Key("budget", Kind.TABLE, "who measured what, as a CSV table", '[budget]\ntable = "budget.csv"'),
         Key("within", (Kind.TABLE, Kind.TEXT),
@@ -79,6 +84,8 @@ OBSERVABLES: Final = Table(
         Key("title", Kind.TEXT, "text for tables and figures", 'title = "ttbar cross section"'),
         Key("spectator", Kind.FLAG, "an estimate of this name that measures nothing else, kept for its correlations",
             "spectator = true", default="false"),
+        Key("formula", Kind.TEXT, "function of parameters and other observables, which is then not fitted itself",
+            'formula = "1 / tau_s"'),
     ),
 )  # fmt: skip
 SOURCES: Final = Table(

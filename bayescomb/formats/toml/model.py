@@ -26,6 +26,7 @@ from bayescomb.formats.fits.relations import read_relations
 from bayescomb.formats.toml.averaging import read_hflav
 from bayescomb.formats.toml.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements import read_measurements
+from bayescomb.formats.toml.parameters import read_derived, read_parameters
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
 from bayescomb.formats.toml.scope import category_scope
 from bayescomb.formats.toml.sets import BlockTables, read_assumption_sets
@@ -93,14 +94,15 @@ def load_model(
     document = _document(path)
     where = str(path)
     observables, sources = _read_observables(document, where), _read_sources(document, where)
-    observable_names, source_names = [o.name for o in observables], [s.name for s in sources]
+    parameters, derived = read_parameters(document, where), read_derived(document, where)
+    source_names = [s.name for s in sources]
+    observable_names = [*(o.name for o in observables), *(p.name for p in parameters)]
+    own_units = {o.name: o.unit for o in observables} | {p.name: p.unit for p in parameters}
     budget, within = Budget(), []
     if "budget" in document:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
         within = read_within(document, path, budget)
-    measurements, units, own_provenance = read_measurements(
-        document, path, observables={o.name: o.unit for o in observables}, sources=source_names
-    )
+    measurements, units, own_provenance = read_measurements(document, path, observables=own_units, sources=source_names)
     averaging = read_hflav(document, path, observables=observable_names)
     measurements = [*measurements, *averaging.measurements]
     sources += [Source(name=name) for name in averaging.sources if name not in source_names]
@@ -142,6 +144,8 @@ def load_model(
             extractions=extractions,
             errors_on_errors=_read_errors_on_errors(document, where),
             nonnegative=_read_nonnegative(document, where, observables),
+            parameters=parameters,
+            derived=derived,
             **settings,
         )
         # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.
@@ -174,6 +178,8 @@ def _document(path: Path) -> dict[str, Any]:
         if key not in (*VALUE_KEYS, *TABLE_KEYS):
             known_name(key, TABLE_KEYS if isinstance(value, (dict, list)) else VALUE_KEYS, kind="key", where=str(path))
     check_table(document, "", where=str(path))
+    if "observables" not in document and "parameters" not in document:
+        check_table(document, "", where=str(path), required=("observables",))
     return document
 
 
@@ -224,11 +230,11 @@ def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> 
 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
     observables = []
-    for place, entry in entries(document, "observables", where=where):
+    for place, entry in entries(document, "observables", where=where) if "observables" in document else []:
         check_table(entry, "observables", where=place)
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
+        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")}
         observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
-    check_names([o.name for o in observables], where=f"{where}: observables")
+    check_names([o.name for o in observables], where=f"{where}: observables", allow_empty="parameters" in document)
     return observables
 
 
@@ -275,7 +281,7 @@ def _read_nonnegative(document: Mapping[str, Any], where: str, observables: Sequ
     """Names of the observables that cannot be negative: a list of them, or ``true`` for all but spectators."""
     value = document.get("nonnegative", False)
     if isinstance(value, bool):
-        return tuple(o.name for o in observables if not o.spectator) if value else ()
+        return tuple(o.name for o in observables if not o.spectator and not o.formula) if value else ()
     if not isinstance(value, list):
         msg = f"{where}: nonnegative = {value!r} found, true, false or a list of observables is needed"
         raise FileFormatError(msg)

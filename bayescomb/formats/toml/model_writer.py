@@ -13,12 +13,14 @@ from bayescomb.base.writing import is_folder, written_into
 from bayescomb.formats.toml.budget import UNCORRELATED
 from bayescomb.formats.toml.measurements_writer import BudgetPart, budget_part, measurement_table
 from bayescomb.formats.toml.model import FORMAT, SETTINGS, load_model
+from bayescomb.formats.toml.parameters import derived_tables, parameter_tables
 from bayescomb.formats.toml.predictions import extraction_tables, prediction_tables
 from bayescomb.formats.toml.scope import category_scope
 from bayescomb.formats.toml.sets_writer import blocks_text, coefficient_table, common_blocks, find_base
 from bayescomb.formats.toml.text import assignments
 from bayescomb.inputs.budget import Budget, unstated_pairs
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.serialise import combination_to_json
 
 __all__ = ["model_texts", "write_model"]
@@ -98,7 +100,7 @@ def model_texts(combination: Combination, *, name: str = MODEL_NAME) -> dict[str
         chosen = None if list(budget.sources) == declared else list(budget.sources)
         sections.append(["[budget]", *assignments({"table": "budget.csv", "sources": chosen})])
     slugs = _Slugs()
-    for measurement in combination.measurements[len(budget.measurements) :]:
+    for measurement in _own_measurements(combination)[len(budget.measurements) :]:
         table, tables = measurement_table(measurement, slugs.new(measurement.name))
         files |= tables
         sections.append(["[[measurements]]", *assignments(table)])
@@ -139,7 +141,13 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
         **more,
     }
     observables = [
-        {"name": o.name, "unit": o.unit or None, "title": o.title or None, "spectator": o.spectator or None}
+        {
+            "name": o.name,
+            "unit": o.unit or None,
+            "title": o.title or None,
+            "spectator": o.spectator or None,
+            "formula": o.formula or None,
+        }
         for o in combination.observables
     ]
     sources = [{"name": s.name, "title": s.title or None, "group": s.group or None} for s in combination.sources]
@@ -147,15 +155,27 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
         "# Who measured what comes first, what is correlated after it; tables are in the CSV files.",
         *assignments(settings),
     ]
-    lines += ["", *assignments({"observables": observables})]
+    lists = {
+        "parameters": parameter_tables(combination.parameters),
+        "observables": observables,
+        "derived": derived_tables(combination.derived),
+    }
+    for key, rows in lists.items():
+        lines += ["", *assignments({key: rows})] if rows else []
     return [*lines, "", *assignments({"sources": sources})] if sources else lines
 
 
 def _nonnegative(combination: Combination) -> bool | list[str] | None:
     """``true`` where all observables but spectators cannot be negative, else their names."""
     names = list(combination.nonnegative)
-    everything = names == [o.name for o in combination.observables if not o.spectator]
+    everything = names == [o.name for o in combination.observables if not o.spectator and not o.formula]
     return (everything or names) if names else None
+
+
+def _own_measurements(combination: Combination) -> tuple[Measurement, ...]:
+    """The measurements without the priors of parameters, which are stated with these."""
+    priors = {p.prior_name for p in combination.parameters}
+    return tuple(m for m in combination.measurements if m.name not in priors)
 
 
 def _sets(combination: Combination, budget: BudgetPart, files: dict[str, str]) -> list[list[str]]:
@@ -164,7 +184,7 @@ def _sets(combination: Combination, budget: BudgetPart, files: dict[str, str]) -
     scope = category_scope(
         budget.experiments,
         budget.sources,
-        combination.measurements[len(budget.measurements) :],
+        _own_measurements(combination)[len(budget.measurements) :],
         sources=[s.name for s in combination.sources],
     )
     common = common_blocks(combination.assumption_sets.values())

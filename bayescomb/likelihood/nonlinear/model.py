@@ -23,6 +23,7 @@ from bayescomb.base.matrices import unit_diagonal
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.data_information import estimate_factor, nuisance_factor
 from bayescomb.likelihood.linear_gaussian import LinearModel
+from bayescomb.likelihood.nonlinear.mapping import Mapping, mapping
 from bayescomb.likelihood.responses import Responses, on_prediction
 
 __all__ = ["Curved", "NonlinearModel", "NonlinearParts", "nonlinear_model", "nonlinear_parts"]
@@ -39,10 +40,11 @@ class NonlinearParts:
     """What does not depend on the prior of the nuisances; E estimates, N nuisances with and F without a prior.
 
     Attributes:
-        observables, free, bound: names of the observables, the free nuisances, and the N others.
+        observables, free, bound: names of the variables, the free nuisances, and the N others.
         pearson: whether the weights of the estimates follow the prediction.
         measured: x, shape (E,).
-        design: map from observables to estimates, shape (E, O).
+        map: from variables to estimates.
+        hints: where each variable may begin, NaN where nothing tells, shape (V,).
         factor: L with L^T L the inverse statistical covariance, shape (E, E); if that is singular, L S L^T = J.
         signs: diagonal of J, 0 for what has no statistical variance, shape (E,).
         shifts: what each of the N nuisances adds to each prediction, 0 for explicit ones, shape (E, N).
@@ -58,7 +60,8 @@ class NonlinearParts:
     bound: tuple[str, ...]
     pearson: bool
     measured: FloatArray
-    design: FloatArray
+    map: Mapping
+    hints: FloatArray
     factor: FloatArray
     signs: FloatArray
     shifts: FloatArray
@@ -117,12 +120,13 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
     bound, arguments = np.flatnonzero(~is_free), np.concatenate([np.flatnonzero(explicit), np.flatnonzero(is_free)])
     linear = np.where(explicit, 0.0, 1.0)[bound]
     return NonlinearParts(
-        observables=tuple(o.name for o in combination.observables),
+        observables=tuple(o.name for o in combination.variables),
         free=tuple(names[i] for i in np.flatnonzero(is_free)),
         bound=tuple(names[i] for i in bound),
         pearson=combination.chi2 == "pearson",
         measured=measured,
-        design=combination.design,
+        map=mapping(combination),
+        hints=_hints(combination),
         factor=block_diag(*factors),
         signs=np.concatenate(estimate_signs),
         shifts=on_prediction(up[:, bound] * linear),
@@ -140,6 +144,13 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         data_offset=np.concatenate([np.zeros(0), *offsets]),
         data_signs=np.concatenate([np.zeros(0), *signs]),
     )
+
+
+def _hints(combination: Combination) -> FloatArray:
+    priors = {p.name: None if p.prior is None else p.prior.middle for p in combination.parameters}
+    given = {p.name: p.start if p.start is not None else priors[p.name] for p in combination.parameters}
+    values = [given.get(o.name) for o in combination.variables]
+    return np.array([np.nan if value is None else value for value in values], dtype=float)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +188,7 @@ class Curved:
     def prediction(self, theta: Any, *, positive: Any = None, xp: Any = np) -> Any:
         """X of the estimates, without the shifts of nuisances that are integrated; for symbols with ``pytensor.tensor``."""
         nuisances, shifts = self.arguments(theta, xp=xp)
-        t = _apply(self.parts.design, self.split(theta)[0], xp)
+        t = self.parts.map.value(self.split(theta)[0], xp=xp)
         side = nuisances >= 0 if positive is None else positive
         return self.parts.responses.predict(t, nuisances, positive=side, xp=xp) + shifts
 

@@ -82,21 +82,26 @@ class Objective:
     def pseudo_jacobian(self, theta: FloatArray) -> FloatArray:
         """dq/d(theta)."""
         derivatives, _ = self._prediction_derivatives(theta, None)
-        return self._pseudo_jacobian(self._prediction_jacobian(derivatives))
+        return self._pseudo_jacobian(self._prediction_jacobian(theta, derivatives))
 
     def _prediction_derivatives(self, theta: FloatArray, positive: BoolArray | None) -> tuple[Derivatives, FloatArray]:
         curved = self.model.curved
         nuisances, shifts = curved.arguments(theta)
         side = nuisances >= 0 if positive is None else positive
-        t = curved.parts.design @ curved.split(theta)[0]
+        t = curved.parts.map.value(curved.split(theta)[0])
         responses = curved.parts.responses
         prediction = responses.predict(t, nuisances, positive=side) + shifts
         return responses.derivatives(t, nuisances, positive=side), prediction
 
-    def _prediction_jacobian(self, derivatives: Derivatives) -> FloatArray:
+    def _map_jacobian(self, theta: FloatArray) -> FloatArray:
+        """dt/d(variables)."""
+        curved = self.model.curved
+        return curved.parts.map.jacobian(curved.split(theta)[0])
+
+    def _prediction_jacobian(self, theta: FloatArray, derivatives: Derivatives) -> FloatArray:
         parts = self.model.curved.parts
         jacobian = derivatives.by_nuisance @ self.argument_map + self.shift_map
-        jacobian[:, : len(parts.observables)] += derivatives.by_t[:, None] * parts.design
+        jacobian[:, : len(parts.observables)] += derivatives.by_t[:, None] * self._map_jacobian(theta)
         return np.asarray(jacobian)
 
     def _pseudo_jacobian(self, jacobian: FloatArray) -> FloatArray:
@@ -109,7 +114,7 @@ class Objective:
     ) -> tuple[FloatArray, FloatArray]:
         curved, parts = self.model.curved, self.model.curved.parts
         derivatives, prediction = self._prediction_derivatives(theta, positive)
-        jacobian = self._prediction_jacobian(derivatives)
+        jacobian = self._prediction_jacobian(theta, derivatives)
         pseudo = self._pseudo_jacobian(jacobian)
         away = self.rows @ curved.pseudo_parameters(theta, prediction) - self.offset
         by_q = 2 * ((self.signs * away) @ self.rows)
@@ -129,7 +134,11 @@ class Objective:
             hessian += jacobian.T @ curvature @ jacobian
         inner = np.einsum("e,eij->ij", by_prediction, derivatives.by_nuisances)
         hessian += arguments.T @ inner @ arguments
-        observables = parts.design @ along[: len(parts.observables)]
+        moved = along[: len(parts.observables)]
+        if not parts.map.linear:
+            variables = curved.split(theta)[0]
+            hessian += moved.T @ parts.map.curvature(variables, by_prediction * derivatives.by_t) @ moved
+        observables = self._map_jacobian(theta) @ moved
         mixed = observables.T @ (by_prediction[:, None] * derivatives.by_t_nuisance) @ arguments
         return gradient, hessian + mixed + mixed.T
 

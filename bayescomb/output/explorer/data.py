@@ -88,6 +88,12 @@ def explorer_model(combination: Combination) -> ExplorerModel:
 
 def _require_explorable(combination: Combination) -> None:
     where = f"combination {combination.name!r} cannot be explored"
+    if combination.functions or combination.parameters:
+        msg = (
+            f"{where}: the page knows observables and no parameters, formulas or derived quantities, which need not be "
+            "linear; use 'bayescomb scan' or 'bayescomb profile'"
+        )
+        raise OptionError(msg)
     if not combination.quadratic:
         msg = (
             f"{where}: chi2 {combination.chi2!r} with relative, lognormal or asymmetric responses, or 'pearson', is not "

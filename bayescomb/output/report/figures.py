@@ -110,7 +110,7 @@ def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFi
             median=float(row["median"]),
             profile=None if parameter.name in cut else (float(row["profile_value"]), float(row["profile_error"])),
             density=None
-            if conditional is None
+            if conditional is None or parameter.name not in conditional["parameter"].to_numpy()
             else posterior_density(
                 conditional["mean"].sel(at).to_numpy().ravel(), conditional["sd"].sel(at).to_numpy().ravel()
             ),

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayescomb.base.rounding import coefficient_text, rounded_like, significant
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
+from bayescomb.likelihood.nonlinear.mapping import mapping
 from bayescomb.output.report.results import Results
 from bayescomb.output.report.told.titles import block_title, coefficient_titles, estimate_titles, observable_titles
 from bayescomb.output.tables.fit import weights_table
@@ -47,13 +48,13 @@ def _block_column(title: str, results: Results) -> Column:
 
 
 def _estimates(results: Results) -> Table:
-    own, units = results.estimates, {o.name: o.unit for o in results.combination.observables}
+    own, units = results.estimates, {o.name: o.unit for o in results.combination.results}
     rows: list[dict[str, Any]] = []
     index = 0
     for measurement in results.combination.measurements:
         for estimate in measurement.estimates:
             parts = own.error_parts(str(own.values["parameter"].to_numpy()[index]))
-            involved = {units[name] for name in estimate.observables}
+            involved = {units.get(name, "") for name in estimate.observables}
             rows.append(
                 {
                     "estimate": estimate.name,
@@ -98,14 +99,16 @@ def _pulls(results: Results) -> dict[str, float | None]:
     ``None`` for inputs that come from a fit, and where nothing else measures the same.
     """
     combination, fit = results.combination, results.fit
-    observables = [o.name for o in combination.observables]
-    design = combination.design
+    variables = [o.name for o in combination.variables]
+    values = fit.values.sel(parameter=variables).to_numpy()
+    predict = mapping(combination)
+    design = predict.jacobian(values)
     # What its bound holds at 0 is no parameter of the others' fit.
-    covariance = np.nan_to_num(fit.covariance.sel(parameter=observables, parameter_b=observables).to_numpy())
+    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
     total = np.diag(results.estimates.covariance.to_numpy())[: len(combination.estimates)]
     # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
     variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
-    residual = np.array([e.value for e in combination.estimates]) - design @ fit.values.sel(parameter=observables).to_numpy()
+    residual = np.array([e.value for e in combination.estimates]) - predict.value(values)
     fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
     determined = (variance <= 1e-9 * total) | fitted
     return {

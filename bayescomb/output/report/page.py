@@ -212,7 +212,7 @@ def _headlines(results: Results) -> list[dict[str, str]]:
     """The result of each parameter in one line."""
     lines = []
     combination = results.combination
-    symmetric = combination.quadratic and not (combination.extraction or combination.nonnegative)
+    symmetric = combination.parabolic
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         fit = results.fit

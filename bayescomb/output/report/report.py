@@ -34,9 +34,9 @@ from bayescomb.output.report.set_tables import set_table
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
 from bayescomb.output.report.told.appendix import appendix
 from bayescomb.output.statements import short_notes
-from bayescomb.output.tables.table import LATEX_TABLES, latex_table, write_table
+from bayescomb.output.tables.table import LATEX_TABLES, Table, latex_table, write_table
 
-__all__ = ["report"]
+__all__ = ["page_tables", "report"]
 
 PAGE: Final = "report.html"
 FULL: Final = "report_full.html"
@@ -148,13 +148,7 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
             figures.setdefault(item.kind, []).append(
                 {"name": item.name, "caption": item.caption, "data": picture, "width": str(width), "height": str(height)}
             )
-    tables = (
-        input_tables(results)
-        | result_tables(results)
-        | extraction_tables(results)
-        | prior_tables(results)
-        | {table.name: table for table in (set_table(results),)}
-    )
+    tables = page_tables(results)
     for table in tables.values():
         if table.rows:
             write_table(table, folder / "tables", results.combination)
@@ -203,6 +197,17 @@ def _remark(figure: Figure, note: str) -> None:
         strip = NOTE_HEIGHT / figure.get_figheight()
         figure.set_layout_engine("constrained", rect=(0, strip, 1, 1 - strip))
         figure.text(0.005, 0.005, note, ha="left", va="bottom", fontsize=7.5, color="#b00020")
+
+
+def page_tables(results: Results) -> dict[str, Table]:
+    """The tables of the page by name, those without a row too."""
+    return (
+        input_tables(results)
+        | result_tables(results)
+        | extraction_tables(results)
+        | prior_tables(results)
+        | {table.name: table for table in (set_table(results),)}
+    )
 
 
 def _documents(results: Results) -> dict[str, dict[str, Any]]:

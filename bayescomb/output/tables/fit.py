@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bayescomb.base.rounding import PULL_PLACES, chi2_text, p_value_text, weight_places, with_unit
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 
-__all__ = ["compatibility_table", "weights_table"]
+__all__ = ["compatibility_table", "correlation_table", "weights_table"]
+
+# Digits of a correlation between results.
+CORRELATION_PLACES: Final = 2
 
 
 def compatibility_table(found: Sequence[Compatibility], *, titles: Mapping[str, str] | None = None) -> Table:
@@ -50,6 +56,43 @@ def compatibility_table(found: Sequence[Compatibility], *, titles: Mapping[str, 
     )
     name = "compatibility" if kind == "measurement" else f"compatibility_{kind}"
     return Table(name=name, title=title, rows=rows, columns=columns, footnote="problem")
+
+
+def correlation_table(names: Sequence[str], covariance: NDArray[np.float64]) -> Table:
+    """Correlations of the results.
+
+    Args:
+        names: of n results.
+        covariance: shape (n, n); NaN for what has none, as it is at a bound.
+
+    Examples:
+        >>> import numpy as np
+        >>> table = correlation_table(["a", "b"], np.array([[4.0, 1.0], [1.0, 1.0]]))
+        >>> table.terminal[1]
+        ['a', '1.00', '+0.50']
+    """
+    error = np.sqrt(np.diag(covariance))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = covariance / np.outer(error, error)
+    rows: list[dict[str, Any]] = []
+    for i, name in enumerate(names):
+        known = {
+            f"correlation[{other}]": float(value) if np.isfinite(value) else None
+            for other, value in zip(names, correlation[i], strict=True)
+        }
+        rows.append({"result": name} | known)
+    columns = [text_column("correlation of", "result")]
+    columns += [number_column(f"with {name}", f"correlation[{name}]", _correlation_text, short=name) for name in names]
+    return Table(name="correlation", title="Correlations of the results.", rows=rows, columns=columns)
+
+
+def _correlation_text(value: float | None) -> str:
+    if value is None:
+        return "none"
+    if round(value, 12) == 1:
+        return f"{1:.{CORRELATION_PLACES}f}"
+    shown = f"{value:+.{CORRELATION_PLACES}f}"
+    return shown[1:] if float(shown) == 0 else shown
 
 
 def weights_table(

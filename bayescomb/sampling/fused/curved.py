@@ -14,10 +14,16 @@ from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import centred, marginal_kernel, pivot_order, pivot_signs
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 
-__all__ = ["curved_constants", "curved_kernel"]
+__all__ = ["curved_constants", "curved_kernel", "has_kernel"]
 
 FloatArray = NDArray[np.float64]
 TINY = 1e-300  # in place of a factor of exactly 0, many sigma away, so that quotients stay finite
+
+
+def has_kernel(curved: CurvedPlan) -> bool:
+    """Whether the predictions are linear in the variables, which the kernel takes; formulas are a graph of their own."""
+    found = curved.map.parts.map
+    return found.linear and not found.constant.any()
 
 
 def curved_constants(plan: SamplingPlan, curved: CurvedPlan) -> tuple[FloatArray, ...]:
@@ -45,7 +51,7 @@ def curved_constants(plan: SamplingPlan, curved: CurvedPlan) -> tuple[FloatArray
         patterns,
         curved.map.mean,
         curved.map.basis,
-        parts.design,
+        parts.map.design,
         np.array(ups),
         -np.array(downs),
         responses.centre,

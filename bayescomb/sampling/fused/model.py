@@ -238,7 +238,7 @@ def fused_model(
         assert widths is not None
         return _curved_model(plan, plan.curved, values, widths)
     reduced, theory = plan.reduced, plan.theory
-    kept = positions(plan.parameters, plan.combination.nonnegative) if theory is None else np.zeros(0, dtype=np.intp)
+    kept = positions(plan.parameters, tuple(plan.combination.bounds)) if theory is None else np.zeros(0, dtype=np.intp)
     if theory is None:
         if not len(plan.sampled) + len(plan.sizes) + len(kept):
             kept = np.arange(len(plan.parameters))  # a sampler needs something to move
@@ -254,7 +254,7 @@ def fused_model(
         assert values is not None
         assert widths is not None
         rest = len(kept)
-        bound = positions(plan.parameters, plan.combination.nonnegative)
+        bound = positions(plan.parameters, tuple(plan.combination.bounds))
         widths = np.where(np.isin(np.arange(len(widths)), bound), widths, 0.0)
         shift, mix = _kept_coordinates(plan, kept, values, widths)
         specific = [widths[kept], reduce @ reduced.design[:, kept]]
@@ -315,7 +315,7 @@ def _first_constants(plan: SamplingPlan, shift: FloatArray) -> list[FloatArray]:
 def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, widths: FloatArray) -> FusedModel:
     """All parameters and the coordinates of the explicit nuisances are sampled."""
     size, count = len(curved.offset), len(plan.parameters)
-    bounded = np.isin(np.arange(count), positions(plan.parameters, plan.combination.nonnegative))
+    bounded = np.isin(np.arange(count), positions(plan.parameters, tuple(plan.combination.bounds)))
     own = np.where(bounded, widths, 0.0)
     shift, root = _at_bounds(values, own, np.linalg.cholesky(curved.covariance))
     base, patterns, design, offset, signs, *rest = curved_constants(plan, curved)

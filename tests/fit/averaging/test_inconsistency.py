@@ -1,5 +1,7 @@
 """Scale factors of PDG, Birge and CODATA on the published averages that are quoted with them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -132,12 +134,8 @@ def test_observables_that_nothing_links_have_factors_of_their_own():
         statistical_covariance=np.eye(2),
     )
     base = average(KAON)
-    both = bc.Combination(
-        **{
-            **vars(base),
-            "measurements": (*base.measurements, other),
-            "observables": (*base.observables, bc.Observable(name="y")),
-        }
+    both = dataclasses.replace(
+        base, measurements=(*base.measurements, other), observables=(*base.observables, bc.Observable(name="y"))
     )
     found = {f.results: f for f in bc.scale_factors(both)}
     assert found[("x",)].pdg == pytest.approx(bc.scale_factors(base)[0].pdg)

@@ -1,5 +1,7 @@
 """Weights, information weights and pulls of the Run 1 mass combination against plain numpy on the text of its files."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from gaussian import coefficient, combine, external_measurement, fit_of_data
@@ -106,15 +108,13 @@ def test_integrating_an_estimate_of_a_fit_is_setting_it_free():
     combination = mixed()
     fitted = combination.measurements[0]
     estimates = (fitted.estimates[0], bc.Estimate(name="f.e1", value=fitted.estimates[1].value, observables={"z": 1.0}))
-    freed = bc.Combination(
-        **{
-            **vars(combination),
-            "measurements": (
-                bc.Measurement(name="f", experiment="f", estimates=estimates, fit=fitted.fit),
-                *combination.measurements[1:],
-            ),
-            "observables": (*combination.observables, bc.Observable(name="z")),
-        }
+    freed = dataclasses.replace(
+        combination,
+        measurements=(
+            bc.Measurement(name="f", experiment="f", estimates=estimates, fit=fitted.fit),
+            *combination.measurements[1:],
+        ),
+        observables=(*combination.observables, bc.Observable(name="z")),
     )
     found = bc.profile(with_estimates(combination, [e.name for e in combination.estimates if e.name != "f.e1"]))
     expected = bc.profile(freed)

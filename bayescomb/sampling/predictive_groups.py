@@ -1,0 +1,133 @@
+r"""Log likelihoods and predictive draws of the measured values, for ArviZ.
+
+Given a draw of what is fitted and of the coefficients the E estimates are Gaussian, x ~ N(t, V(r)), all nuisances integrated
+out.  With K = V^-1 and g = K (x - t) what the others say of the estimates b of one measurement, or of one estimate alone, is
+Gaussian too, and its density at the measured values is
+
+.. math:: \log p(x_b \mid x_{-b}, t, r) = -\tfrac12\, g_b^T (K_{bb})^{-1} g_b
+          + \tfrac12 \log \det K_{bb} - \tfrac{n_b}{2} \log 2 \pi,
+
+exactly and for every draw (Sundararajan and Keerthi, Neural Computation 13 (2001) 1103; Bürkner, Gabry and Vehtari, Comput.
+Stat. 36 (2021) 1243), so that ``az.loo`` holds for correlated data.  Post-fit nuisance values move what an input says of its
+estimates with the coefficients; x then is that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.sampling.observed import OBSERVED
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.recovery import given_coefficients
+
+__all__ = ["BY_MEASUREMENT", "left_out_densities", "predictive_groups"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+# The group of log likelihoods per measurement.
+BY_MEASUREMENT = "log_likelihood_by_measurement"
+CHUNK = 500  # draws at a time, so that memory does not grow with the run
+
+
+def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -> dict[str, xr.Dataset]:
+    """The groups ``posterior_predictive``, ``log_likelihood`` and that of log likelihoods per measurement.
+
+    There are none where nuisances have responses that are not absolute, or Pearson's weights follow the prediction: given
+    what is fitted, the estimates are not Gaussian then; and none of free nuisances, which no estimate is predicted without.
+
+    Args:
+        plan: of the posterior.
+        posterior: with the variables of the combination, dims ``chain``, ``draw``.
+        seed: of the draws.
+    """
+    combination = plan.combination
+    free = any(n.free for n in combination.nuisances)
+    if combination.curved_responses or combination.chi2 != "neyman" or free or plan.sizes:
+        return {}
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    n = shape[0] * shape[1]
+    predicted = _predicted(combination, posterior, n)
+    weights = plan.weights_of(posterior)
+    own = sampling_plan(combination.saturated(), correlations="prior" if len(plan.sampled) else "nominal")
+    index = [own.parameters.index(e.name) for e in combination.estimates]
+    each, blocks = np.arange(len(index))[:, None], _blocks(combination)
+    rng = np.random.default_rng([seed, 4])
+    draws, densities, joint = [], [], []
+    for start in range(0, n, CHUNK):
+        part = slice(start, start + CHUNK)
+        fixed = not weights.shape[1]
+        if not fixed or not start:
+            means, covariance, _ = given_coefficients(own, np.zeros((1, 0)) if fixed else weights[part])
+            means, covariance = means[:, index], covariance[:, index][:, :, index]
+        t = predicted[part]
+        eigenvalues, vectors = np.linalg.eigh(covariance)
+        root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))[:, None, :]
+        white = rng.standard_normal(t.shape)
+        draws.append(t + np.einsum("nij,nj->ni", np.broadcast_to(root, (len(t), *root.shape[1:])), white))
+        densities.append(left_out_densities(means - t, covariance, list(each)))
+        joint.append(left_out_densities(means - t, covariance, blocks))
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"]}
+    estimates = coords | {"estimate": [e.name for e in combination.estimates]}
+    measurements = coords | {"measurement": [m.name for m in combination.measurements]}
+    dims = ("chain", "draw", "estimate")
+
+    def by_estimate(rows: list[FloatArray]) -> xr.Dataset:
+        return xr.Dataset({OBSERVED: (dims, np.concatenate(rows).reshape(*shape, -1))}, estimates)
+
+    by_measurement = (("chain", "draw", "measurement"), np.concatenate(joint).reshape(*shape, -1))
+    return {
+        "posterior_predictive": by_estimate(draws),
+        "log_likelihood": by_estimate(densities),
+        BY_MEASUREMENT: xr.Dataset({OBSERVED: by_measurement}, measurements),
+    }
+
+
+def left_out_densities(residual: FloatArray, covariance: FloatArray, blocks: list[IntArray]) -> FloatArray:
+    """Log densities of each block given all others, shape (n, number of blocks).
+
+    Args:
+        residual: x - t, shape (n, E).
+        covariance: V, shape (n, E, E), or (1, E, E) for all.
+        blocks: positions of the estimates of each block.
+
+    Examples:
+        >>> import numpy as np
+        >>> from scipy.stats import norm
+        >>> V = np.array([[[2.0, 1.0], [1.0, 1.0]]])
+        >>> found = left_out_densities(np.array([[0.5, 0.3]]), V, [np.array([0]), np.array([1])])
+        >>> bool(np.isclose(found[0, 0], norm(0.3, 1.0).logpdf(0.5)))  # mean 1/1 times 0.3, variance 2 - 1
+        True
+    """
+    precision = np.linalg.inv(covariance)
+    pull = np.einsum("nij,nj->ni", np.broadcast_to(precision, (len(residual), *precision.shape[1:])), residual)
+    columns = []
+    for block in blocks:
+        inner = precision[:, block][:, :, block]
+        own = pull[:, block]
+        solved = np.linalg.solve(np.broadcast_to(inner, (len(own), *inner.shape[1:])), own[..., None])[..., 0]
+        size = np.linalg.slogdet(inner)[1]
+        columns.append(-0.5 * (own * solved).sum(axis=1) + 0.5 * size - 0.5 * len(block) * np.log(2 * np.pi))
+    return np.array(columns).T
+
+
+def _blocks(combination: Combination) -> list[IntArray]:
+    """Positions of the estimates of each measurement."""
+    found, start = [], 0
+    for measurement in combination.measurements:
+        found.append(np.arange(start, start + len(measurement.estimates)))
+        start += len(measurement.estimates)
+    return found
+
+
+def _predicted(combination: Combination, posterior: xr.Dataset, n: int) -> FloatArray:
+    """T of every draw, shape (n, E)."""
+    columns = [posterior[variable_name(o.name)].to_numpy().reshape(n) for o in combination.variables]
+    values, predict = np.array(columns).reshape(len(columns), n), mapping(combination)
+    if predict.linear:
+        return np.asarray(values.T @ predict.design.T + predict.constant)
+    return np.array([predict.value(row) for row in values.T])

@@ -1,0 +1,182 @@
+"""Variables of the fitted quantities in a PyMC model: flat ones, ranges and the densities of stated priors.
+
+The Gaussian of a stated prior is an input of the combination already (:mod:`bayescomb.inputs.parameters`); what is left to
+the variable is its range, and for a lognormal prior, whose input is the logarithm, the Jacobian 1/p.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.parameters import ParameterPrior
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.linear_gaussian import solve
+from bayescomb.sampling.feasible_transform import AboveZero
+from bayescomb.sampling.plan import SamplingPlan
+
+__all__ = ["FittedVariable", "above_zero", "flat_variables"]
+
+FloatArray = NDArray[np.float64]
+# Below this many standard deviations a Gaussian above 0 is exponential to a per cent, and its moments lose digits.
+FAR_BELOW = -12.0
+# Chains begin at least this part of a range away from its ends, where the unconstrained coordinate is infinite.
+ROOM = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedVariable:
+    """One variable.
+
+    Attributes:
+        name: of the quantity.
+        value: where chains begin.
+        width: of its posterior there.
+        low, high: ends of its range.
+        logarithmic: its stated prior is one of its logarithm.
+    """
+
+    name: str
+    value: float
+    width: float
+    low: float = -np.inf
+    high: float = np.inf
+    logarithmic: bool = False
+
+    @property
+    def positive(self) -> bool:
+        """Whether it lies above 0 and nothing else."""
+        return self.low == 0 and not np.isfinite(self.high)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it has a range with two ends."""
+        return bool(np.isfinite([self.low, self.high]).all())
+
+    @property
+    def value_name(self) -> str:
+        """Name of its unconstrained coordinate."""
+        name = variable_name(self.name)
+        if self.positive:
+            return f"{name}_above_zero__"
+        return f"{name}_interval__" if np.isfinite(self.low) else name
+
+    def build(self, prior: ParameterPrior | None = None) -> Any:
+        """The PyMC variable, in the model that is open.
+
+        Args:
+            prior: its distribution, where it is no input of the combination.
+        """
+        name = variable_name(self.name)
+        if prior is not None:
+            numbers = prior.numbers
+            match prior.shape:
+                case "uniform":
+                    return pm.Uniform(name, numbers["low"], numbers["high"])
+                case "normal":
+                    return pm.Normal(name, numbers["mean"], numbers["sd"])
+                case "half_normal":
+                    return pm.HalfNormal(name, numbers["sd"])
+                case "lognormal":
+                    return pm.LogNormal(name, np.log(numbers["median"]), numbers["sigma"])
+            assert_never(prior.shape)
+        if self.positive:
+            found = pm.HalfFlat(name, initval=self.value, default_transform=AboveZero(self.width))
+            if self.logarithmic:
+                pm.Potential(f"{name}_jacobian__", -pt.log(found))
+            return found
+        if np.isfinite(self.low):
+            return pm.Uniform(name, self.low, self.high, initval=self.value)
+        return pm.Flat(name, initval=self.value)
+
+    def unconstrained(self, value: float) -> float:
+        """The unconstrained coordinate of a value."""
+        if self.positive:
+            return float(value + self.width * np.log1p(-np.exp(-value / self.width)))
+        if np.isfinite(self.low):
+            return float(np.log((value - self.low) / (self.high - value)))
+        return value
+
+    @property
+    def slope(self) -> float:
+        """Derivative of the unconstrained coordinate by the value, where chains begin."""
+        if self.positive:
+            return float(-1 / np.expm1(-self.value / self.width))
+        if np.isfinite(self.low):
+            return (self.high - self.low) / ((self.value - self.low) * (self.high - self.value))
+        return 1.0
+
+
+def flat_variables(plan: SamplingPlan) -> tuple[FittedVariable, ...]:
+    """The variables of the fitted quantities, which begin near the best fit at a feasible point.
+
+    Value and width of one that cannot be negative are mean and standard deviation of the Gaussian that is left above 0.
+    """
+    if plan.curved is not None:
+        values, errors = plan.curved.centre, np.sqrt(np.diag(plan.curved.covariance))
+    else:
+        start = solve(plan.model, plan.correlation(plan.start[None])[0])
+        values, errors = start.values, np.sqrt(np.diag(start.covariance))
+    return _near(plan.combination, plan.parameters, values, errors)
+
+
+def _near(
+    combination: Combination, names: tuple[str, ...], values: FloatArray, errors: FloatArray
+) -> tuple[FittedVariable, ...]:
+    """Variables of a combination near a fit without bounds.
+
+    Args:
+        combination: whose ranges and priors count.
+        names: of the P variables and free nuisances.
+        values: of the fit, shape (P,).
+        errors: of the fit, shape (P,).
+    """
+    logarithmic = {p.name for p in combination.parameters if p.prior is not None and p.prior.logarithmic}
+    bounds = combination.bounds | dict.fromkeys(logarithmic, (0.0, np.inf))
+    found = []
+    for name, fitted, error in zip(names, values, errors, strict=True):
+        low, high = bounds.get(name, (-np.inf, np.inf))
+        value, width = float(fitted), float(error)
+        if low == 0 and not np.isfinite(high):
+            mean, sd = above_zero(np.array([value]), np.array([width]))
+            value, width = float(mean[0]), float(sd[0])
+        elif np.isfinite(low):
+            room = ROOM * (high - low)
+            value, width = float(np.clip(value, low + room, high - room)), min(width, high - low)
+        log = name in logarithmic
+        found.append(FittedVariable(name=name, value=value, width=width, low=low, high=high, logarithmic=log))
+    return tuple(found)
+
+
+def above_zero(mean: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
+    r"""Mean and standard deviation of Gaussians cut off below 0.
+
+    With :math:`a = \mu / \sigma` and :math:`h = \phi(a) / \Phi(a)` they are :math:`\mu + \sigma h` and
+    :math:`\sigma \sqrt{1 - h (a + h)}` (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions, 1994, 13.10.1).
+
+    Args:
+        mean: of the Gaussians, shape (n,).
+        sd: of the Gaussians, shape (n,).
+
+    Examples:
+        >>> import numpy as np
+        >>> mean, sd = above_zero(np.array([0.0, 50.0]), np.array([1.0, 1.0]))
+        >>> mean.round(6).tolist(), sd.round(6).tolist()
+        ([0.797885, 50.0], [0.60281, 1.0])
+    """
+    a = mean / sd
+    ratio = np.exp(-0.5 * a**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(a))
+    # Far below 0 what is left is exponential, with mean and standard deviation sigma / |a|.
+    far = a < FAR_BELOW
+    decay = sd / np.where(far, -a, 1.0)
+    return (
+        np.where(far, decay, mean + sd * ratio),
+        np.where(far, decay, sd * np.sqrt(np.maximum(1 - ratio * (a + ratio), 0.0))),
+    )

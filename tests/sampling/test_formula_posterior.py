@@ -1,0 +1,167 @@
+"""Posteriors of observables that are formulas: densities against plain PyMC models, priors, and draws of what follows."""
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from densities import INTERPRETED, POINTS, Density
+from formula_models import formula_model
+from refusals import refused
+from repetitions import repetitions
+from scipy import stats
+
+import bayescomb as bc
+from bayescomb.base.errors import OptionError
+from bayescomb.sampling.model import build_model
+from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.sample import _with_functions
+
+
+def plain_model(model):
+    """The same posterior in PyMC alone: flat parameters, a flat coefficient, and the total covariance at it."""
+    with pm.Model() as found:
+        rho = pm.Uniform("rho", 0.0, 0.9, shape=1)
+        a, b = pm.Flat("a"), pm.Flat("b")
+        inner = pt.stack([pt.stack([1.0, rho[0]]), pt.stack([rho[0], 1.0])])
+        covariance = np.diag(model.statistical**2) + pt.dot(pt.dot(model.shifts, inner), model.shifts.T)
+        pm.MvNormal("x", mu=pt.stack(model.predicted(a, b, pt)), cov=covariance, observed=model.measured)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(repetitions(3)))
+def test_the_posterior_is_that_of_a_plain_pymc_model(seed):
+    """The densities differ by a constant at any point, and have the same slope."""
+    model = formula_model(seed)
+    ours, plain = Density(build_model(model.combination)), Density(plain_model(model))
+    rng = np.random.default_rng([4, seed])
+    differences = []
+    for _ in range(POINTS):
+        point = {"a": ours.initial["a"], "b": ours.initial["b"]}
+        point = {name: value + 0.1 * rng.normal() for name, value in point.items()}
+        point["rho_interval__"] = rng.normal(size=1)
+        value, slope = ours(point)
+        expected, other = plain(point)
+        differences.append(value - expected)
+        for name in point:
+            np.testing.assert_allclose(slope[name], other[name], rtol=1e-7, atol=1e-7)
+    assert np.ptp(differences) < 1e-8 * (1 + np.abs(differences).max())
+
+
+def direct(value, error):
+    estimate = bc.Estimate(name="measured", value=value, observables={"y": 1.0})
+    return bc.Measurement(name="m", estimates=(estimate,), statistical_covariance=[[error**2]])
+
+
+PRIORS = {
+    "flat": (None, lambda x: np.zeros_like(x)),
+    "normal": (bc.ParameterPrior(shape="normal", mean=1.5, sd=0.4), stats.norm(1.5, 0.4).logpdf),
+    "uniform": (bc.ParameterPrior(shape="uniform", low=0.5, high=3.0), stats.uniform(0.5, 2.5).logpdf),
+    "half_normal": (bc.ParameterPrior(shape="half_normal", sd=2.0), stats.halfnorm(0, 2.0).logpdf),
+    "lognormal": (bc.ParameterPrior(shape="lognormal", median=1.2, sigma=0.3), stats.lognorm(0.3, scale=1.2).logpdf),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRIORS)
+def test_a_stated_prior_is_the_density_of_its_name(name):
+    prior, log_density = PRIORS[name]
+    combination = bc.Combination(
+        name="c",
+        measurements=(direct(2.0, 0.5),),
+        parameters=(bc.Parameter(name="x", prior=prior),),
+        observables=(bc.Observable(name="y", formula="x**2"),),
+        assumption_sets={"none": bc.AssumptionSet(name="none")},
+        assumptions="none",
+    )
+    model = build_model(combination)
+    density = Density(model)
+    (value_name,) = density.names
+    (variable,) = model.free_RVs
+    transform = model.rvs_to_transforms[variable]
+    differences = []
+    for x in (0.7, 1.1, 1.6, 2.4):
+        u = x if transform is None else float(transform.forward(pt.constant(x), *variable.owner.inputs).eval())
+        found, _ = density({value_name: np.asarray(u)})
+        jacobian = 0.0
+        if transform is not None:
+            jacobian = float(transform.log_jac_det(pt.constant(u), *variable.owner.inputs).eval())
+        expected = stats.norm(x**2, 0.5).logpdf(2.0) + float(log_density(x))
+        differences.append(found - jacobian - expected)
+    assert np.ptp(differences) < 1e-9
+
+
+def test_draws_of_what_follows_are_the_functions_of_the_draws():
+    model = formula_model(5)
+    combination = model.combination
+    draws = xr.Dataset({name: (("chain", "draw"), np.array([[1.5, 2.0, 2.5]])) for name in "ab"})
+    found = _with_functions(combination, draws)
+    a = draws["a"].to_numpy()
+    np.testing.assert_allclose(found["share"], 0.5)
+    for i, name in enumerate(("f0", "f1")):
+        expected = [model.curves[i](x, x, np) for x in a[0]]
+        np.testing.assert_allclose(found[name].to_numpy()[0], expected, rtol=1e-13)
+
+
+def test_a_linear_formula_samples_the_model_of_the_linear_map():
+    def fractions(mapping, more):
+        estimates = (
+            bc.Estimate(name="e0", value=0.7, observables={"F_0": 1.0}),
+            bc.Estimate(name="e1", value=0.3, observables=mapping),
+        )
+        measurement = bc.Measurement(
+            name="m",
+            estimates=estimates,
+            statistical_covariance=np.diag([1e-4, 4e-4]),
+            nuisances=(bc.Nuisance(name="n"),),
+            responses=[[0.01], [0.02]],
+        )
+        return bc.Combination(
+            name="c",
+            measurements=(measurement,),
+            observables=(bc.Observable(name="F_0"), bc.Observable(name="F_L"), *more),
+            assumption_sets={"none": bc.AssumptionSet(name="none")},
+            assumptions="none",
+        )
+
+    written = sampling_plan(fractions({"sum": 1.0}, (bc.Observable(name="sum", formula="F_0 + 2 * F_L"),)))
+    mapped = sampling_plan(fractions({"F_0": 1.0, "F_L": 2.0}, ()))
+    for key in ("design", "loading", "offset", "signs"):
+        np.testing.assert_array_equal(getattr(written.reduced, key), getattr(mapped.reduced, key))
+    np.testing.assert_array_equal(written.base, mapped.base)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["normal", "half_normal", "lognormal"])
+def test_a_proper_prior_is_the_same_density_and_has_draws(name):
+    prior, _ = PRIORS[name]
+    combination = bc.Combination(
+        name="c",
+        measurements=(direct(2.0, 0.5),),
+        parameters=(bc.Parameter(name="x", prior=prior),),
+        observables=(bc.Observable(name="y", formula="x**2"),),
+        assumption_sets={"none": bc.AssumptionSet(name="none")},
+        assumptions="none",
+    )
+    models = [build_model(combination), build_model(combination, proper_priors=True)]
+    differences = []
+    for x in (0.7, 1.1, 1.6, 2.4):
+        values = []
+        for model in models:
+            (variable,) = model.free_RVs
+            transform, density = model.rvs_to_transforms[variable], Density(model)
+            inputs = variable.owner.inputs
+            u = x if transform is None else float(transform.forward(pt.constant(x), *inputs).eval())
+            jacobian = 0.0 if transform is None else float(transform.log_jac_det(pt.constant(u), *inputs).eval())
+            values.append(density({density.names[0]: np.asarray(u)})[0] - jacobian)
+        differences.append(values[0] - values[1])
+    assert np.ptp(differences) < 1e-9
+    draws, replicas = pm.draw([models[1]["x"], models[1]["estimate_value"]], draws=2000, random_seed=1, mode=INTERPRETED)
+    assert np.abs((replicas[:, 0] - draws**2).mean()) < 5 * 0.5 / np.sqrt(len(draws))
+    assert stats.kstest(draws, prior.distribution().cdf).pvalue > 1e-4
+
+
+def test_proper_priors_need_a_prior_of_each_parameter():
+    with refused(OptionError, "'a', 'b' flat", "state a prior"):
+        build_model(formula_model(1).combination, proper_priors=True)

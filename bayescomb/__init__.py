@@ -226,6 +226,9 @@ _MODULES = {
 
 # The text of what shows itself, by module and class; the functions load as late.
 _TEXTS = {
+    "bayescomb.fit.averaging.information.InformationWeights": ("bayescomb.output.tables.averages", "information_text"),
+    "bayescomb.fit.averaging.some_inputs.GroupResults": ("bayescomb.output.tables.some_inputs", "group_text"),
+    "bayescomb.fit.averaging.some_inputs.WithoutEach": ("bayescomb.output.tables.some_inputs", "without_text"),
     "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text", "impact_text"),
     "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text", "profile_text"),
     "bayescomb.fit.scan.ScanResult": ("bayescomb.output.scan_text", "scan_text"),

@@ -13,6 +13,10 @@
 # %% [markdown]
 # # Observables as functions
 #
+# **Question.** Can what was measured be a function of what I want to know?
+#
+# **Answer.** Yes: a formula per observable in `model.toml`, or any PyTensor expression in a PyMC model of your own.
+#
 # Fractions that add up to 1, lifetimes and widths, a mass and a coupling from one pair of cross sections, and the data in a
 # PyMC model of one's own. All figures are invented for this notebook.
 
@@ -110,7 +114,7 @@ statistical = [0.0045, 0.0032]
 name = "none"
 """)
 print(bc.profile(lifetimes))
-posterior = bc.sample(lifetimes, seed=1, draws=1000, tune=500, chains=2)
+posterior = bc.sample(lifetimes, seed=1, draws=1000, tune=500, chains=2, progress=False)
 print(bc.summary_text(posterior))
 
 # %% [markdown]

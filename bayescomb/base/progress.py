@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 import threading
@@ -114,7 +115,8 @@ def chain_bars(chains: int, *, shown: bool) -> Iterator[Callable[[Sequence[Any]]
         What the sampler calls now and then, with one object per chain that has ``finished_draws``, ``total_draws`` and
         ``divergences``.
     """
-    if not shown:
+    # In a notebook rich needs widgets for what moves, and warns where they are not there.
+    if not shown or (_in_notebook() and importlib.util.find_spec("ipywidgets") is None):
         yield None
         return
     from rich.console import Console

@@ -29,7 +29,9 @@ SHARES = (
 ALONE = {
     "estimates", "weights", "estimate_covariance", "provenance", "indefinite_sources", "feasibility", "repairs", "scan",
     "without_posterior", "settings", "prediction_orders", "prediction_variants", "scale_envelope", "interpolation",
-    "theory_fit", "predictive", "uncertain_sizes", "compatibility", "rate_and_shape",
+    "theory_fit", "predictive", "uncertain_sizes", "compatibility", "rate_and_shape", "information", "importance",
+    "compatibility_estimate", "compatibility_experiment", "without_each", "groups", "group_correlation", "scale_factors",
+    "relative_errors", "breakdown", "source_covariance", "result_correlation",
 }  # fmt: skip
 
 

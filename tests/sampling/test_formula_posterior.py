@@ -21,7 +21,8 @@ from bayescomb.sampling.sample import _with_functions
 def plain_model(model):
     """The same posterior in PyMC alone: flat parameters, a flat coefficient, and the total covariance at it."""
     with pm.Model() as found:
-        rho = pm.Uniform("rho", 0.0, 0.9, shape=1)
+        # A flat coefficient in the coordinate of ours, in which it is a standard normal one.
+        rho = 0.9 * 0.5 * pt.erfc(-pm.Normal("rho_feasible__", shape=1) / np.sqrt(2))
         a, b = pm.Flat("a"), pm.Flat("b")
         inner = pt.stack([pt.stack([1.0, rho[0]]), pt.stack([rho[0], 1.0])])
         covariance = np.diag(model.statistical**2) + pt.dot(pt.dot(model.shifts, inner), model.shifts.T)
@@ -40,7 +41,7 @@ def test_the_posterior_is_that_of_a_plain_pymc_model(seed):
     for _ in range(POINTS):
         point = {"a": ours.initial["a"], "b": ours.initial["b"]}
         point = {name: value + 0.1 * rng.normal() for name, value in point.items()}
-        point["rho_interval__"] = rng.normal(size=1)
+        point["rho_feasible__"] = rng.normal(size=1)
         value, slope = ours(point)
         expected, other = plain(point)
         differences.append(value - expected)

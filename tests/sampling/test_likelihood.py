@@ -142,11 +142,11 @@ def test_other_data_move_the_density_and_predictions_have_the_total_covariance()
     assert tuple(model.named_vars_to_dims["estimate_value"]) == ("estimate",)
     new = VALUES + np.array([0.3, -0.2, 0.1, 0.4])
     moved = combination.with_values(dict(zip(("x1", "y1", "sum2", "x2"), new, strict=True)))
-    point = {"x": np.array(9.5), "y": np.array(5.5), "rho_interval__": np.array([0.3])}
+    point = {"x": np.array(9.5), "y": np.array(5.5), "rho_feasible__": np.array([0.3])}
     density, other = Density(model), Density(build_model(moved))
     ours = pm.logp(observed, pt.constant(new)) - pm.logp(observed, pt.constant(VALUES))
     inputs = [model["rho"], model["x"], model["y"]]
-    r = -0.2 + 1.1 / (1 + np.exp(-0.3))
+    r = -0.2 + 1.1 * stats.norm.cdf(0.3)
     function = pm.compile(inputs, ours, mode=INTERPRETED)
     gained = float(function(np.array([r]), 9.5, 5.5))
     t = np.array([9.5, 5.5, 15.0, 9.5])

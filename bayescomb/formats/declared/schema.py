@@ -22,7 +22,7 @@ def json_schema() -> dict[str, Any]:
     Examples:
         >>> schema = json_schema()
         >>> schema["required"], len(schema["definitions"]["assumption_sets.coefficients"]["properties"])
-        (['format', 'name', 'observables', 'assumption_sets'], 18)
+        (['format', 'name', 'assumption_sets'], 18)
     """
     whole = {"$schema": DIALECT, "title": "model.toml of bayescomb", **_table("")}
     return {**whole, "definitions": {path: _table(path) for path in TABLES if path}}

@@ -45,6 +45,7 @@ __all__ = [
     "correlation_table",
     "importance_table",
     "information_table",
+    "information_text",
     "relative_table",
     "scale_table",
     "source_table",
@@ -132,6 +133,11 @@ def information_table(found: InformationWeights) -> Table:
         "that distance."
     )
     return Table(name="information", title=title, rows=rows, columns=columns)
+
+
+def information_text(found: InformationWeights) -> str:
+    """What ``print`` shows of weights of information."""
+    return information_table(found).text
 
 
 def importance_table(found: InformationWeights) -> Table:

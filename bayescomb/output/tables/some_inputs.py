@@ -10,7 +10,17 @@ from bayescomb.base.rounding import chi2_text, correlation_text, counted, fixed,
 from bayescomb.fit.averaging.some_inputs import GroupResults, PartialResult, WithoutEach
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
-__all__ = ["error_cell", "fit_columns", "group_correlation_table", "group_table", "number", "value_cell", "without_table"]
+__all__ = [
+    "error_cell",
+    "fit_columns",
+    "group_correlation_table",
+    "group_table",
+    "group_text",
+    "number",
+    "value_cell",
+    "without_table",
+    "without_text",
+]
 
 
 def without_table(found: WithoutEach) -> Table:
@@ -85,6 +95,16 @@ def group_table(found: GroupResults) -> Table:
         f"sources of one tell about those of another.{agreement}"
     )
     return Table(name="groups", title=title, rows=rows, columns=columns)
+
+
+def without_text(found: WithoutEach) -> str:
+    """What ``print`` shows of results without each input."""
+    return without_table(found).text
+
+
+def group_text(found: GroupResults) -> str:
+    """What ``print`` shows of results of groups."""
+    return group_table(found).text
 
 
 def group_correlation_table(found: GroupResults) -> Table:

@@ -15,6 +15,7 @@ from worked import worked_example
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.output.export import tables as export_tables
+from bayescomb.sampling.prior_laws import exact_priors
 from bayescomb.sampling.storage import save_posterior
 from bayescomb.sampling.summary import QUANTILES
 
@@ -115,6 +116,7 @@ def test_every_coefficient_has_its_range_prior_and_posterior(run1, run1_posterio
     for key in ("nominal", "low", "high"):
         assert run1_export.values(table, key) == [getattr(c, key) for c in coefficients]
     assert run1_export.values(table, "prior") == [c.prior for c in coefficients]
+    exact = exact_priors(run1)
     for name in ("posterior", "prior"):
         rho = run1_posterior[name]["rho"]
         mean, sd = rho.mean(("chain", "draw")), rho.std(("chain", "draw"), ddof=1)
@@ -124,6 +126,10 @@ def test_every_coefficient_has_its_range_prior_and_posterior(run1, run1_posterio
             (run1_export.values(table, f"{name} standard deviation"), sd.values),
         ):
             for coefficient, value in zip(coefficients, found, strict=True):
+                if name == "prior" and coefficient.name in exact:
+                    law = exact[coefficient.name]
+                    assert value in (pytest.approx(law.mean(), rel=1e-12, abs=1e-14), pytest.approx(law.std(), rel=1e-12))
+                    continue
                 # the same sum in another order
                 assert value == pytest.approx(expected[sampled[coefficient.name]], rel=1e-12, abs=1e-14)
 

@@ -129,12 +129,12 @@ def weights_table(
             only="page",
         ),
     ]
-    units = {o.name: o.unit for o in fit.combination.results}
-    of_data = {units[name] for e in fit.combination.estimates for name, factor in e.observables.items() if factor}
+    units = {o.name: o.unit for o in (*fit.combination.observables, *fit.combination.results)}
+    of_data = {units.get(name, "") for e in fit.combination.estimates for name, factor in e.observables.items() if factor}
     for p in parameters:
         places = weight_places(row[f"weight[{p}]"] for row in rows)
         # Of one unit all, a weight has none; else it is per unit of each estimate.
-        unit = "" if of_data <= {units[p]} else f"{units[p] or 1} per unit of the estimate"
+        unit = "" if of_data <= {units.get(p, "")} else f"{units.get(p, '') or 1} per unit of the estimate"
         columns.append(fixed_column(with_unit(f"weight in {p}", unit), f"weight[{p}]", places, sign=True, short=p))
     columns += [] if pulls is None else [fixed_column("pull", "pull", PULL_PLACES, sign=True)]
     of_linearised = "" if fit.combination.quadratic else ", in the linearised model with relative sizes at the fitted values"

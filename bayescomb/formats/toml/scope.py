@@ -2,8 +2,9 @@
 
 ``between`` speaks of the nuisances of one source: ``["ATLAS", "CMS", "D0"]`` correlates them across these experiments,
 ``["ljets", "dilepton"]`` those of these estimates, ``"experiments"`` across all experiments, ``"all"`` every pair of them,
-inside an experiment too.  ``blocks`` states products of estimates, and ``pairs`` the nuisances themselves, where ``*`` and
-``?`` stand for any letters: every nuisance that matches the first is paired with every one that matches the second.
+inside an experiment too.  A name that an experiment and an estimate have is the experiment.  ``blocks`` states products of
+estimates, and ``pairs`` the nuisances themselves, where ``*`` and ``?`` stand for any letters: every nuisance that matches
+the first is paired with every one that matches the second.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bayescomb.base.checks import check_names, known_name, located
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError
+from bayescomb.base.errors import FileFormatError, UnknownNameError
 from bayescomb.formats.values import check_table, entries, texts
 from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import CorrelationPair
@@ -122,7 +123,7 @@ def category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Sco
     """Pairs of a category from ``between`` or ``blocks``; the sign is the product of the members' signs.
 
     Raises:
-        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError: as the content demands.
+        FileFormatError, UnknownNameError, InvalidNumberError: as the content demands.
     """
     if not source:
         msg = f"{where}: 'between' and 'blocks' speak of estimates; name the 'source' whose nuisances are meant"
@@ -175,9 +176,6 @@ def _ends(table: Mapping[str, Any], source: str, where: str, scope: Scope) -> li
         raise FileFormatError(msg)
     ends = []
     for name in names:
-        if name in scope.experiments and name in labels and members.get(name) != [name]:
-            msg = f"{place}: {name!r} is an experiment and an estimate; say which by 'blocks', or rename one"
-            raise DuplicateNameError(msg)
         if name in labels and name not in scope.experiments:
             ends.append([name])
             continue

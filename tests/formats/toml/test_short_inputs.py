@@ -133,6 +133,13 @@ def test_between_takes_experiments_and_estimates(model, between, pairs):
     assert len(found) == len({frozenset((p.first, p.second)) for p in found}) == pairs
 
 
+def test_a_name_of_both_is_the_experiment(model):
+    sets = SETS + 'coefficients = [{ name = "r", source = "lumi", between = ["ATLAS", "CMS"], nominal = 0.5 }]\n'
+    rows = ROWS.replace("d1,D0", "CMS,D0")
+    pairs = bc.load(model(rows=rows, sets=sets)).assumption_set.coefficients[0].pairs
+    assert {p.second for p in pairs} == {"lumi[c1]", "lumi[c2]"}
+
+
 def test_each_pair_has_a_coefficient_of_its_own(model):
     entry = 'name = "r", source = "lumi", between = ["ATLAS", "CMS"], nominal = 0.5, low = 0, high = 1, negative = ["c2"]'
     shared = bc.load(model(sets=SETS + f"coefficients = [{{ {entry} }}]\n")).assumption_set.coefficients[0]

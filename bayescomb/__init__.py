@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bayescomb.inputs.blinding import blind, unblind
     from bayescomb.inputs.combination import Combination
     from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
+    from bayescomb.inputs.likelihood_tables import LikelihoodTable
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.parameters import Parameter, ParameterPrior
@@ -82,6 +83,7 @@ __all__ = [
     "FitResults",
     "FittedInput",
     "InputWarning",
+    "LikelihoodTable",
     "Measurement",
     "Nuisance",
     "Observable",
@@ -158,6 +160,7 @@ _LAZY = {
     "Extraction": "bayescomb.inputs.extractions",
     "FitResults": "bayescomb.output.export.programs",
     "FittedInput": "bayescomb.inputs.measurements",
+    "LikelihoodTable": "bayescomb.inputs.likelihood_tables",
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
     "Observable": "bayescomb.inputs.observables",

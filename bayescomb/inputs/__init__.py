@@ -6,6 +6,7 @@ Imports base only.  Start at combination, then measurements.
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
+from bayescomb.inputs.likelihood_tables import LikelihoodTable
 from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter, ParameterPrior
@@ -21,6 +22,7 @@ __all__ = [
     "Estimate",
     "Extraction",
     "FittedInput",
+    "LikelihoodTable",
     "Measurement",
     "Nuisance",
     "Observable",

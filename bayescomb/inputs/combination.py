@@ -47,6 +47,7 @@ from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
 from bayescomb.inputs.dataframe import Between, Within, fields_from_dataframe
 from bayescomb.inputs.extractions import Extraction
 from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
+from bayescomb.inputs.likelihood_tables import LikelihoodTable
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
 from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter
@@ -288,13 +289,24 @@ class Combination(Shown):
     @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
-        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps
+        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps and not self.tabulated
 
     @property
     def curved_responses(self) -> bool:
-        """Whether a nuisance has a response with a kink, or one that is relative."""
+        """Whether a nuisance has a response with a kink, a relative one, or shifts what a likelihood table is about."""
         curved = any(n.response != "absolute" for n in self.nuisances)
-        return curved or any(m.down_responses is not None for m in self.measurements)
+        shifted = any(m.responses[list(m.tables)].any() for m in self.measurements)
+        return curved or shifted or any(m.down_responses is not None for m in self.measurements)
+
+    @property
+    def tabulated(self) -> bool:
+        """Whether an estimate has a table of points as its likelihood."""
+        return bool(self.tables)
+
+    @property
+    def tables(self) -> dict[int, LikelihoodTable]:
+        """Position of an estimate -> its likelihood, of those whose likelihood is a table."""
+        return {i: e.likelihood for i, e in enumerate(self.estimates) if e.likelihood is not None}
 
     @cached_property
     def curved_maps(self) -> bool:
@@ -521,7 +533,8 @@ class Combination(Shown):
         """The combination in which every estimate, or every one of a measurement, has an observable of its own.
 
         It tells what the inputs say before combining: with all estimates so, the minimum of chi2 is what the inputs' own
-        pulls cost.  Free nuisances outside the fits, which nothing would determine then, are left out.
+        pulls cost.  A likelihood table is the Gaussian near its minimum then.  Free nuisances outside the fits, which
+        nothing would determine then, are left out.
 
         Raises:
             UnknownNameError: there is no measurement of that name.
@@ -610,11 +623,14 @@ def check_settings(combination: Combination, where: str) -> None:
     weighted = combination.chi2 != "neyman" or combination.curved_responses
     if weighted and combination.treatment == "covariance":
         msg = (
-            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
-            "asymmetric responses do not allow; use the treatment 'nuisance'"
+            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson', relative, lognormal or asymmetric "
+            "responses and shifts of a likelihood table do not allow; use the treatment 'nuisance'"
         )
         raise OptionError(msg)
     if combination.chi2 == "pearson":
+        if combination.tabulated:
+            msg = f"{where}: chi2 'pearson' weighs measured values, which a likelihood table has not; use 'neyman'"
+            raise OptionError(msg)
         zero = [e.name for e in combination.estimates if e.value == 0]
         if zero:
             msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
@@ -756,7 +772,7 @@ def saturated_fields(combination: Combination, names: Collection[str]) -> dict[s
             observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
             m = dataclasses.replace(
                 m,
-                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
+                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}, likelihood=None) for e in m.estimates),
                 nuisances=tuple(m.nuisances[i] for i in keep),
                 responses=m.responses[:, keep],
                 down_responses=None if m.down_responses is None else m.down_responses[:, keep],

@@ -196,6 +196,12 @@ def _base_text(combination: Combination) -> str:
 
 def _measurement_text(measurement: Measurement) -> str:
     estimates = [e.name for e in measurement.estimates]
+    if measurement.tables:
+        msg = (
+            f"measurement {measurement.name!r}: a likelihood table cannot be written to Convino files, which hold Gaussian "
+            "inputs; use a model.toml"
+        )
+        raise OptionError(msg)
     covariance = measurement.statistical_covariance
     diagonal = covariance is not None and (covariance == np.diag(np.diag(covariance))).all()
     blocks: dict[str, list[str]] = {}

@@ -100,7 +100,7 @@ def load_model(
     own_units = {o.name: o.unit for o in observables} | {p.name: p.unit for p in parameters}
     budget, within = Budget(), []
     if "budget" in document:
-        budget = read_budget(document, path, observables=observable_names, sources=source_names)
+        budget = read_budget(document, path, observables=own_units, sources=source_names)
         within = read_within(document, path, budget)
     measurements, units, own_provenance = read_measurements(document, path, observables=own_units, sources=source_names)
     averaging = read_hflav(document, path, observables=observable_names)

@@ -5,6 +5,7 @@ Imports base only.  Start at combination, then measurements.
 
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.curves import Curve
 from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.likelihood_tables import LikelihoodTable
 from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
@@ -18,6 +19,7 @@ __all__ = [
     "CorrelationBlock",
     "CorrelationCoefficient",
     "CorrelationPair",
+    "Curve",
     "ErrorOnError",
     "Estimate",
     "Extraction",

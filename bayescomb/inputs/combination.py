@@ -44,6 +44,7 @@ from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, Option
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
+from bayescomb.inputs.curves import Curve
 from bayescomb.inputs.dataframe import Between, Within, fields_from_dataframe
 from bayescomb.inputs.extractions import Extraction
 from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
@@ -78,6 +79,7 @@ LISTS: Final = {
     "provenance": Provenance,
     "predictions": Prediction,
     "parameters": Parameter,
+    "curves": Curve,
     "derived": Observable,
 }
 MAPPINGS: Final = {
@@ -119,6 +121,7 @@ class Combination(Shown):
             posterior.
         parameters: what observables with a formula are functions of; a stated prior joins the measurements.
         derived: quantities with a formula, reported beside the observables.
+        curves: functions through tabulated points, which formulas call by their names.
         blinding: that central values are hidden, ``None`` if they are as measured (:func:`bayescomb.blind`).
 
     Examples:
@@ -156,6 +159,7 @@ class Combination(Shown):
     nonnegative: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     derived: tuple[Observable, ...] = ()
+    curves: tuple[Curve, ...] = ()
     blinding: Blinding | None = None
 
     @classmethod
@@ -257,7 +261,8 @@ class Combination(Shown):
     @cached_property
     def quantities(self) -> Quantities:
         """What is fitted, and what follows from it."""
-        return quantities(self.parameters, self.observables, self.derived, where=f"combination {self.name!r}")
+        where = f"combination {self.name!r}"
+        return quantities(self.parameters, self.observables, self.derived, curves=self.curves, where=where)
 
     @property
     def variables(self) -> tuple[Observable, ...]:
@@ -271,10 +276,14 @@ class Combination(Shown):
 
     @property
     def bounds(self) -> dict[str, tuple[float, float]]:
-        """Ends of the ranges of variables that have any."""
+        """Ends of the ranges of variables that have any: of observables above 0, of priors, and of curves of a variable."""
         found = {name: (0.0, float("inf")) for name in self.nonnegative}
         priors = {p.name: p.prior.bounds for p in self.parameters if p.prior is not None}
-        return found | {name: ends for name, ends in priors.items() if np.isfinite(ends).any()}
+        found |= {name: ends for name, ends in priors.items() if np.isfinite(ends).any()}
+        for name, (low, high) in self.quantities.curve_ends.items():
+            own_low, own_high = found.get(name, (-np.inf, np.inf))
+            found[name] = max(low, own_low), min(high, own_high)
+        return found
 
     @property
     def boxed(self) -> bool:

@@ -89,12 +89,13 @@ class FittedVariable:
             assert_never(prior.shape)
         if self.positive:
             found = pm.HalfFlat(name, initval=self.value, default_transform=AboveZero(self.width))
-            if self.logarithmic:
-                pm.Potential(f"{name}_jacobian__", -pt.log(found))
-            return found
-        if np.isfinite(self.low):
-            return pm.Uniform(name, self.low, self.high, initval=self.value)
-        return pm.Flat(name, initval=self.value)
+        elif np.isfinite(self.low):
+            found = pm.Uniform(name, self.low, self.high, initval=self.value)
+        else:
+            found = pm.Flat(name, initval=self.value)
+        if self.logarithmic:
+            pm.Potential(f"{name}_jacobian__", -pt.log(found))
+        return found
 
     def unconstrained(self, value: float) -> float:
         """The unconstrained coordinate of a value."""
@@ -139,7 +140,7 @@ def _near(
         errors: of the fit, shape (P,).
     """
     logarithmic = {p.name for p in combination.parameters if p.prior is not None and p.prior.logarithmic}
-    bounds = combination.bounds | dict.fromkeys(logarithmic, (0.0, np.inf))
+    bounds = dict.fromkeys(logarithmic, (0.0, np.inf)) | combination.bounds
     found = []
     for name, fitted, error in zip(names, values, errors, strict=True):
         low, high = bounds.get(name, (-np.inf, np.inf))

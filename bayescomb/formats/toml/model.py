@@ -26,7 +26,7 @@ from bayescomb.formats.fits.relations import read_relations
 from bayescomb.formats.toml.averaging import read_hflav
 from bayescomb.formats.toml.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements import read_measurements
-from bayescomb.formats.toml.parameters import read_derived, read_parameters
+from bayescomb.formats.toml.parameters import read_curves, read_derived, read_parameters
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
 from bayescomb.formats.toml.scope import category_scope
 from bayescomb.formats.toml.sets import BlockTables, read_assumption_sets
@@ -146,6 +146,7 @@ def load_model(
             nonnegative=_read_nonnegative(document, where, observables),
             parameters=parameters,
             derived=derived,
+            curves=read_curves(document, path),
             **settings,
         )
         # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.

@@ -131,7 +131,7 @@ class LikelihoodTable:
     @cached_property
     def errors(self) -> tuple[float | None, float | None]:
         """Signed distances (up, down) from the minimum to where D has risen by 1, ``None`` where the table ends before."""
-        found = []
+        found: list[float | None] = []
         for end in self.ends[::-1]:
             if self.rise(end) < 1:
                 found.append(None)

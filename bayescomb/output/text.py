@@ -36,7 +36,7 @@ from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.observables import Observable
 from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.as_read import as_read_lines
-from bayescomb.output.statements import bound_notes, header
+from bayescomb.output.statements import beyond_notes, bound_notes, header
 from bayescomb.output.tables.fit import compatibility_table, correlation_table, weights_table
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, is_unit, table, weight_lines
@@ -171,7 +171,7 @@ def profile_text(fit: ProfileResult) -> str:
         lines.append(f"  (the inputs' own post-fit nuisance values cost another {_chi2(fit.own_chi2)} before combining)")
     if fit.sizes is not None:
         lines += _size_lines(fit.sizes, fit.errors)
-    lines += bound_notes(fit)
+    lines += [*bound_notes(fit), *beyond_notes(fit)]
     if fit.on_kink:
         lines.append(
             "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "

@@ -121,9 +121,9 @@ def measurement_table(measurement: Measurement, prefix: str) -> tuple[dict[str, 
     }
     for i, likelihood in measurement.tables.items():
         comment = f"-2 ln L of {' '.join(names[i].split())} at values in the unit of its observable, up to a constant."
-        content = likelihood_text(comment, next(iter(measurement.estimates[i].observables)), likelihood)
+        curve = likelihood_text(comment, next(iter(measurement.estimates[i].observables)), likelihood)
         own = f"likelihood_{i + 1}" if len(measurement.tables) > 1 else "likelihood"
-        table["estimates"][i]["likelihood"] = stored(own, content)
+        table["estimates"][i]["likelihood"] = stored(own, curve)
     statistical = _statistical(measurement)
     if statistical is not None:
         table["statistical"] = statistical

@@ -339,17 +339,18 @@ def _starts(chi2: Objective) -> list[FloatArray]:
     """Where a search for minima may begin, the best first.
 
     The tail of a likelihood table may be flatter than a parabola, so that chi2 can have a minimum near that of the table and
-    one near the others: each table gets a start where it has all the weight.
+    one near the others: each table gets a start where it has all the weight, and all others one where tables have none.
     """
     parts = chi2.model.curved.parts
     if parts.map.linear:
         measured = parts.measured - parts.map.constant
-        points = []
-        for heavy in (None, *parts.responses.tables):
-            weight = np.ones(len(measured))
-            weight[[] if heavy is None else [heavy]] = HEAVY
-            rows = parts.factor * weight
-            points.append(np.linalg.lstsq(rows @ parts.map.design, rows @ measured, rcond=None)[0])
+        tables = list(parts.responses.tables)
+        weights = np.ones((1 + len(tables) + bool(tables), len(measured)))
+        for weight, i in zip(weights[1:], tables, strict=False):
+            weight[i] = HEAVY
+        weights[-1, tables] = 1 / HEAVY
+        rows = [parts.factor * weight for weight in weights]
+        points = [np.linalg.lstsq(row @ parts.map.design, row @ measured, rcond=None)[0] for row in rows]
     else:
         points = starting_points(parts)
     starts = np.zeros((len(points), chi2.size))

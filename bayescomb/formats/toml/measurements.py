@@ -230,8 +230,11 @@ def _read_estimate(table: Mapping[str, Any], where: str, folder: Path, observabl
         mapping = {known_name(name, observables, kind="observable", where=where): 1.0}
     else:
         mapping = read_factors(table["observables"], where=f"{where}.observables", observables=observables)
-    if ("value" in table) == ("likelihood" in table):
-        msg = f"{where}: give either value = NUMBER or likelihood = FILE"
+    if "value" not in table and "likelihood" not in table:
+        msg = f"{where}: missing key 'value'; add it, or likelihood = FILE"
+        raise FileFormatError(msg)
+    if "value" in table and "likelihood" in table:
+        msg = f"{where}: value beside likelihood found, which says it; leave one of the two out"
         raise FileFormatError(msg)
     likelihood = None
     if "likelihood" in table:

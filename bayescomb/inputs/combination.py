@@ -690,8 +690,8 @@ def check_predictions(combination: Combination, where: str) -> None:
         if not combination.linear:
             msg = (
                 f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
-                "'neyman', absolute symmetric responses, no 'normalise' (the extraction itself normalises a distribution) "
-                "and no 'nonnegative'"
+                "'neyman', absolute symmetric responses, no likelihood tables, no 'normalise' (the extraction itself "
+                "normalises a distribution) and no 'nonnegative'"
             )
             raise OptionError(msg)
 
@@ -712,7 +712,7 @@ def check_errors_on_errors(combination: Combination, where: str) -> None:
     if combination.errors_on_errors and not combination.linear:
         msg = (
             f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
-            "responses, no 'normalise' and no 'nonnegative'"
+            "responses, no likelihood tables, no 'normalise' and no 'nonnegative'"
         )
         raise OptionError(msg)
 

@@ -51,11 +51,10 @@ AT_POINT: Final = 1e-9
 
 
 class _Shape(NamedTuple):
-    """A warped prediction: t_0, sigma, D_0 of the spline less the smallest D of the table, and its curve."""
+    """A warped prediction: t_0, sigma, D of the Gaussian at the minimum of the table, and its curve."""
 
     value: float
     width: float
-    lowest: float
     offset: float
     curve: Curve
 
@@ -203,7 +202,7 @@ class LikelihoodTable:
                 "of 1 on one side at least, better of 4 and more on both"
             )
             raise InvalidNumberError(msg)
-        value, width = middle + half * centre, half / math.sqrt(curvature)
+        value, width = float(middle + half * centre), float(half / math.sqrt(curvature))
         curve = Curve(
             name="likelihood",
             x=tuple((middle + half * at).tolist()),
@@ -213,7 +212,7 @@ class LikelihoodTable:
         if not (curve.derivatives(np.linspace(points[0], points[-1], 20 * len(points)))[0] > 0).all():
             msg = f"{WHERE}: the curve through the points does not rise on both sides of its minimum. {ADVICE}"
             raise InvalidNumberError(msg)
-        return _Shape(value=value, width=width, lowest=lowest, offset=offset, curve=curve)
+        return _Shape(value=value, width=width, offset=float(offset), curve=curve)
 
     def _turns(self, spline: CubicSpline) -> list[float]:
         """Where the spline turns: its minimum, or nothing where it rises or falls all along.

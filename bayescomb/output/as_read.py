@@ -51,8 +51,8 @@ def _tables(combination: Combination) -> Iterator[str]:
         points = counted(len(likelihood.points), "points")
         left_out = f"; without every second point -2 ln L changes by up to {coarse:.2g} there" if coarse is not None else ""
         yield (
-            f"  {name}: likelihood at {points} from {low:.6g} to {high:.6g}, lowest at {likelihood.minimum:.6g}, higher by 1 "
-            f"at {up} and {down}, by {likelihood.rise(low):.3g} and {likelihood.rise(high):.3g} at the ends{left_out}"
+            f"  {name}: likelihood at {points} from {low:.6g} to {high:.6g}, lowest at {likelihood.minimum:.6g}, higher by "
+            f"1 at {up} and {down}, by {likelihood.rise(low):.3g} and {likelihood.rise(high):.3g} at the ends{left_out}"
         )
 
 

@@ -21,8 +21,8 @@ from typing import Final
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import csv_text, figure, read_table
-from bayescomb.inputs.likelihood_tables import LikelihoodTable
-from bayescomb.inputs.units import read_unit
+from bayescomb.inputs.formulas.units import read_unit
+from bayescomb.inputs.measurements import LikelihoodTable
 
 __all__ = ["likelihood_text", "read_likelihood"]
 
@@ -84,7 +84,7 @@ def likelihood_text(comment: str, quantity: str, table: LikelihoodTable) -> str:
     """The file of a table, from which the same table is read.
 
     Examples:
-        >>> from bayescomb.inputs.likelihood_tables import LikelihoodTable
+        >>> from bayescomb.inputs.measurements import LikelihoodTable
         >>> table = LikelihoodTable(points=(0.0, 1.0, 2.0, 3.0), rises=(1.0, 0.0, 1.0, 4.0))
         >>> print(likelihood_text("Of a measurement.", "x", table).splitlines()[1:3])
         ['x,-2 ln L', '0.0,1.0']

@@ -5,13 +5,12 @@ Imports base only.  Start at combination, then measurements.
 
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.curves import Curve
-from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
-from bayescomb.inputs.likelihood_tables import LikelihoodTable
-from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.inputs.formulas import Curve
+from bayescomb.inputs.measurements import Estimate, FittedInput, LikelihoodTable, Measurement, Nuisance
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter, ParameterPrior
-from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
+from bayescomb.inputs.theory.predictions import Prediction
 
 __all__ = [
     "AssumptionSet",

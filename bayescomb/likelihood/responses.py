@@ -13,7 +13,7 @@ added; one that is stated by a single number is (1 + k/x)^-lambda on both sides,
 t = x + k at lambda = 1 and t = x + k_minus at lambda = -1 where the shift is absolute or lognormal; where it is relative,
 Convino's factor returns x / (1 - k/x), which is x + k to first order.  A nuisance of a fitted input shifts by its distance
 from the post-fit value.  Where the likelihood of an estimate is a table of points, X is warped before it is compared
-(:mod:`bayescomb.inputs.likelihood_tables`).
+(:mod:`bayescomb.inputs.measurements.likelihood_tables`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.inputs.likelihood_tables import LikelihoodTable
+from bayescomb.inputs.measurements import LikelihoodTable
 
 __all__ = ["Derivatives", "Responses", "on_prediction", "warped"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from bayescomb.base.rounding import significant
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.theory.predictions import Prediction
 from bayescomb.likelihood.nonlinear.mapping import mapping
 
 __all__ = [

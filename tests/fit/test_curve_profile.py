@@ -10,7 +10,7 @@ from scipy.interpolate import CubicSpline
 
 import bayescomb as bc
 from bayescomb.base.errors import FitError, FormulaError, RangeError
-from bayescomb.inputs.predictions import Variant
+from bayescomb.inputs.theory.predictions import Variant
 
 MASSES = (165.0, 168.0, 171.0, 174.0, 177.0, 180.0)
 # Cross sections in pb that fall by 3 % per GeV, and grow with alpha_s, by 8 and 13 TeV.

@@ -7,9 +7,8 @@ from scipy import interpolate
 from scipy.differentiate import derivative
 
 from bayescomb.base.errors import FormulaError, InvalidMatrixError, InvalidNumberError, OptionError
-from bayescomb.inputs.curves import Curve
-from bayescomb.inputs.formulas import affine, curves_in, evaluate, formula_text, jet, names_in, parse, substituted
-from bayescomb.inputs.units import formula_unit, read_unit
+from bayescomb.inputs.formulas import Curve, affine, curves_in, evaluate, formula_text, jet, names_in, parse, substituted
+from bayescomb.inputs.formulas.units import formula_unit, read_unit
 
 X = np.array([165.0, 167.5, 170.0, 172.5, 175.0, 180.0])
 Y = np.array([310.0, 285.0, 263.0, 243.0, 224.0, 191.0])

@@ -23,7 +23,7 @@ from bayescomb.base.errors import FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, read_table
 from bayescomb.formats.csv import number as cell_number
 from bayescomb.formats.values import check_keys, check_table, entries, named_values, number, text
-from bayescomb.inputs.curves import Curve
+from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.parameters import PARAMETER_SHAPES, PRIOR_NUMBERS, Parameter, ParameterPrior
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import Node, evaluate, jet
-from bayescomb.inputs.likelihood_tables import LikelihoodTable
+from bayescomb.inputs.measurements import LikelihoodTable
 from bayescomb.likelihood.responses import warped
 
 __all__ = ["Mapping", "mapping"]

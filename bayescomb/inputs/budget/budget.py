@@ -1,0 +1,246 @@
+"""A budget: one row per estimate, one size per source, however it was written.
+
+Each row is a measurement of its own unless it names another; the nuisance of source S and estimate e is called ``S[e]``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import known_name, located
+from bayescomb.base.choices import ResponseForm
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
+from bayescomb.inputs.assumptions import AssumptionSet
+from bayescomb.inputs.measurements import Estimate, LikelihoodTable, Measurement, Nuisance, asymmetric_statistics
+
+__all__ = [
+    "BUDGET_COLUMNS",
+    "OPTIONAL_BUDGET_COLUMNS",
+    "Budget",
+    "BudgetRow",
+    "budget_of",
+    "check_source_columns",
+    "nuisance_name",
+    "unstated_pairs",
+]
+
+BUDGET_COLUMNS: Final = ("estimate", "experiment", "observable", "value", "stat")
+OPTIONAL_BUDGET_COLUMNS: Final = ("title", "measurement")
+
+type Size = float | tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetRow:
+    """One estimate of a budget.
+
+    Attributes:
+        where: place of the row, for messages.
+        estimate, experiment, observable, title: of the estimate.
+        measurement: to which it belongs; empty for one of its own.
+        value, stat: measured value and its statistical uncertainty.
+        sizes: source -> its uncertainty, 0 where it does not apply.
+
+    An uncertainty is a size, or what +1 and what -1 sigma of it do to the value.
+    """
+
+    where: str
+    estimate: str
+    experiment: str
+    observable: str
+    value: float
+    stat: Size
+    sizes: Mapping[str, Size]
+    title: str = ""
+    measurement: str = ""
+    likelihood: LikelihoodTable | None = None
+
+
+def nuisance_name(source: str, estimate: str) -> str:
+    """Name of the nuisance of one source in one estimate."""
+    return f"{source}[{estimate}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The content of a budget.
+
+    Attributes:
+        measurements: in the order of their first rows.
+        experiments: experiment -> its estimates, in the order of the rows.
+        sources: sources that have a column.
+    """
+
+    measurements: tuple[Measurement, ...] = ()
+    experiments: Mapping[str, list[str]] = field(default_factory=dict)
+    sources: Sequence[str] = ()
+
+    def affected(self, source: str, experiment: str) -> list[str]:
+        """Estimates of an experiment that a source shifts."""
+        shifting = {
+            nuisance.name
+            for m in self.measurements
+            for nuisance, up, down in zip(m.nuisances, *(shifts.T for shifts in m.all_responses), strict=True)
+            if up.any() or down.any()
+        }
+        return [name for name in self.experiments[experiment] if nuisance_name(source, name) in shifting]
+
+
+def check_source_columns(sources: Iterable[str], *, where: str) -> None:
+    """No source has the name of a column.
+
+    Raises:
+        DuplicateNameError: one has.
+    """
+    for name in sources:
+        if name in (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS):
+            msg = f"{where}: source {name!r} found, a column of the budget has that name already; rename the source"
+            raise DuplicateNameError(msg)
+
+
+def budget_of(
+    rows: Iterable[BudgetRow],
+    *,
+    observables: Collection[str],
+    sources: Sequence[str],
+    responses: Mapping[str, ResponseForm] | None = None,
+    statistical_correlation: NDArray[np.float64] | None = None,
+) -> Budget:
+    """The budget of some rows.
+
+    Args:
+        rows: n rows, in their order.
+        observables: known observables.
+        sources: that the rows have sizes of.
+        responses: source -> form of its response, absolute by default.
+        statistical_correlation: of the estimates, shape (n, n); estimates with common statistics are one measurement.
+
+    Raises:
+        UnknownNameError, DuplicateNameError, FileFormatError, InvalidNumberError: as the content demands, each with the
+            place of the row.
+    """
+    rows = list(rows)
+    seen: set[str] = set()
+    experiments: dict[str, list[str]] = {}
+    for row in rows:
+        if row.estimate in seen:
+            msg = f"{row.where}: estimate {row.estimate!r} stands twice; every estimate needs its own name"
+            raise DuplicateNameError(msg)
+        seen.add(row.estimate)
+        if not row.experiment:
+            msg = f"{row.where}, column 'experiment': empty; name the experiment, correlations are stated by it"
+            raise FileFormatError(msg)
+        known_name(row.observable, observables, kind="observable", where=row.where)
+        experiments.setdefault(row.experiment, []).append(row.estimate)
+    correlation = np.eye(len(rows)) if statistical_correlation is None else statistical_correlation
+    measurements = tuple(
+        _measurement(name, [rows[i] for i in at], sources, responses or {}, correlation[np.ix_(at, at)])
+        for name, at in _groups(rows, correlation).items()
+    )
+    return Budget(measurements=measurements, experiments=experiments, sources=sources)
+
+
+def _groups(rows: Sequence[BudgetRow], correlation: NDArray[np.float64]) -> dict[str, list[int]]:
+    """Measurement -> positions of its rows; rows of one name are one, and rows whose statistics are correlated."""
+    names = [row.measurement or row.estimate for row in rows]
+    owner = list(range(len(rows)))
+    for i, j in itertools.combinations(range(len(rows)), 2):
+        if names[i] != names[j] and not correlation[i, j]:
+            continue
+        if correlation[i, j] and rows[i].experiment != rows[j].experiment:
+            msg = (
+                f"{rows[i].where}: statistics of {rows[i].estimate!r} and {rows[j].estimate!r} are correlated, but they are "
+                "of two experiments, whose statistics are independent; state what they have in common as a source"
+            )
+            raise FileFormatError(msg)
+        low, high = sorted((owner[i], owner[j]))
+        owner = [low if o == high else o for o in owner]
+    found: dict[int, list[int]] = {}
+    for i, o in enumerate(owner):
+        found.setdefault(o, []).append(i)
+    return {" + ".join(dict.fromkeys(names[i] for i in at)): at for at in found.values()}
+
+
+def _measurement(
+    name: str,
+    rows: Sequence[BudgetRow],
+    sources: Sequence[str],
+    responses: Mapping[str, ResponseForm],
+    correlation: NDArray[np.float64],
+) -> Measurement:
+    """A measurement from its rows and the correlation of its statistics: one nuisance per estimate and source."""
+    estimates, nuisances = [], []
+    shifts = np.zeros((2, len(rows), len(rows) * len(sources)))
+    stat = np.array([_statistical(row) for row in rows])
+    for i, row in enumerate(rows):
+        if row.experiment != rows[0].experiment:
+            msg = f"{row.where}: measurement {name!r} has estimates of two experiments; give each its own measurement"
+            raise FileFormatError(msg)
+        observable = {row.observable: 1.0}
+        value = row.value if row.likelihood is None else row.likelihood.value
+        estimates.append(
+            Estimate(name=row.estimate, value=value, observables=observable, title=row.title, likelihood=row.likelihood)
+        )
+        for j, source in enumerate(sources):
+            shifts[:, i, i * len(sources) + j] = _systematic(row, source)
+            response = responses.get(source, "absolute")
+            nuisances.append(Nuisance(name=nuisance_name(source, row.estimate), source=source, response=response))
+    gaussian, asymmetric, *kinked = asymmetric_statistics([row.estimate for row in rows], *stat.T)
+    if asymmetric and not np.array_equal(correlation, np.eye(len(rows))):
+        msg = f"{rows[0].where}: asymmetric statistics found in {name!r}, where statistics are correlated; symmetrise them"
+        raise InvalidNumberError(msg)
+    with located(rows[0].where):
+        return Measurement(
+            name=name,
+            experiment=rows[0].experiment,
+            estimates=tuple(estimates),
+            statistical_covariance=correlation * np.outer(gaussian, gaussian),
+            nuisances=(*nuisances, *asymmetric),
+            responses=np.hstack([shifts[0], kinked[0]]),
+            down_responses=np.hstack([shifts[1], kinked[1]]),
+        )
+
+
+def _systematic(row: BudgetRow, source: str) -> tuple[float, float]:
+    """What +1 and -1 sigma of a source do to the value of a row."""
+    size = row.sizes[source]
+    if isinstance(size, tuple):
+        return size
+    if size < 0:
+        msg = (
+            f"{row.where}, column {source!r}: {size:g} found, an uncertainty is not negative; give its size here and its "
+            "sign in the correlations, or what +1 and -1 sigma do to the value, as in -0.5/+0.3"
+        )
+        raise InvalidNumberError(msg)
+    return size, 0.0 - size  # 0.0 - 0.0 is not -0.0
+
+
+def _statistical(row: BudgetRow) -> tuple[float, float]:
+    """What +1 and -1 sigma of the statistics do to the value of a row."""
+    up, down = row.stat if isinstance(row.stat, tuple) else (row.stat, -row.stat)
+    if not down < 0 < up:
+        shown = f"{up:+g}/{down:+g}" if isinstance(row.stat, tuple) else f"{up:g}"
+        msg = (
+            f"{row.where}, column 'stat': {shown} found, a statistical uncertainty is above 0, or up and down as in "
+            "+0.5/-0.3; correct it"
+        )
+        raise InvalidNumberError(msg)
+    return up, down
+
+
+def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterator[tuple[str, str, str, str]]:
+    """Source, two estimates and their experiment, where neither a block nor a coefficient of any set speaks of them."""
+    blocks = list({id(b): set(b.nuisances) for s in sets.values() for b in s.blocks}.values())
+    pairs = {frozenset((p.first, p.second)) for s in sets.values() for c in s.coefficients for p in c.pairs}
+    for source in budget.sources:
+        for experiment in budget.experiments:
+            for first, second in itertools.combinations(budget.affected(source, experiment), 2):
+                pair = {nuisance_name(source, first), nuisance_name(source, second)}
+                if pair not in pairs and not any(pair <= block for block in blocks):
+                    yield source, first, second, experiment

@@ -1,0 +1,32 @@
+"""Measurements, their estimates and nuisances, and fits of other programs as measurements.
+
+Imports base and curves.  Start at measurements.
+"""
+
+from bayescomb.inputs.measurements.likelihood_tables import LikelihoodTable
+from bayescomb.inputs.measurements.measurements import (
+    CovarianceKind,
+    Estimate,
+    FittedInput,
+    Measurement,
+    Nuisance,
+    asymmetric_statistics,
+    divided_variance,
+    systematic_shifts,
+    unnamed_nuisances,
+    unsplit_label,
+)
+
+__all__ = [
+    "CovarianceKind",
+    "Estimate",
+    "FittedInput",
+    "LikelihoodTable",
+    "Measurement",
+    "Nuisance",
+    "asymmetric_statistics",
+    "divided_variance",
+    "systematic_shifts",
+    "unnamed_nuisances",
+    "unsplit_label",
+]

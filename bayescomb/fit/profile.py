@@ -215,8 +215,8 @@ def profile(
     :math:`(B^T V^{-1} B)^{-1}` (Valassi, NIM A 500 (2003) 391).  Otherwise the nuisances in which chi2 is quadratic are
     profiled exactly and the rest is minimised by Migrad with errors by MINOS.  The determinant of a covariance that
     follows the prediction is left out, as Convino does; a posterior includes it.  Observables that cannot be negative are
-    minimised over 0 and above (:mod:`bayescomb.fit.minimise.bounds`), their intervals too; chi2 then follows the distribution
-    of its degrees of freedom only approximately where one is at 0.
+    minimised over 0 and above (:mod:`bayescomb.fit.minimise.bounds`), their intervals too; chi2 then follows the
+    distribution of its degrees of freedom only approximately where one is at 0.
 
     Args:
         combination: what to combine.

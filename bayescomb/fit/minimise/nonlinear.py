@@ -1,7 +1,8 @@
 """Minimum of a chi2 with kinks, and its Delta chi2 = 1 errors by iminuit.
 
-The lowest minimum over the orthants of kinked nuisances (:mod:`bayescomb.fit.minimise.kinks`) is where Migrad and MINOS start
-(James and Roos, Comput. Phys. Commun. 10 (1975) 343); with many kinks, of which they know nothing, they have no part in it.
+The lowest minimum over the orthants of kinked nuisances (:mod:`bayescomb.fit.minimise.kinks`) is where Migrad and MINOS
+start (James and Roos, Comput. Phys. Commun. 10 (1975) 343); with many kinks, of which they know nothing, they have no part
+in it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 What was measured is a ``[budget]`` (:mod:`bayescomb.formats.toml.measurements.budget`), a list of ``[[measurements]]``
 (:mod:`bayescomb.formats.toml.measurements.reader`) or both; what is correlated is stated apart from it, in ``[within]``,
-``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets.reader`).  Which nuisances of several measurements
-are the same says ``shared_names = "same"`` of equal names, and of others a table ``relations = "FILE.csv"``
+``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets.reader`).  Which nuisances of several
+measurements are the same says ``shared_names = "same"`` of equal names, and of others a table ``relations = "FILE.csv"``
 (:func:`bayescomb.formats.fits.relations.read_relations`).
 """
 

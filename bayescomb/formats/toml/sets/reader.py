@@ -2,8 +2,8 @@
 
 A category coefficient speaks of all nuisances of a source, of which those of the budget go by their estimates and those of
 ``[[measurements]]`` by their own names (:mod:`bayescomb.formats.toml.sets.scope`).  ``each = true`` makes a coefficient of
-its own of each of its pairs.  In a set ``everywhere = { lumi = 1.0 }`` correlates a source by one number in all its estimates,
-``across = { lumi = 0.5 }`` in those of different experiments, where ``[within]`` speaks of the others.
+its own of each of its pairs.  In a set ``everywhere = { lumi = 1.0 }`` correlates a source by one number in all its
+estimates, ``across = { lumi = 0.5 }`` in those of different experiments, where ``[within]`` speaks of the others.
 
 Reader of fixed correlation blocks in ``model.toml``: stacked matrices in a CSV table, named where they are used.
 

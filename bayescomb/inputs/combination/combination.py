@@ -44,7 +44,6 @@ from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, Option
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
-from bayescomb.inputs.budget.dataframe import Between, Within, fields_from_dataframe
 from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
 from bayescomb.inputs.formulas.quantities import Quantities, auxiliary_measurements, quantities
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
@@ -55,6 +54,8 @@ from bayescomb.inputs.theory.predictions import Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bayescomb.inputs.budget.dataframe import Between, Within
 
 __all__ = [
     "STATISTICS_GROUP",
@@ -197,6 +198,8 @@ class Combination(Shown):
             >>> bc.profile(combination)
             <ProfileResult combination: m_t = 172.50 +- 0.39 GeV, chi2 2.632 for 1>
         """
+        from bayescomb.inputs.budget.dataframe import fields_from_dataframe
+
         fields = fields_from_dataframe(frame, units=units or {}, within=within or {}, between=between or {})
         return cls(name=name, **{**fields, **settings})
 

@@ -27,23 +27,21 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
-from bayescomb.fit.averaging.relative import RelativeReading
-from bayescomb.fit.compatibility import Compatibility
-from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
-from bayescomb.fit.profile import ProfileResult
-from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.observables import Observable
-from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
 from bayescomb.output.statements import bound_notes, header
 from bayescomb.output.tables.fit import compatibility_table, correlation_table, weights_table
-from bayescomb.output.tables.impacts import impact_table
-from bayescomb.output.text.as_read import as_read_lines
 from bayescomb.output.text_layout import MANY, comparison_rows, feasibility_lines, fitting_rows, is_unit, table, weight_lines
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayescomb.fit.averaging.relative import RelativeReading
+    from bayescomb.fit.compatibility import Compatibility
+    from bayescomb.fit.impacts import ImpactResult
+    from bayescomb.fit.profile import ProfileResult
+    from bayescomb.fit.size_result import SizeResult
+    from bayescomb.likelihood.check import CheckResult
     from bayescomb.sampling.posterior.summary import Sampled, Summary
     from bayescomb.studies.comparison import Comparison
 
@@ -80,6 +78,9 @@ def _chi2(value: float | None) -> str:
 
 def check_text(result: CheckResult) -> str:
     """Sizes, indefinite matrices and what of the quoted ranges is feasible."""
+    from bayescomb.likelihood.check import WIDE_RESPONSE
+    from bayescomb.output.text.as_read import as_read_lines
+
     lines = [header(result.combination)]
     lines.append(", ".join(counted(value, key) for key, value in result.sizes.items()))
     lines += [*_origins(result.combination), "", *as_read_lines(result), ""]
@@ -144,6 +145,8 @@ def combination_text(combination: Combination) -> str:
 
 def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
+    from bayescomb.fit.impacts import PARTS_CLAUSE
+
     lines = [header(fit.combination)]
     spectators = {o.name for o in fit.combination.observables if o.spectator}
     names = in_order(fit)
@@ -295,6 +298,8 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
 
 def impact_text(result: ImpactResult) -> str:
     """Impacts, the largest first; those that fit a page where there are many results."""
+    from bayescomb.output.tables.impacts import impact_table
+
     table, left_out = impact_table(result), ""
     if result.total.sizes["parameter"] > MANY:
         rows = table.rows

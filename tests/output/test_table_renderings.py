@@ -17,7 +17,7 @@ from bayescomb.output.tables.impacts import ImpactQuantity, impact_table
 from bayescomb.output.tables.result import summary_table
 from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, latex_table, latex_text, text_column, write_table
-from bayescomb.output.text.results import impact_text
+from bayescomb.output.text.fit import impact_text
 
 
 @pytest.fixture(scope="module")

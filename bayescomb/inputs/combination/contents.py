@@ -133,6 +133,11 @@ class Contents:
         """Linear map from variables to estimates, shape (n_estimates, n_variables); 0 for what is curved."""
         return self._linear_map[0]
 
+    @cached_property
+    def observable_map(self) -> NDArray[np.float64]:
+        """Linear map from observables to estimates as stated, shape (n_estimates, n_observables)."""
+        return np.array([[e.observables.get(o.name, 0.0) for o in self.observables] for e in self.estimates], dtype=float)
+
     @property
     def constant(self) -> NDArray[np.float64]:
         """What the estimates are where all variables are 0, by formulas that are linear, shape (n_estimates,)."""

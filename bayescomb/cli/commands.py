@@ -110,7 +110,6 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run_profile(options: argparse.Namespace) -> int:
     """Best fit, its compatibility and goodness."""
-    from bayescomb.fit.averaging.inconsistency import scaled_profile
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
     from bayescomb.output.averages import possible_reading
@@ -119,6 +118,8 @@ def run_profile(options: argparse.Namespace) -> int:
     combination = load_model(options)
     fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
     if options.scale_factor is not None:
+        from bayescomb.fit.averaging.inconsistency import scaled_profile
+
         fit = scaled_profile(fit, options.scale_factor)
     reading = possible_reading(combination)
     text = "\n".join([profile_text(fit), *reading_lines(reading, combination)])

@@ -30,18 +30,6 @@ from bayescomb.base.choices import (
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
-from bayescomb.inputs.budget.dataframe import Between, Within, fields_from_dataframe
-from bayescomb.inputs.formulas.quantities import auxiliary_measurements
-from bayescomb.inputs.measurements import Measurement
-from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
-from bayescomb.inputs.parameters import Parameter
-from bayescomb.inputs.theory.extractions import Extraction
-from bayescomb.inputs.theory.predictions import Prediction
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
 from bayescomb.inputs.combination.checks import (
     check_blinding,
     check_determined,
@@ -53,6 +41,17 @@ from bayescomb.inputs.combination.checks import (
 )
 from bayescomb.inputs.combination.contents import Contents
 from bayescomb.inputs.combination.parts import kept_fields, saturated_fields
+from bayescomb.inputs.formulas.quantities import auxiliary_measurements
+from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.parameters import Parameter
+from bayescomb.inputs.theory.extractions import Extraction
+from bayescomb.inputs.theory.predictions import Prediction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayescomb.inputs.budget.dataframe import Between, Within
 
 __all__ = ["Combination", "how_to_extract"]
 
@@ -159,6 +158,8 @@ class Combination(Shown, Contents):
             >>> bc.profile(combination)
             <ProfileResult combination: m_t = 172.50 +- 0.39 GeV, chi2 2.632 for 1>
         """
+        from bayescomb.inputs.budget.dataframe import fields_from_dataframe
+
         fields = fields_from_dataframe(frame, units=units or {}, within=within or {}, between=between or {})
         return cls(name=name, **{**fields, **settings})
 

@@ -21,19 +21,19 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
-from bayescomb.fit.averaging.relative import RelativeReading
-from bayescomb.fit.compatibility import Compatibility
-from bayescomb.fit.impacts import PARTS_CLAUSE, ImpactResult
-from bayescomb.fit.profile import ProfileResult
-from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.output.statements import bound_notes, header
 from bayescomb.output.tables.fit import compatibility_table, correlation_table, weights_table
-from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.text_layout import MANY, fitting_rows, is_unit, weight_lines
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from bayescomb.fit.averaging.relative import RelativeReading
+    from bayescomb.fit.compatibility import Compatibility
+    from bayescomb.fit.impacts import ImpactResult
+    from bayescomb.fit.profile import ProfileResult
+    from bayescomb.fit.size_result import SizeResult
 
 
 __all__ = [
@@ -64,6 +64,8 @@ def chi2_number(value: float | None) -> str:
 
 def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
+    from bayescomb.fit.impacts import PARTS_CLAUSE
+
     lines = [header(fit.combination)]
     spectators = {o.name for o in fit.combination.observables if o.spectator}
     names = in_order(fit)
@@ -217,6 +219,8 @@ def compatibility_text(rows: Sequence[Compatibility]) -> str:
 
 def impact_text(result: ImpactResult) -> str:
     """Impacts, the largest first; those that fit a page where there are many results."""
+    from bayescomb.output.tables.impacts import impact_table
+
     table, left_out = impact_table(result), ""
     if result.total.sizes["parameter"] > MANY:
         rows = table.rows

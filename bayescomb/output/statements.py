@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
-from typing import Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from bayescomb.base.rounding import significant
-from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.theory.predictions import Prediction
-from bayescomb.likelihood.nonlinear.mapping import mapping
+
+if TYPE_CHECKING:
+    from bayescomb.fit.profile import ProfileResult
+    from bayescomb.inputs.theory.predictions import Prediction
 
 __all__ = [
     "beyond_notes",
@@ -314,6 +313,10 @@ def beyond_notes(fit: ProfileResult) -> list[str]:
     combination = fit.combination
     if not combination.tables:
         return []
+    import numpy as np
+
+    from bayescomb.likelihood.nonlinear.mapping import mapping
+
     variables = [o.name for o in combination.variables]
     predict = mapping(combination)
     values = fit.values.sel(parameter=variables).to_numpy()

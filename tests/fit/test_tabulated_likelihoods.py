@@ -28,7 +28,7 @@ from bayescomb.inputs.serialise import combination_from_json, combination_to_jso
 from bayescomb.likelihood.nonlinear.model import nonlinear_model, nonlinear_parts
 from bayescomb.likelihood.nonlinear.objective import objective
 from bayescomb.output.statements import beyond_notes, header
-from bayescomb.output.text import profile_text
+from bayescomb.output.text.fit import profile_text
 
 
 def values_of(fit):

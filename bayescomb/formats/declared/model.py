@@ -59,6 +59,7 @@ MODEL: Final = Table(
         Key("within", (Kind.TABLE, Kind.TEXT),
             'correlations inside an experiment, as numbers or a CSV table; "uncorrelated" on purpose', "[within]\nlumi = 1.0"),
         Key("hflav", Kind.TABLE, "files of HFLAV's combination-code", '[hflav]\nresults = ["CDF.json"]'),
+        Key("averagetools", Kind.TABLE, "a text table of S. Kluth's averagetools", '[averagetools]\ntable = "input.txt"'),
         Key("measurements", Kind.TABLES, "inputs that a budget cannot hold: fits, covariances, Convino files, HEPData tables",
             '[[measurements]]\nname = "CMS 13 TeV"\nexperiment = "CMS"\nconvino = "cms_13tev.txt"'),
         Key("impact_groups", Kind.TABLES, "nuisances whose impact is stated together",
@@ -140,6 +141,16 @@ HFLAV: Final = Table(
             'experiments = { "LHCb*" = "LHCb" }'),
     ),
 )  # fmt: skip
+AVERAGETOOLS: Final = Table(
+    "A text table of S. Kluth's averagetools, as it is.",
+    (
+        Key("table", Kind.TEXT, "file with the sections [Data], [Covariances] and [Globals]", 'table = "input.txt"', required=True),
+        Key("observables", Kind.NAMED_TEXTS, "its groups -> observables; they have the names of the groups otherwise",
+            'observables = { a = "m_t" }'),
+        Key("experiments", Kind.NAMED_TEXTS, "its values -> experiments; each is its own otherwise",
+            'experiments = { Val1 = "ATLAS" }'),
+    ),
+)  # fmt: skip
 SYMMETRISE: Final = Table(
     "A pair that is published with two values.",
     (
@@ -181,6 +192,7 @@ MODEL_TABLES: Final = {
     "within": WITHIN,
     "within.symmetrise": SYMMETRISE,
     "hflav": HFLAV,
+    "averagetools": AVERAGETOOLS,
     "impact_groups": IMPACT_GROUPS,
     "provenance": PROVENANCE,
     "errors_on_errors": ERRORS_ON_ERRORS,

@@ -69,7 +69,7 @@ TTBAR = "Trig,LepS,LepI,JetR,JetI,btag,Pile,JESu,JESi,JESc,JESf,JESb,Scale,Rad,M
 SINGLE = '[[assumption_sets]]\nname = "nominal"\n'
 
 # W helicity in top-quark decays, JHEP 08 (2020) 051, tables 2 to 6, in the order ATLAS, CMS e+jets, mu+jets, single top:
-# errors of F_0, of F_L, correlations of F_0 and F_L in each, and correlations between ATLAS and CMS, e and mu+jets, these and
+# errors of F_0, of F_L, correlations of F_0 and F_L in each, and those between ATLAS and CMS, e and mu+jets, these and
 # single top.  What is quoted as below 0.001 is 0; one source is nowhere above.  As tomneep/blue has them
 # (JHEP_08_2020_51.csv).
 HELICITY = """

@@ -38,8 +38,8 @@ def check_alone(entry: Mapping[str, Any], key: str, allowed: Sequence[str], plac
     beside = [name for name in entry if name not in (key, *allowed)]
     if beside:
         msg = (
-            f"{place}: {' and '.join(map(repr, beside))} found beside {key!r}, whose {states} all of a measurement but its "
-            f"{', '.join(map(repr, allowed))}; keep one of the two"
+            f"{place}: {' and '.join(map(repr, beside))} found beside {key!r} ({entry[key]!r}), whose {states} all of a "
+            f"measurement but its {', '.join(map(repr, allowed))}; keep one of the two"
         )
         raise FileFormatError(msg)
 

@@ -18,6 +18,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pymc.distributions.transforms import log
 from scipy.linalg import block_diag
 
 from bayescomb.base.checks import check_choice, expects
@@ -41,6 +42,7 @@ from bayescomb.sampling.model.observed import observe
 from bayescomb.sampling.nuts.run import Mixture
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
+from bayescomb.sampling.start_points import FlatFrom, UniformFrom, begun
 from bayescomb.sampling.variables import flat_variables
 
 __all__ = [
@@ -246,12 +248,12 @@ def coefficient_variable(plan: SamplingPlan, *, prefix: str = "") -> Any:
 
     transform = FeasibleTransform(plan.low, plan.high, plan.radial)
     if not plan.radial and all(c.prior == "uniform" for c in coefficients):
-        return pm.Uniform(
+        return UniformFrom(
             f"{prefix}rho",
             plan.low,
             plan.high,
+            plan.initial,
             dims=f"{prefix}coefficient",
-            initval=plan.initial,
             default_transform=transform,
         )
     return pm.CustomDist(
@@ -262,7 +264,7 @@ def coefficient_variable(plan: SamplingPlan, *, prefix: str = "") -> Any:
         random=random,
         signature="(n),(n)->(n)",
         dims=f"{prefix}coefficient",
-        initval=plan.initial,
+        support_point=lambda *_: pt.as_tensor(plan.initial),
         default_transform=transform,
     )
 
@@ -274,7 +276,8 @@ def pattern_weights(model: pm.Model, plan: SamplingPlan, rho: Any, *, prefix: st
     dims = f"{prefix}uncertain_size"
     model.add_coord(dims, [size.name for size in plan.sizes])
     shape = np.array([size.shape for size in plan.sizes])
-    scales = pm.InverseGamma(f"{prefix}{SCALE}", alpha=shape, beta=shape, dims=dims, initval=np.ones(len(shape)))
+    start = np.ones(len(shape))
+    scales = begun(pm.InverseGamma, f"{prefix}{SCALE}", shape, shape, start=start, dims=dims, default_transform=log)
     return plan.weights(rho, scales, xp=pt), scales
 
 
@@ -361,7 +364,7 @@ def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
     """Masses, flat over the tables, and scales with their priors; symbolic theta, shape (H,)."""
     n = len(theory.masses)
     values = [
-        pm.Uniform(variable_name(name), low, high, initval=value)
+        UniformFrom(variable_name(name), low, high, value)
         for name, low, high, value in zip(theory.masses, theory.low[:n], theory.high[:n], start.theta[:n], strict=True)
     ]
     scales = theory.extraction.scales
@@ -371,15 +374,15 @@ def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
         coefficient = pm.Uniform(SCALE_COEFFICIENT, scales.low, scales.high)
         half = len(theory.scales) // 2
         root = np.linalg.cholesky(scale_correlation(theory.extraction, scales.nominal))
-        white = pm.Normal("white_scales", shape=2 * half, initval=np.linalg.solve(root, initial / scales.width))
+        white = begun(pm.Normal, "white_scales", 0.0, np.ones(2 * half), start=np.linalg.solve(root, initial / scales.width))
         inner = pt.linalg.cholesky(coefficient * np.ones((half, half)) + (1 - coefficient) * np.eye(half), on_error="nan")
         parts = [pt.sum(inner * white[part], axis=1) for part in (slice(half), slice(half, None))]
         stacked = scales.width * pt.concatenate(parts)
         values += [pm.Deterministic(variable_name(name), stacked[i]) for i, name in enumerate(theory.scales)]
     elif scales.prior == "normal":
-        values += [pm.Normal(n, 0, scales.width, initval=v) for n, v in zip(names, initial, strict=True)]
+        values += [begun(pm.Normal, n, 0.0, scales.width, start=v) for n, v in zip(names, initial, strict=True)]
     else:
-        values += [pm.Uniform(n, -scales.width, scales.width, initval=v) for n, v in zip(names, initial, strict=True)]
+        values += [UniformFrom(n, -scales.width, scales.width, v) for n, v in zip(names, initial, strict=True)]
     return pt.stack(values)
 
 
@@ -387,9 +390,7 @@ def level_variables(start: ExtractionStart) -> Any:
     """Flat free directions and free nuisances; symbolic, shape (Z + F,)."""
     if not start.level_names:
         return pt.zeros(0)
-    return pt.stack(
-        [pm.Flat(variable_name(name), initval=v) for name, v in zip(start.level_names, start.levels, strict=True)]
-    )
+    return pt.stack([FlatFrom(variable_name(name), v) for name, v in zip(start.level_names, start.levels, strict=True)])
 
 
 def draw_theory(

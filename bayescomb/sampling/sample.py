@@ -35,7 +35,7 @@ from bayescomb.sampling.nuts.run import compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.posterior.tails import mark_tails
 from bayescomb.sampling.predictive_groups import predictive_groups
-from bayescomb.sampling.priors import prior_draws
+from bayescomb.sampling.prior_group import prior_group
 from bayescomb.sampling.recovery import (
     conditional_masses,
     conditional_moments,
@@ -96,7 +96,8 @@ def sample(
     Returns:
         A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
         ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
-        ``prior``, ``conditional`` (exact mean and sd of each result given each draw's coefficients and scales, that
+        ``prior`` (of the coefficients, and of the results whose prior is proper; its attribute ``flat`` names the others),
+        ``conditional`` (exact mean and sd of each result given each draw's coefficients and scales, that
         is then Gaussian; not with ranges of the observables),
         ``observed_data``, ``posterior_predictive`` and ``log_likelihood`` of the estimates (each given all others, exact, so
         that ``az.loo`` and ``az.compare`` hold; per measurement in a group of its own), where these are Gaussian given what
@@ -190,8 +191,9 @@ def sample(
         pass  # given the coefficients the observables are no Gaussian, and their draws are the summary
     elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = _conditional(plan, posterior)
-    if len(plan.sampled):
-        tree["prior"] = _prior(plan, draws=draws, chains=chains, seed=seed)
+    prior = prior_group(plan, draws=draws, chains=chains, seed=seed)
+    if prior is not None:
+        tree["prior"] = prior
     result = xr.DataTree.from_dict(tree)
     result.attrs = {
         "name": combination.name,
@@ -444,17 +446,6 @@ def _observed(combination: Combination) -> xr.Dataset:
     estimates = combination.estimates
     values = np.array([e.value for e in estimates])
     return xr.Dataset({"estimate_value": ("estimate", values)}, {"estimate": [e.name for e in estimates]})
-
-
-def _prior(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr.Dataset:
-    """Draws of the priors that the coefficients really have, i.e. restricted to the feasible set."""
-    rng = np.random.default_rng([seed, 2])
-    values = prior_draws(
-        plan.coefficients, low=plan.low, high=plan.high, draws=draws * chains, rng=rng, feasible=plan.feasible()
-    )
-    shape = (chains, draws, len(plan.sampled))
-    coords: dict[str, Any] = {"coefficient": [c.name for c in plan.coefficients]}
-    return xr.Dataset({"rho": (("chain", "draw", "coefficient"), values.reshape(shape))}, coords)
 
 
 def _held(plan: SamplingPlan, correlations: str) -> list[str]:

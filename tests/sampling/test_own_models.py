@@ -4,9 +4,11 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
+from combinations import star
 from densities import INTERPRETED, Density
 from pymc.model.fgraph import clone_model
 from scipy import stats
+from scipy.optimize import minimize
 from theory_models import extraction, simple, truth
 
 import bayescomb as bc
@@ -148,3 +150,37 @@ def test_prior_predictive_draws_are_those_of_the_proper_priors_and_of_a_flat_one
     assert np.isnan(flat["prior"]["x"]).all()
     assert np.isnan(flat["prior_predictive"]["estimate_value"]).all()
     assert (np.abs(flat["prior"]["rho"] - 0.45) <= 0.45).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shared", "method"), [(True, "L-BFGS-B"), (False, "TNC")])
+@pytest.mark.filterwarnings("ignore:.*find_MAP:FutureWarning")
+def test_the_highest_density_is_found_where_the_coefficients_end(shared, method):
+    """Of one number measured three times: at 1 / sqrt(2), or on the unit circle, where the correlation is singular."""
+    values = np.array([10.0, 10.9, 11.0])
+    combination = star(2, shared=shared, separate_observables=False, nuisance_size=2.0).with_values(
+        {f"e{i}": value for i, value in enumerate(values)}
+    )
+
+    def coefficients(point):
+        return np.full(2, point[1]) if shared else point[1] * np.array([np.cos(point[2]), np.sin(point[2])])
+
+    def surprise(point):
+        r = coefficients(point)
+        matrix = np.array([[1.0, r[0], r[1]], [r[0], 1.0, 0.0], [r[1], 0.0, 1.0]])
+        return -stats.multivariate_normal(np.full(3, point[0]), 0.25 * np.eye(3) + 4.0 * matrix).logpdf(values)
+
+    end = np.sqrt(0.5) if shared else 1.0
+    bounds = [(None, None), (0.0, end)] + ([] if shared else [(0.5, 1.0)])
+    best = minimize(surprise, [10.5, 0.3] + ([] if shared else [0.7]), bounds=bounds, options={"ftol": 1e-13}).x
+    assert best[1] == end
+    model = build_model(combination)
+    found = pm.find_MAP(method=method, model=model, progressbar=False, compile_kwargs=INTERPRETER)
+    assert all(np.isfinite(value).all() for value in found.values())
+    # The end is at infinity of the coordinate, so that the last steps gain less than the minimiser looks for.
+    np.testing.assert_allclose(found["rho"], coefficients(best)[: len(found["rho"])], atol=1e-3)
+    assert float(found["x"]) == pytest.approx(best[0], abs=1e-3)
+    far = Density(model)
+    value, slopes = far({name: start if name == "x" else np.full_like(start, 20.0) for name, start in far.initial.items()})
+    assert np.isfinite(value)
+    assert all(np.isfinite(slope).all() for slope in slopes.values())

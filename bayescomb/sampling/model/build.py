@@ -90,6 +90,13 @@ def build_model(
         flat levels of what is normalised or dropped in place of the observables, which for ``full`` are deterministic
         functions of them and ``theory_pull``.
 
+        The measured values are the observed variable ``estimate_value`` where all responses are absolute and weights those
+        of Neyman, so that PyMC's log likelihoods and predictive draws are of them; elsewhere, in ``full`` and with an
+        extraction, their density is a potential.  Chains and ``pm.find_MAP`` begin near the best fit, in every copy of the
+        model (``pm.do``, ``pm.observe``).  A flat variable has no prior draws: they are NaN.  The end of a range of a
+        coefficient lies at infinity of its coordinate, which ``pm.find_MAP`` approaches; where coefficients together end
+        in a curved feasible set, ``method="TNC"`` gets there, while the default may stop short on the edge.
+
     Raises:
         OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not
             be correlation matrices, or with a singular statistical covariance.

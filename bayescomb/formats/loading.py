@@ -38,8 +38,8 @@ def load(
             :mod:`bayescomb.formats.hflav.result_sets`; a text table of averagetools, see
             :mod:`bayescomb.formats.averagetools.table`; or an export of :func:`bayescomb.export_hepdata`,
             folder or archive, which gives the combination that it was made from.  Another submission of HEPData needs a
-            ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.measurements.foreign`); the message
-            about one without proposes it.
+            ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.measurements.hepdata_entry`); the
+            message about one without proposes it.
         extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
             the file names.  Measurements that it does not use are left out.
         shared_names: what a nuisance is whose name several inputs use: ``"error"`` or ``"same"``, one nuisance; by default

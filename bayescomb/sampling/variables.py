@@ -21,6 +21,7 @@ from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import solve
 from bayescomb.sampling.feasible_transform import AboveZero
 from bayescomb.sampling.plan import SamplingPlan
+from bayescomb.sampling.start_points import FlatFrom, HalfFlatFrom, UniformFrom
 
 __all__ = ["FittedVariable", "above_zero", "flat_variables"]
 
@@ -88,11 +89,11 @@ class FittedVariable:
                     return pm.LogNormal(name, np.log(numbers["median"]), numbers["sigma"])
             assert_never(prior.shape)
         if self.positive:
-            found = pm.HalfFlat(name, initval=self.value, default_transform=AboveZero(self.width))
+            found = HalfFlatFrom(name, self.value, default_transform=AboveZero(self.width))
         elif np.isfinite(self.low):
-            found = pm.Uniform(name, self.low, self.high, initval=self.value)
+            found = UniformFrom(name, self.low, self.high, self.value)
         else:
-            found = pm.Flat(name, initval=self.value)
+            found = FlatFrom(name, self.value)
         if self.logarithmic:
             pm.Potential(f"{name}_jacobian__", -pt.log(found))
         return found

@@ -13,12 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
-from bayescomb.fit.minimise.bounds import crossing_within
 from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, moves, newton
+from bayescomb.fit.minimise.delta_chi2 import crossing, crossing_within
 from bayescomb.fit.minimise.first_guess import starting_points
 from bayescomb.fit.minimise.kinks import WITHIN, Minimum, lowest_orthant, other_minima, same_minimum
 from bayescomb.likelihood.least_squares import triangular, unit_columns
@@ -45,7 +44,6 @@ Bounds = Mapping[int, tuple[float, float]]
 MIGRAD_TOLERANCE = 1e-5
 # Delta chi2 is met to this, so that an error is good to half of it.
 CROSSING_TOLERANCE = 1e-7
-CROSSING_STEPS = 12
 # Weight of a likelihood table over the other inputs, in errors, for a start at its own minimum.
 HEAVY = 1e4
 
@@ -250,21 +248,11 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
         best = found.theta
         return found.chi2 - minimum.chi2 - 1.0
 
-    distance = start
-    for _ in range(CROSSING_STEPS):
-        excess = growth(distance)
-        if abs(excess) < CROSSING_TOLERANCE:
-            return distance
-        if excess + 1 <= 0:
-            break
-        distance /= np.sqrt(1 + excess)  # exact for a parabola
-    inner, outer = 0.0, start
-    for _ in range(20):
-        if growth(outer) > 0:
-            return float(scipy.optimize.brentq(growth, inner, outer, xtol=1e-9 * abs(start), rtol=1e-9))
-        inner, outer = outer, 2 * outer
-    msg = f"chi2 does not grow by 1 within {outer:g} of its minimum"
-    raise FitError(msg)
+    distance = crossing(growth, start, met=CROSSING_TOLERANCE)
+    if distance is None:
+        msg = f"chi2 does not grow by 1 within a million times {start:g} of its minimum"
+        raise FitError(msg)
+    return distance
 
 
 def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int] = ()) -> FloatArray:

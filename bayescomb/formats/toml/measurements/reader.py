@@ -32,7 +32,7 @@ is what -1 sigma does, its sign included.
 that the curve does not hold, which move it.
 
 An entry may name a Convino measurement file instead, tables of HEPData
-(:mod:`bayescomb.formats.toml.measurements.foreign`) or the file of a fit
+(:mod:`bayescomb.formats.toml.measurements.hepdata_entry`) or the file of a fit
 (:mod:`bayescomb.formats.toml.measurements.fit_entry`), and any entry may give sources to its nuisances by patterns
 (:mod:`bayescomb.formats.toml.measurements.maps`).
 """
@@ -74,7 +74,7 @@ __all__ = ["read_measurements"]
 INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covariance", "hessian", "correlation")
 # The total beside what is statistical leaves what is systematic.
 TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
-FILE_KEYS: Final = ("convino", "hepdata", "fit")
+FILE_KEYS: Final = tuple(key.name for key in TABLES["measurements"].own if key.foreign)
 # Keys that speak of the parameters of a fit in a file.
 FITTED_KEYS: Final = ("results", "free", "left_out", "priors")
 DETAIL_KEYS: Final = TABLES["measurements.nuisances"].names
@@ -129,14 +129,9 @@ def read_measurements(
         check_table(entry, "measurements", where=place, required=("name",) if by_file else ("name", "estimates"))
         if by_file:
             # Their readers load where a measurement is a file of another program
-            from bayescomb.formats.toml.measurements.fit_entry import read_fit_entry
-            from bayescomb.formats.toml.measurements.foreign import read_convino_entry, read_hepdata_entry
-        if by_file == ["convino"]:
-            measurement = read_convino_entry(entry, place, path.parent, observables=observables)
-        elif by_file == ["fit"]:
-            measurement = read_fit_entry(entry, place, path.parent, observables=observables)
-        elif by_file:
-            own = read_hepdata_entry(entry, place, path.parent, units=observables)
+            from bayescomb.formats.toml.measurements.foreign import READERS
+
+            own = READERS[by_file[-1]](entry, place, path.parent, observables=observables)
             measurement, units = own.measurement, {**own.units, **units}
             provenance += own.provenance
         else:

@@ -225,11 +225,11 @@ CII had,175.07,1.19,0.97,0.02,0.20,0.37,0.42,0.09,0.00,0.53,0.00,0.04,0.00,0.15,
     "W helicity": Published(
         source="ATLAS and CMS, JHEP 08 (2020) 051",
         model='format = 1\nname = "helicity"\ntreatment = "covariance"\nobservables = [{ name = "F_0" }, { name = "F_L" }]\n'
-        'derived = [{ name = "F_R", formula = "1 - F_0 - F_L" }]\naveragetools = { table = "helicity.txt" }\n' + SINGLE,
+        'averagetools = { table = "helicity.txt" }\n' + SINGLE,
         tables={"helicity.txt": helicity_table()},
-        values={"F_0": 0.693, "F_L": 0.315, "F_R": -0.008},
-        errors={"F_0": 0.014, "F_L": 0.011, "F_R": 0.007},
-        last={"F_0": 0.001, "F_L": 0.001, "F_R": 0.001},
+        values={"F_0": 0.693, "F_L": 0.315},
+        errors={"F_0": 0.014, "F_L": 0.011},
+        last={"F_0": 0.001, "F_L": 0.001},
     ),
     "LHC m_t 2013": Published(
         source="ATLAS-CONF-2013-102, CMS PAS TOP-13-005, tables 1 and 2",

@@ -137,6 +137,7 @@ HFLAV: Final = Table(
         Key("parameters", Kind.TEXTS, "parameters that are kept; each is the observable of its name", 'parameters = ["dms"]',
             default="all"),
         Key("result_sets", Kind.TEXTS, "labels that are kept", 'result_sets = ["CDF2"]', default="all"),
+        Key("asymmetric", Kind.FLAG, "use the two-sided errors of sets of one parameter", "asymmetric = true", default="false"),
         Key("experiments", Kind.NAMED_TEXTS, "patterns of labels -> experiment; a set is its own otherwise",
             'experiments = { "LHCb*" = "LHCb" }'),
     ),

@@ -23,6 +23,7 @@ def read_averaging(
     parameters: Sequence[str] | None = None,
     result_sets: Sequence[str] | None = None,
     experiments: Mapping[str, str] | None = None,
+    asymmetric: bool = False,
 ) -> Averaging:
     """Read files of combination-code.
 
@@ -32,13 +33,14 @@ def read_averaging(
         parameters: those to keep, all by default.
         result_sets: labels of the sets to keep, all by default.
         experiments: pattern of labels -> experiment; a set that none matches is an experiment of its own.
+        asymmetric: read asymmetric errors of sets of one parameter, which need the treatment ``"nuisance"``.
 
     Raises:
         DuplicateNameError: a label is in two files.
         UnknownNameError: a parameter or a label to keep is in no file.
         FileFormatError: nothing is kept; the errors of the readers.
     """
-    sets = [one for path in results for one in read_result_sets(path)]
+    sets = [one for path in results for one in read_result_sets(path, asymmetric=asymmetric)]
     labels = [one.label for one in sets]
     for i, one in enumerate(sets):
         if one.label in labels[:i]:

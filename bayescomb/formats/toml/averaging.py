@@ -8,6 +8,7 @@
     parameters = ["dms"]                                    # to keep, all by default
     result_sets = ["CDF2", "LHCb-Ds-3pi+"]                  # likewise
     experiments = { "LHCb*" = "LHCb" }                      # patterns of the labels; a set is its own experiment otherwise
+    asymmetric = true                                       # two-sided errors of sets of one parameter, else symmetric ones
 
     [averagetools]
     table = "input.txt"                                     # a file of S. Kluth's averagetools
@@ -27,7 +28,7 @@ from bayescomb.base.checks import known_name
 from bayescomb.formats.averagetools.table import read_averagetools
 from bayescomb.formats.averaging import Averaging
 from bayescomb.formats.hflav.combination import read_averaging
-from bayescomb.formats.values import check_table, named_values, text, texts
+from bayescomb.formats.values import check_table, flag, named_values, text, texts
 
 __all__ = ["read_averages"]
 
@@ -75,6 +76,7 @@ def _hflav(document: Mapping[str, Any], path: Path, observables: Collection[str]
         parameters=texts(entry, "parameters", where=where) if "parameters" in entry else None,
         result_sets=texts(entry, "result_sets", where=where) if "result_sets" in entry else None,
         experiments={pattern: text(stated, pattern, where=f"{where}.experiments") for pattern in stated},
+        asymmetric=flag(entry, "asymmetric", where=where),
     )
     for parameter in found.parameters:
         known_name(parameter, observables, kind="observable", where=f"{where} (name other 'parameters' to leave it out)")

@@ -1,5 +1,6 @@
 """Posteriors of observables that are formulas: densities against plain PyMC models, priors, and draws of what follows."""
 
+import arviz as az
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -48,6 +49,49 @@ def test_the_posterior_is_that_of_a_plain_pymc_model(seed):
         for name in point:
             np.testing.assert_allclose(slope[name], other[name], rtol=1e-7, atol=1e-7)
     assert np.ptp(differences) < 1e-8 * (1 + np.abs(differences).max())
+
+
+def quadrature(model, draws):
+    """Means and standard deviations of a, b and their coefficient by a grid around the draws, three times as wide."""
+    axes = []
+    for name in "ab":
+        values = draws[name].to_numpy()
+        axes.append(np.linspace(values.min() - np.ptp(values), values.max() + np.ptp(values), 161))
+    a, b = np.meshgrid(*axes, indexing="ij")
+    with np.errstate(all="ignore"):
+        away = model.measured - np.stack(np.broadcast_arrays(*model.predicted(a, b)), axis=-1)
+    inside = np.isfinite(away).all(axis=-1)
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    coefficients = 0.45 * (nodes + 1)
+    logs = np.full((*a.shape, len(nodes)), -np.inf)
+    for k, r in enumerate(coefficients):
+        root = np.linalg.cholesky(model.covariance(r))
+        white = np.linalg.solve(root, away[inside].T)
+        logs[inside, k] = -(white**2).sum(axis=0) / 2 - np.log(np.diag(root)).sum() + np.log(weights[k])
+    density = np.exp(logs - logs.max())
+    density /= density.sum()
+    edge = np.concatenate([density[[0, -1]].ravel(), density[:, [0, -1]].ravel()])
+    assert edge.sum() < 1e-6  # all of it is on the grid
+    found = {}
+    for name, values in (("a", a[..., None]), ("b", b[..., None]), ("rho", coefficients)):
+        mean = float((density * values).sum())
+        found[name] = mean, float(np.sqrt((density * (values - mean) ** 2).sum()))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(repetitions(3)))
+def test_draws_have_the_moments_of_the_posterior_by_quadrature(seed):
+    """Of random formulas, within five Monte Carlo errors of the draws."""
+    model = formula_model(seed)
+    tree = bc.sample(model.combination, seed=seed, draws=500, tune=500, chains=2, progress=False)
+    draws = tree["posterior"].to_dataset()
+    for name, (mean, sd) in quadrature(model, draws).items():
+        values = draws[name].to_numpy().reshape(2, -1)
+        given = xr.Dataset({"x": (("chain", "draw"), values)})
+        errors = {method: float(az.mcse(given, method=method)["x"]) for method in ("mean", "sd")}
+        assert values.mean() == pytest.approx(mean, abs=5 * errors["mean"]), name
+        assert values.std() == pytest.approx(sd, abs=5 * errors["sd"]), name
 
 
 def direct(value, error):

@@ -155,7 +155,7 @@ observables = [
   { name = "rate", unit = "pb", formula = "rate_at(m_t) * (alpha_s / 0.118)**1.9" },
   { name = "shape", formula = "shape_at(m_t) * (alpha_s / 0.118)**0.4" },
 ]
-derived = [{ name = "falls by", unit = "1", formula = "rate_at(m_t + 1) / rate_at(m_t)" }]
+derived = [{ name = "rate at 172.5 GeV", unit = "pb", formula = "rate_at(172.5) * (alpha_s / 0.118)**1.9" }]
 
 [[measurements]]
 name = "rates"

@@ -1,5 +1,7 @@
 """Posteriors of observables that are formulas: densities against plain PyMC models, priors, and draws of what follows."""
 
+import functools
+
 import arviz as az
 import numpy as np
 import pymc as pm
@@ -79,19 +81,45 @@ def quadrature(model, draws):
     return found
 
 
+@functools.cache
+def sampled(seed):
+    return bc.sample(formula_model(seed).combination, seed=seed, draws=500, tune=500, chains=2, progress=False)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(repetitions(3)))
 def test_draws_have_the_moments_of_the_posterior_by_quadrature(seed):
     """Of random formulas, within five Monte Carlo errors of the draws."""
     model = formula_model(seed)
-    tree = bc.sample(model.combination, seed=seed, draws=500, tune=500, chains=2, progress=False)
+    tree = sampled(seed)
     draws = tree["posterior"].to_dataset()
+
+    def error(values, method):
+        given = xr.Dataset({"x": (("chain", "draw"), values.reshape(2, -1))})
+        return float(az.mcse(given, method=method)["x"])
+
     for name, (mean, sd) in quadrature(model, draws).items():
-        values = draws[name].to_numpy().reshape(2, -1)
-        given = xr.Dataset({"x": (("chain", "draw"), values)})
-        errors = {method: float(az.mcse(given, method=method)["x"]) for method in ("mean", "sd")}
-        assert values.mean() == pytest.approx(mean, abs=5 * errors["mean"]), name
-        assert values.std() == pytest.approx(sd, abs=5 * errors["sd"]), name
+        values = draws[name].to_numpy()
+        assert values.mean() == pytest.approx(mean, abs=5 * error(values, "mean")), name
+        assert values.std() == pytest.approx(sd, abs=5 * error(values, "sd")), name
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")  # five estimates of two parameters
+def test_arviz_takes_the_posterior_of_formulas_as_it_is():
+    model, tree = formula_model(0), sampled(0)
+    draws = tree["posterior"].to_dataset().isel(chain=0)
+    for i in range(0, draws.sizes["draw"], 100):
+        a, b, r = (draws[name].isel(draw=i).to_numpy().item() for name in ("a", "b", "rho"))
+        precision = np.linalg.inv(model.covariance(r))
+        pull, inner = precision @ (model.measured - np.array(model.predicted(a, b))), np.diag(precision)
+        found = tree["log_likelihood"]["estimate_value"].isel(chain=0, draw=i)
+        np.testing.assert_allclose(found, -(pull**2) / inner / 2 + np.log(inner / (2 * np.pi)) / 2, rtol=1e-8)
+    assert np.isfinite(az.loo(tree).elpd)
+    ranked = az.compare({"a": tree, "b": tree.copy()})
+    assert set(ranked.index) == {"a", "b"}
+    assert az.loo_pit(tree)["estimate_value"].shape == (5,)
+    az.plot_ppc_dist(tree, backend="none")
 
 
 def direct(value, error):

@@ -1,7 +1,7 @@
 r"""Formulas of observables and derived quantities: read without ``eval``, with exact first and second derivatives.
 
 A formula is arithmetic (``+ - * / **``, brackets), numbers, ``pi``, the functions of :data:`FUNCTIONS`, curves through
-tabulated points (:mod:`~bayescomb.inputs.formulas.curves`), called like functions, and names of other quantities; a name
+tabulated points (:mod:`~bayescomb.inputs.curves`), called like functions, and names of other quantities; a name
 that is no word of letters, digits and ``_`` stands in backquotes.  It becomes a small tree that serves numbers, arrays and
 symbols alike.  Derivatives go forward through the tree with the value: of a function f of a node with value v, gradient g
 and second derivatives H they are
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import FormulaError
-from bayescomb.inputs.formulas.curves import Curve
+from bayescomb.inputs.curves import Curve
 
 __all__ = [
     "FUNCTIONS",

@@ -64,9 +64,10 @@ ABOVE = bc.ParameterPrior(shape="lognormal", median=0.3, sigma=0.3)
 RANGE = bc.ParameterPrior(shape="uniform", low=0.2, high=0.9)
 
 
+@pytest.mark.slow
 def test_the_profile_of_curved_formulas_covers():
     toys = CurvedToys(curved(b=RANGE), seed=4, correlations="nominal", posterior=False)
-    n = repetitions(60)
+    n = repetitions(40)
     records = [toys.analyse(i)["profile"] for i in range(n)]
     for name in ("a", "b", "c", "ratio"):
         truth, value, up, down = np.array([r[name] for r in records]).T

@@ -101,7 +101,7 @@ def run_check(options: argparse.Namespace) -> int:
     """Sizes, blocks and feasibility."""
     from bayescomb.likelihood.check import check
     from bayescomb.output.data.check import check_data
-    from bayescomb.output.text.results import check_text
+    from bayescomb.output.text.check import check_text
 
     result = check(load_model(options))
     show(check_text(result), lambda: check_data(result), options.json)
@@ -113,7 +113,7 @@ def run_profile(options: argparse.Namespace) -> int:
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
     from bayescomb.output.averages import possible_reading
-    from bayescomb.output.text.results import compatibility_text, profile_text, reading_lines
+    from bayescomb.output.text.fit import compatibility_text, profile_text, reading_lines
 
     combination = load_model(options)
     fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
@@ -152,7 +152,7 @@ def run_impacts(options: argparse.Namespace) -> int:
     """Parts of the uncertainty."""
     from bayescomb.fit.impacts import impacts
     from bayescomb.output.data.results import impact_data
-    from bayescomb.output.text.results import impact_text
+    from bayescomb.output.text.fit import impact_text
 
     result = impacts(load_model(options), parts=options.parts)
     show(impact_text(result), lambda: impact_data(result), options.json)
@@ -164,7 +164,7 @@ def run_sample(options: argparse.Namespace) -> int:
     combination = load_model(options)
     from bayescomb.output.analysis import nominal_fit
     from bayescomb.output.data.results import posterior_data
-    from bayescomb.output.text.results import posterior_text
+    from bayescomb.output.text.posterior import posterior_text
     from bayescomb.sampling.posterior.summary import summarise
     from bayescomb.sampling.sample import sample
 
@@ -197,7 +197,7 @@ def run_compare(options: argparse.Namespace) -> int:
     from bayescomb.output.analysis import divide
     from bayescomb.output.data.results import comparison_data
     from bayescomb.output.text.extraction import divided_text
-    from bayescomb.output.text.results import comparison_text
+    from bayescomb.output.text.posterior import comparison_text
     from bayescomb.sampling.posterior.convergence import verdict
     from bayescomb.sampling.posterior.storage import load_posterior, require_same_model, run_of
     from bayescomb.studies.comparison import compare
@@ -310,7 +310,7 @@ def run_coverage(options: argparse.Namespace) -> int:
     """A calibration study; what is finished stays in its folder."""
     from bayescomb.output.data.results import study_data
     from bayescomb.output.figures.studies import save_calibration_figures
-    from bayescomb.output.text.results import study_text
+    from bayescomb.output.text.posterior import study_text
     from bayescomb.studies.calibration import coverage
     from bayescomb.studies.executors import executor_of
 

@@ -20,7 +20,8 @@ from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, wi
 from bayescomb.base.shown import Shown
 from bayescomb.fit.fit_result import ErrorScale, Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
-from bayescomb.fit.impacts import PARTS, whole_parts
+from bayescomb.fit.impacts import PARTS
+from bayescomb.fit.parts import whole_parts
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement, unsplit_label
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair

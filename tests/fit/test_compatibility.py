@@ -9,7 +9,7 @@ from scipy.linalg import block_diag
 
 import bayescomb as bc
 from bayescomb.output.data.results import profile_data
-from bayescomb.output.text.results import profile_text
+from bayescomb.output.text.fit import profile_text
 
 
 def correlated():

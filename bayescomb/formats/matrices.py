@@ -31,8 +31,9 @@ FloatArray = NDArray[np.float64]
 
 # Below this the smallest eigenvalue of a matrix of unit diagonal is rounding, per row.
 SINGULAR: Final = 1e-15
-# A cell ``+5 -3`` (up and down), and what stands before a size that is the same up and down.
-BOTH_WAYS: Final = re.compile(r"^(\+[\d.]\S*)\s+([-\u2212][\d.]\S*)$")
+# A cell ``+5 -3`` or ``(+5-3)`` (up and down), and what stands before a size that is the same up and down.
+SIZE: Final = r"[\d.]+(?:[eE][+-]?\d+)?(?:\s?%)?"
+BOTH_WAYS: Final = re.compile(rf"^\(?(\+{SIZE})\s*([-\u2212]{SIZE})\)?$")
 EITHER_WAY: Final = re.compile(r"^(\u00b1|\+/?[-\u2212])\s*(?=[\d.][^/]*$)")
 
 
@@ -163,11 +164,11 @@ def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
 
 
 def slashed(text: str) -> str:
-    """A cell whose shifts up and down stand apart by a blank with ``/`` between them, and a size without a sign for both.
+    """A cell whose shifts up and down stand beside each other with ``/`` between them, and a size without the sign for both.
 
     Examples:
-        >>> slashed("+5 -3"), slashed("+/-2"), slashed("+5/-3"), slashed("2")
-        ('+5/-3', '2', '+5/-3', '2')
+        >>> slashed("+5 -3"), slashed("(+5-3)"), slashed("+/-2"), slashed("+5/-3"), slashed("2e-3")
+        ('+5/-3', '+5/-3', '2', '+5/-3', '2e-3')
     """
     text = EITHER_WAY.sub("", text.strip())
     return BOTH_WAYS.sub(r"\1/\2", text)

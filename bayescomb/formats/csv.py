@@ -67,7 +67,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        msg = f"{path}: no such file; correct the path"
+        msg = f"{path}: no such file; {_written_otherwise(path)}"
         raise FileFormatError(msg) from error
     except IsADirectoryError as error:
         msg = f"{path}: a folder found, a file is needed; correct the path"
@@ -92,6 +92,16 @@ def read_text(path: Path) -> str:
         msg = f"{path}:1: zero bytes found, as in UTF-16 or UTF-32 without its mark; save the file as UTF-8"
         raise FileFormatError(msg)
     return text
+
+
+def _written_otherwise(path: Path) -> str:
+    """A file beside the place of an absent one whose name differs in capitals or a letter."""
+    try:
+        names = {other.name.casefold(): other.name for other in path.parent.iterdir()}
+    except OSError:
+        return "correct the path"
+    close = difflib.get_close_matches(path.name.casefold(), names, n=1, cutoff=0.85)
+    return f"correct the path{f', is {str(path.with_name(names[close[0]]))!r} meant?' if close else ''}"
 
 
 def read_table(

@@ -19,11 +19,12 @@ from scipy import stats
 from bayescomb.base.checks import check_count, check_seed, expects
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
+from bayescomb.studies.curved_toys import CurvedToys, require_curved, toys_of
 from bayescomb.studies.executors import executor_of
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
-from bayescomb.studies.toys import RANKS, Toys, require_simulated
+from bayescomb.studies.toys import RANKS, Toys
 
-__all__ = ["coverage", "study_summary"]
+__all__ = ["coverage", "study_summary", "summary_of"]
 
 TOYS: Final = "toys.jsonl"
 KEY: Final = "toy"
@@ -87,7 +88,7 @@ def coverage(
     check_count(toys, least=1, where="toys")
     check_count(workers, least=0, where="workers")
     check_seed(seed)
-    require_simulated(combination)
+    require_curved(combination)
     settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
     with opened_study(directory, combination, settings, file=TOYS, key=KEY, kind=int) as study:
         complete = len({record[KEY] for record in study.records()} & set(range(toys))) == toys
@@ -98,9 +99,9 @@ def coverage(
 
 
 @functools.lru_cache(maxsize=2)
-def _prepared(model: bytes, settings: str) -> Toys:
+def _prepared(model: bytes, settings: str) -> Toys | CurvedToys:
     """One preparation and one compilation per process, whatever the number of data sets."""
-    return Toys(restored(model), **json.loads(settings))
+    return toys_of(restored(model), **json.loads(settings))
 
 
 def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:
@@ -140,7 +141,15 @@ def study_summary(directory: str | Path) -> xr.Dataset:
     if not stored_settings(folder):
         msg = f"{folder}: holds no study; make one with bayescomb coverage MODEL --toys N --output {folder}"
         raise OptionError(msg)
-    records = sorted(study_records(folder, TOYS, KEY, int), key=lambda record: record[KEY])
+    return summary_of(sorted(study_records(folder, TOYS, KEY, int), key=lambda record: record[KEY]))
+
+
+def summary_of(records: list[dict[str, Any]]) -> xr.Dataset:
+    """The same of the records of data sets.
+
+    Args:
+        records: see :meth:`bayescomb.studies.toys.Toys.analyse`.
+    """
     good = [record for record in records if "profile" in record]
     rows = {
         "profile": _stacked(good, "profile", lambda row: [row[0], row[1], row[2], row[3], np.nan]),

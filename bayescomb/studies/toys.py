@@ -8,18 +8,20 @@ The observables have flat priors, from which nothing can be drawn.  They are hel
 and posterior alike, so that the rank of the true value among the draws is uniform at any of them as it is over the prior.
 Not so scales that are parameters of an extraction: the data tell little of them, and the best fit is often at the end of a
 flat prior, where every estimate lies on the same side of the truth and takes the mass along.  They are drawn from their
-priors, as the nuisances are.
+priors, as the nuisances are.  Predictions are no straight lines in the masses: ranks are uniform at one of them as far as
+they are, and exactly so with masses drawn from their priors, which end with the tables.
 Sources that are no correlation matrices (treatment covariance) are drawn as part of V, without nuisances of their own.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
+import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -38,20 +40,24 @@ from bayescomb.likelihood.simulation import DataReduction, data_reduction
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.model import draw_theory, extraction_start
-from bayescomb.sampling.nuts import CompiledModel, compile_model, run_nuts
-from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.modes import MAX_MODES, separated_modes
+from bayescomb.sampling.nuts import CompiledModel, compile_model, run_modes, run_nuts
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
 from bayescomb.sampling.summary import mean_sd
 
-__all__ = ["RANKS", "Toys", "require_simulated"]
+__all__ = ["RANKS", "Toys", "effective_draws", "matrix_root", "ranked", "require_simulated"]
 
 FloatArray = NDArray[np.float64]
 
 # A rank is taken among this many evenly spaced draws, fewer than are effective, so that they are nearly independent.
 RANKS = 99
 LEVELS = {"68": 0.68, "95": 0.95}
+# Effective draws that they need, and by how much longer chains may get where fewer are.
+LEAST_EFFECTIVE: Final = 120
+LONGER: Final = (1, 2, 4, 8)
 # Steps longer than those of a single posterior, where nothing curved forbids them: more draws of a data set are
 # correlated, which costs nothing as long as more than RANKS are effective, and half the gradients are saved.
 TOY_ACCEPT = 0.6
@@ -102,6 +108,8 @@ class Toys:
         tune: tuning steps per chain.
         chains: number of chains.
         nuisances: how many nuisances are followed, chosen at random.
+        masses: ``"fitted"`` holds the true masses of an extraction at the best fit, ``"prior"`` draws them from their flat
+            priors.
 
     Raises:
         OptionError: an option is not offered, chi2 is not quadratic, the result is normalised, or constraints above 1 leave
@@ -130,10 +138,12 @@ class Toys:
         tune: int = 150,
         chains: int = 2,
         nuisances: int = 20,
+        masses: str = "fitted",
     ) -> None:
         check_choice(correlations, ("prior", "nominal"), where="correlations")
+        check_choice(masses, ("fitted", "prior"), where="masses")
         require_simulated(combination)
-        self.combination, self.seed, self.posterior = combination, seed, posterior
+        self.combination, self.seed, self.posterior, self.masses = combination, seed, posterior, masses
         self.draws, self.tune, self.chains = draws, tune, chains
         self.sampled_coefficients = correlations == "prior"
         self.plan = sampling_plan(combination, correlations=correlations)
@@ -175,6 +185,9 @@ class Toys:
     ) -> tuple[FloatArray, dict[str, float]]:
         """Theta with its scales drawn from their priors, and the correlation between energies that they were drawn with."""
         scales, count = theory.extraction.scales, len(theory.scales)
+        if self.masses == "prior":
+            own = slice(len(theory.masses))
+            theta = np.concatenate([rng.uniform(theory.low[own], theory.high[own]), theta[len(theory.masses) :]])
         if not count:
             return theta, {}
         drawn: dict[str, float] = {}
@@ -185,7 +198,7 @@ class Toys:
             if scales.treatment == "correlated" and self.sampled_coefficients:
                 coefficient = rng.uniform(scales.low, scales.high)
                 drawn = {SCALE_COEFFICIENT: coefficient}
-            root = _root(scale_correlation(theory.extraction, coefficient))
+            root = matrix_root(scale_correlation(theory.extraction, coefficient))
             logarithms = scales.width * (root @ rng.standard_normal(count))
         return np.concatenate([theta[: len(theory.masses)], logarithms]), drawn
 
@@ -199,10 +212,10 @@ class Toys:
         correlation = plan.correlation(weights, index)[0]
         loading = plan.model.loading[:, index]
         if len(index) == len(plan.model.nuisances):
-            return _root(correlation), np.diag(np.sqrt(plan.model.signs))
+            return matrix_root(correlation), np.diag(np.sqrt(plan.model.signs))
         everything = plan.correlation(weights)[0]
         total = np.diag(plan.model.signs) + plan.model.loading @ everything @ plan.model.loading.T
-        return _root(correlation), _root(total - loading @ correlation @ loading.T)
+        return matrix_root(correlation), matrix_root(total - loading @ correlation @ loading.T)
 
     @single_threaded
     def data(self, toy: int) -> _Data:
@@ -307,38 +320,49 @@ class Toys:
         return fused, compile_model(fused)
 
     def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:
-        plan = self.plan
-        fused, compiled = self._fused
-        accept = target_accept(plan, "marginal", fused=True)
-        fused.set_offset(self._reduce @ data.offset)
-        draws, statistics = run_nuts(
-            compiled,
-            draws=self.draws,
-            tune=self.tune,
-            chains=self.chains,
-            seed=int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
-            target_accept=accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
-            cores=1,  # toys are what is done beside each other
-        )
-        rows = {}
-        for name, values in self._quantities(draws, data, np.random.default_rng([self.seed, 3, toy])).items():
-            if name not in data.truth:
-                continue
-            chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
-            truth = data.truth[name]
-            ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
-            rows[name] = [truth, int((chosen < truth).sum()), *mean_sd(values), *map(float, ends)]
-        return {"posterior": rows, "divergences": int(statistics["diverging"].sum())}
+        plan = self._plan_of(data)
+        self._fused[0].set_offset(plan.reduced.offset)
+        starts = [mode.start for mode in separated_modes(plan)] if plan.sizes else []
+        if len(starts) > MAX_MODES:
+            return {"problem": f"{len(starts)} separated minima, whose weights are not known"}
 
-    def _quantities(self, draws: xr.Dataset, data: _Data, rng: np.random.Generator) -> dict[str, FloatArray]:
-        """Draws of results, coefficients and followed nuisances, chains one after the other, shape (n,) each."""
-        theory = self.plan.theory
-        n = draws.sizes["chain"] * draws.sizes["draw"]
-        plan = dataclasses.replace(
+        def sampled(longer: int) -> tuple[dict[str, FloatArray], int, str]:
+            draws, statistics, reason = self._sampled(toy, starts, longer * self.draws)
+            found = self._quantities(draws, plan, np.random.default_rng([self.seed, 3, toy]))
+            diverging = int(statistics["diverging"].sum())
+            return {name: values for name, values in found.items() if name in data.truth}, diverging, reason
+
+        return ranked(data.truth, sampled, chains=self.chains)
+
+    def _sampled(self, toy: int, starts: list[dict[str, FloatArray]], draws: int) -> tuple[xr.Dataset, xr.Dataset, str]:
+        """Draws, statistics of the sampler, and why the weights of separated modes are not known."""
+        fused, compiled = self._fused
+        accept = target_accept(self.plan, "marginal", fused=True)
+        settings: dict[str, Any] = {
+            "draws": draws,
+            "tune": self.tune,
+            "chains": self.chains,
+            "seed": int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
+            "target_accept": accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
+            "cores": 1,  # toys are what is done beside each other
+        }
+        if not starts:
+            return *run_nuts(compiled, **settings), ""
+        found, statistics, mixture = run_modes(compile_model(fused, starts=starts), **settings)
+        return found, statistics, mixture.reason
+
+    def _plan_of(self, data: _Data) -> SamplingPlan:
+        """The plan with simulated data."""
+        return dataclasses.replace(
             self.plan,
             model=dataclasses.replace(self.plan.model, offset=data.offset),
             reduced=dataclasses.replace(self.plan.reduced, offset=self._reduce @ data.offset),
         )
+
+    def _quantities(self, draws: xr.Dataset, plan: SamplingPlan, rng: np.random.Generator) -> dict[str, FloatArray]:
+        """Draws of results, coefficients and followed nuisances, chains one after the other, shape (n,) each."""
+        theory = self.plan.theory
+        n = draws.sizes["chain"] * draws.sizes["draw"]
         draws = with_integrated(plan, dataclasses.replace(self._fused[0], plan=plan), draws, rng)
         rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
         weights = plan.weights_of(draws)
@@ -370,7 +394,47 @@ class Toys:
         return found
 
 
-def _root(covariance: FloatArray) -> FloatArray:
+def ranked(
+    truth: Mapping[str, float], sampled: Callable[[int], tuple[dict[str, FloatArray], int, str]], *, chains: int
+) -> dict[str, Any]:
+    """Ranks and summaries of the posterior of a data set, as plain data.
+
+    Args:
+        truth: true value by quantity.
+        sampled: draws of each quantity, chains one after the other, the number of divergences, and why the draws are not
+            those of the posterior; of chains so many times as long.
+        chains: number of chains.
+
+    Returns:
+        ``posterior``: quantity -> [truth, rank among 99 draws, mean, sd, low68, high68, low95, high95], and
+        ``divergences``; or ``problem``.
+    """
+    for longer in LONGER:
+        found, diverging, reason = sampled(longer)
+        if not reason and effective_draws(found, chains=chains) >= LEAST_EFFECTIVE:
+            break
+    if reason:
+        return {"problem": reason}
+    rows = {}
+    for name, values in found.items():
+        chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
+        ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
+        rows[name] = [truth[name], int((chosen < truth[name]).sum()), *mean_sd(values), *map(float, ends)]
+    return {"posterior": rows, "divergences": diverging}
+
+
+def effective_draws(found: Mapping[str, FloatArray], *, chains: int) -> float:
+    """Smallest effective number of draws of all quantities, of the mean and of the tails.
+
+    Args:
+        found: draws, chains one after the other.
+        chains: number of chains.
+    """
+    moving = [values.reshape(chains, -1) for values in found.values() if np.ptp(values) > 0]
+    return min((float(az.ess(values, method=m)) for values in moving for m in ("bulk", "tail")), default=np.inf)
+
+
+def matrix_root(covariance: FloatArray) -> FloatArray:
     """The symmetric square root of a positive semidefinite matrix.
 
     It is unique: other factors turn with the eigenvectors of equal eigenvalues, which depend on rounding and so on the

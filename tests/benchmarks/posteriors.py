@@ -1,9 +1,11 @@
-"""Whether posteriors may be believed, in three tables: ``python posteriors.py ranks|verdicts|mixed [--number N] [--only X]``.
+"""Whether posteriors may be believed: ``python posteriors.py ranks|verdicts|mixed [--number N] [--only NAME]``.
 
-``ranks``: simulation-based calibration of every kind of model (tests/helpers/rank_models.py), 400 data sets each: smallest
-p-value of the ranks, corrected for the number of quantities (Holm), coverage of 68 % and 95 % intervals, and pulls.
-``verdicts``: how often a sound posterior is refused, 20 seeds of four models, and whether one that begins in one of two modes
-passes.  ``mixed``: random models of mixed features against importance sampling (tests/helpers/mixed_models.py).
+``ranks``: simulation-based calibration of every kind of model (tests/helpers/rank_models.py), 400 data sets each.  Per
+quantity: p-value of its ranks in 20 bins, that of Kolmogorov and Smirnov corrected for the number of quantities (Holm),
+coverage of 68 % and 95 % intervals, mean and width of the pulls.
+``verdicts``: how often a sound posterior of four models is refused, 20 seeds each, and whether one that begins in one of two
+modes passes.
+``mixed``: random models of mixed features against importance sampling (tests/helpers/mixed_models.py).
 """
 
 import argparse
@@ -33,8 +35,6 @@ from bayescomb.studies.calibration import _holm, summary_of  # noqa: E402
 def ranks(number, only):
     """A row per kind."""
     number = number or 400
-    print(f"{'kind':24s} sets failed quantities  smallest p (Holm): 20 bins, KS   68 %            95 %            "
-          f"mean pull, furthest        CPU per set")  # fmt: skip
     for kind in only or KINDS:
         clock = time.process_time()
         toys = data_sets(kind)
@@ -45,16 +45,9 @@ def ranks(number, only):
         columns = study["rank"].to_numpy().T
         ks = _holm(np.array([stats.kstest(c[np.isfinite(c)], stats.uniform.cdf).pvalue for c in columns]))
         bins = study["rank_p_value_corrected"].to_numpy()
-        covered = []
-        for level in ("68", "95"):
-            own = at.sel(level=level)
-            covered.append(f"{float(own['coverage'].mean()):.3f} +- {float(own['coverage_error'].max()):.3f}")
-        moving = [name for name in at["quantity"].to_numpy() if not name.startswith("scale[")]
-        pulls = at.sel(quantity=moving)
-        worst = int((abs(pulls["pull_mean"]) / pulls["pull_mean_error"]).argmax())
-        pull = f"{moving[worst]} {float(pulls['pull_mean'][worst]):+.3f} +- {float(pulls['pull_mean_error'][worst]):.3f}"
-        print(f"{kind:24s} {number:4d} {study.attrs['problems']:6d} {len(ks):10d}  {np.nanmin(bins):8.3f} {np.nanmin(ks):8.3f}  "
-              f"{'':16s} {covered[0]}  {covered[1]}  {pull:28s} {seconds:.2f} s")  # fmt: skip
+        problems, divergences = study.attrs["problems"], study.attrs["divergences"]
+        print(f"{kind}: {number} data sets, {problems} not analysed, {divergences} divergences, smallest p (Holm) "
+              f"{np.nanmin(bins):.3f} in bins, {np.nanmin(ks):.3f} KS, {seconds:.2f} s CPU each")  # fmt: skip
         for name, p, k in zip(study["quantity"].to_numpy(), study["rank_p_value"].to_numpy(), ks, strict=True):
             own = at.sel(quantity=name)
             print(f"    {name:28s} p {p:.3f}, KS (Holm) {k:.3f}; {float(own['coverage'].sel(level='68')):.3f} "

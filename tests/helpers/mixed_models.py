@@ -1,8 +1,8 @@
 """Random combinations of mixed features, with their posterior by importance sampling of a density written out here.
 
-What is not linear is drawn from its prior: kinked, relative and lognormal nuisances, coefficients, scales of uncertain sizes,
-parameters with a range or a formula; of an extraction its masses and scales.  Given that everything else is linear and
-Gaussian, with closed forms for its integral, which is the weight of a draw, and for its own draws.
+What is not linear is drawn from its prior: kinked, relative and lognormal nuisances, coefficients, scales of uncertain
+sizes, parameters with a range or a formula; of an extraction its masses and scales.  Given that everything else is linear
+and Gaussian, with closed forms for its integral, which is the weight of a draw, and for its own draws.
 """
 
 from __future__ import annotations

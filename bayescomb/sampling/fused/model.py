@@ -32,7 +32,7 @@ from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.fused.coordinates import BOXED, CORRELATED, NORMAL, theta_point
 from bayescomb.sampling.fused.curved import curved_constants
-from bayescomb.sampling.fused.density import COMBINATION, CURVED, EXTRACTION, DensityKind, pack, segment
+from bayescomb.sampling.fused.density import COMBINATION, CURVED, EXTRACTION, DensityKind, bounded_point, pack, segment
 from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import pivot_order, pivot_signs, theory_constants
 from bayescomb.sampling.fused.ranges import coordinates_of, feasible_point, range_constants
@@ -47,9 +47,13 @@ IntArray = NDArray[np.intp]
 SHIFT, STRETCH, OFFSET, MIX, REST = 0, 1, 17, 18, 19
 # Coordinates of explicit nuisances, as in the model that can be extended.
 WHITE = "white_explicit"
+# Ends of the names of coordinates of parameters above 0 and of ones in a box, which are those of the same model.
+ABOVE_ZERO, INTERVAL = "_above_zero__", "_interval__"
 # Step of the second derivatives by masses and scales, in their coordinates, and the least of these: that of a prior.
 STEP = 1e-4
 LEAST_CURVATURE = 0.25
+# Standard deviation of the logistic distribution.
+LOGISTIC = np.pi / np.sqrt(3.0)
 # Half-widths of the starting points in what the sampler moves, of coefficients and of all else.
 SPREAD = (1.0, 2.0)
 
@@ -120,7 +124,8 @@ class FusedModel:
         """What the sampler moves at the start but for some values.
 
         Args:
-            values: parameters, coordinates ``white_explicit``, and logarithms ``variance_scale_log__`` of scales of sizes.
+            values: value variables of the PyMC model: parameters, or coordinates of those with a range,
+                ``white_explicit``, and logarithms ``variance_scale_log__`` of scales of sizes.
         """
         point, cut = self.start.copy(), self._cut
         sizes = slice(len(self.plan.sampled), cut)
@@ -128,14 +133,17 @@ class FusedModel:
         if logs is not None:
             point[sizes] = logs / segment(self.constants, STRETCH)[sizes]
         if self.plan.theory is None:
-            u, widths = self.coordinates(point[None])[0, cut:], segment(self.constants, REST)
-            for i, name in enumerate(self.sampled):
-                value = float(values.get(variable_name(name), np.nan))
-                if np.isfinite(value):
-                    u[i] = value + widths[i] * np.log(-np.expm1(-value / widths[i])) if widths[i] > 0 else value
+            u = self.coordinates(point[None])[0, cut:]
+            for i, (name, (width, _, high)) in enumerate(zip(self.sampled, self._ranges, strict=False)):
+                end = "" if width == 0 else ABOVE_ZERO if np.isinf(high) else INTERVAL
+                u[i] = float(values.get(variable_name(name) + end, u[i]))
             u[len(self.sampled) :] = values.get(WHITE, u[len(self.sampled) :])
             point[cut:] = np.linalg.solve(self._mix, u - segment(self.constants, SHIFT)[cut:])
         return point
+
+    @property
+    def _ranges(self) -> FloatArray:
+        return segment(self.constants, REST).reshape(-1, 3)
 
     @property
     def _mix(self) -> FloatArray:
@@ -167,9 +175,8 @@ class FusedModel:
             names = [variable_name(name) for name in plan.theory.parameters]
             names += [SCALE_COEFFICIENT] if len(kinds) > len(names) else []
             return found | dict(zip(names, theta.T, strict=True))
-        widths = segment(self.constants, REST)
-        bounded = np.where(widths > 0, widths, 1.0)
-        values = np.where(widths > 0, bounded * np.logaddexp(0.0, u[:, cut:] / bounded), u[:, cut:])
+        ranges = self._ranges
+        values = np.array([bounded_point(np.ascontiguousarray(row[cut:]), ranges)[0] for row in u]).reshape(len(u), -1)
         own = len(self.sampled)
         if values.shape[1] > own:
             found[WHITE] = values[:, own:]
@@ -223,7 +230,7 @@ def fused_model(
     *,
     theta: FloatArray | None = None,
     values: FloatArray | None = None,
-    widths: FloatArray | None = None,
+    ranges: FloatArray | None = None,
 ) -> FusedModel:
     """Constants of a plan.
 
@@ -231,12 +238,12 @@ def fused_model(
         plan: what is sampled.
         theta: masses and scales of an extraction where chains begin, shape (H,).
         values: of all P parameters of a combination where chains begin, shape (P,).
-        widths: of all P parameters, shape (P,).
+        ranges: width, low and high end of all P parameters, the width 0 of those without a range, shape (P, 3).
     """
     if plan.curved is not None:
         assert values is not None
-        assert widths is not None
-        return _curved_model(plan, plan.curved, values, widths)
+        assert ranges is not None
+        return _curved_model(plan, plan.curved, values, ranges)
     reduced, theory = plan.reduced, plan.theory
     kept = positions(plan.parameters, tuple(plan.combination.bounds)) if theory is None else np.zeros(0, dtype=np.intp)
     if theory is None:
@@ -252,12 +259,10 @@ def fused_model(
     origin = near(integrated, reduced.offset)
     if theory is None:
         assert values is not None
-        assert widths is not None
+        assert ranges is not None
         rest = len(kept)
-        bound = positions(plan.parameters, tuple(plan.combination.bounds))
-        widths = np.where(np.isin(np.arange(len(widths)), bound), widths, 0.0)
-        shift, mix = _kept_coordinates(plan, kept, values, widths)
-        specific = [widths[kept], reduce @ reduced.design[:, kept]]
+        shift, mix = _kept_coordinates(plan, kept, values, ranges)
+        specific = [ranges[kept], reduce @ reduced.design[:, kept]]
     else:
         assert theta is not None
         kinds = _theta_kinds(theory)
@@ -312,12 +317,10 @@ def _first_constants(plan: SamplingPlan, shift: FloatArray) -> list[FloatArray]:
     ]
 
 
-def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, widths: FloatArray) -> FusedModel:
+def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, ranges: FloatArray) -> FusedModel:
     """All parameters and the coordinates of the explicit nuisances are sampled."""
     size, count = len(curved.offset), len(plan.parameters)
-    bounded = np.isin(np.arange(count), positions(plan.parameters, tuple(plan.combination.bounds)))
-    own = np.where(bounded, widths, 0.0)
-    shift, root = _at_bounds(values, own, np.linalg.cholesky(curved.covariance))
+    shift, root = _at_ranges(values, ranges, np.linalg.cholesky(curved.covariance))
     base, patterns, design, offset, signs, *rest = curved_constants(plan, curved)
     start, spread = _starts(plan, count + size)
     constants = [
@@ -327,7 +330,7 @@ def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, wi
         signs,
         offset,
         block_diag(root, np.eye(size)),
-        np.append(own, np.zeros(size)),
+        np.vstack([ranges, np.zeros((size, 3))]),
         design,
         *rest,
     ]
@@ -370,20 +373,38 @@ def _laws(plan: SamplingPlan) -> FloatArray:
 
 
 def _kept_coordinates(
-    plan: SamplingPlan, kept: IntArray, values: FloatArray, widths: FloatArray
+    plan: SamplingPlan, kept: IntArray, values: FloatArray, ranges: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of parameters at their start, and a root of their covariance there; a width of 0 is that of no bound."""
+    """Coordinates of parameters at their start, and a root of their covariance there."""
     if not len(kept):
         return np.zeros(0), np.zeros((0, 0))
     root = solve(plan.model, plan.correlation(plan.start[None])[0]).root[kept]
-    return _at_bounds(values[kept], widths[kept], np.linalg.qr(root.T, mode="r").T)
+    return _at_ranges(values[kept], ranges[kept], np.linalg.qr(root.T, mode="r").T)
 
 
-def _at_bounds(values: FloatArray, widths: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of values that cannot be negative where their width is not 0, and the root of a covariance in them."""
-    bounded = widths > 0
-    fall = np.where(bounded, -np.expm1(-values / np.where(bounded, widths, 1.0)), 1.0)  # dx/du
-    return values + widths * np.log(fall), root / fall[:, None]
+def _at_ranges(values: FloatArray, ranges: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of values inside their ranges, and the root of a covariance of the values in them.
+
+    Args:
+        values: shape (P,).
+        ranges: as in :func:`.density.bounded_point`, shape (P, 3).
+        root: shape (P, P).
+    """
+    u, slope = values.copy(), np.ones(len(values))  # slope: dx/du
+    for i, (width, low, high) in enumerate(ranges):
+        if width == 0:
+            continue
+        if np.isinf(high):
+            slope[i] = -np.expm1(-values[i] / width)
+            u[i] = values[i] + width * np.log(slope[i])
+        else:
+            u[i] = np.log(values[i] - low) - np.log(high - values[i])
+            slope[i] = (values[i] - low) * (high - values[i]) / (high - low)
+    moved = root / slope[:, None]
+    # Data that tell less than a range leave the coordinate as wide as a flat density makes it.
+    size = np.sqrt((moved**2).sum(axis=1))
+    boxed = np.isfinite(ranges[:, 2]) & (ranges[:, 0] > 0) & (size > LOGISTIC)
+    return u, moved * np.where(boxed, LOGISTIC / np.where(size > 0, size, 1.0), 1.0)[:, None]
 
 
 def _theta_kinds(theory: Theory) -> FloatArray:

@@ -36,8 +36,9 @@ quick: install
 	$(PYTEST) -m "not slow"
 
 # Random checks ten times as often, studies of full size, the full engine at true size; an hour.
+# Two modules of it are half of the whole, so that a worker that is done takes tests from the other.
 thorough: lint
-	$(PYTEST) --thorough
+	$(PYTEST) --thorough --dist worksteal
 
 bench: install
 	$(BIN)/python tests/benchmarks/start_up.py

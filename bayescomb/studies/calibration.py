@@ -52,7 +52,8 @@ def coverage(
     """Simulate data sets, analyse each by profile and posterior, and summarise pulls, coverage and ranks.
 
     Args:
-        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`.
+        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`; where chi2 is not quadratic
+            :class:`bayescomb.studies.curved_toys.CurvedToys`.
         directory: folder of the study; one that is there is continued if it is of the same study.
         toys: number of data sets in the end.
         seed: of everything random.

@@ -431,7 +431,8 @@ def effective_draws(found: Mapping[str, FloatArray], *, chains: int) -> float:
         chains: number of chains.
     """
     moving = [values.reshape(chains, -1) for values in found.values() if np.ptp(values) > 0]
-    return min((float(az.ess(values, method=m)) for values in moving for m in ("bulk", "tail")), default=np.inf)
+    methods: tuple[dict[str, Any], ...] = ({"method": "bulk"}, {"method": "tail", "prob": (0.05, 0.95)})
+    return min((float(az.ess(values, **method)) for values in moving for method in methods), default=np.inf)
 
 
 def matrix_root(covariance: FloatArray) -> FloatArray:

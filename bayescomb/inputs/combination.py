@@ -615,7 +615,7 @@ def check_settings(combination: Combination, where: str) -> None:
         )
         raise OptionError(msg)
     if combination.chi2 == "pearson":
-        zero = [e.name for e in combination.estimates if e.value == 0]
+        zero = [e.name for m in combination.measurements if not m.is_prior for e in m.estimates if e.value == 0]
         if zero:
             msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
             raise InvalidNumberError(msg)

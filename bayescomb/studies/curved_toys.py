@@ -163,10 +163,9 @@ class CurvedToys:
         own = dict(zip(parts.bound, nuisances, strict=True))
         truth |= {f"pull[{name}]": float(own[name]) for name in self.followed}
         measurements, start = [], 0
-        priors = {p.prior_name for p in self.combination.parameters if p.prior is not None}
         for measurement in self.combination.measurements:
             stop = start + len(measurement.estimates)
-            if measurement.name not in priors:  # the truth is drawn from it
+            if not measurement.is_prior:  # from which the truth is drawn
                 measurement = self._measured(measurement, predicted[start:stop], rng)
             measurements.append(measurement)
             start = stop

@@ -219,6 +219,7 @@ def curved_density(x, gradient, packed):  # type: ignore[no-untyped-def]
         vector(packed, 16), vector(packed, 21), centre, matrix(packed, 23), vector(packed, 24), matrix(packed, 25),
         matrix(packed, 26), cube(packed, 27), vector(packed, 28), matrix(packed, 29), matrix(packed, 30), cube(packed, 31),
         cube(packed, 32), vector(packed, 33), vector(packed, 34), vector(packed, 35), matrix(packed, 36),
+        vector(packed, 37),
     )  # fmt: skip
     weights_pullback(u, weights, point, scales, slopes, by_point, by_logs, by_weights, packed, gradient)
     for p in range(count):

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
     from bayescomb.inputs.blinding import blind, unblind
     from bayescomb.inputs.combination import Combination
-    from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.parameters import Parameter, ParameterPrior
-    from bayescomb.inputs.predictions import Prediction
     from bayescomb.inputs.relations import Relation
+    from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
+    from bayescomb.inputs.theory.predictions import Prediction
     from bayescomb.inputs.variables import variable_name
     from bayescomb.likelihood.check import check
     from bayescomb.likelihood.simulation import simulate
@@ -48,23 +48,23 @@ if TYPE_CHECKING:
     from bayescomb.output.explorer.page import explore
     from bayescomb.output.export.export import export_hepdata
     from bayescomb.output.export.programs import FitResults, fit_results, hs3, mv_normal
-    from bayescomb.output.extraction_text import relevance_text
     from bayescomb.output.report.report import report
-    from bayescomb.output.text import summary_text
+    from bayescomb.output.text.extraction import relevance_text
+    from bayescomb.output.text.results import summary_text
     from bayescomb.output.text_layout import table as text_table
-    from bayescomb.sampling.convergence import verdict
-    from bayescomb.sampling.likelihood import likelihood
-    from bayescomb.sampling.model import build_model
+    from bayescomb.sampling.model.build import build_model
+    from bayescomb.sampling.model.likelihood import likelihood
+    from bayescomb.sampling.posterior.convergence import verdict
+    from bayescomb.sampling.posterior.storage import load_posterior, save_posterior
     from bayescomb.sampling.sample import sample
-    from bayescomb.sampling.storage import load_posterior, save_posterior
     from bayescomb.studies.assumption_sets import compare_sets
     from bayescomb.studies.calibration import coverage, study_summary
     from bayescomb.studies.comparison import compare
     from bayescomb.studies.predictive import posterior_predictive
-    from bayescomb.studies.rate_and_shape import rate_and_shape
     from bayescomb.studies.sensitivity import prior_sensitivity
-    from bayescomb.studies.theory_study import predicted_bins
-    from bayescomb.studies.theory_variants import order_variants, prediction_variants, scale_envelope
+    from bayescomb.studies.theory.rate_and_shape import rate_and_shape
+    from bayescomb.studies.theory.study import predicted_bins
+    from bayescomb.studies.theory.variants import order_variants, prediction_variants, scale_envelope
     from bayescomb.studies.variance import coefficient_relevance, variance_shares
 
 __version__ = "0.1.0"
@@ -155,7 +155,7 @@ _LAZY = {
     "CorrelationPair": "bayescomb.inputs.assumptions",
     "ErrorOnError": "bayescomb.inputs.observables",
     "Estimate": "bayescomb.inputs.measurements",
-    "Extraction": "bayescomb.inputs.extractions",
+    "Extraction": "bayescomb.inputs.theory.extractions",
     "FitResults": "bayescomb.output.export.programs",
     "FittedInput": "bayescomb.inputs.measurements",
     "Measurement": "bayescomb.inputs.measurements",
@@ -163,14 +163,14 @@ _LAZY = {
     "Observable": "bayescomb.inputs.observables",
     "Parameter": "bayescomb.inputs.parameters",
     "ParameterPrior": "bayescomb.inputs.parameters",
-    "PdfChoice": "bayescomb.inputs.extractions",
-    "Prediction": "bayescomb.inputs.predictions",
+    "PdfChoice": "bayescomb.inputs.theory.extractions",
+    "Prediction": "bayescomb.inputs.theory.predictions",
     "Provenance": "bayescomb.inputs.observables",
     "Relation": "bayescomb.inputs.relations",
-    "ScaleChoice": "bayescomb.inputs.extractions",
+    "ScaleChoice": "bayescomb.inputs.theory.extractions",
     "Source": "bayescomb.inputs.observables",
     "blind": "bayescomb.inputs.blinding",
-    "build_model": "bayescomb.sampling.model",
+    "build_model": "bayescomb.sampling.model.build",
     "check": "bayescomb.likelihood.check",
     "coefficient_relevance": "bayescomb.studies.variance",
     "combine": "bayescomb.formats.fits.relations",
@@ -188,21 +188,21 @@ _LAZY = {
     "impacts": "bayescomb.fit.impacts",
     "information_weights": "bayescomb.fit.averaging.information",
     "load": "bayescomb.formats.loading",
-    "load_posterior": "bayescomb.sampling.storage",
+    "load_posterior": "bayescomb.sampling.posterior.storage",
     "mv_normal": "bayescomb.output.export.programs",
-    "order_variants": "bayescomb.studies.theory_variants",
+    "order_variants": "bayescomb.studies.theory.variants",
     "posterior_predictive": "bayescomb.studies.predictive",
-    "predicted_bins": "bayescomb.studies.theory_study",
-    "prediction_variants": "bayescomb.studies.theory_variants",
+    "predicted_bins": "bayescomb.studies.theory.study",
+    "prediction_variants": "bayescomb.studies.theory.variants",
     "prior_sensitivity": "bayescomb.studies.sensitivity",
     "profile": "bayescomb.fit.profile",
-    "relevance_text": "bayescomb.output.extraction_text",
+    "relevance_text": "bayescomb.output.text.extraction",
     "relative_reading": "bayescomb.fit.averaging.relative",
-    "rate_and_shape": "bayescomb.studies.rate_and_shape",
+    "rate_and_shape": "bayescomb.studies.theory.rate_and_shape",
     "report": "bayescomb.output.report.report",
     "sample": "bayescomb.sampling.sample",
-    "save_posterior": "bayescomb.sampling.storage",
-    "scale_envelope": "bayescomb.studies.theory_variants",
+    "save_posterior": "bayescomb.sampling.posterior.storage",
+    "scale_envelope": "bayescomb.studies.theory.variants",
     "scale_factors": "bayescomb.fit.averaging.inconsistency",
     "scaled_profile": "bayescomb.fit.averaging.inconsistency",
     "scan": "bayescomb.fit.scan",
@@ -210,11 +210,11 @@ _LAZY = {
     "simulate": "bayescomb.likelihood.simulation",
     "source_covariances": "bayescomb.fit.averaging.source_covariances",
     "study_summary": "bayescomb.studies.calibration",
-    "summary_text": "bayescomb.output.text",
+    "summary_text": "bayescomb.output.text.results",
     "unblind": "bayescomb.inputs.blinding",
     "variable_name": "bayescomb.inputs.variables",
     "variance_shares": "bayescomb.studies.variance",
-    "verdict": "bayescomb.sampling.convergence",
+    "verdict": "bayescomb.sampling.posterior.convergence",
     "without_each": "bayescomb.fit.averaging.some_inputs",
 }
 
@@ -229,12 +229,12 @@ _TEXTS = {
     "bayescomb.fit.averaging.information.InformationWeights": ("bayescomb.output.tables.averages", "information_text"),
     "bayescomb.fit.averaging.some_inputs.GroupResults": ("bayescomb.output.tables.some_inputs", "group_text"),
     "bayescomb.fit.averaging.some_inputs.WithoutEach": ("bayescomb.output.tables.some_inputs", "without_text"),
-    "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text", "impact_text"),
-    "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text", "profile_text"),
-    "bayescomb.fit.scan.ScanResult": ("bayescomb.output.scan_text", "scan_text"),
-    "bayescomb.inputs.combination.Combination": ("bayescomb.output.text", "combination_text"),
-    "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text", "check_text"),
-    "bayescomb.studies.comparison.Comparison": ("bayescomb.output.text", "comparison_text"),
+    "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text.results", "impact_text"),
+    "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text.results", "profile_text"),
+    "bayescomb.fit.scan.ScanResult": ("bayescomb.output.text.scan", "scan_text"),
+    "bayescomb.inputs.combination.combination.Combination": ("bayescomb.output.text.results", "combination_text"),
+    "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text.results", "check_text"),
+    "bayescomb.studies.comparison.Comparison": ("bayescomb.output.text.results", "comparison_text"),
 }
 
 
@@ -247,7 +247,7 @@ for _class, _function in _TEXTS.items():
 
 
 def _page(text: Callable[[Any], str], shown: object) -> str:
-    from bayescomb.output.html_text import html_text
+    from bayescomb.output.text.html import html_text
 
     return html_text(text, shown)
 

@@ -12,8 +12,8 @@ import pytest
 
 import bayescomb as bc
 from bayescomb.base.shown import Shown
-from bayescomb.output.scan_text import scan_text
-from bayescomb.output.text import check_text, impact_text, profile_text
+from bayescomb.output.text.results import check_text, impact_text, profile_text
+from bayescomb.output.text.scan import scan_text
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,7 +27,7 @@ def test_every_public_name_exists_and_is_documented():
 @pytest.mark.slow
 def test_public_functions_are_not_hidden_by_their_modules():
     code = (
-        "import bayescomb as bc, bayescomb.cli.main, bayescomb.output.text; assert "
+        "import bayescomb as bc, bayescomb.cli.main, bayescomb.output.text.results; assert "
         "all(callable(getattr(bc, n)) for n in bc.__all__ if n not in {'figures', 'fits'})"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -36,14 +36,14 @@ def test_public_functions_are_not_hidden_by_their_modules():
 @pytest.mark.slow
 def test_presentation_is_not_imported_by_inference():
     code = (
-        "import bayescomb.sampling.sample, bayescomb.output.data, sys; print([m for m in "
+        "import bayescomb.sampling.sample, bayescomb.output.data.results, sys; print([m for m in "
         "sys.modules if m.startswith('bayescomb.')])"
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert not {
         "bayescomb.output.report.report",
         "bayescomb.output.figures",
-        "bayescomb.output.text",
+        "bayescomb.output.text.results",
         "bayescomb.cli.main",
     } & set(ast.literal_eval(result.stdout))
 

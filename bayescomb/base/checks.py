@@ -25,7 +25,7 @@ from bayescomb.base.errors import (
     OptionError,
     UnknownNameError,
 )
-from bayescomb.base.matrices import correlation_of
+from bayescomb.base.numerics.matrices import correlation_of
 
 __all__ = [
     "SINGULAR",

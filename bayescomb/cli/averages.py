@@ -89,7 +89,7 @@ def _written(tables: list[Table], found: Averages, form: TableFormat) -> str:
     """All tables in one text."""
     from bayescomb.output.statements import header
     from bayescomb.output.tables.table import csv_table, html_table, latex_table
-    from bayescomb.output.text import scale_lines
+    from bayescomb.output.text.results import scale_lines
 
     if form == "text":
         from bayescomb.base.rounding import plain
@@ -106,7 +106,7 @@ def _save(text: str, path: Path) -> None:
     Raises:
         OutputError: it is no table of this command.
     """
-    from bayescomb.base.writing import written_beside
+    from bayescomb.base.files.writing import written_beside
 
     if path.is_file() and path.stat().st_size:
         with path.open(encoding="utf-8", errors="replace") as stream:
@@ -120,7 +120,7 @@ def _save(text: str, path: Path) -> None:
 
 def _data(tables: list[Table], found: Averages) -> dict[str, object]:
     """The rows of the tables in full precision, by the names of the tables."""
-    from bayescomb.base.writing import plain_value
+    from bayescomb.base.files.writing import plain_value
     from bayescomb.output.statements import header_data
 
     scale = found.fit.scale

@@ -100,8 +100,8 @@ def run_completion(options: argparse.Namespace) -> int:
 def run_check(options: argparse.Namespace) -> int:
     """Sizes, blocks and feasibility."""
     from bayescomb.likelihood.check import check
-    from bayescomb.output.check_data import check_data
-    from bayescomb.output.text import check_text
+    from bayescomb.output.data.check import check_data
+    from bayescomb.output.text.results import check_text
 
     result = check(load_model(options))
     show(check_text(result), lambda: check_data(result), options.json)
@@ -114,7 +114,7 @@ def run_profile(options: argparse.Namespace) -> int:
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
     from bayescomb.output.averages import possible_reading
-    from bayescomb.output.text import compatibility_text, profile_text, reading_lines
+    from bayescomb.output.text.results import compatibility_text, profile_text, reading_lines
 
     combination = load_model(options)
     fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
@@ -128,7 +128,7 @@ def run_profile(options: argparse.Namespace) -> int:
         text += "\nDelta chi2 = 1: the same errors up and down, because chi2 is quadratic in every parameter of this model"
 
     def data() -> dict[str, object]:
-        from bayescomb.output.data import profile_data
+        from bayescomb.output.data.results import profile_data
 
         return profile_data(fit, compatible, reading)
 
@@ -139,8 +139,8 @@ def run_profile(options: argparse.Namespace) -> int:
 def run_scan(options: argparse.Namespace) -> int:
     """Results along every coefficient."""
     from bayescomb.fit.scan import scan
-    from bayescomb.output.data import scan_data
-    from bayescomb.output.scan_text import scan_text
+    from bayescomb.output.data.results import scan_data
+    from bayescomb.output.text.scan import scan_text
 
     result = scan(load_model(options), points=options.points)
     show(scan_text(result), lambda: scan_data(result), options.json)
@@ -150,8 +150,8 @@ def run_scan(options: argparse.Namespace) -> int:
 def run_impacts(options: argparse.Namespace) -> int:
     """Parts of the uncertainty."""
     from bayescomb.fit.impacts import impacts
-    from bayescomb.output.data import impact_data
-    from bayescomb.output.text import impact_text
+    from bayescomb.output.data.results import impact_data
+    from bayescomb.output.text.results import impact_text
 
     result = impacts(load_model(options), parts=options.parts)
     show(impact_text(result), lambda: impact_data(result), options.json)
@@ -162,10 +162,10 @@ def run_sample(options: argparse.Namespace) -> int:
     """A posterior in a file; the exit code tells whether it has converged."""
     combination = load_model(options)
     from bayescomb.output.analysis import nominal_fit
-    from bayescomb.output.data import posterior_data
-    from bayescomb.output.text import posterior_text
+    from bayescomb.output.data.results import posterior_data
+    from bayescomb.output.text.results import posterior_text
+    from bayescomb.sampling.posterior.summary import summarise
     from bayescomb.sampling.sample import sample
-    from bayescomb.sampling.summary import summarise
 
     posterior = sample(
         combination,
@@ -194,11 +194,11 @@ def run_compare(options: argparse.Namespace) -> int:
     """Posterior beside profile, and where the variance comes from."""
     from bayescomb.fit.profile import profile
     from bayescomb.output.analysis import divide
-    from bayescomb.output.data import comparison_data
-    from bayescomb.output.extraction_text import divided_text
-    from bayescomb.output.text import comparison_text
-    from bayescomb.sampling.convergence import verdict
-    from bayescomb.sampling.storage import load_posterior, require_same_model, run_of
+    from bayescomb.output.data.results import comparison_data
+    from bayescomb.output.text.extraction import divided_text
+    from bayescomb.output.text.results import comparison_text
+    from bayescomb.sampling.posterior.convergence import verdict
+    from bayescomb.sampling.posterior.storage import load_posterior, require_same_model, run_of
     from bayescomb.studies.comparison import compare
 
     posterior = load_posterior(options.posterior)
@@ -271,9 +271,9 @@ def run_explore(options: argparse.Namespace) -> int:
 
 def run_theory(options: argparse.Namespace) -> int:
     """The mass with other predictions."""
-    from bayescomb.output.extraction_data import theory_data
-    from bayescomb.output.extraction_text import theory_text
-    from bayescomb.studies.theory_study import theory_study
+    from bayescomb.output.data.extraction import theory_data
+    from bayescomb.output.text.extraction import theory_text
+    from bayescomb.studies.theory.study import theory_study
 
     study = theory_study(load_model(options))
     show(theory_text(study), lambda: theory_data(study), options.json)
@@ -282,8 +282,8 @@ def run_theory(options: argparse.Namespace) -> int:
 
 def run_sets(options: argparse.Namespace) -> int:
     """Results under every assumption set."""
-    from bayescomb.output.extraction_data import sets_data
-    from bayescomb.output.extraction_text import sets_text
+    from bayescomb.output.data.extraction import sets_data
+    from bayescomb.output.text.extraction import sets_text
     from bayescomb.studies.assumption_sets import compare_sets
     from bayescomb.studies.executors import executor_of
 
@@ -307,9 +307,9 @@ def run_sets(options: argparse.Namespace) -> int:
 
 def run_coverage(options: argparse.Namespace) -> int:
     """A calibration study; what is finished stays in its folder."""
-    from bayescomb.output.data import study_data
+    from bayescomb.output.data.results import study_data
     from bayescomb.output.figures.studies import save_calibration_figures
-    from bayescomb.output.text import study_text
+    from bayescomb.output.text.results import study_text
     from bayescomb.studies.calibration import coverage
     from bayescomb.studies.executors import executor_of
 

@@ -121,7 +121,7 @@ def load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Comb
     Raises:
         OptionError: an option asks for another setting than that which was sampled.
     """
-    from bayescomb.sampling.storage import combination_of
+    from bayescomb.sampling.posterior.storage import combination_of
 
     own = combination_of(posterior)
     _require_as_sampled(options, own)
@@ -201,7 +201,7 @@ def _extraction(name: str | None) -> str | None:
 
 def load_with_posterior(options: argparse.Namespace) -> tuple[Combination, xr.DataTree | None]:
     """The model with the settings of its posterior if one is given."""
-    from bayescomb.sampling.storage import load_posterior, require_same_model
+    from bayescomb.sampling.posterior.storage import load_posterior, require_same_model
 
     if options.posterior is None:
         return load_model(options), None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from bayescomb.base.errors import OutputError
-from bayescomb.base.writing import cannot_write, require_file, require_folder
+from bayescomb.base.files.writing import cannot_write, require_file, require_folder
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -112,7 +112,7 @@ def write_result(data: dict[str, object], path: Path, *, named: bool = True) -> 
     Raises:
         OutputError: it cannot be written.
     """
-    from bayescomb.base.writing import json_text, write_json
+    from bayescomb.base.files.writing import json_text, write_json
 
     if path != STANDARD:
         write_json(data, path)
@@ -184,7 +184,7 @@ def save_sampled(posterior: xr.DataTree, path: Path) -> None:
     Raises:
         OutputError: the file cannot be written; the message says where the posterior is instead.
     """
-    from bayescomb.sampling.storage import save_posterior
+    from bayescomb.sampling.posterior.storage import save_posterior
 
     try:
         save_posterior(posterior, path)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import FrozenMapping
 from bayescomb.base.choices import ScaleRule
-from bayescomb.fit.mass_chi2 import DerivedSolution
-from bayescomb.fit.size_fit import SizeFit, SizeProfile
+from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
+from bayescomb.fit.minimise.sizes import SizeFit, SizeProfile
 from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.likelihood.uncertain_sizes import UncertainSize
 

@@ -25,13 +25,19 @@ from scipy.linalg import block_diag
 
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FitError
-from bayescomb.fit.bounds import bounded_interval, bounded_minimum, on_face, positions
-from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum, SecondDerivatives
 from bayescomb.fit.functions import Surface, curved_surface, quadratic_surface, with_functions
-from bayescomb.fit.mass_chi2 import nonlinear_tangent
-from bayescomb.fit.nonlinear_fit import bounded_errors, minimise_within, separate_minima, starting_point, theta_covariance
-from bayescomb.fit.size_fit import STEP, SizeProfile
+from bayescomb.fit.minimise.bounds import bounded_interval, bounded_minimum, on_face, positions
+from bayescomb.fit.minimise.extraction import fit_extraction
+from bayescomb.fit.minimise.mass_chi2 import nonlinear_tangent
+from bayescomb.fit.minimise.nonlinear import (
+    bounded_errors,
+    minimise_within,
+    separate_minima,
+    starting_point,
+    theta_covariance,
+)
+from bayescomb.fit.minimise.sizes import STEP, SizeProfile
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
 from bayescomb.likelihood.linear_gaussian import LinearModel, linear_model, solve

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from bayescomb.fit.fit_result import Fit, SecondDerivatives
-from bayescomb.fit.mass_chi2 import DerivedSolution
+from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import Affine, Node, jet
 from bayescomb.likelihood.linear_gaussian import Solution

@@ -22,9 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.deferred import deferred
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
-from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination

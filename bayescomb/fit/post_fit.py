@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from bayescomb.base.matrices import correlation_of
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import ProfileResult
 

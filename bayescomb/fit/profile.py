@@ -15,13 +15,13 @@ from bayescomb.base.checks import check_choice, expects, known_name
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, OptionError, UnderdeterminedError
 from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
-from bayescomb.base.threads import single_threaded
-from bayescomb.fit.first_guess import starting_points
 from bayescomb.fit.fit_result import ErrorScale, Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
 from bayescomb.fit.impacts import PARTS, whole_parts
+from bayescomb.fit.minimise.first_guess import starting_points
 from bayescomb.fit.size_result import SizeResult, size_result
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement, unsplit_label
@@ -218,8 +218,8 @@ def profile(
     :math:`(B^T V^{-1} B)^{-1}` (Valassi, NIM A 500 (2003) 391).  Otherwise the nuisances in which chi2 is quadratic are
     profiled exactly and the rest is minimised by Migrad with errors by MINOS.  The determinant of a covariance that
     follows the prediction is left out, as Convino does; a posterior includes it.  Observables that cannot be negative are
-    minimised over 0 and above (:mod:`bayescomb.fit.bounds`), their intervals too; chi2 then follows the distribution of its
-    degrees of freedom only approximately where one is at 0.
+    minimised over 0 and above (:mod:`bayescomb.fit.minimise.bounds`), their intervals too; chi2 then follows the
+    distribution of its degrees of freedom only approximately where one is at 0.
 
     Args:
         combination: what to combine.

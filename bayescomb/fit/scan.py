@@ -14,17 +14,17 @@ from bayescomb.base.checks import check_count, expects
 from bayescomb.base.choices import SCAN_POINTS
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import InfeasibleCorrelationError
-from bayescomb.base.matrices import correlation_of
+from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.progress import finished_parts, tracked
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
-from bayescomb.base.threads import single_threaded
-from bayescomb.fit.bounds import bounded_minimum, on_face, positions
-from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.functions import with_functions
-from bayescomb.fit.mass_chi2 import DerivedSolution
+from bayescomb.fit.minimise.bounds import bounded_minimum, on_face, positions
+from bayescomb.fit.minimise.extraction import fit_extraction
+from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import feasible_correlation

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from bayescomb.base.errors import BayescombError, FileFormatError, OutputError
-from bayescomb.base.writing import is_folder
+from bayescomb.base.files.writing import is_folder
 from bayescomb.formats.hepdata.record.archive import Limits, is_archive, read_files
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import combination_from_json

@@ -11,7 +11,7 @@ from typing import Final
 
 from bayescomb.base.choices import SHARED_NAMES
 from bayescomb.base.errors import FileFormatError, OptionError, OutputError
-from bayescomb.base.writing import is_folder
+from bayescomb.base.files.writing import is_folder
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.toml.model import load_model
 from bayescomb.inputs.blinding import opened
@@ -38,8 +38,8 @@ def load(
             :func:`bayescomb.formats.convino.base_file.load_convino`; a file of result sets of HFLAV's combination-code, see
             :mod:`bayescomb.formats.hflav.result_sets`; or an export of :func:`bayescomb.export_hepdata`,
             folder or archive, which gives the combination that it was made from.  Another submission of HEPData needs a
-            ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.foreign`); the message about one
-            without proposes it.
+            ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.measurements.foreign`); the message
+            about one without proposes it.
         extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
             the file names.  Measurements that it does not use are left out.
         shared_names: what a nuisance is whose name several inputs use: ``"error"`` or ``"same"``, one nuisance; by default

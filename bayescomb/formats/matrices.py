@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_covariance, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
-from bayescomb.base.matrices import information_of
+from bayescomb.base.numerics.matrices import information_of
 from bayescomb.formats.csv import LABEL, Row, number, read_table
 
 __all__ = [

@@ -12,8 +12,8 @@ import numpy as np
 from bayescomb.base.checks import located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, csv_text, figure, read_table
-from bayescomb.inputs.predictions import Prediction, Variant
-from bayescomb.inputs.scale_factors import ScaleFactors, ScalePoint
+from bayescomb.inputs.theory.predictions import Prediction, Variant
+from bayescomb.inputs.theory.scale_factors import ScaleFactors, ScalePoint
 
 __all__ = ["COLUMNS", "CORRELATED", "FACTOR_COLUMNS", "prediction_text", "read_prediction", "read_scale_factors"]
 

@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 
 from bayescomb.base.errors import OptionError, OutputError
-from bayescomb.base.working_folders import working_folder
-from bayescomb.base.writing import cannot_write, require_folder
+from bayescomb.base.files.working_folders import working_folder
+from bayescomb.base.files.writing import cannot_write, require_folder
 
 __all__ = ["copy_model", "model_title", "shipped_models"]
 

@@ -5,11 +5,11 @@ Imports base only.  Start at combination, then measurements.
 
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter, ParameterPrior
-from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
+from bayescomb.inputs.theory.predictions import Prediction
 
 __all__ = [
     "AssumptionSet",

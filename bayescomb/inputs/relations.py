@@ -11,8 +11,8 @@ from bayescomb.base.checks import FrozenMapping, check_mapping, check_names, kno
 from bayescomb.base.choices import SharedNameRule
 from bayescomb.base.errors import DuplicateNameError, UnknownNameError
 from bayescomb.inputs.assumptions import CorrelationCoefficient, CorrelationPair
+from bayescomb.inputs.assumptions.prior_shapes import PriorShape
 from bayescomb.inputs.measurements import Measurement
-from bayescomb.inputs.prior_shapes import PriorShape
 from bayescomb.inputs.shared_names import SharedNames, shared_nuisances, with_sources
 
 __all__ = ["Relation", "related_nuisances"]

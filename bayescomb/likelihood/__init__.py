@@ -3,7 +3,7 @@
 Imports inputs and base, no format.  Start at linear_gaussian, the algebra of everything that follows.
 
 Called as a function, ``bc.likelihood(combination, observables, ...)``, it adds the data of a combination to the PyMC model
-that is open (:func:`bayescomb.sampling.likelihood.likelihood`):
+that is open (:func:`bayescomb.sampling.model.likelihood.likelihood`):
 
     >>> import pymc as pm
     >>> import bayescomb as bc
@@ -29,8 +29,8 @@ class _Room(types.ModuleType):
     """The room, which is called as the public function of its name: a package would hide it."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """See :func:`bayescomb.sampling.likelihood.likelihood`."""
-        return importlib.import_module("bayescomb.sampling.likelihood").likelihood(*args, **kwargs)
+        """See :func:`bayescomb.sampling.model.likelihood.likelihood`."""
+        return importlib.import_module("bayescomb.sampling.model.likelihood").likelihood(*args, **kwargs)
 
 
 sys.modules[__name__].__class__ = _Room

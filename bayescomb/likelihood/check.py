@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import expects
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
-from bayescomb.base.threads import single_threaded
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
 from bayescomb.likelihood.data_information import measurement_factor

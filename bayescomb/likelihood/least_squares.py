@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
 from bayescomb.base.errors import InfeasibleCorrelationError, UnderdeterminedError
-from bayescomb.base.matrices import unit_diagonal
+from bayescomb.base.numerics.matrices import unit_diagonal
 
 __all__ = [
     "Whitening",

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import correlation_family, feasible_correlation
 from bayescomb.likelihood.data_information import measurement_factor

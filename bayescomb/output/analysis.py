@@ -11,13 +11,13 @@ from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult, profile, require_unscaled
 from bayescomb.inputs.combination import Combination
-from bayescomb.sampling.storage import Run, require_same_settings
-from bayescomb.sampling.summary import Sampled, summarise
+from bayescomb.sampling.posterior.storage import Run, require_same_settings
+from bayescomb.sampling.posterior.summary import Sampled, summarise
 from bayescomb.studies.comparison import Comparison, compare
 from bayescomb.studies.variance import divided_relevance, has_variances, variance_shares
 
 if TYPE_CHECKING:
-    from bayescomb.sampling.convergence import Verdict
+    from bayescomb.sampling.posterior.convergence import Verdict
 
 __all__ = ["Analysis", "Divided", "analyse", "divide", "nominal_fit"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from bayescomb.base.writing import written_beside
+from bayescomb.base.files.writing import written_beside
 
 __all__ = ["EXPLORER", "LINK", "PLACE", "link_from_report"]
 

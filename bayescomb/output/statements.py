@@ -9,7 +9,7 @@ from typing import Any, Final
 from bayescomb.base.rounding import significant
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.theory.predictions import Prediction
 
 __all__ = [
     "blinding_note",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import InfeasibleCorrelationError
-from bayescomb.fit.nonlinear_fit import minimise, separate_minima, starting_point, theta_covariance
+from bayescomb.fit.minimise.nonlinear import minimise, separate_minima, starting_point, theta_covariance
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, infeasible_message

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.nonlinear.mapping import mapping
-from bayescomb.sampling.observed import OBSERVED
+from bayescomb.sampling.model.observed import OBSERVED
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.recovery import given_coefficients
 

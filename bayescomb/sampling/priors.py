@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from bayescomb.base.errors import InfeasibleCorrelationError, OptionError
 from bayescomb.base.rounding import plain, significant
 from bayescomb.inputs.assumptions import CorrelationCoefficient
+from bayescomb.inputs.assumptions.prior_shapes import shape_law
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.prior_shapes import shape_law
 from bayescomb.likelihood.correlation import CorrelationFamily, NuisanceBlock, Repair, repaired_correlation
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, AffineFamily, FeasibleRegion, face_basis, feasible_region
 from bayescomb.likelihood.feasible_ranges import (

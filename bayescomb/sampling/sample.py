@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_choice, check_count, check_seed, expects
 from bayescomb.base.choices import BACKENDS, ENGINES, Backend, Engine
 from bayescomb.base.errors import OptionError
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.progress import announced, shows_progress
-from bayescomb.base.threads import single_threaded
 from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate
@@ -29,10 +29,11 @@ from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.fused.curved import has_kernel
 from bayescomb.sampling.fused.model import FusedModel, fused_model
-from bayescomb.sampling.model import draw_theory, extraction_start, strong_mixture
-from bayescomb.sampling.modes import MAX_MODES, Mode, ModeMixture, separated_modes
-from bayescomb.sampling.nuts import compile_model, run_modes, run_nuts
+from bayescomb.sampling.model.build import draw_theory, extraction_start, strong_mixture
+from bayescomb.sampling.nuts.modes import MAX_MODES, Mode, ModeMixture, separated_modes
+from bayescomb.sampling.nuts.run import compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.posterior.tails import mark_tails
 from bayescomb.sampling.predictive_groups import predictive_groups
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import (
@@ -43,7 +44,6 @@ from bayescomb.sampling.recovery import (
     recover_nuisances,
     recoverable_nuisances,
 )
-from bayescomb.sampling.tails import mark_tails
 from bayescomb.sampling.variables import flat_variables
 
 __all__ = ["fused_of", "level_widths", "sample", "target_accept", "with_integrated"]
@@ -141,7 +141,7 @@ def sample(
         if fused is not None:
             compiled = compile_model(fused, starts=starts)
         else:
-            from bayescomb.sampling.model import build_model
+            from bayescomb.sampling.model.build import build_model
 
             model = model if model is not None else build_model(combination, engine=engine, plan=plan)
             spread, mixture = level_widths(plan), strong_mixture(plan)

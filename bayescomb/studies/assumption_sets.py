@@ -17,14 +17,14 @@ import xarray as xr
 
 from bayescomb.base.checks import check_seed, expects, known_name
 from bayescomb.base.errors import InfeasibleCorrelationError
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.progress import finished_parts, tracked
-from bayescomb.base.threads import single_threaded
 from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.feasible_ranges import Statement, feasibility_statements
+from bayescomb.sampling.posterior.summary import result_summary
 from bayescomb.sampling.sample import sample
-from bayescomb.sampling.summary import result_summary
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings
 
 __all__ = ["SetComparison", "SetResult", "compare_sets"]

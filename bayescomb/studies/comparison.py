@@ -9,13 +9,13 @@ import xarray as xr
 from scipy.stats import norm
 
 from bayescomb.base.checks import expects
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
-from bayescomb.base.threads import single_threaded
 from bayescomb.fit.profile import ProfileResult, require_unscaled
 from bayescomb.inputs.combination import Combination
-from bayescomb.sampling.storage import require_same_model, require_same_settings
-from bayescomb.sampling.summary import INTERVAL, monte_carlo_error, result_summary
+from bayescomb.sampling.posterior.storage import require_same_model, require_same_settings
+from bayescomb.sampling.posterior.summary import INTERVAL, monte_carlo_error, result_summary
 
 __all__ = ["Comparison", "compare"]
 
@@ -34,7 +34,7 @@ class Comparison(Shown):
         table: dim ``parameter``, with the variables ``profile_value``, ``profile_error``; ``mean``, ``sd``, ``median``,
             ``hdi_low``, ``hdi_high`` (68 % highest-density interval), ``central_low``, ``central_high``, ``mcse_mean`` and
             ``mcse_sd`` of the posterior, mean and sd NaN where only quantiles are given, see
-            :func:`bayescomb.sampling.summary.result_summary`; ``profile_up`` and ``profile_down``, with Bartlett's
+            :func:`bayescomb.sampling.posterior.summary.result_summary`; ``profile_up`` and ``profile_down``, with Bartlett's
             correction where ``profile_corrected`` is 1, as without a standard deviation; ``nominal_mean``,
             ``nominal_sd``, ``nominal_median``, ``nominal_hdi_low``, ``nominal_hdi_high`` of the posterior with all
             coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bayescomb.base.checks import expects
-from bayescomb.base.matrices import unit_diagonal
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.numerics.matrices import unit_diagonal
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.nonlinear.mapping import mapping
 from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.posterior.storage import combination_of
 from bayescomb.sampling.recovery import given_coefficients
-from bayescomb.sampling.storage import combination_of
 
 __all__ = ["posterior_predictive"]
 

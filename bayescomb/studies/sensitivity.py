@@ -23,18 +23,18 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import BayescombError, OptionError
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.impacts import THEORY_GROUP
 from bayescomb.inputs.assumptions import CorrelationCoefficient
+from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.inputs.variables import variable_name
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.posterior.storage import combination_of, is_extended
+from bayescomb.sampling.posterior.summary import result_moments
 from bayescomb.sampling.priors import log_density, prior_draws
 from bayescomb.sampling.recovery import conditional_masses, given_coefficients, has_conditional_masses
-from bayescomb.sampling.storage import combination_of, is_extended
-from bayescomb.sampling.summary import result_moments
 
 __all__ = ["prior_sensitivity"]
 

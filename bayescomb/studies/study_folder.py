@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bayescomb.base.errors import OptionError
-from bayescomb.base.locks import locked
+from bayescomb.base.files.locks import locked
+from bayescomb.base.files.writing import cannot_write, write_json
 from bayescomb.base.progress import tracked
-from bayescomb.base.writing import cannot_write, write_json
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import SETTINGS, combination_from_json, combination_to_json, difference
 

@@ -28,25 +28,25 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import BayescombError, OptionError
-from bayescomb.base.threads import single_threaded
-from bayescomb.fit.extraction_fit import fit_extraction
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
+from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.formulas import evaluate
+from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import DataReduction, data_reduction
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.fused.model import FusedModel
-from bayescomb.sampling.model import draw_theory, extraction_start
-from bayescomb.sampling.modes import MAX_MODES, separated_modes
-from bayescomb.sampling.nuts import CompiledModel, compile_model, run_modes, run_nuts
+from bayescomb.sampling.model.build import draw_theory, extraction_start
+from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
+from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.posterior.summary import mean_sd
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
-from bayescomb.sampling.summary import mean_sd
 
 __all__ = ["RANKS", "Toys", "effective_draws", "matrix_root", "ranked", "require_simulated"]
 

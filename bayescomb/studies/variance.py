@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError, PosteriorError
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.impacts import SIZE_OF, THEORY_GROUP, ImpactResult, impacts, parts_at
 from bayescomb.fit.scan import scan_slopes
 from bayescomb.inputs.combination import Combination
@@ -28,8 +28,8 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.storage import combination_of, is_extended
-from bayescomb.sampling.summary import mean_sd, prior_summaries, result_moments
+from bayescomb.sampling.posterior.storage import combination_of, is_extended
+from bayescomb.sampling.posterior.summary import mean_sd, prior_summaries, result_moments
 
 __all__ = ["coefficient_relevance", "conditional_mean", "divided_relevance", "has_variances", "variance_shares"]
 

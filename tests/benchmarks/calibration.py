@@ -18,11 +18,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import bayescomb as bc
-from bayescomb.base.writing import write_json
+from bayescomb.base.files.writing import write_json
 from bayescomb.output.figures import draw_coverage, draw_ecdf_difference
 from bayescomb.output.figures.style import COLOURS, figure_style, math_name
 from bayescomb.studies.calibration import study_summary
-from bayescomb.studies.spread import spread_over_quoted
+from bayescomb.studies.error_ratio import spread_over_quoted
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))

@@ -27,7 +27,7 @@ def run_engine(engine, backend):
     import arviz as az
 
     import bayescomb as bc
-    from bayescomb.sampling.nuts import compile_model, run_nuts
+    from bayescomb.sampling.nuts.run import compile_model, run_nuts
     from bayescomb.sampling.plan import sampling_plan
 
     start = time.perf_counter()

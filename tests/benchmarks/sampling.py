@@ -44,7 +44,7 @@ def run(density, backend):
     """One row: compile, sample, effective draws of m_t."""
     import arviz as az
 
-    from bayescomb.sampling.nuts import compile_model, run_nuts
+    from bayescomb.sampling.nuts.run import compile_model, run_nuts
 
     start = time.perf_counter()
     model = densities()[density]()

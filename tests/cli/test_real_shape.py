@@ -9,8 +9,8 @@ from real_shape import CHAINS, GROUPS, NUISANCES, real_shape
 
 import bayescomb as bc
 from bayescomb.base.errors import InputWarning
-from bayescomb.output.scan_text import scan_text
-from bayescomb.output.text import check_text, compatibility_text, impact_text, profile_text
+from bayescomb.output.text.results import check_text, compatibility_text, impact_text, profile_text
+from bayescomb.output.text.scan import scan_text
 from bayescomb.output.text_layout import wrapped
 
 

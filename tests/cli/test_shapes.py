@@ -9,9 +9,9 @@ from named_models import QuickModel, quick_draws
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.formats.toml.model_writer import write_model
-from bayescomb.inputs.predictions import Variant
-from bayescomb.output.extraction_text import envelope_text
+from bayescomb.inputs.theory.predictions import Variant
 from bayescomb.output.report.results import nuisance_rows
+from bayescomb.output.text.extraction import envelope_text
 
 # Shape -> observables, estimates of each experiment (the observable of each), nuisances of each measurement, coefficients.
 SHAPES = {

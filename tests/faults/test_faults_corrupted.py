@@ -13,7 +13,7 @@ import bayescomb as bc
 from bayescomb.base.errors import PosteriorError
 from bayescomb.cli.main import main
 from bayescomb.formats.toml.model_writer import write_model
-from bayescomb.sampling.storage import posterior_bytes, posterior_from_bytes
+from bayescomb.sampling.posterior.storage import posterior_bytes, posterior_from_bytes
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from faults import RUN1, file_size_limit, processes, sampled, tree
 
 import bayescomb as bc
 from bayescomb.base.errors import OutputError
-from bayescomb.base.writing import write_json
+from bayescomb.base.files.writing import write_json
 from bayescomb.cli.main import main
 from bayescomb.formats.convino.writer import write_convino
 from bayescomb.formats.loading import convert
@@ -189,7 +189,7 @@ import bayescomb as bc
 from bayescomb.output.report import report as reporting
 from bayescomb.cli.main import main
 from bayescomb.base.errors import OutputError
-from bayescomb.base.writing import write_json
+from bayescomb.base.files.writing import write_json
 
 place, model = Path(sys.argv[1]), sys.argv[2]
 os.chdir(os.getcwd())

@@ -123,7 +123,7 @@ def test_compare_and_report_are_whole_or_not_at_all(interrupted, model, posterio
 
 def interrupted_in_a_later_chain(*words):
     """Ctrl-C when more than one and a half chains are drawn; they are sampled one after the other."""
-    from bayescomb.sampling import nuts
+    from bayescomb.sampling.nuts.run import run as nuts
 
     steps = 150
     make, calls = nuts.from_pyfunc, []

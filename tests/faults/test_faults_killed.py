@@ -11,7 +11,7 @@ from faults import RUN1, Run, killed_at, processes, sampled, tree
 
 import bayescomb as bc
 from bayescomb.base.errors import FileFormatError, WorkerError
-from bayescomb.base.writing import write_json
+from bayescomb.base.files.writing import write_json
 from bayescomb.formats.convino.writer import write_convino
 from bayescomb.formats.loading import convert
 from bayescomb.formats.shipped import copy_model
@@ -75,7 +75,7 @@ def test_posterior_and_json(killed, place):
 
 
 def test_files_of_a_living_process_are_not_taken_for_left_over_ones(place):
-    from bayescomb.base.writing import written_beside
+    from bayescomb.base.files.writing import written_beside
 
     with written_beside(place / "x.json") as first:
         first.write_text("first")

@@ -10,11 +10,11 @@ from faults import PATIENCE, Run, assert_said, command, context, processes, samp
 
 import bayescomb as bc
 from bayescomb.base.errors import OutputError
-from bayescomb.base.locks import locked
+from bayescomb.base.files.locks import locked
 from bayescomb.formats.loading import convert
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.output.report import report as reporting
-from bayescomb.sampling.storage import save_posterior
+from bayescomb.sampling.posterior.storage import save_posterior
 from bayescomb.studies.calibration import study_summary
 
 pytestmark = processes

@@ -8,8 +8,8 @@ from scipy import stats
 from scipy.linalg import block_diag
 
 import bayescomb as bc
-from bayescomb.output.data import profile_data
-from bayescomb.output.text import profile_text
+from bayescomb.output.data.results import profile_data
+from bayescomb.output.text.results import profile_text
 
 
 def correlated():

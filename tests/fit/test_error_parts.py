@@ -11,10 +11,10 @@ from worked import estimate, pair
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.output.analysis import analyse
-from bayescomb.output.data import impact_data, profile_data
+from bayescomb.output.data.groups import export_groups, export_header
+from bayescomb.output.data.results import impact_data, profile_data
 from bayescomb.output.export.export import export_hepdata
-from bayescomb.output.groups import export_groups, export_header
-from bayescomb.output.text import impact_text, profile_text
+from bayescomb.output.text.results import impact_text, profile_text
 
 TOYS = 200_000
 

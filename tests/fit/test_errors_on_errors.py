@@ -11,7 +11,7 @@ from scipy.stats import norm
 import bayescomb as bc
 from bayescomb.base.errors import BayescombError, OptionError, RangeError, UnknownNameError
 from bayescomb.fit.fitter import Fitter
-from bayescomb.fit.size_fit import SizeProfile
+from bayescomb.fit.minimise.sizes import SizeProfile
 from bayescomb.fit.size_result import ratio_mean
 from bayescomb.likelihood.uncertain_sizes import scaled
 

@@ -14,12 +14,12 @@ from scipy.optimize import brentq, minimize
 import bayescomb as bc
 from bayescomb.base.errors import FileFormatError, FitError, OptionError, UnknownNameError
 from bayescomb.cli.main import main
-from bayescomb.fit.bounds import bounded_minimum
+from bayescomb.fit.minimise.bounds import bounded_minimum
 from bayescomb.formats.convino.writer import write_convino
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.serialise import combination_from_json, combination_to_json
-from bayescomb.output.data import impact_data, profile_data, scan_data
-from bayescomb.output.text import impact_text, profile_text
+from bayescomb.output.data.results import impact_data, profile_data, scan_data
+from bayescomb.output.text.results import impact_text, profile_text
 
 
 def lowest(values, information, bounded, fixed):

@@ -12,15 +12,15 @@ from bayescomb.base.errors import InputWarning, InvalidMatrixError
 from bayescomb.formats.convino.writer import write_convino
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.serialise import combination_from_json, combination_to_json
-from bayescomb.output.data import impact_data, profile_data
+from bayescomb.output.data.groups import export_groups
+from bayescomb.output.data.results import impact_data, profile_data
 from bayescomb.output.explorer.data import explorer_model
 from bayescomb.output.export.hepdata_tables import PARTS
-from bayescomb.output.groups import export_groups
 from bayescomb.output.report.page import page_context
 from bayescomb.output.report.report import page_tables
 from bayescomb.output.report.results import collect
 from bayescomb.output.tables.result import summary_table
-from bayescomb.output.text import impact_text, profile_text
+from bayescomb.output.text.results import impact_text, profile_text
 
 HEAD = """format = 1
 name = "totals"

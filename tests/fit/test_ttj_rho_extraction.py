@@ -8,8 +8,8 @@ import pytest
 from repetitions import repetitions
 
 import bayescomb as bc
-from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fitter import Fitter
+from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.likelihood.linear_gaussian import integrate_out
 
 MODEL = Path(__file__).parents[2] / "models" / "ttj_rho"

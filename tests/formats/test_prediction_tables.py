@@ -14,7 +14,7 @@ from bayescomb.formats.prediction_tables import (
     read_prediction,
     read_scale_factors,
 )
-from bayescomb.inputs.predictions import Variant
+from bayescomb.inputs.theory.predictions import Variant
 
 NAMES = ["low", "middle", "high"]
 

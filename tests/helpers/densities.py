@@ -3,7 +3,7 @@
 import numpy as np
 from pytensor.compile.mode import Mode
 
-from bayescomb.sampling.model import build_model
+from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 
 POINTS = 20

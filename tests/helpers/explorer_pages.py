@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 
 import bayescomb as bc
-from bayescomb.inputs.extractions import SCALE_COEFFICIENT
+from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.likelihood.correlation import correlation_family, feasible_correlation
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 

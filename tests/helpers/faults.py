@@ -21,7 +21,7 @@ MODULES = [
     "bayescomb.sampling.sample",
     "bayescomb.output.report.report",
     "bayescomb.formats.shipped",
-    "bayescomb.sampling.storage",
+    "bayescomb.sampling.posterior.storage",
     "combinations",
     "faults",
     "report_pages",

@@ -4,7 +4,7 @@ import numpy as np
 from gaussian import random_covariance
 
 import bayescomb as bc
-from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
+from bayescomb.inputs.assumptions.prior_shapes import PRIOR_SHAPES
 
 NAME_LETTERS = list("abcXYZ019 _-.,;:=#'\"[]{}()/+~\\éπ")
 TEXT_LETTERS = [*NAME_LETTERS, "\n", "\t", "\x7f", "\x00", "\u2028", "\U0001f4d0"]

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.formats.prediction_tables import COLUMNS
-from bayescomb.sampling.model import build_model
+from bayescomb.sampling.model.build import build_model
 
 POOL = [
     "rho", "pull", "nuisance", "coefficient", "white_nuisance", "white_explicit", "chain", "draw", "parameter", "estimate",

@@ -8,8 +8,8 @@ import numpy as np
 
 import bayescomb as bc
 from bayescomb.formats.prediction_tables import COLUMNS, read_prediction, read_scale_factors
-from bayescomb.inputs.predictions import Variant
-from bayescomb.inputs.scale_factors import scaled_prediction
+from bayescomb.inputs.theory.predictions import Variant
+from bayescomb.inputs.theory.scale_factors import scaled_prediction
 
 TABLES = Path(__file__).parents[2] / "models" / "ttj_rho"
 MASSES = np.linspace(165.0, 180.0, 7)

@@ -8,7 +8,7 @@ from scipy.differentiate import derivative
 import bayescomb as bc
 from bayescomb.base.errors import FormulaError, UnknownNameError
 from bayescomb.inputs.formulas import affine, evaluate, formula_text, jet, parse
-from bayescomb.inputs.units import formula_unit, read_unit
+from bayescomb.inputs.formulas.units import formula_unit, read_unit
 
 NAMES = ("a", "b", "c 1", "lambda")
 TEXTS = (

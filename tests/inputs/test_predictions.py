@@ -15,7 +15,7 @@ from bayescomb.base.errors import (
     RangeError,
     UnknownNameError,
 )
-from bayescomb.inputs.predictions import Variant
+from bayescomb.inputs.theory.predictions import Variant
 
 TRUTH = truth(2, bins=3, members=2)
 TABLE = prediction(TRUTH, "p")

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
 from bayescomb.likelihood.feasibility import extremes, face_basis, feasible_region
-from bayescomb.likelihood.spectrahedron import AffineFamily, interior_point, smallest_eigenvalue
+from bayescomb.likelihood.feasibility.spectrahedron import AffineFamily, interior_point, smallest_eigenvalue
 
 
 def family(n, *groups, low, high, base=None):

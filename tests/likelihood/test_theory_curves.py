@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from theory_models import MASSES, SEVEN, extraction, prediction, shipped, truth
 
 from bayescomb.base.errors import OptionError, UnknownNameError
-from bayescomb.inputs.predictions import Variant
+from bayescomb.inputs.theory.predictions import Variant
 from bayescomb.likelihood.theory import interpolation_quality, prediction_curves
 
 TRUTH = truth(4, bins=3, members=4)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import bayescomb as bc
-from bayescomb.output.as_read import assumption_lines
-from bayescomb.output.text import check_text
+from bayescomb.output.text.as_read import assumption_lines
+from bayescomb.output.text.results import check_text
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ import bayescomb as bc
 from bayescomb.inputs.serialise import combination_to_json
 from bayescomb.inputs.variables import variable_name
 from bayescomb.output.analysis import analyse, divide
-from bayescomb.output.data import comparison_data, impact_data, posterior_data, profile_data
+from bayescomb.output.data.groups import export_groups, export_header
+from bayescomb.output.data.results import comparison_data, impact_data, posterior_data, profile_data
 from bayescomb.output.export.export import plain_data
-from bayescomb.output.groups import export_groups, export_header
 from bayescomb.output.report.input_tables import input_tables
 from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import collect
 from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
-from bayescomb.sampling.storage import combination_of, run_of
-from bayescomb.sampling.summary import summarise
+from bayescomb.sampling.posterior.storage import combination_of, run_of
+from bayescomb.sampling.posterior.summary import summarise
 
 SUMMARY = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean", "mcse_sd")
 DIAGNOSTICS = ("r_hat", "ess_bulk", "ess_tail")

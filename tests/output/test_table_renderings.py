@@ -9,15 +9,15 @@ from combinations import star
 import bayescomb as bc
 from bayescomb.base.rounding import plain, rounded_like
 from bayescomb.output.analysis import analyse
-from bayescomb.output.data import impact_data
-from bayescomb.output.groups import export_groups
+from bayescomb.output.data.groups import export_groups
+from bayescomb.output.data.results import impact_data
 from bayescomb.output.tables import impacts as impact_module
 from bayescomb.output.tables.fit import compatibility_table, weights_table
 from bayescomb.output.tables.impacts import ImpactQuantity, impact_table
 from bayescomb.output.tables.result import summary_table
 from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, latex_table, latex_text, text_column, write_table
-from bayescomb.output.text import impact_text
+from bayescomb.output.text.results import impact_text
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayescomb.sampling.convergence import verdict
+from bayescomb.sampling.posterior.convergence import verdict
 
 
 def tree(*, chains=4, draws=1000, shift=0.0, divergences=0, placed=0, correlation=0.0, energy=None, seed=1):

@@ -12,7 +12,7 @@ from worked import estimate, nuisances, pair
 
 import bayescomb as bc
 from bayescomb.base.errors import UnderdeterminedError
-from bayescomb.sampling.model import build_model
+from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 
 SIGMAS = 5.0

@@ -13,7 +13,7 @@ from scipy import stats
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
-from bayescomb.sampling.model import build_model
+from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.sample import _with_functions
 

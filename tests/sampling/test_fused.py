@@ -17,14 +17,14 @@ from test_theory import made
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
-from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES
+from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES
 from bayescomb.inputs.variables import variable_name
 from bayescomb.sampling.fused import compiled
 from bayescomb.sampling.fused.coordinates import CORRELATED
 from bayescomb.sampling.fused.density import segment
 from bayescomb.sampling.fused.model import MIX, REST, SHIFT, STRETCH
-from bayescomb.sampling.model import build_model
-from bayescomb.sampling.nuts import _numba_ends_first
+from bayescomb.sampling.model.build import build_model
+from bayescomb.sampling.nuts.run import _numba_ends_first
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.sample import fused_of
 

@@ -14,7 +14,7 @@ from scipy import stats
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError, UnknownNameError
-from bayescomb.sampling.model import build_model
+from bayescomb.sampling.model.build import build_model
 
 POINTS = 3
 

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from two_modes import disagreeing, kinked, kinked_moments
 
 import bayescomb as bc
-from bayescomb.sampling.modes import separated_modes, weighted_modes
+from bayescomb.sampling.nuts.modes import separated_modes, weighted_modes
 from bayescomb.sampling.plan import sampling_plan
 
 # Seeds are fixed: five standard deviations.

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal, norm, truncnorm
 import bayescomb as bc
 from bayescomb.base.errors import OptionError, PosteriorError
 from bayescomb.inputs.serialise import combination_to_json
-from bayescomb.sampling.model import build_model
+from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.sample import level_widths
 from bayescomb.sampling.variables import above_zero

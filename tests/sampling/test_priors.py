@@ -6,7 +6,7 @@ from combinations import star
 from scipy import stats
 
 import bayescomb as bc
-from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES, shape_law
+from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.sampling import priors
 from bayescomb.sampling.feasible_transform import FeasibleTransform
 from bayescomb.sampling.fused.coordinates import prior_laws

@@ -11,8 +11,8 @@ from densities import INTERPRETED, Density, assert_engines_agree
 from scipy import stats
 
 import bayescomb as bc
-from bayescomb.inputs.prior_shapes import SAMPLED_SHAPES
-from bayescomb.sampling.model import build_model
+from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES
+from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import prior_draws
 

@@ -10,9 +10,9 @@ from combinations import star
 
 import bayescomb as bc
 from bayescomb.base.errors import OutputError, PosteriorError
-from bayescomb.base.writing import write_json
+from bayescomb.base.files.writing import write_json
 from bayescomb.inputs.serialise import combination_from_json, combination_to_json, difference
-from bayescomb.sampling.storage import combination_of, require_same_model
+from bayescomb.sampling.posterior.storage import combination_of, require_same_model
 
 
 @pytest.fixture(scope="module")

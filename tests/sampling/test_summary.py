@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayescomb.sampling.summary import draws_summary, mean_sd, mixture_moments
+from bayescomb.sampling.posterior.summary import draws_summary, mean_sd, mixture_moments
 
 
 def draws(values):

@@ -16,8 +16,8 @@ from theory_models import extraction, measured, prediction, simple, truth
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
-from bayescomb.fit.extraction_fit import fit_extraction
 from bayescomb.fit.fitter import Fitter
+from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.studies.calibration import _holm, _posterior_answer
 from bayescomb.studies.toys import Toys, matrix_root
 

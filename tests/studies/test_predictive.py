@@ -6,7 +6,7 @@ from combinations import star
 from scipy import stats
 
 import bayescomb as bc
-from bayescomb.sampling.storage import combination_of
+from bayescomb.sampling.posterior.storage import combination_of
 
 
 @pytest.fixture(scope="module")

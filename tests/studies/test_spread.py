@@ -10,7 +10,7 @@ from repetitions import repetitions
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
-from bayescomb.studies.spread import spread_over_quoted
+from bayescomb.studies.error_ratio import spread_over_quoted
 
 # A ratio from n toys has the relative error 1 / sqrt(2 n).
 SIGMAS = 5.0

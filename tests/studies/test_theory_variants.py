@@ -8,11 +8,11 @@ from scipy.optimize import least_squares
 from theory_models import SEVEN, extraction, prediction, simple, truth
 
 import bayescomb as bc
-from bayescomb.output.extraction_data import theory_data
-from bayescomb.output.extraction_text import rate_and_shape_text
+from bayescomb.output.data.extraction import theory_data
 from bayescomb.output.tables.theory import orders_table
-from bayescomb.studies.rate_and_shape import FLAT_SCALES
-from bayescomb.studies.theory_study import TheoryStudy
+from bayescomb.output.text.extraction import rate_and_shape_text
+from bayescomb.studies.theory.rate_and_shape import FLAT_SCALES
+from bayescomb.studies.theory.study import TheoryStudy
 
 # All bins fall with the mass, each at its own slope, so that the rate has something to say.
 TRUTH = truth(9, bins=3)

@@ -13,9 +13,9 @@ from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import INPUT_KINDS, InputKind
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import BayescombError
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
-from bayescomb.base.threads import single_threaded
 from bayescomb.fit.compatibility import input_groups
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.profile import degrees_of_freedom, goodness_of_fit

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayescomb.base.checks import expects
 from bayescomb.base.deferred import deferred
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.impacts import SIZE_OF, PropagatedParts, part_rows
 from bayescomb.inputs.combination import Combination

@@ -27,7 +27,7 @@ from bayescomb.base.errors import (
     UnderdeterminedError,
     UnknownNameError,
 )
-from bayescomb.base.writing import require_whole
+from bayescomb.base.files.writing import require_whole
 from bayescomb.formats.convino.blocks import BASE_BLOCKS, Block, Line, read_blocks, shown, starts_block, warn
 from bayescomb.formats.convino.entries import (
     STATISTICS,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_covariance, frozen_array, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
-from bayescomb.base.matrices import information_of
+from bayescomb.base.numerics.matrices import information_of
 from bayescomb.formats.convino.blocks import Block, warn
 from bayescomb.formats.convino.entries import bracketed, cells, check_name, value
 

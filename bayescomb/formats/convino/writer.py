@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.base.errors import OptionError, OutputError, UnknownNameError, warn_input
-from bayescomb.base.writing import cannot_write, written_into
+from bayescomb.base.files.writing import cannot_write, written_into
 from bayescomb.formats.convino.blocks import shown
 from bayescomb.formats.convino.entries import STATISTICS, check_name
 from bayescomb.formats.csv import LARGEST

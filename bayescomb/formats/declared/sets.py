@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bayescomb.formats.declared.key import Key, Kind, Table
-from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
+from bayescomb.inputs.assumptions.prior_shapes import PRIOR_SHAPES
 
 __all__ = ["SET_TABLES"]
 

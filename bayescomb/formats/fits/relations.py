@@ -11,10 +11,10 @@ from bayescomb.base.choices import SHARED_NAMES, SharedNameRule
 from bayescomb.base.errors import FileFormatError, OptionError
 from bayescomb.formats.csv import LABEL, Row, read_table
 from bayescomb.inputs.assumptions import AssumptionSet
+from bayescomb.inputs.assumptions.prior_shapes import PRIOR_SHAPES
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import Observable
-from bayescomb.inputs.prior_shapes import PRIOR_SHAPES
 from bayescomb.inputs.relations import Relation, related_nuisances
 
 __all__ = ["combine", "read_relations"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.inputs.fitted_input import named
 from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.measurements.fitted_input import named
 
 __all__ = ["Results", "WrittenFit"]
 

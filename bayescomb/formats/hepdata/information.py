@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError, InvalidNumberError, UnknownNameError, warn_input
-from bayescomb.base.matrices import information_of, unit_diagonal
+from bayescomb.base.numerics.matrices import information_of, unit_diagonal
 from bayescomb.formats.hepdata.breakdown import Shift
 from bayescomb.formats.hepdata.consistency import (
     correlation_findings,

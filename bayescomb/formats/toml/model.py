@@ -1,9 +1,9 @@
 """Reader of ``model.toml``: observables, who measured what, and the assumption sets, each in its own table.
 
-What was measured is a ``[budget]`` (:mod:`bayescomb.formats.toml.budget`), a list of ``[[measurements]]``
-(:mod:`bayescomb.formats.toml.measurements`) or both; what is correlated is stated apart from it, in ``[within]``,
-``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets`).  Which nuisances of several measurements are
-the same says ``shared_names = "same"`` of equal names, and of others a table ``relations = "FILE.csv"``
+What was measured is a ``[budget]`` (:mod:`bayescomb.formats.toml.measurements.budget`), a list of ``[[measurements]]``
+(:mod:`bayescomb.formats.toml.measurements.reader`) or both; what is correlated is stated apart from it, in ``[within]``,
+``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets.reader`).  Which nuisances of several
+measurements are the same says ``shared_names = "same"`` of equal names, and of others a table ``relations = "FILE.csv"``
 (:func:`bayescomb.formats.fits.relations.read_relations`).
 """
 
@@ -19,18 +19,18 @@ from typing import Any, Final
 from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
 from bayescomb.base.errors import FileFormatError
-from bayescomb.base.writing import is_folder, require_whole
+from bayescomb.base.files.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.declared import TABLES, Kind
 from bayescomb.formats.fits.relations import read_relations
 from bayescomb.formats.toml.averaging import read_hflav
-from bayescomb.formats.toml.budget import UNCORRELATED, read_budget
-from bayescomb.formats.toml.measurements import read_measurements
+from bayescomb.formats.toml.measurements.budget import UNCORRELATED, read_budget
+from bayescomb.formats.toml.measurements.reader import read_measurements
+from bayescomb.formats.toml.measurements.within import read_within, require_stated
 from bayescomb.formats.toml.parameters import read_derived, read_parameters
 from bayescomb.formats.toml.predictions import read_extractions, read_predictions
-from bayescomb.formats.toml.scope import category_scope
-from bayescomb.formats.toml.sets import BlockTables, read_assumption_sets
-from bayescomb.formats.toml.within import read_within, require_stated
+from bayescomb.formats.toml.sets.reader import BlockTables, read_assumption_sets
+from bayescomb.formats.toml.sets.scope import category_scope
 from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
 from bayescomb.inputs.blinding import opened
 from bayescomb.inputs.budget import Budget

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bayescomb.base.errors import BayescombError, OutputError
-from bayescomb.base.writing import is_folder, written_into
-from bayescomb.formats.toml.budget import UNCORRELATED
-from bayescomb.formats.toml.measurements_writer import BudgetPart, budget_part, measurement_table
+from bayescomb.base.files.writing import is_folder, written_into
+from bayescomb.formats.toml.measurements.budget import UNCORRELATED
+from bayescomb.formats.toml.measurements.writer import BudgetPart, budget_part, measurement_table
 from bayescomb.formats.toml.model import FORMAT, SETTINGS, load_model
 from bayescomb.formats.toml.parameters import derived_tables, parameter_tables
 from bayescomb.formats.toml.predictions import extraction_tables, prediction_tables
-from bayescomb.formats.toml.scope import category_scope
-from bayescomb.formats.toml.sets_writer import blocks_text, coefficient_table, common_blocks, find_base
+from bayescomb.formats.toml.sets.scope import category_scope
+from bayescomb.formats.toml.sets.writer import blocks_text, coefficient_table, common_blocks, find_base
 from bayescomb.formats.toml.text import assignments
 from bayescomb.inputs.budget import Budget, unstated_pairs
 from bayescomb.inputs.combination import Combination

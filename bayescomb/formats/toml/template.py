@@ -11,7 +11,7 @@ from typing import Final
 
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import FileFormatError, OptionError
-from bayescomb.base.writing import written_into
+from bayescomb.base.files.writing import written_into
 from bayescomb.formats.csv import csv_text, read_table
 from bayescomb.formats.toml.text import assignments, value_text
 from bayescomb.inputs.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS, check_source_columns

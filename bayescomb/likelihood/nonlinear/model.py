@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from bayescomb.base.matrices import unit_diagonal
+from bayescomb.base.numerics.matrices import unit_diagonal
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.data_information import estimate_factor, nuisance_factor
 from bayescomb.likelihood.linear_gaussian import LinearModel

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from bayescomb.base.errors import OptionError
 from bayescomb.fit.profile import has_pulls
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.measurements import Measurement, Nuisance
+from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
 from bayescomb.likelihood.data_information import measurement_factor
 from bayescomb.likelihood.linear_gaussian import LinearModel, integrate_out

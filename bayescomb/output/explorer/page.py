@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError, OutputError
-from bayescomb.base.threads import single_threaded
-from bayescomb.base.writing import written_beside
+from bayescomb.base.files.writing import written_beside
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.explorer.data import explorer_model
@@ -26,8 +26,8 @@ from bayescomb.output.statements import (
     treatment_sentence,
     versions_text,
 )
-from bayescomb.sampling.storage import Run, require_same_model
-from bayescomb.sampling.summary import Sampled, Summary, summarise
+from bayescomb.sampling.posterior.storage import Run, require_same_model
+from bayescomb.sampling.posterior.summary import Sampled, Summary, summarise
 
 __all__ = ["SCRIPTS", "explore"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.extractions import SCALE_COEFFICIENT
+from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.likelihood.theory import scale_correlation, theory
 
 __all__ = [

@@ -20,10 +20,10 @@ import xarray as xr
 
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError, PosteriorError
+from bayescomb.base.files.working_folders import ASIDE, put_in_place, umask, working_folder
+from bayescomb.base.files.writing import cannot_write, is_folder, plain_value, write_json, written_beside
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import chi2_text, counted, p_value_text, plain
-from bayescomb.base.threads import single_threaded
-from bayescomb.base.working_folders import ASIDE, put_in_place, umask, working_folder
-from bayescomb.base.writing import cannot_write, is_folder, plain_value, write_json, written_beside
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.formats.exported import DATA, TREE, require_replaceable
@@ -31,10 +31,10 @@ from bayescomb.formats.hepdata.record.archive import ARCHIVES
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.serialise import SETTINGS, combination_to_json, difference
 from bayescomb.output.analysis import analyse
+from bayescomb.output.data.groups import export_groups, export_header
 from bayescomb.output.export.hepdata_tables import add_model_tables, add_result_tables
 from bayescomb.output.export.submission import hepdata_lib, validate, write_submission
 from bayescomb.output.export.tables import Tables
-from bayescomb.output.groups import export_groups, export_header
 from bayescomb.output.statements import header as header_text
 from bayescomb.output.statements import origin_sentence
 
@@ -207,7 +207,7 @@ def plain_data(header: Mapping[str, Any], groups: Mapping[str, xr.Dataset], mode
     """Plain data of an export.
 
     Args:
-        header: of :func:`bayescomb.output.groups.export_header`.
+        header: of :func:`bayescomb.output.data.groups.export_header`.
         groups: name -> labelled arrays.
         model: the combination as JSON text, see :func:`bayescomb.inputs.serialise.combination_to_json`; its inputs stand
             under ``inputs``, from which the combination can be read again.

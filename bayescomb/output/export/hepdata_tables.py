@@ -17,7 +17,7 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.export.tables import Cell, ExportColumn, Part, Tables, difference_names, numbers, result_parts, texts
 from bayescomb.output.tables.impacts import QUANTITIES
-from bayescomb.sampling.summary import HDI_KIND
+from bayescomb.sampling.posterior.summary import HDI_KIND
 
 __all__ = ["VALUE", "add_model_tables", "add_result_tables"]
 
@@ -39,8 +39,8 @@ def add_model_tables(
     Args:
         tables: where they go.
         combination: what was combined.
-        header: of :func:`bayescomb.output.groups.export_header`.
-        groups: of :func:`bayescomb.output.groups.export_groups`, with those of the posterior if there is one.
+        header: of :func:`bayescomb.output.data.groups.export_header`.
+        groups: of :func:`bayescomb.output.data.groups.export_groups`, with those of the posterior if there is one.
     """
     units = {o.name: str(u) for o, u in zip(combination.results, groups["results"]["unit"].to_numpy(), strict=True)}
     if "nuisances" in groups:
@@ -218,7 +218,7 @@ def add_result_tables(tables: Tables, combination: Combination, groups: Mapping[
     Args:
         tables: where they go.
         combination: what was combined.
-        groups: of :func:`bayescomb.output.groups.export_groups`, with those of the posterior if there is one.
+        groups: of :func:`bayescomb.output.data.groups.export_groups`, with those of the posterior if there is one.
     """
     extraction = combination.extraction_in_force
     used = extraction.distributions if extraction is not None else {}

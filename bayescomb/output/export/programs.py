@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_kind, expects
 from bayescomb.base.errors import InvalidMatrixError, OptionError, PosteriorError
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import ProfileResult, require_unscaled
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import Solution
-from bayescomb.sampling.summary import summarise
+from bayescomb.sampling.posterior.summary import summarise
 
 __all__ = ["FitResults", "fit_results", "hs3", "mv_normal"]
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from bayescomb.base.writing import plain_value
+from bayescomb.base.files.writing import plain_value
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.statements import header, origin_notes, quoting_note, settings
 
@@ -242,7 +242,7 @@ def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, .
     Examples:
         >>> import bayescomb as bc
         >>> from bayescomb.output.analysis import analyse
-        >>> from bayescomb.output.groups import export_groups
+        >>> from bayescomb.output.data.groups import export_groups
         >>> from bayescomb.output.export.tables import result_parts
         >>> combination = bc.load("models/ttj_rho", extraction="normalised")
         >>> results = export_groups(analyse(bc.profile(combination)))["results"]

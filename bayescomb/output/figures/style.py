@@ -22,7 +22,7 @@ from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import NullLocator
 
 from bayescomb.base.errors import warn_input
-from bayescomb.base.writing import cannot_write, written_beside
+from bayescomb.base.files.writing import cannot_write, written_beside
 
 __all__ = [
     "COLOURS",

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bayescomb.base.matrices import correlation_of
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import counted, fine_unit
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import (
@@ -28,7 +28,7 @@ from bayescomb.output.report.results import Results, ScanCurve
 from bayescomb.output.report.told.titles import estimate_titles
 from bayescomb.output.tables.published import published_size
 from bayescomb.output.tables.scan import STILL, across_experiments
-from bayescomb.sampling.summary import same_as_prior
+from bayescomb.sampling.posterior.summary import same_as_prior
 
 __all__ = [
     "coefficient_figure",

@@ -8,7 +8,7 @@ from bayescomb.base.rounding import coefficient_text, fine_unit, fixed, interval
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables.scan import range_on_page
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
-from bayescomb.sampling.summary import same_as_prior
+from bayescomb.sampling.posterior.summary import same_as_prior
 
 SUMMARISED: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean")
 

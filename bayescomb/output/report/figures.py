@@ -39,7 +39,7 @@ from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_
 from bayescomb.output.report.gathered.nuisances import NuisanceRow, leading_pulls
 from bayescomb.output.report.results import Results, moves
 from bayescomb.output.words import typeset
-from bayescomb.sampling.summary import posterior_density, rank_counts
+from bayescomb.sampling.posterior.summary import posterior_density, rank_counts
 from bayescomb.studies.comparison import Comparison
 
 __all__ = ["report_figures"]

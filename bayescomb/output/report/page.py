@@ -34,7 +34,7 @@ from bayescomb.output.statements import bound_notes, extraction_sentence, notes,
 from bayescomb.output.tables.table import Table
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
-from bayescomb.sampling.summary import draws_summary
+from bayescomb.sampling.posterior.summary import draws_summary
 
 __all__ = ["page_context", "symbol", "symbols"]
 

@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OutputError
+from bayescomb.base.files.working_folders import ASIDE, put_in_place, working_folder
+from bayescomb.base.files.writing import cannot_write, json_text
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.progress import tracked
 from bayescomb.base.rounding import counted, significant
-from bayescomb.base.threads import single_threaded
-from bayescomb.base.working_folders import ASIDE, put_in_place, working_folder
-from bayescomb.base.writing import cannot_write, json_text
 from bayescomb.fit.profile import ProfileResult
-from bayescomb.output.data import comparison_data, impact_data, profile_data, scan_data
+from bayescomb.output.data.results import comparison_data, impact_data, profile_data, scan_data
 from bayescomb.output.explorer_link import EXPLORER, LINK, PLACE
 from bayescomb.output.figures.style import figure_bytes, figure_style, pages_bytes
 from bayescomb.output.page_template import page_template

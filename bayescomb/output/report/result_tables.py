@@ -29,7 +29,7 @@ from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.text_layout import MANY
 from bayescomb.output.words import typeset
-from bayescomb.sampling.summary import CENTRAL
+from bayescomb.sampling.posterior.summary import CENTRAL
 
 __all__ = ["covariance_table", "result_tables", "size_table"]
 

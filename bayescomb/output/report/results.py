@@ -23,10 +23,10 @@ from bayescomb.output.averages import Averages, averages
 from bayescomb.output.report.gathered.nuisances import NuisanceRow, nuisance_rows
 from bayescomb.output.report.gathered.ranking import Ranked, leading_nuisances, nuisance_labels, ranked
 from bayescomb.output.report.gathered.sets import SetRow, estimate_profile, experiment_profiles, set_rows
-from bayescomb.sampling.prior_laws import exact_priors
+from bayescomb.sampling.posterior.prior_laws import exact_priors
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
-from bayescomb.studies.theory_study import TheoryFit, TheoryStudy, predicted_bins, theory_fits, theory_study
+from bayescomb.studies.theory.study import TheoryFit, TheoryStudy, predicted_bins, theory_fits, theory_study
 
 __all__ = [
     "Results",
@@ -70,8 +70,8 @@ class Results(Analysis):
         divided: where the variance of a converged posterior comes from.
         sensitivity: of a converged posterior that is not normalised, see :func:`bayescomb.prior_sensitivity`.
         predictive: of a converged posterior, see :func:`bayescomb.posterior_predictive`.
-        theory, theory_fits, bins: of an extraction, see :func:`bayescomb.studies.theory_study.theory_study`,
-            :func:`bayescomb.studies.theory_study.theory_fits` and :func:`bayescomb.predicted_bins`.
+        theory, theory_fits, bins: of an extraction, see :func:`bayescomb.studies.theory.study.theory_study`,
+            :func:`bayescomb.studies.theory.study.theory_fits` and :func:`bayescomb.predicted_bins`.
         missing_information: fraction of missing information on the energy of each chain (E-BFMI).
         sets: the result under every assumption set, see :func:`bayescomb.output.report.gathered.sets.set_rows`.
     """

@@ -23,8 +23,8 @@ from bayescomb.output.report.told.titles import coefficient_titles, estimate_tit
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.tables.theory import envelope_table, orders_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
-from bayescomb.studies.rate_and_shape import RateAndShape
-from bayescomb.studies.theory_study import TheoryFit, TheoryStudy
+from bayescomb.studies.theory.rate_and_shape import RateAndShape
+from bayescomb.studies.theory.study import TheoryFit, TheoryStudy
 
 __all__ = ["extraction_tables", "prior_tables"]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bayescomb.base.matrices import correlation_of
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import (
     PULL_PLACES,
     chi2_text,

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from bayescomb.base.files.writing import json_text, plain_value
 from bayescomb.base.rounding import counted, fixed, plain
-from bayescomb.base.writing import json_text, plain_value
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.statements import header, header_data
 from bayescomb.output.text_layout import table as aligned

@@ -10,7 +10,7 @@ from typing import Final
 from bayescomb.base.rounding import chi2_text, p_value_text, rounded_like, significant, with_error
 from bayescomb.fit.profile import goodness_of_fit
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
-from bayescomb.studies.theory_variants import NOT_TABULATED, OrderRow, VariantRow
+from bayescomb.studies.theory.variants import NOT_TABULATED, OrderRow, VariantRow
 
 __all__ = ["envelope_table", "orders_table", "variants_table"]
 

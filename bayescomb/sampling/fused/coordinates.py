@@ -24,7 +24,7 @@ def prior_laws(coefficients, laws, by_coefficients):  # type: ignore[no-untyped-
 
     Args:
         coefficients: r, shape (K,).
-        laws: low, high, nominal and the seven terms of :class:`~bayescomb.inputs.prior_shapes.ShapeLaw`, shape (K, 10).
+        laws: low, high, nominal and the seven terms of :class:`.ShapeLaw`, shape (K, 10).
         by_coefficients: shape (K,).
     """
     total = 0.0

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag, qr
 from scipy.special import polygamma
 
-from bayescomb.fit.bounds import positions
-from bayescomb.inputs.extractions import SCALE_COEFFICIENT
-from bayescomb.inputs.prior_shapes import shape_law
+from bayescomb.fit.minimise.bounds import positions
+from bayescomb.inputs.assumptions.prior_shapes import shape_law
+from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.least_squares import near, unit_columns
 from bayescomb.likelihood.linear_gaussian import solve

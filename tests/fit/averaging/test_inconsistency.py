@@ -10,7 +10,7 @@ from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
 from bayescomb.output.averages import averages
 from bayescomb.output.tables.averages import average_tables
-from bayescomb.output.text import profile_text
+from bayescomb.output.text.results import profile_text
 
 # Review of Particle Physics, charged-kaon mass in MeV: "493.677 +- 0.013 OUR AVERAGE, error includes scale factor of 2.4".
 KAON = {

@@ -15,7 +15,7 @@ from two_workspaces import fitted, of, workspaces
 
 import bayescomb as bc
 from bayescomb.base.errors import FileFormatError, FitError, InvalidMatrixError, UnknownNameError
-from bayescomb.base.matrices import correlation_of
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.formats.fits.roofit import _written, read_roofit
 
 FITS = Path(__file__).parents[2] / "data" / "fits"
@@ -97,7 +97,7 @@ def test_roofit_and_pyhf_fit_the_same_likelihood(joint):
 
 @pytest.mark.slow
 def test_posterior_of_root_files_is_the_joint_fit(joint):
-    from bayescomb.sampling.summary import result_moments
+    from bayescomb.sampling.posterior.summary import result_moments
 
     tree = bc.sample(combined(bc.fits.from_roofit, "root"), seed=2, draws=200, tune=200, chains=2, progress=False)
     mean, sd = result_moments(tree, "mu")

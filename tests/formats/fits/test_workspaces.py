@@ -127,7 +127,7 @@ def test_the_table_of_the_combined_result_is_an_input_again(together):
 def test_posterior_is_that_of_the_joint_fit(fits, together):
     """All is Gaussian, so that mean and sd are exact and carry no Monte Carlo error."""
     tree = bc.sample(together, seed=1, draws=200, tune=200, chains=2, progress=False)
-    from bayescomb.sampling.summary import result_moments
+    from bayescomb.sampling.posterior.summary import result_moments
 
     distance, ratio = close(*result_moments(tree, "mu"), of(*fits[2], "mu"))
     assert abs(distance) < VALUE

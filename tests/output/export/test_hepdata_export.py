@@ -15,9 +15,9 @@ from worked import worked_example
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.output.export import tables as export_tables
-from bayescomb.sampling.prior_laws import exact_priors
-from bayescomb.sampling.storage import save_posterior
-from bayescomb.sampling.summary import QUANTILES
+from bayescomb.sampling.posterior.prior_laws import exact_priors
+from bayescomb.sampling.posterior.storage import save_posterior
+from bayescomb.sampling.posterior.summary import QUANTILES
 
 pytestmark = pytest.mark.slow  # most need a posterior or an archive that the validator reads
 

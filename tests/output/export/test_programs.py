@@ -98,7 +98,7 @@ def test_a_prior_in_pymc(fit):
 @pytest.mark.slow
 def test_a_posterior_gives_its_mean_and_covariance(run1_posterior):
     (gaussian,) = bc.hs3(run1_posterior)["distributions"]
-    from bayescomb.sampling.summary import result_moments
+    from bayescomb.sampling.posterior.summary import result_moments
 
     mean, sd = result_moments(run1_posterior, "m_t")
     np.testing.assert_allclose([gaussian["mean"][0], gaussian["covariances"][0][0]], [mean, sd**2])

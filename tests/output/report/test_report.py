@@ -15,14 +15,14 @@ from combinations import star
 from report_pages import SECTIONS, Page, read_csv, tree, unrendered
 
 import bayescomb as bc
-from bayescomb.base import working_folders as beside
 from bayescomb.base.errors import OutputError, PosteriorError
+from bayescomb.base.files import working_folders as beside
 from bayescomb.output.report import report as reporting
 from bayescomb.output.report.gathered.nuisances import nuisance_rows
 from bayescomb.output.report.gathered.ranking import nuisance_labels
 from bayescomb.output.report.gathered.sets import estimate_profile, experiment_profiles, set_rows
 from bayescomb.output.report.report import report
-from bayescomb.sampling.summary import posterior_density, rank_counts
+from bayescomb.sampling.posterior.summary import posterior_density, rank_counts
 
 RUN1 = Path(__file__).parents[3] / "models" / "run1_mass"
 

@@ -11,10 +11,10 @@ from bayescomb.fit.post_fit import post_fit_correlation, post_fit_shifts
 from bayescomb.output.report.told.appendix import appendix
 from bayescomb.output.tables.table import Column, Table, latex_table, text_column
 from bayescomb.output.tables.theory import variants_table
-from bayescomb.sampling.moments import draws_summary, prior_summaries
 from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.posterior.moments import draws_summary, prior_summaries
 from bayescomb.sampling.priors import prior_draws
-from bayescomb.studies.theory_variants import VariantRow
+from bayescomb.studies.theory.variants import VariantRow
 
 
 def test_shifts_and_correlations_after_the_fit_are_those_of_all_nuisances_written_out():

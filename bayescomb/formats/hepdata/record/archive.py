@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
-from bayescomb.base.writing import is_folder
+from bayescomb.base.files.writing import is_folder
 
 __all__ = ["ARCHIVES", "TEXTS", "Limits", "is_archive", "read_files", "safe_name"]
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NoReturn
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError
-from bayescomb.base.writing import is_folder
+from bayescomb.base.files.writing import is_folder
 from bayescomb.formats.hepdata.record.archive import Limits, is_archive, read_files, safe_name
 from bayescomb.formats.hepdata.record.documents import read_json, read_yaml
 from bayescomb.formats.hepdata.record.layouts import json_table, mapping, yaml_table

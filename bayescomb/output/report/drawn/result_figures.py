@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bayescomb.base.matrices import correlation_of
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import at_bound_text, rounded_like, with_error
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.observables import Observable
-from bayescomb.inputs.predictions import Prediction
+from bayescomb.inputs.theory.predictions import Prediction
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.figures import draw_correlation_matrix, draw_inputs
 from bayescomb.output.figures.result import draw_bins

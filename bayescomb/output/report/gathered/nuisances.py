@@ -11,7 +11,7 @@ from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
 from bayescomb.likelihood.linear_gaussian import linear_model
-from bayescomb.sampling.summary import Sampled
+from bayescomb.sampling.posterior.summary import Sampled
 
 __all__ = ["NuisanceRow", "leading_pulls", "nuisance_rows"]
 

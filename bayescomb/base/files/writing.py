@@ -1,0 +1,319 @@
+"""Places that a user names for an output: whether they can be written, before the work, and what is said if they cannot.
+
+Several files that appear together or not at all, and the trace of a process that died while it put them in place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from bayescomb.base.errors import FileFormatError, OutputError
+from bayescomb.base.files.locks import locked
+from bayescomb.base.files.working_folders import ASIDE, abandoned, siblings, umask, working_folder
+
+__all__ = [
+    "cannot_write",
+    "file_place",
+    "is_folder",
+    "json_text",
+    "plain_value",
+    "require_file",
+    "require_folder",
+    "require_whole",
+    "write_json",
+    "written_beside",
+    "written_into",
+]
+
+ADVICE: Final = {
+    errno.ENOSPC: "make room or choose another place",
+    errno.EDQUOT: "make room or choose another place",
+    errno.EFBIG: "raise the limit of the file size or choose another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOENT: "make the folder first",
+    errno.ENOTDIR: "a file stands where a folder is needed, choose another place",
+    errno.EISDIR: "a folder stands there, name a file",
+}
+LOCK: Final = ".bayescomb.lock"
+
+
+def cannot_write(path: str | Path, error: OSError, *, what: str = "cannot be written") -> OutputError:
+    """The error to raise: which path, why, and what to do.
+
+    Args:
+        path: as the user named it.
+        error: what the system said.
+        what: what could not be done.
+
+    Examples:
+        >>> from bayescomb.base.files.writing import cannot_write
+        >>> print(cannot_write("p.nc", OSError(28, "No space left on device")))
+        p.nc: cannot be written (No space left on device); make room or choose another place
+    """
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        reason = str(error.args[0][0][-1])  # of many files the first
+        known = [number for number in ADVICE if f"[Errno {number}]" in reason]
+        advice = ADVICE[known[0]] if known else ""
+    else:
+        reason, advice = error.strerror or str(error), ADVICE.get(error.errno or 0, "")
+    return OutputError(f"{path}: {what} ({reason}); {advice or 'choose a writable place with enough room'}")
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether a folder is there; false, where :meth:`pathlib.Path.is_dir` raises, for a name that no file can have.
+
+    Examples:
+        >>> from bayescomb.base.files.writing import is_folder
+        >>> is_folder("models"), is_folder("x" * 5000)
+        (True, False)
+    """
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def file_place(path: str | Path) -> Path:
+    """Where a file of this name is really written: what a link points to is replaced, not the link.
+
+    Raises:
+        OutputError: there is a folder or a device, the folder above is absent, or no file can have such a name.
+
+    Examples:
+        >>> from bayescomb.base.files.writing import file_place
+        >>> file_place("nowhere/p.nc")
+        Traceback (most recent call last):
+        ...
+        bayescomb.base.errors.OutputError: nowhere/p.nc: cannot be written, the folder nowhere does not exist; make it first
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)  # refuses a name that is too long
+        place = Path(os.path.realpath(path))
+        if not place.parent.exists():
+            msg = f"{path}: cannot be written, the folder {Path(path).parent} does not exist; make it first"
+            raise OutputError(msg)
+        if os.path.lexists(place) and not place.is_file():
+            kind = "a folder" if place.is_dir() else "no regular file"
+            msg = f"{path}: cannot be written, {kind} stands there; name a file that is new or may be replaced"
+            raise OutputError(msg)
+    except ValueError as error:
+        msg = f"{str(path)!r}: cannot be written, no name of a file ({error}); choose another"
+        raise OutputError(msg) from error
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return place
+
+
+def require_file(path: str | Path) -> None:
+    """Raise now if a file could not be written to this place later, after minutes of work.
+
+    Raises:
+        OutputError: as :func:`file_place`, or nothing can be written in the folder.
+
+    Examples:
+        >>> from bayescomb.base.files.writing import require_file
+        >>> require_file("README.md/p.nc")
+        Traceback (most recent call last):
+        ...
+        bayescomb.base.errors.OutputError: README.md/p.nc: cannot be written (Not a directory); a file stands where a folder
+            is needed, choose another place
+    """
+    place = file_place(path)
+    try:
+        with working_folder(place):
+            pass
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def require_folder(path: str | Path) -> None:
+    """Raise now if a folder could not be made, or written into, later.
+
+    Raises:
+        OutputError: a file stands in the way, or nothing can be written there.
+
+    Examples:
+        >>> from bayescomb.base.files.writing import require_folder
+        >>> require_folder("README.md/study")
+        Traceback (most recent call last):
+        ...
+        bayescomb.base.errors.OutputError: README.md/study: cannot be written (Not a directory); a file stands where a folder
+            is needed, choose another place
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)  # refuses a name that is too long, and one below a file
+        place = Path(os.path.realpath(path))
+        if not place.exists():
+            place = place.parent
+            if not place.exists():
+                msg = f"{path}: cannot be written, the folder {Path(path).parent} does not exist; make it first"
+                raise OutputError(msg)
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        with working_folder(place / "folder"):
+            pass
+    except ValueError as error:
+        msg = f"{str(path)!r}: no name of a folder ({error}); choose another"
+        raise OutputError(msg) from error
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+@contextlib.contextmanager
+def written_into(folder: Path, texts: Mapping[str, str], *, last: str, overwrite: bool) -> Iterator[Path]:
+    """A temporary folder with the files; they move to their place when the block ends without an error.
+
+    A folder that is absent appears at once and complete; in one that is there the files are replaced one by one, and put
+    back if that fails.  If the process is killed just then, copies of all old files are in the working folder that it
+    leaves, and :func:`require_whole` keeps readers from a mixture of old and new ones.
+
+    Args:
+        folder: where they go; its parent must be there.
+        texts: name -> text.
+        last: name of the file that makes the others count.
+        overwrite: whether files of these names may be replaced.
+
+    Raises:
+        OutputError: a file is there already, or the place cannot be written; nothing has changed then.
+    """
+    try:
+        if "\0" in str(folder) or (folder.exists() and not folder.is_dir()):
+            msg = f"{folder}: not a folder; choose another place"
+            raise OutputError(msg)
+        found = [name for name in (last, *sorted(texts)) if os.path.lexists(folder / name)]
+        if found and not (overwrite and all((folder / name).is_file() for name in found)):
+            msg = f"{folder / found[0]}: there already; choose another place, or overwrite it on purpose"
+            raise OutputError(msg)
+        with working_folder((folder if folder.exists() else folder.parent) / last) as staged:
+            new = staged / "new"
+            new.mkdir()
+            for name, text in texts.items():
+                _write(new / name, text)
+            yield new
+            if folder.exists():
+                _move_in(new, folder, staged, last=last)
+            else:
+                new.replace(folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    except UnicodeError as error:  # half of a character pair in a title
+        msg = f"{folder}: cannot be written ({error}); use plain text"
+        raise OutputError(msg) from error
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _move_in(new: Path, folder: Path, staged: Path, *, last: str) -> None:
+    """The files move into the folder, the one that matters last; an error undoes all of it."""
+    copies, aside = staged / "old", staged / ASIDE
+    copies.mkdir()
+    with locked(folder / LOCK, what="the model", wait=True):
+        names = sorted((p.name for p in new.iterdir()), key=lambda name: (name == last, name))
+        for name in names:
+            if os.path.lexists(folder / name):
+                shutil.copy2(folder / name, copies / name, follow_symlinks=False)
+        copies.rename(aside)  # from here on a reader must know
+        done: list[str] = []
+        try:
+            for name in names:
+                done.append(name)
+                (new / name).rename(folder / name)
+        except BaseException:
+            for name in reversed(done):
+                if os.path.lexists(aside / name):
+                    (aside / name).replace(folder / name)
+                elif not (new / name).exists():
+                    (folder / name).unlink(missing_ok=True)
+            aside.replace(copies)
+            raise
+        aside.replace(copies)
+        for other in siblings(folder / last):  # what a killed process left is whole again
+            if abandoned(other):
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def require_whole(path: Path) -> None:
+    """Raise if the files of a model are being replaced, or were when the process that did it died.
+
+    Args:
+        path: the main file of the model.
+
+    Raises:
+        FileFormatError: some files may be old and some new.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from bayescomb.base.files.writing import require_whole
+        >>> require_whole(Path("models/run1_mass/model.toml"))
+    """
+    unfinished = [staged / ASIDE for staged in siblings(path) if (staged / ASIDE).is_dir()]
+    if unfinished:
+        if abandoned(unfinished[0].parent):
+            what = "was not finished, some may be old and some new; write them again with --overwrite, or move those from"
+            msg = f"{path}: replacing the files of this model {what} before back from {unfinished[0]} and remove that folder"
+        else:
+            msg = f"{path}: another process is replacing the files of this model; wait for it"
+        raise FileFormatError(msg)
+
+
+@contextlib.contextmanager
+def written_beside(path: str | Path) -> Iterator[Path]:
+    """A temporary path on the same file system that replaces ``path`` when the block ends without an error.
+
+    Of two processes that write to the same place the one that ends last wins, as a whole.
+
+    Raises:
+        OutputError: a folder or a device stands there, its folder does not exist or cannot be written, or the disk is full.
+    """
+    place = file_place(path)
+    try:
+        with working_folder(place) as folder:
+            temporary = folder / place.name
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o666 & ~umask())
+            temporary.replace(place)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def write_json(data: Any, path: str | Path) -> Path:
+    """Write plain data as JSON in full precision; NaN is refused.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    text = json_text(data)
+    with written_beside(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)
+
+
+def plain_value(value: Any) -> Any:
+    """A value as JSON and CSV take it: NaN and infinity, which mean "none" in results, become nothing.
+
+    Examples:
+        >>> import numpy as np
+        >>> plain_value(np.float64(0.5)), plain_value(float("nan")), plain_value("text")
+        (0.5, None, 'text')
+    """
+    value = value.item() if hasattr(value, "item") else value  # a scalar of numpy, which a short command does not import
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def json_text(data: Any) -> str:
+    """Plain data as JSON in full precision; NaN is refused."""
+    return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"

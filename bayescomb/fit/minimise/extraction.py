@@ -1,0 +1,199 @@
+"""Fit of an extraction at fixed correlation coefficients.
+
+At the minimum the model is replaced by its tangent, from which covariance (of the expected information), impacts, pulls and
+weights follow; the Delta chi2 = 1 errors of the masses do not use the tangent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from bayescomb.base.errors import FitError
+from bayescomb.fit.minimise.mass_chi2 import DerivedSolution, MassChi2, derived_solution, mass_chi2, tangent_model
+from bayescomb.likelihood.linear_gaussian import LinearModel, solve
+from bayescomb.likelihood.theory import Theory
+
+__all__ = ["ExtractionFit", "fit_extraction"]
+
+FloatArray = NDArray[np.float64]
+
+GAUSS_NEWTON_STEPS = 60
+NEWTON_STEPS = 20
+# GeV of a mass, or of the logarithm of a scale factor: the predictions are smooth over far more than this.
+DIFFERENCE = 1e-4
+CROSSING_STEPS = 12
+# Delta chi2 is met to this, so that an error is good to half of it.
+CROSSING_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractionFit:
+    """Result at the minimum.
+
+    Attributes:
+        theta: masses and scales, shape (H,).
+        solution: everything reported, linear at the minimum.
+        up, down: signed Delta chi2 = 1 errors of the masses, parabolic ones of all else, shape (Q,).
+        chi2: minimum.
+    """
+
+    theta: FloatArray
+    solution: DerivedSolution
+    up: FloatArray
+    down: FloatArray
+    chi2: float
+
+
+def fit_extraction(
+    theory: Theory, model: LinearModel, *, mean: FloatArray, correlation: FloatArray, errors: str = "minos"
+) -> ExtractionFit:
+    """Fit masses, scales, theory nuisances and all else.
+
+    Args:
+        theory: the prediction.
+        model: linear model in the observables, N nuisances.
+        mean: prior mean of (nuisances, eta, normal scales), shape (N + K + S,).
+        correlation: their prior covariance, shape (N + K + S,) * 2.
+        errors: ``"hesse"`` leaves out the search for Delta chi2 = 1.
+
+    Raises:
+        FitError: there is no minimum inside the masses of the tables, or chi2 does not grow by 1 there.
+        InfeasibleCorrelationError: the total precision is not positive definite.
+        UnderdeterminedError: a parameter is not determined.
+    """
+    chi2 = mass_chi2(theory, model, mean=mean, correlation=correlation)
+    start = chi2.minimum(chi2.start())
+    at_end = _at_end(chi2, start)
+    theta = _polished(chi2, start, at_end, correlation[len(model.nuisances) :, len(model.nuisances) :], mean)
+    value, _, eta = chi2.evaluate(theta)
+    tangent = tangent_model(theory, model, theta=theta, eta=eta, held=at_end)
+    shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ mean)
+    solution = derived_solution(theory, solve(shifted, correlation), model, theta=theta, eta=eta)
+    up = np.sqrt(np.diag(solution.covariance))
+    down = -up
+    if errors != "hesse":
+        for i in range(len(theory.masses)):
+            up[i], down[i] = (_crossing(chi2, theta, value, i, start) for start in (up[i], down[i]))
+    return ExtractionFit(theta=theta, solution=solution, up=up, down=down, chi2=value)
+
+
+def _at_end(chi2: MassChi2, theta: FloatArray) -> tuple[int, ...]:
+    """Scales that chi2 holds at an end of their box.
+
+    Raises:
+        FitError: a mass is at an end of its table.
+    """
+    theory = chi2.theory
+    edge = 1e-3 * np.where(np.isfinite(theory.high), theory.high - theory.low, 1.0)
+    held = (theta - theory.low < edge) | (theory.high - theta < edge)
+    for i in np.flatnonzero(held[: len(theory.masses)]):
+        msg = (
+            f"{theory.masses[i]} runs to the end of the predicted masses, {theory.low[i]:g} to {theory.high[i]:g} GeV: the "
+            f"prediction does not describe the data anywhere inside (chi2 {chi2.evaluate(theta)[0]:.4g} there); normalise "
+            "the distribution, let the scales vary or use a prediction of higher order"
+        )
+        raise FitError(msg)
+    return tuple(int(i) for i in np.flatnonzero(held))
+
+
+def _polished(
+    chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...], correlation: FloatArray, mean: FloatArray
+) -> FloatArray:
+    """Gauss-Newton steps on the reduced model, down to rounding, from where Migrad stopped.
+
+    Where the prediction is far from the data they do not converge, and Newton's own steps follow.
+    """
+    theory, reduced = chi2.theory, chi2.reduced
+    theta = theta.copy()
+    ends = np.where(theta - theory.low < theory.high - theta, theory.low, theory.high)
+    theta[list(at_end)] = ends[list(at_end)]
+    found, lowest = theta, chi2.evaluate(theta)[0]
+    n_linear = len(theory.parameters) - len(theory.scale_correlation)
+    free = [i for i in range(n_linear) if i not in at_end]
+    width = theory.extraction.scales.width
+    prior = mean[len(mean) - len(correlation) :]
+    for _ in range(GAUSS_NEWTON_STEPS):
+        _, _, eta = chi2.evaluate(theta)
+        tangent = tangent_model(theory, reduced, theta=theta, eta=eta, held=at_end)
+        shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ prior)
+        step = solve(shifted, correlation)
+        moved = theta.copy()
+        moved[free] = step.values[: len(free)]
+        moved[n_linear:] = width * (prior + step.pulls)[len(theory.nuisances) :]
+        moved = np.clip(moved, theory.low, theory.high)
+        size = np.abs(moved - theta).max()
+        theta = moved
+        if size < 1e-10 * np.abs(theta).max():
+            break
+    return theta if chi2.evaluate(theta)[0] <= lowest + 1e-9 else _newton(chi2, found, at_end)
+
+
+def _newton(chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...]) -> FloatArray:
+    """Newton's steps; where they began if chi2 grows."""
+    theory = chi2.theory
+    found, lowest = theta, chi2.evaluate(theta)[0]
+    free = np.array([i for i in range(len(theta)) if i not in {*at_end, *chi2.fixed}], dtype=np.intp)
+    for _ in range(NEWTON_STEPS):
+        step = np.zeros_like(theta)
+        step[free] = -np.linalg.solve(_curvature(chi2, theta, free), chi2.evaluate(theta)[1][free])
+        theta = np.clip(theta + step, theory.low, theory.high)
+        if np.abs(step).max() < 1e-12 * np.abs(theta).max():
+            break
+    return theta if chi2.evaluate(theta)[0] <= lowest + 1e-9 else found
+
+
+def _curvature(chi2: MassChi2, theta: FloatArray, free: NDArray[np.intp]) -> FloatArray:
+    """Second derivatives, from differences of the gradient."""
+    rows = []
+    for i in free:
+        away = np.zeros_like(theta)
+        away[i] = DIFFERENCE
+        rows.append((chi2.evaluate(theta + away)[1] - chi2.evaluate(theta - away)[1])[free] / (2 * DIFFERENCE))
+    matrix = np.array(rows)
+    return (matrix + matrix.T) / 2
+
+
+def _crossing(chi2: MassChi2, theta: FloatArray, lowest: float, index: int, start: float) -> float:
+    """Signed distance at which chi2, all else profiled, has grown by 1.
+
+    Raises:
+        FitError: that is outside of the table.
+    """
+    theory = chi2.theory
+    end = (theory.high if start > 0 else theory.low)[index] - theta[index]
+    best = theta
+
+    def growth(distance: float) -> float:
+        nonlocal best
+        moved = best.copy()
+        moved[index] = theta[index] + distance
+        best = chi2.minimum(moved, fixed=(index,))
+        return chi2.evaluate(best)[0] - lowest - 1.0
+
+    # Exact for a parabola, and a few steps for what is nearly one.
+    distance = float(np.clip(start, min(end, 0.0), max(end, 0.0)))
+    for _ in range(CROSSING_STEPS):
+        excess = growth(distance)
+        if abs(excess) < CROSSING_TOLERANCE:
+            return distance
+        step = distance / np.sqrt(1 + excess) if excess > -1 else np.inf
+        if not abs(step) < abs(end):
+            break
+        distance = float(step)
+    inner, outer = 0.0, start
+    while True:
+        outer = float(np.clip(outer, min(end, 0.0), max(end, 0.0)))
+        if growth(outer) > 0:
+            return float(scipy.optimize.brentq(growth, inner, outer, xtol=1e-6, rtol=1e-9))
+        if outer == end:
+            msg = (
+                f"chi2 grows by less than 1 up to {theory.masses[index]} = {theta[index] + end:g} GeV, the end of the "
+                "predicted masses; a prediction over a wider range is needed"
+            )
+            raise FitError(msg)
+        inner, outer = outer, 2 * outer

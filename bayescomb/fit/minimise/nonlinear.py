@@ -1,0 +1,345 @@
+"""Minimum of a chi2 with kinks, and its Delta chi2 = 1 errors by iminuit.
+
+The lowest minimum over the orthants of kinked nuisances (:mod:`bayescomb.fit.minimise.kinks`) is where Migrad and MINOS
+start (James and Roos, Comput. Phys. Commun. 10 (1975) 343); with many kinks, of which they know nothing, they have no part
+in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from bayescomb.base.errors import FitError, UnderdeterminedError
+from bayescomb.fit.minimise.bounds import crossing_within
+from bayescomb.fit.minimise.first_guess import starting_points
+from bayescomb.fit.minimise.kinks import (
+    ALL_ORTHANTS,
+    ON_KINK,
+    WITHIN,
+    Minimum,
+    lowest_orthant,
+    moves,
+    newton,
+    other_minima,
+    same_minimum,
+)
+from bayescomb.likelihood.least_squares import triangular, unit_columns
+from bayescomb.likelihood.nonlinear.objective import Objective
+
+if TYPE_CHECKING:
+    from iminuit import Minuit
+
+__all__ = [
+    "Bounds",
+    "Minimum",
+    "bounded_errors",
+    "delta_chi2_errors",
+    "minimise",
+    "minimise_within",
+    "separate_minima",
+    "starting_point",
+    "theta_covariance",
+]
+
+FloatArray = NDArray[np.float64]
+Bounds = Mapping[int, tuple[float, float]]
+# Estimated distance to the minimum, in chi2, at which Migrad stops: errors are then good to 1e-5 of themselves and better.
+MIGRAD_TOLERANCE = 1e-5
+# Delta chi2 is met to this, so that an error is good to half of it.
+CROSSING_TOLERANCE = 1e-7
+CROSSING_STEPS = 12
+
+
+def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | None = None, confirm: bool = True) -> Minimum:
+    """The lowest minimum.
+
+    Args:
+        chi2: the objective.
+        start: where to begin, shape (size,).
+        fixed: components of theta that are held, at these values.
+        confirm: let Migrad go on from the result of the Newton steps, unless kinks are many; without it they are trusted, as
+            in profiling, where the start is near and orthants far from it are tried only if they are few.
+
+    Raises:
+        FitError: no minimum was found.
+    """
+    fixed = fixed or {}
+    theta = start.copy()
+    theta[list(fixed)] = list(fixed.values())
+    kinked = chi2.kinked
+    many = len(kinked) > ALL_ORTHANTS
+    found: FloatArray | None
+    if kinked.size:
+        found = lowest_orthant(chi2, theta, list(fixed), everywhere=confirm or not many)
+        on_kink = tuple(int(i) for i in kinked[np.abs(chi2.arguments(found)[kinked]) < ON_KINK])
+    else:
+        found, on_kink = newton(chi2, theta, moves(chi2, fixed), chi2.arguments(theta) >= 0), ()
+    if found is None or (confirm and not on_kink and not many):
+        found = _migrad(chi2, theta if found is None else found, list(fixed))
+    return Minimum(theta=found, chi2=chi2.value(found), on_kink=on_kink)
+
+
+def minimise_within(
+    chi2: Objective, start: FloatArray, bounds: Bounds, *, fixed: dict[int, float], confirm: bool = True
+) -> Minimum:
+    """The lowest minimum with some components of theta within ranges, by the set of bounds that hold one there.
+
+    A bound joins the set where a component goes beyond it, and leaves it where chi2 falls on the allowed side.
+
+    Args:
+        chi2: the objective.
+        start: where to begin, shape (size,).
+        bounds: component of theta -> ends of its range.
+        fixed: components that are held, at these values.
+        confirm: as :func:`minimise` takes it.
+
+    Raises:
+        FitError: no minimum was found.
+    """
+    active: dict[int, float] = {}
+    for _ in range(2 * len(bounds) + 2):
+        found = minimise(chi2, start, fixed=fixed | active, confirm=confirm)
+        beyond = {i: end for i, end in _beyond(found.theta, bounds).items() if i not in fixed}
+        slope = chi2.gradient(found.theta) if active else found.theta
+        left = {i for i, end in active.items() if (slope[i] < 0 if end == bounds[i][0] else slope[i] > 0)}
+        if not beyond and not left:
+            return replace(found, active=tuple(sorted(active)))
+        active = {i: end for i, end in (active | beyond).items() if i not in left}
+        start = found.theta
+    msg = "no minimum within the bounds is found; leave an observable out of 'nonnegative', or widen the range of a prior"
+    raise FitError(msg)
+
+
+def _beyond(theta: FloatArray, bounds: Bounds) -> dict[int, float]:
+    """Component -> the end of its range that it is beyond."""
+    low = {i: low for i, (low, _) in bounds.items() if theta[i] < low}
+    return low | {i: high for i, (_, high) in bounds.items() if theta[i] > high}
+
+
+def bounded_errors(
+    chi2: Objective,
+    minimum: Minimum,
+    index: int,
+    bounds: Bounds,
+    *,
+    error: float,
+    fixed: dict[int, float],
+    minos: bool = True,
+) -> tuple[float, float]:
+    """Distances (up, down), signed, at which the profiled chi2 has grown by 1, or to the bound before that.
+
+    Args:
+        chi2: the objective.
+        minimum: within the bounds.
+        index: component of theta.
+        bounds: component of theta -> ends of its range.
+        error: of the component without bounds, where the search begins.
+        fixed: components of theta that are held.
+        minos: begin from the answer of MINOS instead of from the error.
+
+    Raises:
+        FitError: chi2 does not grow by 1.
+    """
+    if not bounds:
+        return delta_chi2_errors(chi2, minimum, index, error=error, fixed=fixed, minos=minos)
+    best = float(minimum.theta[index])
+
+    def growth(x: float) -> float:
+        found = minimise_within(chi2, minimum.theta, bounds, fixed=fixed | {index: x}, confirm=False)
+        return found.chi2 - minimum.chi2 - 1.0
+
+    ends = (error, -error)
+    if not minimum.active:
+        with contextlib.suppress(FitError):  # without bounds chi2 need not grow by 1
+            ends = delta_chi2_errors(chi2, minimum, index, error=error, fixed=fixed, minos=minos)
+            if all(_keeps_within(chi2, minimum, index, end, bounds, fixed) for end in ends):
+                return ends
+    low, high = bounds.get(index, (-np.inf, np.inf))
+    up = -_distance_below(lambda x: growth(-x), -best, -ends[0], bound=-high, error=error)
+    return up, _distance_below(growth, best, ends[1], bound=low, error=error)
+
+
+def _distance_below(growth: Callable[[float], float], best: float, start: float, *, bound: float, error: float) -> float:
+    """Signed distance to the lower end of an interval."""
+    outer = best + start
+    for _ in range(20):
+        outer = max(outer, bound)
+        if outer == bound or growth(outer) > 0:
+            break
+        outer = best + 2 * (outer - best)
+    return crossing_within(growth, best, outer, bound=bound, error=error) - best
+
+
+def _keeps_within(
+    chi2: Objective, minimum: Minimum, index: int, distance: float, bounds: Bounds, fixed: dict[int, float]
+) -> bool:
+    """Whether the profile without bounds is within them where it has grown by 1."""
+    end = float(minimum.theta[index] + distance)
+    return not _beyond(minimise(chi2, minimum.theta, fixed=fixed | {index: end}, confirm=False).theta, bounds)
+
+
+def _migrad(chi2: Objective, theta: FloatArray, fixed: list[int]) -> FloatArray:
+    minuit = _minuit(chi2, theta, fixed)
+    minuit.migrad()
+    found = np.array(minuit.values)
+    if chi2.value(found) > chi2.value(theta):
+        found = theta
+    # At a minimum that was found before, rounding can keep Migrad from its goal; what counts is the distance it estimates.
+    if not np.isfinite(chi2.value(found)) or not (minuit.valid or (minuit.fmin and minuit.fmin.edm < 1e-4)):
+        msg = f"chi2 has no minimum that Migrad finds (estimated distance {minuit.fmin.edm if minuit.fmin else np.nan:.3g})"
+        raise FitError(msg)
+    return found
+
+
+def _minuit(chi2: Objective, theta: FloatArray, fixed: list[int]) -> Minuit:
+    from iminuit import Minuit
+
+    minuit = Minuit(chi2.value, theta, grad=chi2.gradient)
+    minuit.errordef = Minuit.LEAST_SQUARES
+    minuit.tol = MIGRAD_TOLERANCE
+    minuit.strategy = 1
+    minuit.print_level = 0
+    curvature = np.diag(chi2.hessian(theta))
+    minuit.errors = np.sqrt(2 / np.maximum(curvature, 1e-12 * curvature.max()))
+    for index in fixed:
+        minuit.fixed[index] = True
+    return minuit
+
+
+def delta_chi2_errors(
+    chi2: Objective, minimum: Minimum, index: int, *, error: float, fixed: dict[int, float], minos: bool = True
+) -> tuple[float, float]:
+    """Distances (up, down), signed, at which the profiled chi2 has grown by 1.
+
+    Args:
+        chi2: the objective.
+        minimum: its minimum.
+        index: component of theta.
+        error: its error in the linearised model, where the search begins.
+        fixed: components of theta that are held.
+        minos: begin from the answer of MINOS instead of from the error.
+
+    Raises:
+        FitError: chi2 does not grow by 1.
+    """
+    starts: tuple[float, float] = (error, -error)
+    if minos and not minimum.on_kink and len(chi2.kinked) <= ALL_ORTHANTS:
+        minuit = _minuit(chi2, minimum.theta, list(fixed))
+        minuit.migrad()
+        try:
+            minuit.minos(minuit.parameters[index])
+            merror = minuit.merrors[minuit.parameters[index]]
+            if merror.is_valid:
+                starts = (float(merror.upper), float(merror.lower))
+        except RuntimeError:  # MINOS has nothing to say where Migrad did not end in a minimum to its taste
+            pass
+    up, down = (_crossing(chi2, minimum, index, start, fixed) for start in starts)
+    return up, down
+
+
+def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed: dict[int, float]) -> float:
+    """MINOS stops at a per mille of chi2; this polishes its answer, or searches where it has none."""
+    best = minimum.theta
+
+    def growth(distance: float) -> float:
+        nonlocal best
+        if distance == 0:
+            return -1.0
+        held = fixed | {index: float(minimum.theta[index] + distance)}
+        found = minimise(chi2, best, fixed=held, confirm=False)
+        best = found.theta
+        return found.chi2 - minimum.chi2 - 1.0
+
+    distance = start
+    for _ in range(CROSSING_STEPS):
+        excess = growth(distance)
+        if abs(excess) < CROSSING_TOLERANCE:
+            return distance
+        if excess + 1 <= 0:
+            break
+        distance /= np.sqrt(1 + excess)  # exact for a parabola
+    inner, outer = 0.0, start
+    for _ in range(20):
+        if growth(outer) > 0:
+            return float(scipy.optimize.brentq(growth, inner, outer, xtol=1e-9 * abs(start), rtol=1e-9))
+        inner, outer = outer, 2 * outer
+    msg = f"chi2 does not grow by 1 within {outer:g} of its minimum"
+    raise FitError(msg)
+
+
+def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int] = ()) -> FloatArray:
+    """2 (d2 chi2)^-1 on the side of each kink where theta lies, 0 for what is held.
+
+    Raises:
+        UnderdeterminedError: a direction is flat.
+    """
+    moving = np.delete(np.eye(chi2.size), list(held), axis=1)
+    moving = moving @ _alike(chi2.rows @ (chi2.pseudo_jacobian(theta) @ moving))
+    hessian = chi2.hessian(theta, along=moving) / 2
+    scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+    if eigenvalues.min(initial=1.0) < 1e-12:
+        direction = moving @ (vectors[:, 0] / scale)
+        names = chi2.model.curved.parts.observables + chi2.model.curved.parts.free
+        at = int(np.abs(direction[: len(names)]).argmax())
+        msg = f"parameter {names[at]!r} is not determined by the data; give a free nuisance a prior, or add an estimate"
+        raise UnderdeterminedError(msg)
+    root = moving @ (vectors / scale[:, None] / np.sqrt(eigenvalues))
+    return np.asarray(root @ root.T)
+
+
+def _alike(rows: FloatArray) -> FloatArray:
+    """Directions along which the squares of the rows are alike steep; as they are where some direction is not in them."""
+    _, upper = triangular(rows)
+    if len(upper) < rows.shape[1]:
+        return np.eye(rows.shape[1])
+    scale = unit_columns(rows)
+    _, singular, right = np.linalg.svd(upper / scale)
+    if not singular.size or singular[-1] < 1e-12 * singular[0]:
+        return np.eye(rows.shape[1])
+    return np.asarray((right.T / singular) / scale[:, None])
+
+
+def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tuple[Minimum, ...]:
+    """Minima that are not the lowest, but not far above it: by kinks, and by curved formulas.
+
+    Args:
+        chi2: the objective.
+        minimum: the lowest.
+        start: where the search for it began, shape (size,).
+    """
+    found = list(other_minima(chi2, minimum, start))
+    if chi2.model.curved.parts.map.linear:
+        return tuple(found)
+    for point in starting_points(chi2.model.curved.parts)[1:]:
+        theta = np.zeros(chi2.size)
+        theta[: len(point)] = point
+        with contextlib.suppress(FitError):
+            other = minimise(chi2, theta, confirm=False)
+            near = other.chi2 - minimum.chi2 < WITHIN
+            if near and not any(same_minimum(chi2, known.theta, other.theta) for known in (minimum, *found)):
+                found.append(other)
+    return tuple(sorted(found, key=lambda one: one.chi2))
+
+
+def starting_point(chi2: Objective) -> FloatArray:
+    """Theta at the least squares of the estimates alone, all nuisances at their prior means.
+
+    With curved formulas it is the lowest of the minima that several starts lead to.
+    """
+    parts = chi2.model.curved.parts
+    theta = np.zeros(chi2.size)
+    if not parts.map.linear:
+        theta[: len(parts.observables)] = starting_points(parts)[0]
+        return theta
+    measured = parts.measured - parts.map.constant
+    solution = np.linalg.lstsq(parts.factor @ parts.map.design, parts.factor @ measured, rcond=None)
+    theta[: len(parts.observables)] = solution[0]
+    return theta

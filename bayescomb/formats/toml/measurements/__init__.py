@@ -1,0 +1,6 @@
+"""Who measured what in ``model.toml``: ``[budget]`` with ``[within]``, ``[[measurements]]``, and files that they name.
+
+Imports what formats/toml may, but no other part of the model file.  Start at reader; writer is beside it.
+"""
+
+__all__: list[str] = []

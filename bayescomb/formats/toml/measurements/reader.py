@@ -1,0 +1,398 @@
+"""Reader of ``[[measurements]]`` in ``model.toml``: estimates, their data information, and externalised nuisances.
+
+The data information is given in one of five ways: ``statistical`` (uncorrelated uncertainties), ``statistical_covariance``,
+``total_covariance`` (of all uncertainties together; beside one of the former the difference is systematic, with
+``responses`` what they leave is statistical), or the measurement's own fit of estimates and nuisances as ``hessian``
+(inverse of the post-fit covariance) or as
+``correlation`` (matrix with a column ``uncertainty``: total uncertainty of an estimate, constraint of a nuisance).  Matrices
+and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what they do not say, as a list or a CSV table::
+
+    [[measurements]]
+    name = "CMS 13 TeV"
+    experiment = "CMS"
+    estimates = [
+      { name = "cms_1", value = 10.0, observable = "bin1" },
+      { name = "cms_23", value = 24.0, observables = { bin2 = 1.0, bin3 = 1.0 } },
+    ]
+    hessian = "cms_hessian.csv"  # name,cms_1,cms_23,jes,norm and a row for each, or the lower triangle of it
+    responses = "cms_responses.csv"  # estimate,lumi,model and a row for each estimate: 0.2,+0.5/-0.3
+    nuisances = [
+      { name = "jes", source = "JES", pull = 0.3 },
+      { name = "norm", free = true },
+      { name = "lumi", response = "relative" },
+    ]
+
+``statistical = ["+0.5/-0.3", 0.4]`` has one number per estimate, or what +1 and -1 sigma do to it.
+
+A response is what +1 sigma of a nuisance does to the published value, in the unit of the estimate; of two numbers the second
+is what -1 sigma does, its sign included.
+
+An entry may name a Convino measurement file instead, tables of HEPData
+(:mod:`bayescomb.formats.toml.measurements.foreign`) or the file of a fit
+(:mod:`bayescomb.formats.toml.measurements.fit_entry`), and any entry may give sources to its nuisances by patterns
+(:mod:`bayescomb.formats.toml.measurements.maps`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import check_choice, check_covariance, check_names, known_name, located
+from bayescomb.base.choices import RESPONSE_FORMS
+from bayescomb.base.errors import DuplicateNameError, FileFormatError
+from bayescomb.formats.csv import number, read_table
+from bayescomb.formats.declared import TABLES
+from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts, statistical_sizes
+from bayescomb.formats.toml.measurements.maps import assign_sources, read_factors
+from bayescomb.formats.values import check_table, entries, flag, text
+from bayescomb.inputs.measurements import (
+    CovarianceKind,
+    Estimate,
+    FittedInput,
+    Measurement,
+    Nuisance,
+    asymmetric_statistics,
+    systematic_shifts,
+    unnamed_nuisances,
+)
+from bayescomb.inputs.observables import Provenance
+
+__all__ = ["read_measurements"]
+
+INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covariance", "hessian", "correlation")
+# The total beside what is statistical leaves what is systematic.
+TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
+FILE_KEYS: Final = ("convino", "hepdata", "fit")
+# Keys that speak of the parameters of a fit in a file.
+FITTED_KEYS: Final = ("results", "free", "left_out", "priors")
+DETAIL_KEYS: Final = TABLES["measurements.nuisances"].names
+UNCERTAINTY: Final = "uncertainty"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Detail:
+    """What ``nuisances`` says of one of them."""
+
+    where: str = ""
+    source: str = ""
+    response: str = "absolute"
+    statistical: bool = False
+    free: bool = False
+    pull: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fit:
+    """Matrix of a fitted input, in the order estimates, nuisances."""
+
+    where: str
+    nuisances: tuple[str, ...]
+    information: NDArray[np.float64]
+
+
+def read_measurements(
+    document: Mapping[str, Any], path: Path, *, observables: Mapping[str, str], sources: Collection[str]
+) -> tuple[list[Measurement], dict[str, str], list[Provenance]]:
+    """The measurements of a document, in its order; none if it has no ``[[measurements]]``.
+
+    Args:
+        document: the TOML document.
+        path: its file; the tables are looked for beside it.
+        observables: known observables and their units, empty where none is stated.
+        sources: known sources.
+
+    Returns:
+        The measurements, the units that tables state of observables for which the document states none, and the provenance
+        of inputs that hold more than what is published.
+
+    Raises:
+        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, OptionError: as the
+            content demands, each with the key, or the file and line, it was found at.
+    """
+    found: list[Measurement] = []
+    units: dict[str, str] = {}
+    provenance: list[Provenance] = []
+    for place, entry in entries(document, "measurements", where=str(path)) if "measurements" in document else []:
+        by_file = [key for key in FILE_KEYS if key in entry]
+        check_table(entry, "measurements", where=place, required=("name",) if by_file else ("name", "estimates"))
+        if by_file:
+            # Their readers load where a measurement is a file of another program
+            from bayescomb.formats.toml.measurements.fit_entry import read_fit_entry
+            from bayescomb.formats.toml.measurements.foreign import read_convino_entry, read_hepdata_entry
+        if by_file == ["convino"]:
+            measurement = read_convino_entry(entry, place, path.parent, observables=observables)
+        elif by_file == ["fit"]:
+            measurement = read_fit_entry(entry, place, path.parent, observables=observables)
+        elif by_file:
+            own = read_hepdata_entry(entry, place, path.parent, units=observables)
+            measurement, units = own.measurement, {**own.units, **units}
+            provenance += own.provenance
+        else:
+            measurement = _read_measurement(entry, place, path.parent, observables=observables, sources=sources)
+        found.append(assign_sources(measurement, entry, place, sources=sources))
+    return found, units, provenance
+
+
+def _read_measurement(
+    entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str], sources: Collection[str]
+) -> Measurement:
+    if "observables" in entry:
+        msg = f"{place}: 'observables' found without 'convino', whose estimates it is for; here every estimate names its own"
+        raise FileFormatError(msg)
+    for key in FITTED_KEYS:
+        if key in entry:
+            msg = f"{place}: {key!r} found without 'fit', of whose parameters it speaks; name its file, or remove it"
+            raise FileFormatError(msg)
+    if "tables" in entry:
+        msg = f"{place}: 'tables' found without 'hepdata', whose tables it is for; name the submission, or remove it"
+        raise FileFormatError(msg)
+    estimates = [_read_estimate(table, at, observables) for at, table in entries(entry, "estimates", where=place)]
+    names = [e.name for e in estimates]
+    check_names(names, where=f"{place}.estimates")
+    given = [key for key in INFORMATION_KEYS if key in entry]
+    if len(given) != 1 and given not in TOGETHER:
+        msg = (
+            f"{place}: {' and '.join(given) or 'nothing'} found; give exactly one of {', '.join(INFORMATION_KEYS)}, or "
+            "total_covariance beside statistical or statistical_covariance"
+        )
+        raise FileFormatError(msg)
+    covariance, fit, kind = None, None, CovarianceKind.STATISTICAL
+    asymmetric: tuple[Nuisance, ...] = ()
+    if "statistical" in given:
+        gaussian, asymmetric, *kinked = _statistical(entry["statistical"], names, place)
+        covariance = np.diag(gaussian**2)
+    elif "statistical_covariance" in given:
+        covariance = _covariance(folder / text(entry, "statistical_covariance", where=place), names)
+    elif given[0] in ("hessian", "correlation"):
+        fit = _read_fit(folder / text(entry, given[0], where=place), names, inverted=given == ["correlation"])
+    shifts = Shifts(nuisances=(), up=np.zeros((len(names), 0)), down=None)
+    if "responses" in entry:
+        shifts = _read_responses(folder / text(entry, "responses", where=place), names, fit)
+    if "total_covariance" in given:
+        total = _Total(
+            where=f"{place}.total_covariance",
+            values=_covariance(folder / text(entry, "total_covariance", where=place), names, kind="total"),
+        )
+        name = text(entry, "name", where=place)
+        covariance, kind, shifts = total.divided(covariance, shifts, name)
+    if asymmetric:
+        down = -shifts.up if shifts.down is None else shifts.down
+        shifts = Shifts(nuisances=shifts.nuisances, up=np.hstack([shifts.up, kinked[0]]), down=np.hstack([down, kinked[1]]))
+    fitted = fit.nuisances if fit else ()
+    details = _read_details(entry, place, folder, known=[*fitted, *shifts.nuisances], fitted=fitted, sources=sources)
+    nuisances, fitted_input = _nuisances(shifts.nuisances, details), _fitted_input(fit, details) if fit else None
+    name, experiment = text(entry, "name", where=place), text(entry, "experiment", where=place, default="")
+    with located(place):
+        return Measurement(
+            name=name,
+            experiment=experiment,
+            estimates=tuple(estimates),
+            statistical_covariance=covariance,
+            covariance_kind=kind,
+            nuisances=(*nuisances, *asymmetric),
+            responses=shifts.up,
+            down_responses=shifts.down,
+            fit=fitted_input,
+        )
+
+
+def _read_estimate(table: Mapping[str, Any], where: str, observables: Collection[str]) -> Estimate:
+    """A measured number and its linear map to the observables."""
+    check_table(table, "measurements.estimates", where=where)
+    if ("observable" in table) == ("observables" in table):
+        msg = f"{where}: give either observable = NAME or observables = {{ NAME = factor, ... }}"
+        raise FileFormatError(msg)
+    if "observable" in table:
+        name = text(table, "observable", where=where)
+        mapping = {known_name(name, observables, kind="observable", where=where): 1.0}
+    else:
+        mapping = read_factors(table["observables"], where=f"{where}.observables", observables=observables)
+    value = number(table["value"], where=f"{where}.value")
+    name, title = text(table, "name", where=where), text(table, "title", where=where, default="")
+    with located(where):
+        return Estimate(name=name, value=value, observables=mapping, title=title)
+
+
+def _statistical(
+    values: Any, estimates: list[str], place: str
+) -> tuple[NDArray[np.float64], tuple[Nuisance, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Uncorrelated statistical uncertainties, shape (n,), and what is asymmetric in them."""
+    where = f"{place}.statistical"
+    if not isinstance(values, list) or len(values) != len(estimates):
+        msg = f"{where}: {values!r} found, a list of {len(estimates)} numbers is needed, one per estimate"
+        raise FileFormatError(msg)
+    shifts = []
+    for i, value in enumerate(values):
+        at = f"{where}[{i}]"
+        two = isinstance(value, str) and "/" in value
+        shifts.append(statistical_sizes(value if two else number(value, where=at), where=at))
+    up, down = np.array(shifts).T
+    return asymmetric_statistics(estimates, up, down)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Total:
+    """A total covariance of n estimates, shape (n, n), and its place."""
+
+    where: str
+    values: NDArray[np.float64]
+
+    def divided(
+        self, statistical: NDArray[np.float64] | None, shifts: Shifts, name: str
+    ) -> tuple[NDArray[np.float64], CovarianceKind, Shifts]:
+        """Covariance, its kind and the shifts: the total minus what is known is the part that is not.
+
+        Raises:
+            FileFormatError: everything is stated twice.
+            InvalidMatrixError: what is known is larger than the total.
+        """
+        if statistical is None and not shifts.nuisances:
+            return self.values, CovarianceKind.TOTAL, shifts
+        if statistical is None:
+            down = -shifts.up if shifts.down is None else shifts.down
+            middle = (shifts.up - down) / 2
+            with located(f"{self.where} without the responses"):
+                rest = check_covariance(self.values - middle @ middle.T, where="statistical covariance", definite=True)
+            return rest, CovarianceKind.STATISTICAL, shifts
+        if shifts.nuisances:
+            msg = f"{self.where}: the statistical part and the responses say all of the total; leave one of the three out"
+            raise FileFormatError(msg)
+        found = systematic_shifts(self.values, statistical, where=self.where)
+        names = tuple(n.name for n in unnamed_nuisances(name, found.shape[1]))
+        return statistical, CovarianceKind.STATISTICAL, Shifts(nuisances=names, up=found, down=None)
+
+
+def _covariance(table: Path, estimates: list[str], *, kind: str = "statistical") -> NDArray[np.float64]:
+    matrix = read_matrix(table)
+    for name, row in zip(matrix.names, matrix.rows, strict=True):
+        known_name(name, estimates, kind="estimate", where=row.where)
+    _require_rows(estimates, matrix.names, table)
+    with located(str(table)):
+        return check_covariance(
+            matrix.ordered(estimates), where=f"{kind} covariance", definite=True, singular=kind == "statistical"
+        )
+
+
+def _read_fit(table: Path, estimates: list[str], *, inverted: bool) -> _Fit:
+    """The information matrix as given, or as inverse of the covariance that correlations and uncertainties make."""
+    matrix = read_matrix(table, extra=[UNCERTAINTY] if inverted else [])
+    _require_rows(estimates, matrix.names, table)
+    if inverted:
+        matrix = dataclasses.replace(matrix, values=information_from_correlation(matrix, UNCERTAINTY))
+    nuisances = tuple(name for name in matrix.names if name not in estimates)
+    return _Fit(where=matrix.where, nuisances=nuisances, information=matrix.ordered([*estimates, *nuisances]))
+
+
+def _require_rows(estimates: list[str], names: Collection[str], table: Path) -> None:
+    missing = [name for name in estimates if name not in names]
+    if missing:
+        msg = f"{table}: no row and column for {', '.join(map(repr, missing))}; every estimate needs one"
+        raise FileFormatError(msg)
+
+
+def _read_responses(table: Path, estimates: list[str], fit: _Fit | None) -> Shifts:
+    shifts = read_shifts(table, estimates=estimates)
+    for name in shifts.nuisances:
+        if fit and name in fit.nuisances:
+            msg = (
+                f"{table}: nuisance {name!r} is in {fit.where} already, which carries its responses; keep it in one of them"
+            )
+            raise DuplicateNameError(msg)
+    return shifts
+
+
+def _read_details(
+    entry: Mapping[str, Any],
+    place: str,
+    folder: Path,
+    *,
+    known: Collection[str],
+    fitted: Collection[str],
+    sources: Collection[str],
+) -> dict[str, _Detail]:
+    """What ``nuisances`` says, by name; it is a list of tables or the name of a CSV file."""
+    given = entry.get("nuisances", [])
+    listed = _details_of_file(folder / given) if isinstance(given, str) else _details_of_list(entry, place)
+    details: dict[str, _Detail] = {}
+    for name, detail in listed:
+        known_name(name, known, kind="nuisance", where=detail.where)
+        if name in details:
+            msg = f"{detail.where}: nuisance {name!r} stands twice, first at {details[name].where}; keep one"
+            raise DuplicateNameError(msg)
+        if detail.source:
+            known_name(detail.source, sources, kind="source", where=detail.where)
+        if detail.pull is not None and name not in fitted:
+            msg = f"{detail.where}: nuisance {name!r} has a pull but no fit that it comes from; leave the pull out"
+            raise FileFormatError(msg)
+        details[name] = detail
+    return details
+
+
+def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _Detail]]:
+    found = []
+    for at, table in entries(entry, "nuisances", where=place) if "nuisances" in entry else []:
+        check_table(table, "measurements.nuisances", where=at)
+        detail = _Detail(
+            where=at,
+            source=text(table, "source", where=at, default=""),
+            response=text(table, "response", where=at, default="absolute"),
+            free=flag(table, "free", where=at),
+            statistical=flag(table, "statistical", where=at),
+            pull=number(table["pull"], where=f"{at}.pull") if "pull" in table else None,
+        )
+        found.append((text(table, "name", where=at), detail))
+    return found
+
+
+def _details_of_file(path: Path) -> list[tuple[str, _Detail]]:
+    """An empty cell says nothing."""
+    header, rows = read_table(path, required=("name",))
+    for name in header:
+        known_name(name, DETAIL_KEYS, kind="column", where=str(path))
+    found = []
+    for row in rows:
+        cells = {key: row.cells.get(key, "") for key in DETAIL_KEYS}
+        for key in ("free", "statistical"):
+            if cells[key] not in {"", "true", "false"}:
+                msg = f"{row.where}, column {key!r}: {cells[key]!r} found, true or false is needed, or nothing"
+                raise FileFormatError(msg)
+        detail = _Detail(
+            where=row.where,
+            source=cells["source"],
+            response=cells["response"] or "absolute",
+            free=cells["free"] == "true",
+            statistical=cells["statistical"] == "true",
+            pull=row.number("pull") if cells["pull"] else None,
+        )
+        found.append((cells["name"], detail))
+    return found
+
+
+def _nuisances(names: Collection[str], details: Mapping[str, _Detail]) -> tuple[Nuisance, ...]:
+    found = []
+    for name in names:
+        detail = details.get(name, _Detail())
+        # Only a detail can be wrong, so the place is one.
+        with located(detail.where):
+            response = check_choice(detail.response, RESPONSE_FORMS, where=f"response of nuisance {name!r}")
+            found.append(
+                Nuisance(
+                    name=name, source=detail.source, free=detail.free, response=response, statistical=detail.statistical
+                )
+            )
+    return tuple(found)
+
+
+def _fitted_input(fit: _Fit, details: Mapping[str, _Detail]) -> FittedInput:
+    stated = [details.get(name, _Detail()).pull for name in fit.nuisances]
+    pulls = np.array([0.0 if pull is None else pull for pull in stated], dtype=float)
+    nuisances = _nuisances(fit.nuisances, details)
+    with located(fit.where):
+        return FittedInput(nuisances=nuisances, information=fit.information, pulls=pulls)

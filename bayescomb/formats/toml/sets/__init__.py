@@ -1,0 +1,6 @@
+"""Assumption sets in ``model.toml``: coefficients, categories, blocks, and what each of them correlates.
+
+Imports what formats/toml may, but no other part of the model file.  Start at reader; writer is beside it.
+"""
+
+__all__: list[str] = []

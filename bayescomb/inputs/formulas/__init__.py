@@ -1,0 +1,40 @@
+"""Formulas of observables: their grammar, their derivatives, their units, and what follows from what.
+
+Imports measurements, observables and parameters.  Start at formulas, then quantities.
+"""
+
+from bayescomb.inputs.formulas.formulas import (
+    FUNCTIONS,
+    Affine,
+    Function,
+    Jet,
+    Node,
+    Number,
+    Operation,
+    Variable,
+    affine,
+    evaluate,
+    formula_text,
+    jet,
+    names_in,
+    parse,
+    substituted,
+)
+
+__all__ = [
+    "FUNCTIONS",
+    "Affine",
+    "Function",
+    "Jet",
+    "Node",
+    "Number",
+    "Operation",
+    "Variable",
+    "affine",
+    "evaluate",
+    "formula_text",
+    "jet",
+    "names_in",
+    "parse",
+    "substituted",
+]

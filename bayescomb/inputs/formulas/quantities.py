@@ -1,0 +1,167 @@
+"""What is fitted and what follows from it: parameters, observables, their formulas and derived quantities.
+
+*Variables* are what a fit moves: the parameters and the observables without a formula.  *Functions* follow from them: the
+observables with a formula and the derived quantities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import check_names
+from bayescomb.base.errors import FormulaError
+from bayescomb.inputs.formulas.formulas import Affine, Function, Node, Variable, affine, names_in, parse, substituted
+from bayescomb.inputs.formulas.units import formula_unit, read_unit, unit_text
+from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement
+from bayescomb.inputs.observables import Observable
+from bayescomb.inputs.parameters import Parameter
+
+__all__ = ["Quantities", "auxiliary_measurements", "quantities"]
+
+LOG_OF: Final = "log({})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantities:
+    """Quantities of a combination.
+
+    Attributes:
+        variables: V quantities that are fitted, in the order of parameters and observables.
+        functions: those that follow from the variables.
+        nodes: name of a quantity (and of a logarithm that a prior is about) -> what it is of the variables.
+        written: name of a function -> its formula as it is written, of variables and other functions.
+    """
+
+    variables: tuple[Observable, ...]
+    functions: tuple[Observable, ...]
+    nodes: Mapping[str, Node]
+    written: Mapping[str, Node]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position of each variable."""
+        return {o.name: i for i, o in enumerate(self.variables)}
+
+    @cached_property
+    def affine(self) -> dict[str, Affine | None]:
+        """Each quantity as a sum of constants times variables, ``None`` where it is none."""
+        return {name: affine(node) for name, node in self.nodes.items()}
+
+    @property
+    def linear(self) -> bool:
+        """Whether every function is a sum of constants times variables."""
+        return all(self.affine[o.name] is not None for o in self.functions)
+
+    def rows(self, maps: Sequence[Mapping[str, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The affine part of linear maps of quantities: by variable, shape (n, V), and constant, shape (n,).
+
+        Args:
+            maps: name of a quantity -> coefficient, n of them.
+        """
+        design, constant = np.zeros((len(maps), len(self.variables))), np.zeros(len(maps))
+        for i, coefficients in enumerate(maps):
+            for name, weight in coefficients.items():
+                part = self.affine[name]
+                if part is None:
+                    continue
+                constant[i] += weight * part.constant
+                for variable, factor in part.coefficients.items():
+                    design[i, self.index[variable]] += weight * factor
+        return design, constant
+
+    def curved(self, maps: Sequence[Mapping[str, float]]) -> tuple[tuple[Node, ...], NDArray[np.float64]]:
+        """The other part of linear maps: M quantities that are not affine, and their coefficients, shape (n, M)."""
+        used = [name for coefficients in maps for name, weight in coefficients.items() if weight]
+        names = list(dict.fromkeys(name for name in used if self.affine[name] is None))
+        weights = np.array([[float(coefficients.get(name, 0.0)) for name in names] for coefficients in maps])
+        return tuple(self.nodes[name] for name in names), weights.reshape(len(maps), len(names))
+
+
+def quantities(
+    parameters: Sequence[Parameter], observables: Sequence[Observable], derived: Sequence[Observable], *, where: str
+) -> Quantities:
+    """Read the formulas, put them in terms of the variables and check their units.
+
+    Raises:
+        DuplicateNameError: two quantities have one name.
+        FormulaError: a formula cannot be read, refers to itself, or is of another unit than stated; a derived quantity has
+            none; or a parameter is in no formula and no estimate.
+        UnknownNameError: a formula names what is not there.
+    """
+    given: list[Parameter | Observable] = [*parameters, *observables, *derived]
+    check_names([q.name for q in given], where=f"parameters, observables and derived quantities of {where}")
+    texts = {o.name: o.formula for o in (*observables, *derived) if o.formula}
+    for o in derived:
+        if not o.formula:
+            msg = f"{where}: derived quantity {o.name!r} has no formula; give one"
+            raise FormulaError(msg)
+    variables = [Observable(name=p.name, unit=p.unit, title=p.title) for p in parameters]
+    variables += [o for o in observables if not o.formula]
+    names = [q.name for q in given]
+    read = {name: parse(text, names=names, where=f"{where}: {name!r}") for name, text in texts.items()}
+    nodes: dict[str, Node] = {o.name: Variable(o.name) for o in variables}
+    units = {q.name: read_unit(q.unit) if q.unit else None for q in given}
+    for name in _order(read, where):
+        at = f"{where}: {name!r}: formula {texts[name]!r}"
+        found = formula_unit(read[name], units, where=at)
+        stated = units[name]
+        if found is not None and stated is not None and found != stated:
+            msg = f"{at} is in {unit_text(found) or 'no unit'}, and the unit stated is {unit_text(stated)}; correct one"
+            raise FormulaError(msg)
+        units[name] = found if stated is None else stated
+        nodes[name] = substituted(read[name], nodes)
+        if not names_in(nodes[name]):
+            msg = f"{at} is a constant; a formula names at least one other quantity"
+            raise FormulaError(msg)
+    for p in parameters:
+        if p.prior is not None and p.prior.logarithmic:
+            nodes[LOG_OF.format(p.name)] = Function("log", Variable(p.name))
+    functions = [o for o in (*observables, *derived) if o.formula]
+    return Quantities(variables=tuple(variables), functions=tuple(functions), nodes=nodes, written=read)
+
+
+def _order(formulas: Mapping[str, Node], where: str) -> list[str]:
+    """The formulas so that each comes after those it names.
+
+    Raises:
+        FormulaError: one refers to itself.
+    """
+    done: list[str] = []
+    left = dict(formulas)
+    while left:
+        ready = [name for name, node in left.items() if not any(other in left for other in names_in(node))]
+        if not ready:
+            names = ", ".join(map(repr, left))
+            msg = f"{where}: the formulas of {names} refer to each other in a circle; make one a parameter"
+            raise FormulaError(msg)
+        done += ready
+        for name in ready:
+            del left[name]
+    return done
+
+
+def auxiliary_measurements(parameters: Sequence[Parameter]) -> tuple[Measurement, ...]:
+    """The Gaussian priors of parameters as measurements of them, those of a lognormal prior as one of the logarithm."""
+    found = []
+    for p in parameters:
+        constraint = None if p.prior is None else p.prior.constraint
+        if p.prior is None or constraint is None:
+            continue
+        value, sd = constraint
+        name = LOG_OF.format(p.name) if p.prior.logarithmic else p.name
+        estimate = Estimate(name=p.prior_name, value=value, observables={name: 1.0})
+        found.append(
+            Measurement(
+                name=p.prior_name,
+                estimates=(estimate,),
+                statistical_covariance=np.array([[sd**2]]),
+                covariance_kind=CovarianceKind.PRIOR,
+            )
+        )
+    return tuple(found)

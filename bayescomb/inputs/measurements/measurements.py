@@ -1,0 +1,452 @@
+"""Measurements: who measured what, with which uncertainties.
+
+All classes are frozen, hold read-only arrays and are checked when they are built.  Vocabulary: a *measurement* publishes
+*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of a published value
+by a nuisance: what +1 sigma of a source does to the number in the publication, sign included.  Every format states it so;
+the likelihood predicts that number by mu - k(lambda) (:mod:`bayescomb.likelihood.responses`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayescomb.base.checks import (
+    SINGULAR,
+    FrozenMapping,
+    check_choice,
+    check_covariance,
+    check_finite,
+    check_items,
+    check_mapping,
+    check_names,
+    check_shape,
+    frozen_array,
+)
+from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
+from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.inputs.measurements.fitted_input import FitTable, FittedInput, Nuisance, fitted_values
+
+__all__ = [
+    "CovarianceKind",
+    "Estimate",
+    "FittedInput",
+    "Measurement",
+    "Nuisance",
+    "asymmetric_statistics",
+    "divided_variance",
+    "systematic_shifts",
+    "unnamed_nuisances",
+    "unsplit_label",
+]
+
+# Below this fraction of a variance a part of it is rounding.
+ROUNDING: Final = 1e-9
+
+
+class CovarianceKind(StrEnum):
+    """What the covariance of a measurement is of: statistics, or of everything, where the parts are not known.
+
+    The stated prior of a parameter is a measurement too, an auxiliary one that nothing divides.
+    """
+
+    STATISTICAL = "statistical"
+    TOTAL = "total"
+    PRIOR = "prior"
+
+
+# Shift of a direction without statistical variance, in units of the statistical errors, below which it is none.
+UNMOVED: Final = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A measured number.
+
+    Attributes:
+        name: unique name.
+        value: measured value in the unit of the measurement.
+        observables: linear map to the observables, name -> coefficient (``{"m_t": 1.0}`` for a direct measurement).
+        title: text for tables and figures.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> total = bc.Estimate(name="sum of two bins", value=12.5, observables={"bin 1": 1.0, "bin 2": 1.0})
+        >>> len(total.observables)
+        2
+    """
+
+    name: str
+    value: float
+    observables: Mapping[str, float]
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        check_mapping(self.observables, where=f"observables of estimate {self.name!r}", example='{"m_t": 1.0}')
+        check_finite([self.value, *self.observables.values()], where=f"estimate {self.name!r}")
+        if not any(self.observables.values()):
+            msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
+            raise InvalidNumberError(msg)
+        object.__setattr__(self, "observables", FrozenMapping(self.observables))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One publication's estimates with their uncertainties.
+
+    Attributes:
+        name: unique name.
+        experiment: collaboration, used by category coefficients.
+        estimates: the measured numbers, n of them.
+        statistical_covariance: shape (n, n), in the unit of the estimates squared; ``None`` if ``fit`` carries the
+            statistical information.  It may be singular where the nuisances shift what has no statistical variance: the
+            total covariance must be positive definite.
+        covariance_kind: ``"total"`` if that covariance is of all uncertainties together and no source is stated: results
+            then have a part that is neither statistical nor systematic.
+        nuisances: externalised nuisances, m of them.
+        responses: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
+        down_responses: shape (n, m), what -1 sigma does to it; ``None`` if all are the opposite of ``responses``.  Between
+            and beyond, the shift is linear on either side, with a kink at 0.
+        fit: profiled input, if there is one; the externalised nuisances then come on top of it.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> mass = bc.Estimate(name="l+jets", value=172.3, observables={"m_t": 1.0})
+        >>> measurement = bc.Measurement(name="l+jets", experiment="ATLAS", estimates=(mass,),
+        ...     statistical_covariance=[[0.2**2]], nuisances=(bc.Nuisance(name="JES"),), responses=[[0.5]])
+        >>> [n.name for n in measurement.all_nuisances]
+        ['JES']
+    """
+
+    name: str
+    estimates: tuple[Estimate, ...]
+    experiment: str = ""
+    statistical_covariance: NDArray[np.float64] | None = None
+    covariance_kind: CovarianceKind = CovarianceKind.STATISTICAL
+    nuisances: tuple[Nuisance, ...] = ()
+    responses: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    down_responses: NDArray[np.float64] | None = None
+    fit: FittedInput | None = None
+
+    def __post_init__(self) -> None:
+        where = f"measurement {self.name!r}"
+        check_choice(self.covariance_kind, tuple(CovarianceKind), where=f"covariance_kind of {where}")
+        object.__setattr__(self, "covariance_kind", CovarianceKind(self.covariance_kind))
+        for key, kind in (("estimates", Estimate), ("nuisances", Nuisance)):
+            check_items(getattr(self, key), kind, where=f"{key} of {where}")
+            object.__setattr__(self, key, tuple(getattr(self, key)))
+        n_estimates, n_nuisances = len(self.estimates), len(self.nuisances)
+        check_names([e.name for e in self.estimates], where=f"estimates of {where}")
+        responses = check_finite(self.responses, where=f"responses of {where}")
+        if n_nuisances == 0:
+            responses = np.zeros((n_estimates, 0))
+        responses = check_shape(responses, (n_estimates, n_nuisances), where=f"responses of {where}")
+        object.__setattr__(self, "responses", frozen_array(responses))
+        self._check_down_responses(where)
+        if (self.statistical_covariance is None) == (self.fit is None):
+            msg = f"{where}: give either a statistical covariance or a fitted input, not both and not neither"
+            raise UnderdeterminedError(msg)
+        if self.statistical_covariance is not None:
+            place = f"statistical covariance of {where}"
+            covariance = check_covariance(self.statistical_covariance, where=place, definite=True, singular=True)
+            object.__setattr__(self, "statistical_covariance", check_shape(covariance, (n_estimates,) * 2, where=place))
+            self._check_unmoved(place)
+        if self.fit is not None:
+            size = n_estimates + len(self.fit.nuisances)
+            check_shape(self.fit.information, (size, size), where=f"information of {where}")
+        if self.is_total and (self.nuisances or self.fit is not None):
+            msg = f"{where}: a total covariance beside nuisances counts them twice; take them off, or leave them out"
+            raise InvalidMatrixError(msg)
+        self._check_response_forms(where)
+
+    @classmethod
+    def from_fit(
+        cls,
+        name: str,
+        experiment: str = "",
+        *,
+        values: ArrayLike | Mapping[str, float],
+        covariance: ArrayLike,
+        parameters: Sequence[str],
+        results: Sequence[str] | Mapping[str, str | Mapping[str, float]],
+        pulls: ArrayLike | Mapping[str, float] | None = None,
+        free: Collection[str] = (),
+        left_out: Collection[str] = (),
+        priors: Mapping[str, tuple[float, float]] | None = None,
+    ) -> Measurement:
+        r"""What a fit wrote, whichever program made it, as an input.
+
+        Every parameter that is neither a result nor free nor left out is a nuisance with a Gaussian constraint term in the
+        fit.  The term is inside the covariance; the combination takes it off, A = H - diag(0, 1), and states the prior of
+        the nuisance once, correlated with those of other inputs.  The fitted values of the nuisances (pulls) tell where
+        A is centred.  An uncertainty above that of the prior is kept as it is.
+
+        Args:
+            name: of the measurement.
+            experiment: collaboration.
+            values: fitted values of all parameters, shape (P,), or of the results alone if ``pulls`` are given; or by name.
+            covariance: of the parameters after the fit, the constraint terms inside, shape (P, P).
+            parameters: P names, in the order of the rows.
+            results: the measured numbers, each the observable of its name; or parameter -> observable, or -> observable ->
+                coefficient.
+            pulls: fitted values of the nuisances in widths of their priors, in the order of ``parameters``, or by name; by
+                default from ``values``.
+            free: parameters without a constraint term, names or patterns (``"norm_*"``).
+            left_out: parameters that are not kept: those that the fit held fixed, or whose share in the covariance of the
+                others is all that counts, as of template statistics; names or patterns.
+            priors: nuisance -> centre and width of its constraint term, if these are not 0 and 1.
+
+        Raises:
+            UnknownNameError, DuplicateNameError: a name is not that of a parameter, or of two kinds.
+            UnderdeterminedError: no pulls are given and no values from which they follow.
+            InvalidNumberError: a number is not finite, or a width not above 0.
+            InvalidMatrixError: the covariance is not symmetric and positive definite; the message names the parameters.
+
+        Warns:
+            InputWarning: a nuisance was fitted to what its constraint term hardly allows, as of a free parameter.
+
+        Examples:
+            >>> import bayescomb as bc
+            >>> fit = bc.Measurement.from_fit("tt", "CMS", values=[832.0, 0.4], covariance=[[900.0, 12.0], [12.0, 0.64]],
+            ...     parameters=["sigma", "jes"], results=["sigma"])
+            >>> fit.estimates[0].value, fit.fit.pulls.tolist(), fit.all_nuisances[0].name
+            (832.0, [0.4], 'jes')
+        """
+        listed = [results] if isinstance(results, str) else results
+        maps = dict(listed) if isinstance(listed, Mapping) else {result: result for result in listed}
+        where = f"fit {name!r}"
+        table = FitTable(
+            where=where,
+            parameters=tuple(parameters),
+            values=fitted_values(values, parameters, list(maps), pulled=pulls is not None, where=where),
+            covariance=check_finite(covariance, where=f"covariance of {where}"),
+            results=tuple(maps),
+            free=free,
+            left_out=left_out,
+            priors=priors or {},
+        )
+        estimates = tuple(
+            Estimate(
+                name=name if len(maps) == 1 else f"{name}, {result}",
+                value=value,
+                observables={own: 1.0} if isinstance(own, str) else own,
+            )
+            for (result, own), value in zip(maps.items(), table.result_values, strict=True)
+        )
+        return cls(name=name, experiment=experiment, estimates=estimates, fit=table.fitted_input(pulls))
+
+    @property
+    def is_total(self) -> bool:
+        """Whether its covariance is of all uncertainties together."""
+        return self.covariance_kind != CovarianceKind.STATISTICAL
+
+    @property
+    def is_prior(self) -> bool:
+        """Whether it is the stated prior of a parameter."""
+        return self.covariance_kind == CovarianceKind.PRIOR
+
+    @cached_property
+    def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Eigenvalues, shape (n,), and vectors of the statistical correlations, and which directions have no variance."""
+        assert self.statistical_covariance is not None  # asked for where it is given
+        eigenvalues, vectors = np.linalg.eigh(correlation_of(self.statistical_covariance))
+        return eigenvalues, vectors, eigenvalues <= SINGULAR * len(eigenvalues)
+
+    def _check_unmoved(self, where: str) -> None:
+        """What has no statistical variance is shifted by nuisances."""
+        assert self.statistical_covariance is not None  # asked for where it is given
+        eigenvalues, vectors, bare = self.statistical_spectrum
+        if not bare.any():
+            return
+        errors = np.sqrt(np.diag(self.statistical_covariance))
+        shifts = vectors[:, bare].T @ (self.responses / errors[:, None])
+        directions, variances, _ = np.linalg.svd(shifts, full_matrices=True)
+        if len(variances) == len(shifts) and variances[-1] > UNMOVED:
+            return
+        parts = np.abs(vectors[:, bare] @ directions[:, -1])
+        members = zip(self.estimates, parts, strict=True)
+        names = ", ".join(repr(e.name) for e, size in members if size > 1e-6 * parts.max())
+        msg = (
+            f"{where}: singular (smallest eigenvalue {eigenvalues[0]:.3g} in units of the variances), and no nuisance "
+            f"shifts the combination of {names} that has no statistical variance; give it an uncertainty, or leave out an "
+            "estimate that follows from the others"
+        )
+        raise InvalidMatrixError(msg)
+
+    def _check_down_responses(self, where: str) -> None:
+        """Read-only and of the right shape; ``None`` where they say nothing new."""
+        if self.down_responses is None:
+            return
+        down = check_finite(self.down_responses, where=f"down responses of {where}")
+        down = check_shape(down, self.responses.shape, where=f"down responses of {where}")
+        object.__setattr__(self, "down_responses", None if (down == -self.responses).all() else down)
+
+    def _check_response_forms(self, where: str) -> None:
+        """Relative and lognormal responses are stated at the measured value, so that must allow them.
+
+        Raises:
+            InvalidNumberError: the measured value is 0, or a lognormal factor is not above 0.
+        """
+        up, down = self.all_responses
+        for column, nuisance in enumerate(self.all_nuisances):
+            if nuisance.response == "absolute":
+                continue
+            for row, estimate in enumerate(self.estimates):
+                # A single number is the factor of +1 sigma, and its inverse that of -1 sigma.
+                shifts = {up[row, column], down[row, column]} - {-up[row, column]}
+                at = f"{where}, estimate {estimate.name!r}, {nuisance.response} nuisance {nuisance.name!r}"
+                if any(shifts) and estimate.value == 0:
+                    msg = f"{at}: the measured value is 0, to which nothing is relative; make the nuisance absolute"
+                    raise InvalidNumberError(msg)
+                if nuisance.response == "lognormal" and any(1 + g / (estimate.value or 1) <= 0 for g in shifts):
+                    msg = f"{at}: a shift by {min(shifts):g} takes {estimate.value:g} to 0 or below; make it absolute"
+                    raise InvalidNumberError(msg)
+
+    @property
+    def fit_responses(self) -> NDArray[np.float64]:
+        """Shift of each published value per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
+
+        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is -M^-1 kappa (Kieseler, EPJC 77 (2017) 792), of
+        the sign of the covariance where there is one nuisance.
+        """
+        if self.fit is None:
+            return np.zeros((len(self.estimates), 0))
+        n = len(self.estimates)
+        return np.linalg.solve(self.fit.information[:n, :n], 0.0 - self.fit.information[:n, n:])
+
+    @property
+    def all_responses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shifts of the published values at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
+        fitted = self.fit_responses
+        down = -self.responses if self.down_responses is None else self.down_responses
+        return np.hstack([fitted, self.responses]), np.hstack([-fitted, down])
+
+    @property
+    def all_nuisances(self) -> tuple[Nuisance, ...]:
+        """Nuisances of the fit first, then the externalised ones."""
+        return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)
+
+
+def asymmetric_statistics(
+    estimates: Sequence[str], up: NDArray[np.float64], down: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], tuple[Nuisance, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Statistical uncertainties +a -b as a Gaussian part s and a nuisance with a kink, ``stat[ESTIMATE]``.
+
+    The nuisance shifts by sqrt(a^2 - s^2) up and sqrt(b^2 - s^2) down, so that a single estimate has its own interval:
+    minimised over the nuisance, chi2 is (x - mu)^2 / a^2 on one side and / b^2 on the other.  s is a third of the smaller
+    of the two; a symmetric uncertainty is all Gaussian.
+
+    Args:
+        estimates: n names.
+        up: what +1 sigma of the statistics does to each value, shape (n,), above 0.
+        down: what -1 sigma does, shape (n,), below 0.
+
+    Returns:
+        Standard deviations of the Gaussian part, shape (n,); m nuisances; their shifts at +1 and at -1, shape (n, m).
+
+    Examples:
+        >>> s, nuisances, plus, minus = asymmetric_statistics(["x"], np.array([5.0]), np.array([-3.0]))
+        >>> s.item(), nuisances[0].name, bool(np.isclose(np.hypot(s, plus).item(), 5))
+        (1.0, 'stat[x]', True)
+    """
+    asymmetric = [int(i) for i in np.flatnonzero(up != -down)]
+    gaussian = np.abs(up)
+    gaussian[asymmetric] = np.minimum(np.abs(up), np.abs(down))[asymmetric] / 3
+    shifts = np.zeros((2, len(up), len(asymmetric)))
+    for column, row in enumerate(asymmetric):
+        for side, size in enumerate((up[row], down[row])):
+            shifts[side, row, column] = np.sign(size) * np.sqrt(size**2 - gaussian[row] ** 2)
+    nuisances = tuple(Nuisance(name=f"stat[{estimates[row]}]", statistical=True) for row in asymmetric)
+    return gaussian, nuisances, shifts[0], shifts[1]
+
+
+def unnamed_nuisances(measurement: str, count: int) -> tuple[Nuisance, ...]:
+    """Nuisances of systematic uncertainties that an input does not name.
+
+    Examples:
+        >>> [n.name for n in unnamed_nuisances("D0", 2)]
+        ['D0_syst1', 'D0_syst2']
+    """
+    return tuple(Nuisance(name=f"{measurement}_syst{k + 1}") for k in range(count))
+
+
+def unsplit_label(measurements: Sequence[Measurement]) -> str:
+    """Name of the part of an error that comes from total covariances and priors of parameters; empty if there is none.
+
+    Examples:
+        >>> unsplit_label([])
+        ''
+    """
+    kinds = {m.covariance_kind for m in measurements}
+    labels = []
+    if CovarianceKind.TOTAL in kinds:
+        labels.append("total of inputs without sources" if CovarianceKind.STATISTICAL in kinds else "total")
+    if CovarianceKind.PRIOR in kinds:
+        labels.append("priors of parameters")
+    return " and ".join(labels)
+
+
+def divided_variance(
+    measurements: Sequence[Measurement], variance: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The variance that results have from the covariances of the inputs: what is statistical, and what is not divided.
+
+    What is not divided is w S w^T over the measurements of which only the total covariance S is known.
+
+    Args:
+        measurements: E estimates together.
+        variance: of P results, from statistical and total covariances together, shape (P,).
+        weights: d(result)/d(measured value), shape (P, E).
+    """
+    if all(m.is_total for m in measurements):
+        return np.zeros_like(variance), variance
+    unsplit = np.zeros_like(variance)
+    first = 0
+    for measurement in measurements:
+        own = weights[:, first : first + len(measurement.estimates)]
+        first += len(measurement.estimates)
+        if measurement.is_total and measurement.statistical_covariance is not None:
+            unsplit += np.einsum("pe,ef,pf->p", own, measurement.statistical_covariance, own)
+    unsplit = np.minimum(unsplit, variance)
+    rest = variance - unsplit
+    return np.where(rest > ROUNDING * variance, rest, 0.0), unsplit
+
+
+def systematic_shifts(total: NDArray[np.float64], statistical: NDArray[np.float64], *, where: str) -> NDArray[np.float64]:
+    """Independent shifts whose covariance is the total one without the statistical one.
+
+    Args:
+        total: shape (n, n).
+        statistical: shape (n, n).
+        where: place, for errors.
+
+    Returns:
+        F with F F^T = total - statistical, shape (n, number of eigenvalues above rounding).
+
+    Raises:
+        InvalidMatrixError: the difference is not positive semidefinite; with its smallest eigenvalue.
+
+    Examples:
+        >>> F = systematic_shifts(np.array([[5.0, 4.0], [4.0, 5.0]]), np.eye(2), where="here")
+        >>> (F @ F.T).round(12).tolist()
+        [[4.0, 4.0], [4.0, 4.0]]
+    """
+    difference = total - statistical
+    eigenvalues, vectors = np.linalg.eigh((difference + difference.T) / 2)
+    size = float(np.trace(total))
+    if eigenvalues[0] < -ROUNDING * size:
+        msg = (
+            f"{where}: the total covariance without the statistical one is not positive semidefinite (smallest eigenvalue "
+            f"{eigenvalues[0]:.3g}), so that it is no covariance of systematic uncertainties; correct one of the two"
+        )
+        raise InvalidMatrixError(msg)
+    kept = eigenvalues > ROUNDING * size
+    shifts = vectors[:, kept] * np.sqrt(eigenvalues[kept])
+    # A direction has no sign of its own: that of its largest entry is positive, so that files come out alike.
+    return shifts * np.sign(shifts[np.abs(shifts).argmax(axis=0), np.arange(shifts.shape[1])])

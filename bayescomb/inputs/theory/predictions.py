@@ -1,0 +1,190 @@
+"""Theory predictions: tables of bin cross sections against the mass, for PDF members, scale choices and scale factors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import FrozenMapping, check_choice, check_finite, check_names, check_shape
+from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, RangeError, UnknownNameError
+
+__all__ = ["MASS_SCHEMES", "Prediction", "Variant"]
+
+FloatArray = NDArray[np.float64]
+
+MASS_SCHEMES = ("pole", "running")
+LEADING_ORDER = "LO"
+# Shape of errors that are not given.
+NO_ERRORS = (0, 0, 0)
+
+
+class Variant(NamedTuple):
+    """One way to predict: PDF set and member, definition of the scale, and factors on mu_R and mu_F.
+
+    Examples:
+        >>> from bayescomb.inputs.theory.predictions import Variant
+        >>> str(Variant("PDF4LHC21_40_pdfas", 0, "ht2", 1.0, 1.0))
+        'PDF4LHC21_40_pdfas, member 0, scale ht2, mu_R x 1, mu_F x 1'
+    """
+
+    pdf_set: str
+    member: int
+    scale_choice: str
+    mu_r: float
+    mu_f: float
+
+    def __str__(self) -> str:
+        return f"{self.pdf_set}, member {self.member}, scale {self.scale_choice}, mu_R x {self.mu_r:g}, mu_F x {self.mu_f:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """Cross sections of the bins of one distribution; V variants, M masses, B bins.
+
+    Attributes:
+        name: unique name, e.g. of the collider energy.
+        observables: the observable of each bin, in the order of the bins.
+        order: perturbative order, ``"LO"``, ``"NLO"``, ...; a mass from leading order is not for quoting.
+        mass_scheme: ``"pole"`` or ``"running"``: what the mass of the table is.
+        energy_tev: collider energy in TeV.
+        per_bin_width: whether the observables are divided by the width of their bin.
+        bins: lower and upper edges, shape (B, 2), in the unit of the binned variable.
+        masses: GeV, ascending, shape (M,).
+        variants: the V variants.
+        cross_sections: pb, shape (V, M, B), positive.
+        mc_errors: their numerical errors in pb, shape (V, M, B).
+        table: name of the file they come from.
+        variable: what is binned, with its unit, for figures.
+        correlated_errors: further numerical errors in pb that are common to the masses, scales and members of a bin, those
+            of a factor on it for example, shape (V, M, B); without entries if there are none.
+        rate_errors: what is open about the rate -> its relative size, one unit-width nuisance that scales all bins alike.
+            The same name at two energies is the same nuisance.
+        origin: what the figures are, where the order alone does not tell; every output says it.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> prediction = bc.load("models/ttj_rho").predictions[0]
+        >>> prediction.order, prediction.mass_scheme, prediction.cross_sections.shape[1:] == (len(prediction.masses), 8)
+        ('LO', 'pole', True)
+    """
+
+    name: str
+    observables: tuple[str, ...]
+    order: str
+    mass_scheme: str
+    energy_tev: float
+    per_bin_width: bool
+    bins: FloatArray
+    masses: FloatArray
+    variants: tuple[Variant, ...]
+    cross_sections: FloatArray
+    mc_errors: FloatArray
+    table: str = ""
+    variable: str = ""
+    correlated_errors: FloatArray = field(default_factory=lambda: np.zeros(NO_ERRORS))
+    rate_errors: Mapping[str, float] = field(default_factory=dict)
+    origin: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"prediction {self.name!r}"
+        object.__setattr__(self, "observables", tuple(self.observables))
+        object.__setattr__(self, "variants", tuple(Variant(*v) for v in self.variants))
+        check_choice(self.mass_scheme, MASS_SCHEMES, where=f"mass scheme of {where}")
+        check_names(self.observables, where=f"observables of {where}")
+        check_names([self.order], where=f"order of {where}")
+        if len(set(self.variants)) != len(self.variants):
+            twice = next(v for v in self.variants if self.variants.count(v) > 1)
+            msg = f"{where}: the variant '{twice}' stands twice; keep one"
+            raise DuplicateNameError(msg)
+        masses = check_finite(self.masses, where=f"masses of {where}")
+        if len(masses) < 2 or (np.diff(masses) <= 0).any():
+            msg = f"{where}: masses {masses.tolist()} found, at least two ascending ones are needed"
+            raise InvalidNumberError(msg)
+        shape = (len(self.variants), len(masses), len(self.observables))
+        bins = check_shape(check_finite(self.bins, where=f"bins of {where}"), (shape[2], 2), where=f"bins of {where}")
+        values = check_shape(
+            check_finite(self.cross_sections, where=f"cross sections of {where}"), shape, where=f"cross sections of {where}"
+        )
+        errors = check_shape(check_finite(self.mc_errors, where=f"numerical errors of {where}"), shape, where=where)
+        if (values <= 0).any() or (errors < 0).any():
+            msg = f"{where}: a cross section is not above 0, or a numerical error below 0; correct the table"
+            raise InvalidNumberError(msg)
+        common = check_finite(self.correlated_errors, where=f"correlated numerical errors of {where}")
+        common = check_shape(common, shape, where=f"correlated numerical errors of {where}") if common.size else common
+        if (common < 0).any():
+            msg = f"{where}: a correlated numerical error is below 0; correct the table"
+            raise InvalidNumberError(msg)
+        if not common.any():
+            common = check_finite(np.zeros(NO_ERRORS), where=where)
+        arrays = (bins, masses, values, errors, common)
+        for name, array in zip(("bins", "masses", "cross_sections", "mc_errors", "correlated_errors"), arrays, strict=True):
+            object.__setattr__(self, name, array)
+        check_names(list(self.rate_errors), where=f"rate errors of {where}", allow_empty=True)
+        for name, size in self.rate_errors.items():
+            if not 0 < size < 1:
+                msg = f"{where}: rate error {name!r} = {size:g} found, allowed is a relative size between 0 and 1"
+                raise RangeError(msg)
+        object.__setattr__(self, "rate_errors", FrozenMapping(self.rate_errors))
+
+    @property
+    def quotable(self) -> bool:
+        """Whether results may be quoted; at leading order not."""
+        return self.order != LEADING_ORDER
+
+    @property
+    def divisors(self) -> FloatArray:
+        """What turns cross sections into observables: widths of the bins or 1, shape (B,)."""
+        return np.diff(self.bins, axis=1)[:, 0] if self.per_bin_width else np.ones(len(self.bins))
+
+    @cached_property
+    def index(self) -> Mapping[Variant, int]:
+        """Position of every variant."""
+        return {variant: i for i, variant in enumerate(self.variants)}
+
+    def curve(self, variant: Variant) -> FloatArray:
+        """Cross sections of one variant in pb, shape (M, B).
+
+        Raises:
+            UnknownNameError: the table has no such variant.
+        """
+        return self.cross_sections[self._position(variant)]
+
+    def numerical_error(self, variant: Variant) -> FloatArray:
+        """Numerical errors of one variant in pb, shape (M, B).
+
+        Raises:
+            UnknownNameError: the table has no such variant.
+        """
+        return self.mc_errors[self._position(variant)]
+
+    def correlated_error(self, variant: Variant) -> FloatArray:
+        """Numerical errors of one variant that are common to all of a bin, in pb, shape (M, B).
+
+        Raises:
+            UnknownNameError: the table has no such variant.
+        """
+        position = self._position(variant)
+        return self.correlated_errors[position] if self.correlated_errors.size else np.zeros(self.mc_errors.shape[1:])
+
+    def members(self, pdf_set: str, scale_choice: str) -> tuple[int, ...]:
+        """Members of a PDF set that are given at a scale choice with factors of 1, ascending."""
+        found = {
+            v.member for v in self.variants if (v.pdf_set, v.scale_choice, v.mu_r, v.mu_f) == (pdf_set, scale_choice, 1, 1)
+        }
+        return tuple(sorted(found))
+
+    def _position(self, variant: Variant) -> int:
+        position = self.index.get(variant)
+        if position is None:
+            same = [str(v) for v in self.variants if v.member == 0 and v.mu_r == v.mu_f == 1]
+            msg = (
+                f"prediction {self.name!r}{f' ({self.table})' if self.table else ''}: no variant '{variant}'; central "
+                f"variants are: {'; '.join(same)}"
+            )
+            raise UnknownNameError(msg)
+        return position

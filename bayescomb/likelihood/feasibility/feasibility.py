@@ -1,0 +1,490 @@
+"""The feasible set of the coefficients: where an affine family of symmetric matrices is positive semidefinite.
+
+The family is a block of C(r) under the nuisance treatment and the total V(r) under the covariance treatment.  The set is
+convex (a linear matrix inequality), the smallest eigenvalue is a concave function of r, and the ranges people quote often
+leave the set.  Published blocks are often singular for every r (sources fully correlated inside an experiment), so the
+set is looked at inside the face that its interior point spans.
+
+An extreme of a coefficient has two sides: a feasible point that reaches it, and a bound that no feasible point passes, by
+tr(Z M(r)) >= 0 for any positive semidefinite Z.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError
+
+from bayescomb.base.numerics.roots import concave_maximum, crossing
+from bayescomb.likelihood.feasibility.spectrahedron import (
+    ROUNDING,
+    AffineFamily,
+    Barrier,
+    Interior,
+    interior_point,
+    positive_definite,
+    smallest_eigenvalue,
+)
+
+__all__ = [
+    "AffineFamily",
+    "Extremes",
+    "FeasibleRegion",
+    "extremes",
+    "face_basis",
+    "feasible_region",
+    "smallest_eigenvalue",
+    "wholly_feasible",
+]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# A matrix of unit scale is called positive semidefinite down to this: sums of a few dozen products of doubles.
+EIGENVALUE_TOLERANCE: Final = 1e-9
+# An eigenvalue that grows like the square of the distance makes the tolerance above look like a width of 1e-4.
+WIDTH_TOLERANCE: Final = 1e-3
+# Number of points of the box that are tried to estimate its feasible share, in a quasi-random sequence.
+SHARE_POINTS: Final = 4096
+FEWEST_POINTS: Final = 256
+# Cubes of rows, and entries of matrices at a time, that the share may take; and vectors that are kept to rule points out.
+SHARE_WORK: Final = 1e10
+MATRIX_ENTRIES: Final = 4_000_000
+MOST_CUTS: Final = 64
+# Ends are searched to this share of a range.
+END_TOLERANCE: Final = 1e-6
+# Newton decrement (squared, halved) beside the path, growth of tau from one point of it to the next, and points.
+NEAR_PATH: Final = 0.1
+PATH_FACTOR: Final = 12.0
+PATH_STEPS: Final = 14
+# Floating-point operations, about four seconds of them, after which the ends that are left keep the bounds they have.
+MOST_WORK: Final = 2e10
+# A point this near to a side of the box has no curvature along it that a double holds.
+ON_THE_BOX: Final = 1e-100
+# Coefficients up to which every vertex of the box is looked at.
+FEW: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeasibleRegion:
+    """What of the box of a family is feasible.
+
+    Attributes:
+        status: ``"box"`` (all of it), ``"partial"``, ``"point"`` (no volume; ``centre`` is feasible) or ``"empty"``.
+        low, high: interval of each coefficient that is feasible with the others free, shape (k,), each end reached by a
+            feasible point; the box itself for ``"box"``, the centre for ``"empty"``.
+        centre: a point inside, shape (k,); for ``"empty"`` the point that comes nearest.
+        smallest: smallest eigenvalue at the centre.
+        nominal_smallest: smallest eigenvalue at the nominal coefficients.
+        share: feasible share of the volume of the box.
+        share_error: its standard error, 0 where it is exact: of one coefficient, of the whole box and of no volume.
+        missing: by how much an end may lie further out, shape (k,); 0 but for large blocks, where the search was ended.
+    """
+
+    status: str
+    low: FloatArray
+    high: FloatArray
+    centre: FloatArray
+    smallest: float
+    nominal_smallest: float
+    share: float
+    share_error: float
+    missing: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+
+def feasible_region(family: AffineFamily, *, strict: bool = False) -> FeasibleRegion:
+    """The feasible part of a family's box.
+
+    Args:
+        family: the matrices and the box.
+        strict: ask for positive definite instead of semidefinite (the total covariance).
+
+    Returns:
+        The region.  For one coefficient its ends are exact; for several the share is estimated with quasi-random points.
+    """
+    floor = EIGENVALUE_TOLERANCE if strict else -EIGENVALUE_TOLERANCE
+
+    def smallest(r: FloatArray) -> float:
+        return smallest_eigenvalue(family.matrix(r))
+
+    k = len(family.low)
+    nominal_smallest = smallest(family.nominal)
+    if k == 0:
+        status = "box" if nominal_smallest >= floor else "empty"
+        share = 1.0 if status == "box" else 0.0
+        empty = np.zeros(0)
+        return FeasibleRegion(
+            status=status, low=empty, high=empty, centre=empty, smallest=nominal_smallest,
+            nominal_smallest=nominal_smallest, share=share, share_error=0.0,
+        )  # fmt: skip
+    if _certified(family, floor):
+        middle = (family.low + family.high) / 2
+        return FeasibleRegion(
+            status="box", low=family.low, high=family.high, centre=middle, smallest=smallest(middle),
+            nominal_smallest=nominal_smallest, share=1.0, share_error=0.0,
+        )  # fmt: skip
+    if k == 1:
+        return _interval(family, floor, nominal_smallest)
+    return _several(family, floor, nominal_smallest)
+
+
+def wholly_feasible(family: AffineFamily, *, strict: bool = False) -> bool:
+    """Whether the whole box is known to be feasible, without working out what of it is where it is not.
+
+    Args:
+        family: the matrices and the box.
+        strict: ask for positive definite instead of semidefinite (the total covariance).
+
+    Examples:
+        >>> from bayescomb.likelihood.feasibility import AffineFamily, wholly_feasible
+        >>> import numpy as np
+        >>> from scipy.sparse import csr_array
+        >>> pattern = csr_array([[0.0, 1.0, 1.0, 0.0]])
+        >>> def pair(high):
+        ...     ends = {"low": np.array([0.0]), "nominal": np.array([0.0]), "high": np.array([high])}
+        ...     return AffineFamily(label="pair", base=np.eye(2), patterns=pattern, **ends)
+        >>> wholly_feasible(pair(0.9)), wholly_feasible(pair(1.1))
+        (True, False)
+    """
+    return _certified(family, EIGENVALUE_TOLERANCE if strict else -EIGENVALUE_TOLERANCE)
+
+
+def _certified(family: AffineFamily, floor: float) -> bool:
+    """Whether the whole box is feasible: by its vertices where they are few, else by a sufficient condition.
+
+    The smallest eigenvalue is concave, so its minimum over the box lies at a vertex.  For many coefficients, E_c >= -|E_c|
+    with the matrix absolute value, so V(middle) - sum_c h_c |E_c| > 0 is enough.
+    """
+    middle, half = (family.low + family.high) / 2, (family.high - family.low) / 2
+    k = len(middle)
+    least = family.matrix(middle)
+    for width, (rows, inner) in zip(half, family.supports, strict=True):
+        eigenvalues, vectors = np.linalg.eigh(inner)
+        least[np.ix_(rows, rows)] -= width * (vectors * np.abs(eigenvalues)) @ vectors.T
+    if smallest_eigenvalue(least) >= floor:
+        return True
+    if k > FEW:
+        return False
+    corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * k, indexing="ij")).reshape(k, -1).T
+    return all(smallest_eigenvalue(family.matrix(middle + corner * half)) >= floor for corner in corners)
+
+
+def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> FeasibleRegion:
+    """One coefficient: the ends are roots of a concave function."""
+    low, high = float(family.low[0]), float(family.high[0])
+
+    def excess(r: float) -> float:
+        return smallest_eigenvalue(family.matrix(np.array([r]))) - floor
+
+    candidates = [low, high, float(np.clip(family.nominal[0], low, high))]
+    if low < 0 < high:
+        candidates.append(0.0)  # where fully correlated blocks with other signs allow nothing else
+    best = max(candidates, key=excess)
+    if excess(best) < 0:
+        best = max(best, concave_maximum(excess, low, high), key=excess)
+    if excess(best) < 0:
+        status, ends = "empty", (best, best)
+    else:
+        start = low if excess(low) >= 0 else crossing(excess, best, low)
+        stop = high if excess(high) >= 0 else crossing(excess, best, high)
+        status, ends = "partial", (start, stop)
+        if stop - start < WIDTH_TOLERANCE * (high - low):
+            status, ends = "point", (best, best)
+    return FeasibleRegion(
+        status=status,
+        low=np.array(ends[:1]),
+        high=np.array(ends[1:]),
+        centre=np.array([sum(ends) / 2]),
+        smallest=excess(sum(ends) / 2) + floor,
+        nominal_smallest=nominal_smallest,
+        share=(ends[1] - ends[0]) / (high - low),
+        share_error=0.0,
+    )
+
+
+def _several(family: AffineFamily, floor: float, nominal_smallest: float) -> FeasibleRegion:
+    """Several coefficients: centre and extremes by Newton's method, share by quasi-random points."""
+    strict = dataclasses.replace(family, base=family.base - max(floor, 0.0) * np.eye(len(family.base)))
+    interior = interior_point(strict)
+    centre = interior.point
+    smallest = smallest_eigenvalue(family.matrix(centre))
+    if smallest < floor:
+        # A set without volume may not be found from outside; it is known by the points at which nothing or the nominal is
+        # asked.
+        candidates = [np.clip(r, family.low, family.high) for r in (family.nominal, np.zeros_like(centre))]
+        best = max(candidates, key=lambda r: smallest_eigenvalue(family.matrix(r)))
+        status = "empty"
+        if smallest_eigenvalue(family.matrix(best)) >= floor:
+            status, centre, smallest = "point", best, smallest_eigenvalue(family.matrix(best))
+        return FeasibleRegion(
+            status=status, low=centre, high=centre, centre=centre, smallest=smallest,
+            nominal_smallest=nominal_smallest, share=0.0, share_error=0.0,
+        )  # fmt: skip
+    ends = extremes(strict, interior)
+    missing = np.maximum(ends.low - ends.low_bound, ends.high_bound - ends.high)
+    share, share_error = _share(family, floor) if interior.full else (0.0, 0.0)
+    return FeasibleRegion(
+        status="partial" if interior.full else "point",
+        low=ends.low,
+        high=ends.high,
+        centre=centre,
+        smallest=smallest,
+        nominal_smallest=nominal_smallest,
+        share=share,
+        share_error=share_error,
+        missing=np.where(missing > 2 * END_TOLERANCE * (family.high - family.low), missing, 0.0),
+    )
+
+
+def _share(family: AffineFamily, floor: float) -> tuple[float, float]:
+    """Feasible share of the box and its standard error.
+
+    A point outside has a vector with v^T M(r) v < 0, which is linear in r: most other points outside fail by the same
+    vectors, and need no matrix of their own.
+    """
+    size = len(family.base)
+    number = int(np.clip(SHARE_WORK / max(size, 1) ** 3, FEWEST_POINTS, SHARE_POINTS))
+    points = box_points(family.low, family.high, number)
+    _, i, j, value = family.entries
+    coefficient = family.entries[0]
+    slopes, constants = np.zeros((0, len(family.low))), np.zeros(0)
+    inside = 0
+    at_once = max(1, MATRIX_ENTRIES // max(size, 1) ** 2)
+    start = 0
+    while start < number:
+        # One point alone until the first vector is known, then as many as memory allows.
+        part = points[start : start + (at_once if len(slopes) else 1)]
+        start += len(part)
+        part = part[(part @ slopes.T + constants >= floor).all(axis=1)]
+        for r in part:
+            matrix = family.matrix(r)
+            if positive_definite(matrix - floor * np.eye(size)):
+                inside += 1
+            elif len(slopes) < MOST_CUTS and (not len(slopes) or (slopes @ r + constants >= floor).all()):
+                v = np.linalg.eigh(matrix)[1][:, 0]
+                slope = np.bincount(coefficient, 2 * value * v[i] * v[j], minlength=len(family.low))
+                slopes, constants = np.vstack([slopes, slope]), np.append(constants, v @ family.base @ v)
+    # Laplace's rule, so that no count of all or nothing claims to be exact.
+    estimate = (inside + 1) / (number + 2)
+    return inside / number, float(np.sqrt(estimate * (1 - estimate) / number))
+
+
+def box_points(low: FloatArray, high: FloatArray, number: int) -> FloatArray:
+    """Halton points of a box, shape (number, k); fixed, so that two runs report the same share."""
+    from scipy.stats import qmc
+
+    return qmc.scale(qmc.Halton(len(low), scramble=True, rng=0).random(number), low, high)
+
+
+def face_basis(matrix: FloatArray) -> FloatArray:
+    """Orthonormal basis of the range of a positive semidefinite matrix, shape (n, rank).
+
+    Inside the relative interior of the feasible set the range does not change, so this basis serves all of it.
+    """
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    return vectors[:, eigenvalues > 1e-7 * max(1.0, eigenvalues[-1])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extremes:
+    """Smallest and largest feasible value of each coefficient, the others free.
+
+    Attributes:
+        low, high: reached by feasible points, shape (k,).
+        low_bound, high_bound: what no feasible point passes, shape (k,); beside ``low`` and ``high`` to a millionth of the
+            range unless the search was ended early.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    low_bound: FloatArray
+    high_bound: FloatArray
+
+
+def extremes(family: AffineFamily, interior: Interior) -> Extremes:
+    """Extremes of every coefficient over the feasible part of the box.
+
+    First along the axes through the centre and the point nearest to 0, with the bound that the matrix's null vector there
+    gives; then the ends of the box are tried with the others moved along; what is left follows the path of the barrier.
+
+    Args:
+        family: the matrices and the box.
+        interior: a point inside, of :func:`interior_point`.
+    """
+    return _Search(family, interior).run()
+
+
+class _Search:
+    """The search for all extremes of one family; upper ends of r are those of ``sides`` +1, lower ones of -1."""
+
+    def __init__(self, family: AffineFamily, interior: Interior) -> None:
+        self.family, self.interior = family, interior
+        singular = interior.range.shape[1] < len(family.base)
+        self.basis = interior.range if singular else None
+        self.directions = None if interior.full else interior.directions
+        self.barrier = Barrier(family, basis=self.basis, directions=self.directions)
+        self.tolerance = END_TOLERANCE * (family.high - family.low)
+        # ends[side] is the best feasible value, bounds[side] what is not passed.
+        self.ends: dict[int, FloatArray] = {1: interior.point.copy(), -1: interior.point.copy()}
+        self.bounds: dict[int, FloatArray] = {1: family.high.copy(), -1: family.low.copy()}
+        self.work = 0.0
+
+    def run(self) -> Extremes:
+        if self.interior.directions.shape[1]:
+            for point in self._bases():
+                self._along_axes(point)
+            self._to_the_ends()
+            for side in (1, -1):
+                for c in self._open(side):
+                    self._follow(int(c), side)
+        else:
+            self.bounds = {side: self.interior.point.copy() for side in (1, -1)}
+        for side, box in ((1, self.family.high), (-1, self.family.low)):
+            # What reaches the end but for rounding is the end.
+            near = np.abs(self.ends[side] - box) <= self.tolerance
+            self.ends[side] = np.where(near, box, self.ends[side])
+        return Extremes(
+            low=np.minimum(self.ends[-1], self.ends[1]),
+            high=self.ends[1],
+            low_bound=np.minimum(self.bounds[-1], self.ends[-1]),
+            high_bound=np.maximum(self.bounds[1], self.ends[1]),
+        )
+
+    def _open(self, side: int) -> IntArray:
+        return np.flatnonzero(np.abs(self.bounds[side] - self.ends[side]) > self.tolerance)
+
+    def _bases(self) -> list[FloatArray]:
+        """Points through which axes are looked at."""
+        zero = np.clip(np.zeros_like(self.family.low), self.family.low, self.family.high)
+        return [self.interior.point, zero] if self.directions is None else [self.interior.point]
+
+    def _along_axes(self, point: FloatArray) -> None:
+        """How far each coefficient can go with the others held, and the bound of the null vector there."""
+        found = self.barrier.factor(point)
+        if found is None or self.directions is not None:
+            return
+        w = found[1]
+        for c, (rows, inner) in enumerate(self.family.supports):
+            if not len(rows):
+                self._reach(c, 1, float(self.family.high[c]))
+                self._reach(c, -1, float(self.family.low[c]))
+                continue
+            values, vectors = np.linalg.eig(inner @ w[np.ix_(rows, rows)])
+            for side, room in ((1, self.family.high[c] - point[c]), (-1, self.family.low[c] - point[c])):
+                # M + t P is singular at t = -1 / eigenvalue of P W.
+                at = int(values.real.argmin() if side > 0 else values.real.argmax())
+                if side * values[at].real * abs(room) >= -1:
+                    self._reach(c, side, point[c] + room)
+                    continue
+                self._reach(c, side, point[c] - 1 / values[at].real)
+                null = w[:, rows] @ vectors[:, at].real
+                self._bound(c, side, null[:, None])
+
+    def _reach(self, c: int, side: int, value: float) -> None:
+        best = max if side > 0 else min
+        self.ends[side][c] = best(self.ends[side][c], value)
+
+    def _bound(self, c: int, side: int, columns: FloatArray | None, z: FloatArray | None = None) -> None:
+        """Tr(Z M(r)) >= 0 with the others where they help most."""
+        if not self.interior.full:
+            return
+        if z is None:
+            assert columns is not None
+            _, i, j, value = self.family.entries
+            slopes = self.barrier.sums @ (2 * value * (columns[i] * columns[j]).sum(axis=1))
+            constant = float((columns * (self.family.base @ columns)).sum())
+        else:
+            slopes, constant = self.barrier.traces(z), float((z * self.family.base).sum())
+        own = side * slopes[c]
+        if not own < 0:
+            return
+        helping = np.maximum(slopes * self.family.low, slopes * self.family.high)
+        limit = (constant + helping.sum() - helping[c]) / -own
+        limit *= side
+        if side > 0:
+            self.bounds[1][c] = max(min(self.bounds[1][c], limit), self.ends[1][c])
+        else:
+            self.bounds[-1][c] = min(max(self.bounds[-1][c], limit), self.ends[-1][c])
+
+    def _feasible(self, r: FloatArray) -> bool:
+        return positive_definite(self.family.matrix(r) + ROUNDING * np.eye(len(self.family.base)))
+
+    def _to_the_ends(self) -> None:
+        """Try each end of the box with the others moved along the way that costs the determinant least."""
+        found: list[tuple[FloatArray, FloatArray]] = []
+        for point in self._bases():
+            factored = self.barrier.factor(point)
+            if factored is None:
+                continue
+            hessian = self.barrier.curvature(factored[1])
+            for boxed in (False, True):
+                if boxed:
+                    below, above = point - self.family.low, self.family.high - point
+                    if min(below.min(), above.min()) < ON_THE_BOX:
+                        continue
+                    hessian = hessian + np.diag(below**-2 + above**-2)
+                try:
+                    found.append((point, self.barrier.solve(hessian, np.eye(len(point)))))
+                except LinAlgError:
+                    continue
+        for side, box in ((1, self.family.high), (-1, self.family.low)):
+            for c in self._open(side):
+                for point, inverse in found:
+                    if not inverse[c, c] > 0 or self.work > MOST_WORK / 2:
+                        continue
+                    step = (box[c] - point[c]) / inverse[c, c] * inverse[:, c]
+                    trial = np.clip(point + step, self.family.low, self.family.high)
+                    self.work += len(self.family.base) ** 3 / 3
+                    if abs(trial[c] - box[c]) <= self.tolerance[c] and self._feasible(trial):
+                        self._reach(int(c), side, float(box[c]))
+                        break
+
+    def _follow(self, c: int, side: int) -> None:
+        """Along the path of the barrier until point and bound meet."""
+        family, barrier = self.family, self.barrier
+        n, k = len(family.base), len(family.low)
+        cost = 4.0 * n**3 + len(family.entries[0]) ** 2 * 8 + k**3
+        r = self.interior.point
+        slope = np.zeros(k)
+        _, hessian, _ = barrier.derivatives(r, slope)
+        unit = np.zeros(k)
+        unit[c] = 1.0
+        try:
+            variance = float(barrier.solve(hessian, unit)[c])
+        except LinAlgError:
+            return
+        if not variance > 1e-300:  # nothing moves it
+            self.bounds[side][c] = self.ends[side][c]
+            return
+        tau = 2 / np.sqrt(variance)
+        for _ in range(PATH_STEPS):
+            if self.work > MOST_WORK:
+                return
+            slope = -side * tau * unit
+            r, steps, centred = barrier.newton(r, slope, tolerance=NEAR_PATH)
+            self.work += cost * (2 * steps + 1)
+            found = barrier.factor(r)
+            if found is None:
+                return
+            w = found[1]
+            self._reach(c, side, float(r[c]))
+            if self.directions is None:
+                rows, inner = family.supports[c]
+                values = np.linalg.eigvals(inner @ w[np.ix_(rows, rows)]).real
+                value = values.min() if side > 0 else values.max()
+                room = (family.high if side > 0 else family.low)[c] - r[c]
+                self._reach(c, side, float(r[c] + (room if side * value * abs(room) >= -1 else -1 / value)))
+                self._bound(c, side, None, w)
+            if centred:
+                # So near to the path the way to the extreme is below twice the number of barriers over tau (Nesterov,
+                # Introductory Lectures on Convex Optimization, 2004, theorem 4.2.7).
+                limit = float(r[c]) + side * 2 * (n + 2 * k) / tau
+                nearer, further = (min, max) if side > 0 else (max, min)
+                self.bounds[side][c] = further(nearer(self.bounds[side][c], limit), self.ends[side][c])
+            if abs(self.bounds[side][c] - self.ends[side][c]) <= self.tolerance[c]:
+                return
+            tau *= PATH_FACTOR

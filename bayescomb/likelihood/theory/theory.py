@@ -1,0 +1,467 @@
+r"""Predicted observables as a function of masses, scales and theory nuisances.
+
+A bin cross section is a polynomial in the mass, times the exponential of a polynomial in x = log2 of the factor on mu_R and
+y = log2 of that on mu_F that passes through all seven points of the usual variation,
+
+.. math:: T_b(m, x, y) = P_b(m) \exp \sum_k c_{kb}(m) \varphi_k(x, y), \qquad
+          \varphi = (x, x^2, y, y^2, xy, xy(x + y)/2).
+
+PDF members, numerical errors and what is open about a rate are relative shifts :math:`d_{kb}(m)` per unit of a nuisance
+eta_k, so that given masses and scales the prediction is linear in the nuisances.  Numerical errors have their sizes at the
+central scales.  A normalised distribution divides by the sum over its bins, to first order in eta.  The measured one is
+normalised to first order too, at its measured values o: with S the sum of the measured bins, observables are S t(m) + a o
+with a free level a.  That is the covariance J V J^T, J = (1 - f 1^T)/S with f = o/S, of the normalised measurement, inverted
+after any one of its bins is dropped; the result does not depend on which.  Where only the rate counts, all directions that
+keep the sum of the bins are free.
+
+Polynomials in the mass through the tables of a prediction, and how well they pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, assert_never
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from bayescomb.base.checks import check_distinct
+from bayescomb.base.deferred import deferred
+from bayescomb.base.errors import OptionError, UnknownNameError
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.theory.extractions import Extraction
+from bayescomb.inputs.theory.predictions import Prediction, Variant
+from bayescomb.likelihood.linear_gaussian import linear_model, solve
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
+
+__all__ = ["SCALE_POINTS", "Curves", "Theory", "interpolation_quality", "prediction_curves", "theory"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+# (mu_R, mu_F) of the usual seven-point variation besides the centre.
+SCALE_POINTS: Final = ((2.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5), (2.0, 2.0), (0.5, 0.5))
+# Beginnings of the names of nuisances of a bin, or of a rate.
+NUMERICAL: Final = "numerical"
+CORRELATED: Final = "correlated numerical"
+RATE: Final = "rate"
+# What is called 68 %.
+ONE_SIGMA: Final = 0.68
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theory:
+    """A compiled prediction; H parameters theta, n predicted of O observables, K nuisances eta, Z free directions zeta.
+
+    The observables are o = select (c(theta) + D(theta) eta) + free zeta.
+
+    Attributes:
+        extraction: what it was made for.
+        predictions: the tables in use.
+        masses, scales: names of the parameters theta, masses (GeV) first; scales are log2 of a factor.
+        scale_correlation: of the normal prior of the scales at nominal, shape (S, S); no rows for a uniform prior, whose
+            scales are parameters like the masses.
+        low, high: box of theta, shape (H,): masses of the tables, widths of uniform priors.
+        nuisances: K names.
+        free_names: Z names.
+        mass_index: mass parameter of each prediction, shape (n,).
+        scale_index: parameters x and y of each prediction in theta, -1 without, shape (n, 2).
+        centre, half_width: of the masses of its table, GeV, shape (n,).
+        factor: from cross section (or share of the distribution) to observable, shape (n,).
+        same: 1 where two predictions belong to the same normalised distribution, shape (n, n).
+        base: coefficients of P in powers of (m - centre)/half_width, shape (degree + 1, n).
+        scale_response: coefficients of c, shape (6, degree + 1, n); no rows without scale parameters.
+        shifts: coefficients of d, shape (degree + 1, K, n).
+        select: shape (O, n).
+        free: shape (O, Z).
+    """
+
+    extraction: Extraction
+    predictions: tuple[Prediction, ...]
+    masses: tuple[str, ...]
+    scales: tuple[str, ...]
+    scale_correlation: FloatArray
+    low: FloatArray
+    high: FloatArray
+    nuisances: tuple[str, ...]
+    free_names: tuple[str, ...]
+    mass_index: IntArray
+    scale_index: IntArray
+    centre: FloatArray
+    half_width: FloatArray
+    factor: FloatArray
+    same: FloatArray
+    base: FloatArray
+    scale_response: FloatArray
+    shifts: FloatArray
+    select: FloatArray
+    free: FloatArray
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of theta."""
+        return self.masses + self.scales
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Theory nuisance, or scale with a normal prior -> what it comes from."""
+        found = {name: "alpha_s" if name == "alpha_s" else "PDF" for name in self.nuisances}
+        for begin, source in ((NUMERICAL, "numerical errors"), (CORRELATED, "correlated numerical errors"), (RATE, "rate")):
+            found |= {name: source for name in self.nuisances if name.startswith(f"{begin} ")}
+        return found | dict.fromkeys(self.scales[len(self.scales) - len(self.scale_correlation) :], "scales")
+
+    @property
+    def design(self) -> FloatArray:
+        """Directions of the observables that masses, uniform scales and free levels open, at the middle of the box."""
+        middle = np.array([(a + b) / 2 if np.isfinite(a) else 0.0 for a, b in zip(self.low, self.high, strict=True)])
+        by_theta, _ = self.derivatives(middle)
+        n = len(self.parameters) - len(self.scale_correlation)
+        return np.hstack([self.select @ by_theta[:, :n], self.free])
+
+    def predict(self, theta: Any, *, xp: Any = np) -> tuple[Any, Any]:
+        """c, shape (..., n), and D, shape (..., n, K); complex theta gives derivatives by a complex step.
+
+        Args:
+            theta: shape (..., H).
+            xp: ``numpy``, or ``pytensor.tensor`` for symbols.
+        """
+        u = (theta[..., self.mass_index] - self.centre) / self.half_width
+        value = _horner(self.base, u)
+        if self.scale_response.size:
+            x, y = theta[..., self.scale_index[:, 0]], theta[..., self.scale_index[:, 1]]
+            shapes = (x, x**2, y, y**2, x * y, x * y * (x + y) / 2)
+            logarithm = sum(shape * _horner(c, u) for shape, c in zip(shapes, self.scale_response, strict=True))
+            value = value * xp.exp(logarithm)
+        shifts = _horner(self.shifts, u[..., None, :])
+        normalised = self.same.any(axis=1)
+        if normalised.any():
+            total = xp.sum(self.same * value[..., None, :], axis=-1)
+            value = value / xp.where(normalised, total, 1.0)
+            weight = self.same * value[..., None, :]  # t_j in row i of its own distribution
+            mean = shifts @ np.swapaxes(weight, -1, -2) if xp is np else xp.sum(shifts[:, None, :] * weight, axis=-1)
+            shifts = shifts - mean
+        central = self.factor * value
+        scaled = central[..., None, :] * shifts
+        return central, np.swapaxes(scaled, -1, -2) if xp is np else scaled.T
+
+    def derivatives(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """dc/d(theta), shape (..., n, H), and dD/d(theta), shape (..., n, K, H), to rounding."""
+        step = 1e-30
+        central, shifts = self.predict(theta[..., None, :] + 1j * step * np.eye(len(self.parameters)))
+        return np.moveaxis(central.imag, -2, -1) / step, np.moveaxis(shifts.imag, -3, -1) / step
+
+    def observables(self, theta: Any, nuisances: Any, levels: Any, *, xp: Any = np) -> Any:
+        """Observables o, shape (..., O), from theta, eta (..., K) and zeta (..., Z)."""
+        central, shifts = self.predict(theta, xp=xp)
+        predicted = central + xp.sum(shifts * nuisances[..., None, :], axis=-1)
+        value = xp.sum(self.select * predicted[..., None, :], axis=-1)
+        return value + xp.sum(self.free * levels[..., None, :], axis=-1) if self.free_names else value
+
+
+def _horner(coefficients: FloatArray, u: Any) -> Any:
+    value = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        value = value * u + c
+    return value
+
+
+def theory(combination: Combination) -> Theory | None:
+    """The compiled prediction of the extraction in force, ``None`` in combination mode.
+
+    Raises:
+        UnknownNameError: the tables lack a variant that the extraction asks for.
+        OptionError: the degree of the polynomial needs more masses than a table has, or the tables have none in common.
+        DuplicateNameError: a theory nuisance has the name of something else.
+    """
+    extraction = combination.extraction_in_force
+    if extraction is None:
+        return None
+    predictions = [p for p in combination.predictions if p.name in extraction.distributions]
+    names = [o.name for o in combination.variables]
+    curves = [prediction_curves(p, extraction) for p in predictions]
+    masses = extraction.mass_parameters
+    scales = extraction.scale_parameters
+    nuisances = list(dict.fromkeys(name for c in curves for name in c.nuisances))
+    measured = _measured(combination)
+    position = {name: i for i, name in enumerate(names)}
+    n = sum(len(p.observables) for p in predictions)
+    select, same = np.zeros((len(names), n)), np.zeros((n, n))
+    factor, shifts = np.zeros(n), np.zeros((extraction.degree + 1, len(nuisances), n))
+    free, free_names, start = [], [], 0
+    for prediction, curve in zip(predictions, curves, strict=True):
+        own = np.arange(start, start + len(prediction.observables))
+        start += len(own)
+        at = [position[name] for name in prediction.observables]
+        kept = np.array([name not in extraction.drop for name in prediction.observables])
+        select[np.array(at)[kept], own[kept]] = 1.0
+        factor[own] = 1 / prediction.divisors
+        shifts[:, np.array([nuisances.index(name) for name in curve.nuisances], dtype=np.intp)[:, None], own] = curve.shifts
+        kind = extraction.distributions[prediction.name]
+        if kind == "normalised":
+            same[np.ix_(own, own)] = 1.0
+            factor[own] *= float(measured[at] @ prediction.divisors)
+            level = np.zeros(len(names))
+            level[np.array(at)[kept]] = measured[at][kept]
+            free.append(level)
+            free_names.append(f"level {prediction.name}")
+        elif kind == "rate":
+            free += list(_shapes(at, measured, prediction.divisors))
+            free_names += [f"shape {prediction.name} {i}" for i in range(2, len(at) + 1)]
+    for i in np.flatnonzero(~select.any(axis=1)):
+        free.append(np.eye(len(names))[i])
+        free_names.append(names[i])
+    ends = [[(p.masses[0], p.masses[-1]) for p in predictions if extraction.masses[p.name] == m] for m in masses]
+    _check_masses(extraction, masses, ends)
+    taken = [*(o.name for o in combination.results), *(n.name for n in combination.nuisances if n.free)]
+    fresh = [name for name in free_names if name not in names]
+    where = f"extraction {extraction.name!r}"
+    check_distinct(taken, fresh, kinds=("parameter", "level of a prediction"), where=where)
+    given = [n.name for n in combination.nuisances]
+    check_distinct(given, nuisances, kinds=("nuisance", "nuisance of the theory"), where=where)
+    width = extraction.scales.width if extraction.scales.prior == "uniform" else np.inf
+    return Theory(
+        extraction=extraction,
+        predictions=tuple(predictions),
+        masses=masses,
+        scales=scales,
+        scale_correlation=scale_correlation(extraction, extraction.scales.nominal),
+        low=np.array([max(a for a, _ in e) for e in ends] + [-width] * len(scales), dtype=float),
+        high=np.array([min(b for _, b in e) for e in ends] + [width] * len(scales), dtype=float),
+        nuisances=tuple(nuisances),
+        free_names=tuple(free_names),
+        mass_index=_repeat([masses.index(extraction.masses[p.name]) for p in predictions], predictions),
+        scale_index=_scale_index(extraction, predictions),
+        centre=np.concatenate([np.full(len(p.observables), c.centre) for p, c in zip(predictions, curves, strict=True)]),
+        half_width=np.concatenate(
+            [np.full(len(p.observables), c.half_width) for p, c in zip(predictions, curves, strict=True)]
+        ),
+        factor=factor,
+        same=same,
+        base=np.concatenate([c.base for c in curves], axis=1),
+        scale_response=_scale_response(curves, sampled=bool(scales)),
+        shifts=shifts,
+        select=select,
+        free=np.array(free).reshape(len(free), len(names)).T,
+    )
+
+
+def _shapes(at: list[int], measured: FloatArray, divisors: FloatArray) -> FloatArray:
+    """Directions of the O observables that keep the sum of n of them, each of the size of a bin, shape (n - 1, O)."""
+    rows = np.zeros((len(at) - 1, len(measured)))
+    for row, i, width in zip(rows, at[1:], divisors[1:], strict=True):
+        row[i] = measured[i]
+        row[at[0]] = -measured[i] * width / divisors[0]
+    return rows
+
+
+def _measured(combination: Combination) -> FloatArray:
+    """The observables as measured: the combination of the inputs, each with all its uncertainties, without correlations."""
+    model = linear_model(combination)
+    return solve(model, np.eye(len(model.nuisances))).values[: len(combination.variables)]
+
+
+def _check_masses(extraction: Extraction, masses: tuple[str, ...], ends: list[list[tuple[float, float]]]) -> None:
+    for mass, tables in zip(masses, ends, strict=True):
+        if max(low for low, _ in tables) >= min(high for _, high in tables):
+            spans = " and ".join(f"{low:g} to {high:g}" for low, high in tables)
+            msg = f"extraction {extraction.name!r}: the predictions of {mass} have masses {spans} GeV, none in common"
+            raise OptionError(msg)
+
+
+def _repeat(values: list[int], predictions: list[Prediction]) -> IntArray:
+    return np.repeat(np.array(values, dtype=np.intp), [len(p.observables) for p in predictions])
+
+
+def _scale_index(extraction: Extraction, predictions: list[Prediction]) -> IntArray:
+    """Positions of x and y of every predicted observable in theta, -1 with fixed scales, shape (n, 2)."""
+    theta = extraction.mass_parameters + extraction.scale_parameters
+    rows = []
+    for prediction in predictions:
+        names = extraction.scales_of(prediction.name)
+        rows += [[-1, -1] if names is None else [theta.index(name) for name in names]] * len(prediction.observables)
+    return np.array(rows, dtype=np.intp)
+
+
+def _scale_response(curves: list[Curves], *, sampled: bool) -> FloatArray:
+    parts = [c.scale_response for c in curves]
+    return np.concatenate(parts, axis=2) if sampled else np.zeros((0, 0, 0))
+
+
+def scale_correlation(extraction: Extraction, coefficient: float) -> FloatArray:
+    """Correlation of the normal prior of the scales; with ``correlated``, the coefficient links the energies."""
+    size = len(extraction.scale_parameters) if extraction.scales.prior == "normal" else 0
+    if extraction.scales.treatment != "correlated":
+        return np.eye(size)
+    half = size // 2
+    block = np.full((half, half), coefficient) + (1 - coefficient) * np.eye(half)
+    return np.asarray(np.kron(np.eye(2), block), dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """Polynomial coefficients in u = (m - centre)/half_width of one prediction; B bins, K nuisances.
+
+    Attributes:
+        centre, half_width: GeV.
+        base: of the cross sections in pb, shape (degree + 1, B).
+        scale_response: of the six functions of the scale factors, shape (6, degree + 1, B); empty with fixed scales.
+        nuisances: K names; those of PDF members are the same in every prediction.
+        shifts: of the relative shifts, shape (degree + 1, K, B).
+    """
+
+    centre: float
+    half_width: float
+    base: FloatArray
+    scale_response: FloatArray
+    nuisances: tuple[str, ...]
+    shifts: FloatArray
+
+
+def prediction_curves(prediction: Prediction, extraction: Extraction) -> Curves:
+    """Least-squares polynomials through the masses of the table.
+
+    Raises:
+        UnknownNameError: the table lacks a variant that the extraction asks for.
+        OptionError: the polynomial needs more masses than the table has.
+    """
+    degree, masses = extraction.degree, prediction.masses
+    if degree >= len(masses):
+        msg = (
+            f"extraction {extraction.name!r}: degree {degree} found, prediction {prediction.name!r} has {len(masses)} "
+            f"masses; give at most {len(masses) - 1}"
+        )
+        raise OptionError(msg)
+    centre, half_width = (masses[0] + masses[-1]) / 2, (masses[-1] - masses[0]) / 2
+    powers = np.vander((masses - centre) / half_width, degree + 1, increasing=True)
+
+    def fit(values: FloatArray) -> FloatArray:
+        flat = values.reshape(len(masses), -1)
+        return np.linalg.lstsq(powers, flat, rcond=None)[0].reshape(degree + 1, *values.shape[1:])
+
+    central = central_variant(extraction)
+    names, shifts = _shifts(prediction, extraction, central)
+    scales = np.zeros((0, degree + 1, len(prediction.bins)))
+    if extraction.scales.treatment != "fixed":
+        scales = np.array([fit(s) for s in _scale_shapes(prediction, central)])
+    return Curves(
+        centre=float(centre),
+        half_width=float(half_width),
+        base=fit(prediction.curve(central)),
+        scale_response=scales,
+        nuisances=names,
+        shifts=fit(np.swapaxes(shifts, 0, 1)),
+    )
+
+
+def central_variant(extraction: Extraction) -> Variant:
+    """The variant that an extraction takes as its central one."""
+    scales = extraction.scales
+    return Variant(extraction.pdf.set, 0, scales.choice, scales.mu_r, scales.mu_f)
+
+
+def _scale_shapes(prediction: Prediction, central: Variant) -> FloatArray:
+    """Coefficients of the six functions that pass through the seven points, shape (6, M, B)."""
+    x, y = np.log2(np.array(SCALE_POINTS)).T
+    shapes = np.column_stack([x, x**2, y, y**2, x * y, x * y * (x + y) / 2])
+    centre = prediction.curve(central)
+    ratios = [np.log(prediction.curve(central._replace(mu_r=r, mu_f=f)) / centre) for r, f in SCALE_POINTS]
+    return np.einsum("kp,pmb->kmb", np.linalg.inv(shapes), np.array(ratios))
+
+
+def _shifts(prediction: Prediction, extraction: Extraction, central: Variant) -> tuple[tuple[str, ...], FloatArray]:
+    """Names of the nuisances and their relative shifts per unit, shape (K, M, B)."""
+    pdf = extraction.pdf
+    # Members are given at factors of 1, whatever the factors of the central prediction
+    at = Variant(pdf.set, 0, pdf.shifts_at or central.scale_choice, 1.0, 1.0)
+    names: list[str] = []
+    shifts: list[FloatArray] = []
+    if pdf.errors != "none" or pdf.alpha_s:
+        centre = prediction.curve(at)
+        members = [m for m in prediction.members(pdf.set, at.scale_choice) if m and m not in pdf.alpha_s]
+        values = {m: prediction.curve(at._replace(member=m)) / centre for m in members}
+        own = _member_shifts(prediction, extraction, values)
+        names += [f"{pdf.set} {label}" for label in own]
+        scale = scipy.special.ndtri((1 + ONE_SIGMA) / 2) / scipy.special.ndtri((1 + pdf.confidence_level) / 2)
+        shifts += [shift * scale for shift in own.values()]
+    if pdf.alpha_s:
+        low, high = (prediction.curve(at._replace(member=m)) / centre for m in pdf.alpha_s)
+        names.append("alpha_s")
+        shifts.append((high - low) / 2)
+    if extraction.numerical_errors:
+        relative = prediction.numerical_error(central) / prediction.curve(central)
+        for i, observable in enumerate(prediction.observables):
+            names.append(f"{NUMERICAL} {observable}")
+            shifts.append(relative * np.eye(len(prediction.bins))[i])
+    if extraction.numerical_errors and prediction.correlated_errors.size:
+        relative = prediction.correlated_error(central) / prediction.curve(central)
+        for i, observable in enumerate(prediction.observables):
+            names.append(f"{CORRELATED} {observable}")
+            shifts.append(relative * np.eye(len(prediction.bins))[i])
+    if extraction.rate_errors and extraction.distributions[prediction.name] != "normalised":
+        for source, size in prediction.rate_errors.items():
+            names.append(f"{RATE} {source}")
+            shifts.append(np.full((len(prediction.masses), len(prediction.bins)), size))
+    return tuple(names), np.array(shifts).reshape(len(names), len(prediction.masses), len(prediction.bins))
+
+
+def _member_shifts(prediction: Prediction, extraction: Extraction, values: dict[int, FloatArray]) -> dict[str, FloatArray]:
+    pdf = extraction.pdf
+    if pdf.errors == "none":
+        return {}
+    if not values:
+        at = pdf.shifts_at or extraction.scales.choice
+        msg = (
+            f"prediction {prediction.name!r}: no members of {pdf.set!r} at scale {at!r}; give pdf.shifts_at, a scale choice "
+            'that has them, or errors = "none"'
+        )
+        raise UnknownNameError(msg)
+    match pdf.errors:
+        case "symmetric_hessian":
+            return {str(m): v - 1 for m, v in values.items()}
+        case "hessian":
+            if len(values) % 2:
+                msg = f"prediction {prediction.name!r}: {len(values)} members of {pdf.set!r} found, a Hessian set has pairs"
+                raise OptionError(msg)
+            pairs = list(values.items())
+            return {f"{a}/{b}": (up - down) / 2 for (a, up), (b, down) in zip(pairs[::2], pairs[1::2], strict=True)}
+        case "replicas":
+            if len(values) < 2:
+                msg = f"prediction {prediction.name!r}: one member of {pdf.set!r} found, replicas have a spread from two on"
+                raise OptionError(msg)
+            mean = np.mean(list(values.values()), axis=0)
+            return {str(m): (v - mean) / np.sqrt(len(values) - 1) for m, v in values.items()}
+    assert_never(pdf.errors)
+
+
+def interpolation_quality(prediction: Prediction, extraction: Extraction) -> xr.Dataset:
+    """How well the polynomial in m_t describes the central cross sections.
+
+    Returns:
+        ``residual``: polynomial over table less 1; ``left_out``: the same at each mass for the polynomial through all
+        other masses (at the ends an extrapolation); ``mc_error`` and ``correlated_error``: relative numerical errors,
+        independent and common to the masses; dims ``m_t`` (GeV), ``observable``.
+    """
+    curve = prediction.curve(central_variant(extraction))
+    masses, degree = prediction.masses, extraction.degree
+    u = (masses - masses.mean()) / np.ptp(masses)
+    powers = np.vander(u, degree + 1, increasing=True)
+    fitted = powers @ np.linalg.lstsq(powers, curve, rcond=None)[0]
+    left_out = np.full(curve.shape, np.nan)
+    if len(masses) > degree + 1:
+        for i in range(len(masses)):
+            others = np.arange(len(masses)) != i
+            left_out[i] = powers[i] @ np.linalg.lstsq(powers[others], curve[others], rcond=None)[0]
+    dims = ("m_t", "observable")
+    return xr.Dataset(
+        {
+            "residual": (dims, fitted / curve - 1),
+            "left_out": (dims, left_out / curve - 1),
+            "mc_error": (dims, prediction.numerical_error(central_variant(extraction)) / curve),
+            "correlated_error": (dims, prediction.correlated_error(central_variant(extraction)) / curve),
+        },
+        coords={"m_t": ("m_t", masses, {"unit": "GeV"}), "observable": list(prediction.observables)},
+    )

@@ -1,0 +1,6 @@
+"""The PyMC model of a combination: its variables, its density as an operation, its likelihood in the model of a user.
+
+Imports the plan and the fused density.  Start at build.
+"""
+
+__all__: list[str] = []

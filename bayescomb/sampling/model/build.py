@@ -1,0 +1,458 @@
+"""The PyMC model of a combination, to sample as it is or to extend.
+
+Two engines give the same posterior.  ``marginal`` has the coefficients ``rho`` and one variable per observable; all
+nuisances are integrated out exactly (:mod:`bayescomb.likelihood.linear_gaussian`).  ``full`` has every nuisance as a
+variable and the estimates as data: slower, and the form to extend when a nuisance itself is to be used.
+
+Variables of an extraction in the PyMC model, and exact draws of what they leave to be drawn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from scipy.linalg import block_diag
+
+from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.choices import ENGINES, Engine
+from bayescomb.base.errors import OptionError
+from bayescomb.fit.minimise.extraction import fit_extraction
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.correlation import NuisanceBlock
+from bayescomb.likelihood.data_information import estimate_factor
+from bayescomb.likelihood.feasibility import face_basis
+from bayescomb.likelihood.linear_gaussian import solve
+from bayescomb.likelihood.nonlinear.model import nonlinear_parts
+from bayescomb.likelihood.theory import Theory, scale_correlation
+from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.feasible_transform import FeasibleTransform
+from bayescomb.sampling.model.jax_form import offer_jax
+from bayescomb.sampling.model.kernels import extraction_log_density
+from bayescomb.sampling.model.observed import observe
+from bayescomb.sampling.nuts.run import Mixture
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.priors import log_density, prior_draws
+from bayescomb.sampling.variables import flat_variables
+
+__all__ = [
+    "ExtractionStart",
+    "build_model",
+    "coefficient_variable",
+    "draw_theory",
+    "extraction_start",
+    "level_variables",
+    "pattern_weights",
+    "strong_mixture",
+    "theta_variables",
+]
+
+FloatArray = NDArray[np.float64]
+# Width over length of a posterior, in units of its variables, from which steps along single variables are short ones.
+NEEDLE = 0.2
+CHUNK = 500  # draws at a time, so that memory does not grow with the run
+
+
+@expects(combination="combination")
+def build_model(
+    combination: Combination,
+    *,
+    engine: Engine = "marginal",
+    correlations: str = "prior",
+    plan: SamplingPlan | None = None,
+    proper_priors: bool = False,
+) -> pm.Model:
+    """The ``pm.Model`` of a combination.
+
+    Args:
+        combination: what to sample.
+        engine: ``"marginal"`` or ``"full"``.
+        correlations: ``"prior"`` or ``"nominal"`` (all coefficients fixed).
+        plan: a plan made before, to save making it again.
+        proper_priors: make the stated priors of parameters distributions of the variables instead of data, so that prior
+            predictive draws are of them; every variable needs one then.  The posterior is the same.
+
+    Returns:
+        A model with one scalar variable per parameter and observable without a formula (flat, in the range that is
+        stated, or with the stated prior), ``rho`` over
+        the sampled coefficients, and for ``full`` ``pull`` over all nuisances; ``variance_scale`` where the sizes of sources
+        are uncertain.  If a mass is extracted, the variables are masses (flat over the tables), scales with their priors and
+        flat levels of what is normalised or dropped in place of the observables, which for ``full`` are deterministic
+        functions of them and ``theory_pull``.
+
+    Raises:
+        OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not
+            be correlation matrices, or with a singular statistical covariance.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> model = bc.build_model(bc.load("models/run1_mass"))
+        >>> [variable.name for variable in model.free_RVs]
+        ['rho', 'm_t']
+    """
+    check_choice(engine, ENGINES, where="engine")
+    offer_jax()
+    stated = {p.name: p.prior for p in combination.parameters if p.prior is not None}
+    if proper_priors:
+        combination = _without_priors(combination, stated)
+        plan = None
+    plan = plan if plan is not None else sampling_plan(combination, correlations=correlations)
+    if engine == "full" and combination.treatment == "covariance":
+        msg = (
+            "engine 'full' samples every nuisance, which the treatment 'covariance' does not define; use the engine "
+            "'marginal', or the treatment 'nuisance'"
+        )
+        raise OptionError(msg)
+    if engine == "full" and any((factor == 0).any() for _, factor in map(estimate_factor, combination.measurements)):
+        msg = (
+            "engine 'full' samples the data given every nuisance, of which a singular statistical covariance leaves no "
+            "density; use the engine 'marginal'"
+        )
+        raise OptionError(msg)
+    if plan.theory is not None:
+        return _extraction_model(plan, plan.theory, engine)
+    with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
+        rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
+        weights, scales = pattern_weights(model, plan, rho)
+        # Sampled with the coefficients, whose posterior takes in the probability that the observables are above 0.
+        priors = stated if proper_priors else {}
+        parameters = pt.stack([variable.build(priors.get(variable.name)) for variable in flat_variables(plan)])
+        if engine == "full":
+            pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
+        else:
+            observe(model, plan, weights, parameters)
+    return model
+
+
+def _without_priors(combination: Combination, stated: Collection[str]) -> Combination:
+    """The combination whose parameters have no priors, for variables that have them.
+
+    Raises:
+        OptionError: a variable has no stated prior, or a mass is extracted.
+        UnderdeterminedError: the data alone do not determine a parameter.
+    """
+    flat = [o.name for o in combination.variables if o.name not in stated]
+    flat += [n.name for n in combination.nuisances if n.free]
+    if flat or combination.extraction:
+        found = ", ".join(map(repr, flat)) or "what is extracted"
+        msg = f"proper priors of {combination.name!r}: {found} flat; state a prior of each parameter, and no extraction"
+        raise OptionError(msg)
+    names = {p.prior_name for p in combination.parameters}
+    return dataclasses.replace(
+        combination,
+        measurements=tuple(m for m in combination.measurements if m.name not in names),
+        parameters=tuple(
+            dataclasses.replace(p, prior=None, start=None if p.prior is None else p.prior.middle)
+            for p in combination.parameters
+        ),
+    )
+
+
+def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.Model:
+    start = extraction_start(plan, theory)
+    coords = {"coefficient": [c.name for c in plan.coefficients], "theory_nuisance": list(theory.nuisances)}
+    with pm.Model(coords=coords) as model:
+        rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
+        weights, scales = pattern_weights(model, plan, rho)
+        theta, levels = theta_variables(theory, start), level_variables(start)
+        if engine == "marginal":
+            density = extraction_log_density(
+                weights, theta, levels, theory=theory, model=plan.reduced, base=plan.base, patterns=plan.patterns
+            )
+            pm.Potential("data", density)
+            return model
+        nuisance = _explicit_nuisances(model, plan, rho, scales)
+        shifts = pm.Normal("theory_pull", dims="theory_nuisance") if theory.nuisances else pt.zeros(0)
+        cut = len(theory.free_names)
+        observables = theory.observables(theta, shifts, levels[:cut], xp=pt)
+        for i, name in enumerate(plan.parameters[: len(theory.select)]):
+            if name not in theory.free_names:
+                pm.Deterministic(variable_name(name), observables[i])
+        pm.Potential("data", _explicit_density(plan, nuisance, pt.concatenate([observables, levels[cut:]])))
+    return model
+
+
+def strong_mixture(plan: SamplingPlan) -> Mixture | None:
+    """How the flat variables depend on each other near the best fit; ``None`` where steps along each of them do.
+
+    A precise constraint on a combination of observables makes their posterior a needle askew to all of them.
+    """
+    if plan.theory is not None or len(plan.parameters) < 2:
+        return None
+    if plan.curved is None:
+        root = solve(plan.model, plan.correlation(plan.start[None])[0]).root
+    else:
+        eigenvalues, vectors = np.linalg.eigh(plan.curved.covariance)
+        root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
+    singular = np.linalg.svd(root / np.sqrt((root**2).sum(axis=1))[:, None], compute_uv=False)
+    # In unconstrained coordinates.
+    root = root * np.array([variable.slope for variable in flat_variables(plan)])[:, None]
+    return Mixture(names=plan.parameters, root=root) if 0 < singular[-1] < NEEDLE * singular[0] else None
+
+
+def _explicit_density(plan: SamplingPlan, nuisance: Any, parameters: Any) -> Any:
+    """Log density of the data given every nuisance."""
+    if plan.curved is None:
+        linear = plan.model
+        residual = pt.dot(linear.design, parameters) + pt.dot(linear.loading, nuisance) - linear.offset
+        return -0.5 * pt.sum(linear.signs * residual**2)
+    parts = nonlinear_parts(plan.combination, all_explicit=True)
+    n = len(parts.observables)
+    free = parameters[n:]
+    values = pt.concatenate([nuisance, free])
+    t = parts.map.value(parameters[:n], xp=pt)
+    prediction = parts.responses.predict(t, values, positive=values >= 0, xp=pt)
+    chi2: Any = 0.0
+    if len(parts.data_offset):
+        rows = pt.dot(parts.data_loading, nuisance) + pt.dot(parts.data_design, free) - parts.data_offset
+        chi2 = pt.sum(parts.data_signs * rows**2)
+    curved = dataclasses.replace(plan.curved.map, parts=parts)
+    if parts.pearson:
+        chi2 = chi2 + sum(curved.pearson_terms(prediction, xp=pt))
+    else:
+        chi2 = chi2 + pt.sum(pt.dot(parts.factor, prediction - parts.measured) ** 2)
+    return -chi2 / 2
+
+
+def coefficient_variable(plan: SamplingPlan, *, prefix: str = "") -> Any:
+    """The variable ``rho``: the stated priors restricted to the feasible set, with a transform that stays inside it.
+
+    Args:
+        plan: with coefficients to sample.
+        prefix: of the names of variable and dimension.
+    """
+    coefficients = plan.coefficients
+    feasible = plan.feasible()
+
+    def random(
+        low: FloatArray, high: FloatArray, rng: np.random.Generator | None = None, size: tuple[int, ...] | None = None
+    ) -> FloatArray:
+        shape = (*(size or ()), len(coefficients))
+        draws = int(np.prod(size or ()))
+        rng = rng or np.random.default_rng()
+        return prior_draws(coefficients, low=low, high=high, draws=draws, rng=rng, feasible=feasible).reshape(shape)
+
+    def logp(value: Any, low: Any, high: Any) -> Any:
+        del low, high  # the transform keeps the value inside
+        return log_density(coefficients, value, xp=pt)
+
+    transform = FeasibleTransform(plan.low, plan.high, plan.radial)
+    if not plan.radial and all(c.prior == "uniform" for c in coefficients):
+        return pm.Uniform(
+            f"{prefix}rho",
+            plan.low,
+            plan.high,
+            dims=f"{prefix}coefficient",
+            initval=plan.initial,
+            default_transform=transform,
+        )
+    return pm.CustomDist(
+        f"{prefix}rho",
+        plan.low,
+        plan.high,
+        logp=logp,
+        random=random,
+        signature="(n),(n)->(n)",
+        dims=f"{prefix}coefficient",
+        initval=plan.initial,
+        default_transform=transform,
+    )
+
+
+def pattern_weights(model: pm.Model, plan: SamplingPlan, rho: Any, *, prefix: str = "") -> tuple[Any, Any]:
+    """Symbolic weights of the patterns, and the scales of uncertain sizes with their prior (:mod:`.uncertain_sizes`)."""
+    if not plan.sizes:
+        return rho, pt.zeros(0)
+    dims = f"{prefix}uncertain_size"
+    model.add_coord(dims, [size.name for size in plan.sizes])
+    shape = np.array([size.shape for size in plan.sizes])
+    scales = pm.InverseGamma(f"{prefix}{SCALE}", alpha=shape, beta=shape, dims=dims, initval=np.ones(len(shape)))
+    return plan.weights(rho, scales, xp=pt), scales
+
+
+def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, scales: Any) -> Any:
+    """Lambda = Q chol(Q^T C(r) Q) z per block, z ~ N(0, 1): a factor that serves a singular C, whose range Q is fixed."""
+    family = plan.family
+    if not family.nuisances:
+        return pt.zeros(0)
+    model.add_coord("nuisance", list(family.nuisances))
+    initial = plan.correlation(plan.start[None])[0]
+    sampled = {int(c): i for i, c in enumerate(plan.sampled)}
+    pieces: list[tuple[NuisanceBlock, FloatArray]] = []
+    fixed: list[FloatArray] = []
+    fixed_order: list[NDArray[np.intp]] = []
+    for block in family.blocks:
+        inside = np.ix_(block.nuisances, block.nuisances)
+        basis = face_basis(initial[inside])
+        if any(int(c) in sampled for c in block.coefficients):
+            pieces.append((block, basis))
+        else:
+            fixed.append(basis @ np.linalg.cholesky(basis.T @ plan.fixed_correlation[inside] @ basis))
+            fixed_order.append(block.nuisances)
+    # All that no sampled coefficient touches in one product: hundreds of nodes would take minutes to compile.
+    factor = np.asarray(block_diag(*fixed)) if fixed else np.zeros((0, 0))
+    white = pm.Normal("white_nuisance", shape=factor.shape[1] + sum(basis.shape[1] for _, basis in pieces))
+    start = factor.shape[1]
+    unit = factor.shape[0] == start and bool((factor == np.eye(start)).all())
+    parts = [white[:start] if unit else pt.dot(factor, white[:start])]
+    for block, basis in pieces:
+        own = white[start : start + basis.shape[1]]
+        start += basis.shape[1]
+        matrix: Any = pt.as_tensor(basis.T @ plan.fixed_correlation[np.ix_(block.nuisances, block.nuisances)] @ basis)
+        for c in block.coefficients:
+            if int(c) in sampled:
+                pattern = family.pattern(int(c))[np.ix_(block.nuisances, block.nuisances)]
+                matrix = matrix + rho[sampled[int(c)]] * (basis.T @ pattern @ basis)
+        parts.append(pt.dot(basis, pt.dot(pt.linalg.cholesky(matrix, on_error="nan"), own)))
+    order = np.concatenate([np.zeros(0, dtype=np.intp), *fixed_order, *(block.nuisances for block, _ in pieces)])
+    pull = pt.concatenate(parts)[np.argsort(order)]
+    if plan.sizes:
+        size_of = np.full(len(family.nuisances), -1)
+        for k, size in enumerate(plan.sizes):
+            size_of[size.nuisances] = k
+        pull = pull * pt.where(size_of >= 0, pt.sqrt(scales)[np.maximum(size_of, 0)], 1.0)
+    return pm.Deterministic("pull", pull, dims="nuisance")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractionStart:
+    """Where chains begin: the fit at a feasible point well inside.
+
+    Attributes:
+        theta: masses and scales, shape (H,).
+        levels: free directions of the observables and free nuisances, shape (Z + F,).
+        level_names: their names.
+        level_errors: their errors, shape (Z + F,).
+    """
+
+    theta: FloatArray
+    levels: FloatArray
+    level_names: tuple[str, ...]
+    level_errors: FloatArray
+
+
+def extraction_start(plan: SamplingPlan, theory: Theory) -> ExtractionStart:
+    """The fit at the initial coefficients of the plan."""
+    kept = plan.correlation(plan.start[None], plan.kept)[0]
+    prior = block_diag(kept, np.eye(len(theory.nuisances)), theory.scale_correlation)
+    fitted = fit_extraction(theory, plan.reduced, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
+    inner = fitted.solution.inner
+    names = theory.free_names + plan.reduced.parameters[len(theory.select) :]
+    index = [inner.parameters.index(name) for name in names]
+    # Not on the edge of a box, where the unconstrained coordinate is infinite.
+    room = np.where(np.isfinite(theory.high - theory.low), 0.05 * (theory.high - theory.low), 0.0)
+    return ExtractionStart(
+        theta=np.clip(fitted.theta, theory.low + room, theory.high - room),
+        levels=inner.values[index],
+        level_names=names,
+        level_errors=np.sqrt(np.diag(inner.covariance))[index],
+    )
+
+
+def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
+    """Masses, flat over the tables, and scales with their priors; symbolic theta, shape (H,)."""
+    n = len(theory.masses)
+    values = [
+        pm.Uniform(variable_name(name), low, high, initval=value)
+        for name, low, high, value in zip(theory.masses, theory.low[:n], theory.high[:n], start.theta[:n], strict=True)
+    ]
+    scales = theory.extraction.scales
+    initial = start.theta[n:]
+    names = [variable_name(name) for name in theory.scales]
+    if scales.treatment == "correlated":
+        coefficient = pm.Uniform(SCALE_COEFFICIENT, scales.low, scales.high)
+        half = len(theory.scales) // 2
+        root = np.linalg.cholesky(scale_correlation(theory.extraction, scales.nominal))
+        white = pm.Normal("white_scales", shape=2 * half, initval=np.linalg.solve(root, initial / scales.width))
+        inner = pt.linalg.cholesky(coefficient * np.ones((half, half)) + (1 - coefficient) * np.eye(half), on_error="nan")
+        parts = [pt.sum(inner * white[part], axis=1) for part in (slice(half), slice(half, None))]
+        stacked = scales.width * pt.concatenate(parts)
+        values += [pm.Deterministic(variable_name(name), stacked[i]) for i, name in enumerate(theory.scales)]
+    elif scales.prior == "normal":
+        values += [pm.Normal(n, 0, scales.width, initval=v) for n, v in zip(names, initial, strict=True)]
+    else:
+        values += [pm.Uniform(n, -scales.width, scales.width, initval=v) for n, v in zip(names, initial, strict=True)]
+    return pt.stack(values)
+
+
+def level_variables(start: ExtractionStart) -> Any:
+    """Flat free directions and free nuisances; symbolic, shape (Z + F,)."""
+    if not start.level_names:
+        return pt.zeros(0)
+    return pt.stack(
+        [pm.Flat(variable_name(name), initval=v) for name, v in zip(start.level_names, start.levels, strict=True)]
+    )
+
+
+def draw_theory(
+    plan: SamplingPlan,
+    theory: Theory,
+    *,
+    coefficients: FloatArray,
+    theta: FloatArray,
+    levels: FloatArray,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Theory nuisances given each draw, and the observables that follow.
+
+    With d = w_0 - A c - L levels the data say d = A D eta + e, e ~ N(0, V(r)), and eta ~ N(0, 1), so that eta is Gaussian
+    with gain G = (A D)^T (V + A D D^T A^T)^-1, mean G d and covariance 1 - G A D.
+
+    Args:
+        plan: K sampled coefficients, R rows of its reduced model.
+        theory: the prediction, k nuisances.
+        coefficients: shape (N, K).
+        theta: shape (N, H).
+        levels: shape (N, Z + F).
+        rng: source of randomness.
+
+    Returns:
+        Nuisances, shape (N, k), and parameters (observables and free nuisances), shape (N, O + F).
+    """
+    pieces = []
+    for start in range(0, len(theta), CHUNK):
+        part = slice(start, start + CHUNK)
+        pieces.append(_draw_chunk(plan, theory, coefficients[part], theta[part], levels[part], rng))
+    nuisances, parameters = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return nuisances, parameters
+
+
+def _draw_chunk(
+    plan: SamplingPlan,
+    theory: Theory,
+    coefficients: FloatArray,
+    theta: FloatArray,
+    levels: FloatArray,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    model, n = plan.reduced, len(theory.select)
+    into = model.design[:, :n]
+    central, shifts = theory.predict(theta)
+    free, other = levels[:, : len(theory.free_names)], levels[:, len(theory.free_names) :]
+    observables = central @ theory.select.T + free @ theory.free.T
+    residual = model.offset - observables @ into.T - other @ model.design[:, n:].T
+    loading = (into @ theory.select) @ shifts  # (N, R, k)
+    data = plan.base + np.tensordot(coefficients, plan.patterns, axes=1)
+    total = data + loading @ np.swapaxes(loading, 1, 2)
+    gain = np.swapaxes(np.linalg.solve(total, loading), 1, 2)
+    white = rng.standard_normal((len(theta), shifts.shape[-1]))
+    if (model.signs > 0).all():
+        # Matheron's rule: correct a draw of prior and noise by what it misses of the data.
+        noise = np.einsum("nij,nj->ni", np.linalg.cholesky(data), rng.standard_normal(residual.shape))
+        missing = residual - np.einsum("nrk,nk->nr", loading, white) - noise
+        nuisances = white + np.einsum("nkr,nr->nk", gain, missing)
+    else:
+        covariance = np.eye(shifts.shape[-1]) - gain @ loading
+        eigenvalues, vectors = np.linalg.eigh((covariance + np.swapaxes(covariance, 1, 2)) / 2)
+        scaled = white * np.sqrt(np.maximum(eigenvalues, 0.0))
+        nuisances = np.einsum("nkr,nr->nk", gain, residual) + np.einsum("nij,nj->ni", vectors, scaled)
+    observables = observables + np.einsum("nok,nk->no", theory.select @ shifts, nuisances)
+    return nuisances, np.hstack([observables, other])

@@ -1,0 +1,176 @@
+"""The likelihood of a combination inside anybody's PyMC model.
+
+What is measured may be any PyTensor expression there: an effective theory, a surrogate, a hierarchical model over years.
+Nuisances are integrated out and coefficients are sampled as in :func:`bayescomb.build_model`, which is made of the same
+parts; stated priors of parameters are left out, as the model around it has its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayescomb.base.checks import check_mapping, expects, known_name
+from bayescomb.base.errors import OptionError, UnderdeterminedError, UnknownNameError
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.formulas import evaluate, names_in
+from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.observables import Observable
+from bayescomb.inputs.variables import variable_name
+from bayescomb.sampling.model.build import coefficient_variable, pattern_weights
+from bayescomb.sampling.model.jax_form import offer_jax
+from bayescomb.sampling.model.observed import observe
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+
+__all__ = ["Likelihood", "likelihood"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likelihood:
+    """What was added to a model.
+
+    Attributes:
+        plan: what is sampled and what is integrated; its quantities are those that are measured.
+        rho: the sampled coefficients, symbolic, shape (K,).
+        quantities: measured quantity -> its expression.
+    """
+
+    plan: SamplingPlan
+    rho: Any
+    quantities: dict[str, Any]
+
+
+@expects(combination="combination")
+def likelihood(
+    combination: Combination, observables: Mapping[str, Any], *, correlations: str = "prior", name: str = ""
+) -> Likelihood:
+    """Add the data of a combination to the PyMC model that is open, for observables that are expressions.
+
+    Args:
+        combination: the data; an extraction in force is left out, its prediction is the model's own.
+        observables: name of a parameter, or of an observable, with or without a formula -> a scalar expression or number.
+            Everything that is measured must follow from them.
+        correlations: ``"prior"`` samples every coefficient with a range, ``"nominal"`` holds them.
+        name: begins the names of all variables and dimensions that are added, so that a model can hold several
+            combinations.
+
+    Raises:
+        UnknownNameError: a name is unknown, or something that is measured does not follow.
+        OptionError: no model is open, or an error of a coefficient's option.
+        InfeasibleCorrelationError: the treatment has no feasible coefficients.
+
+    Examples:
+        >>> import pymc as pm
+        >>> import bayescomb as bc
+        >>> with pm.Model() as model:
+        ...     m_t = pm.Normal("m_t", 172.0, 5.0)
+        ...     added = bc.likelihood(bc.load("models/run1_mass"), {"m_t": m_t})
+        >>> [variable.name for variable in model.free_RVs], [variable.name for variable in model.observed_RVs]
+        (['m_t', 'rho'], ['estimate_value'])
+    """
+    try:
+        model = pm.modelcontext(None)
+    except TypeError as error:
+        msg = "likelihood(): no PyMC model is open; call it inside 'with pm.Model():'"
+        raise OptionError(msg) from error
+    offer_jax()
+    measured = _measured(combination, observables)
+    prefix = f"{name} " if name else ""
+    try:
+        target = _of_quantities(combination, list(measured))
+        values = list(measured.values())
+    except UnderdeterminedError:  # several quantities are functions of few
+        target = _of_estimates(combination)
+        estimates = [e for m in _data(combination) for e in m.estimates]
+        values = [sum(w * measured[o] for o, w in e.observables.items() if w) for e in estimates]
+    plan = sampling_plan(target, correlations=correlations)
+    rho: Any = pt.zeros(0)
+    if len(plan.sampled):
+        model.add_coord(f"{prefix}coefficient", [c.name for c in plan.coefficients])
+        rho = coefficient_variable(plan, prefix=prefix)
+    weights, _ = pattern_weights(model, plan, rho, prefix=prefix)
+    free = plan.parameters[len(plan.combination.observables) :]
+    parameters = [pt.as_tensor(value, dtype="float64") for value in values]
+    parameters += [pm.Flat(f"{prefix}{variable_name(p)}", initval=0.0) for p in free]
+    observe(model, plan, weights, pt.stack(parameters), prefix=prefix)
+    return Likelihood(plan=plan, rho=rho, quantities=measured)
+
+
+def _measured(combination: Combination, observables: Mapping[str, Any]) -> dict[str, Any]:
+    """What the estimates are about -> its expression, by formulas where it is not given."""
+    where = f"likelihood() of {combination.name!r}"
+    check_mapping(observables, where=where, example='{"m_t": m_t}')
+    quantities = combination.quantities
+    known = [*quantities.index, *(o.name for o in quantities.functions)]
+    for given in observables:
+        known_name(given, known, kind="observable or parameter", where=where)
+    found: dict[str, Any] = dict(observables)
+
+    def expression(quantity: str) -> Any:
+        if quantity not in found:
+            if quantity not in quantities.written:
+                msg = (
+                    f"{where}: {quantity!r} is measured, or a formula of something measured needs it, and no expression is "
+                    f"given for it; give one beside {', '.join(map(repr, observables)) or 'nothing'}"
+                )
+                raise UnknownNameError(msg)
+            tree = quantities.written[quantity]
+            found[quantity] = evaluate(tree, {other: expression(other) for other in names_in(tree)}, xp=pt)
+        return found[quantity]
+
+    needed = [o for m in _data(combination) for e in m.estimates for o, w in e.observables.items() if w]
+    return {quantity: expression(quantity) for quantity in dict.fromkeys(needed)}
+
+
+def _of_quantities(combination: Combination, names: list[str]) -> Combination:
+    """The combination whose observables are what is measured, without formulas, priors and extractions.
+
+    Raises:
+        UnderdeterminedError: the estimates do not determine all of it.
+    """
+    units = {o.name: o.unit for o in combination.results}
+    return dataclasses.replace(
+        combination,
+        measurements=_data(combination),
+        observables=tuple(Observable(name=name, unit=units.get(name, "")) for name in names),
+        parameters=(),
+        derived=(),
+        predictions=(),
+        extractions={},
+        extraction="",
+        nonnegative=(),
+        normalise=False,
+    )
+
+
+def _of_estimates(combination: Combination) -> Combination:
+    """The combination in which every estimate is a quantity of its own, without priors.
+
+    Raises:
+        OptionError: a nuisance outside the fits is free, and would not be determined.
+    """
+    free = [n.name for m in combination.measurements for n in m.nuisances if n.free]
+    if free:
+        msg = (
+            f"likelihood() of {combination.name!r}: the free nuisances {', '.join(map(repr, free))} are not determined "
+            "where the estimates do not determine what they measure; give them a prior"
+        )
+        raise OptionError(msg)
+    whole, data = combination.saturated(), {e.name for m in _data(combination) for e in m.estimates}
+    kept = {m.name for m in _data(combination)}
+    return dataclasses.replace(
+        whole,
+        measurements=tuple(m for m in whole.measurements if m.name in kept),
+        observables=tuple(o for o in whole.observables if o.name in data),
+    )
+
+
+def _data(combination: Combination) -> tuple[Measurement, ...]:
+    """The measurements without the priors of parameters."""
+    priors = {p.prior_name for p in combination.parameters}
+    return tuple(m for m in combination.measurements if m.name not in priors)

@@ -1,0 +1,151 @@
+"""The data of a combination in a PyMC model: their density given what is fitted, and draws of data like them.
+
+Where all responses are absolute and weights those of Neyman the measured values are an observed variable: with t the
+predicted estimates they are x ~ N(t, V(r)), all nuisances integrated out, so that predictive draws, graphs and log
+likelihoods of PyMC know them.  Elsewhere the nuisances that stay make the density one of data and nuisances together, and it
+is a potential.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.basic import Constant
+
+from bayescomb.likelihood.linear_gaussian import linear_model, solve
+from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.sampling.fused.curved import has_kernel
+from bayescomb.sampling.model.kernels import curved_log_density, marginal_log_density
+from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
+
+__all__ = ["OBSERVED", "data_density", "observe"]
+
+FloatArray = NDArray[np.float64]
+# Name of the observed variable, and of its dimension.
+OBSERVED = "estimate_value"
+ESTIMATE = "estimate"
+
+
+def data_density(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, *, prefix: str = "") -> Any:
+    """Symbolic log density of the data with all nuisances integrated out, but those in which chi2 is curved.
+
+    Args:
+        model: which gets these as variables.
+        plan: without an extraction.
+        weights: of the patterns, shape (K + m,).
+        parameters: fitted quantities and free nuisances, shape (P,).
+        prefix: of the names of the variables.
+    """
+    if plan.curved is None:
+        return marginal_log_density(weights, parameters, model=plan.reduced, base=plan.base, patterns=plan.patterns)
+    return _curved_density(model, plan, plan.curved, weights, parameters, prefix)
+
+
+def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho: Any, parameters: Any, prefix: str) -> Any:
+    """All nuisances integrated but those in which chi2 is curved, which z stands for; Pearson's determinant included."""
+    size = len(curved.offset)
+    if has_kernel(curved):
+        white: Any = pt.zeros(0)
+        if size:
+            model.add_coord(f"{prefix}white", list(range(size)))
+            white = pm.Flat(f"{prefix}white_explicit", dims=f"{prefix}white", initval=np.zeros(size))
+        return curved_log_density(rho, parameters, white, plan=plan, curved=curved)
+    theta: Any = parameters
+    volume: Any = 0.0  # log of dz/d(zeta)
+    if size:
+        model.add_coord(f"{prefix}white", list(range(size)))
+        white = pm.Flat(f"{prefix}white_explicit", dims=f"{prefix}white", initval=np.zeros(size))
+        base, patterns = plan.explicit_prior
+        covariance: Any = base
+        for c, pattern in enumerate(patterns):
+            covariance = covariance + rho[c] * pattern
+        varies = curved.n_kept > 0
+        root = pt.linalg.cholesky(covariance, on_error="nan") if varies else np.zeros((0, 0))
+        theta = curved.theta(parameters, white, root, xp=pt)
+        if varies:
+            volume = pt.sum(pt.log(pt.diagonal(root)))
+    prediction = curved.map.prediction(theta, xp=pt)
+    q = curved.map.pseudo_parameters(theta, prediction, xp=pt)
+    density = volume + marginal_log_density(rho, q, model=plan.reduced, base=plan.base, patterns=plan.patterns)
+    if curved.map.parts.pearson:
+        chi2, minus_logdet = curved.map.pearson_terms(prediction, xp=pt)
+        density = density - (chi2 + minus_logdet) / 2
+    return density
+
+
+def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, *, prefix: str = "") -> None:
+    """Add the data to a model, as an observed variable where they have a density of their own.
+
+    Args:
+        model: which gets them.
+        plan: without an extraction.
+        weights: of the patterns, symbolic, shape (K + m,).
+        parameters: fitted quantities and free nuisances, symbolic, shape (P,).
+        prefix: of the names of the variables.
+    """
+    curved = plan.curved
+    if curved is not None and (len(curved.offset) or curved.map.parts.pearson):
+        pm.Potential(f"{prefix}data", data_density(model, plan, weights, parameters, prefix=prefix))
+        return
+    estimates = plan.combination.estimates
+    measured = np.array([e.value for e in estimates])
+    predict, count = mapping(plan.combination), len(plan.combination.variables)
+    estimate_root = _estimate_roots(plan)
+
+    def logp(value: Any, weights: Any, parameters: Any, centre: Any) -> Any:
+        del centre  # it only tells the shape
+        if isinstance(value, Constant) and np.array_equal(value.data, measured):
+            return data_density(model, plan, weights, parameters, prefix=prefix)
+        if curved is not None:  # whose first parameters are prediction less data
+            q = curved.map.pseudo_parameters(parameters, curved.map.prediction(parameters, xp=pt), xp=pt)
+            q = pt.concatenate([q[: len(measured)] + measured - value, q[len(measured) :]])
+            return marginal_log_density(weights, q, model=plan.reduced, base=plan.base, patterns=plan.patterns)
+        # Other data move the offset of the rows, which is linear in them.
+        moved = dataclasses.replace(plan.reduced, design=np.hstack([plan.reduced.design, -plan.reduced.estimate_loading]))
+        everything = pt.concatenate([parameters, value - measured])
+        return marginal_log_density(weights, everything, model=moved, base=plan.base, patterns=plan.patterns)
+
+    def random(
+        weights: FloatArray,
+        parameters: FloatArray,
+        centre: FloatArray,
+        rng: np.random.Generator | None = None,
+        size: tuple[int, ...] | None = None,
+    ) -> FloatArray:
+        del centre
+        rng = rng or np.random.default_rng()
+        root = estimate_root(weights)
+        white = rng.standard_normal((*(size or ()), root.shape[1]))
+        return np.asarray(predict.value(parameters[:count]) + white @ root.T)
+
+    dims = f"{prefix}{ESTIMATE}"
+    model.add_coord(dims, [e.name for e in estimates])
+    pm.CustomDist(
+        f"{prefix}{OBSERVED}",
+        weights,
+        parameters,
+        measured,
+        logp=logp,
+        random=random,
+        observed=measured,
+        dims=dims,
+        signature="(k),(p),(e)->(e)",
+        class_name="Estimates",
+    )
+
+
+def _estimate_roots(plan: SamplingPlan) -> Callable[[FloatArray], FloatArray]:
+    """Root of V, shape (E, E), at weights of the patterns, shape (K + m,)."""
+    own = linear_model(plan.combination.saturated())
+    index = [own.parameters.index(e.name) for e in plan.combination.estimates]
+
+    def root(weights: FloatArray) -> FloatArray:
+        return solve(own, plan.correlation(weights[None])[0]).root[index]
+
+    return root

@@ -1,0 +1,356 @@
+"""Summary of a posterior: one function per quantity, which every output calls, so that one name is one number everywhere.
+
+Of a result of a linear model the posterior is the average of the Gaussians that the draws of the coefficients leave: mean,
+sd, median and intervals are those of that average, with less Monte Carlo error than the draws and none where no coefficient
+was sampled.  Everything else is summarised by its draws.  Two kinds of 68 % interval have names of their own: ``hdi``, the
+shortest, and ``central``, between the quantiles 0.16 and 0.84.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, rankdata
+
+from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.posterior.moments import (
+    CENTRAL,
+    INTERVAL,
+    Summary,
+    coefficient_summaries,
+    draws_summary,
+    mean_sd,
+    prior_summaries,
+    same_as_prior,
+)
+from bayescomb.sampling.posterior.storage import Run, combination_of, run_of
+from bayescomb.sampling.posterior.tails import quantiles_only
+
+if TYPE_CHECKING:  # ArviZ takes a second to import, which nothing but a posterior needs
+    from bayescomb.sampling.posterior.convergence import Verdict
+
+__all__ = [
+    "CENTRAL",
+    "CENTRAL_KIND",
+    "HDI_KIND",
+    "INTERVAL",
+    "QUANTILES",
+    "Sampled",
+    "Summary",
+    "coefficient_summaries",
+    "draws_summary",
+    "mean_sd",
+    "mixture_moments",
+    "monte_carlo_error",
+    "nuisance_moments",
+    "posterior_density",
+    "posterior_quantiles",
+    "prior_summaries",
+    "rank_counts",
+    "result_moments",
+    "result_summary",
+    "same_as_prior",
+    "size_quantiles",
+    "summarise",
+]
+
+FloatArray = NDArray[np.float64]
+QUANTILES: Final = (0.025, CENTRAL[0], 0.5, CENTRAL[1], 0.975)
+HDI_KIND: Final = f"{100 * INTERVAL:g} % highest-density interval"
+CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"
+# Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
+GRID: Final = 801
+MIXTURE_DRAWS: Final = 2000
+# Widths of the middle of a distribution beyond which its sd tells of nothing but its tails.
+MIDDLE: Final = 4.0
+# A spread below this fraction of the sd is rounding: the quantity does not depend on what was sampled.
+ROUNDING: Final = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """A posterior with everything that an output says of it, computed once.
+
+    Attributes:
+        tree: the posterior as it was given.
+        combination: what was sampled, with its settings in force.
+        run: how it was sampled.
+        verdict: whether it has converged; where it has not, no output but the diagnostics may show its numbers.
+        results: observable or mass -> its summary, in its unit.
+        coefficients: sampled correlation coefficient -> its summary.
+        prior_coefficients: the same before the data, the prior restricted to the feasible set, see
+            :func:`prior_summaries`.
+        nuisances: name -> mean (pull) and standard deviation (constraint) in prior widths.
+        free: nuisance without a prior -> mean and standard deviation in its unit.
+        sizes: source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation.
+        correlation: of the results in their order, shape (P, P).
+        quantiles: result -> its quantiles at :data:`QUANTILES`.
+    """
+
+    tree: xr.DataTree
+    combination: Combination
+    run: Run
+    verdict: Verdict
+    results: Mapping[str, Summary]
+    coefficients: Mapping[str, Summary]
+    prior_coefficients: Mapping[str, Summary]
+    nuisances: Mapping[str, tuple[float, float]]
+    free: Mapping[str, tuple[float, float]]
+    sizes: Mapping[str, tuple[float, float, float]]
+    correlation: FloatArray
+    quantiles: Mapping[str, FloatArray]
+
+    @property
+    def draws(self) -> xr.Dataset:
+        """The group ``posterior``."""
+        return self.tree["posterior"].to_dataset()
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Covariance of the results in their order, shape (P, P), in the products of their units."""
+        sd = np.array([found.sd for found in self.results.values()])
+        return self.correlation * np.outer(sd, sd)
+
+    @property
+    def diagnostics(self) -> dict[str, dict[str, float]]:
+        """R-hat, effective sample sizes and the Monte Carlo error of the draws, by ``variable`` or ``variable[label]``."""
+        table = self.verdict.table
+        columns = {str(key): table[key].to_numpy() for key in table.data_vars}
+        return {
+            str(name): {key: float(column[i]) for key, column in columns.items()}
+            for i, name in enumerate(table["quantity"].to_numpy())
+        }
+
+
+def summarise(posterior: xr.DataTree) -> Sampled:
+    """Everything that an output says of a posterior.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+
+    Examples:
+        With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
+
+        >>> from bayescomb.sampling.posterior.summary import summarise
+        >>> sampled = summarise(posterior)
+        >>> sampled.results["m_t"].origin, len(sampled.coefficients)
+        ('conditional', 19)
+    """
+    combination = combination_of(posterior)
+    from bayescomb.sampling.posterior.convergence import verdict
+
+    names = [o.name for o in combination.results]
+    draws = posterior["posterior"].to_dataset()
+    prior = posterior["prior"].to_dataset() if "prior" in posterior.children else xr.Dataset()
+    free = {n.name: variable_name(n.name) for n in combination.nuisances if n.free}
+    return Sampled(
+        tree=posterior,
+        combination=combination,
+        run=run_of(posterior),
+        verdict=verdict(posterior),
+        results={name: result_summary(posterior, name) for name in names},
+        coefficients=coefficient_summaries(draws),
+        prior_coefficients=prior_summaries(combination, prior),
+        nuisances=nuisance_moments(draws),
+        free={name: mean_sd(draws[variable]) for name, variable in free.items() if variable in draws},
+        sizes=size_quantiles(draws),
+        correlation=_correlation(posterior, names),
+        quantiles={name: posterior_quantiles(posterior, name, QUANTILES) for name in names},
+    )
+
+
+def result_summary(posterior: xr.DataTree, name: str) -> Summary:
+    """Summary of a result: from its exact conditional moments where the model is linear, else from its draws.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        name: of an observable or mass.
+    """
+    moments, draws = _conditional(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
+    if moments is None:
+        return draws_summary(draws)
+    mean, sd = moments
+    reason = quantiles_only(draws)
+    centre, total = mixture_moments(mean, sd)
+    exact = _constant(mean, total) and _constant(sd, total)
+    quantile = _quantiles(mean, sd)
+    lower = np.linspace(1e-4, 1 - INTERVAL - 1e-4, GRID)
+    low, high = quantile(lower), quantile(lower + INTERVAL)
+    shortest = int(np.argmin(high - low))
+    hdi = quantile(np.array(CENTRAL)) if exact else np.array([low[shortest], high[shortest]])
+    variance_error = np.hypot(
+        monte_carlo_error(sd**2, scale=total**2), monte_carlo_error((mean - mean.mean()) ** 2, scale=total**2)
+    )
+    central_low, median, central_high = quantile(np.array([CENTRAL[0], 0.5, CENTRAL[1]]))
+    found = Summary(
+        mean=centre,
+        sd=total,
+        median=float(median),
+        hdi_low=float(hdi[0]),
+        hdi_high=float(hdi[1]),
+        central_low=float(central_low),
+        central_high=float(central_high),
+        mcse_mean=monte_carlo_error(mean, scale=total),
+        mcse_sd=float(variance_error) / (2 * total),
+        origin="exact" if exact else "conditional",
+    )
+    return found.without_moments(reason) if reason else found
+
+
+def result_moments(posterior: xr.DataTree, name: str) -> tuple[float, float]:
+    """Mean and standard deviation of a result, those of :func:`result_summary`; NaN where only quantiles are given."""
+    moments, draws = _conditional(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
+    if quantiles_only(draws):
+        return float("nan"), float("nan")
+    return mean_sd(draws) if moments is None else mixture_moments(*moments)
+
+
+def mixture_moments(mean: xr.DataArray, sd: xr.DataArray) -> tuple[float, float]:
+    """Mean and standard deviation of the average of Gaussians: Var = E[Var | r] + Var(E | r)."""
+    return float(mean.mean()), float(np.sqrt(float((sd**2).mean()) + float(mean.var())))
+
+
+def monte_carlo_error(values: xr.DataArray, *, scale: float) -> float:
+    """Monte Carlo error of an average over draws, 0 for what no draw changes.
+
+    Args:
+        values: dims ``chain``, ``draw``.
+        scale: of the quantity, against which a spread is rounding.
+    """
+    if _constant(values, scale):
+        return 0.0
+    import arviz as az
+
+    return float(az.mcse(values.transpose("chain", "draw").to_numpy(), method="mean"))
+
+
+def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: ArrayLike) -> FloatArray:
+    """Quantiles of the same distribution that the mean and the intervals of :func:`result_summary` are of.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        parameter: name of a result.
+        probabilities: shape (n,), each above 0 and below 1.
+
+    Returns:
+        Shape (n,), in the unit of the parameter.
+    """
+    wanted = np.asarray(probabilities, dtype=float)
+    moments = _conditional(posterior, parameter)
+    if moments is not None:
+        return _quantiles(*moments)(wanted)
+    return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
+
+
+def _correlation(posterior: xr.DataTree, names: list[str]) -> FloatArray:
+    """Correlation of the draws of results, shape (P, P)."""
+    flat = np.array([posterior["posterior"][variable_name(name)].to_numpy().ravel() for name in names])
+    correlation = np.atleast_2d(np.corrcoef(flat))
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:
+    """Mean (pull) and standard deviation (constraint) of each nuisance, those of a prediction last; NaN without moments."""
+    found: dict[str, tuple[float, float]] = {}
+    for variable, dim in (("pull", "nuisance"), ("theory_pull", "theory_nuisance")):
+        if variable in draws:
+            values = draws[variable].transpose(dim, "chain", "draw")
+            found |= {str(name): mean_sd(own) for name, own in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)}
+            none = [str(name) for name in values[dim].to_numpy() if quantiles_only(values.sel({dim: name}))]
+            found |= dict.fromkeys(none, (float("nan"), float("nan")))
+    return found
+
+
+def size_quantiles(draws: xr.Dataset) -> dict[str, tuple[float, float, float]]:
+    """Central 68 % interval with the median: low, median, high of true over quoted standard deviation of uncertain sizes."""
+    if SCALE not in draws:
+        return {}
+    scales = draws[SCALE].transpose("uncertain_size", "chain", "draw")
+    quantiles = np.sqrt(np.quantile(scales.to_numpy(), [CENTRAL[0], 0.5, CENTRAL[1]], axis=(1, 2))).T
+    names = [str(name) for name in scales["uncertain_size"].to_numpy()]
+    return {
+        name: (float(low), float(median), float(high)) for name, (low, median, high) in zip(names, quantiles, strict=True)
+    }
+
+
+def _conditional(posterior: xr.DataTree, name: str) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Exact mean and sd of a result at every draw, ``None`` where there are none: those of an extraction are of tangents."""
+    if "conditional" not in posterior.children or posterior.attrs.get("extraction"):
+        return None
+    conditional = posterior["conditional"].to_dataset()
+    if name not in conditional["parameter"].to_numpy():
+        return None
+    own = conditional.sel(parameter=name)
+    return own["mean"], own["sd"]
+
+
+def _constant(values: xr.DataArray, scale: float) -> bool:
+    return float(values.std()) <= ROUNDING * scale
+
+
+def _quantiles(mean: xr.DataArray, sd: xr.DataArray) -> Callable[[FloatArray], FloatArray]:
+    """Quantile function of the average of Gaussians."""
+    centre, total = mixture_moments(mean, sd)
+    if _constant(mean, total) and _constant(sd, total):
+        return lambda probabilities: centre + total * norm.ppf(probabilities)
+    centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
+    # Of tails so long that they alone make the sd, the middle is looked at.
+    low, middle, high = np.quantile(centres, [CENTRAL[0], 0.5, CENTRAL[1]])
+    broad = MIDDLE * float(np.median(widths) + high - low)
+    if total > broad:
+        centre, total = float(middle), broad
+    chosen = np.linspace(0, len(centres) - 1, min(len(centres), MIXTURE_DRAWS)).astype(int)
+    grid = centre + total * np.linspace(-6.0, 6.0, GRID)
+    below = norm.cdf((grid[:, None] - centres[chosen]) / widths[chosen]).mean(axis=1)
+    return lambda probabilities: np.interp(probabilities, below, grid)
+
+
+def posterior_density(mean: FloatArray, sd: FloatArray, *, points: int = 301) -> tuple[FloatArray, FloatArray]:
+    """Marginal density of a parameter as the average of its exact conditional Gaussians.
+
+    Args:
+        mean: mean given each draw's coefficients, shape (n,).
+        sd: standard deviation given each draw's coefficients, shape (n,).
+        points: number of grid points.
+
+    Returns:
+        Grid and density, shape (points,) each, in the unit of the parameter and its inverse.
+
+    Examples:
+        >>> import numpy as np
+        >>> x, y = posterior_density(np.zeros(2), np.ones(2))
+        >>> round(float(np.trapezoid(y, x)), 3)
+        1.0
+    """
+    mean, sd = np.ravel(mean), np.ravel(sd)
+    centre, width = mean.mean(), np.sqrt(np.mean(sd**2) + mean.var())
+    x = np.linspace(centre - 4 * width, centre + 4 * width, points)
+    density = np.exp(-0.5 * ((x[:, None] - mean) / sd) ** 2) / sd
+    return x, density.mean(axis=1) / np.sqrt(2 * np.pi)
+
+
+def rank_counts(draws: FloatArray, *, bins: int = 20) -> FloatArray:
+    """Rank histogram per chain, the ranks taken among the draws of all chains.
+
+    Args:
+        draws: shape (chains, draws).
+        bins: number of bins.
+
+    Returns:
+        Shape (chains, bins).
+
+    Examples:
+        >>> import numpy as np
+        >>> rank_counts(np.array([[1.0, 2.0], [3.0, 4.0]]), bins=2).tolist()
+        [[2.0, 0.0], [0.0, 2.0]]
+    """
+    ranks = (rankdata(draws).reshape(draws.shape) - 0.5) / draws.size
+    return np.array([np.histogram(chain, bins=bins, range=(0.0, 1.0))[0] for chain in ranks], dtype=float)

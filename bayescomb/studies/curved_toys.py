@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import BayescombError, OptionError
-from bayescomb.base.threads import single_threaded
+from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate

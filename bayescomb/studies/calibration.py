@@ -123,7 +123,7 @@ def study_summary(directory: str | Path) -> xr.Dataset:
         has no error of it, and does not count for that scale;
         ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins), and ``rank_p_value_corrected`` for
         having looked at all quantities (Holm); NaN where there is none.  Dims ``toy``, ``quantity``: ``rank``, as a
-        fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed),
+        fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed, or not fitted),
         ``divergences``.
 
     Raises:
@@ -151,9 +151,10 @@ def summary_of(records: list[dict[str, Any]]) -> xr.Dataset:
     Args:
         records: see :meth:`bayescomb.studies.toys.Toys.analyse`.
     """
-    good = [record for record in records if "profile" in record]
+    good = [record for record in records if "profile" in record or "posterior" in record]
+    fitted = [record for record in good if "profile" in record]
     rows = {
-        "profile": _stacked(good, "profile", lambda row: [row[0], row[1], row[2], row[3], np.nan]),
+        "profile": _stacked(fitted, "profile", lambda row: [row[0], row[1], row[2], row[3], np.nan]),
         "posterior": _stacked(
             [r for r in good if "posterior" in r], "posterior", lambda row: [row[0], row[2], row[3], row[1], *row[4:]]
         ),
@@ -193,7 +194,7 @@ def summary_of(records: list[dict[str, Any]]) -> xr.Dataset:
         {"quantity": names, "answer": answers, "level": list(LEVELS)},
         {
             "toys": len(records),
-            "problems": len(records) - len(good),
+            "problems": len(records) - len(good) + sum("no_profile" in record for record in good),
             "divergences": sum(record.get("divergences", 0) for record in good),
         },
     )

@@ -263,13 +263,14 @@ class Toys:
         Returns:
             ``toy``; ``chi2``; ``profile``: quantity -> [truth, value, up, down], signed errors; ``posterior``: quantity ->
             [truth, rank among 99 draws, mean, sd, low68, high68, low95, high95]; ``divergences``; or ``problem``
-            if the data set cannot be analysed.
+            if the data set cannot be analysed, ``no_profile`` if it has a posterior alone.
         """
         data = self.data(toy)
         try:
             record = {"toy": toy} | self._profile(data)
         except BayescombError as error:
-            return {"toy": toy, "problem": str(error)}
+            # Without them the ranks of the posterior would be those of selected data.
+            record = {"toy": toy, "no_profile" if self.posterior else "problem": str(error)}
         return record | self._posterior(data, toy) if self.posterior else record
 
     def _profile(self, data: _Data) -> dict[str, Any]:

@@ -111,8 +111,7 @@ def verdicts(number, only):
 
 def mixed(number, only):
     """A row per model."""
-    del only
-    for seed in range(number or 40):
+    for seed in map(int, only) if only else range(number or 40):
         clock = time.process_time()
         features, tree, effective, found = compare(seed)
         judged = bc.verdict(tree)

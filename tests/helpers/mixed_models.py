@@ -83,7 +83,7 @@ def mixed_model(seed, *, without=()):
         features -= {"limits", "free"}
     curved = features & {"asymmetric", "relative", "lognormal", "limits", "ranges", "formula"}
     if curved and "errors on errors" in features:
-        features -= {"errors on errors"} if rng.random() < 0.7 else curved
+        features -= {"errors on errors"} if rng.random() < 0.4 else curved
     count, inputs = int(rng.integers(1, 3)), int(rng.integers(2, 4))
     variables = ("a", "b")[: 2 if "formula" in features else count]
     truth = np.array([8.0, 3.0])[: len(variables)]
@@ -107,7 +107,7 @@ def mixed_model(seed, *, without=()):
         own = np.flatnonzero(where == k)
         root[np.ix_(own, own)] = np.diag(unit[own]) @ (0.4 * rng.normal(size=(len(own), len(own))) + np.eye(len(own)))
     statistical = root @ root.T
-    shifts, sizes = _shifts(rng, features, where, unit)
+    shifts, sizes = _shifts(rng, features, where, unit, abs(exact) > 1)
     measured = exact + root @ rng.normal(size=len(exact))
     for shift in shifts:
         measured = measured + shift.up * rng.normal() * (0.0 if shift.free else 1.0)
@@ -148,7 +148,8 @@ def mixed_model(seed, *, without=()):
     )
 
 
-def _shifts(rng, features, where, unit):
+def _shifts(rng, features, where, unit, large):
+    """Shifts in per cent only of what is not near 0."""
     forms = ["absolute", *sorted(features & {"relative", "lognormal"})]
     found = []
     for k in range(where.max() + 1):
@@ -156,6 +157,7 @@ def _shifts(rng, features, where, unit):
         for i in range(2):
             form = forms[rng.integers(len(forms))]
             up = own * unit * rng.uniform(0.4, 1.6) * rng.choice([-1, 1], size=len(own)) * rng.uniform(0.7, 1.3, len(own))
+            up = up if form == "absolute" else up * large
             down = -up
             if "asymmetric" in features and rng.random() < 0.5:
                 down = -up * rng.uniform(-0.5, 2.0)

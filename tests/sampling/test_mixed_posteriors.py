@@ -16,7 +16,7 @@ SIGMAS = 5.0
 LEVELS = (0.16, 0.5, 0.84)
 DRAWS = 60_000
 # Effective weights with which moments are compared, and how many times as many draws are made to get there.
-LEAST, MORE = 1500, 4
+LEAST, MORE = 500, 4
 COMPILED = {"formula", "ranges"}
 
 
@@ -64,7 +64,7 @@ def compare(seed, *, without=()):
     """Of one random model: its features, backend, verdict and what disagrees."""
     model = mixed_model(seed, without=without)
     tree = bc.sample(model.combination, seed=seed + 1, draws=1000, tune=500, progress=False)
-    for more in (1, MORE, MORE**2):
+    for more in (1, MORE, MORE**2, MORE**3):
         weights, values = mixed_posterior(model, draws=more * DRAWS, seed=seed)
         effective = 1 / (weights**2).sum()
         if effective > LEAST:

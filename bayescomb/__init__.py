@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from bayescomb.output.export.programs import FitResults, fit_results, hs3, mv_normal
     from bayescomb.output.report.report import report
     from bayescomb.output.text.extraction import relevance_text
-    from bayescomb.output.text.results import summary_text
+    from bayescomb.output.text.posterior import summary_text
     from bayescomb.output.text_layout import table as text_table
     from bayescomb.sampling.model.build import build_model
     from bayescomb.sampling.model.likelihood import likelihood
@@ -210,7 +210,7 @@ _LAZY = {
     "simulate": "bayescomb.likelihood.simulation",
     "source_covariances": "bayescomb.fit.averaging.source_covariances",
     "study_summary": "bayescomb.studies.calibration",
-    "summary_text": "bayescomb.output.text.results",
+    "summary_text": "bayescomb.output.text.posterior",
     "unblind": "bayescomb.inputs.blinding",
     "variable_name": "bayescomb.inputs.variables",
     "variance_shares": "bayescomb.studies.variance",
@@ -229,12 +229,12 @@ _TEXTS = {
     "bayescomb.fit.averaging.information.InformationWeights": ("bayescomb.output.tables.averages", "information_text"),
     "bayescomb.fit.averaging.some_inputs.GroupResults": ("bayescomb.output.tables.some_inputs", "group_text"),
     "bayescomb.fit.averaging.some_inputs.WithoutEach": ("bayescomb.output.tables.some_inputs", "without_text"),
-    "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text.results", "impact_text"),
-    "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text.results", "profile_text"),
+    "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text.fit", "impact_text"),
+    "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text.fit", "profile_text"),
     "bayescomb.fit.scan.ScanResult": ("bayescomb.output.text.scan", "scan_text"),
-    "bayescomb.inputs.combination.combination.Combination": ("bayescomb.output.text.results", "combination_text"),
-    "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text.results", "check_text"),
-    "bayescomb.studies.comparison.Comparison": ("bayescomb.output.text.results", "comparison_text"),
+    "bayescomb.inputs.combination.combination.Combination": ("bayescomb.output.text.check", "combination_text"),
+    "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text.check", "check_text"),
+    "bayescomb.studies.comparison.Comparison": ("bayescomb.output.text.posterior", "comparison_text"),
 }
 
 

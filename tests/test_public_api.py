@@ -12,7 +12,8 @@ import pytest
 
 import bayescomb as bc
 from bayescomb.base.shown import Shown
-from bayescomb.output.text.results import check_text, impact_text, profile_text
+from bayescomb.output.text.check import check_text
+from bayescomb.output.text.fit import impact_text, profile_text
 from bayescomb.output.text.scan import scan_text
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +28,7 @@ def test_every_public_name_exists_and_is_documented():
 @pytest.mark.slow
 def test_public_functions_are_not_hidden_by_their_modules():
     code = (
-        "import bayescomb as bc, bayescomb.cli.main, bayescomb.output.text.results; assert "
+        "import bayescomb as bc, bayescomb.cli.main, bayescomb.output.text.fit; assert "
         "all(callable(getattr(bc, n)) for n in bc.__all__ if n not in {'figures', 'fits'})"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -43,7 +44,7 @@ def test_presentation_is_not_imported_by_inference():
     assert not {
         "bayescomb.output.report.report",
         "bayescomb.output.figures",
-        "bayescomb.output.text.results",
+        "bayescomb.output.text.fit",
         "bayescomb.cli.main",
     } & set(ast.literal_eval(result.stdout))
 

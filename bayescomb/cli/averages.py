@@ -89,7 +89,7 @@ def _written(tables: list[Table], found: Averages, form: TableFormat) -> str:
     """All tables in one text."""
     from bayescomb.output.statements import header
     from bayescomb.output.tables.table import csv_table, html_table, latex_table
-    from bayescomb.output.text.results import scale_lines
+    from bayescomb.output.text.fit import scale_lines
 
     if form == "text":
         from bayescomb.base.rounding import plain

@@ -101,7 +101,7 @@ def run_check(options: argparse.Namespace) -> int:
     """Sizes, blocks and feasibility."""
     from bayescomb.likelihood.check import check
     from bayescomb.output.data.check import check_data
-    from bayescomb.output.text.results import check_text
+    from bayescomb.output.text.check import check_text
 
     result = check(load_model(options))
     show(check_text(result), lambda: check_data(result), options.json)
@@ -110,15 +110,16 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run_profile(options: argparse.Namespace) -> int:
     """Best fit, its compatibility and goodness."""
-    from bayescomb.fit.averaging.inconsistency import scaled_profile
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
     from bayescomb.output.averages import possible_reading
-    from bayescomb.output.text.results import compatibility_text, profile_text, reading_lines
+    from bayescomb.output.text.fit import compatibility_text, profile_text, reading_lines
 
     combination = load_model(options)
     fit, compatible = profile(combination, parts=options.parts), compatibility(combination)
     if options.scale_factor is not None:
+        from bayescomb.fit.averaging.inconsistency import scaled_profile
+
         fit = scaled_profile(fit, options.scale_factor)
     reading = possible_reading(combination)
     text = "\n".join([profile_text(fit), *reading_lines(reading, combination)])
@@ -151,7 +152,7 @@ def run_impacts(options: argparse.Namespace) -> int:
     """Parts of the uncertainty."""
     from bayescomb.fit.impacts import impacts
     from bayescomb.output.data.results import impact_data
-    from bayescomb.output.text.results import impact_text
+    from bayescomb.output.text.fit import impact_text
 
     result = impacts(load_model(options), parts=options.parts)
     show(impact_text(result), lambda: impact_data(result), options.json)
@@ -163,7 +164,7 @@ def run_sample(options: argparse.Namespace) -> int:
     combination = load_model(options)
     from bayescomb.output.analysis import nominal_fit
     from bayescomb.output.data.results import posterior_data
-    from bayescomb.output.text.results import posterior_text
+    from bayescomb.output.text.posterior import posterior_text
     from bayescomb.sampling.posterior.summary import summarise
     from bayescomb.sampling.sample import sample
 
@@ -196,7 +197,7 @@ def run_compare(options: argparse.Namespace) -> int:
     from bayescomb.output.analysis import divide
     from bayescomb.output.data.results import comparison_data
     from bayescomb.output.text.extraction import divided_text
-    from bayescomb.output.text.results import comparison_text
+    from bayescomb.output.text.posterior import comparison_text
     from bayescomb.sampling.posterior.convergence import verdict
     from bayescomb.sampling.posterior.storage import load_posterior, require_same_model, run_of
     from bayescomb.studies.comparison import compare
@@ -309,7 +310,7 @@ def run_coverage(options: argparse.Namespace) -> int:
     """A calibration study; what is finished stays in its folder."""
     from bayescomb.output.data.results import study_data
     from bayescomb.output.figures.studies import save_calibration_figures
-    from bayescomb.output.text.results import study_text
+    from bayescomb.output.text.posterior import study_text
     from bayescomb.studies.calibration import coverage
     from bayescomb.studies.executors import executor_of
 

@@ -1,11 +1,6 @@
 """The first inference, by minimising chi2: profile, impacts, scans, compatibility and extractions.
 
-Imports likelihood and what is below it.  Start at profile.
+Imports likelihood and what is below it.  Start at profile; nothing is imported here, as most commands need one of them.
 """
 
-from bayescomb.fit.compatibility import compatibility
-from bayescomb.fit.impacts import impacts
-from bayescomb.fit.profile import profile
-from bayescomb.fit.scan import scan
-
-__all__ = ["compatibility", "impacts", "profile", "scan"]
+__all__: list[str] = []

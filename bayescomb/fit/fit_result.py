@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import FrozenMapping
 from bayescomb.base.choices import ScaleRule
-from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
-from bayescomb.fit.minimise.sizes import SizeFit, SizeProfile
 from bayescomb.likelihood.linear_gaussian import Solution
-from bayescomb.likelihood.uncertain_sizes import UncertainSize
+
+if TYPE_CHECKING:
+    from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
+    from bayescomb.fit.minimise.sizes import SizeFit, SizeProfile
+    from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
 __all__ = ["ErrorScale", "Fit", "FittedSizes", "Held", "OtherMinimum", "SecondDerivatives"]
 

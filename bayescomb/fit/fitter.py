@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,25 +27,17 @@ from scipy.linalg import block_diag
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum, SecondDerivatives
-from bayescomb.fit.functions import Surface, curved_surface, quadratic_surface, with_functions
 from bayescomb.fit.minimise.bounds import bounded_interval, bounded_minimum, on_face, positions
-from bayescomb.fit.minimise.extraction import fit_extraction
-from bayescomb.fit.minimise.mass_chi2 import nonlinear_tangent
-from bayescomb.fit.minimise.nonlinear import (
-    bounded_errors,
-    minimise_within,
-    separate_minima,
-    starting_point,
-    theta_covariance,
-)
-from bayescomb.fit.minimise.sizes import STEP, SizeProfile
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
 from bayescomb.likelihood.linear_gaussian import LinearModel, linear_model, solve
-from bayescomb.likelihood.nonlinear.model import NonlinearParts, nonlinear_model, nonlinear_parts
-from bayescomb.likelihood.nonlinear.objective import Objective, objective
-from bayescomb.likelihood.theory import Theory, theory
-from bayescomb.likelihood.uncertain_sizes import UncertainSize, scaled, uncertain_sizes
+
+if TYPE_CHECKING:
+    from bayescomb.fit.functions import Surface
+    from bayescomb.likelihood.nonlinear.model import NonlinearParts
+    from bayescomb.likelihood.nonlinear.objective import Objective
+    from bayescomb.likelihood.theory import Theory
+    from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
 __all__ = ["Fitter", "normalised_fit", "normalised_names", "numerical_fit"]
 
@@ -77,11 +70,17 @@ class Fitter:
     @cached_property
     def parts(self) -> NonlinearParts:
         """Parts of a model that is not quadratic."""
+        from bayescomb.likelihood.nonlinear.model import nonlinear_parts
+
         return nonlinear_parts(self.combination)
 
     @cached_property
     def theory(self) -> Theory | None:
         """The prediction of the extraction in force."""
+        if self.combination.extraction_in_force is None:
+            return None
+        from bayescomb.likelihood.theory import theory
+
         return theory(self.combination)
 
     def with_theory(self, correlation: FloatArray) -> FloatArray:
@@ -151,6 +150,8 @@ class Fitter:
                 else:
                     fit = numerical_fit(self.parts, held, errors=errors, near=near, of=of, bounds=self.combination.bounds)
                 if self.combination.functions and fit.sizes is None:
+                    from bayescomb.fit.functions import with_functions
+
                     surface = None if errors == "hesse" or self.theory is not None else self._surface(held, fit)
                     fit = with_functions(self.combination, fit, surface, of=of)
             except (np.linalg.LinAlgError, ValueError) as error:
@@ -165,11 +166,15 @@ class Fitter:
 
     def sizes(self, correlation: FloatArray) -> tuple[UncertainSize, ...]:
         """The uncertain sizes at a correlation of the nuisances."""
+        from bayescomb.likelihood.uncertain_sizes import uncertain_sizes
+
         n = len(self.family.nuisances)
         return uncertain_sizes(self.combination, self.family, self.linear.loading, correlation[:n, :n])
 
     def scaled(self, correlation: FloatArray, scales: ArrayLike) -> FloatArray:
         """C with the uncertain sizes at given scales, shape (m,)."""
+        from bayescomb.likelihood.uncertain_sizes import scaled
+
         return scaled(correlation, self.sizes(correlation), np.asarray(scales, dtype=float))
 
     def certain(self, correlation: FloatArray, *, errors: str = "hesse") -> Fit:
@@ -178,6 +183,9 @@ class Fitter:
 
     def _uncertain(self, correlation: FloatArray, *, errors: str, of: Collection[str] | None) -> Fit:
         """The sizes of sources fitted too; everything linear is that of the fit at these sizes."""
+        from bayescomb.fit.minimise.sizes import STEP, SizeProfile
+        from bayescomb.likelihood.uncertain_sizes import scaled
+
         n = len(self.family.nuisances)
         sizes = self.sizes(correlation)
         if not sizes:  # none shifts an estimate
@@ -246,6 +254,11 @@ class Fitter:
 
     def _surface(self, held: Held, fit: Fit) -> Surface:
         """Chi2 around the minimum of a fit."""
+        from bayescomb.fit.functions import curved_surface, quadratic_surface
+        from bayescomb.fit.minimise.nonlinear import theta_covariance
+        from bayescomb.likelihood.nonlinear.model import nonlinear_model
+        from bayescomb.likelihood.nonlinear.objective import objective
+
         bounds = self.combination.bounds
         if not len(fit.theta):
             model = self.linear.at(mean=held.mean, held=held.free)
@@ -258,6 +271,8 @@ class Fitter:
         return curved_surface(chi2, fit.theta, theta_covariance(chi2, fit.theta, held=fixed), bounds, fixed)
 
     def _extraction(self, theory: Theory, held: Held, *, errors: str) -> Fit:
+        from bayescomb.fit.minimise.extraction import fit_extraction
+
         fitted = fit_extraction(
             theory,
             self.linear.at(mean=np.zeros(len(self.linear.nuisances)), held=held.free),
@@ -306,6 +321,11 @@ def numerical_fit(
         of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
         bounds: ends of the ranges of variables that have any.
     """
+    from bayescomb.fit.minimise.mass_chi2 import nonlinear_tangent
+    from bayescomb.fit.minimise.nonlinear import bounded_errors, minimise_within, separate_minima, starting_point
+    from bayescomb.likelihood.nonlinear.model import nonlinear_model
+    from bayescomb.likelihood.nonlinear.objective import objective
+
     model = nonlinear_model(parts, correlation=held.correlation, mean=held.mean)
     chi2 = objective(model, held.correlation)
     names = parts.observables + parts.free
@@ -366,6 +386,8 @@ def numerical_fit(
 
 
 def _second_derivatives(chi2: Objective, theta: FloatArray, shown: list[int], held: list[int]) -> SecondDerivatives:
+    from bayescomb.fit.minimise.nonlinear import theta_covariance
+
     covariance = theta_covariance(chi2, theta, held=held)
     reach = chi2.model.linear.loading @ chi2.correlation
     gain = chi2.whitening.solve(reach).T

@@ -20,19 +20,17 @@ from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, wi
 from bayescomb.base.shown import Shown
 from bayescomb.fit.fit_result import ErrorScale, Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
-from bayescomb.fit.impacts import PARTS, whole_parts
-from bayescomb.fit.minimise.first_guess import starting_points
-from bayescomb.fit.size_result import SizeResult, size_result
+from bayescomb.fit.impacts import PARTS
+from bayescomb.fit.parts import whole_parts
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement, unsplit_label
-from bayescomb.inputs.traced import with_functions_of
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
-from bayescomb.likelihood.nonlinear.model import nonlinear_parts
-from bayescomb.likelihood.theory import theory
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from bayescomb.fit.size_result import SizeResult
 else:
     xr = deferred("xarray")
 
@@ -250,6 +248,8 @@ def profile(
         msg = "profile(): 'observables' and 'start' go together, as the start names the parameters; give both"
         raise OptionError(msg)
     if observables is not None and start is not None:
+        from bayescomb.inputs.traced import with_functions_of
+
         combination = with_functions_of(combination, observables, start)
     check_choice(parts, PARTS, where="parts of errors")
     fitter = Fitter(combination)
@@ -290,7 +290,7 @@ def has_pulls(combination: Combination, measurement: Measurement) -> bool:
 def degrees_of_freedom(combination: Combination) -> int:
     """Estimates less what the observables, or masses and scales, and free nuisances outside the fits, can adapt."""
     free = np.concatenate([np.zeros((len(combination.estimates), 0)), *_free_responses(combination)], axis=1)
-    prediction = theory(combination)
+    prediction = Fitter(combination).theory
     design = _slopes(combination) if prediction is None else combination.design @ prediction.design
     return len(combination.estimates) - int(np.linalg.matrix_rank(np.hstack([design, free])))
 
@@ -299,6 +299,9 @@ def _slopes(combination: Combination) -> FloatArray:
     """Derivative of the estimates by the variables, where curved formulas fit the data."""
     if not combination.curved_maps:
         return combination.design
+    from bayescomb.fit.minimise.first_guess import starting_points
+    from bayescomb.likelihood.nonlinear.model import nonlinear_parts
+
     parts = nonlinear_parts(combination)
     return parts.map.jacobian(starting_points(parts)[0])
 
@@ -372,9 +375,11 @@ def _result(
     known = np.where(fit.bound_hit, np.nan, 0.0)
     whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
-    sizes = size_result(dataclasses.replace(fit, chi2=chi2), ndf=ndf)
-    untold = np.zeros(len(parameters), dtype=bool)
-    if sizes is not None:
+    sizes, untold = None, np.zeros(len(parameters), dtype=bool)
+    if fit.sizes is not None:
+        from bayescomb.fit.size_result import size_result
+
+        sizes = size_result(dataclasses.replace(fit, chi2=chi2), fit.sizes, ndf=ndf)
         corrected = np.isfinite(sizes.intervals["up"].sel(parameter=parameters).to_numpy())
         untold = np.isin(parameters, sizes.without_sd) & ~corrected
     return ProfileResult(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError
-from bayescomb.fit.fit_result import Fit
+from bayescomb.fit.fit_result import Fit, FittedSizes
 from bayescomb.likelihood.least_squares import least_squares
 from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.likelihood.uncertain_sizes import LEAST_DEGREES, UncertainSize, tail_degrees
@@ -63,11 +63,9 @@ class SizeResult:
         return [str(name) for name in self.intervals["parameter"].to_numpy()[few.to_numpy()]]
 
 
-def size_result(fit: Fit, *, ndf: int) -> SizeResult | None:
-    """The table of a fit, ``None`` if all its sizes are certain."""
-    if fit.sizes is None:
-        return None
-    found, profiled = fit.sizes.fit, fit.sizes.profile
+def size_result(fit: Fit, fitted: FittedSizes, *, ndf: int) -> SizeResult:
+    """The table of a fit and the uncertain sizes that it fitted."""
+    found, profiled = fitted.fit, fitted.profile
     solution = profiled.solution(found.scales)
     names = profiled.theory.masses if profiled.theory is not None else solution.parameters
     rows = dict.fromkeys(fit.parameters, (np.nan, np.nan, np.nan))
@@ -90,7 +88,7 @@ def size_result(fit: Fit, *, ndf: int) -> SizeResult | None:
         degrees = tail_degrees(profiled.sizes, profiled.model, profiled.correlation)
     spread = np.sqrt(np.diag(found.log_covariance))
     size = np.sqrt(found.scales)
-    sizes = fit.sizes.sizes
+    sizes = fitted.sizes
     return SizeResult(
         sizes=xr.Dataset(
             {

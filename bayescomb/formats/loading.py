@@ -14,7 +14,6 @@ from bayescomb.base.errors import FileFormatError, OptionError, OutputError
 from bayescomb.base.files.writing import is_folder
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.toml.model import load_model
-from bayescomb.inputs.blinding import opened
 from bayescomb.inputs.combination import Combination
 
 __all__ = ["convert", "load"]
@@ -91,6 +90,7 @@ def _other_form(
     from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
     from bayescomb.formats.hflav.combination import load_result_list
     from bayescomb.formats.hflav.result_sets import looks_like_result_sets
+    from bayescomb.inputs.blinding import opened
 
     data = exported_data(path) if _may_be_export(path) else None
     if data is not None:

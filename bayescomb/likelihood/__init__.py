@@ -1,6 +1,7 @@
 """What the inputs mean: the chi2 of a combination, the correlations that are possible, and simulated data.
 
-Imports inputs and base, no format.  Start at linear_gaussian, the algebra of everything that follows.
+Imports inputs and base, no format.  Start at linear_gaussian, the algebra of everything that follows; nothing is imported
+here, as most commands need a part of it.
 
 Called as a function, ``bc.likelihood(combination, observables, ...)``, it adds the data of a combination to the PyMC model
 that is open (:func:`bayescomb.sampling.model.likelihood.likelihood`):
@@ -19,10 +20,7 @@ import sys
 import types
 from typing import Any
 
-from bayescomb.likelihood.check import check
-from bayescomb.likelihood.simulation import simulate
-
-__all__ = ["check", "simulate"]
+__all__: list[str] = []
 
 
 class _Room(types.ModuleType):

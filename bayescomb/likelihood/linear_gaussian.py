@@ -8,15 +8,14 @@ the nuisances, the data say
 with J a diagonal of signs.  An externalised input with statistical covariance S and shifts k of its published values has
 :math:`w = S^{-1/2} (x - k \lambda - x_\mathrm{measured})`; a fitted input has its unit priors removed first
 (:mod:`bayescomb.likelihood.data_information`), which is what the signs J are for.  Where S is singular, the directions
-without variance are rows of sign 0.  The prior
-lambda ~ N(0, C) is added once, and integrating lambda out gives
+without variance are rows of sign 0.  The prior lambda ~ N(0, C) is added once, and integrating lambda out gives
 
 .. math::  V = J + F C F^T, \qquad -2 \log L_\mathrm{marginal} = (K p - w_0)^T V^{-1} (K p - w_0) + \log |\det V|,
 
 the determinant being that of 1 + J F C F^T, so C is never inverted and may be singular.  Everything is worked out in rows
-whitened by a factor of V (:mod:`bayescomb.likelihood.least_squares`).  The total precision is positive
-definite exactly when V has as many negative eigenvalues as J (Sylvester's law of inertia applied to the joint precision
-of w and lambda).  Under the covariance treatment C may even be indefinite as long as that holds.
+whitened by a factor of V (:mod:`bayescomb.likelihood.least_squares`).  The total precision is positive definite exactly
+when V has as many negative eigenvalues as J (Sylvester's law of inertia applied to the joint precision of w and lambda).
+Under the covariance treatment C may even be indefinite as long as that holds.
 """
 
 from __future__ import annotations

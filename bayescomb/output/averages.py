@@ -11,18 +11,18 @@ import numpy as np
 from bayescomb.base.choices import INPUT_KINDS, TABLES, ScaleRule
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import BayescombError
-from bayescomb.fit.averaging.inconsistency import ScaleFactors, scale_factors, scaled_profile
-from bayescomb.fit.averaging.information import InformationWeights, information_weights
-from bayescomb.fit.averaging.relative import RelativeReading, relative_reading
-from bayescomb.fit.averaging.some_inputs import GroupResults, WithoutEach, group_results, without_each
-from bayescomb.fit.averaging.source_covariances import source_covariances
 from bayescomb.fit.compatibility import Compatibility, compatibility, input_groups
 from bayescomb.fit.impacts import ImpactResult, impacts
-from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from bayescomb.fit.averaging.inconsistency import ScaleFactors
+    from bayescomb.fit.averaging.information import InformationWeights
+    from bayescomb.fit.averaging.relative import RelativeReading
+    from bayescomb.fit.averaging.some_inputs import GroupResults, WithoutEach
+    from bayescomb.fit.profile import ProfileResult
 else:
     xr = deferred("xarray")
 
@@ -93,6 +93,11 @@ def averages(
     Raises:
         UnknownNameError: a pattern of a group matches nothing.
     """
+    from bayescomb.fit.averaging.inconsistency import scale_factors, scaled_profile
+    from bayescomb.fit.averaging.information import information_weights
+    from bayescomb.fit.averaging.some_inputs import group_results, without_each
+    from bayescomb.fit.averaging.source_covariances import source_covariances
+
     combination = fit.combination
 
     shown = fit if scale is None else scaled_profile(fit, scale)
@@ -145,6 +150,8 @@ def _compatibility(combination: Combination) -> dict[str, tuple[Compatibility, .
 
 def possible_reading(combination: Combination) -> RelativeReading | None:
     """Of :func:`bayescomb.relative_reading`, ``None`` too where a reading has no result: that must not hide the others."""
+    from bayescomb.fit.averaging.relative import relative_reading
+
     try:
         return relative_reading(combination)
     except BayescombError:

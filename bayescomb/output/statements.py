@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bayescomb.base.rounding import significant
-from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.theory.predictions import Prediction
+
+if TYPE_CHECKING:
+    from bayescomb.fit.profile import ProfileResult
+    from bayescomb.inputs.theory.predictions import Prediction
 
 __all__ = [
     "blinding_note",

@@ -27,10 +27,11 @@ from bayescomb.base.rounding import (
     weight_places,
     with_error,
 )
-from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from bayescomb.likelihood.feasible_ranges import Statement
 
 __all__ = [
     "CUT",
@@ -169,6 +170,8 @@ def fitting_rows(rows: Sequence[Sequence[str]], *, taken: int = 0) -> int:
 
 def feasibility_lines(statements: Sequence[Statement], *, listed: bool = True) -> list[str]:
     """What of the quoted ranges is feasible: every statement where they are few, else counts and a list of what is cut."""
+    from bayescomb.likelihood.feasible_ranges import TOTAL, share_text
+
     if len(statements) <= MANY:
         return [f"  {statement.text}" for statement in statements]
     blocks = [s for s in statements if s.label != TOTAL]

@@ -28,7 +28,7 @@ from bayescomb.likelihood.least_squares import near
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
 from bayescomb.sampling.linear_posterior import CHUNK, linear_posterior
-from bayescomb.sampling.model.build import extraction_start
+from bayescomb.sampling.model.extraction import extraction_start
 from bayescomb.sampling.plan import SamplingPlan
 
 __all__ = [

@@ -20,29 +20,32 @@ from bayescomb.base.choices import BACKENDS, ENGINES, Backend, Engine
 from bayescomb.base.errors import OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.progress import announced, shows_progress
-from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.formulas import evaluate
 from bayescomb.inputs.serialise import combination_to_json
 from bayescomb.inputs.variables import variable_name
-from bayescomb.likelihood.theory import Theory
-from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.fused.curved import has_kernel
 from bayescomb.sampling.fused.model import FusedModel, fused_model
-from bayescomb.sampling.model.build import draw_theory, extraction_start, strong_mixture
+from bayescomb.sampling.model.build import strong_mixture
+from bayescomb.sampling.model.extraction import extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, Mode, ModeMixture, separated_modes
 from bayescomb.sampling.nuts.run import compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.posterior.tails import mark_tails
 from bayescomb.sampling.predictive_groups import predictive_groups
-from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import (
-    conditional_masses,
-    conditional_moments,
-    given_coefficients,
     has_conditional_masses,
-    recover_nuisances,
-    recoverable_nuisances,
+)
+from bayescomb.sampling.tree import (
+    conditional_group,
+    has_logarithmic_prior,
+    labelled,
+    normalised,
+    observed_group,
+    prior_group,
+    with_differences,
+    with_functions,
+    with_nuisances,
+    with_theory,
 )
 from bayescomb.sampling.variables import flat_variables
 
@@ -176,26 +179,26 @@ def sample(
         posterior = with_integrated(plan, fused, draws_of, np.random.default_rng([seed, 5]))
     if engine == "marginal":
         if plan.theory is not None:
-            posterior = _with_theory(plan, plan.theory, posterior, seed)
-        posterior, not_recovered = _with_nuisances(plan, posterior, seed)
+            posterior = with_theory(plan, plan.theory, posterior, seed)
+        posterior, not_recovered = with_nuisances(plan, posterior, seed)
     if plan.theory is not None:
-        posterior = _differences(plan.theory, posterior)
-    posterior = _with_functions(combination, posterior)
+        posterior = with_differences(plan.theory, posterior)
+    posterior = with_functions(combination, posterior)
     posterior = posterior.drop_vars(["white_nuisance", "white_scales"], errors="ignore").drop_dims("white", errors="ignore")
     tree = {
-        "posterior": mark_tails(plan, _labelled(combination, posterior)),
+        "posterior": mark_tails(plan, labelled(combination, posterior)),
         "sample_stats": statistics[[name for name in STATISTICS if name in statistics]],
-        "observed_data": _observed(combination),
+        "observed_data": observed_group(combination),
     }
     tree |= predictive_groups(plan, posterior, seed=seed)
     if combination.normalise:
-        tree["posterior"], tree["unnormalised"] = _normalised(combination, tree["posterior"])
-    elif combination.bounds or _logarithmic(combination):
+        tree["posterior"], tree["unnormalised"] = normalised(combination, tree["posterior"])
+    elif combination.bounds or has_logarithmic_prior(combination):
         pass  # given the coefficients the observables are no Gaussian, and their draws are the summary
     elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
-        tree["conditional"] = _conditional(plan, posterior)
+        tree["conditional"] = conditional_group(plan, posterior)
     if len(plan.sampled):
-        tree["prior"] = _prior(plan, draws=draws, chains=chains, seed=seed)
+        tree["prior"] = prior_group(plan, draws=draws, chains=chains, seed=seed)
     result = xr.DataTree.from_dict(tree)
     result.attrs = {
         "name": combination.name,
@@ -262,13 +265,6 @@ def _mode_record(
     return record
 
 
-def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, FloatArray]:
-    """Weights (n, K + m) of the plan's patterns and parameters (n, P) of all chains one after the other."""
-    n = posterior.sizes["chain"] * posterior.sizes["draw"]
-    parameters = np.column_stack([posterior[variable_name(p)].to_numpy().reshape(n) for p in plan.parameters])
-    return plan.weights_of(posterior), parameters
-
-
 def _not_fused(plan: SamplingPlan, *, engine: Engine, extended: bool) -> str:
     """What of a model has no fused density; empty if nothing."""
     if extended:
@@ -277,7 +273,7 @@ def _not_fused(plan: SamplingPlan, *, engine: Engine, extended: bool) -> str:
         return f"the engine {engine!r}"
     if plan.theory is not None:
         return ""
-    if _logarithmic(plan.combination):
+    if has_logarithmic_prior(plan.combination):
         return "lognormal priors"
     if plan.curved is not None and not has_kernel(plan.curved):
         return "formulas that are not linear"
@@ -325,155 +321,6 @@ def target_accept(plan: SamplingPlan, engine: Engine, *, fused: bool = False) ->
     if fused and not plan.sizes and not plan.combination.nonnegative:
         return 0.7 if plan.radial else 0.8
     return 0.9 if plan.theory is None else 0.8
-
-
-def _with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed: int) -> xr.Dataset:
-    """The posterior with exact draws of its theory nuisances and the observables that follow."""
-    n = posterior.sizes["chain"] * posterior.sizes["draw"]
-
-    def stacked(names: tuple[str, ...]) -> FloatArray:
-        return np.array([posterior[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
-
-    levels = theory.free_names + plan.reduced.parameters[len(theory.select) :]
-    nuisances, parameters = draw_theory(
-        plan,
-        theory,
-        coefficients=plan.weights_of(posterior),
-        theta=stacked(theory.parameters),
-        levels=stacked(levels),
-        rng=np.random.default_rng([seed, 3]),
-    )
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    columns = zip(plan.parameters, parameters.T, strict=True)
-    posterior = posterior.assign({variable_name(p): (("chain", "draw"), column.reshape(shape)) for p, column in columns})
-    pulls = (("chain", "draw", "theory_nuisance"), nuisances.reshape(*shape, -1))
-    return posterior.assign_coords(theory_nuisance=list(theory.nuisances)).assign(theory_pull=pulls)
-
-
-def _differences(theory: Theory, posterior: xr.Dataset) -> xr.Dataset:
-    pairs = theory.extraction.differences
-    return posterior.assign(
-        {
-            variable_name(f"{first} - {second}"): posterior[variable_name(first)] - posterior[variable_name(second)]
-            for first, second in pairs
-        }
-    )
-
-
-def _linear_parameters(
-    plan: SamplingPlan, posterior: xr.Dataset, coefficients: FloatArray, parameters: FloatArray
-) -> FloatArray:
-    """Parameters of the linear model for every draw: those of the posterior, or the q that they and z determine."""
-    curved = plan.curved
-    if curved is None:
-        return parameters
-    size = len(curved.offset)
-    white = posterior["white_explicit"].to_numpy().reshape(-1, size) if size else np.zeros((len(parameters), 0))
-    base, patterns = plan.explicit_prior
-    roots = np.linalg.cholesky(base + np.tensordot(coefficients, patterns, axes=1))
-    return curved.pseudo_parameters(parameters, white, roots)
-
-
-def _normalised(combination: Combination, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
-    """The posterior with its observables divided by their sum, draw by draw, and the observables as they were sampled."""
-    names = [variable_name(name) for name in normalised_names(combination)]
-    total = sum(posterior[name] for name in names)
-    divided = posterior.copy()
-    for name in names:
-        divided[name] = posterior[name] / total
-        divided[name].attrs = posterior[name].attrs | {"unit": ""}
-    return divided, posterior[names]
-
-
-def _with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tuple[xr.Dataset, dict[str, str]]:
-    """The posterior with exact draws of its nuisances."""
-    recoverable = recoverable_nuisances(plan)
-    rng = np.random.default_rng([seed, 1])
-    coefficients, parameters = _stacked(plan, posterior)
-    linear = _linear_parameters(plan, posterior, coefficients, parameters)
-    nuisances = recover_nuisances(plan, recoverable, coefficients, linear, rng=rng)
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], nuisances.shape[1])
-    names = [plan.model.nuisances[i] for i in recoverable.index]
-    array = xr.DataArray(nuisances.reshape(shape), dims=("chain", "draw", "nuisance"), coords={"nuisance": names})
-    return (posterior.assign(pull=array) if names else posterior), recoverable.reasons
-
-
-def _logarithmic(combination: Combination) -> bool:
-    """Whether a parameter has a prior of its logarithm."""
-    return any(p.prior is not None and p.prior.logarithmic for p in combination.parameters)
-
-
-def _with_functions(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
-    """The posterior with the observables that have a formula and the derived quantities, draw by draw."""
-    values = {o.name: posterior[variable_name(o.name)] for o in combination.variables} if combination.functions else {}
-    nodes = combination.quantities.nodes
-    return posterior.assign({variable_name(o.name): evaluate(nodes[o.name], values) for o in combination.functions})
-
-
-def _labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
-    """Units and titles as attributes."""
-    for quantity in combination.results:
-        posterior[variable_name(quantity.name)].attrs = {
-            "name": quantity.name,
-            "unit": quantity.unit,
-            "title": quantity.title,
-        }
-    if "theory_pull" in posterior:
-        posterior["theory_pull"].attrs = {"unit": "prior width", "title": "values of the theory nuisances"}
-    if "pull" in posterior:
-        posterior["pull"].attrs = {"unit": "prior width", "title": "values of the nuisance parameters"}
-    if "rho" in posterior:
-        posterior["rho"].attrs = {"unit": "1", "title": "correlation coefficients"}
-    if SCALE in posterior:
-        posterior[SCALE].attrs = {"unit": "1", "title": "true over quoted variance of sources of uncertain size"}
-    return posterior
-
-
-def _conditional(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
-    """Exact for a linear model; of an extraction the masses alone, by the tangent."""
-    coefficients = _stacked(plan, posterior)[0]
-    if plan.theory is None:
-        names, (mean, sd) = _with_linear_functions(plan, coefficients)
-    else:
-        names, mean, sd, _ = conditional_masses(plan, plan.theory, coefficients)
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], mean.shape[1])
-    dims = ("chain", "draw", "parameter")
-    coords = {"parameter": list(names), "chain": posterior["chain"], "draw": posterior["draw"]}
-    return xr.Dataset({"mean": (dims, mean.reshape(shape)), "sd": (dims, sd.reshape(shape))}, coords)
-
-
-def _with_linear_functions(
-    plan: SamplingPlan, coefficients: FloatArray
-) -> tuple[tuple[str, ...], tuple[FloatArray, FloatArray]]:
-    """Names, and exact means and standard deviations, of the parameters and the linear functions of them."""
-    quantities, variables = plan.combination.quantities, plan.combination.variables
-    functions = [o for o in quantities.functions if quantities.affine[o.name] is not None]
-    if not functions:
-        return plan.parameters, conditional_moments(plan, coefficients)
-    mean, covariance, _ = given_coefficients(plan, coefficients)
-    rows, constant = quantities.rows([{o.name: 1.0} for o in functions])
-    jacobian = np.vstack([np.eye(len(plan.parameters)), np.zeros((len(functions), len(plan.parameters)))])
-    jacobian[len(plan.parameters) :, [plan.parameters.index(o.name) for o in variables]] = rows
-    moved = mean @ jacobian.T + np.concatenate([np.zeros(len(plan.parameters)), constant])
-    sd = np.sqrt(np.einsum("rp,npq,rq->nr", jacobian, covariance, jacobian))
-    return (*plan.parameters, *(o.name for o in functions)), (moved, sd)
-
-
-def _observed(combination: Combination) -> xr.Dataset:
-    estimates = combination.estimates
-    values = np.array([e.value for e in estimates])
-    return xr.Dataset({"estimate_value": ("estimate", values)}, {"estimate": [e.name for e in estimates]})
-
-
-def _prior(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr.Dataset:
-    """Draws of the priors that the coefficients really have, i.e. restricted to the feasible set."""
-    rng = np.random.default_rng([seed, 2])
-    values = prior_draws(
-        plan.coefficients, low=plan.low, high=plan.high, draws=draws * chains, rng=rng, feasible=plan.feasible()
-    )
-    shape = (chains, draws, len(plan.sampled))
-    coords: dict[str, Any] = {"coefficient": [c.name for c in plan.coefficients]}
-    return xr.Dataset({"rho": (("chain", "draw", "coefficient"), values.reshape(shape))}, coords)
 
 
 def _held(plan: SamplingPlan, correlations: str) -> list[str]:

@@ -34,6 +34,7 @@ from bayescomb.likelihood.nonlinear.model import NonlinearParts, nonlinear_parts
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.sample import sample
+from bayescomb.sampling.tree import has_logarithmic_prior
 from bayescomb.studies.toys import Toys, matrix_root, ranked, require_simulated
 
 __all__ = ["CurvedToys", "require_curved", "toys_of"]
@@ -58,7 +59,7 @@ def require_curved(combination: Combination) -> None:
     """Data sets can be simulated of the combination and analysed, whatever its chi2.
 
     Raises:
-        OptionError: results are normalised, a formula is not linear, a range is no prior, or an input is itself a fit.
+        OptionError: results are normalised, a formula is not linear, a bound is no prior, or an input is itself a fit.
     """
     if combination.quadratic:
         require_simulated(combination)
@@ -70,20 +71,16 @@ def require_curved(combination: Combination) -> None:
         found = "a formula that is not linear"
     elif combination.normalise:
         found = "results that are normalised"
-    elif set(combination.bounds) - stated or combination.boxed or any(_logarithmic(combination)):
-        found = "ranges or lognormal priors"
+    elif set(combination.bounds) - stated or has_logarithmic_prior(combination):
+        found = "bounds without a prior, or lognormal priors"
     elif fits:
         found = f"input {fits[0]!r} is a fit of nuisances"
     if found:
         msg = (
             f"{combination.name!r}: {found}; where chi2 is not quadratic data sets are simulated of values with shifts, "
-            "whose parameters are flat or have normal priors"
+            "whose parameters are flat or have priors that are not lognormal"
         )
         raise OptionError(msg)
-
-
-def _logarithmic(combination: Combination) -> list[bool]:
-    return [p.prior is not None and p.prior.logarithmic for p in combination.parameters]
 
 
 class CurvedToys:

@@ -39,7 +39,7 @@ from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import DataReduction, data_reduction
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.fused.model import FusedModel
-from bayescomb.sampling.model.build import draw_theory, extraction_start
+from bayescomb.sampling.model.extraction import draw_theory, extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
 from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan

@@ -19,8 +19,9 @@ from bayescomb.output.figures import style as figure_files
 from bayescomb.output.report import report as reporting
 from bayescomb.output.report import results as report_results
 from bayescomb.studies import assumption_sets as set_comparison
-from bayescomb.studies import comparison, theory_variants
+from bayescomb.studies import comparison
 from bayescomb.studies.calibration import study_summary
+from bayescomb.studies.theory import variants as theory_variants
 
 pytestmark = processes
 
@@ -123,7 +124,7 @@ def test_compare_and_report_are_whole_or_not_at_all(interrupted, model, posterio
 
 def interrupted_in_a_later_chain(*words):
     """Ctrl-C when more than one and a half chains are drawn; they are sampled one after the other."""
-    from bayescomb.sampling.nuts.run import run as nuts
+    from bayescomb.sampling.nuts import run as nuts
 
     steps = 150
     make, calls = nuts.from_pyfunc, []

@@ -9,7 +9,7 @@ from scipy.linalg import block_diag
 
 import bayescomb as bc
 from bayescomb.output.data.results import profile_data
-from bayescomb.output.text.results import profile_text
+from bayescomb.output.text.fit import profile_text
 
 
 def correlated():
@@ -125,6 +125,17 @@ def test_single_input_has_nothing_to_be_compatible_with():
     rng = np.random.default_rng(4)
     alone = external_measurement(rng, "a", observables=("x",), n_estimates=2, n_nuisances=1)
     assert bc.compatibility(combine(alone)) == ()
+
+
+@pytest.mark.parametrize("treatment", ["nuisance", "covariance"])
+def test_rest_of_a_budget_is_the_combination_without_the_input(treatment):
+    """It is not built for that: its chi2 is taken from the linear model of all."""
+    combination = correlated().with_treatment(treatment)
+    whole = bc.profile(combination)
+    for row in bc.compatibility(combination):
+        rest = bc.profile(combination.without(row.name))
+        assert row.chi2 == pytest.approx(whole.chi2 - rest.chi2, rel=1e-9)
+        assert row.ndf == whole.ndf - rest.ndf
 
 
 def test_relative_responses_change_the_prediction_of_the_rest():

@@ -14,7 +14,7 @@ from bayescomb.output.analysis import analyse
 from bayescomb.output.data.groups import export_groups, export_header
 from bayescomb.output.data.results import impact_data, profile_data
 from bayescomb.output.export.export import export_hepdata
-from bayescomb.output.text.results import impact_text, profile_text
+from bayescomb.output.text.fit import impact_text, profile_text
 
 TOYS = 200_000
 

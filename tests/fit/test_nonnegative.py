@@ -19,7 +19,7 @@ from bayescomb.formats.convino.writer import write_convino
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.serialise import combination_from_json, combination_to_json
 from bayescomb.output.data.results import impact_data, profile_data, scan_data
-from bayescomb.output.text.results import impact_text, profile_text
+from bayescomb.output.text.fit import impact_text, profile_text
 
 
 def lowest(values, information, bounded, fixed):

@@ -20,7 +20,7 @@ from bayescomb.output.report.page import page_context
 from bayescomb.output.report.report import page_tables
 from bayescomb.output.report.results import collect
 from bayescomb.output.tables.result import summary_table
-from bayescomb.output.text.results import impact_text, profile_text
+from bayescomb.output.text.fit import impact_text, profile_text
 
 HEAD = """format = 1
 name = "totals"

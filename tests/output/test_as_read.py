@@ -7,7 +7,7 @@ import pytest
 
 import bayescomb as bc
 from bayescomb.output.text.as_read import assumption_lines
-from bayescomb.output.text.results import check_text
+from bayescomb.output.text.check import check_text
 
 
 @pytest.fixture

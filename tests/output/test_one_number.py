@@ -12,10 +12,10 @@ from bayescomb.output.analysis import analyse, divide
 from bayescomb.output.data.groups import export_groups, export_header
 from bayescomb.output.data.results import comparison_data, impact_data, posterior_data, profile_data
 from bayescomb.output.export.export import plain_data
-from bayescomb.output.report.input_tables import input_tables
-from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import collect
-from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
+from bayescomb.output.report.tables.inputs import input_tables
+from bayescomb.output.report.tables.results import result_tables
+from bayescomb.output.report.tables.theory import extraction_tables, prior_tables
 from bayescomb.sampling.posterior.storage import combination_of, run_of
 from bayescomb.sampling.posterior.summary import summarise
 

@@ -17,7 +17,7 @@ from bayescomb.output.tables.impacts import ImpactQuantity, impact_table
 from bayescomb.output.tables.result import summary_table
 from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, latex_table, latex_text, text_column, write_table
-from bayescomb.output.text.results import impact_text
+from bayescomb.output.text.fit import impact_text
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_quantity_beside_the_impacts_is_in_every_output_once_it_is_listed(comb
         show=lambda value, _: f"{value:.3f}",
         in_unit=False,
     )
-    for module in ("tables.impacts", "data", "groups", "export.hepdata_tables"):
+    for module in ("tables.impacts", "data.results", "data.groups", "export.hepdata_tables"):
         monkeypatch.setattr(f"bayescomb.output.{module}.QUANTITIES", (*impact_module.QUANTITIES[:2], ratio))
     name = str(held.sources["source"].to_numpy()[0])
     expected = (held.sources / held.total).sel(source=name, parameter="x").item()

@@ -15,7 +15,7 @@ import bayescomb as bc
 from bayescomb.base.errors import OptionError
 from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
-from bayescomb.sampling.sample import _with_functions
+from bayescomb.sampling.tree import with_functions
 
 
 def plain_model(model):
@@ -97,7 +97,7 @@ def test_draws_of_what_follows_are_the_functions_of_the_draws():
     model = formula_model(5)
     combination = model.combination
     draws = xr.Dataset({name: (("chain", "draw"), np.array([[1.5, 2.0, 2.5]])) for name in "ab"})
-    found = _with_functions(combination, draws)
+    found = with_functions(combination, draws)
     a = draws["a"].to_numpy()
     np.testing.assert_allclose(found["share"], 0.5)
     for i, name in enumerate(("f0", "f1")):

@@ -12,10 +12,10 @@ from bayescomb.base.rounding import plain, with_error
 from bayescomb.output.analysis import nominal_fit
 from bayescomb.output.data.groups import export_groups
 from bayescomb.output.data.results import comparison_data, posterior_data
-from bayescomb.output.report.coefficient_tables import coefficient_table
 from bayescomb.output.report.results import collect, parameter_covariance
+from bayescomb.output.report.tables.coefficients import coefficient_table
 from bayescomb.output.tables.result import summary_table
-from bayescomb.output.text.results import posterior_text
+from bayescomb.output.text.posterior import posterior_text
 from bayescomb.sampling.posterior.summary import result_summary, summarise
 
 pytestmark = pytest.mark.slow

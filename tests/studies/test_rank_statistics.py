@@ -86,7 +86,7 @@ def test_simulated_values_have_the_mean_and_variance_of_the_model():
 
 def test_models_without_simulated_data_are_told_why():
     bounded = kinked().with_nonnegative(["x"])
-    with refused(OptionError, "ranges or lognormal priors"):
+    with refused(OptionError, "bounds without a prior"):
         CurvedToys(bounded, seed=1)
 
 

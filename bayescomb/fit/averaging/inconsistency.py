@@ -34,6 +34,7 @@ from bayescomb.fit.averaging.information import information_weights
 from bayescomb.fit.fit_result import ErrorScale
 from bayescomb.fit.profile import ProfileResult, degrees_of_freedom, goodness_of_fit, profile
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.formulas import names_in
 from bayescomb.inputs.some_estimates import with_estimates
 
 if TYPE_CHECKING:
@@ -111,18 +112,20 @@ def scale_factors(combination: Combination) -> tuple[ScaleFactors, ...]:
 
 
 def _linked(combination: Combination) -> Iterator[tuple[tuple[str, ...], Combination]]:
-    """Results that share estimates, and the combination of these estimates."""
+    """Results that share estimates, or parameters of their formulas, and the combination of these estimates."""
     if combination.extraction or combination.normalise:
         yield tuple(o.name for o in combination.results), combination
         return
+    nodes = combination.quantities.nodes
+    variables = {o.name: set(names_in(nodes[o.name])) for o in combination.observables}
     groups: list[set[str]] = []
     for estimate in combination.estimates:
-        linked = {name for name, factor in estimate.observables.items() if factor}
+        linked = set().union(*(variables[name] for name, factor in estimate.observables.items() if factor))
         joined = [g for g in groups if g & linked]
         groups = [g for g in groups if not g & linked] + [linked.union(*joined)]
     for group in groups:
-        names = [e.name for e in combination.estimates if any(f and o in group for o, f in e.observables.items())]
-        results = tuple(o.name for o in combination.observables if o.name in group)
+        results = tuple(name for name, inside in variables.items() if inside <= group)
+        names = [e.name for e in combination.estimates if any(f and o in results for o, f in e.observables.items())]
         yield results, with_estimates(combination, names)
 
 
@@ -132,7 +135,7 @@ def _factors(results: tuple[str, ...], combination: Combination) -> ScaleFactors
     observables = [o.name for o in combination.observables]
     fitted = (fit if fit.unnormalised is None else fit.unnormalised).values.sel(parameter=observables).to_numpy()
     values = np.array([e.value for e in combination.estimates])
-    residuals = (values - combination.design @ fitted) / errors
+    residuals = (values - combination.observable_map @ fitted) / errors
     furthest = int(np.argmax(np.abs(residuals)))
     left_out = _imprecise(combination, fit, errors)
     chi2, ndf = fit.chi2, fit.ndf
@@ -166,7 +169,7 @@ def _imprecise(combination: Combination, fit: ProfileResult, errors: np.ndarray)
     """Estimates with an error above PDG's ceiling; of those that measure one observable directly."""
     if combination.extraction or combination.normalise:
         return ()
-    design = combination.design
+    design = combination.observable_map
     single = (design != 0).sum(axis=1) == 1
     found: list[int] = []
     for i, observable in enumerate(combination.observables):

@@ -158,7 +158,7 @@ def _intrinsic(combination: Combination, names: list[str], covariance: FloatArra
     found = np.full((len(names), len(covariance)), np.nan)
     if combination.normalise:
         return found
-    design, own = combination.design, np.diag(covariance)
+    design, own = combination.observable_map, np.diag(covariance)
     single = (design != 0).sum(axis=1) == 1
     for i, observable in enumerate(combination.observables):
         if combination.extraction:
@@ -172,7 +172,7 @@ def _orders(combination: Combination, covariance: FloatArray, fit: Fit) -> dict[
     """Of each observable, from the estimates that measure it alone."""
     values = np.array([e.value for e in combination.estimates])
     names = np.array([e.name for e in combination.estimates], dtype=object)
-    design = combination.design
+    design = combination.observable_map
     found = {}
     for i, observable in enumerate(combination.observables):
         own = np.flatnonzero((design[:, i] != 0) & ((design != 0).sum(axis=1) == 1))

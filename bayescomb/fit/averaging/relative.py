@@ -119,7 +119,7 @@ def iterated_combination(combination: Combination) -> tuple[Combination, int]:
     current = _absolute(combination)
     values, errors, _ = _fitted(current)
     for step in range(1, STEPS + 1):
-        current = _at(combination, combination.design @ values)
+        current = _at(combination, combination.observable_map @ values)
         new, errors, _ = _fitted(current)
         moved = np.abs(new - values)
         values = new

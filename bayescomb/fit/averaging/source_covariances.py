@@ -10,7 +10,8 @@ from bayescomb.base.checks import expects
 from bayescomb.base.deferred import deferred
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter, normalised_fit
-from bayescomb.fit.impacts import SIZE_OF, PropagatedParts, part_rows
+from bayescomb.fit.impacts import SIZE_OF, part_rows
+from bayescomb.fit.parts import PropagatedParts
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 

@@ -18,18 +18,9 @@ from numpy.typing import NDArray
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.fit.minimise.bounds import crossing_within
+from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, moves, newton
 from bayescomb.fit.minimise.first_guess import starting_points
-from bayescomb.fit.minimise.kinks import (
-    ALL_ORTHANTS,
-    ON_KINK,
-    WITHIN,
-    Minimum,
-    lowest_orthant,
-    moves,
-    newton,
-    other_minima,
-    same_minimum,
-)
+from bayescomb.fit.minimise.kinks import WITHIN, Minimum, lowest_orthant, other_minima, same_minimum
 from bayescomb.likelihood.least_squares import triangular, unit_columns
 from bayescomb.likelihood.nonlinear.objective import Objective
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
@@ -22,23 +22,24 @@ from bayescomb.base.errors import FileFormatError
 from bayescomb.base.files.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.declared import TABLES, Kind
-from bayescomb.formats.fits.relations import read_relations
-from bayescomb.formats.toml.averaging import read_hflav
 from bayescomb.formats.toml.measurements.budget import UNCORRELATED, read_budget
-from bayescomb.formats.toml.measurements.reader import read_measurements
 from bayescomb.formats.toml.measurements.within import read_within, require_stated
-from bayescomb.formats.toml.parameters import read_derived, read_parameters
-from bayescomb.formats.toml.predictions import read_extractions, read_predictions
 from bayescomb.formats.toml.sets.reader import BlockTables, read_assumption_sets
 from bayescomb.formats.toml.sets.scope import category_scope
 from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
-from bayescomb.inputs.blinding import opened
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.relations import related_nuisances
 from bayescomb.inputs.shared_names import SharedNames
+
+if TYPE_CHECKING:
+    from bayescomb.inputs.assumptions import CorrelationBlock
+    from bayescomb.inputs.parameters import Parameter
+    from bayescomb.inputs.relations import Relation
+    from bayescomb.inputs.theory.extractions import Extraction
+    from bayescomb.inputs.theory.predictions import Prediction
 
 __all__ = ["FORMAT", "load_model"]
 
@@ -94,7 +95,7 @@ def load_model(
     document = _document(path)
     where = str(path)
     observables, sources = _read_observables(document, where), _read_sources(document, where)
-    parameters, derived = read_parameters(document, where), read_derived(document, where)
+    parameters, derived = _read_formulas(document, where)
     source_names = [s.name for s in sources]
     observable_names = [*(o.name for o in observables), *(p.name for p in parameters)]
     own_units = {o.name: o.unit for o in observables} | {p.name: p.unit for p in parameters}
@@ -102,15 +103,19 @@ def load_model(
     if "budget" in document:
         budget = read_budget(document, path, observables=observable_names, sources=source_names)
         within = read_within(document, path, budget)
-    measurements, units, own_provenance = read_measurements(document, path, observables=own_units, sources=source_names)
-    averaging = read_hflav(document, path, observables=observable_names)
-    measurements = [*measurements, *averaging.measurements]
-    sources += [Source(name=name) for name in averaging.sources if name not in source_names]
-    source_names = [s.name for s in sources]
+    measurements, units, own_provenance = _read_measurements(document, path, observables=own_units, sources=source_names)
+    averaged: Sequence[CorrelationBlock] = ()
+    if "hflav" in document:
+        from bayescomb.formats.toml.averaging import read_hflav
+
+        averaging = read_hflav(document, path, observables=observable_names)
+        measurements, averaged = [*measurements, *averaging.measurements], averaging.blocks
+        sources += [Source(name=name) for name in averaging.sources if name not in source_names]
+        source_names = [s.name for s in sources]
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
     _check_measured(document, where, found=bool(budget.measurements or measurements))
     tables = BlockTables(path.parent)
-    common = [*within, *averaging.blocks, *tables.named(document, where=where)]
+    common = [*within, *averaged, *tables.named(document, where=where)]
     scope = category_scope(budget.experiments, budget.sources, measurements, sources=source_names)
     sets = read_assumption_sets(document, where=where, scope=scope, common=common, tables=tables)
     tables.check_all_used()
@@ -125,8 +130,7 @@ def load_model(
     one = _one_nuisance((*budget.measurements, *measurements), shared_names, document, path)
     nuisances = [n.name for m in one.measurements for n in m.all_nuisances]
     groups = _read_impact_groups(document, where, nuisances)
-    predictions = read_predictions(document, path)
-    extractions = read_extractions(document, where, predictions)
+    predictions, extractions = _read_theory(document, path)
     stated = settings.pop("extraction")
     with located(where):
         combination = Combination(
@@ -149,8 +153,45 @@ def load_model(
             **settings,
         )
         # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.
-        combination = opened(combination, stated=_read_phrase(document, where), asked=blind, phrase=unblind)
+        phrase = _read_phrase(document, where)
+        if phrase or blind is not None or unblind is not None:
+            from bayescomb.inputs.blinding import opened
+
+            combination = opened(combination, stated=phrase, asked=blind, phrase=unblind)
         return combination.with_extraction(stated if extraction is None else extraction)
+
+
+# The readers of what most models do not hold load where a model does.
+
+
+def _read_formulas(document: Mapping[str, Any], where: str) -> tuple[tuple[Parameter, ...], tuple[Observable, ...]]:
+    """The parameters and the derived quantities."""
+    if not {"parameters", "derived"}.intersection(document):
+        return (), ()
+    from bayescomb.formats.toml.parameters import read_derived, read_parameters
+
+    return read_parameters(document, where), read_derived(document, where)
+
+
+def _read_measurements(
+    document: Mapping[str, Any], path: Path, *, observables: Mapping[str, str], sources: Collection[str]
+) -> tuple[list[Measurement], dict[str, str], list[Provenance]]:
+    """See :func:`bayescomb.formats.toml.measurements.reader.read_measurements`."""
+    if "measurements" not in document:
+        return [], {}, []
+    from bayescomb.formats.toml.measurements.reader import read_measurements
+
+    return read_measurements(document, path, observables=observables, sources=sources)
+
+
+def _read_theory(document: Mapping[str, Any], path: Path) -> tuple[tuple[Prediction, ...], dict[str, Extraction]]:
+    """The predictions and the extractions that use them."""
+    if not {"predictions", "extractions"}.intersection(document):
+        return (), {}
+    from bayescomb.formats.toml.predictions import read_extractions, read_predictions
+
+    predictions = read_predictions(document, path)
+    return predictions, read_extractions(document, str(path), predictions)
 
 
 def _read_phrase(document: Mapping[str, Any], where: str) -> str:
@@ -193,7 +234,11 @@ def _one_nuisance(
     """
     where = str(path)
     rule = check_choice(shared_names, SHARED_NAMES, where=f"{where}: shared_names")
-    relations = read_relations(path.parent / text(document, "relations", where=where)) if "relations" in document else []
+    relations: Sequence[Relation] = ()
+    if "relations" in document:
+        from bayescomb.formats.fits.relations import read_relations
+
+        relations = read_relations(path.parent / text(document, "relations", where=where))
     return related_nuisances(measurements, relations, shared_names=rule, where=where)
 
 

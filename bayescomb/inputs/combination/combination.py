@@ -2,26 +2,17 @@
 
 All classes are frozen and checked when they are built; the two tables meet only in :class:`Combination`.  An *observable*
 is a combined quantity; :mod:`bayescomb.inputs.measurements` has the rest of the vocabulary.
-
-What a combination has to fulfil as a whole: its settings, spectators, predictions and uncertain sizes.
-
-Parts of a combination: what changes where measurements are left out, or their estimates are set free of each other.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bayescomb.base.checks import (
     FrozenMapping,
-    check_choice,
     check_distinct,
     check_finite,
     check_items,
@@ -30,25 +21,29 @@ from bayescomb.base.checks import (
     known_name,
 )
 from bayescomb.base.choices import (
-    CHI2_FORMS,
-    NUISANCE_VALUES,
-    REPAIRS,
-    TREATMENTS,
     Chi2Form,
     NuisanceValues,
     RangeEnd,
     RepairKind,
     Treatment,
 )
-from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
-from bayescomb.inputs.budget.dataframe import Between, Within, fields_from_dataframe
-from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
-from bayescomb.inputs.formulas.quantities import Quantities, auxiliary_measurements, quantities
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
-from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.combination.checks import (
+    check_blinding,
+    check_determined,
+    check_errors_on_errors,
+    check_nonnegative,
+    check_predictions,
+    check_settings,
+    check_spectators,
+)
+from bayescomb.inputs.combination.contents import Contents
+from bayescomb.inputs.combination.parts import kept_fields, saturated_fields
+from bayescomb.inputs.formulas.quantities import auxiliary_measurements
+from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter
 from bayescomb.inputs.theory.extractions import Extraction
 from bayescomb.inputs.theory.predictions import Prediction
@@ -56,19 +51,9 @@ from bayescomb.inputs.theory.predictions import Prediction
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "STATISTICS_GROUP",
-    "Combination",
-    "check_blinding",
-    "check_errors_on_errors",
-    "check_nonnegative",
-    "check_predictions",
-    "check_settings",
-    "check_spectators",
-    "how_to_extract",
-    "kept_fields",
-    "saturated_fields",
-]
+    from bayescomb.inputs.budget.dataframe import Between, Within
+
+__all__ = ["Combination", "how_to_extract"]
 
 LISTS: Final = {
     "measurements": Measurement,
@@ -85,11 +70,10 @@ MAPPINGS: Final = {
     "extractions": '{"pole": Extraction(name="pole", ...)}',
     "errors_on_errors": '{"JES": ErrorOnError(relative=0.3)}',
 }
-STATISTICS_GROUP: Final = "stat"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Combination(Shown):
+class Combination(Shown, Contents):
     """Measurements, observables and the assumption set in force.
 
     Attributes:
@@ -134,29 +118,6 @@ class Combination(Shown):
         10.0
     """
 
-    name: str
-    measurements: tuple[Measurement, ...]
-    observables: tuple[Observable, ...]
-    assumption_sets: Mapping[str, AssumptionSet]
-    assumptions: str
-    treatment: Treatment = "nuisance"
-    repair: RepairKind = "none"
-    sources: tuple[Source, ...] = ()
-    provenance: tuple[Provenance, ...] = ()
-    title: str = ""
-    chi2: Chi2Form = "neyman"
-    nuisance_values: NuisanceValues = "used"
-    normalise: bool = False
-    impact_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    predictions: tuple[Prediction, ...] = ()
-    extractions: Mapping[str, Extraction] = field(default_factory=dict)
-    extraction: str = ""
-    errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
-    nonnegative: tuple[str, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
-    derived: tuple[Observable, ...] = ()
-    blinding: Blinding | None = None
-
     @classmethod
     def from_dataframe(
         cls,
@@ -197,6 +158,8 @@ class Combination(Shown):
             >>> bc.profile(combination)
             <ProfileResult combination: m_t = 172.50 +- 0.39 GeV, chi2 2.632 for 1>
         """
+        from bayescomb.inputs.budget.dataframe import fields_from_dataframe
+
         fields = fields_from_dataframe(frame, units=units or {}, within=within or {}, between=between or {})
         return cls(name=name, **{**fields, **settings})
 
@@ -252,128 +215,6 @@ class Combination(Shown):
         check_errors_on_errors(self, where)
         check_blinding(self, where)
         check_determined(self, where)
-
-    @cached_property
-    def quantities(self) -> Quantities:
-        """What is fitted, and what follows from it."""
-        return quantities(self.parameters, self.observables, self.derived, where=f"combination {self.name!r}")
-
-    @property
-    def variables(self) -> tuple[Observable, ...]:
-        """What is fitted: parameters and observables without a formula."""
-        return self.quantities.variables
-
-    @property
-    def functions(self) -> tuple[Observable, ...]:
-        """What follows from the variables: observables with a formula and derived quantities."""
-        return self.quantities.functions
-
-    @property
-    def bounds(self) -> dict[str, tuple[float, float]]:
-        """Ends of the ranges of variables that have any."""
-        found = {name: (0.0, float("inf")) for name in self.nonnegative}
-        priors = {p.name: p.prior.bounds for p in self.parameters if p.prior is not None}
-        return found | {name: ends for name, ends in priors.items() if np.isfinite(ends).any()}
-
-    @property
-    def boxed(self) -> bool:
-        """Whether a variable has a range other than 0 and above."""
-        return any(ends != (0.0, float("inf")) for ends in self.bounds.values())
-
-    @property
-    def blinded(self) -> str:
-        """``" BLINDED"`` behind the name where central values are hidden, else nothing."""
-        return "" if self.blinding is None else " BLINDED"
-
-    @property
-    def quadratic(self) -> bool:
-        """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
-        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps
-
-    @property
-    def curved_responses(self) -> bool:
-        """Whether a nuisance has a response with a kink, or one that is relative."""
-        curved = any(n.response != "absolute" for n in self.nuisances)
-        return curved or any(m.down_responses is not None for m in self.measurements)
-
-    @cached_property
-    def curved_maps(self) -> bool:
-        """Whether an estimate measures what is no linear function of the variables."""
-        return bool(self.quantities.curved([e.observables for e in self.estimates])[0])
-
-    @property
-    def linear(self) -> bool:
-        """Whether the results are linear in the measured values: no curved chi2, nothing divided by a sum, no bounds."""
-        return self.quadratic and not self.normalise and not self.bounds
-
-    @property
-    def parabolic(self) -> bool:
-        """Whether chi2 is a parabola along every result, so that errors are the same up and down."""
-        return self.quadratic and self.quantities.linear and not self.bounds and not self.extraction
-
-    @property
-    def estimates(self) -> tuple[Estimate, ...]:
-        """All estimates, in the order of the measurements."""
-        return tuple(e for m in self.measurements for e in m.estimates)
-
-    @property
-    def nuisances(self) -> tuple[Nuisance, ...]:
-        """All nuisances, in the order of the measurements, those of a fit first."""
-        return tuple(n for m in self.measurements for n in m.all_nuisances)
-
-    @property
-    def design(self) -> NDArray[np.float64]:
-        """Linear map from variables to estimates, shape (n_estimates, n_variables); 0 for what is curved."""
-        return self._linear_map[0]
-
-    @property
-    def constant(self) -> NDArray[np.float64]:
-        """What the estimates are where all variables are 0, by formulas that are linear, shape (n_estimates,)."""
-        return self._linear_map[1]
-
-    @cached_property
-    def _linear_map(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.quantities.rows([e.observables for e in self.estimates])
-
-    @property
-    def assumption_set(self) -> AssumptionSet:
-        """The assumption set in force."""
-        return self.assumption_sets[self.assumptions]
-
-    @property
-    def extraction_in_force(self) -> Extraction | None:
-        """The extraction in force, ``None`` in combination mode."""
-        return self.extractions[self.extraction] if self.extraction else None
-
-    @property
-    def results(self) -> tuple[Observable, ...]:
-        """What is reported: parameters, observables and derived quantities.
-
-        With an extraction its masses, their differences and scales come before them.
-        """
-        extraction = self.extraction_in_force
-        parameters = self.variables[: len(self.parameters)]
-        return (*(self.extracted(extraction) if extraction else ()), *parameters, *self.observables, *self.derived)
-
-    @property
-    def headline(self) -> tuple[Observable, ...]:
-        """What a summary shows: masses and their differences if a mass is extracted, else all results."""
-        extraction = self.extraction_in_force
-        if extraction is None:
-            return self.results
-        masses = self.extracted(extraction)[: len(extraction.mass_parameters) + len(extraction.differences)]
-        return (*masses, *self.derived)
-
-    def extracted(self, extraction: Extraction) -> tuple[Observable, ...]:
-        """What an extraction adds to the results: masses, their differences and scales."""
-        schemes = {extraction.masses[p.name]: p.mass_scheme for p in self.predictions if p.name in extraction.masses}
-        masses = [Observable(name=m, unit="GeV", title=f"top-quark {schemes[m]} mass") for m in extraction.mass_parameters]
-        masses += [
-            Observable(name=f"{first} - {second}", unit="GeV", title="difference of the masses")
-            for first, second in extraction.differences
-        ]
-        scales = [Observable(name=name, title=f"{name}: factor on the scale") for name in extraction.scale_parameters]
-        return (*masses, *scales)
 
     def with_extraction(self, extraction: str | Extraction) -> Combination:
         """The same combination with a mass extracted, cut down to the measurements that the extraction uses.
@@ -558,307 +399,9 @@ class Combination(Shown):
         return dataclasses.replace(self, **kept_fields(self, [m for m in self.measurements if m.name != measurement]))
 
 
-def check_determined(combination: Combination, where: str) -> None:
-    """The estimates determine every variable.  Of curved formulas only the names tell here, the fit tells the rest."""
-    names = [o.name for o in combination.variables]
-    nodes = combination.quantities.nodes
-    touched = {
-        variable
-        for e in combination.estimates
-        for name, weight in e.observables.items()
-        if weight
-        for variable in names_in(nodes[name])
-    }
-    idle = [name for name in names if name not in touched]
-    short = np.linalg.matrix_rank(combination.design) < len(names) and not combination.curved_maps
-    if short or idle or len(combination.estimates) < len(names):
-        kind = "parameters" if combination.parameters else "observables"
-        msg = (
-            f"{where}: {len(combination.estimates)} estimates do not determine the {len(names)} {kind}"
-            f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
-        )
-        raise UnderdeterminedError(msg)
-
-
-def check_spectators(combination: Combination, where: str) -> None:
-    """A spectator carries one estimate, whose name it has."""
-    maps = {e.name: dict(e.observables) for e in combination.estimates}
-    for observable in combination.observables:
-        if observable.formula and observable.spectator:
-            msg = f"{where}: observable {observable.name!r} has a formula, so it is no spectator; leave one of the two out"
-            raise OptionError(msg)
-        owners = [name for name, mapping in maps.items() if observable.name in mapping]
-        if observable.spectator and (owners != [observable.name] or maps[observable.name] != {observable.name: 1.0}):
-            msg = f"{where}: spectator {observable.name!r} belongs to {owners}; it carries the name of its only estimate"
-            raise UnknownNameError(msg)
-
-
-def check_settings(combination: Combination, where: str) -> None:
-    """Every setting is one that is offered, and those in force go together."""
-    check_choice(combination.treatment, TREATMENTS, where=f"treatment of {where}")
-    check_choice(combination.repair, REPAIRS, where=f"repair of {where}")
-    check_choice(combination.chi2, CHI2_FORMS, where=f"chi2 of {where}")
-    check_choice(combination.nuisance_values, NUISANCE_VALUES, where=f"nuisance values of {where}")
-    groups = combination.impact_groups
-    check_names(list(groups), where=f"impact groups of {where}", allow_empty=True)
-    known = [n.name for n in combination.nuisances]
-    for group, members in groups.items():
-        if members != (STATISTICS_GROUP,):
-            check_names(members, where=f"{where}, impact group {group!r}")
-            for name in members:
-                known_name(name, known, kind="nuisance", where=f"{where}, impact group {group!r}")
-    weighted = combination.chi2 != "neyman" or combination.curved_responses
-    if weighted and combination.treatment == "covariance":
-        msg = (
-            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
-            "asymmetric responses do not allow; use the treatment 'nuisance'"
-        )
-        raise OptionError(msg)
-    if combination.chi2 == "pearson":
-        zero = [e.name for m in combination.measurements if not m.is_prior for e in m.estimates if e.value == 0]
-        if zero:
-            msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
-            raise InvalidNumberError(msg)
-        singular = [
-            m.name
-            for m in combination.measurements
-            if m.statistical_covariance is not None and m.statistical_spectrum[2].any()
-        ]
-        if singular:
-            msg = (
-                f"{where}: chi2 'pearson' weighs with the inverse of the statistical covariance, which is singular in "
-                f"{singular}; use 'neyman', or leave out an estimate that follows from the others"
-            )
-            raise InvalidMatrixError(msg)
-
-
-def check_predictions(combination: Combination, where: str) -> None:
-    """Every name that a prediction or an extraction uses exists, and what is in force can be extracted."""
-    check_names([p.name for p in combination.predictions], where=f"predictions of {where}", allow_empty=True)
-    observables = [o.name for o in combination.variables]
-    for prediction in combination.predictions:
-        for name in prediction.observables:
-            known_name(name, observables, kind="observable", where=f"prediction {prediction.name!r} of {where}")
-    for key, extraction in combination.extractions.items():
-        at = f"{where}, extraction {key!r}"
-        for name in extraction.distributions:
-            known_name(name, [p.name for p in combination.predictions], kind="prediction", where=at)
-        for name in extraction.drop:
-            known_name(name, observables, kind="observable", where=at)
-        predicted = [name for p in combination.predictions if p.name in extraction.distributions for name in p.observables]
-        check_names(predicted, where=f"predicted observables of {at}")
-        schemes: dict[str, set[str]] = {}
-        for prediction in combination.predictions:
-            if prediction.name in extraction.masses:
-                schemes.setdefault(extraction.masses[prediction.name], set()).add(prediction.mass_scheme)
-        for mass, found in schemes.items():
-            if len(found) > 1:
-                msg = f"{at}: {mass!r} is the {' and the '.join(sorted(found))} mass of its predictions; give each a name"
-                raise OptionError(msg)
-        names = [o.name for o in combination.extracted(extraction)]
-        check_names(names, where=f"masses, their differences and scales of {at}")
-        check_distinct(observables, names, kinds=("observable", "parameter of the extraction"), where=at)
-        free = [n.name for n in combination.nuisances if n.free]
-        check_distinct(free, names, kinds=("free nuisance", "parameter of the extraction"), where=at)
-    if combination.extraction:
-        known_name(combination.extraction, combination.extractions, kind="extraction", where=where)
-        if not combination.linear:
-            msg = (
-                f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
-                "'neyman', absolute symmetric responses, no 'normalise' (the extraction itself normalises a distribution) "
-                "and no 'nonnegative'"
-            )
-            raise OptionError(msg)
-
-
-def how_to_extract(combination: Combination) -> str:
+def how_to_extract(combination: Contents) -> str:
     """What to do where a mass is needed and none is extracted."""
     if not combination.extractions:
         return "the model has no [[extractions]], so there is none to put in force"
     names = ", ".join(map(repr, combination.extractions))
     return f"put an extraction in force, --extraction NAME or with_extraction(NAME); there is {names}"
-
-
-def check_errors_on_errors(combination: Combination, where: str) -> None:
-    """The sizes that are uncertain are those of sources that are there, and nothing else is curved."""
-    known = {n.source or n.name for n in combination.nuisances if not n.free}
-    for name in combination.errors_on_errors:
-        known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
-    if combination.errors_on_errors and not combination.linear:
-        msg = (
-            f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
-            "responses, no 'normalise' and no 'nonnegative'"
-        )
-        raise OptionError(msg)
-
-
-def check_blinding(combination: Combination, where: str) -> None:
-    """Nothing is in force that shows what is hidden, or that what hides it would change."""
-    found = combination.blinding
-    if found is None:
-        return
-    curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
-    named = {
-        "'normalise', whose results a common factor does not hide": combination.normalise,
-        "parameters or formulas, which tell what a shift or factor changes": bool(
-            combination.parameters or combination.functions
-        ),
-        "chi2 'pearson' or responses that are not absolute, which a shift changes": found.kind == "shift" and curved,
-        "'nonnegative', whose bound tells the shift": found.kind == "shift" and bool(combination.nonnegative),
-    }
-    for what, there in named.items():
-        if there:
-            msg = (
-                f"{where} is blinded ({found.kind}) and has {what}; state the setting in the model, whose way of blinding "
-                "follows it, or unblind it"
-            )
-            raise OptionError(msg)
-
-
-def check_nonnegative(combination: Combination, where: str) -> None:
-    """What cannot be negative is an observable, and the results are these observables."""
-    names = list(combination.nonnegative)
-    check_names(names, where=f"nonnegative observables of {where}", allow_empty=True)
-    for name in names:
-        known_name(name, [o.name for o in combination.observables], kind="observable", where=f"nonnegative of {where}")
-        if name in {o.name for o in combination.functions}:
-            msg = f"{where}: nonnegative observable {name!r} has a formula; make one of its parameters nonnegative"
-            raise OptionError(msg)
-    because = ""
-    if combination.extraction:
-        because = f"extraction {combination.extraction!r} makes the observables functions of a mass"
-    elif combination.normalise:
-        because = "'normalise' divides the observables by their sum"
-    elif combination.errors_on_errors:
-        because = "errors on errors have no fit with bounds"
-    if combination.normalise and combination.functions:
-        msg = f"{where}: 'normalise' does not go with formulas; write the shares as derived quantities, as in a / (a + b)"
-        raise OptionError(msg)
-    if combination.bounds and because:
-        msg = f"{where}: nonnegative observables are not offered where {because}; leave one of the two out"
-        raise OptionError(msg)
-
-
-def saturated_fields(combination: Combination, names: Collection[str]) -> dict[str, Any]:
-    """Fields of the combination in which every estimate of some measurements has an observable of its own.
-
-    Args:
-        combination: the whole.
-        names: of the measurements.
-    """
-    measurements, observables, used = [], [], set()
-    own_names = {e.name for m in combination.measurements if m.name in names for e in m.estimates}
-    renamed = _beside(own_names, [o.name for o in combination.observables])
-    renamed |= {p.name: p.name for p in combination.parameters}
-    for m in combination.measurements:
-        if m.name in names:
-            keep = [i for i, n in enumerate(m.nuisances) if not n.free]
-            observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
-            m = dataclasses.replace(
-                m,
-                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
-                nuisances=tuple(m.nuisances[i] for i in keep),
-                responses=m.responses[:, keep],
-                down_responses=None if m.down_responses is None else m.down_responses[:, keep],
-            )
-        else:
-            used |= _measured(combination, [m])
-            estimates = tuple(
-                dataclasses.replace(e, observables={renamed.get(o, o): factor for o, factor in e.observables.items()})
-                for e in m.estimates
-            )
-            m = dataclasses.replace(m, estimates=estimates)
-        measurements.append(m)
-    return {
-        "measurements": tuple(measurements),
-        "observables": (
-            *(_renamed(combination, o, renamed) for o in combination.observables if o.name in used),
-            *observables,
-        ),
-        "parameters": tuple(p for p in combination.parameters if p.name in used),
-        "derived": (),
-        "impact_groups": {},
-        "nonnegative": tuple(renamed[name] for name in combination.nonnegative if name in used),
-        "normalise": False,
-        "predictions": (),
-        "extractions": {},
-        "extraction": "",
-    }
-
-
-def _measured(combination: Combination, measurements: Sequence[Measurement]) -> set[str]:
-    """Names of the quantities that measurements are about, those in the formulas included."""
-    quantities = combination.quantities
-    used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
-    formulas = quantities.written
-    waiting = list(used)
-    while waiting:
-        name = waiting.pop()
-        inside = names_in(formulas[name] if name in formulas else quantities.nodes[name])
-        waiting += [other for other in inside if other not in used]
-        used.update(inside)
-    return used
-
-
-def _renamed(combination: Combination, observable: Observable, names: Mapping[str, str]) -> Observable:
-    """The observable by its new name, in a formula of new names."""
-    formula = observable.formula
-    if formula and any(names[name] != name for name in names):
-        tree = combination.quantities.written[observable.name]
-        formula = formula_text(substituted(tree, {name: Variable(other) for name, other in names.items()}))
-    return dataclasses.replace(observable, name=names[observable.name], formula=formula)
-
-
-def _beside(taken: Collection[str], names: Sequence[str]) -> dict[str, str]:
-    """Name of each observable beside observables that bear the names of estimates."""
-    found: dict[str, str] = {}
-    for name in names:
-        other = name
-        while other in taken or (other != name and other in names):
-            other += " (observable)"
-        found[name] = other
-    return found
-
-
-def kept_fields(combination: Combination, measurements: Sequence[Measurement]) -> dict[str, Any]:
-    """Fields of the combination of some measurements, without what names a nuisance or observable of the others.
-
-    Args:
-        combination: the whole.
-        measurements: those that stay.
-    """
-    names = {n.name for m in measurements for n in m.all_nuisances}
-    priors = {p.prior_name for p in combination.parameters} - {m.name for m in measurements}
-    parameters = [dataclasses.replace(p, prior=None) if p.prior_name in priors else p for p in combination.parameters]
-    used = _measured(combination, measurements)
-    variables = {o.name for o in combination.variables if o.name in used}
-    groups = {key: tuple(n for n in group if n in names) for key, group in combination.impact_groups.items()}
-    statistics = {key: group for key, group in combination.impact_groups.items() if group == ("stat",)}
-    sources = {n.source or n.name for m in measurements for n in m.all_nuisances if not n.free}
-    return {
-        "measurements": tuple(measurements),
-        "observables": tuple(o for o in combination.observables if o.name in used),
-        "parameters": tuple(p for p in parameters if p.name in used),
-        "derived": tuple(
-            o for o in combination.derived if variables.issuperset(names_in(combination.quantities.nodes[o.name]))
-        ),
-        "nonnegative": tuple(name for name in combination.nonnegative if name in used),
-        "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
-        "impact_groups": {key: group for key, group in groups.items() if group} | statistics,
-        "errors_on_errors": {key: value for key, value in combination.errors_on_errors.items() if key in sources},
-        **_predicting(combination, used),
-    }
-
-
-def _predicting(combination: Combination, observables: Collection[str]) -> dict[str, Any]:
-    """Predictions and extractions that concern nothing but some observables."""
-    predictions = tuple(p for p in combination.predictions if set(p.observables) <= set(observables))
-    names = [p.name for p in predictions]
-    parts = {key: extraction.restricted_to(names) for key, extraction in combination.extractions.items()}
-    extractions = {
-        key: dataclasses.replace(part, drop=tuple(name for name in part.drop if name in observables))
-        for key, part in parts.items()
-        if part is not None
-    }
-    extraction = combination.extraction if combination.extraction in extractions else ""
-    return {"predictions": predictions, "extractions": extractions, "extraction": extraction}

@@ -1,14 +1,13 @@
 """Which coefficients are possible: those of a box at which a family of matrices is positive semidefinite.
 
-Imports base only.  Start at feasibility; spectrahedron has the geometry.
+Imports base only.  Start at feasibility; the geometry is in spectrahedron.
 """
 
+from bayescomb.likelihood.feasibility.extreme_values import Extremes, extremes
 from bayescomb.likelihood.feasibility.feasibility import (
     EIGENVALUE_TOLERANCE,
     AffineFamily,
-    Extremes,
     FeasibleRegion,
-    extremes,
     face_basis,
     feasible_region,
     smallest_eigenvalue,

@@ -10,12 +10,6 @@ from numpy.typing import NDArray
 
 from bayescomb.base.files.writing import plain_value
 from bayescomb.base.labelled import labels, numbers
-from bayescomb.fit.averaging.relative import RelativeReading
-from bayescomb.fit.compatibility import Compatibility
-from bayescomb.fit.impacts import ImpactResult
-from bayescomb.fit.profile import ProfileResult
-from bayescomb.fit.scan import ScanPoint, ScanResult, ScanRow
-from bayescomb.fit.size_result import SizeResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
@@ -27,6 +21,12 @@ from bayescomb.output.tables.impacts import QUANTITIES, impact_table
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayescomb.fit.averaging.relative import RelativeReading
+    from bayescomb.fit.compatibility import Compatibility
+    from bayescomb.fit.impacts import ImpactResult
+    from bayescomb.fit.profile import ProfileResult
+    from bayescomb.fit.scan import ScanPoint, ScanResult, ScanRow
+    from bayescomb.fit.size_result import SizeResult
     from bayescomb.output.analysis import Divided
     from bayescomb.sampling.posterior.summary import Sampled, Summary
     from bayescomb.studies.comparison import Comparison

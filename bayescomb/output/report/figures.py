@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from bayescomb.inputs.variables import variable_name
 from bayescomb.output.figures import draw_posterior, draw_pulls, draw_ranks
 from bayescomb.output.figures.style import figure_style
-from bayescomb.output.report.coefficient_figures import (
+from bayescomb.output.report.drawn.coefficient_figures import (
     coefficient_figure,
     coefficient_panels,
     predictive_figure,

@@ -26,12 +26,12 @@ from bayescomb.output.figures.style import figure_bytes, figure_style, pages_byt
 from bayescomb.output.page_template import page_template
 from bayescomb.output.report.figure import ReportFigure
 from bayescomb.output.report.figures import report_figures
-from bayescomb.output.report.input_tables import input_tables
 from bayescomb.output.report.page import page_context, symbol, symbols
-from bayescomb.output.report.result_tables import result_tables
 from bayescomb.output.report.results import Results, collect
-from bayescomb.output.report.set_tables import set_table
-from bayescomb.output.report.theory_tables import extraction_tables, prior_tables
+from bayescomb.output.report.tables.inputs import input_tables
+from bayescomb.output.report.tables.results import result_tables
+from bayescomb.output.report.tables.sets import set_table
+from bayescomb.output.report.tables.theory import extraction_tables, prior_tables
 from bayescomb.output.report.told.appendix import appendix
 from bayescomb.output.statements import short_notes
 from bayescomb.output.tables.table import LATEX_TABLES, Table, latex_table, write_table

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.rounding import PULL_PLACES, chi2_text, p_value_text, weight_places, with_unit
-from bayescomb.fit.compatibility import Compatibility
-from bayescomb.fit.profile import ProfileResult
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
+
+if TYPE_CHECKING:
+    from bayescomb.fit.compatibility import Compatibility
+    from bayescomb.fit.profile import ProfileResult
 
 __all__ = ["compatibility_table", "correlation_table", "weights_table"]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from bayescomb.base.rounding import counted, percent_text
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import CovarianceKind, Measurement
-from bayescomb.likelihood.check import CheckResult
 from bayescomb.output.text_layout import table
+
+if TYPE_CHECKING:
+    from bayescomb.likelihood.check import CheckResult
 
 __all__ = ["as_read_lines", "assumption_lines"]
 

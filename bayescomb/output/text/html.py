@@ -23,7 +23,7 @@ def html_text(text: Callable[[Any], str], shown: object) -> str:
     Examples:
         >>> import bayescomb as bc
         >>> from bayescomb.output.text.html import html_text
-        >>> from bayescomb.output.text.results import profile_text
+        >>> from bayescomb.output.text.fit import profile_text
         >>> shown = html_text(profile_text, bc.profile(bc.load("models/run1_mass")))
         >>> shown[:16], shown.count("<tr>")
         ('<pre>run1_mass: ', 16)

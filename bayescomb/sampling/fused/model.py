@@ -175,8 +175,8 @@ class FusedModel:
             names = [variable_name(name) for name in plan.theory.parameters]
             names += [SCALE_COEFFICIENT] if len(kinds) > len(names) else []
             return found | dict(zip(names, theta.T, strict=True))
-        ranges = self._ranges
-        values = np.array([bounded_point(np.ascontiguousarray(row[cut:]), ranges)[0] for row in u]).reshape(len(u), -1)
+        ends = self._ranges
+        values = np.array([bounded_point(np.ascontiguousarray(row[cut:]), ends)[0] for row in u]).reshape(len(u), -1)
         own = len(self.sampled)
         if values.shape[1] > own:
             found[WHITE] = values[:, own:]

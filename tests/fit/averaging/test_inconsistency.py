@@ -10,7 +10,7 @@ from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
 from bayescomb.output.averages import averages
 from bayescomb.output.tables.averages import average_tables
-from bayescomb.output.text.results import profile_text
+from bayescomb.output.text.fit import profile_text
 
 # Review of Particle Physics, charged-kaon mass in MeV: "493.677 +- 0.013 OUR AVERAGE, error includes scale factor of 2.4".
 KAON = {
@@ -198,3 +198,51 @@ def test_parts_by_source_are_scaled_with_the_errors_and_a_report_takes_none(tmp_
 
 def test_python_text_names_the_rule():
     assert "expansion factor of CODATA: x 1.85" in profile_text(bc.scaled_profile(bc.profile(average(KAON)), "codata"))
+
+
+def test_formulas_link_what_they_are_functions_of():
+    """With a = 10, b = 4, a - b = 9, each +- 1: chi2 = 3^2 / 3, residuals of 1 each, and var / sigma^2 = 2 / 3 of each."""
+    values = {"a": 10.0, "b": 4.0, "difference": 9.0}
+    measurement = bc.Measurement(
+        name="m",
+        estimates=tuple(bc.Estimate(name=f"e {n}", value=v, observables={n: 1.0}) for n, v in values.items()),
+        statistical_covariance=np.eye(3),
+    )
+    combination = bc.Combination(
+        name="difference",
+        measurements=(measurement,),
+        observables=(bc.Observable(name="a"), bc.Observable(name="b"), bc.Observable(name="difference", formula="a - b")),
+        assumption_sets={"nominal": bc.AssumptionSet(name="nominal")},
+        assumptions="nominal",
+    )
+    (found,) = bc.scale_factors(combination)
+    assert found.results == ("a", "b", "difference")
+    assert (found.chi2, found.ndf, found.pdg, abs(found.residual)) == pytest.approx((3.0, 1, np.sqrt(3.0), 1.0))
+    np.testing.assert_allclose(np.diag(bc.information_weights(combination).table["intrinsic"]), 2 / 3)
+    assert average_tables(averages(bc.profile(combination)))
+
+
+def test_curved_formulas_of_as_many_parameters_are_averages_of_each():
+    """Two numbers each of s = p q and t = p + 2 q are the averages of s and of t, as p and q can adapt to both."""
+    given = {"s": (7.0, 8.0), "t": (7.5, 9.0)}
+    measurement = bc.Measurement(
+        name="m",
+        estimates=tuple(
+            bc.Estimate(name=f"{n}{i}", value=v, observables={n: 1.0})
+            for n, pair in given.items()
+            for i, v in enumerate(pair)
+        ),
+        statistical_covariance=np.diag([0.25, 0.25, 1.0, 1.0]),
+    )
+    combination = bc.Combination(
+        name="curved",
+        measurements=(measurement,),
+        parameters=(bc.Parameter(name="p", start=3.0), bc.Parameter(name="q", start=2.5)),
+        observables=(bc.Observable(name="s", formula="p * q"), bc.Observable(name="t", formula="p + 2 * q")),
+        assumption_sets={"nominal": bc.AssumptionSet(name="nominal")},
+        assumptions="nominal",
+    )
+    (found,) = bc.scale_factors(combination)
+    # (0.5 / 0.5)^2 twice, (0.75 / 1)^2 twice
+    assert (found.chi2, found.ndf, abs(found.residual)) == pytest.approx((3.125, 2, 1.0), rel=1e-5)
+    np.testing.assert_allclose(bc.information_weights(combination).table["intrinsic"].sel(parameter="s")[:2], 0.5, rtol=1e-5)

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.fit.averaging.relative import iterated_combination
-from bayescomb.output.text.results import reading_lines
+from bayescomb.output.text.fit import reading_lines
 
 # Name -> values, their own errors, and the common relative error.
 PEELLE = ((1.5, 1.0), (0.15, 0.10), 0.20)  # R. W. Peelle (1987): 1.15 +- 0.25 is sensible, 0.88 +- 0.22 the puzzle

@@ -15,9 +15,9 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
-from bayescomb.output.report.coefficient_tables import coefficient_table
 from bayescomb.output.report.gathered.nuisances import leading_pulls
 from bayescomb.output.report.results import Results, parameter_covariance
+from bayescomb.output.report.tables.coefficients import coefficient_table
 from bayescomb.output.report.told.matters import input_titles
 from bayescomb.output.report.told.titles import block_title, observable_titles, quantity_title
 from bayescomb.output.statements import settings

@@ -1,0 +1,204 @@
+"""What a combination has to fulfil as a whole: its settings, spectators, predictions, bounds and uncertain sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayescomb.base.checks import (
+    check_choice,
+    check_distinct,
+    check_names,
+    known_name,
+)
+from bayescomb.base.choices import (
+    CHI2_FORMS,
+    NUISANCE_VALUES,
+    REPAIRS,
+    TREATMENTS,
+)
+from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
+from bayescomb.inputs.combination.contents import STATISTICS_GROUP, Contents
+from bayescomb.inputs.formulas import names_in
+
+__all__ = [
+    "check_blinding",
+    "check_determined",
+    "check_errors_on_errors",
+    "check_nonnegative",
+    "check_predictions",
+    "check_settings",
+    "check_spectators",
+]
+
+
+def check_determined(combination: Contents, where: str) -> None:
+    """The estimates determine every variable.  Of curved formulas only the names tell here, the fit tells the rest."""
+    names = [o.name for o in combination.variables]
+    nodes = combination.quantities.nodes
+    touched = {
+        variable
+        for e in combination.estimates
+        for name, weight in e.observables.items()
+        if weight
+        for variable in names_in(nodes[name])
+    }
+    idle = [name for name in names if name not in touched]
+    short = np.linalg.matrix_rank(combination.design) < len(names) and not combination.curved_maps
+    if short or idle or len(combination.estimates) < len(names):
+        kind = "parameters" if combination.parameters else "observables"
+        msg = (
+            f"{where}: {len(combination.estimates)} estimates do not determine the {len(names)} {kind}"
+            f"{f' (no estimate for {idle})' if idle else ''}; add an estimate or drop an observable"
+        )
+        raise UnderdeterminedError(msg)
+
+
+def check_spectators(combination: Contents, where: str) -> None:
+    """A spectator carries one estimate, whose name it has."""
+    maps = {e.name: dict(e.observables) for e in combination.estimates}
+    for observable in combination.observables:
+        if observable.formula and observable.spectator:
+            msg = f"{where}: observable {observable.name!r} has a formula, so it is no spectator; leave one of the two out"
+            raise OptionError(msg)
+        owners = [name for name, mapping in maps.items() if observable.name in mapping]
+        if observable.spectator and (owners != [observable.name] or maps[observable.name] != {observable.name: 1.0}):
+            msg = f"{where}: spectator {observable.name!r} belongs to {owners}; it carries the name of its only estimate"
+            raise UnknownNameError(msg)
+
+
+def check_settings(combination: Contents, where: str) -> None:
+    """Every setting is one that is offered, and those in force go together."""
+    check_choice(combination.treatment, TREATMENTS, where=f"treatment of {where}")
+    check_choice(combination.repair, REPAIRS, where=f"repair of {where}")
+    check_choice(combination.chi2, CHI2_FORMS, where=f"chi2 of {where}")
+    check_choice(combination.nuisance_values, NUISANCE_VALUES, where=f"nuisance values of {where}")
+    groups = combination.impact_groups
+    check_names(list(groups), where=f"impact groups of {where}", allow_empty=True)
+    known = [n.name for n in combination.nuisances]
+    for group, members in groups.items():
+        if members != (STATISTICS_GROUP,):
+            check_names(members, where=f"{where}, impact group {group!r}")
+            for name in members:
+                known_name(name, known, kind="nuisance", where=f"{where}, impact group {group!r}")
+    weighted = combination.chi2 != "neyman" or combination.curved_responses
+    if weighted and combination.treatment == "covariance":
+        msg = (
+            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
+            "asymmetric responses do not allow; use the treatment 'nuisance'"
+        )
+        raise OptionError(msg)
+    if combination.chi2 == "pearson":
+        zero = [e.name for m in combination.measurements if not m.is_prior for e in m.estimates if e.value == 0]
+        if zero:
+            msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
+            raise InvalidNumberError(msg)
+        singular = [
+            m.name
+            for m in combination.measurements
+            if m.statistical_covariance is not None and m.statistical_spectrum[2].any()
+        ]
+        if singular:
+            msg = (
+                f"{where}: chi2 'pearson' weighs with the inverse of the statistical covariance, which is singular in "
+                f"{singular}; use 'neyman', or leave out an estimate that follows from the others"
+            )
+            raise InvalidMatrixError(msg)
+
+
+def check_predictions(combination: Contents, where: str) -> None:
+    """Every name that a prediction or an extraction uses exists, and what is in force can be extracted."""
+    check_names([p.name for p in combination.predictions], where=f"predictions of {where}", allow_empty=True)
+    observables = [o.name for o in combination.variables]
+    for prediction in combination.predictions:
+        for name in prediction.observables:
+            known_name(name, observables, kind="observable", where=f"prediction {prediction.name!r} of {where}")
+    for key, extraction in combination.extractions.items():
+        at = f"{where}, extraction {key!r}"
+        for name in extraction.distributions:
+            known_name(name, [p.name for p in combination.predictions], kind="prediction", where=at)
+        for name in extraction.drop:
+            known_name(name, observables, kind="observable", where=at)
+        predicted = [name for p in combination.predictions if p.name in extraction.distributions for name in p.observables]
+        check_names(predicted, where=f"predicted observables of {at}")
+        schemes: dict[str, set[str]] = {}
+        for prediction in combination.predictions:
+            if prediction.name in extraction.masses:
+                schemes.setdefault(extraction.masses[prediction.name], set()).add(prediction.mass_scheme)
+        for mass, found in schemes.items():
+            if len(found) > 1:
+                msg = f"{at}: {mass!r} is the {' and the '.join(sorted(found))} mass of its predictions; give each a name"
+                raise OptionError(msg)
+        names = [o.name for o in combination.extracted(extraction)]
+        check_names(names, where=f"masses, their differences and scales of {at}")
+        check_distinct(observables, names, kinds=("observable", "parameter of the extraction"), where=at)
+        free = [n.name for n in combination.nuisances if n.free]
+        check_distinct(free, names, kinds=("free nuisance", "parameter of the extraction"), where=at)
+    if combination.extraction:
+        known_name(combination.extraction, combination.extractions, kind="extraction", where=where)
+        if not combination.linear:
+            msg = (
+                f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
+                "'neyman', absolute symmetric responses, no 'normalise' (the extraction itself normalises a distribution) "
+                "and no 'nonnegative'"
+            )
+            raise OptionError(msg)
+
+
+def check_errors_on_errors(combination: Contents, where: str) -> None:
+    """The sizes that are uncertain are those of sources that are there, and nothing else is curved."""
+    known = {n.source or n.name for n in combination.nuisances if not n.free}
+    for name in combination.errors_on_errors:
+        known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
+    if combination.errors_on_errors and not combination.linear:
+        msg = (
+            f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
+            "responses, no 'normalise' and no 'nonnegative'"
+        )
+        raise OptionError(msg)
+
+
+def check_blinding(combination: Contents, where: str) -> None:
+    """Nothing is in force that shows what is hidden, or that what hides it would change."""
+    found = combination.blinding
+    if found is None:
+        return
+    curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
+    named = {
+        "'normalise', whose results a common factor does not hide": combination.normalise,
+        "parameters or formulas, which tell what a shift or factor changes": bool(
+            combination.parameters or combination.functions
+        ),
+        "chi2 'pearson' or responses that are not absolute, which a shift changes": found.kind == "shift" and curved,
+        "'nonnegative', whose bound tells the shift": found.kind == "shift" and bool(combination.nonnegative),
+    }
+    for what, there in named.items():
+        if there:
+            msg = (
+                f"{where} is blinded ({found.kind}) and has {what}; state the setting in the model, whose way of blinding "
+                "follows it, or unblind it"
+            )
+            raise OptionError(msg)
+
+
+def check_nonnegative(combination: Contents, where: str) -> None:
+    """What cannot be negative is an observable, and the results are these observables."""
+    names = list(combination.nonnegative)
+    check_names(names, where=f"nonnegative observables of {where}", allow_empty=True)
+    for name in names:
+        known_name(name, [o.name for o in combination.observables], kind="observable", where=f"nonnegative of {where}")
+        if name in {o.name for o in combination.functions}:
+            msg = f"{where}: nonnegative observable {name!r} has a formula; make one of its parameters nonnegative"
+            raise OptionError(msg)
+    because = ""
+    if combination.extraction:
+        because = f"extraction {combination.extraction!r} makes the observables functions of a mass"
+    elif combination.normalise:
+        because = "'normalise' divides the observables by their sum"
+    elif combination.errors_on_errors:
+        because = "errors on errors have no fit with bounds"
+    if combination.normalise and combination.functions:
+        msg = f"{where}: 'normalise' does not go with formulas; write the shares as derived quantities, as in a / (a + b)"
+        raise OptionError(msg)
+    if combination.bounds and because:
+        msg = f"{where}: nonnegative observables are not offered where {because}; leave one of the two out"
+        raise OptionError(msg)

@@ -1,0 +1,188 @@
+"""What a combination consists of, and what follows from it without a calculation.
+
+The checks (:mod:`.checks`) and the parts of a combination (:mod:`.parts`) are written for this, and
+:class:`bayescomb.Combination` is this with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescomb.base.choices import (
+    Chi2Form,
+    NuisanceValues,
+    RepairKind,
+    Treatment,
+)
+from bayescomb.inputs.assumptions import AssumptionSet
+from bayescomb.inputs.formulas.quantities import Quantities, quantities
+from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
+from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
+from bayescomb.inputs.parameters import Parameter
+from bayescomb.inputs.theory.extractions import Extraction
+from bayescomb.inputs.theory.predictions import Prediction
+
+__all__ = ["STATISTICS_GROUP", "Contents"]
+
+STATISTICS_GROUP: Final = "stat"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Contents:
+    """Fields of a combination, see :class:`bayescomb.Combination`, and their properties."""
+
+    name: str
+    measurements: tuple[Measurement, ...]
+    observables: tuple[Observable, ...]
+    assumption_sets: Mapping[str, AssumptionSet]
+    assumptions: str
+    treatment: Treatment = "nuisance"
+    repair: RepairKind = "none"
+    sources: tuple[Source, ...] = ()
+    provenance: tuple[Provenance, ...] = ()
+    title: str = ""
+    chi2: Chi2Form = "neyman"
+    nuisance_values: NuisanceValues = "used"
+    normalise: bool = False
+    impact_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    predictions: tuple[Prediction, ...] = ()
+    extractions: Mapping[str, Extraction] = field(default_factory=dict)
+    extraction: str = ""
+    errors_on_errors: Mapping[str, ErrorOnError] = field(default_factory=dict)
+    nonnegative: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    derived: tuple[Observable, ...] = ()
+    blinding: Blinding | None = None
+
+    @cached_property
+    def quantities(self) -> Quantities:
+        """What is fitted, and what follows from it."""
+        return quantities(self.parameters, self.observables, self.derived, where=f"combination {self.name!r}")
+
+    @property
+    def variables(self) -> tuple[Observable, ...]:
+        """What is fitted: parameters and observables without a formula."""
+        return self.quantities.variables
+
+    @property
+    def functions(self) -> tuple[Observable, ...]:
+        """What follows from the variables: observables with a formula and derived quantities."""
+        return self.quantities.functions
+
+    @property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Ends of the ranges of variables that have any."""
+        found = {name: (0.0, float("inf")) for name in self.nonnegative}
+        priors = {p.name: p.prior.bounds for p in self.parameters if p.prior is not None}
+        return found | {name: ends for name, ends in priors.items() if np.isfinite(ends).any()}
+
+    @property
+    def boxed(self) -> bool:
+        """Whether a variable has a range other than 0 and above."""
+        return any(ends != (0.0, float("inf")) for ends in self.bounds.values())
+
+    @property
+    def blinded(self) -> str:
+        """``" BLINDED"`` behind the name where central values are hidden, else nothing."""
+        return "" if self.blinding is None else " BLINDED"
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
+        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps
+
+    @property
+    def curved_responses(self) -> bool:
+        """Whether a nuisance has a response with a kink, or one that is relative."""
+        curved = any(n.response != "absolute" for n in self.nuisances)
+        return curved or any(m.down_responses is not None for m in self.measurements)
+
+    @cached_property
+    def curved_maps(self) -> bool:
+        """Whether an estimate measures what is no linear function of the variables."""
+        return bool(self.quantities.curved([e.observables for e in self.estimates])[0])
+
+    @property
+    def linear(self) -> bool:
+        """Whether the results are linear in the measured values: no curved chi2, nothing divided by a sum, no bounds."""
+        return self.quadratic and not self.normalise and not self.bounds
+
+    @property
+    def parabolic(self) -> bool:
+        """Whether chi2 is a parabola along every result, so that errors are the same up and down."""
+        return self.quadratic and self.quantities.linear and not self.bounds and not self.extraction
+
+    @property
+    def estimates(self) -> tuple[Estimate, ...]:
+        """All estimates, in the order of the measurements."""
+        return tuple(e for m in self.measurements for e in m.estimates)
+
+    @property
+    def nuisances(self) -> tuple[Nuisance, ...]:
+        """All nuisances, in the order of the measurements, those of a fit first."""
+        return tuple(n for m in self.measurements for n in m.all_nuisances)
+
+    @property
+    def design(self) -> NDArray[np.float64]:
+        """Linear map from variables to estimates, shape (n_estimates, n_variables); 0 for what is curved."""
+        return self._linear_map[0]
+
+    @cached_property
+    def observable_map(self) -> NDArray[np.float64]:
+        """Linear map from observables to estimates as stated, shape (n_estimates, n_observables)."""
+        return np.array([[e.observables.get(o.name, 0.0) for o in self.observables] for e in self.estimates], dtype=float)
+
+    @property
+    def constant(self) -> NDArray[np.float64]:
+        """What the estimates are where all variables are 0, by formulas that are linear, shape (n_estimates,)."""
+        return self._linear_map[1]
+
+    @cached_property
+    def _linear_map(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.quantities.rows([e.observables for e in self.estimates])
+
+    @property
+    def assumption_set(self) -> AssumptionSet:
+        """The assumption set in force."""
+        return self.assumption_sets[self.assumptions]
+
+    @property
+    def extraction_in_force(self) -> Extraction | None:
+        """The extraction in force, ``None`` in combination mode."""
+        return self.extractions[self.extraction] if self.extraction else None
+
+    @property
+    def results(self) -> tuple[Observable, ...]:
+        """What is reported: parameters, observables and derived quantities.
+
+        With an extraction its masses, their differences and scales come before them.
+        """
+        extraction = self.extraction_in_force
+        parameters = self.variables[: len(self.parameters)]
+        return (*(self.extracted(extraction) if extraction else ()), *parameters, *self.observables, *self.derived)
+
+    @property
+    def headline(self) -> tuple[Observable, ...]:
+        """What a summary shows: masses and their differences if a mass is extracted, else all results."""
+        extraction = self.extraction_in_force
+        if extraction is None:
+            return self.results
+        masses = self.extracted(extraction)[: len(extraction.mass_parameters) + len(extraction.differences)]
+        return (*masses, *self.derived)
+
+    def extracted(self, extraction: Extraction) -> tuple[Observable, ...]:
+        """What an extraction adds to the results: masses, their differences and scales."""
+        schemes = {extraction.masses[p.name]: p.mass_scheme for p in self.predictions if p.name in extraction.masses}
+        masses = [Observable(name=m, unit="GeV", title=f"top-quark {schemes[m]} mass") for m in extraction.mass_parameters]
+        masses += [
+            Observable(name=f"{first} - {second}", unit="GeV", title="difference of the masses")
+            for first, second in extraction.differences
+        ]
+        scales = [Observable(name=name, title=f"{name}: factor on the scale") for name in extraction.scale_parameters]
+        return (*masses, *scales)

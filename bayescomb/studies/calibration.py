@@ -21,8 +21,9 @@ from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.studies.curved_toys import CurvedToys, require_curved, toys_of
 from bayescomb.studies.executors import executor_of
+from bayescomb.studies.ranks import RANKS
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
-from bayescomb.studies.toys import RANKS, Toys
+from bayescomb.studies.toys import Toys
 
 __all__ = ["coverage", "study_summary", "summary_of"]
 

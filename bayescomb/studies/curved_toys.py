@@ -35,7 +35,8 @@ from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.sample import sample
 from bayescomb.sampling.tree import has_logarithmic_prior
-from bayescomb.studies.toys import Toys, matrix_root, ranked, require_simulated
+from bayescomb.studies.ranks import matrix_root, ranked
+from bayescomb.studies.toys import Toys, require_simulated
 
 __all__ = ["CurvedToys", "require_curved", "toys_of"]
 

@@ -16,12 +16,11 @@ Sources that are no correlation matrices (treatment covariance) are drawn as par
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -43,21 +42,15 @@ from bayescomb.sampling.model.extraction import draw_theory, extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
 from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
-from bayescomb.sampling.posterior.summary import mean_sd
 from bayescomb.sampling.priors import prior_draws
-from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
+from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
+from bayescomb.studies.ranks import matrix_root, ranked
 
-__all__ = ["RANKS", "Toys", "effective_draws", "matrix_root", "ranked", "require_simulated"]
+__all__ = ["Toys", "require_simulated"]
 
 FloatArray = NDArray[np.float64]
 
-# A rank is taken among this many evenly spaced draws, fewer than are effective, so that they are nearly independent.
-RANKS = 99
-LEVELS = {"68": 0.68, "95": 0.95}
-# Effective draws that they need, and by how much longer chains may get where fewer are.
-LEAST_EFFECTIVE: Final = 120
-LONGER: Final = (1, 2, 4, 8)
 # Steps longer than those of a single posterior, where nothing curved forbids them: more draws of a data set are
 # correlated, which costs nothing as long as more than RANKS are effective, and half the gradients are saved.
 TOY_ACCEPT = 0.6
@@ -393,55 +386,3 @@ class Toys:
             names = [plan.model.nuisances[i] for i in self.recoverable.index]
             found |= {f"pull[{names[i]}]": nuisances[:, i] for i in self.followed}
         return found
-
-
-def ranked(
-    truth: Mapping[str, float], sampled: Callable[[int], tuple[dict[str, FloatArray], int, str]], *, chains: int
-) -> dict[str, Any]:
-    """Ranks and summaries of the posterior of a data set, as plain data.
-
-    Args:
-        truth: true value by quantity.
-        sampled: draws of each quantity, chains one after the other, the number of divergences, and why the draws are not
-            those of the posterior; of chains so many times as long.
-        chains: number of chains.
-
-    Returns:
-        ``posterior``: quantity -> [truth, rank among 99 draws, mean, sd, low68, high68, low95, high95], and
-        ``divergences``; or ``problem``.
-    """
-    for longer in LONGER:
-        found, diverging, reason = sampled(longer)
-        if not reason and effective_draws(found, chains=chains) >= LEAST_EFFECTIVE:
-            break
-    if reason:
-        return {"problem": reason}
-    rows = {}
-    for name, values in found.items():
-        chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
-        ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
-        rows[name] = [truth[name], int((chosen < truth[name]).sum()), *mean_sd(values), *map(float, ends)]
-    return {"posterior": rows, "divergences": diverging}
-
-
-def effective_draws(found: Mapping[str, FloatArray], *, chains: int) -> float:
-    """Smallest effective number of draws of all quantities, of the mean and of the tails.
-
-    Args:
-        found: draws, chains one after the other.
-        chains: number of chains.
-    """
-    moving = [values.reshape(chains, -1) for values in found.values() if np.ptp(values) > 0]
-    methods: tuple[dict[str, Any], ...] = ({"method": "bulk"}, {"method": "tail", "prob": (0.05, 0.95)})
-    return min((float(az.ess(values, **method)) for values in moving for method in methods), default=np.inf)
-
-
-def matrix_root(covariance: FloatArray) -> FloatArray:
-    """The symmetric square root of a positive semidefinite matrix.
-
-    It is unique: other factors turn with the eigenvectors of equal eigenvalues, which depend on rounding and so on the
-    machine, and with them the data set of a seed would.
-    """
-    factor = semidefinite_factor(covariance)
-    length = np.linalg.norm(factor, axis=0)
-    return np.asarray(factor @ (factor / np.where(length > 0, length, 1.0)).T)

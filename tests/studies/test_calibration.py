@@ -19,7 +19,8 @@ from bayescomb.cli.main import main
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.studies.calibration import _holm, _posterior_answer
-from bayescomb.studies.toys import Toys, matrix_root
+from bayescomb.studies.ranks import matrix_root
+from bayescomb.studies.toys import Toys
 
 SIGMAS = 5.0
 

@@ -27,14 +27,13 @@ from bayescomb.inputs.assumptions.prior_shapes import shape_law
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.least_squares import near, unit_columns
-from bayescomb.likelihood.linear_gaussian import solve
-from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.fused.coordinates import BOXED, CORRELATED, NORMAL, theta_point
+from bayescomb.sampling.fused.coordinates import theta_point
 from bayescomb.sampling.fused.curved import curved_constants
 from bayescomb.sampling.fused.density import COMBINATION, CURVED, EXTRACTION, DensityKind, bounded_point, pack, segment
 from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import pivot_order, pivot_signs, theory_constants
+from bayescomb.sampling.fused.origin import at_ranges, kept_coordinates, theta_coordinates, theta_kinds
 from bayescomb.sampling.fused.ranges import coordinates_of, feasible_point, range_constants
 from bayescomb.sampling.linear_posterior import CHUNK, linear_posterior
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
@@ -52,8 +51,6 @@ ABOVE_ZERO, INTERVAL = "_above_zero__", "_interval__"
 # Step of the second derivatives by masses and scales, in their coordinates, and the least of these: that of a prior.
 STEP = 1e-4
 LEAST_CURVATURE = 0.25
-# Standard deviation of the logistic distribution.
-LOGISTIC = np.pi / np.sqrt(3.0)
 # Half-widths of the starting points in what the sampler moves, of coefficients and of all else.
 SPREAD = (1.0, 2.0)
 
@@ -261,13 +258,13 @@ def fused_model(
         assert values is not None
         assert ranges is not None
         rest = len(kept)
-        shift, mix = _kept_coordinates(plan, kept, values, ranges)
+        shift, mix = kept_coordinates(plan, kept, values, ranges)
         specific = [ranges[kept], reduce @ reduced.design[:, kept]]
     else:
         assert theta is not None
-        kinds = _theta_kinds(theory)
+        kinds = theta_kinds(theory)
         rest = len(kinds)
-        shift, mix = _theta_coordinates(theory, kinds, theta), np.eye(rest)
+        shift, mix = theta_coordinates(theory, kinds, theta), np.eye(rest)
         predicted = reduce @ reduced.design[:, : len(theory.select)] @ theory.select
         specific = [kinds, predicted, *theory_constants(theory)]
     start, spread = _starts(plan, rest)
@@ -320,7 +317,7 @@ def _first_constants(plan: SamplingPlan, shift: FloatArray) -> list[FloatArray]:
 def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, ranges: FloatArray) -> FusedModel:
     """All parameters and the coordinates of the explicit nuisances are sampled."""
     size, count = len(curved.offset), len(plan.parameters)
-    shift, root = _at_ranges(values, ranges, np.linalg.cholesky(curved.covariance))
+    shift, root = at_ranges(values, ranges, np.linalg.cholesky(curved.covariance))
     base, patterns, design, offset, signs, *rest = curved_constants(plan, curved)
     start, spread = _starts(plan, count + size)
     constants = [
@@ -370,71 +367,6 @@ def _laws(plan: SamplingPlan) -> FloatArray:
     """Rows of :func:`.coordinates.prior_laws`."""
     rows = [(*c.range, c.nominal, *shape_law(c.sampled_shape).terms(*c.range, c.nominal)) for c in plan.coefficients]
     return np.array(rows, dtype=float).reshape(len(rows), 10)
-
-
-def _kept_coordinates(
-    plan: SamplingPlan, kept: IntArray, values: FloatArray, ranges: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of parameters at their start, and a root of their covariance there."""
-    if not len(kept):
-        return np.zeros(0), np.zeros((0, 0))
-    root = solve(plan.model, plan.correlation(plan.start[None])[0]).root[kept]
-    return _at_ranges(values[kept], ranges[kept], np.linalg.qr(root.T, mode="r").T)
-
-
-def _at_ranges(values: FloatArray, ranges: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of values inside their ranges, and the root of a covariance of the values in them.
-
-    Args:
-        values: shape (P,).
-        ranges: as in :func:`.density.bounded_point`, shape (P, 3).
-        root: shape (P, P).
-    """
-    u, slope = values.copy(), np.ones(len(values))  # slope: dx/du
-    for i, (width, low, high) in enumerate(ranges):
-        if width == 0:
-            continue
-        if np.isinf(high):
-            slope[i] = -np.expm1(-values[i] / width)
-            u[i] = values[i] + width * np.log(slope[i])
-        else:
-            u[i] = np.log(values[i] - low) - np.log(high - values[i])
-            slope[i] = (values[i] - low) * (high - values[i]) / (high - low)
-    moved = root / slope[:, None]
-    # Data that tell less than a range leave the coordinate as wide as a flat density makes it.
-    size = np.sqrt((moved**2).sum(axis=1))
-    boxed = np.isfinite(ranges[:, 2]) & (ranges[:, 0] > 0) & (size > LOGISTIC)
-    return u, moved * np.where(boxed, LOGISTIC / np.where(size > 0, size, 1.0), 1.0)[:, None]
-
-
-def _theta_kinds(theory: Theory) -> FloatArray:
-    """Rows of :func:`.coordinates.theta_point`."""
-    scales, masses = theory.extraction.scales, len(theory.masses)
-    rows = [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses)]
-    if scales.prior == "uniform":
-        rows += [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses, len(theory.parameters))]
-    else:
-        kind = CORRELATED if scales.treatment == "correlated" else NORMAL
-        rows += [(kind, 0.0, 0.0, scales.width) for _ in theory.scales]
-    if scales.treatment == "correlated":
-        rows.append((BOXED, scales.low, scales.high, 0.0))
-    return np.array(rows, dtype=float)
-
-
-def _theta_coordinates(theory: Theory, kinds: FloatArray, theta: FloatArray) -> FloatArray:
-    """Coordinates of a point; of correlated scales with the middle of the range of their coefficient."""
-    value, boxed = np.append(theta, np.zeros(len(kinds) - len(theta))), kinds[:, 0] == BOXED
-    if len(kinds) > len(theta):
-        value[-1] = kinds[-1, 1:3].mean()
-        half = len(theory.scales) // 2
-        matrix = np.full((half, half), value[-1]) + (1 - value[-1]) * np.eye(half)
-        eigenvalues, vectors = np.linalg.eigh(matrix)
-        back = (vectors / np.sqrt(eigenvalues)) @ vectors.T
-        for group in range(2):
-            own = slice(len(theory.masses) + group * half, len(theory.masses) + (group + 1) * half)
-            value[own] = back @ value[own]
-    share = np.where(boxed, (value - kinds[:, 1]) / np.where(boxed, kinds[:, 2] - kinds[:, 1], 1.0), 0.5)
-    return np.where(boxed, np.log(share) - np.log1p(-share), value / np.where(boxed, 1.0, kinds[:, 3]))
 
 
 def _whitened(model: FusedModel) -> FloatArray:

@@ -38,8 +38,8 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
     """The groups ``posterior_predictive``, ``log_likelihood`` and that of log likelihoods per measurement.
 
     There are none where nuisances have responses that are not absolute, or Pearson's weights follow the prediction: given
-    what is fitted, the estimates are not Gaussian then; none of free nuisances, which no estimate is predicted without; and none where constraints
-    above 1 leave estimates that are no Gaussian by themselves.
+    what is fitted, the estimates are not Gaussian then; none of free nuisances, which no estimate is predicted without;
+    and none where constraints above 1 leave estimates that are no Gaussian by themselves.
 
     Args:
         plan: of the posterior.

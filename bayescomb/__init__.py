@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
     from bayescomb.inputs.blinding import blind, unblind
     from bayescomb.inputs.combination import Combination
-    from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
+    from bayescomb.inputs.formulas import Curve
+    from bayescomb.inputs.measurements import Estimate, FittedInput, LikelihoodTable, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.parameters import Parameter, ParameterPrior
     from bayescomb.inputs.relations import Relation
@@ -76,12 +77,14 @@ __all__ = [
     "CorrelationBlock",
     "CorrelationCoefficient",
     "CorrelationPair",
+    "Curve",
     "ErrorOnError",
     "Estimate",
     "Extraction",
     "FitResults",
     "FittedInput",
     "InputWarning",
+    "LikelihoodTable",
     "Measurement",
     "Nuisance",
     "Observable",
@@ -153,11 +156,13 @@ _LAZY = {
     "CorrelationBlock": "bayescomb.inputs.assumptions",
     "CorrelationCoefficient": "bayescomb.inputs.assumptions",
     "CorrelationPair": "bayescomb.inputs.assumptions",
+    "Curve": "bayescomb.inputs.formulas",
     "ErrorOnError": "bayescomb.inputs.observables",
     "Estimate": "bayescomb.inputs.measurements",
     "Extraction": "bayescomb.inputs.theory.extractions",
     "FitResults": "bayescomb.output.export.programs",
     "FittedInput": "bayescomb.inputs.measurements",
+    "LikelihoodTable": "bayescomb.inputs.measurements",
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
     "Observable": "bayescomb.inputs.observables",

@@ -38,8 +38,9 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
     """The groups ``posterior_predictive``, ``log_likelihood`` and that of log likelihoods per measurement.
 
     There are none where nuisances have responses that are not absolute, or Pearson's weights follow the prediction: given
-    what is fitted, the estimates are not Gaussian then; none of free nuisances, which no estimate is predicted without;
-    and none where constraints above 1 leave estimates that are no Gaussian by themselves.
+    what is fitted, the estimates are not Gaussian then; none of free nuisances, which no estimate is predicted without; and
+    none where fits widen the prior of a nuisance that they share by so much that only together with common observables
+    all information is positive: the estimates have no joint density of their own then.
 
     Args:
         plan: of the posterior.
@@ -65,7 +66,7 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
         if not fixed or not start:
             try:
                 means, covariance, _ = given_coefficients(own, np.zeros((1, 0)) if fixed else weights[part])
-            except np.linalg.LinAlgError:  # which constraints above 1 leave without a density of their own
+            except np.linalg.LinAlgError:
                 return {}
             means, covariance = means[:, index], covariance[:, index][:, :, index]
         t = predicted[part]
@@ -132,6 +133,6 @@ def _predicted(combination: Combination, posterior: xr.Dataset, n: int) -> Float
     """T of every draw, shape (n, E)."""
     columns = [posterior[variable_name(o.name)].to_numpy().reshape(n) for o in combination.variables]
     values, predict = np.array(columns).reshape(len(columns), n), mapping(combination)
-    if predict.linear:
+    if predict.linear and not predict.tables:
         return np.asarray(values.T @ predict.design.T + predict.constant)
-    return np.array([predict.value(row) for row in values.T])
+    return np.array([predict.compared(row) for row in values.T])

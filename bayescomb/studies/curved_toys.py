@@ -60,7 +60,7 @@ def require_curved(combination: Combination) -> None:
     """Data sets can be simulated of the combination and analysed, whatever its chi2.
 
     Raises:
-        OptionError: results are normalised, a formula is not linear, a bound is no prior, or an input is itself a fit.
+        OptionError: results are normalised, a formula is not linear, a likelihood is a table, a bound is no prior, or an input is itself a fit.
     """
     if combination.quadratic:
         require_simulated(combination)
@@ -70,6 +70,8 @@ def require_curved(combination: Combination) -> None:
     found = ""
     if combination.curved_maps:
         found = "a formula that is not linear"
+    elif combination.tabulated:
+        found = "a likelihood table"
     elif combination.normalise:
         found = "results that are normalised"
     elif set(combination.bounds) - stated or has_logarithmic_prior(combination):

@@ -20,7 +20,7 @@ import pymc as pm
 import bayescomb as bc
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / room) for room in ("helpers", "fit", "likelihood", "sampling")]
+sys.path[:0] = [str(ROOT / "tests" / room) for room in ("helpers", "fit/minimise", "likelihood/theory", "sampling")]
 
 from mixed_models import mass_model, mass_posterior  # noqa: E402
 from rank_models import KINDS, data_sets, uncertain_sizes  # noqa: E402

@@ -11,24 +11,23 @@ its derivative by the data too, and what is linear of the others is that with th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import FitError
+from bayescomb.fit.minimise.delta_chi2 import crossing_within
 from bayescomb.likelihood.linear_gaussian import Solution
 
-__all__ = ["bounded_interval", "bounded_minimum", "crossing_within", "on_face", "positions"]
+__all__ = ["bounded_interval", "bounded_minimum", "on_face", "positions"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 # A bound is met to this fraction of the error.
 ROUNDING = 1e-9
-# A crossing is good to this fraction of the error.
-CROSSING = 1e-13
 # A chi2 that is closed form is met to this.
 EXACT = 1e-12
 # Part of a direction that is left of it when it is rounding.
@@ -144,25 +143,6 @@ def bounded_interval(values: FloatArray, root: FloatArray, bounded: IntArray, in
         bound = 0.0 if index in bounded and sign < 0 else -np.inf
         ends.append(crossing_within(growth, best, outer, bound=bound, error=error) - best)
     return ends[0], ends[1]
-
-
-def crossing_within(growth: Callable[[float], float], best: float, outer: float, *, bound: float, error: float) -> float:
-    """Where a profiled chi2 less its minimum less 1 changes its sign, or the bound if it does not before.
-
-    Args:
-        growth: of chi2, less 1.
-        best: where chi2 is least.
-        outer: where it has grown by 1 at least.
-        bound: that the parameter cannot go below.
-        error: of the parameter, the scale of what is sought.
-    """
-    outer = max(outer, bound)
-    if outer == best or (outer == bound and growth(bound) <= 0):
-        return outer
-    step = CROSSING * error * np.sign(outer - best)
-    while growth(outer) < 0:  # by rounding alone
-        outer, step = outer + step, 2 * step
-    return float(scipy.optimize.brentq(growth, best, outer, xtol=CROSSING * error, rtol=4 * np.finfo(float).eps))
 
 
 def positions(parameters: Sequence[str], names: Sequence[str]) -> IntArray:

@@ -10,10 +10,10 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import FitError
+from bayescomb.fit.minimise.delta_chi2 import crossing
 from bayescomb.fit.minimise.mass_chi2 import DerivedSolution, MassChi2, derived_solution, mass_chi2, tangent_model
 from bayescomb.likelihood.linear_gaussian import LinearModel, solve
 from bayescomb.likelihood.theory import Theory
@@ -26,7 +26,6 @@ GAUSS_NEWTON_STEPS = 60
 NEWTON_STEPS = 20
 # GeV of a mass, or of the logarithm of a scale factor: the predictions are smooth over far more than this.
 DIFFERENCE = 1e-4
-CROSSING_STEPS = 12
 # Delta chi2 is met to this, so that an error is good to half of it.
 CROSSING_TOLERANCE = 1e-6
 
@@ -175,25 +174,11 @@ def _crossing(chi2: MassChi2, theta: FloatArray, lowest: float, index: int, star
         best = chi2.minimum(moved, fixed=(index,))
         return chi2.evaluate(best)[0] - lowest - 1.0
 
-    # Exact for a parabola, and a few steps for what is nearly one.
-    distance = float(np.clip(start, min(end, 0.0), max(end, 0.0)))
-    for _ in range(CROSSING_STEPS):
-        excess = growth(distance)
-        if abs(excess) < CROSSING_TOLERANCE:
-            return distance
-        step = distance / np.sqrt(1 + excess) if excess > -1 else np.inf
-        if not abs(step) < abs(end):
-            break
-        distance = float(step)
-    inner, outer = 0.0, start
-    while True:
-        outer = float(np.clip(outer, min(end, 0.0), max(end, 0.0)))
-        if growth(outer) > 0:
-            return float(scipy.optimize.brentq(growth, inner, outer, xtol=1e-6, rtol=1e-9))
-        if outer == end:
-            msg = (
-                f"chi2 grows by less than 1 up to {theory.masses[index]} = {theta[index] + end:g} GeV, the end of the "
-                "predicted masses; a prediction over a wider range is needed"
-            )
-            raise FitError(msg)
-        inner, outer = outer, 2 * outer
+    distance = crossing(growth, start, met=CROSSING_TOLERANCE, end=end)
+    if distance is None:
+        msg = (
+            f"chi2 grows by less than 1 up to {theory.masses[index]} = {theta[index] + end:g} GeV, the end of the "
+            "predicted masses; a prediction over a wider range is needed"
+        )
+        raise FitError(msg)
+    return distance

@@ -13,12 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
-from bayescomb.fit.minimise.bounds import crossing_within
 from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, moves, newton
+from bayescomb.fit.minimise.delta_chi2 import crossing, crossing_within
 from bayescomb.fit.minimise.first_guess import starting_points
 from bayescomb.fit.minimise.kinks import WITHIN, Minimum, lowest_orthant, other_minima, same_minimum
 from bayescomb.likelihood.least_squares import triangular, unit_columns
@@ -45,7 +44,8 @@ Bounds = Mapping[int, tuple[float, float]]
 MIGRAD_TOLERANCE = 1e-5
 # Delta chi2 is met to this, so that an error is good to half of it.
 CROSSING_TOLERANCE = 1e-7
-CROSSING_STEPS = 12
+# Weight of a likelihood table over the other inputs, in errors, for a start at its own minimum.
+HEAVY = 1e4
 
 
 def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | None = None, confirm: bool = True) -> Minimum:
@@ -248,21 +248,11 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
         best = found.theta
         return found.chi2 - minimum.chi2 - 1.0
 
-    distance = start
-    for _ in range(CROSSING_STEPS):
-        excess = growth(distance)
-        if abs(excess) < CROSSING_TOLERANCE:
-            return distance
-        if excess + 1 <= 0:
-            break
-        distance /= np.sqrt(1 + excess)  # exact for a parabola
-    inner, outer = 0.0, start
-    for _ in range(20):
-        if growth(outer) > 0:
-            return float(scipy.optimize.brentq(growth, inner, outer, xtol=1e-9 * abs(start), rtol=1e-9))
-        inner, outer = outer, 2 * outer
-    msg = f"chi2 does not grow by 1 within {outer:g} of its minimum"
-    raise FitError(msg)
+    distance = crossing(growth, start, met=CROSSING_TOLERANCE)
+    if distance is None:
+        msg = f"chi2 does not grow by 1 within a million times {start:g} of its minimum"
+        raise FitError(msg)
+    return distance
 
 
 def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int] = ()) -> FloatArray:
@@ -299,7 +289,7 @@ def _alike(rows: FloatArray) -> FloatArray:
 
 
 def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tuple[Minimum, ...]:
-    """Minima that are not the lowest, but not far above it: by kinks, and by curved formulas.
+    """Minima that are not the lowest, but not far above it: by kinks, curved formulas and likelihood tables.
 
     Args:
         chi2: the objective.
@@ -307,11 +297,7 @@ def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tup
         start: where the search for it began, shape (size,).
     """
     found = list(other_minima(chi2, minimum, start))
-    if chi2.model.curved.parts.map.linear:
-        return tuple(found)
-    for point in starting_points(chi2.model.curved.parts)[1:]:
-        theta = np.zeros(chi2.size)
-        theta[: len(point)] = point
+    for theta in _starts(chi2)[1:]:
         with contextlib.suppress(FitError):
             other = minimise(chi2, theta, confirm=False)
             near = other.chi2 - minimum.chi2 < WITHIN
@@ -323,14 +309,30 @@ def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tup
 def starting_point(chi2: Objective) -> FloatArray:
     """Theta at the least squares of the estimates alone, all nuisances at their prior means.
 
-    With curved formulas it is the lowest of the minima that several starts lead to.
+    With curved formulas it is the lowest of the minima that several starts lead to, with likelihood tables the best of the
+    starts.
+    """
+    return _starts(chi2)[0]
+
+
+def _starts(chi2: Objective) -> list[FloatArray]:
+    """Where a search for minima may begin, the best first.
+
+    The tail of a likelihood table may be flatter than a parabola, so that chi2 can have a minimum near that of the table and
+    one near the others: each table gets a start where it has all the weight, and all others one where tables have none.
     """
     parts = chi2.model.curved.parts
-    theta = np.zeros(chi2.size)
-    if not parts.map.linear:
-        theta[: len(parts.observables)] = starting_points(parts)[0]
-        return theta
-    measured = parts.measured - parts.map.constant
-    solution = np.linalg.lstsq(parts.factor @ parts.map.design, parts.factor @ measured, rcond=None)
-    theta[: len(parts.observables)] = solution[0]
-    return theta
+    if parts.map.linear:
+        measured = parts.measured - parts.map.constant
+        tables = list(parts.responses.tables)
+        weights = np.ones((1 + len(tables) + bool(tables), len(measured)))
+        for weight, i in zip(weights[1:], tables, strict=False):
+            weight[i] = HEAVY
+        weights[-1, tables] = 1 / HEAVY
+        rows = [parts.factor * weight for weight in weights]
+        points = [np.linalg.lstsq(row @ parts.map.design, row @ measured, rcond=None)[0] for row in rows]
+    else:
+        points = starting_points(parts)
+    starts = np.zeros((len(points), chi2.size))
+    starts[:, : len(parts.observables)] = points
+    return sorted(starts, key=chi2.value) if parts.map.linear and parts.responses.tables else list(starts)

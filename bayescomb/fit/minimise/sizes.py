@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from bayescomb.base.errors import FitError
+from bayescomb.fit.minimise.delta_chi2 import crossing
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.fit.minimise.mass_chi2 import mass_chi2
 from bayescomb.likelihood.linear_gaussian import LinearModel, Solution, integrate_out, solve
@@ -154,13 +155,12 @@ class SizeProfile:
             start, value = min((_lowest(objective, s, tolerance) for s in starts), key=lambda point: point[1])
             return value - best.chi2 - growth
 
-        inner, outer = 0.0, step
-        for _ in range(CROSSING_STEPS):
-            if excess(outer) > 0:
-                return float(scipy.optimize.brentq(excess, inner, outer, xtol=1e-8 * abs(step), rtol=1e-10))
-            inner, outer = outer, outer + step / 2
-        msg = f"-2 log L does not grow by {growth:.3g} within {outer:g} of its minimum: the sizes are too uncertain"
-        raise FitError(msg)
+        distance = crossing(excess, step, outward=lambda outer: outer + step / 2, most=CROSSING_STEPS)
+        if distance is None:
+            furthest = step * (1 + CROSSING_STEPS / 2)
+            msg = f"-2 log L does not grow by {growth:.3g} within {furthest:g} of its minimum: the sizes are too uncertain"
+            raise FitError(msg)
+        return distance
 
     def solution(self, scales: FloatArray) -> Solution:
         """The linear algebra at some scales, the nuisances of the sizes first; by the tangent for an extraction."""

@@ -38,6 +38,7 @@ class Key:
         required: it must be there.
         default: what holds where it is not there, if that is one value.
         choices: the words that are allowed.
+        foreign: it names a file of another program that holds a whole measurement.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Key:
     required: bool = False
     default: str = ""
     choices: Sequence[str] = ()
+    foreign: bool = False
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

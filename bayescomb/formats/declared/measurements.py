@@ -34,11 +34,11 @@ MEASUREMENTS: Final = Table(
             'nuisances = [{ name = "JES", source = "JES", pull = 0.3 }]'),
         Key("sources", Kind.NAMED_TEXTS, "patterns of nuisances -> their source; the first that matches decides",
             'sources = { "CMS_scale_j_*" = "JES" }'),
-        Key("convino", Kind.TEXT, "Convino measurement file beside the model", 'convino = "cms_13tev.txt"'),
+        Key("convino", Kind.TEXT, "Convino measurement file beside the model", 'convino = "cms_13tev.txt"', foreign=True),
         Key("hepdata", (Kind.TEXT, Kind.TEXTS), "submission as downloaded: archive, folder, YAML, or JSON of single tables",
-            'hepdata = "HEPData-ins1234567-v1-yaml.tar.gz"'),
+            'hepdata = "HEPData-ins1234567-v1-yaml.tar.gz"', foreign=True),
         Key("fit", Kind.TEXT, "file of a fit: NAME.root:OBJECT (RooFitResult), .txt (TRExFitter), .csv (covariance), .nc (posterior)",
-            'fit = "fitDiagnostics.root:fit_s"'),
+            'fit = "fitDiagnostics.root:fit_s"', foreign=True),
         Key("results", (Kind.TEXTS, Kind.NAMED), "parameters of the fit that are measured, and their observables", 'results = ["r"]'),
         Key("free", PATTERNS, "parameters of the fit without a constraint term, names or patterns", 'free = ["norm_*"]'),
         Key("left_out", PATTERNS, "parameters of the fit that are not kept, names or patterns", 'left_out = ["prop_bin*"]'),
@@ -54,12 +54,14 @@ ESTIMATES: Final = Table(
     "A measured number.",
     (
         Key("name", Kind.TEXT, "unique in the model", 'name = "l+jets"', required=True),
-        Key("value", Kind.NUMBER, "measured value, in the unit of its observable", "value = 172.5", required=True),
+        Key("value", Kind.NUMBER, "measured value, in the unit of its observable", "value = 172.5"),
+        Key("likelihood", Kind.TEXT, f"or -2 ln L at points of it, in place of value and errors: {FILE}",
+            'likelihood = "curve.csv"'),
         Key("observable", Kind.TEXT, "what it measures", 'observable = "m_t"'),
         Key("observables", Kind.NAMED_NUMBERS, "or factors: a sum, merged bins", "observables = { bin2 = 1.0, bin3 = 1.0 }"),
         Key("title", Kind.TEXT, "text for tables and figures", 'title = "lepton+jets"'),
     ),
-)
+)  # fmt: skip
 NUISANCES: Final = Table(
     "What is to be said of a nuisance of a measurement.",
     (

@@ -29,13 +29,16 @@ from bayescomb.formats.toml.sets.scope import category_scope
 from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
+from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.relations import related_nuisances
 from bayescomb.inputs.shared_names import SharedNames
 
 if TYPE_CHECKING:
+    from bayescomb.formats.averaging import Averaging
     from bayescomb.inputs.assumptions import CorrelationBlock
+    from bayescomb.inputs.curves import Curve
     from bayescomb.inputs.parameters import Parameter
     from bayescomb.inputs.relations import Relation
     from bayescomb.inputs.theory.extractions import Extraction
@@ -95,21 +98,18 @@ def load_model(
     document = _document(path)
     where = str(path)
     observables, sources = _read_observables(document, where), _read_sources(document, where)
-    parameters, derived = _read_formulas(document, where)
+    parameters, derived, curves = _read_formulas(document, path)
     source_names = [s.name for s in sources]
     observable_names = [*(o.name for o in observables), *(p.name for p in parameters)]
     own_units = {o.name: o.unit for o in observables} | {p.name: p.unit for p in parameters}
     budget, within = Budget(), []
     if "budget" in document:
-        budget = read_budget(document, path, observables=observable_names, sources=source_names)
+        budget = read_budget(document, path, observables=own_units, sources=source_names)
         within = read_within(document, path, budget)
     measurements, units, own_provenance = _read_measurements(document, path, observables=own_units, sources=source_names)
-    averaged: Sequence[CorrelationBlock] = ()
-    if "hflav" in document:
-        from bayescomb.formats.toml.averaging import read_hflav
-
-        averaging = read_hflav(document, path, observables=observable_names)
-        measurements, averaged = [*measurements, *averaging.measurements], averaging.blocks
+    averaged: list[CorrelationBlock] = []
+    for averaging in _read_averages(document, path, observables=observable_names):
+        measurements, averaged = [*measurements, *averaging.measurements], [*averaged, *averaging.blocks]
         sources += [Source(name=name) for name in averaging.sources if name not in source_names]
         source_names = [s.name for s in sources]
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
@@ -150,6 +150,7 @@ def load_model(
             nonnegative=_read_nonnegative(document, where, observables),
             parameters=parameters,
             derived=derived,
+            curves=curves,
             **settings,
         )
         # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.
@@ -164,13 +165,24 @@ def load_model(
 # The readers of what most models do not hold load where a model does.
 
 
-def _read_formulas(document: Mapping[str, Any], where: str) -> tuple[tuple[Parameter, ...], tuple[Observable, ...]]:
-    """The parameters and the derived quantities."""
-    if not {"parameters", "derived"}.intersection(document):
-        return (), ()
-    from bayescomb.formats.toml.parameters import read_derived, read_parameters
+def _read_formulas(
+    document: Mapping[str, Any], path: Path
+) -> tuple[tuple[Parameter, ...], tuple[Observable, ...], tuple[Curve, ...]]:
+    """The parameters, the derived quantities, and the curves that formulas call."""
+    if not {"parameters", "derived", "curves"}.intersection(document):
+        return (), (), ()
+    from bayescomb.formats.toml.parameters import read_curves, read_derived, read_parameters
 
-    return read_parameters(document, where), read_derived(document, where)
+    return read_parameters(document, str(path)), read_derived(document, str(path)), read_curves(document, path)
+
+
+def _read_averages(document: Mapping[str, Any], path: Path, *, observables: Collection[str]) -> list[Averaging]:
+    """Files of programs that average."""
+    if not {"hflav", "averagetools"}.intersection(document):
+        return []
+    from bayescomb.formats.toml.averaging import read_averages
+
+    return read_averages(document, path, observables=observables)
 
 
 def _read_measurements(

@@ -83,11 +83,14 @@ def check_settings(combination: Contents, where: str) -> None:
     weighted = combination.chi2 != "neyman" or combination.curved_responses
     if weighted and combination.treatment == "covariance":
         msg = (
-            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
-            "asymmetric responses do not allow; use the treatment 'nuisance'"
+            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson', relative, lognormal or asymmetric "
+            "responses and shifts of a likelihood table do not allow; use the treatment 'nuisance'"
         )
         raise OptionError(msg)
     if combination.chi2 == "pearson":
+        if combination.tabulated:
+            msg = f"{where}: chi2 'pearson' weighs measured values, which a likelihood table has not; use 'neyman'"
+            raise OptionError(msg)
         zero = [e.name for m in combination.measurements if not m.is_prior for e in m.estimates if e.value == 0]
         if zero:
             msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
@@ -138,8 +141,8 @@ def check_predictions(combination: Contents, where: str) -> None:
         if not combination.linear:
             msg = (
                 f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
-                "'neyman', absolute symmetric responses, no 'normalise' (the extraction itself normalises a distribution) "
-                "and no 'nonnegative'"
+                "'neyman', absolute symmetric responses, no likelihood tables, no 'normalise' (the extraction itself "
+                "normalises a distribution) and no 'nonnegative'"
             )
             raise OptionError(msg)
 
@@ -152,7 +155,7 @@ def check_errors_on_errors(combination: Contents, where: str) -> None:
     if combination.errors_on_errors and not combination.linear:
         msg = (
             f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
-            "responses, no 'normalise' and no 'nonnegative'"
+            "responses, no likelihood tables, no 'normalise' and no 'nonnegative'"
         )
         raise OptionError(msg)
 

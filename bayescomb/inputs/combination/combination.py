@@ -41,6 +41,7 @@ from bayescomb.inputs.combination.checks import (
 )
 from bayescomb.inputs.combination.contents import Contents
 from bayescomb.inputs.combination.parts import kept_fields, saturated_fields
+from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.formulas.quantities import auxiliary_measurements
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
@@ -63,6 +64,7 @@ LISTS: Final = {
     "predictions": Prediction,
     "parameters": Parameter,
     "derived": Observable,
+    "curves": Curve,
 }
 MAPPINGS: Final = {
     "assumption_sets": '{"none": AssumptionSet(name="none")}',
@@ -102,6 +104,7 @@ class Combination(Shown, Contents):
             posterior.
         parameters: what observables with a formula are functions of; a stated prior joins the measurements.
         derived: quantities with a formula, reported beside the observables.
+        curves: functions through tabulated points, which formulas call by their names.
         blinding: that central values are hidden, ``None`` if they are as measured (:func:`bayescomb.blind`).
 
     Examples:
@@ -362,7 +365,8 @@ class Combination(Shown, Contents):
         """The combination in which every estimate, or every one of a measurement, has an observable of its own.
 
         It tells what the inputs say before combining: with all estimates so, the minimum of chi2 is what the inputs' own
-        pulls cost.  Free nuisances outside the fits, which nothing would determine then, are left out.
+        pulls cost.  A likelihood table is the Gaussian near its minimum then.  Free nuisances outside the fits, which
+        nothing would determine then, are left out.
 
         Raises:
             UnknownNameError: there is no measurement of that name.

@@ -96,8 +96,9 @@ def _require_explorable(combination: Combination) -> None:
         raise OptionError(msg)
     if not combination.quadratic:
         msg = (
-            f"{where}: chi2 {combination.chi2!r} with relative, lognormal or asymmetric responses, or 'pearson', is not "
-            "quadratic, and the page does not interpolate; use 'bayescomb scan', or --chi2 neyman with absolute responses"
+            f"{where}: chi2 {combination.chi2!r} with relative, lognormal or asymmetric responses or likelihood tables, or "
+            "'pearson', is not quadratic, and the page does not interpolate; use 'bayescomb scan', or --chi2 neyman with "
+            "absolute responses"
         )
         raise OptionError(msg)
     if combination.normalise:

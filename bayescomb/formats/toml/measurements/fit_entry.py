@@ -26,16 +26,16 @@ from bayescomb.base.checks import known_name, located
 from bayescomb.base.errors import FileFormatError
 from bayescomb.formats.csv import number
 from bayescomb.formats.fits.files import from_file
+from bayescomb.formats.toml.measurements.file_entry import FileEntry, check_alone, names_of
 from bayescomb.formats.toml.measurements.maps import read_factors
 from bayescomb.formats.values import named_values, text, texts
-from bayescomb.inputs.measurements import Measurement
 
-__all__ = ["FIT_KEYS", "read_fit_entry"]
+__all__ = ["read_fit_entry"]
 
-FIT_KEYS: Final = ("name", "experiment", "fit", "results", "free", "left_out", "priors", "sources")
+BESIDE: Final = ("name", "experiment", "results", "free", "left_out", "priors", "sources")
 
 
-def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> Measurement:
+def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:
     """The measurement of the file of a fit.
 
     Args:
@@ -52,17 +52,11 @@ def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observ
     Warns:
         InputWarning: the fit holds something odd; with the numbers.
     """
-    beside = [key for key in entry if key not in FIT_KEYS]
-    if beside:
-        msg = (
-            f"{place}: {' and '.join(map(repr, beside))} found beside 'fit', whose file states all of a measurement but its "
-            f"{', '.join(repr(k) for k in FIT_KEYS if k != 'fit')}; keep one of the two"
-        )
-        raise FileFormatError(msg)
+    check_alone(entry, "fit", BESIDE, place, states="file states")
     if "results" not in entry:
         msg = f"{place}: no 'results' found, which names the measured parameters of the fit, as in results = [\"r\"]"
         raise FileFormatError(msg)
-    name, experiment = text(entry, "name", where=place), text(entry, "experiment", where=place, default="")
+    name, experiment = names_of(entry, place)
     options = {
         key: [entry[key]] if isinstance(entry[key], str) else texts(entry, key, where=place)
         for key in ("free", "left_out")
@@ -70,7 +64,7 @@ def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observ
     }
     results, priors = _results(entry, place, observables), _priors(entry, place)
     with located(place):
-        return from_file(
+        fitted = from_file(
             name,
             experiment,
             file=text(entry, "fit", where=place),
@@ -79,6 +73,7 @@ def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observ
             priors=priors,
             **options,
         )
+    return FileEntry(measurement=fitted)
 
 
 def _results(entry: Mapping[str, Any], place: str, observables: Collection[str]) -> dict[str, str | dict[str, float]]:

@@ -34,7 +34,7 @@ def test_values_covariance_and_breakdown_are_those_of_the_tables(tmp_path):
 
 
 def test_the_model_of_the_guide_is_complete(tmp_path):
-    text = (Path(__file__).parents[3] / "notebooks" / "guide" / "hepdata.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[4] / "notebooks" / "guide" / "hepdata.md").read_text(encoding="utf-8")
     (tmp_path / "model.toml").write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1])
     unc, two = np.array([0.3, 0.2]), slice(0, 2)
     errors = {"stat": STAT.tolist(), "sys,JES1": JES.tolist(), "sys,unc": [*unc.tolist(), 0.1]}

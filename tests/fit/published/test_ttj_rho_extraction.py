@@ -12,7 +12,7 @@ from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.likelihood.linear_gaussian import integrate_out
 
-MODEL = Path(__file__).parents[2] / "models" / "ttj_rho"
+MODEL = Path(__file__).parents[3] / "models" / "ttj_rho"
 SIGMAS = 5.0
 
 

@@ -20,7 +20,7 @@ from bayescomb.output.export.tables import qualifiers
 from bayescomb.output.statements import caveats, notes, origin_data, short_notes
 from bayescomb.studies.toys import Toys
 
-MODEL = Path(__file__).parents[2] / "models" / "ttj_rho"
+MODEL = Path(__file__).parents[3] / "models" / "ttj_rho"
 PDF = "PDF4LHC21_40_pdfas"
 MEMBERS = bc.PdfChoice(set=PDF, errors="symmetric_hessian", alpha_s=(41, 42))
 ENERGIES = ["8 TeV", "13 TeV"]

@@ -1,0 +1,49 @@
+"""What entries of ``[[measurements]]`` have in common that name a file of another program and leave the figures to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bayescomb.base.errors import FileFormatError
+from bayescomb.formats.values import text
+from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.observables import Provenance
+
+__all__ = ["FileEntry", "check_alone", "names_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """What such an entry says.
+
+    Attributes:
+        measurement: in the units of the observables.
+        units: those that the file states of observables for which the model states none.
+        provenance: of inputs that hold more than what is published.
+    """
+
+    measurement: Measurement
+    units: Mapping[str, str] = field(default_factory=dict)
+    provenance: tuple[Provenance, ...] = ()
+
+
+def check_alone(entry: Mapping[str, Any], key: str, allowed: Sequence[str], place: str, *, states: str) -> None:
+    """Nothing stands beside the file that it speaks for.
+
+    Raises:
+        FileFormatError: another key is there.
+    """
+    beside = [name for name in entry if name not in (key, *allowed)]
+    if beside:
+        msg = (
+            f"{place}: {' and '.join(map(repr, beside))} found beside {key!r} ({entry[key]!r}), whose {states} all of a "
+            f"measurement but its {', '.join(map(repr, allowed))}; keep one of the two"
+        )
+        raise FileFormatError(msg)
+
+
+def names_of(entry: Mapping[str, Any], place: str) -> tuple[str, str]:
+    """Name and experiment."""
+    return text(entry, "name", where=place), text(entry, "experiment", where=place, default="")

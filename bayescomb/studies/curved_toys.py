@@ -60,7 +60,8 @@ def require_curved(combination: Combination) -> None:
     """Data sets can be simulated of the combination and analysed, whatever its chi2.
 
     Raises:
-        OptionError: results are normalised, a formula is not linear, a likelihood is a table, a bound is no prior, or an input is itself a fit.
+        OptionError: results are normalised, a formula is not linear, a likelihood is a table, a bound is no prior, or an
+            input is itself a fit.
     """
     if combination.quadratic:
         require_simulated(combination)

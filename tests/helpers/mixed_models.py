@@ -155,7 +155,7 @@ def _shifts(rng, features, where, unit, large):
     for k in range(where.max() + 1):
         own = (where == k).astype(float)
         for i in range(2):
-            form = forms[rng.integers(len(forms))]
+            form = forms[rng.integers(len(forms))] if (own * large).any() else "absolute"
             up = own * unit * rng.uniform(0.4, 1.6) * rng.choice([-1, 1], size=len(own)) * rng.uniform(0.7, 1.3, len(own))
             up = up if form == "absolute" else up * large
             down = -up

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, OptionError
-from bayescomb.formats.csv import Row
+from bayescomb.formats.csv import Row, require_columns
 
 __all__ = ["sheet_table"]
 
 
-def sheet_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[Row]]:
+def sheet_table(path: Path, *, required: Sequence[str], called: Callable[[str], str] = str) -> tuple[list[str], list[Row]]:
     """Header and rows of the first sheet of an ``.xlsx`` file, whose cells hold the values that formulas had when saved.
 
     Args:
         path: the file.
         required: columns that must be there.
+        called: what a column is, by the name that stands in the sheet.
 
     Raises:
         OptionError: openpyxl is not installed.
@@ -48,14 +49,12 @@ def sheet_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list
     header = lines[0][1]
     while not header[-1]:
         header = header[:-1]
+    header = [called(name) for name in header]
     for i, name in enumerate(header):
         if name in header[:i]:
             msg = f"{path}: column {name!r} stands twice; every column needs its own name"
             raise DuplicateNameError(msg)
-    missing = [name for name in required if name not in header]
-    if missing:
-        msg = f"{path}: missing column {', '.join(map(repr, missing))}; found {', '.join(header)}"
-        raise FileFormatError(msg)
+    require_columns(header, required, where=f"{path}, row {lines[0][0]}")
     rows = []
     for number, line in lines[1:]:
         if any(line[len(header) :]):

@@ -19,13 +19,14 @@ from scipy import stats
 from bayescomb.base.checks import check_count, check_seed, expects
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
-from bayescomb.studies.curved_toys import CurvedToys, require_curved, toys_of
+from bayescomb.studies.curved_toys import CurvedToys, require_curved
 from bayescomb.studies.executors import executor_of
 from bayescomb.studies.ranks import RANKS
+from bayescomb.studies.response_toys import ResponseToys, require_responses
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
-from bayescomb.studies.toys import Toys
+from bayescomb.studies.toys import Toys, require_simulated
 
-__all__ = ["coverage", "study_summary", "summary_of"]
+__all__ = ["coverage", "study_summary", "summary_of", "toys_of"]
 
 TOYS: Final = "toys.jsonl"
 KEY: Final = "toy"
@@ -53,7 +54,9 @@ def coverage(
     """Simulate data sets, analyse each by profile and posterior, and summarise pulls, coverage and ranks.
 
     Args:
-        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`; where chi2 is not quadratic
+        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`; with responses that are not straight or
+            Pearson's weights :class:`bayescomb.studies.response_toys.ResponseToys`; with formulas that are not linear, or
+            ranges,
             :class:`bayescomb.studies.curved_toys.CurvedToys`.
         directory: folder of the study; one that is there is continued if it is of the same study.
         toys: number of data sets in the end.
@@ -90,7 +93,12 @@ def coverage(
     check_count(toys, least=1, where="toys")
     check_count(workers, least=0, where="workers")
     check_seed(seed)
-    require_curved(combination)
+    if combination.linear:
+        require_simulated(combination)
+    elif curved_responses(combination):
+        require_responses(combination)
+    else:
+        require_curved(combination, posterior=posterior)
     settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
     with opened_study(directory, combination, settings, file=TOYS, key=KEY, kind=int) as study:
         complete = len({record[KEY] for record in study.records()} & set(range(toys))) == toys
@@ -101,9 +109,29 @@ def coverage(
 
 
 @functools.lru_cache(maxsize=2)
-def _prepared(model: bytes, settings: str) -> Toys | CurvedToys:
-    """One preparation and one compilation per process, whatever the number of data sets."""
+def _prepared(model: bytes, settings: str) -> Toys | ResponseToys | CurvedToys:
+    """One preparation and, of a linear model, one compilation per process, whatever the number of data sets."""
     return toys_of(restored(model), **json.loads(settings))
+
+
+def toys_of(combination: Combination, **settings: Any) -> Toys | ResponseToys | CurvedToys:
+    """Data sets of a combination, by what makes its chi2 curved.
+
+    Args:
+        combination: what is studied.
+        settings: see :class:`bayescomb.studies.toys.Toys`.
+
+    Raises:
+        OptionError: data sets cannot be simulated of it.
+    """
+    if combination.linear:
+        return Toys(combination, **settings)
+    return (ResponseToys if curved_responses(combination) else CurvedToys)(combination, **settings)
+
+
+def curved_responses(combination: Combination) -> bool:
+    """Whether responses are not straight, or weights are Pearson's."""
+    return combination.curved_responses or combination.chi2 != "neyman"
 
 
 def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:

@@ -1,21 +1,13 @@
-"""Simulated data sets of a chi2 that is not quadratic: each is a combination of its own, fitted and sampled like any other.
+"""Simulated data sets of formulas that are not linear and of ranges: each is a combination of its own, fitted and sampled.
 
-Kinked, relative and lognormal responses make minima, widths and modes depend on the data, so that nothing is prepared once
-for all.  A data set is x_i ~ N(X_i(p, lambda), S) with the nuisances lambda ~ N(0, C(r)) and the coefficients r from their
-priors.  What was published in per cent stays that: a relative shift is the same part of the simulated value, and with
-Pearson's chi2 the statistical variance is proportional to it.
-
-A parameter with a stated prior is drawn from it.  A flat one has no draws and is held at the best fit.  Where all responses
-are absolute a shift of it shifts data and posterior alike, so that ranks are uniform there as well; elsewhere the study is
-one of coverage at that value, and ranks need a stated prior.
+At a fixed truth the profile has a cover, whatever its formulas: the truth is the best fit to the real data, and the
+auxiliary measurements that the stated priors are vary as all others do.  Ranks of a posterior are uniform where the truth is
+drawn from its priors, which stay as they are stated: every variable needs a proper one, stated or a range with two ends.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,85 +15,66 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice
-from bayescomb.base.errors import BayescombError, OptionError
+from bayescomb.base.errors import BayescombError, FitError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
-from bayescomb.fit.profile import profile
+from bayescomb.fit.fitter import Fitter
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.formulas import evaluate
-from bayescomb.inputs.measurements import Measurement
+from bayescomb.inputs.formulas import jet
 from bayescomb.inputs.variables import variable_name
-from bayescomb.likelihood.nonlinear.model import NonlinearParts, nonlinear_parts
+from bayescomb.likelihood.simulation import simulate
 from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.posterior.summary import mean_sd
+from bayescomb.sampling.prior_group import proper_variables
 from bayescomb.sampling.priors import prior_draws
-from bayescomb.sampling.sample import sample
-from bayescomb.sampling.tree import has_logarithmic_prior
-from bayescomb.studies.ranks import matrix_root, ranked
-from bayescomb.studies.toys import Toys, require_simulated
+from bayescomb.studies.ranks import LEVELS, RANKS
 
-__all__ = ["CurvedToys", "require_curved", "toys_of"]
+__all__ = ["CurvedToys", "require_curved"]
 
 FloatArray = NDArray[np.float64]
 
 
-def toys_of(combination: Combination, **settings: Any) -> Toys | CurvedToys:
-    """Data sets of a combination, by what its chi2 is.
-
-    Args:
-        combination: what is studied.
-        settings: see :class:`CurvedToys`.
+def require_curved(combination: Combination, *, posterior: bool) -> None:
+    """Data sets can be simulated of a combination whose formulas are not linear or whose variables have ranges.
 
     Raises:
-        OptionError: data sets cannot be simulated of it.
+        OptionError: weights or responses are not those of a Gaussian, a nuisance is free, or results are normalised; or
+            posteriors are asked for and a variable is flat.
     """
-    return Toys(combination, **settings) if combination.quadratic else CurvedToys(combination, **settings)
-
-
-def require_curved(combination: Combination) -> None:
-    """Data sets can be simulated of the combination and analysed, whatever its chi2.
-
-    Raises:
-        OptionError: results are normalised, a formula is not linear, a likelihood is a table, a bound is no prior, or an
-            input is itself a fit.
-    """
-    if combination.quadratic:
-        require_simulated(combination)
-        return
-    stated = {p.name for p in combination.parameters if p.prior is not None}
-    fits = [m.name for m in combination.measurements if m.fit is not None]
-    found = ""
-    if combination.curved_maps:
-        found = "a formula that is not linear"
-    elif combination.tabulated:
-        found = "a likelihood table"
-    elif combination.normalise:
-        found = "results that are normalised"
-    elif set(combination.bounds) - stated or has_logarithmic_prior(combination):
-        found = "bounds without a prior, or lognormal priors"
-    elif fits:
-        found = f"input {fits[0]!r} is a fit of nuisances"
-    if found:
+    where = f"{combination.name!r}"
+    free = [n.name for n in combination.nuisances if n.free]
+    if combination.chi2 != "neyman" or combination.curved_responses or combination.normalise or free:
         msg = (
-            f"{combination.name!r}: {found}; where chi2 is not quadratic data sets are simulated of values with shifts, "
-            "whose parameters are flat or have priors that are not lognormal"
+            f"{where}: data sets are simulated of chi2 'neyman' with absolute symmetric responses, of results that are not "
+            "normalised, and without free nuisances where formulas are not linear or variables have ranges"
         )
         raise OptionError(msg)
+    if posterior:
+        proper = proper_variables(combination)
+        flat = [o.name for o in combination.variables if o.name not in proper]
+        if flat:
+            msg = (
+                f"{where}: {', '.join(map(repr, flat))} flat, which is no prior to draw the truth of a posterior from, as "
+                "formulas that are not linear and ranges need; state a prior of each parameter, or study the profile alone "
+                "(--profile-only)"
+            )
+            raise OptionError(msg)
 
 
 class CurvedToys:
-    """Data sets of one combination whose chi2 is not quadratic, and their analysis.
+    """Data sets of one combination and their analysis.
 
     Args:
-        combination: what is studied, see :func:`require_curved`.
+        combination: what is studied.
         seed: toy i is the same whatever else is done.
-        correlations: ``"prior"`` draws the true coefficients from their prior and samples them, ``"nominal"`` holds them.
-        posterior: whether each data set is sampled too.
+        correlations: as :class:`~bayescomb.studies.toys.Toys` takes it.
+        posterior: whether each data set is sampled too; the truth then is drawn from the priors.
         draws: kept steps per chain.
         tune: tuning steps per chain.
         chains: number of chains.
-        nuisances: how many nuisances are followed, chosen at random.
+        nuisances: not used, nuisances are not followed here.
 
     Raises:
-        OptionError: an option is not offered, or data sets cannot be simulated of the combination.
+        OptionError: an option is not offered, or the combination cannot be simulated.
     """
 
     @single_threaded
@@ -117,127 +90,95 @@ class CurvedToys:
         chains: int = 2,
         nuisances: int = 20,
     ) -> None:
+        del nuisances
         check_choice(correlations, ("prior", "nominal"), where="correlations")
-        require_curved(combination)
-        self.combination, self.seed, self.posterior = combination, seed, posterior
-        self.correlations, self.draws, self.tune, self.chains = correlations, draws, tune, chains
+        require_curved(combination, posterior=posterior)
+        self.combination, self.seed, self.posterior, self.correlations = combination, seed, posterior, correlations
+        self.draws, self.tune, self.chains = draws, tune, chains
         self.plan = sampling_plan(combination, correlations=correlations)
-        names = self._parts.bound
-        chosen = np.random.default_rng([seed, 0]).choice(len(names), size=min(nuisances, len(names)), replace=False)
-        self.followed = tuple(names[i] for i in np.sort(chosen))
-
-    @cached_property
-    def _parts(self) -> NonlinearParts:
-        return nonlinear_parts(self.combination)
-
-    @cached_property
-    def _fitted(self) -> FloatArray:
-        """Flat parameters and free nuisances at the best fit to the real data."""
-        curved = self.plan.curved
-        assert curved is not None
-        return curved.centre
+        self.correlation = Fitter(combination).correlation()[0]
+        fitted = None if posterior else Fitter(combination).fit(self.correlation, errors="hesse")
+        names = [o.name for o in combination.variables]
+        self.fixed = None if fitted is None else fitted.values[[fitted.parameters.index(name) for name in names]]
 
     @single_threaded
     def data(self, toy: int) -> tuple[Combination, dict[str, float]]:
-        """Data set number ``toy``: the combination with its values, and the true value by quantity."""
-        plan, parts = self.plan, self._parts
+        """Data set number ``toy``, and the truth by quantity."""
+        combination, plan = self.combination, self.plan
         rng = np.random.default_rng([self.seed, 1, toy])
-        coefficients = prior_draws(
-            plan.coefficients, low=plan.low, high=plan.high, draws=1, rng=rng, feasible=plan.feasible()
-        )
-        correlation = plan.correlation(coefficients)[0]
-        nuisances = matrix_root(correlation) @ rng.standard_normal(len(correlation))
-        parameters = self._fitted.copy()
-        for i, name in enumerate(parts.observables):
-            prior = next((p.prior for p in self.combination.parameters if p.name == name), None)
-            if prior is not None:
-                parameters[i] = float(prior.distribution().rvs(random_state=rng))
-        cut = len(parts.observables)
-        arguments = np.concatenate([nuisances[parts.explicit], parameters[cut:]])
-        t = parts.map.value(parameters[:cut])
-        predicted = parts.responses.predict(t, arguments, positive=arguments >= 0) + parts.shifts @ nuisances
-        values = dict(zip((*parts.observables, *parts.free), parameters, strict=True))
-        nodes = self.combination.quantities.nodes
-        values |= {o.name: float(evaluate(nodes[o.name], values)) for o in self.combination.functions}
-        truth = {variable_name(name): float(value) for name, value in values.items()}
-        truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
-        own = dict(zip(parts.bound, nuisances, strict=True))
-        truth |= {f"pull[{name}]": float(own[name]) for name in self.followed}
-        measurements, start = [], 0
-        for measurement in self.combination.measurements:
-            stop = start + len(measurement.estimates)
-            if not measurement.is_prior:  # from which the truth is drawn
-                measurement = self._measured(measurement, predicted[start:stop], rng)
-            measurements.append(measurement)
-            start = stop
-        return dataclasses.replace(self.combination, measurements=tuple(measurements)), truth
-
-    def _measured(self, measurement: Measurement, predicted: FloatArray, rng: np.random.Generator) -> Measurement:
-        """A measurement of a prediction, shape (n,)."""
-        covariance = np.asarray(measurement.statistical_covariance)
-        published = np.array([e.value for e in measurement.estimates])
-        pearson = self.combination.chi2 == "pearson"
-        noise = matrix_root(covariance) @ rng.standard_normal(len(covariance))
-        values = predicted + (np.sqrt(np.abs(predicted / published)) * noise if pearson else noise)
-        ratio = values / np.where(published == 0, 1.0, published)
-        in_per_cent = np.array([n.response != "absolute" for n in measurement.nuisances], dtype=bool)
-        factor = np.where(in_per_cent, ratio[:, None], 1.0)
-        down = measurement.down_responses
-        grown = np.sqrt(np.abs(ratio))
-        return dataclasses.replace(
-            measurement,
-            estimates=tuple(
-                dataclasses.replace(e, value=float(v)) for e, v in zip(measurement.estimates, values, strict=True)
-            ),
-            statistical_covariance=covariance * np.outer(grown, grown) if pearson else covariance,
-            responses=measurement.responses * factor,
-            down_responses=None if down is None else down * factor,
-        )
+        drawn = prior_draws(plan.coefficients, low=plan.low, high=plan.high, draws=1, rng=rng, feasible=plan.feasible())[0]
+        coefficients = {c.name: float(r) for c, r in zip(plan.coefficients, drawn, strict=True)}
+        if self.fixed is None:
+            proper = proper_variables(combination)
+            values = np.array([float(proper[o.name](rng, 1)[0]) for o in combination.variables])
+        else:
+            values = self.fixed
+        (simulated,) = simulate(combination, observables=values, rng=rng, coefficients=coefficients)
+        if self.posterior:
+            stated = {p.prior_name for p in combination.parameters}
+            given = {m.name: m for m in combination.measurements if m.name in stated}
+            measurements = tuple(given.get(m.name, m) for m in simulated.measurements)
+            simulated = dataclasses.replace(simulated, measurements=measurements)
+        quantities = combination.quantities
+        truth = {o.name: float(jet(quantities.nodes[o.name], values, quantities.index).value) for o in combination.results}
+        truth = {variable_name(name): value for name, value in truth.items()}
+        return simulated, truth | {f"rho[{name}]": r for name, r in coefficients.items()}
 
     @single_threaded
     def analyse(self, toy: int) -> dict[str, Any]:
-        """Truth, profile and posterior of one data set as plain data, see :meth:`bayescomb.studies.toys.Toys.analyse`."""
-        combination, truth = self.data(toy)
+        """Truth, profile and posterior of one data set, see :meth:`bayescomb.studies.toys.Toys.analyse`.
+
+        A profile that ends at the end of a range has no errors, and does not count.
+        """
+        simulated, truth = self.data(toy)
         try:
-            fit = profile(combination)
-            rows = {
-                variable_name(str(name)): [truth[variable_name(str(name))], float(value), float(up), float(down)]
-                for name, value, up, down in zip(
-                    fit.values["parameter"].to_numpy(), fit.values, fit.up_errors, fit.down_errors, strict=True
-                )
-            }
-            record = {"toy": toy, "chi2": float(fit.chi2), "profile": rows}
-            return record | self._posterior(combination, truth, toy) if self.posterior else record
+            record = {"toy": toy} | self._profile(simulated, truth)
+            return record | self._posterior(simulated, truth, toy) if self.posterior else record
         except BayescombError as error:
             return {"toy": toy, "problem": str(error)}
 
-    def _posterior(self, combination: Combination, truth: Mapping[str, float], toy: int) -> dict[str, Any]:
-        seed = int(np.random.default_rng([self.seed, 2, toy]).integers(2**31))
+    def _profile(self, simulated: Combination, truth: dict[str, float]) -> dict[str, Any]:
+        names = [o.name for o in self.combination.results]
+        try:
+            fitted = Fitter(simulated).fit(self.correlation, errors="crossing")
+        except FitError:
+            if not self.combination.bounds:
+                raise
+            return {"chi2": None, "profile": {variable_name(n): [truth[variable_name(n)], 0.0, 0.0, 0.0] for n in names}}
+        at = [fitted.parameters.index(name) for name in names]
+        rows = {
+            variable_name(name): [
+                truth[variable_name(name)],
+                *(float(x[i]) for x in (fitted.values, fitted.up, fitted.down)),
+            ]
+            for name, i in zip(names, at, strict=True)
+        }
+        return {"chi2": float(fitted.chi2), "profile": rows}
 
-        def sampled(longer: int) -> tuple[dict[str, FloatArray], int, str]:
-            tree = sample(
-                combination,
-                seed=seed,
-                draws=longer * self.draws,
-                tune=self.tune,
-                chains=self.chains,
-                correlations=self.correlations,
-                progress=False,
-            )
-            modes = json.loads(tree.attrs["modes"])
-            draws = _quantities(tree["posterior"].to_dataset())
-            found = {name: values for name, values in draws.items() if name in truth}
-            return found, int(tree["sample_stats"]["diverging"].sum()), modes.get("reason", "")
+    def _posterior(self, simulated: Combination, truth: dict[str, float], toy: int) -> dict[str, Any]:
+        from bayescomb.sampling.sample import sample
 
-        return ranked(truth, sampled, chains=self.chains)
+        tree = sample(
+            simulated,
+            seed=int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
+            draws=self.draws,
+            tune=self.tune,
+            chains=self.chains,
+            correlations=self.correlations,
+            progress=False,
+        )
+        found = tree["posterior"].to_dataset()
+        rows = {}
+        for name, value in truth.items():
+            values = _stacked(found, name)
+            chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
+            ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
+            rows[name] = [value, int((chosen < value).sum()), *mean_sd(values), *map(float, ends)]
+        return {"posterior": rows, "divergences": int(tree["sample_stats"]["diverging"].sum())}
 
 
-def _quantities(draws: xr.Dataset) -> dict[str, FloatArray]:
-    """Draws by quantity, chains one after the other."""
-    found = {str(name): values.to_numpy().ravel() for name, values in draws.items() if values.ndim == 2}
-    for variable, dim in (("rho", "coefficient"), ("pull", "nuisance")):
-        if variable in draws:
-            columns = draws[variable].transpose(dim, "chain", "draw")
-            names = columns[dim].to_numpy()
-            found |= {f"{variable}[{n}]": x.ravel() for n, x in zip(names, columns.to_numpy(), strict=True)}
-    return found
+def _stacked(found: xr.Dataset, name: str) -> FloatArray:
+    """Draws of a result or coefficient, chains one after the other."""
+    if name.startswith("rho[") and name not in found:
+        return np.asarray(found["rho"].sel(coefficient=name[4:-1]).to_numpy().ravel())
+    return np.asarray(found[name].to_numpy().ravel())

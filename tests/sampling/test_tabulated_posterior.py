@@ -8,7 +8,7 @@ from densities import Density
 from table_models import INTERPOLATION, combined, counted, counted_and_measured, counting_table, measured, tabulated
 
 import bayescomb as bc
-from bayescomb.sampling.model import build_model
+from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.predictive_groups import predictive_groups
 

@@ -15,7 +15,7 @@ from two_modes import kinked
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
 from bayescomb.studies.calibration import _holm, summary_of
-from bayescomb.studies.curved_toys import CurvedToys
+from bayescomb.studies.response_toys import ResponseToys
 
 SIGMAS = 5.0
 # Data sets that make about two seconds.
@@ -46,7 +46,7 @@ def test_ranks_are_uniform(kind):
 def test_shifts_in_per_cent_stay_in_per_cent():
     """Of each simulated value the relative and lognormal shifts are the same part, absolute ones the same number."""
     combination = in_per_cent("pearson")
-    toys = CurvedToys(combination, seed=2, posterior=False)
+    toys = ResponseToys(combination, seed=2, posterior=False)
     changed, truth = toys.data(3)
     for before, after in zip(combination.measurements, changed.measurements, strict=True):
         ratio = np.array([b.value / a.value for a, b in zip(before.estimates, after.estimates, strict=True)])
@@ -60,7 +60,7 @@ def test_shifts_in_per_cent_stay_in_per_cent():
         grown = np.diag(after.statistical_covariance) / np.diag(before.statistical_covariance)
         np.testing.assert_allclose(grown, ratio, rtol=1e-12)
     assert truth["both"] == pytest.approx(truth["x"] + truth["y"], rel=1e-12)
-    again, truth_again = CurvedToys(combination, seed=2, posterior=False).data(3)
+    again, truth_again = ResponseToys(combination, seed=2, posterior=False).data(3)
     assert truth_again == truth
     assert [e.value for e in again.estimates] == [e.value for e in changed.estimates]
 
@@ -70,7 +70,7 @@ def test_simulated_values_have_the_mean_and_variance_of_the_model():
 
     With E|lambda| = sqrt(2/pi): E k = 4.5 sqrt(2/pi); Var k = (4^2 + 5^2)/2 - (E k)^2.
     """
-    toys = CurvedToys(kinked(), seed=1, posterior=False)
+    toys = ResponseToys(kinked(), seed=1, posterior=False)
     found = [toys.data(i) for i in range(2000)]
     values = np.array([[e.value for e in combination.estimates] for combination, _ in found])
     held = {name: truth for name, truth in found[0][1].items() if name in "xy"}
@@ -87,7 +87,7 @@ def test_simulated_values_have_the_mean_and_variance_of_the_model():
 def test_models_without_simulated_data_are_told_why():
     bounded = kinked().with_nonnegative(["x"])
     with refused(OptionError, "bounds without a prior"):
-        CurvedToys(bounded, seed=1)
+        ResponseToys(bounded, seed=1)
 
 
 @pytest.mark.slow

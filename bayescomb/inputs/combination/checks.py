@@ -166,20 +166,20 @@ def check_blinding(combination: Contents, where: str) -> None:
     if found is None:
         return
     curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
+    state = "state it in the model, whose way of blinding follows it"
     named = {
-        "'normalise', whose results a common factor does not hide": combination.normalise,
-        "parameters or formulas, which tell what a shift or factor changes": bool(
-            combination.parameters or combination.functions
-        ),
-        "chi2 'pearson' or responses that are not absolute, which a shift changes": found.kind == "shift" and curved,
-        "'nonnegative', whose bound tells the shift": found.kind == "shift" and bool(combination.nonnegative),
+        ("'normalise', whose results a common factor does not hide", "leave it out until then"): combination.normalise,
+        (
+            "parameters, formulas or derived quantities, whose values and errors change with what hides the others",
+            "leave them out until then",
+        ): bool(combination.parameters or combination.functions),
+        ("chi2 'pearson' or responses that are not absolute, which a shift changes", state): found.kind == "shift"
+        and curved,
+        ("'nonnegative', whose bound tells the shift", state): found.kind == "shift" and bool(combination.nonnegative),
     }
-    for what, there in named.items():
+    for (what, advice), there in named.items():
         if there:
-            msg = (
-                f"{where} is blinded ({found.kind}) and has {what}; state the setting in the model, whose way of blinding "
-                "follows it, or unblind it"
-            )
+            msg = f"{where} is blinded ({found.kind}) and has {what}; {advice}, or unblind it"
             raise OptionError(msg)
 
 

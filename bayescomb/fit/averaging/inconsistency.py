@@ -36,6 +36,7 @@ from bayescomb.fit.profile import ProfileResult, degrees_of_freedom, goodness_of
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import names_in
 from bayescomb.inputs.some_estimates import with_estimates
+from bayescomb.likelihood.nonlinear.mapping import mapping
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,25 +118,25 @@ def _linked(combination: Combination) -> Iterator[tuple[tuple[str, ...], Combina
         yield tuple(o.name for o in combination.results), combination
         return
     nodes = combination.quantities.nodes
-    variables = {o.name: set(names_in(nodes[o.name])) for o in combination.observables}
+    variables = {name: set(names_in(node)) for name, node in nodes.items()}
     groups: list[set[str]] = []
     for estimate in combination.estimates:
         linked = set().union(*(variables[name] for name, factor in estimate.observables.items() if factor))
         joined = [g for g in groups if g & linked]
         groups = [g for g in groups if not g & linked] + [linked.union(*joined)]
     for group in groups:
-        results = tuple(name for name, inside in variables.items() if inside <= group)
-        names = [e.name for e in combination.estimates if any(f and o in results for o, f in e.observables.items())]
+        results = tuple(o.name for o in combination.observables if variables[o.name] <= group)
+        names = [e.name for e in combination.estimates if any(f and variables[o] <= group for o, f in e.observables.items())]
         yield results, with_estimates(combination, names)
 
 
 def _factors(results: tuple[str, ...], combination: Combination) -> ScaleFactors:
     fit = profile(combination)
     errors = information_weights(combination).table["error"].to_numpy()
-    observables = [o.name for o in combination.observables]
-    fitted = (fit if fit.unnormalised is None else fit.unnormalised).values.sel(parameter=observables).to_numpy()
-    values = np.array([e.value for e in combination.estimates])
-    residuals = (values - combination.observable_map @ fitted) / errors
+    predict = mapping(combination)
+    raw = fit if fit.unnormalised is None else fit.unnormalised
+    predicted = predict.compared(raw.values.sel(parameter=list(predict.variables)).to_numpy())
+    residuals = (np.array([e.value for e in combination.estimates]) - predicted) / errors
     furthest = int(np.argmax(np.abs(residuals)))
     left_out = _imprecise(combination, fit, errors)
     chi2, ndf = fit.chi2, fit.ndf

@@ -248,3 +248,25 @@ def test_curved_formulas_of_as_many_parameters_are_averages_of_each():
     # (0.5 / 0.5)^2 twice, (0.75 / 1)^2 twice
     assert (found.chi2, found.ndf, abs(found.residual)) == pytest.approx((3.125, 2, 1.0), rel=1e-5)
     np.testing.assert_allclose(bc.information_weights(combination).table["intrinsic"].sel(parameter="s")[:2], 0.5, rtol=1e-5)
+
+
+def test_the_prior_of_a_parameter_is_one_of_the_inputs():
+    """Of s = 2 p = 7 +- 1 with p = 3 +- 2: chi2 = 1^2 / (1 + 4^2), and s is nearly all in its own measurement."""
+    measurement = bc.Measurement(
+        name="m",
+        estimates=(bc.Estimate(name="e", value=7.0, observables={"s": 1.0}),),
+        statistical_covariance=np.eye(1),
+    )
+    combination = bc.Combination(
+        name="prior",
+        measurements=(measurement,),
+        parameters=(bc.Parameter(name="p", prior=bc.ParameterPrior(shape="normal", mean=3.0, sd=2.0)),),
+        observables=(bc.Observable(name="s", formula="2 * p"),),
+        assumption_sets={"nominal": bc.AssumptionSet(name="nominal")},
+        assumptions="nominal",
+    )
+    (found,) = bc.scale_factors(combination)
+    assert (found.results, found.ndf) == (("s",), 1)
+    assert found.chi2 == pytest.approx(1 / 17)
+    # weights 16 / 17 and 1 / 17 of s = 7 and 6: the prior is 16 / 17 of 1 from s / 2, with an error of 2
+    assert abs(found.residual) == pytest.approx(16 / 17 / 2 / 2)

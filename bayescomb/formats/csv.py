@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 
-__all__ = ["LABEL", "Row", "csv_text", "figure", "number", "read_table", "read_text", "triangle_text"]
+__all__ = ["LABEL", "Row", "check_header", "csv_text", "figure", "number", "read_table", "read_text", "triangle_text"]
 
 # float() would take 173_79 for 17379, and digits of other scripts.
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -123,14 +123,7 @@ def read_table(path: Path, *, required: Sequence[str], labelled: bool = False) -
     header = parsed[0]
     where = f"{path}:{lines[0][0]}"
     keys = [LABEL, *header[1:]] if labelled else header
-    for i, name in enumerate(keys):
-        if name in keys[:i]:
-            msg = f"{where}: column {name!r} stands twice; every column needs its own name"
-            raise DuplicateNameError(msg)
-    missing = [name for name in required if name not in header]
-    if missing:
-        msg = f"{where}: missing column {', '.join(map(repr, missing))}; found {', '.join(header)}{_alike(missing, header)}"
-        raise FileFormatError(msg)
+    check_header(header, keys=keys, required=required, where=where)
     if separator != ",":
         parsed[1:] = _without_decimal_commas(parsed[1:])
     rows = []
@@ -151,6 +144,30 @@ def _separator(header: str) -> str:
     """What separates the cells: a comma, unless the header has none outside quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
     return next((s for s in (",", ";", "\t") if s in bare), ",")
+
+
+def check_header(header: Sequence[str], *, required: Sequence[str], where: str, keys: Sequence[str] | None = None) -> None:
+    """The columns of a table have names of their own, and those that are needed are there.
+
+    Args:
+        header: names of the columns.
+        required: those that are needed.
+        where: the file and line, for messages.
+        keys: what the columns are called in the rows, if not as in the header.
+
+    Raises:
+        DuplicateNameError: a name stands twice.
+        FileFormatError: a column is missing.
+    """
+    keys = header if keys is None else keys
+    for i, name in enumerate(keys):
+        if name in keys[:i]:
+            msg = f"{where}: column {name!r} stands twice; every column needs its own name"
+            raise DuplicateNameError(msg)
+    missing = [name for name in required if name not in header]
+    if missing:
+        msg = f"{where}: missing column {', '.join(map(repr, missing))}; found {', '.join(header)}{_alike(missing, header)}"
+        raise FileFormatError(msg)
 
 
 def _alike(missing: Sequence[str], header: Sequence[str]) -> str:

@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, OptionError
-from bayescomb.formats.csv import Row
+from bayescomb.base.errors import FileFormatError, OptionError
+from bayescomb.formats.csv import Row, check_header
 
 __all__ = ["sheet_table"]
 
@@ -48,14 +48,7 @@ def sheet_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list
     header = lines[0][1]
     while not header[-1]:
         header = header[:-1]
-    for i, name in enumerate(header):
-        if name in header[:i]:
-            msg = f"{path}: column {name!r} stands twice; every column needs its own name"
-            raise DuplicateNameError(msg)
-    missing = [name for name in required if name not in header]
-    if missing:
-        msg = f"{path}: missing column {', '.join(map(repr, missing))}; found {', '.join(header)}"
-        raise FileFormatError(msg)
+    check_header(header, required=required, where=str(path))
     rows = []
     for number, line in lines[1:]:
         if any(line[len(header) :]):

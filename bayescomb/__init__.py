@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
     from bayescomb.inputs.blinding import blind, unblind
     from bayescomb.inputs.combination import Combination
+    from bayescomb.inputs.formulas import Curve
     from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.parameters import Parameter, ParameterPrior
@@ -77,6 +78,7 @@ __all__ = [
     "CorrelationBlock",
     "CorrelationCoefficient",
     "CorrelationPair",
+    "Curve",
     "ErrorOnError",
     "Estimate",
     "Extraction",
@@ -155,6 +157,7 @@ _LAZY = {
     "CorrelationBlock": "bayescomb.inputs.assumptions",
     "CorrelationCoefficient": "bayescomb.inputs.assumptions",
     "CorrelationPair": "bayescomb.inputs.assumptions",
+    "Curve": "bayescomb.inputs.formulas",
     "ErrorOnError": "bayescomb.inputs.observables",
     "Estimate": "bayescomb.inputs.measurements",
     "Extraction": "bayescomb.inputs.theory.extractions",

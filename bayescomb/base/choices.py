@@ -9,8 +9,10 @@ from typing import Final, Literal, get_args
 
 __all__ = [
     "BACKENDS",
+    "BEYOND_ENDS",
     "BLINDINGS",
     "CHI2_FORMS",
+    "CURVE_KINDS",
     "DISTRIBUTIONS",
     "DRAWS_BEHIND",
     "DRAWS_PER_TOY",
@@ -35,8 +37,10 @@ __all__ = [
     "TREATMENTS",
     "WORKERS",
     "Backend",
+    "BeyondEnds",
     "BlindingKind",
     "Chi2Form",
+    "CurveKind",
     "Distribution",
     "Engine",
     "InputKind",
@@ -67,6 +71,9 @@ RangeEnd = Literal["low", "high"]
 # Of a nuisance, and of the uncertain size of a source.
 ResponseForm = Literal["absolute", "relative", "lognormal"]
 SizeKind = Literal["common", "independent"]
+# Of a curve through points, and beyond its ends, see bayescomb.inputs.formulas.curves.
+CurveKind = Literal["cubic", "natural", "monotone", "polynomial"]
+BeyondEnds = Literal["nothing", "straight"]
 # Of an extraction.
 Distribution = Literal["absolute", "normalised", "rate"]
 PdfErrors = Literal["none", "symmetric_hessian", "hessian", "replicas"]
@@ -97,6 +104,8 @@ SHARED_NAMES: Final[tuple[SharedNameRule, ...]] = get_args(SharedNameRule)
 RANGE_ENDS: Final[tuple[RangeEnd, ...]] = get_args(RangeEnd)
 RESPONSE_FORMS: Final[tuple[ResponseForm, ...]] = get_args(ResponseForm)
 SIZE_KINDS: Final[tuple[SizeKind, ...]] = get_args(SizeKind)
+CURVE_KINDS: Final[tuple[CurveKind, ...]] = get_args(CurveKind)
+BEYOND_ENDS: Final[tuple[BeyondEnds, ...]] = get_args(BeyondEnds)
 DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
 PDF_ERRORS: Final[tuple[PdfErrors, ...]] = get_args(PdfErrors)
 SCALE_TREATMENTS: Final[tuple[ScaleTreatment, ...]] = get_args(ScaleTreatment)

@@ -5,6 +5,7 @@ Imports base only.  Start at combination, then measurements.
 
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter, ParameterPrior
@@ -17,6 +18,7 @@ __all__ = [
     "CorrelationBlock",
     "CorrelationCoefficient",
     "CorrelationPair",
+    "Curve",
     "ErrorOnError",
     "Estimate",
     "Extraction",

@@ -105,8 +105,8 @@ def divide(posterior: xr.DataTree, sampled: Run, combination: Combination) -> Di
     if not combination.linear or sampled.extended or not has_variances(posterior):
         return Divided()
     shares = variance_shares(posterior)
-    with_prior = "prior" in posterior.children
-    return Divided(shares=shares, relevance=divided_relevance(posterior, shares) if with_prior else None)
+    with_coefficients = "rho" in posterior["posterior"]
+    return Divided(shares=shares, relevance=divided_relevance(posterior, shares) if with_coefficients else None)
 
 
 def nominal_fit(combination: Combination) -> ProfileResult | None:

@@ -38,7 +38,9 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
     """The groups ``posterior_predictive``, ``log_likelihood`` and that of log likelihoods per measurement.
 
     There are none where nuisances have responses that are not absolute, or Pearson's weights follow the prediction: given
-    what is fitted, the estimates are not Gaussian then; and none of free nuisances, which no estimate is predicted without.
+    what is fitted, the estimates are not Gaussian then; none of free nuisances, which no estimate is predicted without; and
+    none where fits widen the prior of a nuisance that they share by so much that only together with common observables
+    all information is positive: the estimates have no joint density of their own then.
 
     Args:
         plan: of the posterior.
@@ -62,7 +64,10 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
         part = slice(start, start + CHUNK)
         fixed = not weights.shape[1]
         if not fixed or not start:
-            means, covariance, _ = given_coefficients(own, np.zeros((1, 0)) if fixed else weights[part])
+            try:
+                means, covariance, _ = given_coefficients(own, np.zeros((1, 0)) if fixed else weights[part])
+            except np.linalg.LinAlgError:
+                return {}
             means, covariance = means[:, index], covariance[:, index][:, :, index]
         t = predicted[part]
         eigenvalues, vectors = np.linalg.eigh(covariance)

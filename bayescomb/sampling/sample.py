@@ -32,6 +32,7 @@ from bayescomb.sampling.nuts.run import compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.posterior.tails import mark_tails
 from bayescomb.sampling.predictive_groups import predictive_groups
+from bayescomb.sampling.prior_group import prior_group
 from bayescomb.sampling.recovery import (
     has_conditional_masses,
 )
@@ -41,7 +42,6 @@ from bayescomb.sampling.tree import (
     labelled,
     normalised,
     observed_group,
-    prior_group,
     with_differences,
     with_functions,
     with_nuisances,
@@ -99,7 +99,8 @@ def sample(
     Returns:
         A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
         ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
-        ``prior``, ``conditional`` (exact mean and sd of each result given each draw's coefficients and scales, that
+        ``prior`` (of the coefficients, and of the results whose prior is proper; its attribute ``flat`` names the others),
+        ``conditional`` (exact mean and sd of each result given each draw's coefficients and scales, that
         is then Gaussian; not with ranges of the observables),
         ``observed_data``, ``posterior_predictive`` and ``log_likelihood`` of the estimates (each given all others, exact, so
         that ``az.loo`` and ``az.compare`` hold; per measurement in a group of its own), where these are Gaussian given what
@@ -193,8 +194,9 @@ def sample(
         pass  # given the coefficients the observables are no Gaussian, and their draws are the summary
     elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = conditional_group(plan, posterior)
-    if len(plan.sampled):
-        tree["prior"] = prior_group(plan, draws=draws, chains=chains, seed=seed)
+    prior = prior_group(plan, draws=draws, chains=chains, seed=seed)
+    if prior is not None:
+        tree["prior"] = prior
     result = xr.DataTree.from_dict(tree)
     result.attrs = {
         "name": combination.name,

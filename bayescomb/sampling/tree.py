@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -16,7 +14,6 @@ from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.model.extraction import draw_theory
 from bayescomb.sampling.plan import SamplingPlan
-from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import (
     conditional_masses,
     conditional_moments,
@@ -31,7 +28,6 @@ __all__ = [
     "labelled",
     "normalised",
     "observed_group",
-    "prior_group",
     "with_differences",
     "with_functions",
     "with_nuisances",
@@ -186,14 +182,3 @@ def observed_group(combination: Combination) -> xr.Dataset:
     estimates = combination.estimates
     values = np.array([e.value for e in estimates])
     return xr.Dataset({"estimate_value": ("estimate", values)}, {"estimate": [e.name for e in estimates]})
-
-
-def prior_group(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr.Dataset:
-    """Draws of the priors that the coefficients really have, i.e. restricted to the feasible set."""
-    rng = np.random.default_rng([seed, 2])
-    values = prior_draws(
-        plan.coefficients, low=plan.low, high=plan.high, draws=draws * chains, rng=rng, feasible=plan.feasible()
-    )
-    shape = (chains, draws, len(plan.sampled))
-    coords: dict[str, Any] = {"coefficient": [c.name for c in plan.coefficients]}
-    return xr.Dataset({"rho": (("chain", "draw", "coefficient"), values.reshape(shape))}, coords)

@@ -21,6 +21,7 @@ from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import solve
 from bayescomb.sampling.feasible_transform import AboveZero
 from bayescomb.sampling.plan import SamplingPlan
+from bayescomb.sampling.start_points import FlatFrom, HalfFlatFrom, UniformFrom
 
 __all__ = ["FittedVariable", "above_zero", "flat_variables"]
 
@@ -88,13 +89,14 @@ class FittedVariable:
                     return pm.LogNormal(name, np.log(numbers["median"]), numbers["sigma"])
             assert_never(prior.shape)
         if self.positive:
-            found = pm.HalfFlat(name, initval=self.value, default_transform=AboveZero(self.width))
-            if self.logarithmic:
-                pm.Potential(f"{name}_jacobian__", -pt.log(found))
-            return found
-        if np.isfinite(self.low):
-            return pm.Uniform(name, self.low, self.high, initval=self.value)
-        return pm.Flat(name, initval=self.value)
+            found = HalfFlatFrom(name, self.value, default_transform=AboveZero(self.width))
+        elif np.isfinite(self.low):
+            found = UniformFrom(name, self.low, self.high, self.value)
+        else:
+            found = FlatFrom(name, self.value)
+        if self.logarithmic:
+            pm.Potential(f"{name}_jacobian__", -pt.log(found))
+        return found
 
     def unconstrained(self, value: float) -> float:
         """The unconstrained coordinate of a value."""
@@ -139,7 +141,7 @@ def _near(
         errors: of the fit, shape (P,).
     """
     logarithmic = {p.name for p in combination.parameters if p.prior is not None and p.prior.logarithmic}
-    bounds = combination.bounds | dict.fromkeys(logarithmic, (0.0, np.inf))
+    bounds = dict.fromkeys(logarithmic, (0.0, np.inf)) | combination.bounds
     found = []
     for name, fitted, error in zip(names, values, errors, strict=True):
         low, high = bounds.get(name, (-np.inf, np.inf))

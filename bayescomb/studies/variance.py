@@ -223,7 +223,7 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
         >>> table["share"].sel(parameter="m_t").sum().item() < 0.05
         True
     """
-    return divided_relevance(posterior, variance_shares(posterior) if "prior" in posterior.children else None)
+    return divided_relevance(posterior, variance_shares(posterior) if "rho" in posterior["posterior"] else None)
 
 
 def divided_relevance(posterior: xr.DataTree, divided: xr.Dataset | None) -> xr.Dataset:
@@ -232,7 +232,7 @@ def divided_relevance(posterior: xr.DataTree, divided: xr.Dataset | None) -> xr.
     Raises:
         PosteriorError: no coefficient was sampled.
     """
-    if "prior" not in posterior.children or divided is None:
+    if "rho" not in posterior["posterior"] or divided is None:
         msg = "no coefficient was sampled in this posterior; sample with correlations='prior' and a set that has ranges"
         raise PosteriorError(msg)
     combination = combination_of(posterior)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from pymc.initial_point import make_initial_point_fn
 
 from bayescomb.formats.prediction_tables import COLUMNS
 from bayescomb.sampling.model.build import build_model
@@ -199,10 +200,9 @@ class QuickModel:
             model = build_model(model.plan.combination, plan=model.plan)
         self.backend = "none"
         self.start = {}
-        for variable in model.free_RVs:
-            dims = tuple(model.named_vars_to_dims.get(variable.name, ()))
-            initial = np.asarray(model.rvs_to_initial_values[variable], dtype=float)
-            self.start[variable.name] = (dims, initial)
+        initial = make_initial_point_fn(model=model, return_transformed=False)(0)
+        for name, value in initial.items():
+            self.start[name] = (tuple(model.named_vars_to_dims.get(name, ())), np.asarray(value, dtype=float))
         self.coords = {name: list(values) for name, values in model.coords.items() if values is not None}
 
 

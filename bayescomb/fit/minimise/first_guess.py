@@ -17,6 +17,8 @@ __all__ = ["starting_points"]
 FloatArray = NDArray[np.float64]
 # Sizes that a variable of which nothing is known may have, and how many starts are tried at most.
 SIZES: Final = (1.0, 0.1, 10.0, -1.0, 0.01, 100.0, -0.1, -10.0, 1e-3, 1e3, -100.0, 1e-4, 1e4)
+# Where it may be in its range, if it has one.
+PLACES: Final = (0.5, 0.2, 0.8, 0.05, 0.95)
 STARTS: Final = 40
 # Two points are one minimum if no variable differs by more than this part of itself.
 SAME: Final = 1e-4
@@ -27,7 +29,8 @@ ROUNDING: Final = 1e-9
 def starting_points(parts: NonlinearParts) -> list[FloatArray]:
     """Minima of the squares of (prediction - value) over total uncertainty, without correlations, the lowest first.
 
-    Variables that linear estimates determine begin there, those with a prior in its middle, and all others at several sizes.
+    Variables that linear estimates determine begin there, those with a prior in its middle, and all others at several sizes
+    or places of their range.  Minima within all ranges come first.
 
     Args:
         parts: V variables.
@@ -65,9 +68,14 @@ def starting_points(parts: NonlinearParts) -> list[FloatArray]:
         if all(not np.allclose(point, other, rtol=SAME, atol=SAME * float(np.abs(other).max())) for _, other in distinct):
             distinct.append((cost, point))
     lowest = distinct[0][0]
-    # Of equally low minima the one with most positive variables comes first, so that the answer does not hang on rounding.
-    distinct.sort(key=lambda entry: (entry[0] > lowest + ROUNDING * (1 + lowest), -(entry[1] > 0).sum(), entry[0]))
-    return [point for _, point in distinct]
+
+    def order(entry: tuple[float, FloatArray]) -> tuple[bool, bool, int, float]:
+        cost, point = entry
+        beyond = bool(((point < parts.ranges[:, 0]) | (point > parts.ranges[:, 1])).any())
+        # Of equally low minima the one with most positive variables, so that the answer does not hang on rounding.
+        return beyond, cost > lowest + ROUNDING * (1 + lowest), -int((point > 0).sum()), cost
+
+    return [point for _, point in sorted(distinct, key=order)]
 
 
 def _variance(parts: NonlinearParts) -> FloatArray:
@@ -94,16 +102,20 @@ def _candidates(parts: NonlinearParts, error: FloatArray) -> list[FloatArray]:
         determined = np.abs(np.diag(projector) - 1) < 1e-9
         known = np.where(np.isnan(known) & determined, solution, known)
     open_ones = np.flatnonzero(np.isnan(known))
+    low, high = parts.ranges[open_ones].T
+    boxed = np.isfinite(low) & np.isfinite(high)
+    width = np.where(boxed, high, 1.0) - np.where(boxed, low, 0.0)
     starts = []
-    for size in SIZES if len(open_ones) else (0.0,):
+    for i, size in enumerate(SIZES if len(open_ones) else (0.0,)):
         start = known.copy()
-        start[open_ones] = size
+        start[open_ones] = np.where(boxed, low + PLACES[i % len(PLACES)] * width, size)
         starts.append(start)
     if len(open_ones) > 1:
         rng = np.random.default_rng(len(open_ones))
         for _ in itertools.repeat(None, STARTS - len(starts)):
             start = known.copy()
-            start[open_ones] = rng.choice(SIZES[:8], size=len(open_ones)) * rng.uniform(0.5, 2.0, size=len(open_ones))
+            mixed = rng.choice(SIZES[:8], size=len(open_ones)) * rng.uniform(0.5, 2.0, size=len(open_ones))
+            start[open_ones] = np.where(boxed, low + rng.uniform(0.05, 0.95, size=len(open_ones)) * width, mixed)
             starts.append(start)
     elif not len(open_ones):
         starts += [known * np.where(known == 0, 1.0, -1.0)]

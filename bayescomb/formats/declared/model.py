@@ -50,6 +50,8 @@ MODEL: Final = Table(
             'parameters = [{ name = "tau_s", unit = "ps" }]'),
         Key("observables", Kind.TABLES, "the combined quantities; needed unless there are parameters",
             'observables = [{ name = "m_t", unit = "GeV" }]'),
+        Key("curves", Kind.TABLES, "functions through tabulated points, which formulas call by their names",
+            'curves = [{ name = "sigma_th", table = "sigma.csv", x = "m_t", y = "sigma" }]'),
         Key("derived", Kind.TABLES, "quantities that follow, reported with their errors",
             'derived = [{ name = "R", formula = "sigma_t / sigma_tbar" }]'),
         Key("sources", Kind.TABLES, "sources of systematic uncertainty", 'sources = [{ name = "JES", title = "Jet energy scale" }]'),

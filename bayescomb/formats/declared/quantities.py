@@ -1,9 +1,10 @@
-"""Keys of parameters, their priors and derived quantities."""
+"""Keys of parameters, their priors, derived quantities and curves."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from bayescomb.base.choices import BEYOND_ENDS, CURVE_KINDS
 from bayescomb.formats.declared.key import Key, Kind, Table
 from bayescomb.inputs.parameters import PARAMETER_SHAPES
 
@@ -43,5 +44,26 @@ DERIVED: Final = Table(
             required=True),
     ),
 )  # fmt: skip
+CURVES: Final = Table(
+    "A function of one number through tabulated points; where it ends, the range of the parameter that it is of ends too.",
+    (
+        Key("name", Kind.TEXT, "name by which formulas call it, as in sigma_th(m_t)", 'name = "sigma_th"', required=True),
+        Key("table", Kind.TEXT, "CSV file beside the model", 'table = "sigma.csv"'),
+        Key("x", (Kind.TEXT, Kind.NUMBERS), "column of the argument, or without a table its numbers", 'x = "m_t_gev"',
+            required=True),
+        Key("y", (Kind.TEXT, Kind.NUMBERS), "column of the value, or without a table its numbers", 'y = "xsec_pb"',
+            required=True),
+        Key("rows", Kind.NAMED, "cells that the rows in use have, by column", 'rows = { pdf_set = "CT18NLO", member = 0 }',
+            default="all"),
+        Key("kind", Kind.TEXT, "spline through the points (natural: straight at its ends; monotone where they are), or polynomial",
+            'kind = "monotone"', default="cubic", choices=CURVE_KINDS),
+        Key("degree", Kind.WHOLE, "of a least-squares polynomial, which it makes the curve", "degree = 4"),
+        Key("beyond", Kind.TEXT, "beyond the points: nothing, or straight lines", 'beyond = "straight"', default="nothing",
+            choices=BEYOND_ENDS),
+        Key("argument_unit", Kind.TEXT, "unit of the argument", 'argument_unit = "GeV"'),
+        Key("unit", Kind.TEXT, "unit of the value", 'unit = "pb"'),
+        Key("title", Kind.TEXT, "text for tables and figures", 'title = "NNLO cross section"'),
+    ),
+)  # fmt: skip
 
-QUANTITY_TABLES: Final = {"parameters": PARAMETERS, "parameters.prior": PRIOR, "derived": DERIVED}
+QUANTITY_TABLES: Final = {"parameters": PARAMETERS, "parameters.prior": PRIOR, "derived": DERIVED, "curves": CURVES}

@@ -29,6 +29,7 @@ from bayescomb.formats.toml.sets.scope import category_scope
 from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
+from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.relations import related_nuisances
@@ -95,7 +96,7 @@ def load_model(
     document = _document(path)
     where = str(path)
     observables, sources = _read_observables(document, where), _read_sources(document, where)
-    parameters, derived = _read_formulas(document, where)
+    parameters, derived, curves = _read_formulas(document, path)
     source_names = [s.name for s in sources]
     observable_names = [*(o.name for o in observables), *(p.name for p in parameters)]
     own_units = {o.name: o.unit for o in observables} | {p.name: p.unit for p in parameters}
@@ -150,6 +151,7 @@ def load_model(
             nonnegative=_read_nonnegative(document, where, observables),
             parameters=parameters,
             derived=derived,
+            curves=curves,
             **settings,
         )
         # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.
@@ -164,13 +166,15 @@ def load_model(
 # The readers of what most models do not hold load where a model does.
 
 
-def _read_formulas(document: Mapping[str, Any], where: str) -> tuple[tuple[Parameter, ...], tuple[Observable, ...]]:
-    """The parameters and the derived quantities."""
-    if not {"parameters", "derived"}.intersection(document):
-        return (), ()
-    from bayescomb.formats.toml.parameters import read_derived, read_parameters
+def _read_formulas(
+    document: Mapping[str, Any], path: Path
+) -> tuple[tuple[Parameter, ...], tuple[Observable, ...], tuple[Curve, ...]]:
+    """The parameters, the derived quantities, and the curves that formulas call."""
+    if not {"parameters", "derived", "curves"}.intersection(document):
+        return (), (), ()
+    from bayescomb.formats.toml.parameters import read_curves, read_derived, read_parameters
 
-    return read_parameters(document, where), read_derived(document, where)
+    return read_parameters(document, str(path)), read_derived(document, str(path)), read_curves(document, path)
 
 
 def _read_measurements(

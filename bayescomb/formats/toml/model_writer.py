@@ -13,7 +13,7 @@ from bayescomb.base.files.writing import is_folder, written_into
 from bayescomb.formats.toml.measurements.budget import UNCORRELATED
 from bayescomb.formats.toml.measurements.writer import BudgetPart, budget_part, measurement_table
 from bayescomb.formats.toml.model import FORMAT, SETTINGS, load_model
-from bayescomb.formats.toml.parameters import derived_tables, parameter_tables
+from bayescomb.formats.toml.parameters import curve_tables, derived_tables, parameter_tables
 from bayescomb.formats.toml.predictions import extraction_tables, prediction_tables
 from bayescomb.formats.toml.sets.scope import category_scope
 from bayescomb.formats.toml.sets.writer import blocks_text, coefficient_table, common_blocks, find_base
@@ -156,6 +156,7 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
         *assignments(settings),
     ]
     lists = {
+        "curves": curve_tables(combination.curves),
         "parameters": parameter_tables(combination.parameters),
         "observables": observables,
         "derived": derived_tables(combination.derived),

@@ -1,24 +1,33 @@
-"""``parameters`` and ``derived`` of ``model.toml``: reader beside writer.
+"""``parameters``, ``derived`` and ``curves`` of ``model.toml``: reader beside writer.
 
 ::
 
     parameters = [{ name = "tau_s", unit = "ps" }, { name = "k", prior = { shape = "normal", mean = 1.0, sd = 0.02 } }]
     observables = [{ name = "Gamma_s", unit = "1/ps", formula = "k / tau_s" }]
     derived = [{ name = "R", formula = "Gamma_s / Gamma_d" }]
+    curves = [{ name = "sigma_th", table = "sigma.csv", x = "m_t_gev", y = "xsec_pb", rows = { member = "0" } }]
+
+A curve is two columns of a CSV table, of all rows or of those with certain cells, or two lists of numbers; it is written as
+lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bayescomb.base.checks import check_choice, located
-from bayescomb.base.errors import FileFormatError
-from bayescomb.formats.values import check_keys, check_table, entries, number, text
+from bayescomb.base.choices import BEYOND_ENDS, CURVE_KINDS
+from bayescomb.base.errors import FileFormatError, InvalidNumberError
+from bayescomb.formats.csv import Row, read_table
+from bayescomb.formats.csv import number as cell_number
+from bayescomb.formats.values import check_keys, check_table, entries, named_values, number, text
+from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.parameters import PARAMETER_SHAPES, PRIOR_NUMBERS, Parameter, ParameterPrior
 
-__all__ = ["derived_tables", "parameter_tables", "read_derived", "read_parameters"]
+__all__ = ["curve_tables", "derived_tables", "parameter_tables", "read_curves", "read_derived", "read_parameters"]
 
 
 def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter, ...]:
@@ -64,6 +73,97 @@ def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, .
         name, unit, title, formula = (text(entry, key, where=place, default="") for key in keys)
         found.append(Observable(name=name, unit=unit, title=title, formula=formula))
     return tuple(found)
+
+
+def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:
+    """The curves of a document, none if it states none.
+
+    Args:
+        document: the whole file.
+        path: of it, beside which tables are.
+
+    Raises:
+        FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
+    """
+    found = []
+    for place, entry in entries(document, "curves", where=str(path)) if "curves" in document else []:
+        check_table(entry, "curves", where=place)
+        texts = {key: text(entry, key, where=place, default="") for key in ("name", "argument_unit", "unit", "title")}
+        degree = entry.get("degree")
+        if "table" in entry:
+            x, y = _columns(entry, path.parent / text(entry, "table", where=place), place)
+        else:
+            if "rows" in entry:
+                msg = f"{place}: rows found without a table, of which they are; give the table, or leave them out"
+                raise FileFormatError(msg)
+            x, y = (_numbers(entry, key, place) for key in ("x", "y"))
+        with located(place):
+            kind = text(entry, "kind", where=place, default="cubic" if degree is None else "polynomial")
+            beyond = text(entry, "beyond", where=place, default="nothing")
+            found.append(
+                Curve(
+                    **texts,
+                    x=x,
+                    y=y,
+                    kind=check_choice(kind, CURVE_KINDS, where="kind of a curve"),
+                    degree=degree,
+                    beyond=check_choice(beyond, BEYOND_ENDS, where="what lies beyond the ends of a curve"),
+                )
+            )
+    return tuple(found)
+
+
+def _numbers(entry: Mapping[str, Any], key: str, place: str) -> tuple[float, ...]:
+    """A list of numbers."""
+    values = entry[key]
+    if not isinstance(values, list):
+        msg = f"{place}: {key} = {values!r} found without a table; give a list of numbers, or the table with this column"
+        raise FileFormatError(msg)
+    return tuple(cell_number(value, where=f"{place}: {key}[{i}]", lenient=True) for i, value in enumerate(values))
+
+
+def _columns(entry: Mapping[str, Any], table: Path, place: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Two columns of a table, of the rows that are meant."""
+    columns = [text(entry, key, where=place) for key in ("x", "y")]
+    example = 'rows = { pdf_set = "CT18NLO", member = 0 }'
+    wanted = named_values(entry, "rows", where=place, example=example) if "rows" in entry else {}
+    _, rows = read_table(table, required=[*columns, *wanted])
+    kept = [row for row in rows if all(_is(row, column, value) for column, value in wanted.items())]
+    if not kept:
+        said = ", ".join(f"{column} = {value}" for column, value in wanted.items())
+        msg = f"{place}: {table.name} has no rows{f' with {said}' if said else ''}; correct 'rows' or the table"
+        raise FileFormatError(msg)
+    x, y = (tuple(row.number(column) for row in kept) for column in columns)
+    return x, y
+
+
+def _is(row: Row, column: str, value: Any) -> bool:
+    """Whether a cell is a text, or a number however it is written."""
+    cell = row.cells[column]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return cell_number(cell, where=row.where, lenient=True) == value
+        except InvalidNumberError:
+            return False
+    return cell == value
+
+
+def curve_tables(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    """Entries from which the curves are read again."""
+    return [
+        {
+            "name": c.name,
+            "x": list(c.x),
+            "y": list(c.y),
+            "kind": None if c.kind == "cubic" else c.kind,
+            "degree": c.degree,
+            "beyond": None if c.beyond == "nothing" else c.beyond,
+            "argument_unit": c.argument_unit or None,
+            "unit": c.unit or None,
+            "title": c.title or None,
+        }
+        for c in curves
+    ]
 
 
 def parameter_tables(parameters: Sequence[Parameter]) -> list[dict[str, Any]]:

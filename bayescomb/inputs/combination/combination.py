@@ -41,6 +41,7 @@ from bayescomb.inputs.combination.checks import (
 )
 from bayescomb.inputs.combination.contents import Contents
 from bayescomb.inputs.combination.parts import kept_fields, saturated_fields
+from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.formulas.quantities import auxiliary_measurements
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
@@ -62,6 +63,7 @@ LISTS: Final = {
     "provenance": Provenance,
     "predictions": Prediction,
     "parameters": Parameter,
+    "curves": Curve,
     "derived": Observable,
 }
 MAPPINGS: Final = {
@@ -102,6 +104,7 @@ class Combination(Shown, Contents):
             posterior.
         parameters: what observables with a formula are functions of; a stated prior joins the measurements.
         derived: quantities with a formula, reported beside the observables.
+        curves: functions through tabulated points, which formulas call by their names.
         blinding: that central values are hidden, ``None`` if they are as measured (:func:`bayescomb.blind`).
 
     Examples:

@@ -21,6 +21,7 @@ from bayescomb.base.choices import (
     Treatment,
 )
 from bayescomb.inputs.assumptions import AssumptionSet
+from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.formulas.quantities import Quantities, quantities
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
 from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
@@ -58,12 +59,14 @@ class Contents:
     nonnegative: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     derived: tuple[Observable, ...] = ()
+    curves: tuple[Curve, ...] = ()
     blinding: Blinding | None = None
 
     @cached_property
     def quantities(self) -> Quantities:
         """What is fitted, and what follows from it."""
-        return quantities(self.parameters, self.observables, self.derived, where=f"combination {self.name!r}")
+        where = f"combination {self.name!r}"
+        return quantities(self.parameters, self.observables, self.derived, curves=self.curves, where=where)
 
     @property
     def variables(self) -> tuple[Observable, ...]:
@@ -77,10 +80,14 @@ class Contents:
 
     @property
     def bounds(self) -> dict[str, tuple[float, float]]:
-        """Ends of the ranges of variables that have any."""
+        """Ends of the ranges of variables that have any: of observables above 0, of priors, and of curves of a variable."""
         found = {name: (0.0, float("inf")) for name in self.nonnegative}
         priors = {p.name: p.prior.bounds for p in self.parameters if p.prior is not None}
-        return found | {name: ends for name, ends in priors.items() if np.isfinite(ends).any()}
+        found |= {name: ends for name, ends in priors.items() if np.isfinite(ends).any()}
+        for name, (low, high) in self.quantities.curve_ends.items():
+            own_low, own_high = found.get(name, (-np.inf, np.inf))
+            found[name] = max(low, own_low), min(high, own_high)
+        return found
 
     @property
     def boxed(self) -> bool:

@@ -115,7 +115,9 @@ def kept_fields(combination: Contents, measurements: Sequence[Measurement]) -> d
         "observables": tuple(o for o in combination.observables if o.name in used),
         "parameters": tuple(p for p in parameters if p.name in used),
         "derived": tuple(
-            o for o in combination.derived if variables.issuperset(names_in(combination.quantities.nodes[o.name]))
+            _still_written(combination, o, used)
+            for o in combination.derived
+            if variables.issuperset(names_in(combination.quantities.nodes[o.name]))
         ),
         "nonnegative": tuple(name for name in combination.nonnegative if name in used),
         "assumption_sets": {key: value.restricted_to(names) for key, value in combination.assumption_sets.items()},
@@ -123,6 +125,15 @@ def kept_fields(combination: Contents, measurements: Sequence[Measurement]) -> d
         "errors_on_errors": {key: value for key, value in combination.errors_on_errors.items() if key in sources},
         **_predicting(combination, used),
     }
+
+
+def _still_written(combination: Contents, derived: Observable, used: Collection[str]) -> Observable:
+    """A derived quantity, of the variables where its formula names an observable that no measurement is about."""
+    lost = {o.name for o in combination.observables} - set(used)
+    quantities = combination.quantities
+    if not lost.intersection(names_in(quantities.written[derived.name])):
+        return derived
+    return dataclasses.replace(derived, formula=formula_text(quantities.nodes[derived.name]))
 
 
 def _predicting(combination: Contents, observables: Collection[str]) -> dict[str, Any]:

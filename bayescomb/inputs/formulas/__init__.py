@@ -3,6 +3,7 @@
 Imports measurements, observables and parameters.  Start at formulas, then quantities.
 """
 
+from bayescomb.inputs.formulas.curves import Curve
 from bayescomb.inputs.formulas.formulas import (
     FUNCTIONS,
     Affine,
@@ -11,8 +12,10 @@ from bayescomb.inputs.formulas.formulas import (
     Node,
     Number,
     Operation,
+    Tabulated,
     Variable,
     affine,
+    curves_in,
     evaluate,
     formula_text,
     jet,
@@ -24,13 +27,16 @@ from bayescomb.inputs.formulas.formulas import (
 __all__ = [
     "FUNCTIONS",
     "Affine",
+    "Curve",
     "Function",
     "Jet",
     "Node",
     "Number",
     "Operation",
+    "Tabulated",
     "Variable",
     "affine",
+    "curves_in",
     "evaluate",
     "formula_text",
     "jet",

@@ -1,9 +1,10 @@
 r"""Formulas of observables and derived quantities: read without ``eval``, with exact first and second derivatives.
 
-A formula is arithmetic (``+ - * / **``, brackets), numbers, ``pi``, the functions of :data:`FUNCTIONS` and names of other
-quantities; a name that is no word of letters, digits and ``_`` stands in backquotes.  It becomes a small tree that serves
-numbers, arrays and symbols alike.  Derivatives go forward through the tree with the value: of a function f of a node with
-value v, gradient g and second derivatives H they are
+A formula is arithmetic (``+ - * / **``, brackets), numbers, ``pi``, the functions of :data:`FUNCTIONS`, curves through
+tabulated points (:mod:`~bayescomb.inputs.formulas.curves`), called like functions, and names of other quantities; a name
+that is no word of letters, digits and ``_`` stands in backquotes.  It becomes a small tree that serves numbers, arrays and
+symbols alike.  Derivatives go forward through the tree with the value: of a function f of a node with value v, gradient g
+and second derivatives H they are
 
 .. math:: \nabla f = f'(v)\,g, \qquad \nabla\nabla f = f'(v)\,H + f''(v)\,g g^T .
 """
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import FormulaError
+from bayescomb.inputs.formulas.curves import Curve
 
 __all__ = [
     "FUNCTIONS",
@@ -32,8 +34,10 @@ __all__ = [
     "Node",
     "Number",
     "Operation",
+    "Tabulated",
     "Variable",
     "affine",
+    "curves_in",
     "evaluate",
     "formula_text",
     "jet",
@@ -106,7 +110,15 @@ class Function:
     argument: Node
 
 
-Node = Number | Variable | Operation | Function
+@dataclass(frozen=True)
+class Tabulated:
+    """A curve through tabulated points, of a node."""
+
+    curve: Curve
+    argument: Node
+
+
+Node = Number | Variable | Operation | Function | Tabulated
 
 
 @dataclass(frozen=True)
@@ -126,13 +138,14 @@ class Jet:
     curvature: FloatArray
 
 
-def parse(text: str, *, names: Collection[str], where: str) -> Node:
+def parse(text: str, *, names: Collection[str], where: str, curves: Mapping[str, Curve] | None = None) -> Node:
     """The tree of a formula.
 
     Args:
         text: the formula.
         names: what it may name.
         where: the place, for messages.
+        curves: name -> curve that it may call.
 
     Raises:
         FormulaError: it is no formula; the message tells the character.
@@ -157,7 +170,7 @@ def parse(text: str, *, names: Collection[str], where: str) -> Node:
     plain = QUOTED.sub(placed, text.strip())
     try:
         tree = ast.parse(plain, mode="eval").body
-        return _Reader(at=at, names=names, quoted=quoted).node(tree)
+        return _Reader(at=at, names=names, quoted=quoted, curves=curves or {}).node(tree)
     except SyntaxError as error:
         advice = "write arithmetic, as in 1 / tau or sqrt(a**2 + b**2); a name with other signs stands in backquotes"
         msg = f"{at}: not a formula, {error.msg} at character {error.offset}; {advice}"
@@ -174,6 +187,7 @@ class _Reader:
     at: str
     names: Collection[str]
     quoted: Mapping[str, str]
+    curves: Mapping[str, Curve]
 
     def node(self, tree: ast.expr, depth: int = 0) -> Node:
         if depth > DEEPEST:
@@ -222,8 +236,11 @@ class _Reader:
         return Variable(name)
 
     def _function(self, tree: ast.expr, word: str, argument: Node) -> Node:
+        word = self.quoted.get(word, word)
+        if word in self.curves:
+            return Tabulated(self.curves[word], argument)
         if word not in FUNCTIONS:
-            why = f"there is {', '.join(FUNCTIONS)}"
+            why = f"there is {', '.join((*FUNCTIONS, *self.curves))}"
             if word in KINKED:
                 why = "it has no derivative everywhere, which a fit needs; write the case that holds"
             elif word in OTHER_NAMES:
@@ -256,10 +273,23 @@ def names_in(node: Node) -> tuple[str, ...]:
             return ()
         case Variable():
             return (node.name,)
-        case Function():
+        case Function() | Tabulated():
             return names_in(node.argument)
         case Operation():
             return tuple(dict.fromkeys((*names_in(node.first), *names_in(node.second))))
+
+
+def curves_in(node: Node) -> tuple[Tabulated, ...]:
+    """The calls of curves in a tree, in the order in which they stand."""
+    match node:
+        case Number() | Variable():
+            return ()
+        case Function():
+            return curves_in(node.argument)
+        case Tabulated():
+            return (node, *curves_in(node.argument))
+        case Operation():
+            return (*curves_in(node.first), *curves_in(node.second))
 
 
 def substituted(node: Node, by: Mapping[str, Node]) -> Node:
@@ -269,6 +299,8 @@ def substituted(node: Node, by: Mapping[str, Node]) -> Node:
             return by.get(node.name, node)
         case Function():
             return Function(node.name, substituted(node.argument, by))
+        case Tabulated():
+            return Tabulated(node.curve, substituted(node.argument, by))
         case Operation():
             return Operation(node.sign, substituted(node.first, by), substituted(node.second, by))
     return node
@@ -281,7 +313,7 @@ def affine(node: Node) -> Affine | None:
             return Affine(node.value, {})
         case Variable():
             return Affine(0.0, {node.name: 1.0})
-        case Function():
+        case Function() | Tabulated():
             return None
     first, second = affine(node.first), affine(node.second)
     if first is None or second is None:
@@ -337,6 +369,8 @@ def evaluate(node: Node, values: Mapping[str, Any], *, xp: Any = np) -> Any:
             return values[node.name]
         case Function():
             return getattr(xp, node.name)(evaluate(node.argument, values, xp=xp))
+        case Tabulated():
+            return node.curve.value(evaluate(node.argument, values, xp=xp), xp=xp)
         case Operation():
             first, second = (evaluate(part, values, xp=xp) for part in (node.first, node.second))
             return SYMBOLIC[node.sign](first, second)
@@ -369,6 +403,9 @@ def jet(node: Node, values: FloatArray, index: Mapping[str, int]) -> Jet:
             inner = jet(node.argument, values, index)
             value = getattr(np, node.name)(inner.value)
             return _through(inner, value, *FUNCTIONS[node.name](np.float64(inner.value), value))
+        case Tabulated():
+            inner = jet(node.argument, values, index)
+            return _through(inner, float(node.curve.value(inner.value)), *node.curve.derivatives(inner.value))
         case Operation():
             first, second = jet(node.first, values, index), jet(node.second, values, index)
             return _combined(node, first, second)
@@ -426,10 +463,11 @@ def formula_text(node: Node, binding: int = 0) -> str:
             text = "pi" if node.exact and node.value == math.pi else text
             return f"({text})" if node.value < 0 else text
         case Variable():
-            plain = node.name.isidentifier() and node.name.isascii() and not _keyword(node.name)
-            return node.name if plain else f"`{node.name}`"
+            return _name_text(node.name)
         case Function():
             return f"{node.name}({formula_text(node.argument)})"
+        case Tabulated():
+            return f"{_name_text(node.curve.name)}({formula_text(node.argument)})"
     if node.sign == "-" and node.first == Number(0.0, exact=True):
         return f"(-{formula_text(node.second, NEGATIVE)})" if binding else f"-{formula_text(node.second, NEGATIVE)}"
     own = BINDING[node.sign]
@@ -440,7 +478,8 @@ def formula_text(node: Node, binding: int = 0) -> str:
     return f"({text})" if own < binding else text
 
 
-def _keyword(word: str) -> bool:
+def _name_text(name: str) -> str:
     import keyword
 
-    return keyword.iskeyword(word)
+    plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
+    return name if plain else f"`{name}`"

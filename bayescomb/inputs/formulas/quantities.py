@@ -15,8 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_names
-from bayescomb.base.errors import FormulaError
-from bayescomb.inputs.formulas.formulas import Affine, Function, Node, Variable, affine, names_in, parse, substituted
+from bayescomb.base.errors import FormulaError, RangeError
+from bayescomb.inputs.formulas.curves import Curve
+from bayescomb.inputs.formulas.formulas import (
+    FUNCTIONS,
+    Affine,
+    Function,
+    Node,
+    Variable,
+    affine,
+    curves_in,
+    formula_text,
+    names_in,
+    parse,
+    substituted,
+)
 from bayescomb.inputs.formulas.units import formula_unit, read_unit, unit_text
 from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement
 from bayescomb.inputs.observables import Observable
@@ -58,6 +71,39 @@ class Quantities:
         """Whether every function is a sum of constants times variables."""
         return all(self.affine[o.name] is not None for o in self.functions)
 
+    @cached_property
+    def curve_ends(self) -> dict[str, tuple[float, float]]:
+        """Variable -> the range in which all curves of it have a meaning.
+
+        Raises:
+            FormulaError: a curve with ends is of more than one variable, linear.
+            RangeError: there is none.
+        """
+        found: dict[str, tuple[float, float]] = {}
+        for o in self.functions:
+            for call in curves_in(self.nodes[o.name]):
+                if not np.isfinite(call.curve.ends).all():
+                    continue
+                part = affine(call.argument)
+                slopes = {} if part is None else {name: c for name, c in part.coefficients.items() if c}
+                if part is None or len(slopes) != 1:
+                    msg = (
+                        f"{o.name!r}: curve {call.curve.name!r} ends, and the range of {formula_text(call.argument)} "
+                        'is not that of one parameter; make it linear in one, or give the curve beyond = "straight"'
+                    )
+                    raise FormulaError(msg)
+                ((name, slope),) = slopes.items()
+                low, high = sorted((end - part.constant) / slope for end in call.curve.ends)
+                before = found.get(name, (-np.inf, np.inf))
+                found[name] = max(low, before[0]), min(high, before[1])
+                if found[name][0] >= found[name][1]:
+                    msg = (
+                        f"{o.name!r}: curve {call.curve.name!r} has values for {name} from {low:g} to {high:g}, another "
+                        f'from {before[0]:g} to {before[1]:g}; give points in common, or beyond = "straight"'
+                    )
+                    raise RangeError(msg)
+        return found
+
     def rows(self, maps: Sequence[Mapping[str, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The affine part of linear maps of quantities: by variable, shape (n, V), and constant, shape (n,).
 
@@ -84,18 +130,27 @@ class Quantities:
 
 
 def quantities(
-    parameters: Sequence[Parameter], observables: Sequence[Observable], derived: Sequence[Observable], *, where: str
+    parameters: Sequence[Parameter],
+    observables: Sequence[Observable],
+    derived: Sequence[Observable],
+    *,
+    where: str,
+    curves: Sequence[Curve] = (),
 ) -> Quantities:
     """Read the formulas, put them in terms of the variables and check their units.
 
     Raises:
-        DuplicateNameError: two quantities have one name.
+        DuplicateNameError: two quantities or curves have one name, or a curve that of a function.
+        FormulaError: a curve with ends is of more than one variable.
+        RangeError: the range of a parameter's prior is wider than that of a curve of it.
         FormulaError: a formula cannot be read, refers to itself, or is of another unit than stated; a derived quantity has
             none; or a parameter is in no formula and no estimate.
         UnknownNameError: a formula names what is not there.
     """
     given: list[Parameter | Observable] = [*parameters, *observables, *derived]
     check_names([q.name for q in given], where=f"parameters, observables and derived quantities of {where}")
+    check_names([*FUNCTIONS, *(c.name for c in curves)], where=f"functions and curves of {where}")
+    called = {c.name: c for c in curves}
     texts = {o.name: o.formula for o in (*observables, *derived) if o.formula}
     for o in derived:
         if not o.formula:
@@ -104,7 +159,7 @@ def quantities(
     variables = [Observable(name=p.name, unit=p.unit, title=p.title) for p in parameters]
     variables += [o for o in observables if not o.formula]
     names = [q.name for q in given]
-    read = {name: parse(text, names=names, where=f"{where}: {name!r}") for name, text in texts.items()}
+    read = {name: parse(text, names=names, where=f"{where}: {name!r}", curves=called) for name, text in texts.items()}
     nodes: dict[str, Node] = {o.name: Variable(o.name) for o in variables}
     units = {q.name: read_unit(q.unit) if q.unit else None for q in given}
     for name in _order(read, where):
@@ -123,7 +178,16 @@ def quantities(
         if p.prior is not None and p.prior.logarithmic:
             nodes[LOG_OF.format(p.name)] = Function("log", Variable(p.name))
     functions = [o for o in (*observables, *derived) if o.formula]
-    return Quantities(variables=tuple(variables), functions=tuple(functions), nodes=nodes, written=read)
+    result = Quantities(variables=tuple(variables), functions=tuple(functions), nodes=nodes, written=read)
+    for p in parameters:
+        low, high = result.curve_ends.get(p.name, (-np.inf, np.inf))
+        if p.prior is not None and p.prior.shape == "uniform" and (p.prior.bounds[0] < low or p.prior.bounds[1] > high):
+            msg = (
+                f"{where}: parameter {p.name!r} is uniform from {p.prior.low:g} to {p.prior.high:g} and argument of a curve "
+                f'with values from {low:g} to {high:g}; narrow the prior, or give the curve beyond = "straight"'
+            )
+            raise RangeError(msg)
+    return result
 
 
 def _order(formulas: Mapping[str, Node], where: str) -> list[str]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from bayescomb.base.errors import FormulaError
-from bayescomb.inputs.formulas.formulas import Function, Node, Number, Operation, Variable, formula_text
+from bayescomb.inputs.formulas.formulas import Function, Node, Number, Operation, Tabulated, Variable, formula_text
 
 __all__ = ["Unit", "formula_unit", "read_unit", "unit_text"]
 
@@ -74,6 +74,14 @@ def formula_unit(node: Node, units: Mapping[str, Unit | None], *, where: str) ->
                 msg = f"{where}: {node.name}() of a quantity in {unit_text(inner)} found; divide it by one of the same unit"
                 raise FormulaError(msg)
             return {} if inner is not None else None
+        case Tabulated():
+            inner = formula_unit(node.argument, units, where=where)
+            wanted = read_unit(node.curve.argument_unit) if node.curve.argument_unit else None
+            if inner is not None and wanted is not None and inner != wanted and not isinstance(node.argument, Number):
+                found, needed = (unit_text(unit) or "no unit" for unit in (inner, wanted))
+                msg = f"{where}: curve {node.curve.name!r} of a quantity in {found} found, its argument is in {needed}"
+                raise FormulaError(msg)
+            return read_unit(node.curve.unit) if node.curve.unit else None
         case Operation():
             return _of_operation(node, units, where=where)
 

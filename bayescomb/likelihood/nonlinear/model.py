@@ -45,6 +45,7 @@ class NonlinearParts:
         measured: x, shape (E,).
         map: from variables to estimates.
         hints: where each variable may begin, NaN where nothing tells, shape (V,).
+        ranges: its ends, infinite where it has none, shape (V, 2).
         factor: L with L^T L the inverse statistical covariance, shape (E, E); if that is singular, L S L^T = J.
         signs: diagonal of J, 0 for what has no statistical variance, shape (E,).
         shifts: what each of the N nuisances adds to each prediction, 0 for explicit ones, shape (E, N).
@@ -62,6 +63,7 @@ class NonlinearParts:
     measured: FloatArray
     map: Mapping
     hints: FloatArray
+    ranges: FloatArray
     factor: FloatArray
     signs: FloatArray
     shifts: FloatArray
@@ -127,6 +129,7 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         measured=measured,
         map=mapping(combination),
         hints=_hints(combination),
+        ranges=np.array([combination.bounds.get(o.name, (-np.inf, np.inf)) for o in combination.variables]).reshape(-1, 2),
         factor=block_diag(*factors),
         signs=np.concatenate(estimate_signs),
         shifts=on_prediction(up[:, bound] * linear),

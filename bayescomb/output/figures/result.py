@@ -267,13 +267,14 @@ def draw_bins(
     lower.axhline(1, color=COLOURS["profile"], linestyle="--", linewidth=1.3)
     for ax, scale in ((upper, np.ones(len(fitted))), (lower, fitted)):
         ax.errorbar(
-            centre, measured / scale, xerr=half, yerr=errors / scale, fmt="o", color=COLOURS["black"], markersize=4,
+            centre, measured / scale, xerr=half, yerr=np.abs(errors / scale), fmt="o", color=COLOURS["black"], markersize=4,
             label=measured_by,
         )  # fmt: skip
     upper.set_ylabel(with_unit(quantity, unit))
     upper.tick_params(labelbottom=False)
     upper.legend(frameon=False)
-    upper.set_ylim(bottom=0)
+    if min(measured.min(), fitted.min()) >= 0:
+        upper.set_ylim(bottom=0)
     lower.set_ylabel("over fit")
     lower.set_xlabel(variable)
     for ax in axes:

@@ -250,7 +250,7 @@ def draw_ratios(
         ax.errorbar(
             values[i] / values[0],
             rows + offset,
-            xerr=errors[i] / values[0],
+            xerr=errors[i] / np.abs(values[0]),
             fmt="o",
             markersize=3.5,
             color=COLOURS[colours[i % len(colours)]],

@@ -17,6 +17,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pymc.distributions.transforms import log
 from scipy.linalg import block_diag
 
 from bayescomb.base.checks import check_choice, expects
@@ -39,6 +40,7 @@ from bayescomb.sampling.model.observed import observe
 from bayescomb.sampling.nuts.run import Mixture
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
+from bayescomb.sampling.start_points import UniformFrom, begun
 from bayescomb.sampling.variables import flat_variables
 
 __all__ = ["build_model", "coefficient_variable", "pattern_weights", "strong_mixture"]
@@ -74,6 +76,13 @@ def build_model(
         are uncertain.  If a mass is extracted, the variables are masses (flat over the tables), scales with their priors and
         flat levels of what is normalised or dropped in place of the observables, which for ``full`` are deterministic
         functions of them and ``theory_pull``.
+
+        The measured values are the observed variable ``estimate_value`` where all responses are absolute and weights those
+        of Neyman, so that PyMC's log likelihoods and predictive draws are of them; elsewhere, in ``full`` and with an
+        extraction, their density is a potential.  Chains and ``pm.find_MAP`` begin near the best fit, in every copy of the
+        model (``pm.do``, ``pm.observe``).  A flat variable has no prior draws: they are NaN.  The end of a range of a
+        coefficient lies at infinity of its coordinate, which ``pm.find_MAP`` approaches; where coefficients together end
+        in a curved feasible set, ``method="TNC"`` gets there, while the default may stop short on the edge.
 
     Raises:
         OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not
@@ -233,12 +242,12 @@ def coefficient_variable(plan: SamplingPlan, *, prefix: str = "") -> Any:
 
     transform = FeasibleTransform(plan.low, plan.high, plan.radial)
     if not plan.radial and all(c.prior == "uniform" for c in coefficients):
-        return pm.Uniform(
+        return UniformFrom(
             f"{prefix}rho",
             plan.low,
             plan.high,
+            plan.initial,
             dims=f"{prefix}coefficient",
-            initval=plan.initial,
             default_transform=transform,
         )
     return pm.CustomDist(
@@ -249,7 +258,7 @@ def coefficient_variable(plan: SamplingPlan, *, prefix: str = "") -> Any:
         random=random,
         signature="(n),(n)->(n)",
         dims=f"{prefix}coefficient",
-        initval=plan.initial,
+        support_point=lambda *_: pt.as_tensor(plan.initial),
         default_transform=transform,
     )
 
@@ -261,7 +270,8 @@ def pattern_weights(model: pm.Model, plan: SamplingPlan, rho: Any, *, prefix: st
     dims = f"{prefix}uncertain_size"
     model.add_coord(dims, [size.name for size in plan.sizes])
     shape = np.array([size.shape for size in plan.sizes])
-    scales = pm.InverseGamma(f"{prefix}{SCALE}", alpha=shape, beta=shape, dims=dims, initval=np.ones(len(shape)))
+    start = np.ones(len(shape))
+    scales = begun(pm.InverseGamma, f"{prefix}{SCALE}", shape, shape, start=start, dims=dims, default_transform=log)
     return plan.weights(rho, scales, xp=pt), scales
 
 

@@ -16,6 +16,7 @@ from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.plan import SamplingPlan
+from bayescomb.sampling.start_points import FlatFrom, UniformFrom, begun
 
 __all__ = ["ExtractionStart", "draw_theory", "extraction_start", "level_variables", "theta_variables"]
 
@@ -62,7 +63,7 @@ def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
     """Masses, flat over the tables, and scales with their priors; symbolic theta, shape (H,)."""
     n = len(theory.masses)
     values = [
-        pm.Uniform(variable_name(name), low, high, initval=value)
+        UniformFrom(variable_name(name), low, high, value)
         for name, low, high, value in zip(theory.masses, theory.low[:n], theory.high[:n], start.theta[:n], strict=True)
     ]
     scales = theory.extraction.scales
@@ -72,15 +73,15 @@ def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
         coefficient = pm.Uniform(SCALE_COEFFICIENT, scales.low, scales.high)
         half = len(theory.scales) // 2
         root = np.linalg.cholesky(scale_correlation(theory.extraction, scales.nominal))
-        white = pm.Normal("white_scales", shape=2 * half, initval=np.linalg.solve(root, initial / scales.width))
+        white = begun(pm.Normal, "white_scales", 0.0, np.ones(2 * half), start=np.linalg.solve(root, initial / scales.width))
         inner = pt.linalg.cholesky(coefficient * np.ones((half, half)) + (1 - coefficient) * np.eye(half), on_error="nan")
         parts = [pt.sum(inner * white[part], axis=1) for part in (slice(half), slice(half, None))]
         stacked = scales.width * pt.concatenate(parts)
         values += [pm.Deterministic(variable_name(name), stacked[i]) for i, name in enumerate(theory.scales)]
     elif scales.prior == "normal":
-        values += [pm.Normal(n, 0, scales.width, initval=v) for n, v in zip(names, initial, strict=True)]
+        values += [begun(pm.Normal, n, 0.0, scales.width, start=v) for n, v in zip(names, initial, strict=True)]
     else:
-        values += [pm.Uniform(n, -scales.width, scales.width, initval=v) for n, v in zip(names, initial, strict=True)]
+        values += [UniformFrom(n, -scales.width, scales.width, v) for n, v in zip(names, initial, strict=True)]
     return pt.stack(values)
 
 
@@ -88,9 +89,7 @@ def level_variables(start: ExtractionStart) -> Any:
     """Flat free directions and free nuisances; symbolic, shape (Z + F,)."""
     if not start.level_names:
         return pt.zeros(0)
-    return pt.stack(
-        [pm.Flat(variable_name(name), initval=v) for name, v in zip(start.level_names, start.levels, strict=True)]
-    )
+    return pt.stack([FlatFrom(variable_name(name), v) for name, v in zip(start.level_names, start.levels, strict=True)])
 
 
 def draw_theory(

@@ -26,6 +26,7 @@ from bayescomb.sampling.model.build import coefficient_variable, pattern_weights
 from bayescomb.sampling.model.jax_form import offer_jax
 from bayescomb.sampling.model.observed import observe
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.start_points import FlatFrom
 
 __all__ = ["Likelihood", "likelihood"]
 
@@ -96,7 +97,7 @@ def likelihood(
     weights, _ = pattern_weights(model, plan, rho, prefix=prefix)
     free = plan.parameters[len(plan.combination.observables) :]
     parameters = [pt.as_tensor(value, dtype="float64") for value in values]
-    parameters += [pm.Flat(f"{prefix}{variable_name(p)}", initval=0.0) for p in free]
+    parameters += [FlatFrom(f"{prefix}{variable_name(p)}", 0.0) for p in free]
     observe(model, plan, weights, pt.stack(parameters), prefix=prefix)
     return Likelihood(plan=plan, rho=rho, quantities=measured)
 

@@ -18,11 +18,13 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Constant
 
+from bayescomb.base.checks import SINGULAR
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.nonlinear.mapping import mapping
 from bayescomb.sampling.fused.curved import has_kernel
 from bayescomb.sampling.model.kernels import curved_log_density, marginal_log_density
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
+from bayescomb.sampling.start_points import FlatFrom
 
 __all__ = ["OBSERVED", "data_density", "observe"]
 
@@ -54,13 +56,13 @@ def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho
         white: Any = pt.zeros(0)
         if size:
             model.add_coord(f"{prefix}white", list(range(size)))
-            white = pm.Flat(f"{prefix}white_explicit", dims=f"{prefix}white", initval=np.zeros(size))
+            white = FlatFrom(f"{prefix}white_explicit", np.zeros(size), dims=f"{prefix}white")
         return curved_log_density(rho, parameters, white, plan=plan, curved=curved)
     theta: Any = parameters
     volume: Any = 0.0  # log of dz/d(zeta)
     if size:
         model.add_coord(f"{prefix}white", list(range(size)))
-        white = pm.Flat(f"{prefix}white_explicit", dims=f"{prefix}white", initval=np.zeros(size))
+        white = FlatFrom(f"{prefix}white_explicit", np.zeros(size), dims=f"{prefix}white")
         base, patterns = plan.explicit_prior
         covariance: Any = base
         for c, pattern in enumerate(patterns):
@@ -96,20 +98,21 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
     estimates = plan.combination.estimates
     measured = np.array([e.value for e in estimates])
     predict, count = mapping(plan.combination), len(plan.combination.variables)
-    estimate_root = _estimate_roots(plan)
+    inputs = _inputs_alone(plan)
+    constant = _constant(plan, inputs)
 
     def logp(value: Any, weights: Any, parameters: Any, centre: Any) -> Any:
         del centre  # it only tells the shape
         if isinstance(value, Constant) and np.array_equal(value.data, measured):
-            return data_density(model, plan, weights, parameters, prefix=prefix)
+            return data_density(model, plan, weights, parameters, prefix=prefix) + constant
         if curved is not None:  # whose first parameters are prediction less data
             q = curved.map.pseudo_parameters(parameters, curved.map.prediction(parameters, xp=pt), xp=pt)
             q = pt.concatenate([q[: len(measured)] + measured - value, q[len(measured) :]])
-            return marginal_log_density(weights, q, model=plan.reduced, base=plan.base, patterns=plan.patterns)
+            return marginal_log_density(weights, q, model=plan.reduced, base=plan.base, patterns=plan.patterns) + constant
         # Other data move the offset of the rows, which is linear in them.
         moved = dataclasses.replace(plan.reduced, design=np.hstack([plan.reduced.design, -plan.reduced.estimate_loading]))
         everything = pt.concatenate([parameters, value - measured])
-        return marginal_log_density(weights, everything, model=moved, base=plan.base, patterns=plan.patterns)
+        return marginal_log_density(weights, everything, model=moved, base=plan.base, patterns=plan.patterns) + constant
 
     def random(
         weights: FloatArray,
@@ -120,7 +123,7 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
     ) -> FloatArray:
         del centre
         rng = rng or np.random.default_rng()
-        root = estimate_root(weights)
+        _, root = inputs(weights)
         white = rng.standard_normal((*(size or ()), root.shape[1]))
         return np.asarray(predict.value(parameters[:count]) + white @ root.T)
 
@@ -140,12 +143,37 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
     )
 
 
-def _estimate_roots(plan: SamplingPlan) -> Callable[[FloatArray], FloatArray]:
-    """Root of V, shape (E, E), at weights of the patterns, shape (K + m,)."""
+def _inputs_alone(plan: SamplingPlan) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+    """What the inputs say of their estimates at weights of the patterns, shape (K + m,): mean, shape (E,), and root of V."""
     own = linear_model(plan.combination.saturated())
     index = [own.parameters.index(e.name) for e in plan.combination.estimates]
 
-    def root(weights: FloatArray) -> FloatArray:
-        return solve(own, plan.correlation(weights[None])[0]).root[index]
+    def mean_and_root(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        found = solve(own, plan.correlation(weights[None])[0])
+        return found.values[index], found.root[index]
 
-    return root
+    return mean_and_root
+
+
+def _constant(plan: SamplingPlan, inputs: Callable[[FloatArray], tuple[FloatArray, FloatArray]]) -> float:
+    """What makes the density one of the measured values, log N(x; t, V): found at the starting point.
+
+    It is not normalised with free nuisances, which no estimate is predicted without, or where V is singular.
+    """
+    if any(n.free for n in plan.combination.nuisances):
+        return 0.0
+    if plan.curved is None:
+        q = solve(plan.model, plan.correlation(plan.start[None])[0]).values
+        predicted = mapping(plan.combination).value(q)
+    else:
+        predicted = plan.curved.map.prediction(plan.curved.centre)
+        q = plan.curved.map.pseudo_parameters(plan.curved.centre, predicted)
+    residual = plan.reduced.offset - plan.reduced.design @ q
+    covariance = plan.base + np.tensordot(plan.start, plan.patterns, axes=1)
+    found = -(residual @ np.linalg.solve(covariance, residual) + np.linalg.slogdet(covariance)[1]) / 2
+    mean, root = inputs(plan.start)
+    variance, vectors = np.linalg.eigh(root @ root.T)
+    if variance[0] <= SINGULAR * variance[-1]:
+        return 0.0
+    white = (vectors.T @ (mean - predicted)) / np.sqrt(variance)
+    return float(-(white @ white + np.log(2 * np.pi * variance).sum()) / 2 - found)

@@ -8,7 +8,7 @@ from run1_blue import blue, run1_inputs
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError, UnknownNameError
-from bayescomb.inputs.some_estimates import matching_groups
+from bayescomb.inputs.some_estimates import matching_groups, with_estimates
 
 CHANNELS = {"dilepton": ["*dilepton*"], "l+jets": ["*lepton+jets*"], "all-jets": ["*all-jets*"]}
 
@@ -149,3 +149,29 @@ def test_an_extraction_without_an_input_does_not_compare_its_bins():
     )
     assert dropped.name == bin_name
     assert dropped.values.item() == pytest.approx(expected.values.sel(parameter="m_t").item(), rel=1e-9)
+
+
+def test_derived_quantities_stay_where_an_observable_of_their_formula_goes():
+    """Without the estimates of s = p q the ratio s / t is p q / (p + 2 q), of what those of t and p tell."""
+    given = {"s": 7.5, "t": 8.0, "p": 3.0}
+    measurement = bc.Measurement(
+        name="m",
+        estimates=tuple(bc.Estimate(name=f"e {n}", value=v, observables={n: 1.0}) for n, v in given.items()),
+        statistical_covariance=np.eye(3) / 4,
+    )
+    combination = bc.Combination(
+        name="c",
+        measurements=(measurement,),
+        parameters=(bc.Parameter(name="a", start=3.0), bc.Parameter(name="q", start=2.5)),
+        observables=(
+            bc.Observable(name="s", formula="a * q"),
+            bc.Observable(name="t", formula="a + 2 * q"),
+            bc.Observable(name="p", formula="a"),
+        ),
+        derived=(bc.Observable(name="ratio", formula="s / t"), bc.Observable(name="half", formula="ratio / 2")),
+        assumption_sets={"nominal": bc.AssumptionSet(name="nominal")},
+        assumptions="nominal",
+    )
+    fit = bc.profile(with_estimates(combination, ["e t", "e p"]))
+    assert fit.values.sel(parameter="ratio").item() == pytest.approx(3 * 2.5 / 8)
+    assert fit.values.sel(parameter="half").item() == pytest.approx(3 * 2.5 / 16)

@@ -4,9 +4,17 @@ import pytest
 from refusals import refused
 
 import bayescomb as bc
-from bayescomb.base.errors import FileFormatError, FormulaError, OptionError, UnknownNameError
+from bayescomb.base.errors import (
+    DuplicateNameError,
+    FileFormatError,
+    FormulaError,
+    InvalidMatrixError,
+    InvalidNumberError,
+    OptionError,
+    UnknownNameError,
+)
 from bayescomb.formats.toml.model_writer import write_model
-from bayescomb.inputs.serialise import combination_to_json
+from bayescomb.inputs.serialise import combination_from_json, combination_to_json
 
 MODEL = """
 format = 1
@@ -106,6 +114,84 @@ def test_what_is_wrong_is_refused_with_its_place(model_file, old, new, error, sa
     with pytest.raises(error) as caught:
         bc.load(path)
     assert all(fragment in str(caught.value) for fragment in (str(path), *said)), str(caught.value)
+
+
+CURVES = """
+format = 1
+name = "mass"
+curves = [
+  { name = "table 13", argument_unit = "GeV", table = "s.csv", x = "m_t", y = "sigma", rows = { set = "A", member = 0 } },
+  { name = "line", x = [0.0, 1, 2.0], y = [1.0, 3.0, 5.0], degree = 1, beyond = "straight" },
+]
+parameters = [{ name = "m_t", unit = "GeV" }]
+observables = [{ name = "sigma", unit = "pb", formula = "`table 13`(m_t) * line(0 * m_t / 172.5)" }]
+
+[[measurements]]
+name = "A"
+estimates = [{ name = "a", value = 812.0, observable = "sigma" }]
+statistical = [5.0]
+
+[[assumption_sets]]
+name = "none"
+"""
+# Values of member 1 and set B are for nobody to use.
+TABLE = "set,member,m_t,sigma\n" + "".join(
+    f"{name},{member},{m},{830 - 20 * (m - 172.5) if (name, member) == ('A', '0.0') else 1}\n"
+    for name in "AB"
+    for member in ("0.0", "1")
+    for m in (170.0, 172.0, 173.0, 175.0)
+)
+
+
+@pytest.fixture
+def curve_file(tmp_path):
+    def write(old="", new=""):
+        assert CURVES.count(old) == 1 or not old
+        (tmp_path / "s.csv").write_text(TABLE, encoding="utf-8")
+        path = tmp_path / "model.toml"
+        path.write_text(CURVES.replace(old, new) if old else CURVES, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_curves_are_columns_of_a_table_or_numbers(curve_file, tmp_path):
+    found = bc.load(curve_file())
+    assert found.curves == (
+        bc.Curve(name="table 13", x=(170, 172, 173, 175), y=(880, 840, 820, 780), argument_unit="GeV"),
+        bc.Curve(name="line", x=(0, 1, 2), y=(1, 3, 5), kind="polynomial", degree=1, beyond="straight"),
+    )
+    # 830 - 20 (m_t - 172.5) = 812
+    assert bc.profile(found).values.sel(parameter="m_t").item() == pytest.approx(173.4, rel=1e-9)
+    again = bc.load(write_model(found, tmp_path / "copy"))
+    assert combination_to_json(again) == combination_to_json(found)
+    assert combination_to_json(combination_from_json(combination_to_json(found))) == combination_to_json(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "said"),
+    [
+        ("member = 0 }", "member = 7 }", FileFormatError, ["curves['table 13']", "no rows with set = A, member = 7"]),
+        (', rows = { set = "A", member = 0 }', "", InvalidNumberError, ["curves['table 13']", "170 stands twice"]),
+        ('table = "s.csv"', 'table = "other.csv"', FileFormatError, ["other.csv", "no such file"]),
+        ('table = "s.csv", ', "", FileFormatError, ["curves['table 13']", "rows found without a table"]),
+        ('y = "sigma"', 'y = "xsec"', FileFormatError, ["missing column 'xsec'"]),
+        ("x = [0.0, 1, 2.0]", 'x = "m_t"', FileFormatError, ["curves['line']", "'m_t' found without a table"]),
+        ("x = [0.0, 1, 2.0]", "x = [0.0, true, 2.0]", InvalidNumberError, ["curves['line']", "x[1]"]),
+        ("x = [0.0, 1, 2.0]", "x = [0.0, 1]", InvalidMatrixError, ["curves['line']", "values of curve 'line'"]),
+        ('beyond = "straight"', 'beyond = "flat"', OptionError, ["curves['line']", "'flat'", "straight"]),
+        ("degree = 1", 'kind = "spline"', OptionError, ["curves['line']", "'spline'", "monotone"]),
+        ("degree = 1", "degree = 1.5", OptionError, ["curves['line']", "1.5"]),
+        ('name = "line"', 'name = "exp"', DuplicateNameError, ["'exp' stands twice"]),
+        ("line(0", "lines(0", FormulaError, ["'sigma'", "'lines'", "table 13, line"]),
+        ('argument_unit = "GeV"', 'argument_unit = "MeV"', FormulaError, ["'table 13'", "GeV", "MeV"]),
+        ("degree = 1", "color = 1", UnknownNameError, ["curves['line']", "'color'"]),
+    ],
+)
+def test_curves_that_are_wrong_are_refused_with_their_place(curve_file, old, new, error, said):
+    path = curve_file(old, new)
+    with refused(error, str(path.parent), *said):
+        bc.load(path)
 
 
 def test_convino_files_are_refused(model_file, tmp_path):

@@ -290,3 +290,24 @@ def test_letters_that_no_font_has_are_said_once_and_others_drawn():
         with pytest.warns(InputWarning, match="no font of the figures has \u8cea \u91cf: boxes"):
             figure_bytes(figure, "png")
         assert figure_bytes(figure, "pdf")[:4] == b"%PDF"
+
+
+def test_error_bars_of_negative_values_are_lengths():
+    """A charge asymmetry or F_R below 0 has an error over its value, which is no length."""
+    ax = Figure().subplots()
+    figures.draw_ratios(["F_R"], names=["none", "jes"], values=[[-0.008], [-0.006]], errors=[[0.007], [0.008]], ax=ax)
+    bars = [container.lines[2][0].get_segments()[0][:, 0] for container in ax.containers]
+    np.testing.assert_allclose(bars, [[0.125, 1.875], [-0.25, 1.75]])
+    axes = Figure().subplots(2, 1)
+    figures.draw_bins(
+        [[0, 1]],
+        measured=[-1.0],
+        errors=[0.5],
+        predicted={},
+        fitted=[-1.0],
+        variable="x",
+        axes=tuple(axes),
+        measured_by="CMS",
+    )
+    (container,) = axes[1].containers
+    np.testing.assert_allclose(container.lines[2][1].get_segments()[0][:, 1], [0.5, 1.5])

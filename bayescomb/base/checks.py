@@ -68,7 +68,7 @@ def check_finite(values: ArrayLike, *, where: str) -> NDArray[np.float64]:
         InvalidNumberError: an entry is NaN or infinite, or no number.
     """
     try:
-        holds_text = np.asarray(values).dtype.kind == "U"  # numpy would read numbers out of it
+        holds_text = np.asarray(values).dtype.kind == "U"  # numpy would parse it as numbers
         array = frozen_array(values)
     except (TypeError, ValueError, OverflowError) as error:
         msg = f"{where}: {values!r} is no array of numbers ({error}); give finite numbers"

@@ -48,7 +48,7 @@ class BayescombError(Exception):
 
 
 class InputWarning(UserWarning):
-    """A file holds something that is read as it was surely meant, but that its author should know of.
+    """Something in a file is interpreted by guess; the author should check.
 
     Examples:
         >>> import warnings

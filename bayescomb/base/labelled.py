@@ -42,7 +42,7 @@ class _LabelledField:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
-            raise AttributeError(self.key)  # so that dataclasses see no default
+            raise AttributeError(self.key)  # so that a dataclass field has no default
         found = instance.__dict__[self.key]
         if isinstance(found, _Labelled):
             found = instance.__dict__[self.key] = found.array()

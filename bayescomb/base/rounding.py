@@ -43,7 +43,7 @@ __all__ = [
 
 MINUS: Final = "\N{MINUS SIGN}"
 NONE: Final = "\N{EN DASH}"
-# Two digits: what is left out of an error is at most 5 % of it.
+# Two digits: rounding changes an error by at most 5 %.
 ERROR_DIGITS: Final = 2
 CHI2_PLACES: Final = 3
 PULL_PLACES: Final = 2

@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
             flush_output()
             return code
     except BrokenPipeError:
-        # Whoever read the output has enough of it (``| head``).
+        # The reader of the output has closed it, as ``| head`` does.
         silence_output()
         return EXIT_ERROR
     except BayescombError as error:

@@ -123,9 +123,9 @@ class Fitter:
         Args:
             correlation: C, shape (N, N).
             held: the prior of :meth:`hold` in its place.
-            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 too, but without MINOS to begin from: faster) or
+            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 too, but without MINOS as starting point: faster) or
                 ``"hesse"``; the same where chi2 is quadratic.
-            near: a fit of the same combination to begin from.
+            near: an earlier fit of the same combination used as starting point.
             of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
 
         Raises:
@@ -133,7 +133,7 @@ class Fitter:
             UnderdeterminedError: a parameter is not determined.
             FitError: the minimisation failed.
         """
-        conditioned = held is not None  # uncertain sizes stay where they were fitted, and C has them inside
+        conditioned = held is not None  # C already contains the fitted sizes, which stay as they are
         held = held or Held(mean=np.zeros(len(correlation)), correlation=correlation)
         where = f"combination {self.combination.name!r}"
         # Sizes that doubles cannot square end in an error below, not in a warning on the way.
@@ -186,7 +186,7 @@ class Fitter:
 
         n = len(self.family.nuisances)
         sizes = self.sizes(correlation)
-        if not sizes:  # none shifts an estimate
+        if not sizes:  # no uncertain source shifts an estimate
             return self.certain(correlation)
         profiled = SizeProfile(sizes, self.linear, correlation[:n, :n], self.theory)
         best, *rest = profiled.minima(everywhere=errors == "minos")

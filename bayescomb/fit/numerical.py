@@ -37,7 +37,7 @@ def numerical_fit(
         parts: of the model.
         held: prior of the nuisances, and values of the free ones.
         errors: ``"minos"``, ``"crossing"`` or ``"hesse"``, see :meth:`bayescomb.fit.fitter.Fitter.fit`.
-        near: a fit to begin from.
+        near: an earlier fit used as starting point.
         of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
         bounds: ends of the ranges of variables that have any.
     """

@@ -38,7 +38,7 @@ __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2",
 
 FloatArray = NDArray[np.float64]
 
-# A chi2 is known to this; less is a difference of equal numbers.
+# Relative rounding of a chi2; a smaller difference is 0.
 ROUNDING = 1e-9
 # Results that one line has room for.
 FEW = 3

@@ -33,12 +33,12 @@ SEPARATED: Final = re.compile(
 )
 LEADING: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 ABSENT: Final = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "\N{EN DASH}", "\N{EM DASH}"})
-# Squares of numbers and their ratios have to stay doubles.
+# Limits of numbers, so that their squares and ratios are finite doubles.
 LARGEST: Final = 1e60
 SPECIAL: Final = frozenset(',"#')
 # How files of spreadsheet programs and ZIP archives begin.
 ARCHIVES: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-# Key of the cells in the first column of a table whose columns are called by the user; no cell can hold it.
+# Key of the cells in the first column of a table whose columns are called by the user; no column can have this name.
 LABEL: Final = "\n"
 
 

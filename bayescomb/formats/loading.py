@@ -52,7 +52,7 @@ def load(
             the file and line or the key it was found at.
 
     Warns:
-        InputWarning: a Convino file or a table of HEPData holds something that is read as it was surely meant.
+        InputWarning: something in a Convino file or a table of HEPData is interpreted by guess; the author should check.
 
     Examples:
         >>> import bayescomb as bc
@@ -71,7 +71,7 @@ def load(
             return found
     if path.suffix == ".toml" or is_folder(path):
         return load_model(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
-    read_text(path)  # says so if it is absent or no text
+    read_text(path)  # raises if it is absent or no text
     msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
     raise FileFormatError(msg)
 
@@ -156,7 +156,7 @@ def convert(
             "NAME.txt for Convino"
         )
         raise OptionError(msg)
-    # Convino combines; what a model file says of extracting a mass is for the predictions that go with it.
+    # A Convino file has no predictions, so no extraction either.
     combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names, unblind=unblind)
     if combination.blinding is not None:
         msg = (

@@ -27,7 +27,7 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-# Below this the smallest eigenvalue of a matrix of unit diagonal is rounding, per row.
+# An eigenvalue below this, per row, of a matrix of unit diagonal is rounding.
 SINGULAR: Final = 1e-15
 
 

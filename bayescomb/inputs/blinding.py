@@ -31,9 +31,9 @@ from bayescomb.inputs.observables import Blinding, BlindingKind
 
 __all__ = ["blind", "fingerprint", "opened", "unblind"]
 
-# Nothing is hidden by an amount near 0: the smallest part of the largest amount.
+# Smallest shift as a part of the largest: a shift near 0 hides nothing.
 LEAST: Final = 0.2
-# Quoted errors that the largest shift has at least.
+# The largest shift is at least this many quoted errors.
 WIDTHS: Final = 10.0
 # Logarithms of the smallest and the largest factor.
 FACTORS: Final = (math.log(1.1), math.log(1.6))

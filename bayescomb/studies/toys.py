@@ -318,7 +318,7 @@ class Toys:
             chains=self.chains,
             seed=int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
             target_accept=accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
-            cores=1,  # toys are what is done beside each other
+            cores=1,  # toys run in parallel, one core each
         )
         rows = {}
         for name, values in self._quantities(draws, data, np.random.default_rng([self.seed, 3, toy])).items():

@@ -1,4 +1,4 @@
-"""``name = value`` lines of the blocks of Convino files, lines that continue them, and lines that are none.
+"""``name = value`` lines of the blocks of Convino files, lines that continue them, and lines of another form.
 
 What stands in the lines of a Convino block: cells, names, numbers and ``(+a-b)`` shifts.
 """
@@ -55,7 +55,7 @@ class Entry:
 
 
 def entries(block: Block, *, continued: bool = False, empty: bool = False) -> tuple[list[Entry], list[Line]]:
-    """The entries of a block, and its lines that are none.
+    """The entries of a block, and its lines that are not ``name = value``.
 
     Args:
         block: a block of ``key = value`` lines.

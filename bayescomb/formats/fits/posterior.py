@@ -23,7 +23,7 @@ SKEWNESS: Final = 0.2
 KURTOSIS: Final = 0.5
 # Standard errors by which a moment must exceed these.
 SIGNIFICANT: Final = 3.0
-# Draws for each parameter below which a covariance is noise.
+# Smallest number of draws per parameter that gives a covariance.
 LEAST: Final = 10
 
 

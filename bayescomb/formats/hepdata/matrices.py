@@ -52,7 +52,7 @@ class TableMatrix:
         positions = measured.positions(self.names, match)
         if positions is not None:
             return self._part(positions, measured.rows)
-        return self.ordered(measured.rows, whose=measured.where)  # which says what is the matter
+        return self.ordered(measured.rows, whose=measured.where)  # raises, with the reason
 
     def ordered(self, names: Sequence[str], *, whose: str) -> TableMatrix:
         """The matrix with the rows of another table, in their order.

@@ -54,7 +54,7 @@ def check_determined(combination: Contents, where: str) -> None:
 
 
 def check_spectators(combination: Contents, where: str) -> None:
-    """A spectator carries one estimate, whose name it has."""
+    """A spectator has one estimate only, with the same name."""
     maps = {e.name: dict(e.observables) for e in combination.estimates}
     for observable in combination.observables:
         if observable.formula and observable.spectator:
@@ -62,7 +62,10 @@ def check_spectators(combination: Contents, where: str) -> None:
             raise OptionError(msg)
         owners = [name for name, mapping in maps.items() if observable.name in mapping]
         if observable.spectator and (owners != [observable.name] or maps[observable.name] != {observable.name: 1.0}):
-            msg = f"{where}: spectator {observable.name!r} belongs to {owners}; it carries the name of its only estimate"
+            msg = (
+                f"{where}: spectator {observable.name!r} belongs to {owners}; a spectator may have one estimate only, with "
+                "the same name"
+            )
             raise UnknownNameError(msg)
 
 

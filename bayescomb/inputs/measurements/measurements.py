@@ -46,7 +46,7 @@ __all__ = [
     "unsplit_label",
 ]
 
-# Below this fraction of a variance a part of it is rounding.
+# A part of a variance below this fraction is rounding.
 ROUNDING: Final = 1e-9
 
 
@@ -61,7 +61,7 @@ class CovarianceKind(StrEnum):
     PRIOR = "prior"
 
 
-# Shift of a direction without statistical variance, in units of the statistical errors, below which it is none.
+# A shift below this, in statistical errors, of a direction without statistical variance is rounding.
 UNMOVED: Final = 1e-12
 
 

@@ -310,7 +310,7 @@ def _quantiles(mean: xr.DataArray, sd: xr.DataArray) -> Callable[[FloatArray], F
     if _constant(mean, total) and _constant(sd, total):
         return lambda probabilities: centre + total * norm.ppf(probabilities)
     centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
-    # Of tails so long that they alone make the sd, the middle is looked at.
+    # Where long tails alone make the sd, the grid covers the middle.
     low, middle, high = np.quantile(centres, [CENTRAL[0], 0.5, CENTRAL[1]])
     broad = MIDDLE * float(np.median(widths) + high - low)
     if total > broad:

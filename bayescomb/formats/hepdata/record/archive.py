@@ -239,7 +239,7 @@ class _Counted:
 def _of_tar(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
     names = _names(path, limits)
     with gzip.open(path) as unpacked:
-        # As a stream, so that every byte, those of skipped members and of headers too, passes the count.
+        # As a stream, so that every byte is counted, also of headers and skipped members.
         stream = _Counted(unpacked, path, limits)
         with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
             for member in archive:

@@ -112,7 +112,7 @@ def _holds_table(folder: Path) -> bool:
                 if any(sign in beginning for sign in (b"dependent_variables", b'"headers"')):
                     return True
     except OSError:
-        return False  # which whoever reads it says
+        return False  # its reader reports that
     return False
 
 

@@ -137,7 +137,7 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
 
 
 def check_correlation_entry(value: float, *, where: str) -> float:
-    """An entry of a correlation matrix; what division by the standard deviations has left beyond 1 by rounding is 1.
+    """An entry of a correlation matrix; one that rounding has moved beyond 1 is set to 1.
 
     Raises:
         InvalidMatrixError: it lies outside [-1, 1].
@@ -256,7 +256,7 @@ KINDS: Final = {
 
 
 def expects[**P, R](**kinds: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorator of a public function whose arguments are to be of some :data:`KINDS`; an optional one may be ``None``.
+    """Decorator that checks arguments of a public function against :data:`KINDS`; an optional one may be ``None``.
 
     Raises (when the function is called):
         OptionError: one is something else, most often a path, or two stand in the wrong order.

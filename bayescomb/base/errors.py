@@ -61,7 +61,7 @@ class InputWarning(UserWarning):
 
 
 def warn_input(message: str) -> None:
-    """Warn of what an input holds; the warning points to the line of the caller's file, whatever called what in here.
+    """Warn of what an input holds; the warning points to the line of the caller outside bayescomb.
 
     Examples:
         >>> import warnings

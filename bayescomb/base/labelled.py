@@ -70,7 +70,7 @@ def labelled_field() -> Any:
 
 
 def labelled(values: FloatArray, dims: Sequence[str], coords: Mapping[str, Any], *, name: str) -> Any:
-    """What such a field takes in place of a DataArray, with the arguments of one."""
+    """The value of a :func:`labelled_field`; the arguments are those of a DataArray."""
     return _Labelled(values, tuple(dims), coords, name)
 
 

@@ -87,7 +87,7 @@ def _version() -> str:
 
 
 class _Warnings:
-    """What an input holds is said like an error, a few of each kind; other warnings look as they always do."""
+    """Warnings about inputs are printed like errors, a few of each kind; other warnings in the usual form."""
 
     def __init__(self, *, limit: int | None) -> None:
         self.limit = limit

@@ -190,7 +190,7 @@ def _row_advice(cells: Sequence[str], header: Sequence[str], separator: str) -> 
 
 
 def _without_decimal_commas(rows: list[list[str]]) -> list[list[str]]:
-    """Numbers with decimal points, if the commas of the table can be nothing else: 1,234 alone may be a thousand."""
+    """Numbers with decimal points, if the commas of the table can be decimal commas only: 1,234 alone may be a thousand."""
     numbers = [cell for row in rows for cell in row if DECIMAL_COMMA.fullmatch(cell)]
     certain = any(not THOUSANDS.fullmatch(cell) for cell in numbers)
     points = any("." in cell and NUMBER.fullmatch(cell) for row in rows for cell in row)

@@ -204,7 +204,7 @@ def _largest_shift(combination: Combination, observable: str) -> float:
 
 
 def _scaled(measurement: Measurement, factor: float) -> Measurement:
-    """A measurement in another unit, so to speak."""
+    """A measurement with values and errors multiplied by a factor."""
     covariance, down, fit = measurement.statistical_covariance, measurement.down_responses, measurement.fit
     if fit is not None:
         scale = np.ones(len(fit.information))

@@ -27,7 +27,7 @@ NO_LOCKS: Final = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, 
 
 @contextlib.contextmanager
 def locked(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
-    """Hold a lock file while the block runs; of a process that was killed the file is left, and locks nobody out.
+    """Hold a lock file while the block runs; the file of a killed process remains, but the kernel releases its lock.
 
     Args:
         path: the lock file, made and removed again; its folder must be there.
@@ -57,7 +57,7 @@ def locked(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
 
 
 def _opened(path: Path, *, what: str, wait: bool) -> int:
-    """The lock file, locked; negative if whoever held it before removed the file meanwhile, so that it locks nothing.
+    """The lock file, locked; negative if its previous holder removed the file meanwhile.
 
     Raises:
         OutputError: another process holds it.

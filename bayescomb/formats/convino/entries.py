@@ -93,7 +93,7 @@ def unfinished(text: str) -> bool:
 
 
 def check_stray(lines: Iterable[Line], known: Collection[str], *, block: str, keys: str = "(?!)") -> None:
-    """Lines that are no entries are prose, unless they name something of the model.
+    """Lines that are not ``name = value`` are prose, unless they name something of the model.
 
     Args:
         lines: the lines.
@@ -134,7 +134,7 @@ def unique(found: Iterable[Entry], *, block: str) -> dict[str, Entry]:
 
 
 def known_key(entry: Entry, keys: Collection[str], *, block: str) -> bool:
-    """Whether a key is one of those; an unlike one is warned of.
+    """Whether a key is known; another one gives a warning.
 
     Raises:
         UnknownNameError: it is like one of them, so it is a slip that would lose a value.

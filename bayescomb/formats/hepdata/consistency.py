@@ -42,7 +42,7 @@ SUM: Final = 2e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is the matter with a table.
+    """A problem of a table.
 
     Attributes:
         message: with the numbers.
@@ -54,7 +54,7 @@ class Finding:
 
 
 def report(findings: Iterable[Finding], *, where: str) -> None:
-    """Warn of what is odd, and raise for what is wrong, all of it at once.
+    """One warning of all oddities, and one error of all that is wrong.
 
     Raises:
         InvalidMatrixError: something is wrong.

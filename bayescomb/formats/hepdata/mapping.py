@@ -34,7 +34,7 @@ Rows = tuple[int, ...] | Mapping[str, tuple[float, float] | str]
 
 @dataclass(frozen=True, kw_only=True)
 class TableMapping:
-    """What is where.
+    """Which tables and columns hold what.
 
     Attributes:
         where: the TOML table, for messages.

@@ -91,7 +91,7 @@ class ResultSet:
 
 
 def looks_like_result_sets(path: Path) -> bool:
-    """Whether a file is JSON with result sets; nothing else is said about it."""
+    """Whether a file is JSON with result sets, without any other check."""
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -148,7 +148,7 @@ def check_predictions(combination: Contents, where: str) -> None:
 
 
 def check_errors_on_errors(combination: Contents, where: str) -> None:
-    """The sizes that are uncertain are those of sources that are there, and nothing else is curved."""
+    """Uncertain sizes belong to sources of the combination, and chi2 is quadratic besides."""
     known = {n.source or n.name for n in combination.nuisances if not n.free}
     for name in combination.errors_on_errors:
         known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
@@ -161,7 +161,7 @@ def check_errors_on_errors(combination: Contents, where: str) -> None:
 
 
 def check_blinding(combination: Contents, where: str) -> None:
-    """Nothing is in force that shows what is hidden, or that what hides it would change."""
+    """No setting reveals the hidden values, and the shift or factor changes no other result."""
     found = combination.blinding
     if found is None:
         return
@@ -184,7 +184,7 @@ def check_blinding(combination: Contents, where: str) -> None:
 
 
 def check_nonnegative(combination: Contents, where: str) -> None:
-    """What cannot be negative is an observable, and the results are these observables."""
+    """Nonnegative quantities are observables without a formula, and the results are these observables."""
     names = list(combination.nonnegative)
     check_names(names, where=f"nonnegative observables of {where}", allow_empty=True)
     for name in names:

@@ -158,7 +158,7 @@ def parse(text: str, *, names: Collection[str], where: str, curves: Mapping[str,
 
 @dataclass(frozen=True, kw_only=True)
 class _Reader:
-    """From Python's syntax tree to ours, by a list of what is allowed."""
+    """From Python's syntax tree to a formula; everything not on a list is refused."""
 
     at: str
     names: Collection[str]

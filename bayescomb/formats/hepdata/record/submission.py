@@ -39,7 +39,7 @@ LOOKED_AT: Final = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A table that is read once and when it is asked for, so that a fault in one does not close the others.
+    """A table, read when it is first used, so that a fault in one leaves the others usable.
 
     Attributes:
         name: of the table.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bayescomb.inputs.blinding import blind, unblind
     from bayescomb.inputs.combination import Combination
     from bayescomb.inputs.formulas import Curve
-    from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
+    from bayescomb.inputs.measurements import Estimate, FittedInput, LikelihoodTable, Measurement, Nuisance
     from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
     from bayescomb.inputs.parameters import Parameter, ParameterPrior
     from bayescomb.inputs.relations import Relation
@@ -85,6 +85,7 @@ __all__ = [
     "FitResults",
     "FittedInput",
     "InputWarning",
+    "LikelihoodTable",
     "Measurement",
     "Nuisance",
     "Observable",
@@ -163,6 +164,7 @@ _LAZY = {
     "Extraction": "bayescomb.inputs.theory.extractions",
     "FitResults": "bayescomb.output.export.programs",
     "FittedInput": "bayescomb.inputs.measurements",
+    "LikelihoodTable": "bayescomb.inputs.measurements",
     "Measurement": "bayescomb.inputs.measurements",
     "Nuisance": "bayescomb.inputs.measurements",
     "Observable": "bayescomb.inputs.observables",

@@ -71,7 +71,7 @@ RangeEnd = Literal["low", "high"]
 # Of a nuisance, and of the uncertain size of a source.
 ResponseForm = Literal["absolute", "relative", "lognormal"]
 SizeKind = Literal["common", "independent"]
-# Of a curve through points, and beyond its ends, see bayescomb.inputs.formulas.curves.
+# Of a curve through points, and beyond its ends, see bayescomb.inputs.curves.
 CurveKind = Literal["cubic", "natural", "monotone", "polynomial"]
 BeyondEnds = Literal["nothing", "straight"]
 # Of an extraction.

@@ -35,7 +35,8 @@ def load(
         path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
             :func:`bayescomb.formats.toml.model.load_model`; a Convino base file, see
             :func:`bayescomb.formats.convino.base_file.load_convino`; a file of result sets of HFLAV's combination-code, see
-            :mod:`bayescomb.formats.hflav.result_sets`; or an export of :func:`bayescomb.export_hepdata`,
+            :mod:`bayescomb.formats.hflav.result_sets`; a text table of averagetools, see
+            :mod:`bayescomb.formats.averagetools.table`; or an export of :func:`bayescomb.export_hepdata`,
             folder or archive, which gives the combination that it was made from.  Another submission of HEPData needs a
             ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.measurements.hepdata_entry`); the
             message about one without proposes it.
@@ -84,6 +85,8 @@ def _other_form(
     Raises:
         FileFormatError: tables of HEPData without a model file.
     """
+    from bayescomb.formats.averagetools.sections import looks_like_averagetools
+    from bayescomb.formats.averagetools.table import read_averagetools
     from bayescomb.formats.convino.base_file import load_convino, looks_like_convino
     from bayescomb.formats.exported import exported_combination, exported_data
     from bayescomb.formats.hepdata.proposal import refuse_bare
@@ -97,7 +100,10 @@ def _other_form(
         combination = opened(exported_combination(data, where=path), asked=blind, phrase=unblind)
         return combination if extraction is None else combination.with_extraction(extraction)
     if path.suffix == ".json" and looks_like_result_sets(path):
-        return load_result_list(path).with_extraction(extraction or "")
+        return opened(load_result_list(path), asked=blind, phrase=unblind).with_extraction(extraction or "")
+    if not is_folder(path) and looks_like_averagetools(path):
+        combination = read_averagetools(path).combination(path)
+        return opened(combination, asked=blind, phrase=unblind).with_extraction(extraction or "")
     if looks_like_hepdata(path):
         refuse_bare(path)
     if not is_folder(path) and looks_like_convino(path):

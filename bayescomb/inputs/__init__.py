@@ -6,7 +6,7 @@ Imports base only.  Start at combination, then measurements.
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import Curve
-from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.inputs.measurements import Estimate, FittedInput, LikelihoodTable, Measurement, Nuisance
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter, ParameterPrior
 from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
@@ -23,6 +23,7 @@ __all__ = [
     "Estimate",
     "Extraction",
     "FittedInput",
+    "LikelihoodTable",
     "Measurement",
     "Nuisance",
     "Observable",

@@ -161,11 +161,13 @@ def _changed(combination: Combination, phrase: str, kind: BlindingKind, *, sign:
         amounts = {
             o.name: sign * _hashed(phrase, o.name) * _largest_shift(combination, o.name) for o in combination.observables
         }
-        values = {
-            e.name: e.value + sum(weight * amounts[name] for name, weight in e.observables.items())
-            for e in combination.estimates
-        }
-        return dataclasses.replace(combination.with_values(values), blinding=state)
+        measurements = tuple(
+            dataclasses.replace(
+                m, estimates=tuple(e.moved(sum(w * amounts[o] for o, w in e.observables.items())) for e in m.estimates)
+            )
+            for m in combination.measurements
+        )
+        return dataclasses.replace(combination, measurements=measurements, blinding=state)
     part = _hashed(phrase, "factor")
     size = FACTORS[0] + (FACTORS[1] - FACTORS[0]) * (abs(part) - LEAST) / (1 - LEAST)
     factor = math.exp(sign * math.copysign(size, part))
@@ -212,7 +214,7 @@ def _scaled(measurement: Measurement, factor: float) -> Measurement:
         fit = FittedInput(nuisances=fit.nuisances, information=fit.information * np.outer(scale, scale), pulls=fit.pulls)
     return dataclasses.replace(
         measurement,
-        estimates=tuple(dataclasses.replace(e, value=e.value * factor) for e in measurement.estimates),
+        estimates=tuple(e.scaled(factor) for e in measurement.estimates),
         statistical_covariance=None if covariance is None else covariance * factor**2,
         responses=measurement.responses * factor,
         down_responses=None if down is None else down * factor,

@@ -12,18 +12,22 @@ the form of Convino (Kieseler, EPJC 77 (2017) 792) with a lognormal factor in th
 added; one that is stated by a single number is (1 + k/x)^-lambda on both sides, without a kink.  A single input thus returns
 t = x + k at lambda = 1 and t = x + k_minus at lambda = -1 where the shift is absolute or lognormal; where it is relative,
 Convino's factor returns x / (1 - k/x), which is x + k to first order.  A nuisance of a fitted input shifts by its distance
-from the post-fit value.
+from the post-fit value.  Where the likelihood of an estimate is a table of points, X is warped before it is compared
+(:mod:`bayescomb.inputs.measurements.likelihood_tables`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Derivatives", "Responses", "on_prediction"]
+from bayescomb.inputs.measurements import LikelihoodTable
+
+__all__ = ["Derivatives", "Responses", "on_prediction", "warped"]
 
 FloatArray = NDArray[np.float64]
 
@@ -44,12 +48,14 @@ class Derivatives:
 
     Attributes:
         by_t: shape (E,).
+        by_t_twice: shape (E,), 0 but for likelihood tables.
         by_nuisance: shape (E, n).
         by_t_nuisance: shape (E, n).
         by_nuisances: shape (E, n, n).
     """
 
     by_t: FloatArray
+    by_t_twice: FloatArray
     by_nuisance: FloatArray
     by_t_nuisance: FloatArray
     by_nuisances: FloatArray
@@ -64,6 +70,7 @@ class Responses:
         relative_up, relative_down: the same over the measured value, shape (E, n).
         log_up, log_down: logarithm of the prediction's factor at +1 and at -1, shape (E, n).
         centre: values at which the shifts are 0, shape (n,).
+        tables: position of an estimate -> the table of points that its likelihood is.
     """
 
     absolute_up: FloatArray
@@ -73,10 +80,18 @@ class Responses:
     log_up: FloatArray
     log_down: FloatArray
     centre: FloatArray
+    tables: Mapping[int, LikelihoodTable] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, up: FloatArray, down: FloatArray, *, forms: list[str], measured: FloatArray, centre: FloatArray
+        cls,
+        up: FloatArray,
+        down: FloatArray,
+        *,
+        forms: list[str],
+        measured: FloatArray,
+        centre: FloatArray,
+        tables: Mapping[int, LikelihoodTable],
     ) -> Responses:
         """Responses from the shifts of the published values at +1 and -1.
 
@@ -86,6 +101,7 @@ class Responses:
             forms: ``absolute``, ``relative`` or ``lognormal``, n of them.
             measured: values of the estimates, shape (E,).
             centre: shape (n,).
+            tables: position of an estimate -> its likelihood table.
         """
         form = np.array(forms, dtype=object)
         scale = np.where(measured == 0, 1.0, measured)[:, None]
@@ -102,6 +118,7 @@ class Responses:
             log_up=on_prediction(log_up),
             log_down=on_prediction(log_down),
             centre=centre,
+            tables=tables,
         )
 
     @property
@@ -130,7 +147,8 @@ class Responses:
 
         factor = xp.prod(1 + slope(self.relative_up, self.relative_down) * value, axis=1)
         power = xp.exp(xp.sum(slope(self.log_up, self.log_down) * value, axis=1))
-        return t * factor * power + xp.sum(slope(self.absolute_up, self.absolute_down) * value, axis=1)
+        predicted = t * factor * power + xp.sum(slope(self.absolute_up, self.absolute_down) * value, axis=1)
+        return warped(predicted, self.tables, xp=xp) if self.tables else predicted
 
     def derivatives(self, t: FloatArray, nuisances: FloatArray, *, positive: NDArray[np.bool_]) -> Derivatives:
         """First and second derivatives of :meth:`predict`."""
@@ -150,9 +168,42 @@ class Responses:
             curvature = logarithmic[:, :, None] * logarithmic[:, None, :]
             index = np.arange(len(value))
             curvature[:, index, index] -= (relative / terms) ** 2
-        return Derivatives(
+        found = Derivatives(
             by_t=by_t,
+            by_t_twice=np.zeros(len(t)),
             by_nuisance=scale * logarithmic + absolute,
             by_t_nuisance=by_t_nuisance,
             by_nuisances=scale[:, :, None] * curvature,
         )
+        predicted = t * by_t + (absolute * value).sum(axis=1)
+        for i, table in self.tables.items():
+            _through(found, i, *table.derivatives(predicted[i]))
+        return found
+
+
+def warped(predicted: Any, tables: Mapping[int, LikelihoodTable], *, xp: Any = np) -> Any:
+    """What is compared with the values of E estimates: the prediction, warped where the likelihood is a table.
+
+    Args:
+        predicted: of the numbers themselves, shape (E,).
+        tables: position -> table.
+        xp: ``numpy`` or ``pytensor.tensor``.
+    """
+    if xp is np:
+        found = np.array(predicted, dtype=float)
+        for i, table in tables.items():
+            found[i] = table.warped(found[i])
+        return found
+    for i, table in tables.items():
+        predicted = xp.set_subtensor(predicted[i], table.warped(predicted[i], xp=xp))
+    return predicted
+
+
+def _through(found: Derivatives, i: int, slope: float, bend: float) -> None:
+    """The derivatives of estimate i, changed into those of a function of it with these derivatives."""
+    by_t, by_nuisance = float(found.by_t[i]), found.by_nuisance[i].copy()
+    found.by_t_twice[i] = bend * by_t**2
+    found.by_t_nuisance[i] = slope * found.by_t_nuisance[i] + bend * by_t * by_nuisance
+    found.by_nuisances[i] = slope * found.by_nuisances[i] + bend * np.outer(by_nuisance, by_nuisance)
+    found.by_t[i] = slope * by_t
+    found.by_nuisance[i] = slope * by_nuisance

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bayescomb.inputs.theory.predictions import Prediction
 
 __all__ = [
+    "beyond_notes",
     "blinding_note",
     "bound_notes",
     "caveats",
@@ -32,6 +33,7 @@ __all__ = [
     "reconstructed_note",
     "settings",
     "short_notes",
+    "table_notes",
     "treatment_sentence",
     "versions_text",
 ]
@@ -60,6 +62,7 @@ def notes(combination: Combination) -> tuple[str, ...]:
         *origin_notes(combination),
         quoting_note(combination),
         reconstructed_note(combination),
+        *table_notes(combination),
     )
     return tuple(note for note in found if note)
 
@@ -156,6 +159,25 @@ def reconstructed_note(combination: Combination) -> str:
     """Which inputs are not published figures."""
     tables = [p.table for p in combination.provenance if p.kind == "reconstructed"]
     return f"rests on reconstructed, not published, figures: {', '.join(tables)}" if tables else ""
+
+
+def table_notes(combination: Combination) -> list[str]:
+    """Of each likelihood table how far it reaches, and what holds beyond.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.output.statements import table_notes
+        >>> table_notes(bc.load("models/run1_mass"))
+        []
+    """
+    notes = []
+    for i, table in combination.tables.items():
+        rises = " and ".join(significant(table.rise(end)) for end in table.ends)
+        notes.append(
+            f"likelihood of {combination.estimates[i].name} as a table, in which -2 ln L rises by {rises} to its first and "
+            "last point; beyond them it goes on as a parabola"
+        )
+    return notes
 
 
 def chi2_sentence(combination: Combination) -> str:
@@ -284,6 +306,40 @@ def versions_text(versions: Mapping[str, str], *packages: str) -> str:
     """Packages and versions in one line, those of a posterior where it says them, else those that run."""
     found = {name: versions.get(name) or importlib.metadata.version(name) for name in packages}
     return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def beyond_notes(fit: ProfileResult) -> list[str]:
+    """Likelihood tables that end before the result, or before an end of its interval: what lies beyond is not measured."""
+    combination = fit.combination
+    if not combination.tables:
+        return []
+    import numpy as np
+
+    from bayescomb.likelihood.nonlinear.mapping import mapping
+
+    variables = [o.name for o in combination.variables]
+    predict = mapping(combination)
+    values = fit.values.sel(parameter=variables).to_numpy()
+    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
+    slopes, reached = predict.jacobian(values), predict.value(values)
+    pulls = {str(n): float(fit.pulls.sel(nuisance=n)) for n in fit.pulls["nuisance"].to_numpy()}
+    moved = [row @ [pulls.get(n.name, 0.0) for n in m.nuisances] for m in combination.measurements for row in m.responses]
+    notes = []
+    for i, table in combination.tables.items():
+        at, error = float(reached[i] - moved[i]), float(np.sqrt(slopes[i] @ covariance @ slopes[i]))
+        low, high = table.ends
+        name = combination.estimates[i].name
+        if not low <= at <= high:
+            notes.append(f"the fit lies beyond the likelihood table of {name}, on its continuation; give it more points")
+        elif not (low <= at - error and at + error <= high) and not _at_bound(combination, i, low):
+            notes.append(f"the interval of one error reaches beyond the likelihood table of {name}, onto its continuation")
+    return notes
+
+
+def _at_bound(combination: Combination, i: int, low: float) -> bool:
+    """Whether a table begins where what it measures cannot be lower."""
+    factors = combination.estimates[i].observables
+    return low <= 0 and set(factors) <= set(combination.nonnegative) and all(x >= 0 for x in factors.values())
 
 
 def bound_notes(fit: ProfileResult) -> list[str]:

@@ -133,6 +133,6 @@ def _predicted(combination: Combination, posterior: xr.Dataset, n: int) -> Float
     """T of every draw, shape (n, E)."""
     columns = [posterior[variable_name(o.name)].to_numpy().reshape(n) for o in combination.variables]
     values, predict = np.array(columns).reshape(len(columns), n), mapping(combination)
-    if predict.linear:
+    if predict.linear and not predict.tables:
         return np.asarray(values.T @ predict.design.T + predict.constant)
-    return np.array([predict.value(row) for row in values.T])
+    return np.array([predict.compared(row) for row in values.T])

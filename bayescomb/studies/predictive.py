@@ -103,9 +103,9 @@ def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray
             for name in (variable_name(o.name) for o in combination.variables)
         ]
     )
-    if not combination.curved_maps:
+    if not combination.curved_maps and not combination.tabulated:
         return observables.T @ combination.design.T + combination.constant, chosen
-    predict = mapping(combination).value
+    predict = mapping(combination).compared
     return np.array([predict(draw) for draw in observables.T]), chosen
 
 

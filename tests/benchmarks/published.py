@@ -35,11 +35,13 @@ def total_covariance(combination):
 
 
 def by_blue_combine(combination):
-    """Value and error of the only result, or nothing if the program is not there."""
+    """Value and error of the only result, or nothing if the program is not there, or there are more results."""
     try:
         import blue_combine
     except ImportError:
         return "not installed"
+    if len(combination.observables) > 1:
+        return "one result only"
     with warnings.catch_warnings(action="ignore"):
         inputs = blue_combine.Measurements([[e.value for e in combination.estimates]])
         blue = blue_combine.BLUE(inputs, blue_combine.CovarianceMatrix(total_covariance(combination)))
@@ -74,7 +76,8 @@ def main():
             combination = published.load(folder)
             fit = bc.profile(combination)
             result = next(iter(published.values))
-            ours = f"{fit.values.item():.6g} +- {fit.errors.item():.4g}"
+            at = {"parameter": result}
+            ours = f"{float(fit.values.sel(at)):.6g} +- {float(fit.errors.sel(at)):.4g}"
             told = f"{published.values[result]:g} +- {published.errors[result]:g}"
             show(name, published.lines, published.before or "", ours, told, by_blue_combine(combination))
         run1 = bc.load(MODELS / "run1_mass")
@@ -90,17 +93,7 @@ def main():
             if not files[0].exists():
                 continue
             found = read_averaging(files, intercorrelations=map_files)
-            fit = bc.profile(
-                bc.Combination(
-                    name=name,
-                    measurements=found.measurements,
-                    observables=tuple(bc.Observable(name=n) for n in found.parameters),
-                    sources=tuple(bc.Source(name=n) for n in found.sources),
-                    assumption_sets={"nominal": bc.AssumptionSet(name="nominal", blocks=found.blocks)},
-                    assumptions="nominal",
-                    treatment="covariance",
-                )
-            )
+            fit = bc.profile(found.combination(Path(name)))
             first = found.parameters[0]
             ours = f"{float(fit.values.sel(parameter=first)):.6g} +- {float(fit.errors.sel(parameter=first)):.4g}"
             value, error = by_combination_code(files, map_files, folder)[first]

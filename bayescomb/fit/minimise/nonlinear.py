@@ -44,6 +44,8 @@ Bounds = Mapping[int, tuple[float, float]]
 MIGRAD_TOLERANCE = 1e-5
 # Tolerance on Delta chi2; an error is then good to half of it.
 CROSSING_TOLERANCE = 1e-7
+# Weight of a likelihood table over the other inputs, in errors, for a start at its own minimum.
+HEAVY = 1e4
 
 
 def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | None = None, confirm: bool = True) -> Minimum:
@@ -287,7 +289,7 @@ def _alike(rows: FloatArray) -> FloatArray:
 
 
 def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tuple[Minimum, ...]:
-    """Minima that are not the lowest, but not far above it: by kinks, and by curved formulas.
+    """Minima that are not the lowest, but not far above it: by kinks, curved formulas and likelihood tables.
 
     Args:
         chi2: the objective.
@@ -295,11 +297,7 @@ def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tup
         start: where the search for it began, shape (size,).
     """
     found = list(other_minima(chi2, minimum, start))
-    if chi2.model.curved.parts.map.linear:
-        return tuple(found)
-    for point in starting_points(chi2.model.curved.parts)[1:]:
-        theta = np.zeros(chi2.size)
-        theta[: len(point)] = point
+    for theta in _starts(chi2)[1:]:
         with contextlib.suppress(FitError):
             other = minimise(chi2, theta, confirm=False)
             near = other.chi2 - minimum.chi2 < WITHIN
@@ -311,14 +309,30 @@ def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tup
 def starting_point(chi2: Objective) -> FloatArray:
     """Theta at the least squares of the estimates alone, all nuisances at their prior means.
 
-    With curved formulas it is the lowest of the minima that several starts lead to.
+    With curved formulas it is the lowest of the minima that several starts lead to, with likelihood tables the best of the
+    starts.
+    """
+    return _starts(chi2)[0]
+
+
+def _starts(chi2: Objective) -> list[FloatArray]:
+    """Where a search for minima may begin, the best first.
+
+    The tail of a likelihood table may be flatter than a parabola, so that chi2 can have a minimum near that of the table and
+    one near the others: each table gets a start where it has all the weight, and all others one where tables have none.
     """
     parts = chi2.model.curved.parts
-    theta = np.zeros(chi2.size)
-    if not parts.map.linear:
-        theta[: len(parts.observables)] = starting_points(parts)[0]
-        return theta
-    measured = parts.measured - parts.map.constant
-    solution = np.linalg.lstsq(parts.factor @ parts.map.design, parts.factor @ measured, rcond=None)
-    theta[: len(parts.observables)] = solution[0]
-    return theta
+    if parts.map.linear:
+        measured = parts.measured - parts.map.constant
+        tables = list(parts.responses.tables)
+        weights = np.ones((1 + len(tables) + bool(tables), len(measured)))
+        for weight, i in zip(weights[1:], tables, strict=False):
+            weight[i] = HEAVY
+        weights[-1, tables] = 1 / HEAVY
+        rows = [parts.factor * weight for weight in weights]
+        points = [np.linalg.lstsq(row @ parts.map.design, row @ measured, rcond=None)[0] for row in rows]
+    else:
+        points = starting_points(parts)
+    starts = np.zeros((len(points), chi2.size))
+    starts[:, : len(parts.observables)] = points
+    return sorted(starts, key=chi2.value) if parts.map.linear and parts.responses.tables else list(starts)

@@ -123,6 +123,12 @@ def _check_expressible(combination: Combination) -> None:
         if not observable.spectator:
             _name(observable.name, kind="an observable")
     for estimate in combination.estimates:
+        if estimate.likelihood is not None:
+            msg = (
+                f"estimate {estimate.name!r}: a likelihood table cannot be written to Convino files, which hold Gaussian "
+                "inputs; use a model.toml"
+            )
+            raise OptionError(msg)
         _name(estimate.name, kind="an estimate")
         factors = {o: factor for o, factor in estimate.observables.items() if factor}
         if list(factors.values()) != [1.0]:

@@ -54,12 +54,14 @@ ESTIMATES: Final = Table(
     "A measured number.",
     (
         Key("name", Kind.TEXT, "unique in the model", 'name = "l+jets"', required=True),
-        Key("value", Kind.NUMBER, "measured value, in the unit of its observable", "value = 172.5", required=True),
+        Key("value", Kind.NUMBER, "measured value, in the unit of its observable", "value = 172.5"),
+        Key("likelihood", Kind.TEXT, f"or -2 ln L at points of it, in place of value and errors: {FILE}",
+            'likelihood = "curve.csv"'),
         Key("observable", Kind.TEXT, "what it measures", 'observable = "m_t"'),
         Key("observables", Kind.NAMED_NUMBERS, "or factors: a sum, merged bins", "observables = { bin2 = 1.0, bin3 = 1.0 }"),
         Key("title", Kind.TEXT, "text for tables and figures", 'title = "lepton+jets"'),
     ),
-)
+)  # fmt: skip
 NUISANCES: Final = Table(
     "What is to be said of a nuisance of a measurement.",
     (

@@ -59,6 +59,7 @@ MODEL: Final = Table(
         Key("within", (Kind.TABLE, Kind.TEXT),
             'correlations inside an experiment, as numbers or a CSV table; "uncorrelated" on purpose', "[within]\nlumi = 1.0"),
         Key("hflav", Kind.TABLE, "files of HFLAV's combination-code", '[hflav]\nresults = ["CDF.json"]'),
+        Key("averagetools", Kind.TABLE, "a text table of S. Kluth's averagetools", '[averagetools]\ntable = "input.txt"'),
         Key("measurements", Kind.TABLES, "inputs that a budget cannot hold: fits, covariances, Convino files, HEPData tables",
             '[[measurements]]\nname = "CMS 13 TeV"\nexperiment = "CMS"\nconvino = "cms_13tev.txt"'),
         Key("impact_groups", Kind.TABLES, "nuisances whose impact is stated together",
@@ -136,8 +137,19 @@ HFLAV: Final = Table(
         Key("parameters", Kind.TEXTS, "parameters that are kept; each is the observable of its name", 'parameters = ["dms"]',
             default="all"),
         Key("result_sets", Kind.TEXTS, "labels that are kept", 'result_sets = ["CDF2"]', default="all"),
+        Key("asymmetric", Kind.FLAG, "use the two-sided errors of sets of one parameter", "asymmetric = true", default="false"),
         Key("experiments", Kind.NAMED_TEXTS, "patterns of labels -> experiment; a set is its own otherwise",
             'experiments = { "LHCb*" = "LHCb" }'),
+    ),
+)  # fmt: skip
+AVERAGETOOLS: Final = Table(
+    "A text table of S. Kluth's averagetools, as it is.",
+    (
+        Key("table", Kind.TEXT, "file with the sections [Data], [Covariances] and [Globals]", 'table = "input.txt"', required=True),
+        Key("observables", Kind.NAMED_TEXTS, "its groups -> observables; they have the names of the groups otherwise",
+            'observables = { a = "m_t" }'),
+        Key("experiments", Kind.NAMED_TEXTS, "its values -> experiments; each is its own otherwise",
+            'experiments = { Val1 = "ATLAS" }'),
     ),
 )  # fmt: skip
 SYMMETRISE: Final = Table(
@@ -181,6 +193,7 @@ MODEL_TABLES: Final = {
     "within": WITHIN,
     "within.symmetrise": SYMMETRISE,
     "hflav": HFLAV,
+    "averagetools": AVERAGETOOLS,
     "impact_groups": IMPACT_GROUPS,
     "provenance": PROVENANCE,
     "errors_on_errors": ERRORS_ON_ERRORS,

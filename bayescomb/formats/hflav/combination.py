@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from bayescomb.base.checks import known_name, located
+from bayescomb.base.checks import known_name
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
+from bayescomb.formats.averaging import Averaging
 from bayescomb.formats.hflav.intercorrelations import prior_blocks, read_intercorrelations
 from bayescomb.formats.hflav.result_sets import measurement_of, read_result_sets
 from bayescomb.formats.wildcards import matching
-from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.measurements import Measurement
-from bayescomb.inputs.observables import Observable, Source
 
-__all__ = ["Averaging", "load_result_list", "read_averaging"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Averaging:
-    """What result sets and intercorrelation maps say together.
-
-    Attributes:
-        measurements: one per result set.
-        blocks: one per systematic error, of all result sets.
-        sources: names of the systematic errors.
-        parameters: names, in the order in which the sets have them.
-    """
-
-    measurements: tuple[Measurement, ...]
-    blocks: tuple[CorrelationBlock, ...]
-    sources: tuple[str, ...]
-    parameters: tuple[str, ...]
+__all__ = ["load_result_list", "read_averaging"]
 
 
 def read_averaging(
@@ -43,6 +23,7 @@ def read_averaging(
     parameters: Sequence[str] | None = None,
     result_sets: Sequence[str] | None = None,
     experiments: Mapping[str, str] | None = None,
+    asymmetric: bool = False,
 ) -> Averaging:
     """Read files of combination-code.
 
@@ -52,13 +33,14 @@ def read_averaging(
         parameters: those to keep, all by default.
         result_sets: labels of the sets to keep, all by default.
         experiments: pattern of labels -> experiment; a set that none matches is an experiment of its own.
+        asymmetric: read asymmetric errors of sets of one parameter, which need the treatment ``"nuisance"``.
 
     Raises:
         DuplicateNameError: a label is in two files.
         UnknownNameError: a parameter or a label to keep is in no file.
         FileFormatError: nothing is kept; the errors of the readers.
     """
-    sets = [one for path in results for one in read_result_sets(path)]
+    sets = [one for path in results for one in read_result_sets(path, asymmetric=asymmetric)]
     labels = [one.label for one in sets]
     for i, one in enumerate(sets):
         if one.label in labels[:i]:
@@ -97,14 +79,4 @@ def load_result_list(path: Path) -> Combination:
     Raises:
         BayescombError: as :func:`read_averaging`.
     """
-    found = read_averaging([path])
-    with located(str(path)):
-        return Combination(
-            name=path.stem,
-            measurements=found.measurements,
-            observables=tuple(Observable(name=name) for name in found.parameters),
-            sources=tuple(Source(name=name) for name in found.sources),
-            assumption_sets={"nominal": AssumptionSet(name="nominal", blocks=found.blocks)},
-            assumptions="nominal",
-            treatment="covariance",
-        )
+    return read_averaging([path]).combination(path)

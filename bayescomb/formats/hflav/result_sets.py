@@ -6,8 +6,11 @@ and perhaps a ``SystematicCorrelationMatrix`` each (uncorrelated where it is abs
 label, a systematic error a source with a nuisance per parameter, and its matrix a block of the prior.  A set with a
 ``TotalCorrelationMatrix`` is a measurement with a total covariance, of which the parts are not told apart.
 
-Asymmetric errors (``ErrorUp``, ``ValuesUp``, ...) are not used, as in that program's averages of several parameters: the
-symmetric one beside them is, with a warning.
+Asymmetric errors (``ErrorUp``, ``ValuesUp``, ...) are not used, with a warning: the symmetric ones beside them are, as in
+all averages of that program but one, of sets of one parameter without intercorrelations.  There it interpolates the error
+between the two at the average and averages again until nothing changes (the PDG's way), which is a recipe for weights and no
+likelihood.  Who asks for them here has, of sets of one parameter, the two-sided errors of all other inputs
+(:func:`~bayescomb.inputs.measurements.asymmetric_statistics`, and a kink for each source).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from bayescomb.base.checks import check_correlation, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
 from bayescomb.base.numerics.matrices import asymmetric_entry
 from bayescomb.formats.csv import number, read_text
-from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement, Nuisance
+from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement, Nuisance, asymmetric_statistics
 
 __all__ = [
     "RESULT_SETS",
@@ -60,6 +63,7 @@ class ResultSet:
         statistical: their correlations, shape (n, n).
         systematics: source -> sizes, shape (n,), and correlations, shape (n, n).
         total: correlations of the total errors, shape (n, n); ``None`` if the parts have theirs.
+        two_sided: of a set of one parameter, source -> its sizes up and down where these differ; ``""`` for the statistics.
     """
 
     where: str
@@ -70,6 +74,7 @@ class ResultSet:
     statistical: FloatArray
     systematics: Mapping[str, tuple[FloatArray, FloatArray]] = field(default_factory=dict)
     total: FloatArray | None = None
+    two_sided: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def estimate(self, parameter: str) -> str:
         """Name of the estimate of a parameter: the label, with the parameter behind it where there are several."""
@@ -120,11 +125,12 @@ def json_document(path: Path, *, required: Sequence[str]) -> dict[str, Any]:
     return document
 
 
-def read_result_sets(path: Path) -> list[ResultSet]:
+def read_result_sets(path: Path, *, asymmetric: bool = False) -> list[ResultSet]:
     """The result sets of a file.
 
     Args:
         path: a JSON file.
+        asymmetric: read asymmetric errors of sets of one parameter.
 
     Raises:
         FileFormatError: a key is missing or holds something else.
@@ -142,7 +148,7 @@ def read_result_sets(path: Path) -> list[ResultSet]:
         raise FileFormatError(msg)
     found: list[ResultSet] = []
     for i, entry in enumerate(entries, 1):
-        one = _result_set(entry, f"{path}: result set {i}", path)
+        one = _result_set(entry, f"{path}: result set {i}", path, two_sided_wanted=asymmetric)
         if one.label in {r.label for r in found}:
             msg = f"{path}: label {one.label!r} stands twice; every result set needs its own"
             raise DuplicateNameError(msg)
@@ -150,7 +156,7 @@ def read_result_sets(path: Path) -> list[ResultSet]:
     return found
 
 
-def _result_set(entry: Mapping[str, Any], place: str, path: Path) -> ResultSet:
+def _result_set(entry: Mapping[str, Any], place: str, path: Path, *, two_sided_wanted: bool) -> ResultSet:
     missing = [key for key in SET_KEYS if key not in entry]
     if missing:
         msg = f"{place}: missing key {', '.join(map(repr, missing))}; add it"
@@ -179,9 +185,16 @@ def _result_set(entry: Mapping[str, Any], place: str, path: Path) -> ResultSet:
         sizes = np.array([number(v, where=at) for v in source["Values"]])
         systematics[name] = sizes, _matrix(source, "SystematicCorrelationMatrix", names, where=at)
     asymmetric = [key for part in (*parameters, *listed) for key in ASYMMETRIC if key in part]
-    if asymmetric:
-        warn_input(f"{where}: asymmetric errors found ({asymmetric[0]}); the symmetric errors beside them are used")
     total = "TotalCorrelationMatrix"
+    two_sided = {}
+    single = n == 1 and entry.get(total) is None
+    if two_sided_wanted and single:
+        sides = {"": _sides(parameters[0], ("Error", "ErrorUp", "ErrorDown"), where)}
+        sides |= {s["Name"]: _sides(s, ("Values", "ValuesUp", "ValuesDown"), f"{where}, {s['Name']}") for s in listed}
+        two_sided = {name: (up, down) for name, (up, down) in sides.items() if up != down}
+    if asymmetric and not (two_sided_wanted and single):
+        why = ", as a set of several parameters or of total errors has no others" if two_sided_wanted else ""
+        warn_input(f"{where}: asymmetric errors found ({asymmetric[0]}); the symmetric errors beside them are used{why}")
     return ResultSet(
         where=where,
         label=label,
@@ -191,7 +204,22 @@ def _result_set(entry: Mapping[str, Any], place: str, path: Path) -> ResultSet:
         statistical=_matrix(entry, "StatisticalCorrelationMatrix", names, where=where),
         systematics=systematics,
         total=_matrix(entry, total, names, where=where) if entry.get(total) is not None else None,
+        two_sided=two_sided,
     )
+
+
+def _sides(part: Mapping[str, Any], keys: tuple[str, str, str], where: str) -> tuple[float, float]:
+    """Sizes up and down of the only parameter, those of the symmetric error where one is not given."""
+    found = []
+    for key in keys[1:]:
+        given = part.get(key, part[keys[0]])
+        at = f"{where}, {key}"
+        value = number(given[0] if isinstance(given, list) and len(given) == 1 else given, where=at)
+        if key in part and value < 0:
+            msg = f"{at}: {value:g} found, a size is not negative; correct it"
+            raise InvalidNumberError(msg)
+        found.append(value)
+    return found[0], found[1]
 
 
 def _listed(entry: Mapping[str, Any], key: str, where: str, *, keys: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -262,6 +290,8 @@ def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
         ['total[CDF2]']
     """
     names = [found.estimate(p) for p in found.parameters]
+    if found.two_sided and found.total is None:
+        return _two_sided(found, names[0], experiment)
     estimates = tuple(
         Estimate(name=name, value=float(value), observables={parameter: 1.0})
         for name, value, parameter in zip(names, found.values, found.parameters, strict=True)
@@ -281,4 +311,22 @@ def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
             statistical_covariance=found.statistical * np.outer(found.errors, found.errors),
             nuisances=nuisances,
             responses=np.hstack([np.zeros((len(names), 0)), *shifts]),
+        )
+
+
+def _two_sided(found: ResultSet, name: str, experiment: str) -> Measurement:
+    """A set of one parameter with the sizes up and down that it has."""
+    up, down = np.array([found.two_sided.get("", (found.errors[0], found.errors[0]))]).T
+    gaussian, asymmetric, *kinked = asymmetric_statistics([name], up, -down)
+    sizes = [found.two_sided.get(source, (s[0], s[0])) for source, (s, _) in found.systematics.items()]
+    shifts = np.array([[a, -b] for a, b in sizes], dtype=float).reshape(-1, 2).T[:, None, :]
+    with located(found.where):
+        return Measurement(
+            name=found.label,
+            experiment=experiment or found.label,
+            estimates=(Estimate(name=name, value=float(found.values[0]), observables={found.parameters[0]: 1.0}),),
+            statistical_covariance=np.diag(gaussian**2),
+            nuisances=(*(Nuisance(name=nuisance_of(s, name), source=s) for s in found.systematics), *asymmetric),
+            responses=np.hstack([shifts[0], kinked[0]]),
+            down_responses=np.hstack([shifts[1], kinked[1]]),
         )

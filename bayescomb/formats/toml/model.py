@@ -36,7 +36,9 @@ from bayescomb.inputs.relations import related_nuisances
 from bayescomb.inputs.shared_names import SharedNames
 
 if TYPE_CHECKING:
+    from bayescomb.formats.averaging import Averaging
     from bayescomb.inputs.assumptions import CorrelationBlock
+    from bayescomb.inputs.curves import Curve
     from bayescomb.inputs.parameters import Parameter
     from bayescomb.inputs.relations import Relation
     from bayescomb.inputs.theory.extractions import Extraction
@@ -102,15 +104,12 @@ def load_model(
     own_units = {o.name: o.unit for o in observables} | {p.name: p.unit for p in parameters}
     budget, within = Budget(), []
     if "budget" in document:
-        budget = read_budget(document, path, observables=observable_names, sources=source_names)
+        budget = read_budget(document, path, observables=own_units, sources=source_names)
         within = read_within(document, path, budget)
     measurements, units, own_provenance = _read_measurements(document, path, observables=own_units, sources=source_names)
-    averaged: Sequence[CorrelationBlock] = ()
-    if "hflav" in document:
-        from bayescomb.formats.toml.averaging import read_hflav
-
-        averaging = read_hflav(document, path, observables=observable_names)
-        measurements, averaged = [*measurements, *averaging.measurements], averaging.blocks
+    averaged: list[CorrelationBlock] = []
+    for averaging in _read_averages(document, path, observables=observable_names):
+        measurements, averaged = [*measurements, *averaging.measurements], [*averaged, *averaging.blocks]
         sources += [Source(name=name) for name in averaging.sources if name not in source_names]
         source_names = [s.name for s in sources]
     observables = [dataclasses.replace(o, unit=o.unit or units.get(o.name, "")) for o in observables]
@@ -175,6 +174,15 @@ def _read_formulas(
     from bayescomb.formats.toml.parameters import read_curves, read_derived, read_parameters
 
     return read_parameters(document, str(path)), read_derived(document, str(path)), read_curves(document, path)
+
+
+def _read_averages(document: Mapping[str, Any], path: Path, *, observables: Collection[str]) -> list[Averaging]:
+    """Files of programs that average."""
+    if not {"hflav", "averagetools"}.intersection(document):
+        return []
+    from bayescomb.formats.toml.averaging import read_averages
+
+    return read_averages(document, path, observables=observables)
 
 
 def _read_measurements(

@@ -17,7 +17,7 @@ from bayescomb.base.checks import known_name, located
 from bayescomb.base.choices import ResponseForm
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.inputs.assumptions import AssumptionSet
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance, asymmetric_statistics
+from bayescomb.inputs.measurements import Estimate, LikelihoodTable, Measurement, Nuisance, asymmetric_statistics
 
 __all__ = [
     "BUDGET_COLUMNS",
@@ -59,6 +59,7 @@ class BudgetRow:
     sizes: Mapping[str, Size]
     title: str = ""
     measurement: str = ""
+    likelihood: LikelihoodTable | None = None
 
 
 def nuisance_name(source: str, estimate: str) -> str:
@@ -182,7 +183,10 @@ def _measurement(
             msg = f"{row.where}: measurement {name!r} has estimates of two experiments; give each its own measurement"
             raise FileFormatError(msg)
         observable = {row.observable: 1.0}
-        estimates.append(Estimate(name=row.estimate, value=row.value, observables=observable, title=row.title))
+        value = row.value if row.likelihood is None else row.likelihood.value
+        estimates.append(
+            Estimate(name=row.estimate, value=value, observables=observable, title=row.title, likelihood=row.likelihood)
+        )
         for j, source in enumerate(sources):
             shifts[:, i, i * len(sources) + j] = _systematic(row, source)
             response = responses.get(source, "absolute")

@@ -86,11 +86,14 @@ def check_settings(combination: Contents, where: str) -> None:
     weighted = combination.chi2 != "neyman" or combination.curved_responses
     if weighted and combination.treatment == "covariance":
         msg = (
-            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson' and relative, lognormal or "
-            "asymmetric responses do not allow; use the treatment 'nuisance'"
+            f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson', relative, lognormal or asymmetric "
+            "responses and shifts of a likelihood table do not allow; use the treatment 'nuisance'"
         )
         raise OptionError(msg)
     if combination.chi2 == "pearson":
+        if combination.tabulated:
+            msg = f"{where}: chi2 'pearson' weighs measured values, which a likelihood table has not; use 'neyman'"
+            raise OptionError(msg)
         zero = [e.name for e in combination.estimates if e.value == 0]
         if zero:
             msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
@@ -141,8 +144,8 @@ def check_predictions(combination: Contents, where: str) -> None:
         if not combination.linear:
             msg = (
                 f"{where}: extraction {combination.extraction!r} needs a chi2 that is quadratic in the observables: "
-                "'neyman', absolute symmetric responses, no 'normalise' (the extraction itself normalises a distribution) "
-                "and no 'nonnegative'"
+                "'neyman', absolute symmetric responses, no likelihood tables, no 'normalise' (the extraction itself "
+                "normalises a distribution) and no 'nonnegative'"
             )
             raise OptionError(msg)
 
@@ -155,7 +158,7 @@ def check_errors_on_errors(combination: Contents, where: str) -> None:
     if combination.errors_on_errors and not combination.linear:
         msg = (
             f"{where}: errors on errors need a chi2 that is quadratic in the observables: 'neyman', absolute symmetric "
-            "responses, no 'normalise' and no 'nonnegative'"
+            "responses, no likelihood tables, no 'normalise' and no 'nonnegative'"
         )
         raise OptionError(msg)
 
@@ -166,20 +169,20 @@ def check_blinding(combination: Contents, where: str) -> None:
     if found is None:
         return
     curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
+    state = "state it in the model, whose way of blinding follows it"
     named = {
-        "'normalise', whose results a common factor does not hide": combination.normalise,
-        "parameters or formulas, which tell what a shift or factor changes": bool(
-            combination.parameters or combination.functions
-        ),
-        "chi2 'pearson' or responses that are not absolute, which a shift changes": found.kind == "shift" and curved,
-        "'nonnegative', whose bound tells the shift": found.kind == "shift" and bool(combination.nonnegative),
+        ("'normalise', whose results a common factor does not hide", "leave it out until then"): combination.normalise,
+        (
+            "parameters, formulas or derived quantities, whose values and errors change with what hides the others",
+            "leave them out until then",
+        ): bool(combination.parameters or combination.functions),
+        ("chi2 'pearson' or responses that are not absolute, which a shift changes", state): found.kind == "shift"
+        and curved,
+        ("'nonnegative', whose bound tells the shift", state): found.kind == "shift" and bool(combination.nonnegative),
     }
-    for what, there in named.items():
+    for (what, advice), there in named.items():
         if there:
-            msg = (
-                f"{where} is blinded ({found.kind}) and has {what}; state the setting in the model, whose way of blinding "
-                "follows it, or unblind it"
-            )
+            msg = f"{where} is blinded ({found.kind}) and has {what}; {advice}, or unblind it"
             raise OptionError(msg)
 
 

@@ -63,8 +63,8 @@ LISTS: Final = {
     "provenance": Provenance,
     "predictions": Prediction,
     "parameters": Parameter,
-    "curves": Curve,
     "derived": Observable,
+    "curves": Curve,
 }
 MAPPINGS: Final = {
     "assumption_sets": '{"none": AssumptionSet(name="none")}',
@@ -365,7 +365,8 @@ class Combination(Shown, Contents):
         """The combination in which every estimate, or every one of a measurement, has an observable of its own.
 
         It tells what the inputs say before combining: with all estimates so, the minimum of chi2 is what the inputs' own
-        pulls cost.  Free nuisances outside the fits, which nothing would determine then, are left out.
+        pulls cost.  A likelihood table is the Gaussian near its minimum then.  Free nuisances outside the fits, which
+        nothing would determine then, are left out.
 
         Raises:
             UnknownNameError: there is no measurement of that name.

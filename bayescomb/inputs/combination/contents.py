@@ -23,7 +23,7 @@ from bayescomb.base.choices import (
 from bayescomb.inputs.assumptions import AssumptionSet
 from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.formulas.quantities import Quantities, quantities
-from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
+from bayescomb.inputs.measurements import Estimate, LikelihoodTable, Measurement, Nuisance
 from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter
 from bayescomb.inputs.theory.extractions import Extraction
@@ -102,13 +102,24 @@ class Contents:
     @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
-        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps
+        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps and not self.tabulated
 
     @property
     def curved_responses(self) -> bool:
-        """Whether a nuisance has a response with a kink, or one that is relative."""
+        """Whether a nuisance has a response with a kink, a relative one, or shifts what a likelihood table is about."""
         curved = any(n.response != "absolute" for n in self.nuisances)
-        return curved or any(m.down_responses is not None for m in self.measurements)
+        shifted = any(m.responses[list(m.tables)].any() for m in self.measurements)
+        return curved or shifted or any(m.down_responses is not None for m in self.measurements)
+
+    @property
+    def tabulated(self) -> bool:
+        """Whether an estimate has a table of points as its likelihood."""
+        return bool(self.tables)
+
+    @property
+    def tables(self) -> dict[int, LikelihoodTable]:
+        """Position of an estimate -> its likelihood, of those whose likelihood is a table."""
+        return {i: e.likelihood for i, e in enumerate(self.estimates) if e.likelihood is not None}
 
     @cached_property
     def curved_maps(self) -> bool:

@@ -31,7 +31,7 @@ def saturated_fields(combination: Contents, names: Collection[str]) -> dict[str,
             observables += [Observable(name=e.name, spectator=True) for e in m.estimates]
             m = dataclasses.replace(
                 m,
-                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}) for e in m.estimates),
+                estimates=tuple(dataclasses.replace(e, observables={e.name: 1.0}, likelihood=None) for e in m.estimates),
                 nuisances=tuple(m.nuisances[i] for i in keep),
                 responses=m.responses[:, keep],
                 down_responses=None if m.down_responses is None else m.down_responses[:, keep],

@@ -3,7 +3,7 @@
 Imports measurements, observables and parameters.  Start at formulas, then quantities.
 """
 
-from bayescomb.inputs.formulas.curves import Curve
+from bayescomb.inputs.curves import Curve
 from bayescomb.inputs.formulas.derivatives import Affine, Jet, affine, jet
 from bayescomb.inputs.formulas.formulas import (
     FUNCTIONS,

@@ -1,7 +1,7 @@
 r"""Formulas of observables and derived quantities: read without ``eval``, as trees that serve numbers, arrays and symbols.
 
 A formula is arithmetic (``+ - * / **``, brackets), numbers, ``pi``, the functions of :data:`FUNCTIONS`, curves through
-tabulated points (:mod:`~bayescomb.inputs.formulas.curves`), called like functions, and names of other quantities; a name
+tabulated points (:mod:`~bayescomb.inputs.curves`), called like functions, and names of other quantities; a name
 that is no word of letters, digits and ``_`` stands in backquotes.  It becomes a small tree;
 :mod:`.derivatives` goes through it for slopes and curvatures.
 """
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import FormulaError
-from bayescomb.inputs.formulas.curves import Curve
+from bayescomb.inputs.curves import Curve
 
 __all__ = [
     "FUNCTIONS",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import FormulaError, RangeError
-from bayescomb.inputs.formulas.curves import Curve
+from bayescomb.inputs.curves import Curve
 from bayescomb.inputs.formulas.derivatives import Affine, affine
 from bayescomb.inputs.formulas.formulas import (
     FUNCTIONS,

@@ -1,8 +1,9 @@
 """Measurements, their estimates and nuisances, and fits of other programs as measurements.
 
-Imports base only.  Start at measurements.
+Imports base and curves.  Start at measurements.
 """
 
+from bayescomb.inputs.measurements.likelihood_tables import LikelihoodTable
 from bayescomb.inputs.measurements.measurements import (
     CovarianceKind,
     Estimate,
@@ -20,6 +21,7 @@ __all__ = [
     "CovarianceKind",
     "Estimate",
     "FittedInput",
+    "LikelihoodTable",
     "Measurement",
     "Nuisance",
     "asymmetric_statistics",

@@ -8,6 +8,7 @@ the likelihood predicts that number by mu - k(lambda) (:mod:`bayescomb.likelihoo
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,6 +33,7 @@ from bayescomb.base.checks import (
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
 from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.inputs.measurements.fitted_input import FitTable, FittedInput, Nuisance, fitted_values
+from bayescomb.inputs.measurements.likelihood_tables import LikelihoodTable
 
 __all__ = [
     "CovarianceKind",
@@ -74,6 +76,8 @@ class Estimate:
         value: measured value in the unit of the measurement.
         observables: linear map to the observables, name -> coefficient (``{"m_t": 1.0}`` for a direct measurement).
         title: text for tables and figures.
+        likelihood: -2 ln L of it as a table of points, ``None`` if it is Gaussian.  ``value`` is then that of the Gaussian
+            near the minimum of the table, see :meth:`Measurement.from_likelihood`.
 
     Examples:
         >>> import bayescomb as bc
@@ -86,6 +90,7 @@ class Estimate:
     value: float
     observables: Mapping[str, float]
     title: str = ""
+    likelihood: LikelihoodTable | None = None
 
     def __post_init__(self) -> None:
         check_mapping(self.observables, where=f"observables of estimate {self.name!r}", example='{"m_t": 1.0}')
@@ -94,6 +99,18 @@ class Estimate:
             msg = f"estimate {self.name!r}: it belongs to no observable; give at least one non-zero coefficient"
             raise InvalidNumberError(msg)
         object.__setattr__(self, "observables", FrozenMapping(self.observables))
+
+    def moved(self, by: float) -> Estimate:
+        """The estimate of the same plus a number, its likelihood too."""
+        table = self.likelihood
+        return dataclasses.replace(self, value=self.value + by, likelihood=None if table is None else table.moved(by))
+
+    def scaled(self, factor: float) -> Estimate:
+        """The estimate of the same times a number, its likelihood too."""
+        table = self.likelihood
+        return dataclasses.replace(
+            self, value=self.value * factor, likelihood=None if table is None else table.scaled(factor)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +181,58 @@ class Measurement:
             msg = f"{where}: a total covariance beside nuisances counts them twice; take them off, or leave them out"
             raise InvalidMatrixError(msg)
         self._check_response_forms(where)
+        self._check_tables(where)
+
+    @classmethod
+    def from_likelihood(
+        cls,
+        name: str,
+        experiment: str = "",
+        *,
+        table: LikelihoodTable,
+        observable: str | Mapping[str, float],
+        nuisances: Sequence[Nuisance] = (),
+        responses: ArrayLike = (),
+        title: str = "",
+    ) -> Measurement:
+        """A measurement of one number of which -2 ln L is given as a table of points.
+
+        Args:
+            name: of the measurement and of its estimate.
+            experiment: collaboration.
+            table: -2 ln L; with nuisances at their fixed values, else of all uncertainties together.
+            observable: what it is of; or observable -> coefficient.
+            nuisances: sources that the table has not inside, m of them.
+            responses: what +1 sigma of each does to the measured number, the whole curve moved, shape (m,).
+            title: text for tables and figures.
+
+        Raises:
+            InvalidMatrixError, InvalidNumberError: as of any measurement.
+
+        Examples:
+            >>> import bayescomb as bc, numpy as np
+            >>> s = np.linspace(0.5, 12, 24)
+            >>> table = bc.LikelihoodTable(points=tuple(s), rises=tuple(2 * (s - 3 * np.log(s))))
+            >>> counted = bc.Measurement.from_likelihood("counts", "CMS", table=table, observable="s")
+            >>> round(counted.estimates[0].value, 2)
+            3.0
+        """
+        estimate = Estimate(
+            name=name,
+            value=table.value,
+            observables={observable: 1.0} if isinstance(observable, str) else observable,
+            title=title,
+            likelihood=table,
+        )
+        return cls(
+            name=name,
+            experiment=experiment,
+            estimates=(estimate,),
+            statistical_covariance=np.array([[table.width**2]]),
+            covariance_kind=CovarianceKind.STATISTICAL if nuisances else CovarianceKind.TOTAL,
+            nuisances=tuple(nuisances),
+            responses=np.asarray(responses, dtype=float).reshape(1, -1),
+        )
 
     @classmethod
     def from_fit(
@@ -301,6 +370,41 @@ class Measurement:
                     raise InvalidNumberError(msg)
                 if nuisance.response == "lognormal" and any(1 + g / (estimate.value or 1) <= 0 for g in shifts):
                     msg = f"{at}: a shift by {min(shifts):g} takes {estimate.value:g} to 0 or below; make it absolute"
+                    raise InvalidNumberError(msg)
+
+    @property
+    def tables(self) -> dict[int, LikelihoodTable]:
+        """Position of an estimate -> its likelihood, of those whose likelihood is a table."""
+        return {i: e.likelihood for i, e in enumerate(self.estimates) if e.likelihood is not None}
+
+    def _check_tables(self, where: str) -> None:
+        """The error of an estimate whose likelihood is a table is that of the table, and correlated with nothing.
+
+        Raises:
+            InvalidMatrixError: it is another one, or stands in a fit.
+            InvalidNumberError: a shift is relative to a value that lies beyond the table.
+        """
+        up, down = self.all_responses
+        for i, table in self.tables.items():
+            at = f"{where}, estimate {self.estimates[i].name!r}: a likelihood table"
+            if self.statistical_covariance is None:
+                msg = f"{at} beside a fit, which has a likelihood of its own; make it a measurement by itself"
+                raise InvalidMatrixError(msg)
+            row = self.statistical_covariance[i] / table.width**2
+            row = row - np.eye(len(row))[i]
+            if np.abs(row).max() > ROUNDING:
+                found = self.statistical_covariance[i].tolist()
+                msg = (
+                    f"{at} of width {table.width:.6g} with the statistical covariance {found}; its variance is the width "
+                    "squared, without correlations: see Measurement.from_likelihood"
+                )
+                raise InvalidMatrixError(msg)
+            for nuisance, shifts in zip(self.all_nuisances, np.array([up[i], down[i]]).T, strict=True):
+                if table.offset and nuisance.response != "absolute" and shifts.any():
+                    msg = (
+                        f"{at} that falls towards its end has no value that the {nuisance.response} nuisance "
+                        f"{nuisance.name!r} could be relative to; make it absolute"
+                    )
                     raise InvalidNumberError(msg)
 
     @property

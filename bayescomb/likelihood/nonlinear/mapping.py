@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import abc
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import Node, evaluate, jet
+from bayescomb.inputs.measurements import LikelihoodTable
+from bayescomb.likelihood.responses import warped
 
 __all__ = ["Mapping", "mapping"]
 
@@ -26,6 +29,7 @@ class Mapping:
         constant: c, shape (E,).
         nodes: M trees.
         weights: W, shape (E, M).
+        tables: position of an estimate -> the table of points that its likelihood is.
     """
 
     variables: tuple[str, ...]
@@ -33,6 +37,7 @@ class Mapping:
     constant: FloatArray
     nodes: tuple[Node, ...]
     weights: FloatArray
+    tables: abc.Mapping[int, LikelihoodTable]
 
     @property
     def linear(self) -> bool:
@@ -51,6 +56,10 @@ class Mapping:
         if xp is np:
             return t + self.weights @ np.array(curved)
         return t + xp.sum(self.weights * xp.stack(curved), axis=1)
+
+    def compared(self, variables: Any) -> FloatArray:
+        """What the values of the estimates are compared with, shape (E,): t, warped where the likelihood is a table."""
+        return np.asarray(warped(self.value(variables), self.tables))
 
     def jacobian(self, variables: FloatArray) -> FloatArray:
         """dt/dv, shape (E, V)."""
@@ -86,4 +95,5 @@ def mapping(combination: Combination) -> Mapping:
         constant=combination.constant,
         nodes=nodes,
         weights=weights,
+        tables=combination.tables,
     )

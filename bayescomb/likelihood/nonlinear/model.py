@@ -50,7 +50,8 @@ class NonlinearParts:
         signs: diagonal of J, 0 for what has no statistical variance, shape (E,).
         shifts: what each of the N nuisances adds to each prediction, 0 for explicit ones, shape (E, N).
         centre: values of the N nuisances at which their shifts are 0.
-        explicit: positions among the N nuisances.
+        explicit: positions among the N nuisances; all that shift what a likelihood table is about are.
+        constant: part of chi2 that nothing can change.
         responses: of the predictions to (explicit, free) nuisances.
         data_loading, data_design, data_offset, data_signs: rows of the fitted inputs' nuisances, over the N nuisances and
             the free ones.
@@ -74,6 +75,7 @@ class NonlinearParts:
     data_design: FloatArray
     data_offset: FloatArray
     data_signs: FloatArray
+    constant: float = 0.0
 
     @property
     def functionals(self) -> FloatArray:
@@ -118,7 +120,9 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
     data_rows = np.vstack([np.zeros((0, len(names))), *rows])
     kinked = (up != -down).any(axis=0)
     curved = np.array([n.response != "absolute" for n in nuisances], dtype=bool) & (up != 0).any(axis=0)
-    explicit = (kinked | curved | all_explicit) & ~is_free
+    tables = combination.tables
+    warped = (up[list(tables)] != 0).any(axis=0)
+    explicit = (kinked | curved | warped | all_explicit) & ~is_free
     bound, arguments = np.flatnonzero(~is_free), np.concatenate([np.flatnonzero(explicit), np.flatnonzero(is_free)])
     linear = np.where(explicit, 0.0, 1.0)[bound]
     return NonlinearParts(
@@ -141,11 +145,13 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
             forms=[nuisances[i].response for i in arguments],
             measured=measured,
             centre=centre[arguments],
+            tables=tables,
         ),
         data_loading=data_rows[:, bound],
         data_design=data_rows[:, is_free],
         data_offset=np.concatenate([np.zeros(0), *offsets]),
         data_signs=np.concatenate([np.zeros(0), *signs]),
+        constant=-sum(table.offset for table in tables.values()),
     )
 
 
@@ -270,6 +276,7 @@ def nonlinear_model(
         estimate_loading=np.zeros((len(offset), len(parts.measured))),
         offset=offset,
         signs=np.concatenate([parts.signs[:n_estimates], parts.data_signs, np.zeros(n_white)]),
+        constant=parts.constant,
     )
     return NonlinearModel(
         curved=Curved(parts=parts, mean=functionals @ mean, basis=basis),

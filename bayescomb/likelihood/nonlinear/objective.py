@@ -139,6 +139,8 @@ class Objective:
             variables = curved.split(theta)[0]
             hessian += moved.T @ parts.map.curvature(variables, by_prediction * derivatives.by_t) @ moved
         observables = self._map_jacobian(theta) @ moved
+        if parts.responses.tables:
+            hessian += observables.T @ ((by_prediction * derivatives.by_t_twice)[:, None] * observables)
         mixed = observables.T @ (by_prediction[:, None] * derivatives.by_t_nuisance) @ arguments
         return gradient, hessian + mixed + mixed.T
 

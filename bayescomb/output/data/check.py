@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bayescomb.base.files.writing import plain_value
+from bayescomb.inputs.measurements import LikelihoodTable
 from bayescomb.likelihood.check import CheckResult
 from bayescomb.likelihood.feasible_ranges import Statement
 from bayescomb.output.statements import header_data
@@ -34,8 +35,9 @@ def check_data(result: CheckResult) -> dict[str, Any]:
                 "value": e.value,
                 "stat": e.stat,
                 "total": e.total,
+                "likelihood": _likelihood(result.combination.tables.get(i)),
             }
-            for e in result.estimates
+            for i, e in enumerate(result.estimates)
         ],
         "correlations": [
             {"source": c.source, "experiment": c.experiment or None, "inside": c.inside, "across": c.across}
@@ -56,6 +58,22 @@ def check_data(result: CheckResult) -> dict[str, Any]:
             for pair in result.look_alikes
         ],
         "feasibility": [_statement(s) for s in result.statements],
+    }
+
+
+def _likelihood(table: LikelihoodTable | None) -> dict[str, Any] | None:
+    """A likelihood that is a table; value and errors beside it are those of the Gaussian near its minimum."""
+    if table is None:
+        return None
+    up, down = table.errors
+    return {
+        "points": len(table.points),
+        "ends": list(table.ends),
+        "rise_at_ends": [table.rise(end) for end in table.ends],
+        "minimum": table.minimum,
+        "up": up,
+        "down": down,
+        "change_without_every_second_point": table.coarseness,
     }
 
 

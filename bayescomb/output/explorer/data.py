@@ -95,10 +95,10 @@ def _require_explorable(combination: Combination) -> None:
         )
         raise OptionError(msg)
     if not combination.quadratic:
-        msg = (
-            f"{where}: chi2 {combination.chi2!r} with relative, lognormal or asymmetric responses, or 'pearson', is not "
-            "quadratic, and the page does not interpolate; use 'bayescomb scan', or --chi2 neyman with absolute responses"
-        )
+        pearson = combination.chi2 == "pearson"
+        cause = "chi2 'pearson'" if pearson else "chi2 with relative, lognormal or asymmetric responses or likelihood tables"
+        other = ", or --chi2 neyman" if pearson else ""
+        msg = f"{where}: {cause} is not quadratic, and the page does not interpolate; use 'bayescomb scan'{other}"
         raise OptionError(msg)
     if combination.normalise:
         msg = f"{where}: its results are divided by their sum, which is not linear; leave out 'normalise', or use 'scan'"

@@ -30,7 +30,7 @@ from bayescomb.inputs.variables import variable_name
 from bayescomb.output.report.results import Results
 from bayescomb.output.report.told.matters import POOR_FIT, matters, shift_reason
 from bayescomb.output.report.told.said import said
-from bayescomb.output.statements import bound_notes, extraction_sentence, notes, page_settings, versions_text
+from bayescomb.output.statements import beyond_notes, bound_notes, extraction_sentence, notes, page_settings, versions_text
 from bayescomb.output.tables.table import Table
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
@@ -123,7 +123,7 @@ def page_context(results: Results, tables: Mapping[str, Table]) -> dict[str, Any
         "posterior_repairs": () if run is None else run.repairs,
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
-        "bounds": bound_notes(fit),
+        "bounds": [*bound_notes(fit), *beyond_notes(fit)],
         "costs": _costs(results),
         "caveats": notes(combination),
         "extraction": extraction_sentence(combination),

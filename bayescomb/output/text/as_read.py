@@ -29,13 +29,33 @@ def as_read_lines(result: CheckResult) -> list[str]:
         [e.name, e.measurement, e.experiment or "not named", *(f"{x:.6g}" for x in (e.value, e.stat, e.total))]
         for e in result.estimates
     ]
-    lines = ["estimates as read:", table(rows), "", "correlations as read, inside an experiment and with others:"]
+    lines = [
+        "estimates as read:",
+        table(rows),
+        *_tables(result.combination),
+        "",
+        "correlations as read, inside an experiment and with others:",
+    ]
     for row in result.correlations:
         names = ", ".join((row.source or "nuisances without a source", row.experiment or "no experiment named"))
         lines.append(f"  {names}: {row.inside}; {row.across}")
     if not result.correlations:
         lines.append("  no sources")
     return [*lines, "assumptions as read:", *(f"  {line}" for line in assumption_lines(result.combination))]
+
+
+def _tables(combination: Combination) -> Iterator[str]:
+    """Likelihoods that are tables; the rows of their estimates hold the Gaussians near the minima."""
+    for i, likelihood in combination.tables.items():
+        name, (low, high) = combination.estimates[i].name, likelihood.ends
+        up, down = ("no end" if e is None else f"{e:+.4g}" for e in likelihood.errors)
+        coarse = likelihood.coarseness
+        points = counted(len(likelihood.points), "points")
+        left_out = f"; without every second point -2 ln L changes by up to {coarse:.2g} there" if coarse is not None else ""
+        yield (
+            f"  {name}: likelihood at {points} from {low:.6g} to {high:.6g}, lowest at {likelihood.minimum:.6g}, higher by "
+            f"1 at {up} and {down}, by {likelihood.rise(low):.3g} and {likelihood.rise(high):.3g} at the ends{left_out}"
+        )
 
 
 def assumption_lines(combination: Combination) -> list[str]:

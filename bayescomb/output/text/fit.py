@@ -22,7 +22,7 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
-from bayescomb.output.statements import bound_notes, header
+from bayescomb.output.statements import beyond_notes, bound_notes, header
 from bayescomb.output.tables.fit import compatibility_table, correlation_table, weights_table
 from bayescomb.output.text_layout import MANY, fitting_rows, is_unit, weight_lines
 
@@ -95,7 +95,7 @@ def profile_text(fit: ProfileResult) -> str:
         )
     if fit.sizes is not None:
         lines += _size_lines(fit.sizes, fit.errors)
-    lines += bound_notes(fit)
+    lines += [*bound_notes(fit), *beyond_notes(fit)]
     if fit.on_kink:
         lines.append(
             "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "

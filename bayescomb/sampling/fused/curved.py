@@ -21,9 +21,12 @@ TINY = 1e-300  # in place of a factor of exactly 0, many sigma away, so that quo
 
 
 def has_kernel(curved: CurvedPlan) -> bool:
-    """Whether the predictions are linear in the variables, which the kernel takes; formulas are a graph of their own."""
+    """Whether the predictions are linear in the variables, which the kernel takes.
+
+    Formulas and likelihood tables are a graph of their own.
+    """
     found = curved.map.parts.map
-    return found.linear and not found.constant.any()
+    return found.linear and not found.constant.any() and not found.tables
 
 
 def curved_constants(plan: SamplingPlan, curved: CurvedPlan) -> tuple[FloatArray, ...]:

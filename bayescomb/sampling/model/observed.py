@@ -125,7 +125,7 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
         rng = rng or np.random.default_rng()
         _, root = inputs(weights)
         white = rng.standard_normal((*(size or ()), root.shape[1]))
-        return np.asarray(predict.value(parameters[:count]) + white @ root.T)
+        return np.asarray(predict.compared(parameters[:count]) + white @ root.T)
 
     dims = f"{prefix}{ESTIMATE}"
     model.add_coord(dims, [e.name for e in estimates])

@@ -226,6 +226,39 @@ def test_asymmetric_errors_are_said(written):
         assert bc.profile(bc.load(path)).errors.item() == pytest.approx(2)
 
 
+def test_asymmetric_errors_are_those_of_all_inputs_where_they_are_asked_for(written, tmp_path):
+    """Two sets of one parameter: the same as +a/-b in a budget, and one alone has its own interval."""
+    sets = [
+        {
+            "ResultSetLabel": label,
+            "Parameter": [{"Name": "x", "Value": value, "Error": 0.5, "ErrorUp": 0.6, "ErrorDown": 0.4}],
+            "SystematicErrors": [{"Name": "jes", "Values": [0.2], "ValuesUp": [0.3], "ValuesDown": [0.1]}],
+        }
+        for label, value in (("A", 1.0), ("B", 2.5))
+    ]
+    name = written(*sets).name
+    head = 'format = 1\nname = "m"\nobservables = [{ name = "x" }]\n'
+    end = '[[assumption_sets]]\nname = "set"\n'
+    (tmp_path / "model.toml").write_text(
+        f'{head}hflav = {{ results = ["{name}"], asymmetric = true }}\n{end}', encoding="utf-8"
+    )
+    fit = bc.profile(bc.load(tmp_path))
+    folder = tmp_path / "budget"
+    folder.mkdir()
+    (folder / "budget.csv").write_text(
+        "estimate,experiment,observable,value,stat,jes\nA,A,x,1.0,+0.6/-0.4,+0.3/-0.1\nB,B,x,2.5,+0.6/-0.4,+0.3/-0.1\n",
+        encoding="utf-8",
+    )
+    text = f'{head}sources = [{{ name = "jes" }}]\nwithin = "uncorrelated"\nbudget = {{ table = "budget.csv" }}\n{end}'
+    (folder / "model.toml").write_text(text, encoding="utf-8")
+    same = bc.profile(bc.load(folder))
+    for key in ("values", "errors", "up_errors", "down_errors"):
+        assert getattr(fit, key).item() == pytest.approx(getattr(same, key).item(), rel=1e-9)
+    alone = bc.profile(bc.load(tmp_path).only("A"))
+    assert alone.up_errors.item() == pytest.approx(np.hypot(0.6, 0.3), rel=1e-4)
+    assert alone.down_errors.item() == pytest.approx(-np.hypot(0.4, 0.1), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("sets", "error", "said"),
     [

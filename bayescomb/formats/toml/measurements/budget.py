@@ -10,7 +10,9 @@ source do to the value (the statistics in ``stat`` likewise); ``percent = ["lumi
 are percentages.  A source shifts the value by its size unless ``responses = { lumi = "relative" }`` (or ``"lognormal"``)
 says that it scales the prediction.
 
-A value may be an upper limit, ``< 2.1 @ 95 %`` with an empty ``stat`` (:mod:`bayescomb.formats.limits`).
+A value may be an upper limit, ``< 2.1 @ 95 %`` with an empty ``stat`` (:mod:`bayescomb.formats.limits`), or the name of a
+file with -2 ln L at points, ``curve.csv`` with an empty ``stat`` (:mod:`bayescomb.formats.likelihood_tables`), which the
+sources move.
 
 Statistics are uncorrelated unless ``statistical_correlation = "stat.csv"`` gives the correlations of the estimates: a matrix
 with their names in the header and in the first column, of those that are correlated.  Estimates with common statistics are
@@ -30,6 +32,7 @@ from bayescomb.base.checks import check_choice, check_correlation, check_names, 
 from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
 from bayescomb.base.errors import FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row
+from bayescomb.formats.likelihood_tables import read_likelihood
 from bayescomb.formats.limits import is_limit, limit_width
 from bayescomb.formats.matrices import read_matrix, shift_cell
 from bayescomb.formats.toml.measurements.budget_table import budget_rows, table_path
@@ -42,13 +45,15 @@ UNCORRELATED: Final = "uncorrelated"
 STATISTICAL_CORRELATION: Final = "statistical_correlation"
 
 
-def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collection[str], sources: Sequence[str]) -> Budget:
+def read_budget(
+    document: Mapping[str, Any], path: Path, *, observables: Mapping[str, str], sources: Sequence[str]
+) -> Budget:
     """The budget of a document that has one.
 
     Args:
         document: the TOML document; its ``budget.sources`` says which sources have a column, all of them by default.
         path: its file; the table is looked for beside it.
-        observables: known observables.
+        observables: known observables and their units, empty where none is stated.
         sources: known sources.
 
     Raises:
@@ -77,7 +82,7 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
             )
             raise FileFormatError(msg)
     return budget_of(
-        [_row(row, source_names, percent) for row in rows],
+        [_row(row, source_names, percent, path.parent, observables) for row in rows],
         observables=observables,
         sources=source_names,
         responses=_responses(entry, place, source_names),
@@ -85,16 +90,26 @@ def read_budget(document: Mapping[str, Any], path: Path, *, observables: Collect
     )
 
 
-def _row(row: Row, sources: Sequence[str], percent: Collection[str]) -> BudgetRow:
-    limit = is_limit(row.cells["value"])
+def _row(
+    row: Row, sources: Sequence[str], percent: Collection[str], folder: Path, observables: Mapping[str, str]
+) -> BudgetRow:
+    limit, table = is_limit(row.cells["value"]), None
+    if row.cells["value"].lower().endswith(".csv"):
+        table = read_likelihood(folder / row.cells["value"], unit=observables.get(row.cells["observable"], ""))
+    shaped = "a limit" if limit else "a likelihood table" if table else ""
     for column in ("value", "stat"):
-        if not row.cells[column] and not (limit and column == "stat"):
+        if not row.cells[column] and not (shaped and column == "stat"):
             msg = f"{row.where}, column {column!r}: '' found, a finite number is needed; fill in what was measured"
             raise InvalidNumberError(msg)
-    value = 0.0 if limit else row.number("value")
-    if limit and row.cells["stat"]:
-        msg = f"{row.where}, column 'stat': {row.cells['stat']!r} found beside a limit, which has none; leave it empty"
+    if shaped and row.cells["stat"]:
+        msg = f"{row.where}, column 'stat': {row.cells['stat']!r} found beside {shaped}, which has none; leave it empty"
         raise InvalidNumberError(msg)
+    value = 0.0 if limit else table.minimum if table else row.number("value")
+
+    def stat() -> float | tuple[float, float]:
+        if limit:
+            return limit_width(row.cells["value"], where=f"{row.where}, column 'value'")
+        return size("stat") if table is None else table.width
 
     def size(column: str) -> float | tuple[float, float]:
         up, down = _shifts(row.cells[column], value, where=f"{row.where}, column {column!r}", percent=column in percent)
@@ -106,10 +121,11 @@ def _row(row: Row, sources: Sequence[str], percent: Collection[str]) -> BudgetRo
         experiment=row.cells["experiment"],
         observable=row.cells["observable"],
         value=value,
-        stat=limit_width(row.cells["value"], where=f"{row.where}, column 'value'") if limit else size("stat"),
+        stat=stat(),
         sizes={source: size(source) for source in sources},
         title=row.cells.get("title", ""),
         measurement=row.cells.get("measurement", ""),
+        likelihood=table,
     )
 
 

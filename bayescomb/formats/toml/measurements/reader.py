@@ -27,6 +27,10 @@ and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what 
 A response is what +1 sigma of a nuisance does to the published value, in the unit of the estimate; of two numbers the second
 is what -1 sigma does, its sign included.
 
+``{ name = "search", likelihood = "curve.csv", observable = "BR" }`` has -2 ln L at points in place of value and errors
+(:mod:`bayescomb.formats.likelihood_tables`); its measurement has such estimates only, and perhaps ``responses`` of nuisances
+that the curve does not hold, which move it.
+
 An entry may name a Convino measurement file instead, tables of HEPData
 (:mod:`bayescomb.formats.toml.measurements.hepdata_entry`) or the file of a fit
 (:mod:`bayescomb.formats.toml.measurements.fit_entry`), and any entry may give sources to its nuisances by patterns
@@ -49,6 +53,7 @@ from bayescomb.base.choices import RESPONSE_FORMS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.csv import number, read_table
 from bayescomb.formats.declared import TABLES
+from bayescomb.formats.likelihood_tables import read_likelihood
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts, statistical_sizes
 from bayescomb.formats.toml.measurements.maps import assign_sources, read_factors
 from bayescomb.formats.values import check_table, entries, flag, text
@@ -136,7 +141,7 @@ def read_measurements(
 
 
 def _read_measurement(
-    entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str], sources: Collection[str]
+    entry: Mapping[str, Any], place: str, folder: Path, *, observables: Mapping[str, str], sources: Collection[str]
 ) -> Measurement:
     if "observables" in entry:
         msg = f"{place}: 'observables' found without 'convino', whose estimates it is for; here every estimate names its own"
@@ -148,11 +153,20 @@ def _read_measurement(
     if "tables" in entry:
         msg = f"{place}: 'tables' found without 'hepdata', whose tables it is for; name the submission, or remove it"
         raise FileFormatError(msg)
-    estimates = [_read_estimate(table, at, observables) for at, table in entries(entry, "estimates", where=place)]
+    listed = list(entries(entry, "estimates", where=place))
+    estimates = [_read_estimate(table, at, folder, observables) for at, table in listed]
     names = [e.name for e in estimates]
     check_names(names, where=f"{place}.estimates")
     given = [key for key in INFORMATION_KEYS if key in entry]
-    if len(given) != 1 and given not in TOGETHER:
+    tables = [e.likelihood for e in estimates if e.likelihood is not None]
+    if tables and (len(tables) < len(estimates) or given):
+        found = given[0] if given else f"estimate {next(e.name for e in estimates if e.likelihood is None)!r} with a value"
+        msg = (
+            f"{place}: {found} found beside a likelihood table, which holds the errors of its estimate; give each kind of "
+            "estimates a measurement of its own"
+        )
+        raise FileFormatError(msg)
+    if not tables and len(given) != 1 and given not in TOGETHER:
         msg = (
             f"{place}: {' and '.join(given) or 'nothing'} found; give exactly one of {', '.join(INFORMATION_KEYS)}, or "
             "total_covariance beside statistical or statistical_covariance"
@@ -160,7 +174,10 @@ def _read_measurement(
         raise FileFormatError(msg)
     covariance, fit, kind = None, None, CovarianceKind.STATISTICAL
     asymmetric: tuple[Nuisance, ...] = ()
-    if "statistical" in given:
+    if tables:
+        covariance = np.diag([table.width**2 for table in tables])
+        kind = CovarianceKind.STATISTICAL if "responses" in entry else CovarianceKind.TOTAL
+    elif "statistical" in given:
         gaussian, asymmetric, *kinked = _statistical(entry["statistical"], names, place)
         covariance = np.diag(gaussian**2)
     elif "statistical_covariance" in given:
@@ -198,8 +215,8 @@ def _read_measurement(
         )
 
 
-def _read_estimate(table: Mapping[str, Any], where: str, observables: Collection[str]) -> Estimate:
-    """A measured number and its linear map to the observables."""
+def _read_estimate(table: Mapping[str, Any], where: str, folder: Path, observables: Mapping[str, str]) -> Estimate:
+    """A measured number, or its likelihood, and its linear map to the observables."""
     check_table(table, "measurements.estimates", where=where)
     if ("observable" in table) == ("observables" in table):
         msg = f"{where}: give either observable = NAME or observables = {{ NAME = factor, ... }}"
@@ -209,10 +226,22 @@ def _read_estimate(table: Mapping[str, Any], where: str, observables: Collection
         mapping = {known_name(name, observables, kind="observable", where=where): 1.0}
     else:
         mapping = read_factors(table["observables"], where=f"{where}.observables", observables=observables)
-    value = number(table["value"], where=f"{where}.value")
+    if "value" not in table and "likelihood" not in table:
+        msg = f"{where}: missing key 'value'; add it, or likelihood = FILE"
+        raise FileFormatError(msg)
+    if "value" in table and "likelihood" in table:
+        msg = f"{where}: value beside likelihood found, which says it; leave one of the two out"
+        raise FileFormatError(msg)
+    likelihood = None
+    if "likelihood" in table:
+        units = {observables[o] for o, factor in mapping.items() if factor}
+        likelihood = read_likelihood(
+            folder / text(table, "likelihood", where=where), unit=units.pop() if len(units) == 1 else ""
+        )
+    value = number(table["value"], where=f"{where}.value") if likelihood is None else likelihood.value
     name, title = text(table, "name", where=where), text(table, "title", where=where, default="")
     with located(where):
-        return Estimate(name=name, value=value, observables=mapping, title=title)
+        return Estimate(name=name, value=value, observables=mapping, title=title, likelihood=likelihood)
 
 
 def _statistical(

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.formats.csv import csv_text, figure, triangle_text
+from bayescomb.formats.likelihood_tables import likelihood_text
 from bayescomb.inputs.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS, nuisance_name
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
@@ -87,9 +88,12 @@ def _is_plain(text: str) -> bool:
 
 
 def _statistical(measurement: Measurement) -> list[float] | None:
-    """Uncorrelated uncertainties whose squares are the statistical covariance to the last bit, if there are such."""
+    """Uncorrelated uncertainties whose squares are the statistical covariance to the last bit, if there are such.
+
+    There are none of likelihood tables, which hold their errors.
+    """
     covariance = measurement.statistical_covariance
-    if covariance is None or measurement.is_total:
+    if covariance is None or measurement.is_total or measurement.tables:
         return None
     sizes = np.sqrt(np.diag(covariance))
     return [float(s) for s in sizes] if np.diag(sizes**2).tobytes() == covariance.tobytes() else None
@@ -115,10 +119,15 @@ def measurement_table(measurement: Measurement, prefix: str) -> tuple[dict[str, 
         "experiment": measurement.experiment or None,
         "estimates": [_estimate_table(e) for e in measurement.estimates],
     }
+    for i, likelihood in measurement.tables.items():
+        comment = f"-2 ln L of {' '.join(names[i].split())} at values in the unit of its observable, up to a constant."
+        curve = likelihood_text(comment, next(iter(measurement.estimates[i].observables)), likelihood)
+        own = f"likelihood_{i + 1}" if len(measurement.tables) > 1 else "likelihood"
+        table["estimates"][i]["likelihood"] = stored(own, curve)
     statistical = _statistical(measurement)
     if statistical is not None:
         table["statistical"] = statistical
-    elif measurement.statistical_covariance is not None:
+    elif measurement.statistical_covariance is not None and not measurement.tables:
         kind = str(measurement.covariance_kind)
         comment = f"{kind.capitalize()} covariance of the estimates of {title}; lower triangle."
         table[f"{kind}_covariance"] = stored(kind, triangle_text(comment, names, measurement.statistical_covariance))
@@ -141,7 +150,9 @@ def measurement_table(measurement: Measurement, prefix: str) -> tuple[dict[str, 
 
 
 def _estimate_table(estimate: Estimate) -> dict[str, Any]:
-    table: dict[str, Any] = {"name": estimate.name, "value": float(estimate.value)}
+    table: dict[str, Any] = {"name": estimate.name}
+    if estimate.likelihood is None:
+        table["value"] = float(estimate.value)
     factors = {name: float(factor) for name, factor in estimate.observables.items()}
     if list(factors.values()) == [1.0]:
         table["observable"] = next(iter(factors))

@@ -108,7 +108,7 @@ def _pulls(results: Results) -> dict[str, float | None]:
     total = np.diag(results.estimates.covariance.to_numpy())[: len(combination.estimates)]
     # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
     variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
-    residual = np.array([e.value for e in combination.estimates]) - predict.value(values)
+    residual = np.array([e.value for e in combination.estimates]) - predict.compared(values)
     fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
     determined = (variance <= 1e-9 * total) | fitted
     return {

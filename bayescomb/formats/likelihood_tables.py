@@ -1,0 +1,119 @@
+r"""Likelihoods as tables of points: CSV files with the measured quantity and what L is there.
+
+The first column holds values of the quantity, under its name, with its unit in square brackets if it is to be compared with
+that of the observable.  The second says in its header what it holds::
+
+    BR [1e-9],-2 ln L          # also: chi2, Delta chi2, -2 Delta ln L, 2 Delta NLL
+    0.0,8.1                    # -ln L, -Delta ln L, NLL, Delta NLL: half of it
+    0.5,4.4                    # ln L: minus half of it;  L: the likelihood itself
+    1.0,2.0
+
+Constants that are added to it, or multiply L, do not matter.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Final
+
+from bayescomb.base.checks import located
+from bayescomb.base.errors import FileFormatError, InvalidNumberError
+from bayescomb.formats.csv import csv_text, figure, read_table
+from bayescomb.inputs.formulas.units import read_unit
+from bayescomb.inputs.measurements import LikelihoodTable
+
+__all__ = ["likelihood_text", "read_likelihood"]
+
+# What the second column may hold, without spaces, as a multiple of -2 ln L.
+MEANINGS: Final[dict[str, float]] = {
+    **dict.fromkeys(("-2lnl", "-2deltalnl", "2nll", "2deltanll", "chi2", "deltachi2", "-2lnlambda"), 1.0),
+    **dict.fromkeys(("-lnl", "-deltalnl", "nll", "deltanll", "-lnlambda"), 2.0),
+    **dict.fromkeys(("lnl", "deltalnl", "lnlambda"), -2.0),
+}
+LIKELIHOODS: Final = ("l", "likelihood")
+SPELLINGS: Final = (
+    ("\N{MINUS SIGN}", "-"), ("\N{GREEK SMALL LETTER DELTA}", "delta"), ("\N{GREEK SMALL LETTER CHI}", "chi"),
+    ("\N{SUPERSCRIPT TWO}", "2"), ("\N{GREEK SMALL LETTER LAMDA}", "lambda"), ("log", "ln"), ("dchi2", "deltachi2"),
+    ("dlnl", "deltalnl"), ("dnll", "deltanll"),
+)  # fmt: skip
+UNIT: Final = re.compile(r"(?P<name>.*?)\s*\[(?P<unit>[^\]]*)\]")
+
+
+def read_likelihood(path: Path, *, unit: str = "") -> LikelihoodTable:
+    """The table of a file.
+
+    Args:
+        path: the file.
+        unit: of the observable, which the file's must be, if both are stated; empty if none is stated.
+
+    Raises:
+        FileFormatError: it has other columns than two, the second has another meaning, or the unit is another one.
+        InvalidNumberError: a cell is no number, a likelihood is not above 0, a point stands twice, or the curve through the
+            points is none that is allowed, see :class:`bayescomb.LikelihoodTable`.
+    """
+    header, rows = read_table(path, required=())
+    where = f"{path}, header"
+    if len(header) != 2:
+        msg = f"{where}: columns {', '.join(map(repr, header))} found; two are needed, the measured quantity and -2 ln L"
+        raise FileFormatError(msg)
+    quantity, meaning = header
+    stated = UNIT.fullmatch(quantity)
+    if stated is not None and unit and _unit(stated["unit"]) != _unit(unit):
+        msg = f"{where}: unit {stated['unit']!r} of {stated['name']!r} found, the observable is in {unit!r}; convert one"
+        raise FileFormatError(msg)
+    multiple = _multiple(meaning, where)
+    lines: dict[float, str] = {}
+    rises = []
+    for row in rows:
+        point, found = row.number(quantity), row.number(meaning)
+        if point in lines:
+            msg = f"{row.where}: the point {point:g} found, which stands in {lines[point]} already; keep one of the two"
+            raise InvalidNumberError(msg)
+        lines[point] = row.where
+        if multiple is None and found <= 0:
+            msg = f"{row.where}, column {meaning!r}: {found:g} found, a likelihood is above 0; leave the point out"
+            raise InvalidNumberError(msg)
+        rises.append(-2 * math.log(found) if multiple is None else multiple * found)
+    with located(str(path)):
+        return LikelihoodTable(points=tuple(lines), rises=tuple(rises))
+
+
+def likelihood_text(comment: str, quantity: str, table: LikelihoodTable) -> str:
+    """The file of a table, from which the same table is read.
+
+    Examples:
+        >>> from bayescomb.inputs.measurements import LikelihoodTable
+        >>> table = LikelihoodTable(points=(0.0, 1.0, 2.0, 3.0), rises=(1.0, 0.0, 1.0, 4.0))
+        >>> print(likelihood_text("Of a measurement.", "x", table).splitlines()[1:3])
+        ['x,-2 ln L', '0.0,1.0']
+    """
+    rows = [[figure(t), figure(rise)] for t, rise in zip(table.points, table.rises, strict=True)]
+    return csv_text(comment, [quantity, "-2 ln L"], rows)
+
+
+def _unit(text: str) -> object:
+    """Units that are written in two ways are one; what is no product of powers is compared as text."""
+    found = read_unit(text)
+    return text.strip() if found is None else found
+
+
+def _multiple(meaning: str, where: str) -> float | None:
+    """What makes -2 ln L of the column, ``None`` where that holds L itself.
+
+    Raises:
+        FileFormatError: the header says none of the words.
+    """
+    plain = re.sub(r"[\s^*_(){}\\]", "", meaning.casefold())
+    for other, ours in SPELLINGS:
+        plain = plain.replace(other, ours) if ours not in plain else plain
+    if plain in LIKELIHOODS:
+        return None
+    if plain not in MEANINGS:
+        msg = (
+            f"{where}: column {meaning!r} found; its header says what it holds: -2 ln L (or chi2, Delta chi2, 2 Delta NLL), "
+            "-ln L (or NLL), ln L or L"
+        )
+        raise FileFormatError(msg)
+    return MEANINGS[plain]

@@ -65,7 +65,7 @@ package: install
 	rm -rf build/package && mkdir -p build/package/empty
 	$(BIN)/python -m build --outdir build/package .
 	for made in build/package/*.whl build/package/*.tar.gz; do \
-	  rm -rf build/package/venv && $(PYTHON) -m venv build/package/venv && \
+	  rm -rf build/package/venv && $(BIN)/python -m venv build/package/venv && \
 	  build/package/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt $$made && \
 	  (cd build/package/empty && rm -rf * && PATH="../venv/bin:$$PATH" sh -e ../../../tests/helpers/smoke.sh) || exit 1; \
 	done

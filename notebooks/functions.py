@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 
 import bayescomb as bc
 
@@ -118,23 +119,43 @@ posterior = bc.sample(lifetimes, seed=1, draws=1000, tune=500, chains=2, progres
 print(bc.summary_text(posterior))
 
 # %% [markdown]
-# ## A mass and a coupling
+# ## A mass and a coupling from tables
 #
 # Two cross sections depend on the mass and on alpha_s in different ways, so that both are determined, and something is known
 # of alpha_s beforehand. The prior is an input like the others: impacts tell its part.
+#
+# How they depend on the mass is a table of a calculation, at six masses. Two of its columns are curves, which formulas call
+# like functions: a spline by default, or a polynomial of stated degree. Beyond the table there is no prediction, so m_t
+# keeps within its masses, and a fit that wants to leave them is refused.
 
 # %%
+(Path(temporary.name) / "theory.csv").write_text(
+    """m_t,rate,shape
+165.0,1018.8,0.06789
+168.0,939.5,0.06094
+171.0,866.4,0.05480
+174.0,799.0,0.04937
+177.0,736.8,0.04456
+180.0,679.5,0.04028
+""",
+    encoding="utf-8",
+)
 pair = model("""
 format = 1
 name = "mass and coupling"
+curves = [
+  { name = "rate_at", table = "theory.csv", x = "m_t", y = "rate", argument_unit = "GeV", unit = "pb" },
+  { name = "shape_at", table = "theory.csv", x = "m_t", y = "shape", argument_unit = "GeV", degree = 3 },
+]
 parameters = [
-  { name = "m_t", start = 172.5 },
+  { name = "m_t", unit = "GeV" },
   { name = "alpha_s", prior = { shape = "normal", mean = 0.118, sd = 0.001 } },
 ]
 observables = [
-  { name = "rate", unit = "pb", formula = "832.0 * exp(-0.027 * (m_t - 172.5)) * (alpha_s / 0.118)**1.9" },
-  { name = "shape", formula = "0.052 * (m_t / 172.5)**-6 * (alpha_s / 0.118)**0.4" },
+  { name = "rate", unit = "pb", formula = "rate_at(m_t) * (alpha_s / 0.118)**1.9" },
+  { name = "shape", formula = "shape_at(m_t) * (alpha_s / 0.118)**0.4" },
 ]
+derived = [{ name = "rate at 172.5 GeV", unit = "pb", formula = "rate_at(172.5) * (alpha_s / 0.118)**1.9" }]
 
 [[measurements]]
 name = "rates"
@@ -149,10 +170,11 @@ statistical = [0.0006]
 [[assumption_sets]]
 name = "none"
 """)
+print(bc.profile(pair))
 print(bc.impacts(pair))
 
 # %% [markdown]
-# The same functions in Python: they are called once with symbols, so that derivatives stay exact.
+# Functions may stand in Python too: they are called once with symbols, so that derivatives stay exact.
 
 # %%
 plain = bc.Combination(
@@ -176,15 +198,16 @@ print(bc.profile(plain, observables=theory, start={"m_t": 172.5, "alpha_s": 0.11
 # %% [markdown]
 # ## A model of one's own around the data
 #
-# In PyMC the observables may be any expressions, with priors and structure that are not ours.
+# In PyMC the observables may be any expressions, with priors and structure that are not ours; a curve takes symbols too.
 
 # %%
+rate_at = pair.curves[0]
 with pm.Model() as own:
     m_t = pm.Normal("m_t", 172.5, 2.0)
     alpha_s = pm.Normal("alpha_s", 0.118, 0.001)
     bias = pm.Normal("bias", 0.0, 0.01)
     predicted = {
-        "rate": (1 + bias) * 832.0 * pm.math.exp(-0.027 * (m_t - 172.5)) * (alpha_s / 0.118) ** 1.9,
+        "rate": (1 + bias) * rate_at.value(m_t, xp=pt) * (alpha_s / 0.118) ** 1.9,
         "shape": 0.052 * (m_t / 172.5) ** -6.0 * (alpha_s / 0.118) ** 0.4,
     }
     bc.likelihood(plain, predicted)

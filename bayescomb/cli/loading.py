@@ -80,6 +80,10 @@ def _with_inputs(combination: Combination, options: argparse.Namespace) -> Combi
     if getattr(options, "only", None):
         chosen = chosen.only(options.only)
     for name in getattr(options, "without", None) or ():
+        of = ", ".join(repr(m.name) for m in chosen.measurements if m.experiment == name)
+        if of and name not in [m.name for m in chosen.measurements]:
+            msg = f"--without {name}: an experiment, a measurement is needed; give it once for each of {of}"
+            raise OptionError(msg)
         chosen = chosen.without(name)
     if chosen.extraction != combination.extraction:
         msg = (
@@ -106,7 +110,8 @@ def _values(options: argparse.Namespace, key: str, *, example: str) -> dict[str,
             number = float(value)
         except ValueError:
             kind = {"error_on_error": "SOURCE=RELATIVE"}.get(key, "NAME=VALUE")
-            msg = f"{option} {text}: {kind} is needed, as in {option} {example}"
+            comma = "decimal comma? " if value.count(",") == 1 and value.replace(",", "").isdecimal() else ""
+            msg = f"{option} {text}: {comma}{kind} is needed, as in {option} {example}"
             raise OptionError(msg) from None
         if name in found:
             msg = f"{option} {text}: {name!r} has a value already, {found[name]:g}; give it once"

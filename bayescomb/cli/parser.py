@@ -14,6 +14,8 @@ from bayescomb.cli.options import messages
 __all__ = ["OWN_OPTIONS", "Command", "Example", "command_parser"]
 
 OWN_OPTIONS: Final = ("--help", "--version", "--quiet", "--verbose")
+# Options that take NAME=VALUE.
+BY_NAME: Final = ("--coefficient", "--error-on-error")
 
 
 class Example(NamedTuple):
@@ -103,6 +105,9 @@ class _Parser(argparse.ArgumentParser):
         options, rest = self.parse_known_args(args, namespace)
         if rest:
             name = next((word for word in words if word in self.commands), "")
+            before = words[: words.index(rest[0])][-2:]
+            if len(before) == 2 and before[0] in BY_NAME:
+                self.error(f"{before[1]} {rest[0]}: a name and its value are one word, {before[0]} {before[1]}={rest[0]}")
             known = self.commands[name]._option_string_actions if name else self._option_string_actions
             close = _closest(rest[0].partition("=")[0], known)
             hint = f"; did you mean {close[0]}?" if close else f"; 'bayescomb {name} --help' lists the options of {name}"
@@ -118,8 +123,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         wrong = re.search(r"argument COMMAND: invalid choice: '([^']*)'", message)
         if wrong:
-            close = _closest(wrong[1], self.commands)
+            close = _closest(wrong[1].lower(), self.commands)
             hint = f"did you mean {close[0]!r}?" if close else "'bayescomb' alone lists the commands"
+            if wrong[1] == "help":
+                hint = "'bayescomb COMMAND --help' shows the options of a command, 'bayescomb' alone lists the commands"
+            elif not close and os.path.exists(wrong[1]):  # noqa: PTH110  # pathlib takes longer to load than help to print
+                hint = f"a command stands before a model, as in: bayescomb profile {wrong[1]}"
             message = f"no command {wrong[1]!r}; {hint}"
         super().error(message)
 
@@ -152,5 +161,7 @@ class _CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"invalid int value: ('[^']*')", r"\1 found, a whole number is needed, as in 1000", message)
+        message = re.sub(r"invalid float value: ('[^']*')", r"\1 found, a number is needed, as in 0.5", message)
         taken = "--nonnegative" in self.words and "required: MODEL" in message
         super().error(f"{message}; --nonnegative without a name stands behind MODEL" if taken else message)

@@ -10,7 +10,7 @@ import csv
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 
-__all__ = ["LABEL", "Row", "check_header", "csv_text", "figure", "number", "read_table", "read_text", "triangle_text"]
+__all__ = [
+    "LABEL",
+    "Row",
+    "check_header",
+    "csv_text",
+    "figure",
+    "number",
+    "read_table",
+    "read_text",
+    "require_columns",
+    "triangle_text",
+]
 
 # float() would take 173_79 for 17379, and digits of other scripts.
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -67,7 +78,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        msg = f"{path}: no such file; correct the path"
+        msg = f"{path}: no such file; {_written_otherwise(path)}"
         raise FileFormatError(msg) from error
     except IsADirectoryError as error:
         msg = f"{path}: a folder found, a file is needed; correct the path"
@@ -94,7 +105,19 @@ def read_text(path: Path) -> str:
     return text
 
 
-def read_table(path: Path, *, required: Sequence[str], labelled: bool = False) -> tuple[list[str], list[Row]]:
+def _written_otherwise(path: Path) -> str:
+    """A file beside the place of an absent one whose name differs in capitals or a letter."""
+    try:
+        names = {other.name.casefold(): other.name for other in path.parent.iterdir()}
+    except OSError:
+        return "correct the path"
+    close = difflib.get_close_matches(path.name.casefold(), names, n=1, cutoff=0.85)
+    return f"correct the path{f', is {str(path.with_name(names[close[0]]))!r} meant?' if close else ''}"
+
+
+def read_table(
+    path: Path, *, required: Sequence[str], labelled: bool = False, called: Callable[[str], str] = str
+) -> tuple[list[str], list[Row]]:
     """Header and rows of a CSV file; lines that start with ``#`` and empty lines are skipped.
 
     Cells are separated by commas; by semicolons or tabs where the header has those and no comma, and then numbers may have
@@ -105,6 +128,7 @@ def read_table(path: Path, *, required: Sequence[str], labelled: bool = False) -
         required: columns that must be there.
         labelled: the first column holds the names of the rows; its cells have the key ``LABEL`` whatever it is called, as
             the other columns are called by the user.
+        called: what a column is, by the name that stands in the file.
 
     Raises:
         FileFormatError: a required column is missing, or a row has too few or too many cells.
@@ -120,7 +144,7 @@ def read_table(path: Path, *, required: Sequence[str], labelled: bool = False) -
         parsed[0] and not parsed[0][-1] and all(len(p) < len(parsed[0]) or not any(p[len(parsed[0]) - 1 :]) for p in parsed)
     ):
         parsed = [p[: len(parsed[0]) - 1] for p in parsed]
-    header = parsed[0]
+    header = [called(name) for name in parsed[0]]
     where = f"{path}:{lines[0][0]}"
     keys = [LABEL, *header[1:]] if labelled else header
     check_header(header, keys=keys, required=required, where=where)
@@ -164,9 +188,21 @@ def check_header(header: Sequence[str], *, required: Sequence[str], where: str, 
         if name in keys[:i]:
             msg = f"{where}: column {name!r} stands twice; every column needs its own name"
             raise DuplicateNameError(msg)
+    require_columns(header, required, where=where)
+
+
+def require_columns(header: Sequence[str], required: Sequence[str], *, where: str) -> None:
+    """The columns are there.
+
+    Raises:
+        FileFormatError: some are not; the message says what is there.
+    """
     missing = [name for name in required if name not in header]
     if missing:
-        msg = f"{where}: missing column {', '.join(map(repr, missing))}; found {', '.join(header)}{_alike(missing, header)}"
+        advice = _alike(missing, [name for name in header if name not in required])
+        if not advice and len(missing) == len(required):
+            advice = "; the first line holds the names of the columns: remove what stands above it, or rename them"
+        msg = f"{where}: missing column {', '.join(map(repr, missing))}; found {', '.join(filter(None, header))}{advice}"
         raise FileFormatError(msg)
 
 

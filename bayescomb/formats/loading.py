@@ -12,7 +12,6 @@ from typing import Final
 from bayescomb.base.choices import SHARED_NAMES
 from bayescomb.base.errors import FileFormatError, OptionError, OutputError
 from bayescomb.base.files.writing import is_folder
-from bayescomb.formats.csv import read_text
 from bayescomb.formats.toml.model import load_model
 from bayescomb.inputs.combination import Combination
 
@@ -66,15 +65,16 @@ def load(
         msg = f"load(): something of the type {type(given).__name__} found, the path of a model is needed"
         raise FileFormatError(msg)
     path = Path(path)
-    if path.suffix != ".toml" and not os.path.lexists(path / MODEL):
+    if path.suffix.casefold() != ".toml" and not os.path.lexists(path / MODEL):
         found = _other_form(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
         if found is not None:
             return found
-    if path.suffix == ".toml" or is_folder(path):
-        return load_model(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
-    read_text(path)  # raises if it is absent or no text
-    msg = f"{path}: not a model; give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
-    raise FileFormatError(msg)
+    file = path / MODEL if is_folder(path) else path
+    if file.suffix.casefold() != ".toml" or not file.is_file():
+        from bayescomb.formats.no_model import require_model
+
+        require_model(path)
+    return load_model(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
 
 
 def _other_form(
@@ -180,6 +180,7 @@ def convert(
     files = [target, *(target.with_name(file_name(m.name, kind="a measurement")) for m in own)]
     found = [file for file in files if os.path.lexists(file)]
     if found and not overwrite:
-        msg = f"{found[0]}: there already; choose another place, or overwrite it on purpose"
+        remedy = "choose another place, move it away, or overwrite it on purpose (convert --overwrite)"
+        msg = f"{found[0]}: there already; {remedy}"
         raise OutputError(msg)
     return write_convino(combination, target.parent, name=target.stem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = [
     "read_matrix",
     "read_shifts",
     "shift_cell",
+    "slashed",
     "statistical_sizes",
 ]
 
@@ -29,6 +31,10 @@ FloatArray = NDArray[np.float64]
 
 # An eigenvalue below this, per row, of a matrix of unit diagonal is rounding.
 SINGULAR: Final = 1e-15
+# A cell ``+5 -3`` or ``(+5-3)`` (up and down), and what stands before a size that is the same up and down.
+SIZE: Final = r"[\d.]+(?:[eE][+-]?\d+)?(?:\s?%)?"
+BOTH_WAYS: Final = re.compile(rf"^\(?(\+{SIZE})\s*([-\u2212]{SIZE})\)?$")
+EITHER_WAY: Final = re.compile(r"^(\u00b1|\+/?[-\u2212])\s*(?=[\d.][^/]*$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +159,19 @@ def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
     rows = _by_name(table, estimates, kind="estimate", path=path)
     cells = [[shift_cell(row.cells[n], where=f"{row.where}, column {n!r}") for n in nuisances] for row in rows]
     shifts = np.array(cells, dtype=float).reshape(len(estimates), len(nuisances), 2)
-    paired = any("/" in row.cells[n] for row in rows for n in nuisances)
+    paired = any("/" in slashed(row.cells[n]) for row in rows for n in nuisances)
     return Shifts(nuisances=tuple(nuisances), up=shifts[..., 0], down=shifts[..., 1] if paired else None)
+
+
+def slashed(text: str) -> str:
+    """A cell whose shifts up and down stand beside each other with ``/`` between them, and a size without the sign for both.
+
+    Examples:
+        >>> slashed("+5 -3"), slashed("(+5-3)"), slashed("+/-2"), slashed("+5/-3"), slashed("2e-3")
+        ('+5/-3', '+5/-3', '2', '+5/-3', '2e-3')
+    """
+    text = EITHER_WAY.sub("", text.strip())
+    return BOTH_WAYS.sub(r"\1/\2", text)
 
 
 def shift_cell(text: str, *, where: str) -> tuple[float, float]:
@@ -164,9 +181,10 @@ def shift_cell(text: str, *, where: str) -> tuple[float, float]:
         InvalidNumberError: it is neither.
 
     Examples:
-        >>> shift_cell("+5/-3", where="here"), shift_cell("2", where="here")
-        ((5.0, -3.0), (2.0, -2.0))
+        >>> shift_cell("+5/-3", where="here"), shift_cell("2", where="here"), shift_cell("+5 -3", where="here")
+        ((5.0, -3.0), (2.0, -2.0), (5.0, -3.0))
     """
+    text = slashed(text)
     parts = [part.strip() for part in text.split("/")] if any(c.isdigit() for c in text) else [text]  # not n/a
     if len(parts) > 2:
         msg = f"{where}: {text!r} found, one number is needed, or the shifts at +1 and -1 sigma as in +5/-3; correct it"

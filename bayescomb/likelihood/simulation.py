@@ -21,6 +21,7 @@ from bayescomb.likelihood.correlation import correlation_family, feasible_correl
 from bayescomb.likelihood.data_information import measurement_factor
 from bayescomb.likelihood.least_squares import Whitening, near
 from bayescomb.likelihood.linear_gaussian import LinearModel, integrate_out, whitening
+from bayescomb.likelihood.nonlinear.mapping import mapping
 
 __all__ = ["DataReduction", "data_reduction", "simulate"]
 
@@ -43,7 +44,7 @@ def simulate(
     publishes z_hat with H z_hat = R^T w_0, its priors included, so that estimates and pulls are simulated together.
 
     Args:
-        combination: linear, with no constraint wider than its prior.
+        combination: with Gaussian data and no constraint wider than its prior; formulas need not be linear.
         observables: true values of the variables (observables without a formula, parameters before them) in the order of
             the combination, shape (O,).
         rng: source of randomness.
@@ -51,7 +52,8 @@ def simulate(
         antithetic: return a second data set with all deviations of opposite sign.
 
     Raises:
-        OptionError: chi2 is not quadratic, a nuisance is free, or constraints above 1 leave no data to draw.
+        OptionError: chi2 is Pearson's, a response is not absolute, a nuisance is free, or constraints above 1 leave no data
+            to draw.
 
     Examples:
         >>> import bayescomb as bc, numpy as np
@@ -61,8 +63,12 @@ def simulate(
         (15, True)
     """
     family = correlation_family(combination)
-    if not combination.quadratic or any(n.free for n in combination.nuisances):
-        msg = f"{combination.name!r}: data are simulated for a quadratic chi2 without free nuisances"
+    curved = combination.chi2 != "neyman" or combination.curved_responses
+    if curved or any(n.free for n in combination.nuisances):
+        msg = (
+            f"{combination.name!r}: data are simulated for chi2 'neyman' with absolute symmetric responses and without free "
+            "nuisances"
+        )
         raise OptionError(msg)
     r = family.vector(coefficients)
     correlation, _ = feasible_correlation(combination, family, r)
@@ -83,10 +89,14 @@ def _data(
     noise: list[FloatArray],
     position: dict[str, int],
 ) -> Combination:
-    measurements, start = [], 0
+    measurements, start, map_of = [], 0, mapping(combination)
+    bend = np.zeros(len(combination.estimates))
+    if not map_of.linear:
+        bend = map_of.value(observables) - combination.design @ observables - combination.constant
     for measurement, white in zip(combination.measurements, noise, strict=True):
         n = len(measurement.estimates)
         predicted = combination.design[start : start + n] @ observables + combination.constant[start : start + n]
+        predicted = predicted + bend[start : start + n]
         start += n
         true = np.concatenate([predicted, nuisances[[position[m.name] for m in measurement.all_nuisances]]])
         factor = measurement_factor(measurement, nuisance_values="used")

@@ -6,7 +6,9 @@ attribute ``flat`` of the group names these.
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.plan import SamplingPlan
 from bayescomb.sampling.priors import prior_draws
 
-__all__ = ["prior_group"]
+__all__ = ["prior_group", "proper_variables"]
 
 FloatArray = NDArray[np.float64]
 
@@ -46,7 +48,7 @@ def prior_group(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr
         values = prior_draws(plan.coefficients, low=plan.low, high=plan.high, draws=n, rng=rng, feasible=plan.feasible())
         found["rho"] = (("chain", "draw", "coefficient"), values.reshape(chains, draws, -1))
         coords["coefficient"] = [c.name for c in plan.coefficients]
-    proper = _parameters(combination, n, rng)
+    proper = {name: draw(rng, n) for name, draw in proper_variables(combination).items()}
     if plan.theory is not None:
         proper |= _extracted(plan.theory, n, rng)
     for o in combination.functions:
@@ -64,12 +66,12 @@ def prior_group(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr
     return xr.Dataset(found, coords, {"flat": json.dumps(flat)})
 
 
-def _parameters(combination: Combination, n: int, rng: np.random.Generator) -> dict[str, FloatArray]:
-    """Draws of the variables with a stated prior, within their range, or with a range of two ends."""
+def proper_variables(combination: Combination) -> dict[str, Callable[[np.random.Generator, int], FloatArray]]:
+    """Variables with a stated prior, within their range, or with a range of two ends -> draws of it, (rng, n) -> (n,)."""
     from scipy import stats
 
     stated = {p.name: p.prior for p in combination.parameters if p.prior is not None}
-    found = {}
+    found: dict[str, Callable[[np.random.Generator, int], FloatArray]] = {}
     for name in combination.quantities.index:
         low, high = combination.bounds.get(name, (-np.inf, np.inf))
         if name in stated:
@@ -78,8 +80,12 @@ def _parameters(combination: Combination, n: int, rng: np.random.Generator) -> d
             law = stats.uniform(low, high - low)
         else:
             continue
-        found[name] = np.asarray(law.ppf(rng.uniform(law.cdf(low), law.cdf(high), size=n)))
+        found[name] = functools.partial(_drawn, law, low, high)
     return found
+
+
+def _drawn(law: Any, low: float, high: float, rng: np.random.Generator, n: int) -> FloatArray:
+    return np.asarray(law.ppf(rng.uniform(law.cdf(low), law.cdf(high), size=n)))
 
 
 def _extracted(theory: Theory, n: int, rng: np.random.Generator) -> dict[str, FloatArray]:

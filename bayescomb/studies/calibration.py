@@ -19,6 +19,7 @@ from scipy import stats
 from bayescomb.base.checks import check_count, check_seed, expects
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
+from bayescomb.studies.curved_toys import CurvedToys, require_curved
 from bayescomb.studies.executors import executor_of
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
 from bayescomb.studies.toys import RANKS, Toys, require_simulated
@@ -51,7 +52,8 @@ def coverage(
     """Simulate data sets, analyse each by profile and posterior, and summarise pulls, coverage and ranks.
 
     Args:
-        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`.
+        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`; with formulas that are not linear, or ranges,
+            :class:`bayescomb.studies.curved_toys.CurvedToys`.
         directory: folder of the study; one that is there is continued if it is of the same study.
         toys: number of data sets in the end.
         seed: of everything random.
@@ -87,7 +89,10 @@ def coverage(
     check_count(toys, least=1, where="toys")
     check_count(workers, least=0, where="workers")
     check_seed(seed)
-    require_simulated(combination)
+    if combination.linear:
+        require_simulated(combination)
+    else:
+        require_curved(combination, posterior=posterior)
     settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
     with opened_study(directory, combination, settings, file=TOYS, key=KEY, kind=int) as study:
         complete = len({record[KEY] for record in study.records()} & set(range(toys))) == toys
@@ -98,9 +103,10 @@ def coverage(
 
 
 @functools.lru_cache(maxsize=2)
-def _prepared(model: bytes, settings: str) -> Toys:
-    """One preparation and one compilation per process, whatever the number of data sets."""
-    return Toys(restored(model), **json.loads(settings))
+def _prepared(model: bytes, settings: str) -> Toys | CurvedToys:
+    """One preparation and, of a linear model, one compilation per process, whatever the number of data sets."""
+    combination = restored(model)
+    return (Toys if combination.linear else CurvedToys)(combination, **json.loads(settings))
 
 
 def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:

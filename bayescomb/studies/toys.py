@@ -78,11 +78,7 @@ def require_simulated(combination: Combination) -> None:
         OptionError: chi2 is not quadratic, results are normalised or have bounds, or constraints above 1 leave no data.
     """
     if not combination.linear:
-        found = "a formula that is not linear" if combination.curved_maps else "a chi2 that is not quadratic, or bounds"
-        msg = (
-            f"{combination.name!r}: {found}; data sets are simulated of a quadratic chi2 whose results are not normalised "
-            "and have no bounds ('nonnegative', ranges of priors)"
-        )
+        msg = f"{combination.name!r}: its results are not linear in the data; use bayescomb.studies.curved_toys.CurvedToys"
         raise OptionError(msg)
     if (linear_model(combination).signs < 0).any():
         msg = f"{combination.name!r}: constraints above 1 leave no data to simulate"
@@ -299,11 +295,7 @@ class Toys:
     def _fused(self) -> tuple[FusedModel, CompiledModel]:
         """The density, whose offset is replaced, and its sampler."""
         fused = fused_of(self.plan)
-        if fused is None:
-            msg = (
-                "posteriors of simulated data: not offered with ranges or lognormal priors of parameters; --profile-only is"
-            )
-            raise OptionError(msg)
+        assert fused is not None  # a linear model has one
         return fused, compile_model(fused)
 
     def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,67 @@ def test_spreadsheet_fills_the_budget(tmp_path):
     for a, b in zip(found[1:], expected[1:], strict=True):
         assert a[:3] == b[:3]
         assert [float(x) for x in a[3:]] == [float(x) for x in b[3:]]
+
+
+SHEET = (
+    ("Estimate", "Experiment", "Observable", "Value [MeV]", "Stat.", "scale", "PDF"),
+    ("A m", "A", "m", 80366.5, 9.8, "+6.2 -5.8", "0.01%"),
+    ("A w", "A", "w", 2202, 32, "\u00b112", 14),
+    ("B m", "B", "m", 80354, 23, 10, "+/-9"),
+)
+
+
+def sheet(path, *rows):
+    """A spreadsheet, or the same as CSV, as physicists write one."""
+    if path.suffix == ".csv":
+        path.write_text("\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in rows))
+        return
+    book = pytest.importorskip("openpyxl").Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_columns_and_cells_as_spreadsheets_have_them(tmp_path, monkeypatch, ending):
+    monkeypatch.chdir(tmp_path)
+    sheet(Path(f"table.{ending}"), *SHEET)
+    assert main(["init", "mine", "--from", f"table.{ending}"]) == 0
+    within = Path("mine/within.csv")
+    within.write_text(within.read_text().replace("A m,1,,", "A m,1,0,"))
+    combination = bc.load("mine")
+    assert [s.name for s in combination.sources] == ["scale", "PDF"]
+    first, second, third = combination.measurements
+    assert first.responses.tolist() == [[6.2, pytest.approx(80366.5e-4)]]
+    assert first.down_responses.tolist() == [[-5.8, pytest.approx(-80366.5e-4)]]
+    assert (second.responses.tolist(), third.responses.tolist()) == ([[12, 14]], [[10, 9]])
+    assert second.down_responses is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("W masses, preliminary",), *SHEET], "the first line holds the names of the columns: remove what stands above it"),
+        ([SHEET[0], (None, None, None, "MeV", "MeV", "MeV", "MeV"), *SHEET[1:]], "a row of units?"),
+        ([*SHEET, ("all", None, None, 80360, None, None, None)], "a total or an average? Remove the row"),
+        ([*SHEET[:2], ("A w", None, "w", 2202, 32, 12, 14)], "a merged cell holds its text in the first row only"),
+        (
+            [(*row, end) for row, end in zip(SHEET, ("Total", 14, 37, 27), strict=True)],
+            "column 'Total': the sum of the",
+        ),
+        (
+            [(*row, end) for row, end in zip(SHEET, ("Syst.", 9, 18, 14), strict=True)],
+            "column 'Syst.': the sum of the",
+        ),
+    ],
+    ids=["title", "units", "total row", "merged", "total column", "systematics column"],
+)
+def test_what_else_stands_in_spreadsheets(tmp_path, monkeypatch, capsys, rows, said):
+    monkeypatch.chdir(tmp_path)
+    sheet(Path("table.xlsx"), *rows)
+    assert main(["init", "mine", "--from", "table.xlsx"]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("mine").exists()
 
 
 def test_extra_for_spreadsheets_is_named(tmp_path, monkeypatch, capsys):

@@ -1,7 +1,9 @@
 """Mistakes of a first day, each with its message: where it is, what was found, what to do."""
 
 import json
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,7 +155,7 @@ COMMANDS = [
     (["coverage", "{m}", "--toys", "2", "--seed", "-1", "--output", "{m}/study"], ["seed = -1", "at least 0"]),
     (["coverage", "{m}", "--toys", "2", "--workers", "-2", "--profile-only", "--output", "{m}/s"], ["workers = -2"]),
     (["profile", "nowhere"], ["nowhere: no such file", "correct the path"]),
-    (["profile", "{m}/budget.csv"], ["budget.csv: not a model", "give a model.toml"]),
+    (["profile", "{m}/budget.csv"], ["budget.csv: a table found, a model is needed", "bayescomb init NAME --from"]),
     (["scan", "{m}", "--points", "1"], ["points of a scan = 1", "at least 2"]),
     (["theory", "{m}"], ["no mass is extracted", "no [[extractions]]"]),
     (["sets", "{m}", "--seed", "1"], ["--seed 1", "nothing is sampled without --draws", "leave it out"]),
@@ -377,3 +379,77 @@ def test_check_says_what_it_read(tmp_path, capsys):
     assert any(line.split()[:6] == ["a", "a", "ATLAS", "242", "3", "8.60233"] for line in said.splitlines())
     assert "JES, CMS: 2 nuisances, uncorrelated; uncorrelated with others" in said
     assert "lumi, ATLAS: one estimate; with CMS lumi = 0.3 in [0, 0.5]" in said
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with a model, and with what is given in place of one."""
+    monkeypatch.chdir(tmp_path)
+    good = folder(tmp_path / "good")
+    for name in ("empty", "tables", "renamed"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "tables" / "budget.csv").write_text(BUDGET)
+    (tmp_path / "renamed" / "mine.toml").write_text(MODEL)
+    with zipfile.ZipFile(tmp_path / "good.zip", "w") as archive:
+        archive.write(good / "model.toml", "model.toml")
+    (tmp_path / "posterior.nc").write_bytes(b"\x89HDF\r\n\x1a\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["profile", "empty"], "empty/model.toml: no such file; the folder is empty"),
+        (["profile", "tables"], "bayescomb init NAME --from tables/budget.csv makes a model of a table"),
+        (["profile", "renamed"], "renamed/model.toml: no such file; name the model itself: renamed/mine.toml"),
+        (["profile", "."], "model.toml: no such file; name one of the models in it: good"),
+        (["profile", "tables/budget.csv"], "a table found, a model is needed; bayescomb init NAME --from tables/budget.csv"),
+        (["profile", "good.zip"], "a model in an archive is unpacked first"),
+        (["profile", "posterior.nc"], "a posterior found, a model is needed; a posterior stands behind it"),
+        (["compare", "posterior.nc", "good"], "good: a folder found, the file of a posterior is needed"),
+        (["profile", "https://www.hepdata.net/record/1"], "an address found, a file is needed; download it first"),
+        (["profile", "run1_mass"], "a shipped model? bayescomb models copy run1_mass"),
+        (["profile", "good", "--coefficient", "lumi=0,2"], "lumi=0,2: decimal comma? NAME=VALUE is needed"),
+        (
+            ["profile", "good", "--without", "CMS"],
+            "an experiment, a measurement is needed; give it once for each of 'b', 'c'",
+        ),
+        (["convert", "good", "good"], "model.toml: there already; choose another place, move it away, or overwrite it"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.usefixtures("place")
+def test_what_is_given_in_place_of_a_model(capsys, words, said):
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["good"], "no command 'good'; a command stands before a model, as in: bayescomb profile good"),
+        (["help", "profile"], "'bayescomb COMMAND --help' shows the options of a command"),
+        (["PROFILE", "good"], "no command 'PROFILE'; did you mean 'profile'?"),
+        (["profile", "good", "--coefficient", "lumi", "0.2"], "one word, --coefficient lumi=0.2"),
+        (
+            ["sample", "good", "--output", "x.nc", "--draws", "1e3"],
+            "--draws: '1e3' found, a whole number is needed",
+        ),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("place")
+def test_words_in_another_order_or_form(capsys, words, said):
+    with pytest.raises(SystemExit):
+        main(words)
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("place")
+def test_capitals_in_the_names_of_files(capsys):
+    Path("good/budget.csv").rename("good/Budget.CSV")
+    assert main(["profile", "good"]) == 2
+    assert "good/budget.csv: no such file; correct the path, is 'good/Budget.CSV' meant?" in capsys.readouterr().err
+    Path("good/Budget.CSV").rename("good/budget.csv")
+    Path("good/model.toml").rename("good/MODEL.TOML")
+    assert main(["profile", "good/MODEL.TOML"]) == 0

@@ -1,5 +1,8 @@
 """Posteriors of observables that are formulas: densities against plain PyMC models, priors, and draws of what follows."""
 
+import functools
+
+import arviz as az
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -48,6 +51,75 @@ def test_the_posterior_is_that_of_a_plain_pymc_model(seed):
         for name in point:
             np.testing.assert_allclose(slope[name], other[name], rtol=1e-7, atol=1e-7)
     assert np.ptp(differences) < 1e-8 * (1 + np.abs(differences).max())
+
+
+def quadrature(model, draws):
+    """Means and standard deviations of a, b and their coefficient by a grid around the draws, three times as wide."""
+    axes = []
+    for name in "ab":
+        values = draws[name].to_numpy()
+        axes.append(np.linspace(values.min() - np.ptp(values), values.max() + np.ptp(values), 161))
+    a, b = np.meshgrid(*axes, indexing="ij")
+    with np.errstate(all="ignore"):
+        away = model.measured - np.stack(np.broadcast_arrays(*model.predicted(a, b)), axis=-1)
+    inside = np.isfinite(away).all(axis=-1)
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    coefficients = 0.45 * (nodes + 1)
+    logs = np.full((*a.shape, len(nodes)), -np.inf)
+    for k, r in enumerate(coefficients):
+        root = np.linalg.cholesky(model.covariance(r))
+        white = np.linalg.solve(root, away[inside].T)
+        logs[inside, k] = -(white**2).sum(axis=0) / 2 - np.log(np.diag(root)).sum() + np.log(weights[k])
+    density = np.exp(logs - logs.max())
+    density /= density.sum()
+    edge = np.concatenate([density[[0, -1]].ravel(), density[:, [0, -1]].ravel()])
+    assert edge.sum() < 1e-6  # all of it is on the grid
+    found = {}
+    for name, values in (("a", a[..., None]), ("b", b[..., None]), ("rho", coefficients)):
+        mean = float((density * values).sum())
+        found[name] = mean, float(np.sqrt((density * (values - mean) ** 2).sum()))
+    return found
+
+
+@functools.cache
+def sampled(seed):
+    return bc.sample(formula_model(seed).combination, seed=seed, draws=500, tune=500, chains=2, progress=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(repetitions(3)))
+def test_draws_have_the_moments_of_the_posterior_by_quadrature(seed):
+    """Of random formulas, within five Monte Carlo errors of the draws."""
+    model = formula_model(seed)
+    tree = sampled(seed)
+    draws = tree["posterior"].to_dataset()
+
+    def error(values, method):
+        given = xr.Dataset({"x": (("chain", "draw"), values.reshape(2, -1))})
+        return float(az.mcse(given, method=method)["x"])
+
+    for name, (mean, sd) in quadrature(model, draws).items():
+        values = draws[name].to_numpy()
+        assert values.mean() == pytest.approx(mean, abs=5 * error(values, "mean")), name
+        assert values.std() == pytest.approx(sd, abs=5 * error(values, "sd")), name
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")  # five estimates of two parameters
+def test_arviz_takes_the_posterior_of_formulas_as_it_is():
+    model, tree = formula_model(0), sampled(0)
+    draws = tree["posterior"].to_dataset().isel(chain=0)
+    for i in range(0, draws.sizes["draw"], 100):
+        a, b, r = (draws[name].isel(draw=i).to_numpy().item() for name in ("a", "b", "rho"))
+        precision = np.linalg.inv(model.covariance(r))
+        pull, inner = precision @ (model.measured - np.array(model.predicted(a, b))), np.diag(precision)
+        found = tree["log_likelihood"]["estimate_value"].isel(chain=0, draw=i)
+        np.testing.assert_allclose(found, -(pull**2) / inner / 2 + np.log(inner / (2 * np.pi)) / 2, rtol=1e-8)
+    assert np.isfinite(az.loo(tree).elpd)
+    ranked = az.compare({"a": tree, "b": tree.copy()})
+    assert set(ranked.index) == {"a", "b"}
+    assert az.loo_pit(tree)["estimate_value"].shape == (5,)
+    az.plot_ppc_dist(tree, backend="none")
 
 
 def direct(value, error):

@@ -268,7 +268,7 @@ def test_coverage_between_draws_is_exact():
 
 def test_models_that_cannot_be_simulated_are_refused():
     pearson = star(1).with_chi2("pearson")
-    with pytest.raises(OptionError, match="quadratic"):
+    with pytest.raises(OptionError, match="linear in the data"):
         Toys(pearson, seed=1)
 
 

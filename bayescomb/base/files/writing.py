@@ -189,7 +189,8 @@ def written_into(folder: Path, texts: Mapping[str, str], *, last: str, overwrite
             raise OutputError(msg)
         found = [name for name in (last, *sorted(texts)) if os.path.lexists(folder / name)]
         if found and not (overwrite and all((folder / name).is_file() for name in found)):
-            msg = f"{folder / found[0]}: there already; choose another place, or overwrite it on purpose"
+            remedy = "choose another place, move it away, or overwrite it on purpose (convert --overwrite)"
+            msg = f"{folder / found[0]}: there already; {remedy}"
             raise OutputError(msg)
         with working_folder((folder if folder.exists() else folder.parent) / last) as staged:
             new = staged / "new"

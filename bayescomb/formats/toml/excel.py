@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bayescomb.base.errors import FileFormatError, OptionError
@@ -12,12 +12,13 @@ from bayescomb.formats.csv import Row, check_header
 __all__ = ["sheet_table"]
 
 
-def sheet_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list[Row]]:
+def sheet_table(path: Path, *, required: Sequence[str], called: Callable[[str], str] = str) -> tuple[list[str], list[Row]]:
     """Header and rows of the first sheet of an ``.xlsx`` file, whose cells hold the values that formulas had when saved.
 
     Args:
         path: the file.
         required: columns that must be there.
+        called: what a column is, by the name that stands in the sheet.
 
     Raises:
         OptionError: openpyxl is not installed.
@@ -48,7 +49,8 @@ def sheet_table(path: Path, *, required: Sequence[str]) -> tuple[list[str], list
     header = lines[0][1]
     while not header[-1]:
         header = header[:-1]
-    check_header(header, required=required, where=str(path))
+    header = [called(name) for name in header]
+    check_header(header, required=required, where=f"{path}, row {lines[0][0]}")
     rows = []
     for number, line in lines[1:]:
         if any(line[len(header) :]):

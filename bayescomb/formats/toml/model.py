@@ -91,7 +91,7 @@ def load_model(
     path = Path(path)
     if is_folder(path):
         path = path / "model.toml"
-    if path.suffix != ".toml":
+    if path.suffix.casefold() != ".toml":
         msg = f"{path}: not a model; give a model.toml or a folder that holds one"
         raise FileFormatError(msg)
     require_whole(path)

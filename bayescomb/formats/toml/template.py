@@ -12,7 +12,7 @@ from typing import Final
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import FileFormatError, OptionError
 from bayescomb.base.files.writing import written_into
-from bayescomb.formats.csv import csv_text, read_table
+from bayescomb.formats.csv import Row, csv_text, read_table
 from bayescomb.formats.toml.text import assignments, value_text
 from bayescomb.inputs.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS, check_source_columns
 
@@ -24,6 +24,11 @@ WITHIN_COMMENT: Final = (
     "correlations inside an experiment, one cell of each pair is enough; those between experiments stay empty"
 )
 MODEL_FILE: Final = "model.toml"
+OWN_COLUMNS: Final = (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS)
+NAMING_COLUMNS: Final = ("estimate", "experiment", "observable")
+# What people call a column of sums; of systematics alone where there are others beside it.
+SUM: Final = re.compile(r"(total|tot|sum)\b.*", flags=re.IGNORECASE)
+SUM_OF_SOURCES: Final = re.compile(r"(all )?sys(t|tematics?)?\.?( (unc|err)\w*\.?)?", flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +110,23 @@ def template_from_table(path: str | Path, *, units: Iterable[str] = ()) -> Templ
     if path.suffix.casefold() == ".xlsx":
         from bayescomb.formats.toml.excel import sheet_table
 
-        header, rows = sheet_table(path, required=BUDGET_COLUMNS)
+        header, rows = sheet_table(path, required=BUDGET_COLUMNS, called=_column)
     else:
-        header, rows = read_table(path, required=BUDGET_COLUMNS)
+        header, rows = read_table(path, required=BUDGET_COLUMNS, called=_column)
     if not rows:
         msg = f"{path}: no estimate; add at least one row"
         raise FileFormatError(msg)
-    own = (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS)
-    sources = [name for name in header if name not in own]
+    sources = [name for name in header if name not in OWN_COLUMNS]
     check_names(sources, where=f"{path}: sources", allow_empty=True)
+    for name in sources:
+        if SUM.fullmatch(name) or (len(sources) > 1 and SUM_OF_SOURCES.fullmatch(name)):
+            msg = (
+                f"{path}: column {name!r}: the sum of the others? It would count them twice; remove the column, or call it "
+                "otherwise if it is a source of its own"
+            )
+            raise FileFormatError(msg)
+    for row in rows:
+        _require_names(row)
     stated = dict(_with_unit(text) for text in units)
     names = list(dict.fromkeys(row.cells["observable"] for row in rows))
     check_names(names, where=f"{path}: observables")
@@ -126,8 +139,34 @@ def template_from_table(path: str | Path, *, units: Iterable[str] = ()) -> Templ
         observables={name: stated.get(name, "") for name in names},
         sources=sources,
         rows=[row.cells for row in rows],
-        columns=[name for name in header if name in own],
+        columns=[name for name in header if name in OWN_COLUMNS],
     )
+
+
+def _column(name: str) -> str:
+    """A column of a budget where a spreadsheet writes it ``Value [GeV]`` or ``Stat.``; any other name as it stands."""
+    plain = _with_unit(name)[0].rstrip(".").casefold()
+    return plain if plain in OWN_COLUMNS else name
+
+
+def _require_names(row: Row) -> None:
+    """A row of an estimate says what it is.
+
+    Raises:
+        FileFormatError: it does not; units, totals and merged cells are told apart by what else is there.
+    """
+    empty = [name for name in NAMING_COLUMNS if not row.cells.get(name)]
+    if not empty:
+        return
+    value = row.cells["value"]
+    if value and not any(c.isdigit() for c in value):
+        advice = "a row of units? State them with the observables, --observables 'm_t [GeV]', and remove the row"
+    elif len(empty) > 1:
+        advice = "a total or an average? Remove the row"
+    else:
+        advice = "write it in every row, as a merged cell holds its text in the first row only"
+    msg = f"{row.where}, column {empty[0]!r}: empty; {advice}"
+    raise FileFormatError(msg)
 
 
 def write_template(template: Template, folder: str | Path) -> list[Path]:

@@ -214,7 +214,7 @@ class _Reader:
     def _function(self, tree: ast.expr, word: str, argument: Node) -> Node:
         word = self.quoted.get(word, word)
         if word in self.curves:
-            return Tabulated(self.curves[word], argument)
+            return self._tabulated(tree, self.curves[word], argument)
         if word not in FUNCTIONS:
             why = f"there is {', '.join((*FUNCTIONS, *self.curves))}"
             if word in KINKED:
@@ -225,6 +225,15 @@ class _Reader:
         if isinstance(argument, Number):
             return Number(self._value(tree, lambda: getattr(math, word.replace("arc", "a"))(argument.value)))
         return Function(word, argument)
+
+    def _tabulated(self, tree: ast.expr, curve: Curve, argument: Node) -> Node:
+        if not isinstance(argument, Number):
+            return Tabulated(curve, argument)
+        low, high = curve.ends
+        if not low <= argument.value <= high:
+            where = f"where curve {curve.name!r} ends, {low:g} to {high:g}"
+            raise self._refused(tree, f'{argument.value:g} found, {where}; give beyond = "straight", or more points')
+        return Number(float(curve.value(argument.value)))
 
     def _folded(self, tree: ast.expr, sign: str, first: Node, second: Node) -> Node:
         if isinstance(first, Number) and isinstance(second, Number):

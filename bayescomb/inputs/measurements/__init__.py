@@ -3,6 +3,13 @@
 Imports base and curves.  Start at measurements.
 """
 
+from bayescomb.inputs.measurements.error_parts import (
+    asymmetric_statistics,
+    divided_variance,
+    systematic_shifts,
+    unnamed_nuisances,
+    unsplit_label,
+)
 from bayescomb.inputs.measurements.likelihood_tables import LikelihoodTable
 from bayescomb.inputs.measurements.measurements import (
     CovarianceKind,
@@ -10,11 +17,6 @@ from bayescomb.inputs.measurements.measurements import (
     FittedInput,
     Measurement,
     Nuisance,
-    asymmetric_statistics,
-    divided_variance,
-    systematic_shifts,
-    unnamed_nuisances,
-    unsplit_label,
 )
 
 __all__ = [

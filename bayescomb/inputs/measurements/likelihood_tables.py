@@ -79,7 +79,7 @@ class LikelihoodTable:
         >>> s = np.linspace(0.5, 12, 24)
         >>> table = bc.LikelihoodTable(points=tuple(s), rises=tuple(2 * (s - 3 * np.log(s))))
         >>> round(table.minimum, 2), [round(x, 2) for x in table.errors]
-        (3.0, [1.92, -1.42])
+        (3.0, [2.08, -1.42])
     """
 
     points: tuple[float, ...]

@@ -178,6 +178,9 @@ def load_posterior(path: str | Path) -> xr.DataTree:
     except FileNotFoundError as error:
         msg = f"{path}: no such file; make one with 'bayescomb sample MODEL --output {path.name}'"
         raise PosteriorError(msg) from error
+    except IsADirectoryError as error:
+        msg = f"{path}: a folder found, the file of a posterior is needed; a model stands before it: MODEL POSTERIOR.nc"
+        raise PosteriorError(msg) from error
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
         msg = f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); name the file of a posterior"
         raise PosteriorError(msg) from error

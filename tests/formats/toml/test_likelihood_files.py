@@ -4,7 +4,8 @@ import math
 
 import pytest
 from refusals import refused
-from table_models import counted, counting_table
+from scipy.optimize import minimize
+from table_models import INTERPOLATION, counted, counting_table
 
 import bayescomb as bc
 from bayescomb.base.errors import FileFormatError, InvalidNumberError, OptionError
@@ -140,6 +141,37 @@ def test_what_is_written_is_read_again(model, tmp_path):
     combination = bc.load(budget(model))
     written = write_model(combination, tmp_path / "written")
     assert difference(combination, bc.load(written)) == ""
+
+
+def test_a_measurement_has_several_that_one_source_moves(model, tmp_path):
+    """Of two quantities, with a two-sided shift of one of them; written and read again, it is the same."""
+    text = """[[measurements]]
+name = "both"
+experiment = "A"
+estimates = [
+  { name = "first", likelihood = "curve.csv", observable = "s" },
+  { name = "twice", likelihood = "other.csv", observables = { s = 2.0 } },
+]
+responses = "shifts.csv"
+nuisances = [{ name = "scale", source = "scale" }]
+
+[[assumption_sets]]
+name = "set"
+"""
+    other = curve("t,NLL", lambda t: counted(t / 2) / 2, [2 * s for s in S])
+    path = model(text, other=other, shifts="estimate,scale\nfirst,0.6\ntwice,+0.8/-0.5\n")
+    combination = bc.load(path)
+    assert combination.tables[1].minimum == pytest.approx(2 * combination.tables[0].minimum, rel=1e-6)
+    assert difference(combination, bc.load(write_model(combination, tmp_path / "written"))) == ""
+
+    def chi2(p):
+        s, scale = p
+        return counted(s - 0.6 * scale) + counted(s - (0.4 if scale > 0 else 0.25) * scale) + scale**2
+
+    found = minimize(chi2, [5.0, 0.1], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10})
+    fit = bc.profile(combination)
+    assert fit.chi2 == pytest.approx(found.fun, abs=2 * INTERPOLATION)
+    assert fit.values.item() == pytest.approx(found.x[0], abs=0.01)
 
 
 def test_convino_files_cannot_hold_one(model, tmp_path):

@@ -223,7 +223,10 @@ def _of_files(where: str, files: Mapping[str, bytes]) -> Submission:
     if not heads:
         entries = [_loose_entry(files[name], name, f"{where}: {name}") for name in files]
         if not entries:
-            msg = f"{where}: neither {SUBMISSION} nor a table found; give a submission of HEPData, or tables of it"
+            msg = (
+                f"{where}: neither {SUBMISSION} nor a table found; give a submission of HEPData, or tables of it; a model "
+                "in an archive is unpacked first"
+            )
             raise FileFormatError(msg)
         return _submission(where, entries)
     folder = PurePosixPath(heads[0]).parent

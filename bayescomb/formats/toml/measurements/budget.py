@@ -34,7 +34,7 @@ from bayescomb.base.errors import FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row
 from bayescomb.formats.likelihood_tables import read_likelihood
 from bayescomb.formats.limits import is_limit, limit_width
-from bayescomb.formats.matrices import read_matrix, shift_cell
+from bayescomb.formats.matrices import read_matrix, shift_cell, slashed
 from bayescomb.formats.toml.measurements.budget_table import budget_rows, table_path
 from bayescomb.formats.values import named_values, text, texts
 from bayescomb.inputs.budget import Budget, BudgetRow, budget_of, check_source_columns
@@ -112,8 +112,9 @@ def _row(
         return size("stat") if table is None else table.width
 
     def size(column: str) -> float | tuple[float, float]:
-        up, down = _shifts(row.cells[column], value, where=f"{row.where}, column {column!r}", percent=column in percent)
-        return (up, down) if "/" in row.cells[column] else up
+        cell = slashed(row.cells[column])
+        up, down = _shifts(cell, value, where=f"{row.where}, column {column!r}", percent=column in percent)
+        return (up, down) if "/" in cell else up
 
     return BudgetRow(
         where=row.where,

@@ -79,6 +79,7 @@ def test_a_formula_calls_a_curve_like_a_function_with_exact_derivatives():
         for j in (0, 1):
             bend = derivative(lambda x, j=j, slopes=slopes: slopes(x)[j].reshape(np.shape(x)), point[i], initial_step=step)
             assert found.curvature[j, i] == pytest.approx(bend.df, rel=1e-6, abs=1e-8)
+    assert parse("log_k(2)", names=names, where="here", curves=curves).value == pytest.approx(0.7, rel=1e-13)
     moved = substituted(tree, {"k": parse("2 * q", names=["q"], where="here")})
     assert formula_text(moved) == "exp(log_k(2 * q)) * `sigma th`(m_t - 2 * q / 2) / (2 * q)"
 
@@ -118,5 +119,7 @@ def test_what_is_no_curve_is_refused():
         Curve(**four, degree=2)
     with refused(InvalidMatrixError, "shape (3,) found, (4,) needed"):
         Curve(**four | {"y": (1.0, 2.0, 3.0)})
+    with refused(FormulaError, "181 found, where curve 'sigma th' ends, 165 to 180"):
+        parse("f(181)", names=["a"], where="here", curves={"f": made("cubic")})
     with refused(FormulaError, "function 'g' found; there is exp"):
         parse("g(a)", names=["a"], where="here", curves={"f": made("cubic")})

@@ -1,0 +1,78 @@
+"""What was given in place of a model, and what to do about it: the message where nothing could be read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bayescomb.base.errors import FileFormatError
+from bayescomb.base.files.writing import is_folder
+from bayescomb.formats.csv import read_text
+from bayescomb.formats.shipped import shipped_models
+
+__all__ = ["require_model"]
+
+MODEL = "model.toml"
+POSTERIOR = b"\x89HDF"
+FORMS = "give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
+
+
+def require_model(path: Path) -> None:
+    """The path leads to something that could be a model file.
+
+    Args:
+        path: as it was given; an archive, an export or a Convino file was looked for before.
+
+    Raises:
+        FileFormatError: it does not; the message says what stands there and what to do.
+    """
+    if is_folder(path):
+        if not os.path.lexists(path / MODEL):
+            msg = f"{path / MODEL}: no such file; {_folder_advice(path)}"
+            raise FileFormatError(msg)
+        return
+    if "://" in str(path) or str(path).startswith(("http:/", "https:/")):
+        msg = f"{path}: an address found, a file is needed; download it first, then name the file"
+        raise FileFormatError(msg)
+    if not os.path.lexists(path):
+        msg = f"{path}: no such file; {_absent_advice(path)}"
+        raise FileFormatError(msg)
+    if path.suffix.casefold() == ".toml":
+        return
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(POSTERIOR)) == POSTERIOR:
+                msg = f"{path}: a posterior found, a model is needed; a posterior stands behind it: MODEL {path}"
+                raise FileFormatError(msg)
+    read_text(path)  # says so if it is no text
+    if path.suffix.casefold() in {".csv", ".xlsx"}:
+        msg = f"{path}: a table found, a model is needed; bayescomb init NAME --from {path} makes one of it"
+        raise FileFormatError(msg)
+    msg = f"{path}: not a model; {FORMS}"
+    raise FileFormatError(msg)
+
+
+def _folder_advice(folder: Path) -> str:
+    """By what the folder holds."""
+    try:
+        names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+    except OSError:
+        return "correct the path"
+    models = [name for name in names if name.casefold().endswith(".toml")]
+    if models:
+        return f"name the model itself: {folder / models[0]}"
+    inside = [name for name in names if (folder / name / MODEL).is_file()]
+    if inside:
+        named = ", ".join(str(folder / name) for name in inside[:3])
+        return f"name one of the models in it: {named}{', ...' if len(inside) > 3 else ''}"
+    tables = [name for name in names if name.casefold().endswith((".csv", ".xlsx"))]
+    if tables:
+        return f"bayescomb init NAME --from {folder / tables[0]} makes a model of a table"
+    return "the folder is empty" if not names else f"correct the path, or {FORMS}"
+
+
+def _absent_advice(path: Path) -> str:
+    """A shipped model, or a name that is nearly that of something there."""
+    if str(path) in shipped_models():
+        return f"a shipped model? bayescomb models copy {path}"
+    return "correct the path"

@@ -50,6 +50,9 @@ bench: install
 # Continues what is in build/calibration; an hour or more from nothing.
 calibration: install
 	$(BIN)/python tests/benchmarks/calibration.py
+	$(BIN)/python tests/benchmarks/posteriors.py ranks
+	$(BIN)/python tests/benchmarks/posteriors.py verdicts
+	$(BIN)/python tests/benchmarks/posteriors.py mixed
 
 # Writes the .ipynb files with their outputs; a test says which are out of step with their scripts.
 notebooks: install

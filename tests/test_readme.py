@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import urllib.parse
 from pathlib import Path
 
 import matplotlib as mpl
@@ -78,6 +79,17 @@ def test_links_lead_somewhere(path):
     for target in LINK.findall(text):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *GUIDE], ids=lambda p: p.stem)
+def test_links_to_the_web_have_the_form_of_one(path):
+    """No network here: whether the pages are there is not tested."""
+    for target in LINK.findall(path.read_text(encoding="utf-8")):
+        if "://" in target:
+            parts = urllib.parse.urlsplit(target)
+            assert parts.scheme == "https", target
+            assert re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.netloc), target
+            assert parts.path == urllib.parse.quote(parts.path, safe="/%-._~"), target
 
 
 def test_every_page_of_the_guide_is_linked():

@@ -37,6 +37,8 @@ __all__ = [
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 DIGITS: Final = re.compile(r"[+-]?\d+", re.ASCII)
 DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
+# One number or two with their signs, as +0,5 -0,3 and 1,5%, none of which has a comma but in it.
+OF_NUMBERS: Final = re.compile(r"[(\u00b1]?([-+/\u2212\s]*\d+(,\d+)?([eE][+-]?\d+)?\s*%?\s*){1,2}\)?", re.ASCII)
 THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 # 1,234.5 and 1,234,567 and 1 234: thousands whatever the country.
 SEPARATED: Final = re.compile(
@@ -232,7 +234,7 @@ def _without_decimal_commas(rows: list[list[str]]) -> list[list[str]]:
     points = any("." in cell and NUMBER.fullmatch(cell) for row in rows for cell in row)
     if not certain or points:
         return rows
-    return [[cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell for cell in row] for row in rows]
+    return [[cell.replace(",", ".") if OF_NUMBERS.fullmatch(cell) else cell for cell in row] for row in rows]
 
 
 def _cells(line: str, separator: str, *, where: str) -> list[str]:

@@ -47,8 +47,8 @@ def blind(combination: Combination, phrase: str) -> Combination:
         phrase: what the amounts follow from; the same phrase gives the same amounts.
 
     Raises:
-        OptionError: the phrase is empty, the combination is blinded already, or results are divided by their sum, which
-            no common factor hides.
+        OptionError: the phrase is empty, the combination is blinded already, it has parameters or formulas, or results are
+            divided by their sum, which no common factor hides.
 
     Examples:
         >>> import bayescomb as bc
@@ -141,6 +141,9 @@ def _kind(combination: Combination, where: str) -> BlindingKind:
     """The way that leaves chi2 as it is."""
     if combination.normalise:
         msg = f"{where}: results divided by their sum ('normalise') are not hidden by a common factor; blind is not offered"
+        raise OptionError(msg)
+    if combination.parameters or combination.functions:
+        msg = f"{where}: parameters or formulas found, which tell what a shift or factor changes; blind is not offered"
         raise OptionError(msg)
     curved = any(n.response != "absolute" for n in combination.nuisances)
     if curved or combination.chi2 != "neyman" or combination.nonnegative or combination.predictions:

@@ -124,11 +124,12 @@ def sample(
         check_count(value, least=1, where=name)
     seed = check_seed(seed)
     check_choice(backend, BACKENDS, where="backend")
-    plan = sampling_plan(combination, correlations=correlations)
+    plan, asked = sampling_plan(combination, correlations=correlations), backend
     extended = model is not None
-    fused = fused_of(plan) if backend in {"auto", "fused"} and engine == "marginal" and not extended else None
+    not_fused = _not_fused(plan, engine=engine, extended=extended)
+    fused = fused_of(plan) if backend in {"auto", "fused"} and not not_fused else None
     if backend == "fused" and fused is None:
-        msg = "backend 'fused' samples models that nobody extended, with the engine 'marginal'; use the backend 'auto'"
+        msg = f"backend 'fused' has no density of {not_fused}; use the backend 'auto'"
         raise OptionError(msg)
     clock = time.perf_counter()
     modes = separated_modes(plan)
@@ -137,7 +138,10 @@ def sample(
     if starts and fused is None:
         backend = "vm"  # it evaluates the density at a point and accepts starting points
     kind = "fused" if fused is not None else "vm" if backend == "auto" else backend
-    with announced(f"compiling, {COMPILING[kind]}", progress=progress):
+    # Of "auto", why it is not the fastest; whether the graph is evaluated or compiled is predicted with it in hand.
+    why = f" the graph of {not_fused}" if asked == "auto" and not_fused else ""
+    log.info(f"backend {'vm or numba' if why else kind}:{why or (' the fastest' if asked == 'auto' else ' as asked for')}")
+    with announced(f"compiling{why}, {COMPILING[kind]}", progress=progress):
         if fused is not None:
             compiled = compile_model(fused, starts=starts)
         else:
@@ -263,16 +267,31 @@ def _mode_record(
     return record
 
 
+def _not_fused(plan: SamplingPlan, *, engine: Engine, extended: bool) -> str:
+    """What of a model has no fused density; empty if nothing."""
+    if extended:
+        return "a model that was extended"
+    if engine != "marginal":
+        return f"the engine {engine!r}"
+    if plan.theory is not None:
+        return ""
+    if has_logarithmic_prior(plan.combination):
+        return "lognormal priors"
+    if plan.curved is not None and not has_kernel(plan.curved):
+        return "formulas that are not linear"
+    return ""
+
+
 def fused_of(plan: SamplingPlan) -> FusedModel | None:
-    """The fused density of a plan; ``None`` where it has none: formulas that are not linear, priors with other ranges."""
+    """The fused density of a plan; ``None`` where it has none: formulas that are not linear, lognormal priors."""
+    if _not_fused(plan, engine="marginal", extended=False):
+        return None
     if plan.theory is not None:
         return fused_model(plan, theta=extraction_start(plan, plan.theory).theta)
-    combination, variables = plan.combination, flat_variables(plan)
-    plain = plan.curved is None or has_kernel(plan.curved)
-    if not plain or combination.boxed or any(v.logarithmic for v in variables):
-        return None
-    values, widths = (np.array([getattr(v, key) for v in variables]) for key in ("value", "width"))
-    return fused_model(plan, values=values, widths=widths)
+    variables = flat_variables(plan)
+    values = np.array([v.value for v in variables])
+    ranges = np.array([(v.width if np.isfinite(v.low) else 0.0, v.low, v.high) for v in variables])
+    return fused_model(plan, values=values, ranges=ranges.reshape(-1, 3))
 
 
 def with_integrated(plan: SamplingPlan, fused: FusedModel, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:

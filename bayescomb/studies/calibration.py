@@ -21,10 +21,12 @@ from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.studies.curved_toys import CurvedToys, require_curved
 from bayescomb.studies.executors import executor_of
+from bayescomb.studies.ranks import RANKS
+from bayescomb.studies.response_toys import ResponseToys, require_responses
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
-from bayescomb.studies.toys import RANKS, Toys, require_simulated
+from bayescomb.studies.toys import Toys, require_simulated
 
-__all__ = ["coverage", "study_summary"]
+__all__ = ["coverage", "study_summary", "summary_of", "toys_of"]
 
 TOYS: Final = "toys.jsonl"
 KEY: Final = "toy"
@@ -52,7 +54,9 @@ def coverage(
     """Simulate data sets, analyse each by profile and posterior, and summarise pulls, coverage and ranks.
 
     Args:
-        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`; with formulas that are not linear, or ranges,
+        combination: what is studied, see :class:`bayescomb.studies.toys.Toys`; with responses that are not straight or
+            Pearson's weights :class:`bayescomb.studies.response_toys.ResponseToys`; with formulas that are not linear, or
+            ranges,
             :class:`bayescomb.studies.curved_toys.CurvedToys`.
         directory: folder of the study; one that is there is continued if it is of the same study.
         toys: number of data sets in the end.
@@ -91,6 +95,8 @@ def coverage(
     check_seed(seed)
     if combination.linear:
         require_simulated(combination)
+    elif curved_responses(combination):
+        require_responses(combination)
     else:
         require_curved(combination, posterior=posterior)
     settings = dict(zip(SETTINGS, (seed, correlations, posterior, draws, tune, chains, nuisances), strict=True))
@@ -103,10 +109,29 @@ def coverage(
 
 
 @functools.lru_cache(maxsize=2)
-def _prepared(model: bytes, settings: str) -> Toys | CurvedToys:
+def _prepared(model: bytes, settings: str) -> Toys | ResponseToys | CurvedToys:
     """One preparation and, of a linear model, one compilation per process, whatever the number of data sets."""
-    combination = restored(model)
-    return (Toys if combination.linear else CurvedToys)(combination, **json.loads(settings))
+    return toys_of(restored(model), **json.loads(settings))
+
+
+def toys_of(combination: Combination, **settings: Any) -> Toys | ResponseToys | CurvedToys:
+    """Data sets of a combination, by what makes its chi2 curved.
+
+    Args:
+        combination: what is studied.
+        settings: see :class:`bayescomb.studies.toys.Toys`.
+
+    Raises:
+        OptionError: data sets cannot be simulated of it.
+    """
+    if combination.linear:
+        return Toys(combination, **settings)
+    return (ResponseToys if curved_responses(combination) else CurvedToys)(combination, **settings)
+
+
+def curved_responses(combination: Combination) -> bool:
+    """Whether responses are not straight, or weights are Pearson's."""
+    return combination.curved_responses or combination.chi2 != "neyman"
 
 
 def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:
@@ -127,7 +152,7 @@ def study_summary(directory: str | Path) -> xr.Dataset:
         has no error of it, and does not count for that scale;
         ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins), and ``rank_p_value_corrected`` for
         having looked at all quantities (Holm); NaN where there is none.  Dims ``toy``, ``quantity``: ``rank``, as a
-        fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed),
+        fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed, or not fitted),
         ``divergences``.
 
     Raises:
@@ -146,10 +171,19 @@ def study_summary(directory: str | Path) -> xr.Dataset:
     if not stored_settings(folder):
         msg = f"{folder}: holds no study; make one with bayescomb coverage MODEL --toys N --output {folder}"
         raise OptionError(msg)
-    records = sorted(study_records(folder, TOYS, KEY, int), key=lambda record: record[KEY])
-    good = [record for record in records if "profile" in record]
+    return summary_of(sorted(study_records(folder, TOYS, KEY, int), key=lambda record: record[KEY]))
+
+
+def summary_of(records: list[dict[str, Any]]) -> xr.Dataset:
+    """The same of the records of data sets.
+
+    Args:
+        records: see :meth:`bayescomb.studies.toys.Toys.analyse`.
+    """
+    good = [record for record in records if "profile" in record or "posterior" in record]
+    fitted = [record for record in good if "profile" in record]
     rows = {
-        "profile": _stacked(good, "profile", lambda row: [row[0], row[1], row[2], row[3], np.nan]),
+        "profile": _stacked(fitted, "profile", lambda row: [row[0], row[1], row[2], row[3], np.nan]),
         "posterior": _stacked(
             [r for r in good if "posterior" in r], "posterior", lambda row: [row[0], row[2], row[3], row[1], *row[4:]]
         ),
@@ -189,7 +223,7 @@ def study_summary(directory: str | Path) -> xr.Dataset:
         {"quantity": names, "answer": answers, "level": list(LEVELS)},
         {
             "toys": len(records),
-            "problems": len(records) - len(good),
+            "problems": len(records) - len(good) + sum("no_profile" in record for record in good),
             "divergences": sum(record.get("divergences", 0) for record in good),
         },
     )

@@ -26,7 +26,7 @@ from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.posterior.summary import mean_sd
 from bayescomb.sampling.prior_group import proper_variables
 from bayescomb.sampling.priors import prior_draws
-from bayescomb.studies.toys import LEVELS, RANKS
+from bayescomb.studies.ranks import LEVELS, RANKS
 
 __all__ = ["CurvedToys", "require_curved"]
 

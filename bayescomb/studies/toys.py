@@ -8,7 +8,8 @@ The observables have flat priors, from which nothing can be drawn.  They are hel
 and posterior alike, so that the rank of the true value among the draws is uniform at any of them as it is over the prior.
 Not so scales that are parameters of an extraction: the data tell little of them, and the best fit is often at the end of a
 flat prior, where every estimate lies on the same side of the truth and takes the mass along.  They are drawn from their
-priors, as the nuisances are.
+priors, as the nuisances are.  Predictions are no straight lines in the masses: ranks are uniform at one of them as far as
+they are, and exactly so with masses drawn from their priors, which end with the tables.
 Sources that are no correlation matrices (treatment covariance) are drawn as part of V, without nuisances of their own.
 """
 
@@ -38,20 +39,18 @@ from bayescomb.likelihood.simulation import DataReduction, data_reduction
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.model.extraction import draw_theory, extraction_start
-from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_nuts
-from bayescomb.sampling.plan import sampling_plan
-from bayescomb.sampling.posterior.summary import mean_sd
+from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
+from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import prior_draws
-from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances, semidefinite_factor
+from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
+from bayescomb.studies.ranks import matrix_root, ranked
 
-__all__ = ["RANKS", "Toys", "require_simulated"]
+__all__ = ["Toys", "require_simulated"]
 
 FloatArray = NDArray[np.float64]
 
-# A rank is taken among this many evenly spaced draws, fewer than are effective, so that they are nearly independent.
-RANKS = 99
-LEVELS = {"68": 0.68, "95": 0.95}
 # Steps longer than those of a single posterior, where nothing curved forbids them: more draws of a data set are
 # correlated, which costs nothing as long as more than RANKS are effective, and half the gradients are saved.
 TOY_ACCEPT = 0.6
@@ -98,6 +97,8 @@ class Toys:
         tune: tuning steps per chain.
         chains: number of chains.
         nuisances: how many nuisances are followed, chosen at random.
+        masses: ``"fitted"`` holds the true masses of an extraction at the best fit, ``"prior"`` draws them from their flat
+            priors.
 
     Raises:
         OptionError: an option is not offered, chi2 is not quadratic, the result is normalised, or constraints above 1 leave
@@ -126,10 +127,12 @@ class Toys:
         tune: int = 150,
         chains: int = 2,
         nuisances: int = 20,
+        masses: str = "fitted",
     ) -> None:
         check_choice(correlations, ("prior", "nominal"), where="correlations")
+        check_choice(masses, ("fitted", "prior"), where="masses")
         require_simulated(combination)
-        self.combination, self.seed, self.posterior = combination, seed, posterior
+        self.combination, self.seed, self.posterior, self.masses = combination, seed, posterior, masses
         self.draws, self.tune, self.chains = draws, tune, chains
         self.sampled_coefficients = correlations == "prior"
         self.plan = sampling_plan(combination, correlations=correlations)
@@ -171,6 +174,9 @@ class Toys:
     ) -> tuple[FloatArray, dict[str, float]]:
         """Theta with its scales drawn from their priors, and the correlation between energies that they were drawn with."""
         scales, count = theory.extraction.scales, len(theory.scales)
+        if self.masses == "prior":
+            own = slice(len(theory.masses))
+            theta = np.concatenate([rng.uniform(theory.low[own], theory.high[own]), theta[len(theory.masses) :]])
         if not count:
             return theta, {}
         drawn: dict[str, float] = {}
@@ -181,7 +187,7 @@ class Toys:
             if scales.treatment == "correlated" and self.sampled_coefficients:
                 coefficient = rng.uniform(scales.low, scales.high)
                 drawn = {SCALE_COEFFICIENT: coefficient}
-            root = _root(scale_correlation(theory.extraction, coefficient))
+            root = matrix_root(scale_correlation(theory.extraction, coefficient))
             logarithms = scales.width * (root @ rng.standard_normal(count))
         return np.concatenate([theta[: len(theory.masses)], logarithms]), drawn
 
@@ -195,10 +201,10 @@ class Toys:
         correlation = plan.correlation(weights, index)[0]
         loading = plan.model.loading[:, index]
         if len(index) == len(plan.model.nuisances):
-            return _root(correlation), np.diag(np.sqrt(plan.model.signs))
+            return matrix_root(correlation), np.diag(np.sqrt(plan.model.signs))
         everything = plan.correlation(weights)[0]
         total = np.diag(plan.model.signs) + plan.model.loading @ everything @ plan.model.loading.T
-        return _root(correlation), _root(total - loading @ correlation @ loading.T)
+        return matrix_root(correlation), matrix_root(total - loading @ correlation @ loading.T)
 
     @single_threaded
     def data(self, toy: int) -> _Data:
@@ -246,13 +252,14 @@ class Toys:
         Returns:
             ``toy``; ``chi2``; ``profile``: quantity -> [truth, value, up, down], signed errors; ``posterior``: quantity ->
             [truth, rank among 99 draws, mean, sd, low68, high68, low95, high95]; ``divergences``; or ``problem``
-            if the data set cannot be analysed.
+            if the data set cannot be analysed, ``no_profile`` if it has a posterior alone.
         """
         data = self.data(toy)
         try:
             record = {"toy": toy} | self._profile(data)
         except BayescombError as error:
-            return {"toy": toy, "problem": str(error)}
+            # Without them the ranks of the posterior would be those of selected data.
+            record = {"toy": toy, "no_profile" if self.posterior else "problem": str(error)}
         return record | self._posterior(data, toy) if self.posterior else record
 
     def _profile(self, data: _Data) -> dict[str, Any]:
@@ -299,38 +306,49 @@ class Toys:
         return fused, compile_model(fused)
 
     def _posterior(self, data: _Data, toy: int) -> dict[str, Any]:
-        plan = self.plan
-        fused, compiled = self._fused
-        accept = target_accept(plan, "marginal", fused=True)
-        fused.set_offset(self._reduce @ data.offset)
-        draws, statistics = run_nuts(
-            compiled,
-            draws=self.draws,
-            tune=self.tune,
-            chains=self.chains,
-            seed=int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
-            target_accept=accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
-            cores=1,  # toys run in parallel, one core each
-        )
-        rows = {}
-        for name, values in self._quantities(draws, data, np.random.default_rng([self.seed, 3, toy])).items():
-            if name not in data.truth:
-                continue
-            chosen = values[np.linspace(0, len(values) - 1, RANKS).astype(int)]
-            truth = data.truth[name]
-            ends = [np.quantile(values, 0.5 + sign * level / 2) for level in LEVELS.values() for sign in (-1, 1)]
-            rows[name] = [truth, int((chosen < truth).sum()), *mean_sd(values), *map(float, ends)]
-        return {"posterior": rows, "divergences": int(statistics["diverging"].sum())}
+        plan = self._plan_of(data)
+        self._fused[0].set_offset(plan.reduced.offset)
+        starts = [mode.start for mode in separated_modes(plan)] if plan.sizes else []
+        if len(starts) > MAX_MODES:
+            return {"problem": f"{len(starts)} separated minima, whose weights are not known"}
 
-    def _quantities(self, draws: xr.Dataset, data: _Data, rng: np.random.Generator) -> dict[str, FloatArray]:
-        """Draws of results, coefficients and followed nuisances, chains one after the other, shape (n,) each."""
-        theory = self.plan.theory
-        n = draws.sizes["chain"] * draws.sizes["draw"]
-        plan = dataclasses.replace(
+        def sampled(longer: int) -> tuple[dict[str, FloatArray], int, str]:
+            draws, statistics, reason = self._sampled(toy, starts, longer * self.draws)
+            found = self._quantities(draws, plan, np.random.default_rng([self.seed, 3, toy]))
+            diverging = int(statistics["diverging"].sum())
+            return {name: values for name, values in found.items() if name in data.truth}, diverging, reason
+
+        return ranked(data.truth, sampled, chains=self.chains)
+
+    def _sampled(self, toy: int, starts: list[dict[str, FloatArray]], draws: int) -> tuple[xr.Dataset, xr.Dataset, str]:
+        """Draws, statistics of the sampler, and why the weights of separated modes are not known."""
+        fused, compiled = self._fused
+        accept = target_accept(self.plan, "marginal", fused=True)
+        settings: dict[str, Any] = {
+            "draws": draws,
+            "tune": self.tune,
+            "chains": self.chains,
+            "seed": int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
+            "target_accept": accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
+            "cores": 1,  # toys are what is done beside each other
+        }
+        if not starts:
+            return *run_nuts(compiled, **settings), ""
+        found, statistics, mixture = run_modes(compile_model(fused, starts=starts), **settings)
+        return found, statistics, mixture.reason
+
+    def _plan_of(self, data: _Data) -> SamplingPlan:
+        """The plan with simulated data."""
+        return dataclasses.replace(
             self.plan,
             model=dataclasses.replace(self.plan.model, offset=data.offset),
             reduced=dataclasses.replace(self.plan.reduced, offset=self._reduce @ data.offset),
         )
+
+    def _quantities(self, draws: xr.Dataset, plan: SamplingPlan, rng: np.random.Generator) -> dict[str, FloatArray]:
+        """Draws of results, coefficients and followed nuisances, chains one after the other, shape (n,) each."""
+        theory = self.plan.theory
+        n = draws.sizes["chain"] * draws.sizes["draw"]
         draws = with_integrated(plan, dataclasses.replace(self._fused[0], plan=plan), draws, rng)
         rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
         weights = plan.weights_of(draws)
@@ -360,14 +378,3 @@ class Toys:
             names = [plan.model.nuisances[i] for i in self.recoverable.index]
             found |= {f"pull[{names[i]}]": nuisances[:, i] for i in self.followed}
         return found
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    """The symmetric square root of a positive semidefinite matrix.
-
-    It is unique: other factors turn with the eigenvectors of equal eigenvalues, which depend on rounding and so on the
-    machine, and with them the data set of a seed would.
-    """
-    factor = semidefinite_factor(covariance)
-    length = np.linalg.norm(factor, axis=0)
-    return np.asarray(factor @ (factor / np.where(length > 0, length, 1.0)).T)

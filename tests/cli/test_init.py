@@ -162,6 +162,17 @@ def test_columns_and_cells_as_spreadsheets_have_them(tmp_path, monkeypatch, endi
     assert second.down_responses is None
 
 
+def test_decimal_commas_in_cells_of_two_numbers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    header = "estimate;experiment;observable;value;stat;scale;PDF"
+    Path("table.csv").write_text(f"{header}\nx;A;m;174,98;0,58;+0,49 -0,40;\u00b10,3\ny;B;m;172,85;0,71;(+0,5-0,2);1,5%\n")
+    assert main(["init", "mine", "--from", "table.csv"]) == 0
+    first, second = bc.load("mine").measurements
+    assert (first.estimates[0].value, first.responses.tolist()) == (174.98, [[0.49, 0.3]])
+    assert first.down_responses.tolist() == [[-0.4, -0.3]]
+    assert second.responses.tolist() == [[0.5, pytest.approx(172.85 * 0.015)]]
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

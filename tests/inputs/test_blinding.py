@@ -216,3 +216,11 @@ def test_forms_that_cannot_say_it_are_refused(two_observables):
     for form in (bc.fit_results, bc.hs3):
         with pytest.raises(OptionError, match="unblind it first"):
             form(hidden)
+
+
+def test_parameters_with_priors_are_not_hidden(run1):
+    prior = bc.ParameterPrior(shape="normal", mean=0.0, sd=0.1)
+    formula = bc.Observable(name="m_t", unit="GeV", formula="172.5 + away")
+    given = dataclasses.replace(run1, parameters=(bc.Parameter(name="away", prior=prior),), observables=(formula,))
+    with pytest.raises(OptionError, match="parameters or formulas found"):
+        bc.blind(given, PHRASE)

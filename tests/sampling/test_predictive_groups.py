@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
+from test_curved_recovery import correlated
 
 import bayescomb as bc
 from bayescomb.sampling.plan import sampling_plan
@@ -129,3 +130,9 @@ def test_arviz_takes_the_tree_as_it_is(tree):
 def test_there_are_none_where_estimates_are_not_gaussian():
     given = combination().with_chi2("pearson")
     assert predictive_groups(sampling_plan(given), xr.Dataset(), seed=1) == {}
+
+
+def test_there_are_none_where_constraints_above_1_leave_no_density_of_the_estimates():
+    """Both inputs widen a nuisance that they share: together with x they are proper, each estimate by itself is not."""
+    posterior = xr.Dataset({"x": (("chain", "draw"), np.zeros((1, 3)))})
+    assert predictive_groups(sampling_plan(correlated("both above 1, shared")), posterior, seed=1) == {}

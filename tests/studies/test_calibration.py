@@ -19,7 +19,8 @@ from bayescomb.cli.main import main
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.studies.calibration import _holm, _posterior_answer
-from bayescomb.studies.toys import Toys, _root
+from bayescomb.studies.ranks import matrix_root
+from bayescomb.studies.toys import Toys
 
 SIGMAS = 5.0
 
@@ -108,7 +109,7 @@ def test_data_of_a_seed_do_not_turn_with_the_eigenvectors():
     rng = np.random.default_rng(1)
     vectors = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     matrix = (vectors * [0.0, 0.0, 1.0, 1.0, 1.0, 4.0]) @ vectors.T
-    root = _root(matrix)
+    root = matrix_root(matrix)
     np.testing.assert_allclose(root @ root, matrix, atol=1e-12)
     np.testing.assert_allclose(root, (vectors * [0.0, 0.0, 1.0, 1.0, 1.0, 2.0]) @ vectors.T, atol=1e-7)
 

@@ -118,6 +118,13 @@ def test_ranks_of_the_truth_are_uniform():
         assert stats.kstest((ranks + 0.5) / 100, "uniform").pvalue > 1e-3
 
 
+def test_a_study_of_curved_formulas_is_one_as_others(tmp_path):
+    given = curved(b=RANGE)
+    study = bc.coverage(given, tmp_path, toys=3, seed=4, correlations="nominal", posterior=False, progress=False)
+    assert (study.attrs["toys"], study.attrs["problems"]) == (3, 0)
+    assert list(study["quantity"].to_numpy()) == ["a", "b", "c", "ratio"]
+
+
 def test_what_cannot_be_simulated_is_refused():
     with refused(OptionError, "'a' flat", "--profile-only"):
         CurvedToys(curved(b=RANGE), seed=1)

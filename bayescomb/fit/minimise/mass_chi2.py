@@ -203,7 +203,7 @@ def nonlinear_tangent(
     loading[:, parts.explicit] = by_nuisance[:, :n_explicit]
     factor = parts.factor
     if parts.pearson:
-        factor = factor / np.sqrt(np.abs(prediction / parts.measured))
+        factor = factor / np.sqrt(parts.stretch(prediction))
     else:
         prediction = prediction + parts.shifts @ (nuisances - parts.centre)
     into = factor @ np.hstack([both[0].by_t[:, None] * by_variable, by_nuisance[:, n_explicit:]])

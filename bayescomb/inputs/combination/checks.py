@@ -94,7 +94,7 @@ def check_settings(combination: Contents, where: str) -> None:
         if combination.tabulated:
             msg = f"{where}: chi2 'pearson' weighs measured values, which a likelihood table has not; use 'neyman'"
             raise OptionError(msg)
-        zero = [e.name for e in combination.estimates if e.value == 0]
+        zero = [e.name for m in combination.measurements if not m.is_prior for e in m.estimates if e.value == 0]
         if zero:
             msg = f"{where}: chi2 'pearson' gives an estimate of measured value 0 no weight: {zero}; use 'neyman'"
             raise InvalidNumberError(msg)

@@ -310,6 +310,11 @@ class Measurement:
         """Whether its covariance is of all uncertainties together."""
         return self.covariance_kind != CovarianceKind.STATISTICAL
 
+    @property
+    def is_prior(self) -> bool:
+        """Whether it is the stated prior of a parameter."""
+        return self.covariance_kind == CovarianceKind.PRIOR
+
     @cached_property
     def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Eigenvalues, shape (n,), and vectors of the statistical correlations, and which directions have no variance."""

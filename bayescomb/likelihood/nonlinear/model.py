@@ -42,6 +42,7 @@ class NonlinearParts:
     Attributes:
         observables, free, bound: names of the variables, the free nuisances, and the N others.
         pearson: whether the weights of the estimates follow the prediction.
+        counted: whose weights do then, shape (E,): a stated prior is no count, and keeps its width.
         measured: x, shape (E,).
         map: from variables to estimates.
         hints: where each variable may begin, NaN where nothing tells, shape (V,).
@@ -61,6 +62,7 @@ class NonlinearParts:
     free: tuple[str, ...]
     bound: tuple[str, ...]
     pearson: bool
+    counted: NDArray[np.bool_]
     measured: FloatArray
     map: Mapping
     hints: FloatArray
@@ -82,6 +84,11 @@ class NonlinearParts:
         """T, shape (number of explicit nuisances and, for Pearson, E; N)."""
         unit = np.eye(len(self.bound))[self.explicit]
         return np.vstack([unit, self.shifts]) if self.pearson else unit
+
+    def stretch(self, prediction: Any, *, xp: Any = np) -> Any:
+        """Statistical variance of each estimate over the stated one, |X / x| by Pearson's chi2."""
+        ratio = xp.abs(prediction / np.where(self.counted, self.measured, 1.0))
+        return ratio if self.counted.all() else xp.where(self.counted, ratio, 1.0)
 
 
 def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> NonlinearParts:
@@ -130,6 +137,9 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         free=tuple(names[i] for i in np.flatnonzero(is_free)),
         bound=tuple(names[i] for i in bound),
         pearson=combination.chi2 == "pearson",
+        counted=np.repeat(
+            [not m.is_prior for m in combination.measurements], [len(m.estimates) for m in combination.measurements]
+        ),
         measured=measured,
         map=mapping(combination),
         hints=_hints(combination),
@@ -208,9 +218,8 @@ class Curved:
 
     def pearson_terms(self, prediction: Any, *, xp: Any = np) -> tuple[Any, Any]:
         """Pearson's part of chi2, and -log det of its weights relative to Neyman's."""
-        measured = self.parts.measured
-        ratio = xp.abs(prediction / measured)
-        white = _apply(self.parts.factor, (measured - prediction) / xp.sqrt(ratio), xp)
+        ratio = self.parts.stretch(prediction, xp=xp)
+        white = _apply(self.parts.factor, (self.parts.measured - prediction) / xp.sqrt(ratio), xp)
         return xp.sum(white**2), xp.sum(xp.log(ratio))
 
 

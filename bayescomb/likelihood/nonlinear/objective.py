@@ -145,13 +145,13 @@ class Objective:
         return gradient, hessian + mixed + mixed.T
 
     def _pearson_derivatives(self, prediction: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Derivatives of u^T M u by X, u = (x - X) sqrt|x / X|."""
+        """Derivatives of u^T M u by X, u = (x - X) sqrt|x / X|, or x - X of a stated prior."""
         parts = self.model.curved.parts
-        sign = np.sign(prediction / parts.measured)
-        s = np.abs(prediction / parts.measured)
-        u = parts.measured * (s**-0.5 - sign * s**0.5)
-        first = -0.5 * (sign * s**-1.5 + s**-0.5)
-        second = (0.75 * s**-2.5 + 0.25 * sign * s**-1.5) / parts.measured
+        counted, measured = parts.counted, np.where(parts.counted, parts.measured, 1.0)
+        sign, s = np.sign(prediction / measured), parts.stretch(prediction)
+        u = np.where(counted, measured * (s**-0.5 - sign * s**0.5), parts.measured - prediction)
+        first = np.where(counted, -0.5 * (sign * s**-1.5 + s**-0.5), -1.0)
+        second = np.where(counted, (0.75 * s**-2.5 + 0.25 * sign * s**-1.5) / measured, 0.0)
         information = parts.factor.T @ parts.factor
         pull = information @ u
         return 2 * pull * first, 2 * (np.outer(first, first) * information + np.diag(pull * second))

@@ -126,7 +126,8 @@ def theta_pullback(u, value, kinds, by_value, by_u):  # type: ignore[no-untyped-
                 by_value[i] = own * by_value[i] + common * by_total
     for h in range(count):
         if kinds[h, 0] == BOXED:
-            share = 1 / (1 + np.exp(-u[h]))
-            by_u[h] = by_value[h] * (kinds[h, 2] - kinds[h, 1]) * share * (1 - share) + 1 - 2 * share
+            fall = np.exp(-abs(u[h]))  # in which nothing cancels at either end
+            side = 1.0 if u[h] < 0 else -1.0
+            by_u[h] = by_value[h] * (kinds[h, 2] - kinds[h, 1]) * fall / (1 + fall) ** 2 + side * (1 - fall) / (1 + fall)
         else:
             by_u[h] = by_value[h] * kinds[h, 3] - u[h]

@@ -61,6 +61,7 @@ def curved_constants(plan: SamplingPlan, curved: CurvedPlan) -> tuple[FloatArray
         shifts,
         parts.measured,
         parts.factor if parts.pearson else np.zeros((0, 0)),
+        parts.counted,
     )
     return tuple(np.ascontiguousarray(c, dtype=np.float64) for c in constants)
 
@@ -155,6 +156,7 @@ def responses_kernel(t, nuisances, centre, up, down):  # type: ignore[no-untyped
 def curved_kernel(  # type: ignore[no-untyped-def]
     coefficients, parameters, white, base, patterns, design, offset, signs, linear_centre, centre, slope, start, scale,
     prior, prior_patterns, mean, basis, to_estimates, up, down, response_centre, shifts, measured, factor,
+    counted,
 ):  # fmt: skip
     """Log density of (r, p, xi) with all nuisances integrated out but those in which chi2 is curved, and its gradients.
 
@@ -183,6 +185,7 @@ def curved_kernel(  # type: ignore[no-untyped-def]
         shifts: of the estimates at the centres of their nuisances, for Pearson's chi2, shape (E,).
         measured: shape (E,).
         factor: L of Pearson's weights, shape (E, E), or empty for Neyman's.
+        counted: 1 for estimates whose weights follow the prediction then, 0 for stated priors, shape (E,).
 
     Returns:
         Value, gradient by r, by p, by xi.
@@ -224,15 +227,18 @@ def curved_kernel(  # type: ignore[no-untyped-def]
     value += volume
     by_predicted = np.zeros(n_estimates)
     if pearson:
-        ratio = np.abs(predicted / measured)
+        ratio = np.ones(n_estimates)
+        for e in range(n_estimates):
+            if counted[e] > 0.0:
+                ratio[e] = np.abs(predicted[e] / measured[e])
         residual = (measured - predicted) / np.sqrt(ratio)
         pulled = times(factor, residual)
         by_residual = transposed_times(factor, pulled)
         for e in range(n_estimates):
             value -= 0.5 * (pulled[e] * pulled[e] + np.log(ratio[e]))
-            # d(residual)/d(prediction), the ratio being proportional to the prediction
-            falls = -1 / np.sqrt(ratio[e]) - 0.5 * residual[e] / predicted[e]
-            by_predicted[e] = -by_residual[e] * falls - 0.5 / predicted[e]
+            # d(residual)/d(prediction) and half d(log ratio), the ratio being proportional to the prediction
+            half = 0.5 / predicted[e] if counted[e] > 0.0 else 0.0
+            by_predicted[e] = by_residual[e] * (1 / np.sqrt(ratio[e]) + half * residual[e]) - half
     else:
         by_predicted = by_q[:lead].copy()
     by_p[n_observables:] = by_q[lead : lead + n_free]

@@ -154,18 +154,33 @@ def closed(by_rest, packed, gradient):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def bounded_point(u, widths):  # type: ignore[no-untyped-def]
-    """Values of coordinates, above 0 where the width is not 0; their slopes, and log of these with its derivatives."""
-    count, log = len(widths), 0.0
+def bounded_point(u, ranges):  # type: ignore[no-untyped-def]
+    """Values of coordinates inside their ranges; their slopes, and log of these with its derivatives.
+
+    Args:
+        u: coordinates, shape (P,).
+        ranges: width, low and high of each, shape (P, 3); with a width of 0 the coordinate is the value, with a high end of
+            infinity it is the value some widths above the low end, which is 0, else the value is logistic.
+    """
+    count, log = len(ranges), 0.0
     value, slope, by_log = u.copy(), np.ones(count), np.zeros(count)
     for p in range(count):
-        if widths[p] > 0.0:
-            away = u[p] / widths[p]
-            fall = np.exp(-abs(away))
-            value[p] = widths[p] * (max(away, 0.0) + np.log1p(fall))
-            slope[p] = (1.0 if away > 0 else fall) / (1 + fall)
+        width, low, high = ranges[p, 0], ranges[p, 1], ranges[p, 2]
+        if width == 0.0:
+            continue
+        away = u[p] / width if high == np.inf else u[p]
+        fall = np.exp(-abs(away))
+        share = (1.0 if away > 0 else fall) / (1 + fall)
+        if high == np.inf:
+            value[p] = width * (max(away, 0.0) + np.log1p(fall))
+            slope[p] = share
             log += min(away, 0.0) - np.log1p(fall)
-            by_log[p] = (1 - slope[p]) / widths[p]
+            by_log[p] = (1 - share) / width
+        else:
+            value[p] = low + (high - low) * share
+            slope[p] = (high - low) * fall / (1 + fall) ** 2
+            log += np.log(high - low) - abs(away) - 2 * np.log1p(fall)
+            by_log[p] = 1 - 2 * share
     return value, slope, log, by_log
 
 
@@ -174,7 +189,7 @@ def combination_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     """Log density of a combination in the sampler's coordinates; its gradient is written to ``gradient``."""
     u = opened(x, packed)
     weights, log, point, scales, slopes, by_point, by_logs = coefficient_weights(u, packed)
-    parameters, slope, log_slope, by_rest = bounded_point(u[len(weights) :], vector(packed, 19))
+    parameters, slope, log_slope, by_rest = bounded_point(u[len(weights) :], matrix(packed, 19))
     value, by_weights, by_parameters = marginal_kernel(
         weights,
         parameters,
@@ -196,7 +211,7 @@ def curved_density(x, gradient, packed):  # type: ignore[no-untyped-def]
     """The same where chi2 is not quadratic."""
     u = opened(x, packed)
     weights, log, point, scales, slopes, by_point, by_logs = coefficient_weights(u, packed)
-    rest, slope, log_slope, by_rest = bounded_point(u[len(weights) :], vector(packed, 19))
+    rest, slope, log_slope, by_rest = bounded_point(u[len(weights) :], matrix(packed, 19))
     centre = vector(packed, 22)
     count = len(centre)
     value, by_weights, by_parameters, by_white = curved_kernel(
@@ -204,6 +219,7 @@ def curved_density(x, gradient, packed):  # type: ignore[no-untyped-def]
         vector(packed, 16), vector(packed, 21), centre, matrix(packed, 23), vector(packed, 24), matrix(packed, 25),
         matrix(packed, 26), cube(packed, 27), vector(packed, 28), matrix(packed, 29), matrix(packed, 30), cube(packed, 31),
         cube(packed, 32), vector(packed, 33), vector(packed, 34), vector(packed, 35), matrix(packed, 36),
+        vector(packed, 37),
     )  # fmt: skip
     weights_pullback(u, weights, point, scales, slopes, by_point, by_logs, by_weights, packed, gradient)
     for p in range(count):

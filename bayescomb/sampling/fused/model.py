@@ -27,14 +27,13 @@ from bayescomb.inputs.assumptions.prior_shapes import shape_law
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.least_squares import near, unit_columns
-from bayescomb.likelihood.linear_gaussian import solve
-from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.fused.coordinates import BOXED, CORRELATED, NORMAL, theta_point
+from bayescomb.sampling.fused.coordinates import theta_point
 from bayescomb.sampling.fused.curved import curved_constants
-from bayescomb.sampling.fused.density import COMBINATION, CURVED, EXTRACTION, DensityKind, pack, segment
+from bayescomb.sampling.fused.density import COMBINATION, CURVED, EXTRACTION, DensityKind, bounded_point, pack, segment
 from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import pivot_order, pivot_signs, theory_constants
+from bayescomb.sampling.fused.origin import at_ranges, kept_coordinates, theta_coordinates, theta_kinds
 from bayescomb.sampling.fused.ranges import coordinates_of, feasible_point, range_constants
 from bayescomb.sampling.linear_posterior import CHUNK, linear_posterior
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
@@ -47,6 +46,8 @@ IntArray = NDArray[np.intp]
 SHIFT, STRETCH, OFFSET, MIX, REST = 0, 1, 17, 18, 19
 # Coordinates of explicit nuisances, as in the model that can be extended.
 WHITE = "white_explicit"
+# Ends of the names of coordinates of parameters above 0 and of ones in a box, which are those of the same model.
+ABOVE_ZERO, INTERVAL = "_above_zero__", "_interval__"
 # Step of the second derivatives by masses and scales, in their coordinates, and the least of these: that of a prior.
 STEP = 1e-4
 LEAST_CURVATURE = 0.25
@@ -120,7 +121,8 @@ class FusedModel:
         """What the sampler moves at the start but for some values.
 
         Args:
-            values: parameters, coordinates ``white_explicit``, and logarithms ``variance_scale_log__`` of scales of sizes.
+            values: value variables of the PyMC model: parameters, or coordinates of those with a range,
+                ``white_explicit``, and logarithms ``variance_scale_log__`` of scales of sizes.
         """
         point, cut = self.start.copy(), self._cut
         sizes = slice(len(self.plan.sampled), cut)
@@ -128,14 +130,17 @@ class FusedModel:
         if logs is not None:
             point[sizes] = logs / segment(self.constants, STRETCH)[sizes]
         if self.plan.theory is None:
-            u, widths = self.coordinates(point[None])[0, cut:], segment(self.constants, REST)
-            for i, name in enumerate(self.sampled):
-                value = float(values.get(variable_name(name), np.nan))
-                if np.isfinite(value):
-                    u[i] = value + widths[i] * np.log(-np.expm1(-value / widths[i])) if widths[i] > 0 else value
+            u = self.coordinates(point[None])[0, cut:]
+            for i, (name, (width, _, high)) in enumerate(zip(self.sampled, self._ranges, strict=False)):
+                end = "" if width == 0 else ABOVE_ZERO if np.isinf(high) else INTERVAL
+                u[i] = float(values.get(variable_name(name) + end, u[i]))
             u[len(self.sampled) :] = values.get(WHITE, u[len(self.sampled) :])
             point[cut:] = np.linalg.solve(self._mix, u - segment(self.constants, SHIFT)[cut:])
         return point
+
+    @property
+    def _ranges(self) -> FloatArray:
+        return segment(self.constants, REST).reshape(-1, 3)
 
     @property
     def _mix(self) -> FloatArray:
@@ -167,9 +172,8 @@ class FusedModel:
             names = [variable_name(name) for name in plan.theory.parameters]
             names += [SCALE_COEFFICIENT] if len(kinds) > len(names) else []
             return found | dict(zip(names, theta.T, strict=True))
-        widths = segment(self.constants, REST)
-        bounded = np.where(widths > 0, widths, 1.0)
-        values = np.where(widths > 0, bounded * np.logaddexp(0.0, u[:, cut:] / bounded), u[:, cut:])
+        ends = self._ranges
+        values = np.array([bounded_point(np.ascontiguousarray(row[cut:]), ends)[0] for row in u]).reshape(len(u), -1)
         own = len(self.sampled)
         if values.shape[1] > own:
             found[WHITE] = values[:, own:]
@@ -223,7 +227,7 @@ def fused_model(
     *,
     theta: FloatArray | None = None,
     values: FloatArray | None = None,
-    widths: FloatArray | None = None,
+    ranges: FloatArray | None = None,
 ) -> FusedModel:
     """Constants of a plan.
 
@@ -231,12 +235,12 @@ def fused_model(
         plan: what is sampled.
         theta: masses and scales of an extraction where chains begin, shape (H,).
         values: of all P parameters of a combination where chains begin, shape (P,).
-        widths: of all P parameters, shape (P,).
+        ranges: width, low and high end of all P parameters, the width 0 of those without a range, shape (P, 3).
     """
     if plan.curved is not None:
         assert values is not None
-        assert widths is not None
-        return _curved_model(plan, plan.curved, values, widths)
+        assert ranges is not None
+        return _curved_model(plan, plan.curved, values, ranges)
     reduced, theory = plan.reduced, plan.theory
     kept = positions(plan.parameters, tuple(plan.combination.bounds)) if theory is None else np.zeros(0, dtype=np.intp)
     if theory is None:
@@ -252,17 +256,15 @@ def fused_model(
     origin = near(integrated, reduced.offset)
     if theory is None:
         assert values is not None
-        assert widths is not None
+        assert ranges is not None
         rest = len(kept)
-        bound = positions(plan.parameters, tuple(plan.combination.bounds))
-        widths = np.where(np.isin(np.arange(len(widths)), bound), widths, 0.0)
-        shift, mix = _kept_coordinates(plan, kept, values, widths)
-        specific = [widths[kept], reduce @ reduced.design[:, kept]]
+        shift, mix = kept_coordinates(plan, kept, values, ranges)
+        specific = [ranges[kept], reduce @ reduced.design[:, kept]]
     else:
         assert theta is not None
-        kinds = _theta_kinds(theory)
+        kinds = theta_kinds(theory)
         rest = len(kinds)
-        shift, mix = _theta_coordinates(theory, kinds, theta), np.eye(rest)
+        shift, mix = theta_coordinates(theory, kinds, theta), np.eye(rest)
         predicted = reduce @ reduced.design[:, : len(theory.select)] @ theory.select
         specific = [kinds, predicted, *theory_constants(theory)]
     start, spread = _starts(plan, rest)
@@ -312,12 +314,10 @@ def _first_constants(plan: SamplingPlan, shift: FloatArray) -> list[FloatArray]:
     ]
 
 
-def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, widths: FloatArray) -> FusedModel:
+def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, ranges: FloatArray) -> FusedModel:
     """All parameters and the coordinates of the explicit nuisances are sampled."""
     size, count = len(curved.offset), len(plan.parameters)
-    bounded = np.isin(np.arange(count), positions(plan.parameters, tuple(plan.combination.bounds)))
-    own = np.where(bounded, widths, 0.0)
-    shift, root = _at_bounds(values, own, np.linalg.cholesky(curved.covariance))
+    shift, root = at_ranges(values, ranges, np.linalg.cholesky(curved.covariance))
     base, patterns, design, offset, signs, *rest = curved_constants(plan, curved)
     start, spread = _starts(plan, count + size)
     constants = [
@@ -327,7 +327,7 @@ def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, wi
         signs,
         offset,
         block_diag(root, np.eye(size)),
-        np.append(own, np.zeros(size)),
+        np.vstack([ranges, np.zeros((size, 3))]),
         design,
         *rest,
     ]
@@ -367,53 +367,6 @@ def _laws(plan: SamplingPlan) -> FloatArray:
     """Rows of :func:`.coordinates.prior_laws`."""
     rows = [(*c.range, c.nominal, *shape_law(c.sampled_shape).terms(*c.range, c.nominal)) for c in plan.coefficients]
     return np.array(rows, dtype=float).reshape(len(rows), 10)
-
-
-def _kept_coordinates(
-    plan: SamplingPlan, kept: IntArray, values: FloatArray, widths: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of parameters at their start, and a root of their covariance there; a width of 0 is that of no bound."""
-    if not len(kept):
-        return np.zeros(0), np.zeros((0, 0))
-    root = solve(plan.model, plan.correlation(plan.start[None])[0]).root[kept]
-    return _at_bounds(values[kept], widths[kept], np.linalg.qr(root.T, mode="r").T)
-
-
-def _at_bounds(values: FloatArray, widths: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of values that cannot be negative where their width is not 0, and the root of a covariance in them."""
-    bounded = widths > 0
-    fall = np.where(bounded, -np.expm1(-values / np.where(bounded, widths, 1.0)), 1.0)  # dx/du
-    return values + widths * np.log(fall), root / fall[:, None]
-
-
-def _theta_kinds(theory: Theory) -> FloatArray:
-    """Rows of :func:`.coordinates.theta_point`."""
-    scales, masses = theory.extraction.scales, len(theory.masses)
-    rows = [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses)]
-    if scales.prior == "uniform":
-        rows += [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses, len(theory.parameters))]
-    else:
-        kind = CORRELATED if scales.treatment == "correlated" else NORMAL
-        rows += [(kind, 0.0, 0.0, scales.width) for _ in theory.scales]
-    if scales.treatment == "correlated":
-        rows.append((BOXED, scales.low, scales.high, 0.0))
-    return np.array(rows, dtype=float)
-
-
-def _theta_coordinates(theory: Theory, kinds: FloatArray, theta: FloatArray) -> FloatArray:
-    """Coordinates of a point; of correlated scales with the middle of the range of their coefficient."""
-    value, boxed = np.append(theta, np.zeros(len(kinds) - len(theta))), kinds[:, 0] == BOXED
-    if len(kinds) > len(theta):
-        value[-1] = kinds[-1, 1:3].mean()
-        half = len(theory.scales) // 2
-        matrix = np.full((half, half), value[-1]) + (1 - value[-1]) * np.eye(half)
-        eigenvalues, vectors = np.linalg.eigh(matrix)
-        back = (vectors / np.sqrt(eigenvalues)) @ vectors.T
-        for group in range(2):
-            own = slice(len(theory.masses) + group * half, len(theory.masses) + (group + 1) * half)
-            value[own] = back @ value[own]
-    share = np.where(boxed, (value - kinds[:, 1]) / np.where(boxed, kinds[:, 2] - kinds[:, 1], 1.0), 0.5)
-    return np.where(boxed, np.log(share) - np.log1p(-share), value / np.where(boxed, 1.0, kinds[:, 3]))
 
 
 def _whitened(model: FusedModel) -> FloatArray:

@@ -327,6 +327,7 @@ def run_modes(
     seed: int,
     progress: bool = False,
     target_accept: float = 0.9,
+    cores: int | None = None,
 ) -> tuple[xr.Dataset, xr.Dataset, ModeMixture]:
     """Sample a compiled model from each of its starting points, and put the draws together by the weights of the modes.
 
@@ -341,7 +342,7 @@ def run_modes(
     for number, (_, sampler) in enumerate(compiled.modes):
         tree, statistics = _run(
             compiled, sampler, draws=draws, tune=tune, chains=chains, seed=seed + number, progress=progress,
-            target_accept=target_accept,
+            target_accept=target_accept, cores=cores,
         )  # fmt: skip
         if statistics.attrs["interrupted"]:
             raise KeyboardInterrupt

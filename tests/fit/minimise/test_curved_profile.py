@@ -7,7 +7,7 @@ import pytest
 from explicit_chi2 import Explicit
 from gaussian import fit_of_data, random_covariance
 from repetitions import repetitions
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from worked import GOLDEN, SCANS, SIMPLE, pair, worked_example
 
 import bayescomb as bc
@@ -313,3 +313,32 @@ def test_weights_are_those_of_least_squares_at_fixed_sizes_and_weights(case):
     raw = fitter.fit(fitter.correlation()[0], errors="hesse")
     weights = explicit.linearised_weights(np.concatenate([raw.values[:2], _in_order(combination, raw)]))
     np.testing.assert_allclose(fit.weights.to_numpy()[:2], weights[:2], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("shape", "numbers", "away"), [
+    ("normal", {"mean": 120.0, "sd": 10.0}, lambda x: (x - 120) / 10),
+    ("half_normal", {"sd": 80.0}, lambda x: x / 80),
+    ("lognormal", {"median": 120.0, "sigma": 0.1}, lambda x: np.log(x / 120) / 0.1),
+])  # fmt: skip
+def test_width_of_a_stated_prior_does_not_follow_the_prediction(shape, numbers, away):
+    """Pearson's weights are those of counts: (100 - x)^2 / (25 x / 100) of the measured value, and the prior as stated."""
+    measurement = bc.Measurement(
+        name="m",
+        estimates=(bc.Estimate(name="e", value=100.0, observables={"x": 1.0}),),
+        statistical_covariance=[[25.0]],
+    )
+    combination = bc.Combination(
+        name="c",
+        measurements=(measurement,),
+        parameters=(bc.Parameter(name="x", prior=bc.ParameterPrior(shape=shape, **numbers)),),
+        observables=(bc.Observable(name="twice", formula="2 * x"),),
+        assumption_sets={"none": bc.AssumptionSet(name="none")},
+        assumptions="none",
+        chi2="pearson",
+    )
+    found = minimize_scalar(
+        lambda x: (100 - x) ** 2 / (25 * x / 100) + away(x) ** 2, bounds=(50, 150), method="bounded", options={"xatol": 1e-9}
+    )
+    fit = bc.profile(combination)
+    assert fit.values.sel(parameter="x").item() == pytest.approx(found.x, abs=1e-5)
+    assert fit.chi2 == pytest.approx(found.fun, abs=1e-8)

@@ -17,6 +17,7 @@ from report_pages import SECTIONS, Page, read_csv, tree, unrendered
 import bayescomb as bc
 from bayescomb.base.errors import OutputError, PosteriorError
 from bayescomb.base.files import working_folders as beside
+from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.output.report import report as reporting
 from bayescomb.output.report.gathered.nuisances import nuisance_rows
 from bayescomb.output.report.gathered.ranking import nuisance_labels
@@ -317,7 +318,7 @@ def test_posterior_of_other_assumptions_is_an_error(posterior, combination, tmp_
 
 def test_estimates_have_their_own_covariance(combination):
     """The sum of the statistical covariance and of all sources, straight from the inputs."""
-    family = bc.likelihood.correlation.correlation_family(combination)
+    family = correlation_family(combination)
     correlation = family.correlation(family.nominal)
     blocks = [m.responses for m in combination.measurements]
     responses = np.zeros((len(blocks), correlation.shape[0]))

@@ -8,6 +8,7 @@ from combinations import star
 
 import bayescomb as bc
 from bayescomb.fit.post_fit import post_fit_correlation, post_fit_shifts
+from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.output.report.told.appendix import appendix
 from bayescomb.output.tables.table import Column, Table, latex_table, text_column
 from bayescomb.output.tables.theory import variants_table
@@ -29,7 +30,7 @@ def test_shifts_and_correlations_after_the_fit_are_those_of_all_nuisances_writte
             rows.append([1.0, *(shifts.get(name, 0.0) for name in names)])
     design = np.array(rows)
     noise = np.concatenate([np.diag(m.statistical_covariance) for m in combination.measurements])
-    prior = bc.likelihood.correlation.correlation_family(combination)
+    prior = correlation_family(combination)
     inverse = np.linalg.inv(prior.correlation(prior.nominal))
     order = [prior.nuisances.index(name) for name in names]
     precision = design.T @ (design / noise[:, None])

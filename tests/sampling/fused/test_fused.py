@@ -1,5 +1,6 @@
 """The fused density against the PyMC model of the same plan, whose flat parameters are integrated out exactly."""
 
+import dataclasses
 import time
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 from bounded import two_results
 from combinations import pairs_with_priors, star
 from densities import Density
+from rank_models import in_per_cent
 from repetitions import repetitions
 from test_curved_posterior import small
 from test_theory import made
@@ -47,6 +49,27 @@ def sized(relative=0.4):
     return changed.with_errors_on_errors({"s": relative})
 
 
+def in_ranges(chi2):
+    """Shifts in per cent of two parameters, one with a range of two ends and one above 0."""
+    combination = in_per_cent(chi2) if chi2 == "pearson" else straight_in_ranges()
+    priors = (("x", {"shape": "uniform", "low": 85.0, "high": 106.0}), ("y", {"shape": "half_normal", "sd": 40.0}))
+    stated = [bc.Parameter(name=name, prior=bc.ParameterPrior(**numbers)) for name, numbers in priors]
+    inputs = [m for m in combination.measurements if not m.name.startswith("prior of")]
+    return dataclasses.replace(combination, measurements=tuple(inputs), parameters=tuple(stated))
+
+
+def straight_in_ranges():
+    """The same with absolute shifts."""
+    combination = in_per_cent()
+    return dataclasses.replace(
+        combination,
+        measurements=tuple(
+            dataclasses.replace(m, nuisances=tuple(bc.Nuisance(name=n.name) for n in m.nuisances), down_responses=None)
+            for m in combination.measurements
+        ),
+    )
+
+
 MODELS = {
     "radial": lambda: star(3, separate_observables=False),
     "separate observables": lambda: star(2),
@@ -57,6 +80,8 @@ MODELS = {
     "curved": lambda: small("neyman", ranged=True),
     "curved, Pearson": lambda: small("pearson", ranged=True),
     "curved, above zero": lambda: two_results(nonnegative=("x",), kinked=True),
+    "ranges": lambda: in_ranges("neyman"),
+    "curved, ranges": lambda: in_ranges("pearson"),
     "fixed scales": lambda: made("fixed", ("normalised", "absolute")),
     "box of scales": lambda: made("common"),
     "normal scales": lambda: made("normal"),
@@ -73,8 +98,9 @@ def value_variables(fused, u):
     if plan.sizes:
         point["variance_scale_log__"] = u[len(plan.sampled) : cut]
     if plan.theory is None:
-        own, widths = u[cut:], segment(fused.constants, REST)
-        names = [variable_name(n) + ("_above_zero__" if w else "") for n, w in zip(fused.sampled, widths, strict=False)]
+        own, ranges = u[cut:], segment(fused.constants, REST).reshape(-1, 3)
+        ends = ["" if not w else "_above_zero__" if np.isinf(high) else "_interval__" for w, _, high in ranges]
+        names = [variable_name(n) + end for n, end in zip(fused.sampled, ends, strict=False)]
         point |= dict(zip(names, own, strict=False))
         return point | ({"white_explicit": own[len(names) :]} if len(own) > len(names) else {})
     kinds = segment(fused.constants, REST)

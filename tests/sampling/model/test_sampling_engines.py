@@ -12,7 +12,6 @@ from scipy import stats
 
 import bayescomb as bc
 from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES
-from bayescomb.sampling.feasible_transform import FeasibleTransform
 from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import prior_draws
@@ -151,26 +150,6 @@ def test_model_can_be_extended():
     mean = (fit.values.item() / fit.errors.item() ** 2 + 12.0 / 0.3**2) / precision
     assert abs(draws.mean().item() - mean) < SIGMAS * float(az.mcse(draws.to_numpy(), method="mean"))
     assert abs(draws.std().item() - precision**-0.5) < SIGMAS * float(az.mcse(draws.to_numpy(), method="sd"))
-
-
-def test_transform_of_the_feasible_set_is_consistent():
-    """forward inverts backward, every image is feasible, and the Jacobian is the determinant of the derivative."""
-    plan = sampling_plan(star(3, low=-0.9, high=0.9, nominal=0.0))
-    transform = FeasibleTransform(plan.low, plan.high, plan.radial)
-    unconstrained = pt.dvector()
-    constrained = transform.backward(unconstrained)
-    mode = pytensor.compile.mode.Mode(linker="vm", optimizer="fast_run")
-    evaluate = pytensor.function(
-        [unconstrained], [constrained, transform.forward(constrained), transform.log_jac_det(unconstrained)], mode=mode
-    )
-    # Farther out the map moves less than the rounding of its differences.
-    for point in np.random.default_rng(1).normal(size=(50, 3)):
-        value, back, log_determinant = evaluate(point)
-        assert np.linalg.norm(value) < 1
-        np.testing.assert_allclose(back, point, atol=1e-7)
-        steps = 1e-6 * np.eye(3)
-        jacobian = np.array([(evaluate(point + h)[0] - evaluate(point - h)[0]) / 2e-6 for h in steps])
-        assert np.linalg.slogdet(jacobian)[1] == pytest.approx(log_determinant, abs=1e-5)
 
 
 def test_log_density_of_the_model_equals_the_written_out_density():

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from bayescomb.sampling.model.likelihood import likelihood
     from bayescomb.sampling.posterior.convergence import verdict
     from bayescomb.sampling.posterior.storage import load_posterior, save_posterior
+    from bayescomb.sampling.posterior.summary import summarise
     from bayescomb.sampling.sample import sample
     from bayescomb.studies.assumption_sets import compare_sets
     from bayescomb.studies.calibration import coverage, study_summary
@@ -140,6 +141,7 @@ __all__ = [
     "simulate",
     "source_covariances",
     "study_summary",
+    "summarise",
     "summary_text",
     "text_table",
     "unblind",
@@ -215,6 +217,7 @@ _LAZY = {
     "simulate": "bayescomb.likelihood.simulation",
     "source_covariances": "bayescomb.fit.averaging.source_covariances",
     "study_summary": "bayescomb.studies.calibration",
+    "summarise": "bayescomb.sampling.posterior.summary",
     "summary_text": "bayescomb.output.text.posterior",
     "unblind": "bayescomb.inputs.blinding",
     "variable_name": "bayescomb.inputs.variables",
@@ -239,6 +242,7 @@ _TEXTS = {
     "bayescomb.fit.scan.ScanResult": ("bayescomb.output.text.scan", "scan_text"),
     "bayescomb.inputs.combination.combination.Combination": ("bayescomb.output.text.check", "combination_text"),
     "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text.check", "check_text"),
+    "bayescomb.sampling.posterior.summary.Sampled": ("bayescomb.output.text.posterior", "posterior_text"),
     "bayescomb.studies.comparison.Comparison": ("bayescomb.output.text.posterior", "comparison_text"),
 }
 

@@ -127,6 +127,21 @@ def test_repr_is_one_line(small):
 
 
 @pytest.mark.slow
+def test_a_posterior_summary_shows_the_text_of_the_command_line(run1_posterior):
+    sampled = bc.summarise(run1_posterior)
+    assert str(sampled) == bc.summary_text(run1_posterior)
+    assert str(sampled).startswith(bc.verdict(run1_posterior).sentence)
+    assert repr(sampled) == "<Sampled run1_mass: posterior of 1 result, converged>"
+    assert sampled._repr_html_().count("m_t = 172.5") == 1
+
+
+def test_the_figures_are_public():
+    assert "figures" in bc.__all__
+    assert bc.figures.__all__
+    assert all(name.startswith("draw_") and callable(getattr(bc.figures, name)) for name in bc.figures.__all__)
+
+
+@pytest.mark.slow
 def test_every_class_that_shows_itself_has_a_text():
     import bayescomb.studies.comparison  # noqa: F401  # loads PyMC
 

@@ -25,7 +25,7 @@ from bayescomb.base.errors import (
     OptionError,
     UnknownNameError,
 )
-from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics.matrices import SYMMETRY_TOLERANCE, asymmetric_entry, correlation_of
 
 __all__ = [
     "SINGULAR",
@@ -48,8 +48,6 @@ __all__ = [
     "with_article",
 ]
 
-# Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
-SYMMETRY_TOLERANCE: Final = 1e-9
 # Eigenvalues of a matrix scaled to unit diagonal, over its size, below which they are rounding.
 SINGULAR: Final = 1e-14
 # Characters of a value in a message.
@@ -70,7 +68,7 @@ def check_finite(values: ArrayLike, *, where: str) -> NDArray[np.float64]:
         InvalidNumberError: an entry is NaN or infinite, or no number.
     """
     try:
-        holds_text = np.asarray(values).dtype.kind == "U"  # numpy would read numbers out of it
+        holds_text = np.asarray(values).dtype.kind == "U"  # numpy would parse it as numbers
         array = frozen_array(values)
     except (TypeError, ValueError, OverflowError) as error:
         msg = f"{where}: {values!r} is no array of numbers ({error}); give finite numbers"
@@ -101,10 +99,9 @@ def _check_symmetric(matrix: NDArray[np.float64], *, where: str, names: Sequence
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         msg = f"{where}: shape {matrix.shape} found, a square matrix is needed"
         raise InvalidMatrixError(msg)
-    difference = np.abs(matrix - matrix.T)
-    scale = np.abs(matrix).max(initial=1e-300)
-    if difference.max(initial=0.0) > SYMMETRY_TOLERANCE * scale:
-        i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
+    found = asymmetric_entry(matrix)
+    if found is not None:
+        i, j = found
         msg = (
             f"{where}: not symmetric, {_entry(i, j, names)} is {matrix[i, j]:g} and {_entry(j, i, names)} is "
             f"{matrix[j, i]:g}; correct the typing error or symmetrise on purpose"
@@ -140,7 +137,7 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
 
 
 def check_correlation_entry(value: float, *, where: str) -> float:
-    """An entry of a correlation matrix; what division by the standard deviations has left beyond 1 by rounding is 1.
+    """An entry of a correlation matrix; one that rounding has moved beyond 1 is set to 1.
 
     Raises:
         InvalidMatrixError: it lies outside [-1, 1].
@@ -259,7 +256,7 @@ KINDS: Final = {
 
 
 def expects[**P, R](**kinds: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorator of a public function whose arguments are to be of some :data:`KINDS`; an optional one may be ``None``.
+    """Decorator that checks arguments of a public function against :data:`KINDS`; an optional one may be ``None``.
 
     Raises (when the function is called):
         OptionError: one is something else, most often a path, or two stand in the wrong order.

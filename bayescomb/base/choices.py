@@ -60,7 +60,7 @@ __all__ = [
     "Treatment",
 ]
 
-# Of a combination; what a nuisance name in two inputs is: a slip, or one and the same nuisance.
+# Of a combination; what a nuisance name in two inputs means: a mistake, or the same nuisance.
 Treatment = Literal["covariance", "nuisance"]
 RepairKind = Literal["none", "shift", "clip", "nearest"]
 Chi2Form = Literal["neyman", "pearson"]

@@ -48,7 +48,7 @@ class BayescombError(Exception):
 
 
 class InputWarning(UserWarning):
-    """A file holds something that is read as it was surely meant, but that its author should know of.
+    """Something in a file is interpreted by guess; the author should check.
 
     Examples:
         >>> import warnings
@@ -61,7 +61,7 @@ class InputWarning(UserWarning):
 
 
 def warn_input(message: str) -> None:
-    """Warn of what an input holds; the warning points to the line of the caller's file, whatever called what in here.
+    """Warn of what an input holds; the warning points to the line of the caller outside bayescomb.
 
     Examples:
         >>> import warnings

@@ -42,7 +42,7 @@ class _LabelledField:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
-            raise AttributeError(self.key)  # so that dataclasses see no default
+            raise AttributeError(self.key)  # so that a dataclass field has no default
         found = instance.__dict__[self.key]
         if isinstance(found, _Labelled):
             found = instance.__dict__[self.key] = found.array()
@@ -70,7 +70,7 @@ def labelled_field() -> Any:
 
 
 def labelled(values: FloatArray, dims: Sequence[str], coords: Mapping[str, Any], *, name: str) -> Any:
-    """What such a field takes in place of a DataArray, with the arguments of one."""
+    """The value of a :func:`labelled_field`; the arguments are those of a DataArray."""
     return _Labelled(values, tuple(dims), coords, name)
 
 

@@ -22,7 +22,7 @@ _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 @contextmanager
 def no_progress() -> Iterator[None]:
-    """Nothing that leaves the choice to the terminal shows its progress.
+    """Inside the block no progress is shown, unless it is asked for explicitly.
 
     Examples:
         >>> from bayescomb.base.progress import no_progress, shows_progress
@@ -38,7 +38,7 @@ def no_progress() -> Iterator[None]:
 
 
 def shows_progress(progress: bool | None = None) -> bool:
-    """Whether to draw a bar: as asked for, by default where somebody watches.
+    """Whether to draw a bar: as asked for, by default in a terminal or a notebook.
 
     Args:
         progress: what the caller asked for; ``None`` decides by the terminal (standard error) or the notebook.
@@ -142,7 +142,7 @@ def chain_bars(chains: int, *, shown: bool) -> Iterator[Callable[[Sequence[Any]]
 
 @contextmanager
 def announced(text: str, *, progress: bool | None = None, every: float = 60.0) -> Iterator[None]:
-    """Say what begins: at once where somebody watches, in a file or a pipe a line a minute for as long as it takes.
+    """Announce a step: at once in a terminal or notebook, by a line a minute in a file or a pipe.
 
     Args:
         text: what is done.

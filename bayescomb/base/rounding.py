@@ -43,7 +43,7 @@ __all__ = [
 
 MINUS: Final = "\N{MINUS SIGN}"
 NONE: Final = "\N{EN DASH}"
-# Two digits: what is left out of an error is at most 5 % of it.
+# Two digits: rounding changes an error by at most 5 %.
 ERROR_DIGITS: Final = 2
 CHI2_PLACES: Final = 3
 PULL_PLACES: Final = 2
@@ -181,7 +181,7 @@ def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, 
 
 
 def at_bound_text(up: float, *, unit: str = "") -> str:
-    """A result that its bound holds at 0: it has an upper end and no symmetric error.
+    """A result at its bound 0: it has an upper end and no symmetric error.
 
     Args:
         up: distance at which chi2 has grown by 1.
@@ -239,7 +239,7 @@ def p_value_text(p_value: float | None) -> str:
 
 
 def chi2_text(chi2: float | None) -> str:
-    """A chi2, of which one unit means the same whatever its size.
+    """A chi2 with a fixed number of decimals, as a difference of 1 means the same at any size.
 
     Examples:
         >>> chi2_text(7.56412), chi2_text(1998.27249)

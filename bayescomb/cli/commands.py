@@ -74,7 +74,7 @@ def run_init(options: argparse.Namespace) -> int:
 
 
 def run_reference(options: argparse.Namespace) -> int:
-    """What a model file may hold, of the declaration that the reader checks with."""
+    """What a model file may hold, from the declaration that its reader checks with."""
     from bayescomb.formats.declared.reference import reference_page, reference_text
     from bayescomb.formats.declared.schema import json_schema
 
@@ -246,7 +246,7 @@ def run_export(options: argparse.Namespace) -> int:
 
 
 def _refuse(options: argparse.Namespace, *names: str, because: str) -> None:
-    """Options that would do nothing are not taken in silence.
+    """Options without effect are an error.
 
     Raises:
         OptionError: one is given.

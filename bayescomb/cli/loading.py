@@ -161,7 +161,7 @@ def _with_changed_sets(combination: Combination, own: Combination) -> Combinatio
 
 
 def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:
-    """The posterior has settings of its own, which no option can change afterwards."""
+    """The settings are those of the posterior, which no option can change afterwards."""
     extraction = own.extraction_in_force
     settings: dict[str, object] = {
         "assumptions": own.assumption_set.base or own.assumptions,

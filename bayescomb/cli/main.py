@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
             flush_output()
             return code
     except BrokenPipeError:
-        # Whoever read the output has enough of it (``| head``).
+        # The reader of the output has closed it, as ``| head`` does.
         silence_output()
         return EXIT_ERROR
     except BayescombError as error:
@@ -87,7 +87,7 @@ def _version() -> str:
 
 
 class _Warnings:
-    """What an input holds is said like an error, a few of each kind; other warnings look as they always do."""
+    """Warnings about inputs are printed like errors, a few of each kind; other warnings in the usual form."""
 
     def __init__(self, *, limit: int | None) -> None:
         self.limit = limit

@@ -67,12 +67,12 @@ def flush_output() -> None:
 
 @contextlib.contextmanager
 def _standard_output() -> Iterator[None]:
-    if sys.stdout is None:  # closed by who started the process, who wants no text then
+    if sys.stdout is None:  # closed by the parent process, which wants no text
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # stays open until the interpreter ends
     try:
         yield
     except BrokenPipeError:
-        raise  # no fault: its reader has enough
+        raise  # no fault: the reader has closed the pipe
     except OSError as error:
         raise cannot_write(STANDARD_OUTPUT, error) from error
 

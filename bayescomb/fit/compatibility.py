@@ -125,7 +125,7 @@ def _freed(fitter: Fitter, correlation: FloatArray, members: Sequence[str]) -> t
     """
     model, design = fitter.linear, fitter.combination.design
     out = np.isin(model.estimates, members)
-    left = design[~out].any(axis=0)  # what only members measure has no part in the rest
+    left = design[~out].any(axis=0)  # observables that only the members measure do not enter the rest
     freed = dataclasses.replace(
         model,
         parameters=(*(p for p, kept in zip(model.parameters, left, strict=True) if kept), *members),
@@ -134,7 +134,7 @@ def _freed(fitter: Fitter, correlation: FloatArray, members: Sequence[str]) -> t
     ndf = int(np.count_nonzero(~out)) - int(np.linalg.matrix_rank(design[~out]))
     try:
         return solve(freed, correlation).chi2, ndf
-    except UnderdeterminedError:  # a message about the rest alone
+    except UnderdeterminedError:  # the message is about the rest alone
         return _refitted(fitter.combination, members)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,19 @@ if TYPE_CHECKING:
     from bayescomb.fit.minimise.sizes import SizeFit, SizeProfile
     from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
-__all__ = ["ErrorScale", "Fit", "FittedSizes", "Held", "OtherMinimum", "SecondDerivatives"]
+__all__ = ["ErrorScale", "Fit", "FittedSizes", "Held", "OtherMinimum", "ResultRow", "SecondDerivatives"]
 
 FloatArray = NDArray[np.float64]
+
+
+class ResultRow(NamedTuple):
+    """One result: value, error, signed errors of Delta chi2 = 1, unit."""
+
+    value: float
+    error: float
+    up: float
+    down: float
+    unit: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,6 @@ Profile, impacts, scans and compatibility all fit through :class:`Fitter`, which
 coefficients.  Holding nuisances at given values is conditioning their prior: N(m, C') with
 C' = C - C_g C_gg^+ C_g^T and m = C_g C_gg^+ lambda_g, which serves a singular C too.
 
-Fits of a chi2 that is not quadratic: iminuit over what is curved, the linear algebra for the rest.
-
 Normalised results: observables divided by their sum.
 
 With S the sum of the values x and y = x / S, the derivative of y is J = (1 - y 1^T) / S, so that the covariance of y is
@@ -26,8 +24,9 @@ from scipy.linalg import block_diag
 
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FitError
-from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum, SecondDerivatives
+from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum
 from bayescomb.fit.minimise.bounds import bounded_interval, bounded_minimum, on_face, positions
+from bayescomb.fit.numerical import numerical_fit
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
 from bayescomb.likelihood.linear_gaussian import LinearModel, linear_model, solve
@@ -35,11 +34,10 @@ from bayescomb.likelihood.linear_gaussian import LinearModel, linear_model, solv
 if TYPE_CHECKING:
     from bayescomb.fit.functions import Surface
     from bayescomb.likelihood.nonlinear.model import NonlinearParts
-    from bayescomb.likelihood.nonlinear.objective import Objective
     from bayescomb.likelihood.theory import Theory
     from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
-__all__ = ["Fitter", "normalised_fit", "normalised_names", "numerical_fit"]
+__all__ = ["Fitter", "normalised_fit", "normalised_names"]
 
 FloatArray = NDArray[np.float64]
 
@@ -125,9 +123,9 @@ class Fitter:
         Args:
             correlation: C, shape (N, N).
             held: the prior of :meth:`hold` in its place.
-            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 too, but without MINOS to begin from: faster) or
+            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 too, but without MINOS as starting point: faster) or
                 ``"hesse"``; the same where chi2 is quadratic.
-            near: a fit of the same combination to begin from.
+            near: an earlier fit of the same combination used as starting point.
             of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
 
         Raises:
@@ -135,7 +133,7 @@ class Fitter:
             UnderdeterminedError: a parameter is not determined.
             FitError: the minimisation failed.
         """
-        conditioned = held is not None  # uncertain sizes stay where they were fitted, and C has them inside
+        conditioned = held is not None  # C already contains the fitted sizes, which stay as they are
         held = held or Held(mean=np.zeros(len(correlation)), correlation=correlation)
         where = f"combination {self.combination.name!r}"
         # Sizes that doubles cannot square end in an error below, not in a warning on the way.
@@ -188,7 +186,7 @@ class Fitter:
 
         n = len(self.family.nuisances)
         sizes = self.sizes(correlation)
-        if not sizes:  # none shifts an estimate
+        if not sizes:  # no uncertain source shifts an estimate
             return self.certain(correlation)
         profiled = SizeProfile(sizes, self.linear, correlation[:n, :n], self.theory)
         best, *rest = profiled.minima(everywhere=errors == "minos")
@@ -300,113 +298,6 @@ class Fitter:
     @cached_property
     def _free_names(self) -> frozenset[str]:
         return frozenset(n.name for n in self.combination.nuisances if n.free)
-
-
-def numerical_fit(
-    parts: NonlinearParts,
-    held: Held,
-    *,
-    errors: str,
-    near: Fit | None,
-    of: Collection[str] | None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
-) -> Fit:
-    """Migrad over what chi2 is curved in, all else profiled exactly; what is linear is that of the tangent at the minimum.
-
-    Args:
-        parts: of the model.
-        held: prior of the nuisances, and values of the free ones.
-        errors: ``"minos"``, ``"crossing"`` or ``"hesse"``, see :meth:`bayescomb.fit.fitter.Fitter.fit`.
-        near: a fit to begin from.
-        of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
-        bounds: ends of the ranges of variables that have any.
-    """
-    from bayescomb.fit.minimise.mass_chi2 import nonlinear_tangent
-    from bayescomb.fit.minimise.nonlinear import bounded_errors, minimise_within, separate_minima, starting_point
-    from bayescomb.likelihood.nonlinear.model import nonlinear_model
-    from bayescomb.likelihood.nonlinear.objective import objective
-
-    model = nonlinear_model(parts, correlation=held.correlation, mean=held.mean)
-    chi2 = objective(model, held.correlation)
-    names = parts.observables + parts.free
-    fixed = {i: held.free[name] for i, name in enumerate(names) if name in held.free}
-    start = starting_point(chi2)
-    if near is not None:
-        position = {name: i for i, name in enumerate(near.parameters)}
-        start[: len(names)] = [near.values[position[n]] if n in position else held.free[n] for n in names]
-        if len(near.theta) == len(start):
-            start[len(names) :] = near.theta[len(names) :]
-    ranges = bounds or {}
-    bounded = {i: ranges[name] for i, name in enumerate(names) if name in ranges and i not in fixed}
-    minimum = minimise_within(chi2, start, bounded, fixed=fixed)
-    for i in minimum.active:
-        if minimum.theta[i] != 0:
-            low, high = bounded[i]
-            msg = (
-                f"parameter {names[i]!r} runs to the end of its range, {low:g} to {high:g}: chi2 falls beyond it; widen the "
-                "range of its prior, or look at the data"
-            )
-            raise FitError(msg)
-    searched = errors == "minos" and not fixed and not minimum.active
-    others = separate_minima(chi2, minimum, start) if searched else ()
-    others = tuple(o for o in others if all(low <= o.theta[i] <= high for i, (low, high) in bounded.items()))
-    nuisances = held.mean + _pulls(chi2, minimum.theta)
-    tangent = nonlinear_tangent(chi2, minimum.theta, nuisances=nuisances, on_kink=minimum.on_kink)
-    shown = [i for i in range(len(names)) if i not in fixed]
-    free = solve(tangent.at(mean=held.mean, held=held.free), held.correlation)
-    solution = on_face(free, np.array([shown.index(i) for i in minimum.active], dtype=np.intp))
-    error = np.sqrt(np.diag(free.covariance))
-    up, down = error.copy(), -error
-    if errors != "hesse":
-        minos = errors == "minos"
-        for k, i in enumerate(shown):
-            if of is None or names[i] in of:
-                up[k], down[k] = bounded_errors(chi2, minimum, i, bounded, error=float(error[k]), fixed=fixed, minos=minos)
-    arguments = [parts.bound[i] for i in parts.explicit] + list(parts.free)
-    return Fit(
-        parameters=solution.parameters,
-        nuisances=parts.bound,
-        values=minimum.theta[shown],
-        covariance=solution.covariance,
-        up=up,
-        down=down,
-        chi2=minimum.chi2,
-        pulls=nuisances,
-        nuisance_variance=solution.nuisance_variance,
-        cross_covariance=solution.cross_covariance,
-        solution=solution,
-        on_kink=tuple(arguments[i] for i in minimum.on_kink),
-        theta=minimum.theta,
-        second=None
-        if errors == "hesse" or minimum.on_kink
-        else _second_derivatives(chi2, minimum.theta, shown, [*fixed, *minimum.active]),
-        at_bound=tuple(names[i] for i in minimum.active),
-        others=tuple(OtherMinimum(values=o.theta[shown], delta_chi2=o.chi2 - minimum.chi2, theta=o.theta) for o in others),
-    )
-
-
-def _second_derivatives(chi2: Objective, theta: FloatArray, shown: list[int], held: list[int]) -> SecondDerivatives:
-    from bayescomb.fit.minimise.nonlinear import theta_covariance
-
-    covariance = theta_covariance(chi2, theta, held=held)
-    reach = chi2.model.linear.loading @ chi2.correlation
-    gain = chi2.whitening.solve(reach).T
-    by_theta = -gain @ chi2.model.linear.design @ chi2.pseudo_jacobian(theta)
-    conditional = np.diag(chi2.correlation) - np.einsum("nr,rn->n", gain, reach)
-    spread = covariance @ by_theta.T
-    return SecondDerivatives(
-        covariance=covariance[np.ix_(shown, shown)],
-        nuisance_variance=conditional + np.einsum("nt,tn->n", by_theta, spread),
-        cross_covariance=spread[shown],
-    )
-
-
-def _pulls(chi2: Objective, theta: FloatArray) -> FloatArray:
-    """Nuisances given theta: mean over prior mean, shape (N,)."""
-    linear, curved = chi2.model.linear, chi2.model.curved
-    q = curved.pseudo_parameters(theta, curved.prediction(theta))
-    residual = chi2.whitening.solve(linear.offset - linear.design @ q)
-    return chi2.correlation @ (linear.loading.T @ residual)
 
 
 def normalised_names(combination: Combination) -> list[str]:

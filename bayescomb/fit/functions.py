@@ -216,7 +216,7 @@ def _by_newton(surface: Surface, node: Node, index: Mapping[str, int], sign: flo
     first = jet(node, surface.point[:n], index)
     x = surface.point.copy()
     x += sign * (surface.covariance[:, :n] @ first.gradient) / error
-    multiplier = sign * error / 2  # of a parabola: d g = mu d chi2
+    multiplier = sign * error / 2  # exact for a parabola: d g = mu d chi2
     for _ in range(NEWTON_STEPS):
         found = jet(node, x[:n], index)
         slope, bend = np.zeros(size), np.zeros((size, size))

@@ -39,7 +39,7 @@ __all__ = ["PARTS", "PARTS_CLAUSE", "SIZE_OF", "ImpactResult", "impacts", "part_
 FloatArray = NDArray[np.float64]
 THEORY_GROUP: Final = "theory"
 SIZE_OF: Final = "size of "
-# What belongs to the statistics has no row of its own.
+# Nuisances that belong to the statistics share this row.
 STATISTICAL_ROW: Final = ("statistics", "")
 PARTS: Final = {
     "propagated": (
@@ -257,7 +257,7 @@ def _result(
     """Labelled parts of the results, of arrays over the parameters of the fit; rows have a kind and a name."""
     names = [o.name for o in combination.results]
     shown = [fit.parameters.index(name) for name in names]
-    known = np.where(fit.bound_hit, np.nan, 0.0)  # nothing moves a result that its bound holds
+    known = np.where(fit.bound_hit, np.nan, 0.0)  # a result at its bound does not move
     coords = {"source": [name for _, name in rows], "parameter": names, "kind": ("source", [kind for kind, _ in rows])}
 
     def row(values: FloatArray) -> xr.DataArray:

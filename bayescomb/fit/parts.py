@@ -120,7 +120,7 @@ class HeldParts:
         self.fitter = fitter
         self.fit = fit if fit.sizes is None else fit.sizes.certain
         if fitter.combination.extraction or (fitter.combination.bounds and fitter.combination.quadratic):
-            # What a group takes off is of the linear model, without bounds, so that the total has to be that too.
+            # The part of a group is that of the linear model without bounds, so the total has to be of that model too.
             self.fit = dataclasses.replace(self.fit, up=self.fit.errors, down=-self.fit.errors)
         self.shown = self._shown(self.fit)
         self.up = self.shown.up

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
-from bayescomb.fit.fit_result import ErrorScale, Fit
+from bayescomb.fit.fit_result import ErrorScale, Fit, ResultRow
 from bayescomb.fit.fitter import Fitter, normalised_fit, normalised_names
 from bayescomb.fit.impacts import PARTS
 from bayescomb.fit.parts import whole_parts
@@ -34,24 +34,14 @@ if TYPE_CHECKING:
 else:
     xr = deferred("xarray")
 
-__all__ = ["ProfileResult", "ResultRow", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
+__all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
 
 FloatArray = NDArray[np.float64]
 
-# A chi2 is known to this; less is a difference of equal numbers.
+# Relative rounding of a chi2; a smaller difference is 0.
 ROUNDING = 1e-9
 # Results that one line has room for.
 FEW = 3
-
-
-class ResultRow(NamedTuple):
-    """One result: value, error, signed errors of Delta chi2 = 1, unit."""
-
-    value: float
-    error: float
-    up: float
-    down: float
-    unit: str
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 
-__all__ = ["LABEL", "Row", "csv_text", "figure", "number", "read_table", "read_text", "require_columns", "triangle_text"]
+__all__ = [
+    "LABEL",
+    "Row",
+    "check_header",
+    "csv_text",
+    "figure",
+    "number",
+    "read_table",
+    "read_text",
+    "require_columns",
+    "triangle_text",
+]
 
 # float() would take 173_79 for 17379, and digits of other scripts.
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -35,12 +46,12 @@ SEPARATED: Final = re.compile(
 )
 LEADING: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 ABSENT: Final = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "\N{EN DASH}", "\N{EM DASH}"})
-# Squares of numbers and their ratios have to stay doubles.
+# Limits of numbers, so that their squares and ratios are finite doubles.
 LARGEST: Final = 1e60
 SPECIAL: Final = frozenset(',"#')
 # How files of spreadsheet programs and ZIP archives begin.
 ARCHIVES: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-# Key of the cells in the first column of a table whose columns are called by the user; no cell can hold it.
+# Key of the cells in the first column of a table whose columns are called by the user; no column can have this name.
 LABEL: Final = "\n"
 
 
@@ -138,11 +149,7 @@ def read_table(
     header = [called(name) for name in parsed[0]]
     where = f"{path}:{lines[0][0]}"
     keys = [LABEL, *header[1:]] if labelled else header
-    for i, name in enumerate(keys):
-        if name in keys[:i]:
-            msg = f"{where}: column {name!r} stands twice; every column needs its own name"
-            raise DuplicateNameError(msg)
-    require_columns(header, required, where=where)
+    check_header(header, keys=keys, required=required, where=where)
     if separator != ",":
         parsed[1:] = _without_decimal_commas(parsed[1:])
     rows = []
@@ -163,6 +170,27 @@ def _separator(header: str) -> str:
     """What separates the cells: a comma, unless the header has none outside quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
     return next((s for s in (",", ";", "\t") if s in bare), ",")
+
+
+def check_header(header: Sequence[str], *, required: Sequence[str], where: str, keys: Sequence[str] | None = None) -> None:
+    """The columns of a table have names of their own, and those that are needed are there.
+
+    Args:
+        header: names of the columns.
+        required: those that are needed.
+        where: the file and line, for messages.
+        keys: what the columns are called in the rows, if not as in the header.
+
+    Raises:
+        DuplicateNameError: a name stands twice.
+        FileFormatError: a column is missing.
+    """
+    keys = header if keys is None else keys
+    for i, name in enumerate(keys):
+        if name in keys[:i]:
+            msg = f"{where}: column {name!r} stands twice; every column needs its own name"
+            raise DuplicateNameError(msg)
+    require_columns(header, required, where=where)
 
 
 def require_columns(header: Sequence[str], required: Sequence[str], *, where: str) -> None:
@@ -200,7 +228,7 @@ def _row_advice(cells: Sequence[str], header: Sequence[str], separator: str) -> 
 
 
 def _without_decimal_commas(rows: list[list[str]]) -> list[list[str]]:
-    """Numbers with decimal points, if the commas of the table can be nothing else: 1,234 alone may be a thousand."""
+    """Numbers with decimal points, if the commas of the table can be decimal commas only: 1,234 alone may be a thousand."""
     numbers = [cell for row in rows for cell in row if DECIMAL_COMMA.fullmatch(cell)]
     certain = any(not THOUSANDS.fullmatch(cell) for cell in numbers)
     points = any("." in cell and NUMBER.fullmatch(cell) for row in rows for cell in row)

@@ -108,7 +108,7 @@ def require_replaceable(target: Path, *, archive: str) -> None:
         OutputError: it is something else, or the folder above it does not exist.
     """
     parent = target.absolute().parent
-    # The functions of os.path take any name, the methods of Path raise for some.
+    # os.path accepts any name; methods of Path raise for some.
     if "\0" in str(target) or not is_folder(parent):
         msg = f"{target}: the folder {parent} does not exist; make it first"
         raise OutputError(msg)

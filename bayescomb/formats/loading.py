@@ -52,7 +52,7 @@ def load(
             the file and line or the key it was found at.
 
     Warns:
-        InputWarning: a Convino file or a table of HEPData holds something that is read as it was surely meant.
+        InputWarning: something in a Convino file or a table of HEPData is interpreted by guess; the author should check.
 
     Examples:
         >>> import bayescomb as bc
@@ -162,7 +162,7 @@ def convert(
             "NAME.txt for Convino"
         )
         raise OptionError(msg)
-    # Convino combines; what a model file says of extracting a mass is for the predictions that go with it.
+    # A Convino file has no predictions, so no extraction either.
     combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names, unblind=unblind)
     if combination.blinding is not None:
         msg = (

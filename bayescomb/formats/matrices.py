@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.checks import SYMMETRY_TOLERANCE, check_correlation, check_covariance, check_names, known_name, located
+from bayescomb.base.checks import check_correlation, check_covariance, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
-from bayescomb.base.numerics.matrices import information_of
+from bayescomb.base.numerics.matrices import asymmetric_entry, information_of
 from bayescomb.formats.csv import LABEL, Row, number, read_table
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-# Below this the smallest eigenvalue of a matrix of unit diagonal is rounding, per row.
+# An eigenvalue below this, per row, of a matrix of unit diagonal is rounding.
 SINGULAR: Final = 1e-15
 # A cell ``+5 -3`` or ``(+5-3)`` (up and down), and what stands before a size that is the same up and down.
 SIZE: Final = r"[\d.]+(?:[eE][+-]?\d+)?(?:\s?%)?"
@@ -110,9 +110,9 @@ def read_matrix(path: Path, *, extra: Sequence[str] = ()) -> NamedMatrix:
             if rows[i].cells[second] or not rows[j].cells[first]:
                 values[i, j] = rows[i].number(second)
     values = np.where(np.isnan(values), values.T, values)
-    difference = np.abs(values - values.T)
-    i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
-    if difference[i, j] > SYMMETRY_TOLERANCE * np.abs(values).max():
+    found = asymmetric_entry(values)
+    if found is not None:
+        i, j = found
         msg = (
             f"{rows[i].where}, column {names[j]!r}: {values[i, j]:g} found, but {rows[j].where}, column {names[i]!r} has "
             f"{values[j, i]:g}; a matrix of this kind is symmetric, correct it or leave one of the two cells empty"

@@ -13,7 +13,7 @@ from bayescomb.formats.declared import TABLES
 __all__ = ["check_keys", "check_table", "entries", "flag", "named_values", "number", "text", "texts"]
 
 
-# Settings of the whole model, which slip into a table that stands before them.
+# Settings of the whole model, which end up in a table if they stand behind its heading.
 OF_THE_MODEL: Final = (
     "format", "assumptions", "treatment", "repair", "chi2", "nuisance_values", "normalise", "shared_names", "relations",
     "within", "blind",

@@ -31,9 +31,9 @@ from bayescomb.inputs.observables import Blinding, BlindingKind
 
 __all__ = ["blind", "fingerprint", "opened", "unblind"]
 
-# Nothing is hidden by an amount near 0: the smallest part of the largest amount.
+# Smallest shift as a part of the largest: a shift near 0 hides nothing.
 LEAST: Final = 0.2
-# Quoted errors that the largest shift has at least.
+# The largest shift is at least this many quoted errors.
 WIDTHS: Final = 10.0
 # Logarithms of the smallest and the largest factor.
 FACTORS: Final = (math.log(1.1), math.log(1.6))
@@ -209,7 +209,7 @@ def _largest_shift(combination: Combination, observable: str) -> float:
 
 
 def _scaled(measurement: Measurement, factor: float) -> Measurement:
-    """A measurement in another unit, so to speak."""
+    """A measurement with values and errors multiplied by a factor."""
     covariance, down, fit = measurement.statistical_covariance, measurement.down_responses, measurement.fit
     if fit is not None:
         scale = np.ones(len(fit.information))

@@ -48,7 +48,7 @@ def with_estimates(combination: Combination, names: Collection[str]) -> Combinat
     whole = dataclasses.replace(combination, **kept_fields(combination, kept))
     measured = {o for e in whole.estimates if e.name in names for o, factor in e.observables.items() if factor}
     lost = [o.name for o in whole.observables if o.name not in measured]
-    # Kept for its nuisances, as nothing is compared with it.
+    # Kept for its nuisances: as a spectator it does not enter the fit.
     stay = {e.name for e in whole.estimates if e.name in names or set(e.observables) & set(lost)}
     extraction = whole.extraction_in_force
     if extraction is None:

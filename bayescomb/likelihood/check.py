@@ -188,7 +188,7 @@ def _estimates(combination: Combination, family: CorrelationFamily, correlation:
     for m in combination.measurements:
         n = len(m.estimates)
         if m.fit is None:
-            assert m.statistical_covariance is not None  # a measurement has one or the other
+            assert m.statistical_covariance is not None  # a measurement has either a fit or a covariance
             statistical = total = np.diag(m.statistical_covariance)
         else:
             statistical = np.diag(np.linalg.inv(m.fit.information[:n, :n]))

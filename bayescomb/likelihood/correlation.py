@@ -40,7 +40,7 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 NEWTON_STEPS: Final = 100
-# By how much the diagonal of the nearest correlation matrix may miss 1.
+# Tolerance on the diagonal of the nearest correlation matrix.
 DIAGONAL_TOLERANCE: Final = 1e-13
 
 

@@ -34,7 +34,7 @@ TOTAL: Final = "total covariance"
 MANY_ROWS: Final = 60
 # Coefficients of one block up to which every interval is stated, and not the cut ones alone.
 MANY_RANGES: Final = 8
-# Of a range: by how much an end has to be missing to be called cut; what is less is not seen in what is printed.
+# Part of a range that must be missing at an end to call it cut; less does not show in printed numbers.
 SHORT: Final = 1e-4
 # Number of standard errors 1 / n in the 95 % limit of a share of which n points show nothing, -log 0.05.
 LIMIT: Final = 3.0
@@ -101,7 +101,7 @@ def total_family(combination: Combination, family: CorrelationFamily, *, varied:
         kept = np.sort(np.concatenate([np.zeros(0, dtype=np.intp), *members]))
         try:
             model = integrate_out(model, kept, correlation)
-        except InfeasibleCorrelationError:  # fixed blocks that are none, which their own statements tell
+        except InfeasibleCorrelationError:  # indefinite fixed blocks have statements of their own
             kept = np.arange(len(family.nuisances))
     # Rows without statistical variance have the unit of what shifts them.
     size = np.where(model.signs == 0, np.sqrt((model.loading**2).sum(axis=1)), 1.0)
@@ -225,7 +225,7 @@ def share_text(share: float, error: float) -> str:
         ('51.51 ± 0.78', 'less than 0.073', 'more than 99.927', '25.0')
     """
     if error > 0 and share in {0.0, 1.0}:
-        # Of n points none: with 95 % confidence the share is below 3 / n, and the error is 1 / n.
+        # No point of n is feasible: with 95 % confidence the share is below 3 / n, and the error is 1 / n.
         limit = 100 * LIMIT * error
         return f"less than {significant(limit, 2)}" if share == 0 else f"more than {fixed(100 - limit, PLACES)}"
     return percent_text(share, error)

@@ -37,7 +37,7 @@ IntArray = NDArray[np.intp]
 
 # Singular values of a matrix with unit columns below this are rounding.
 RANK_TOLERANCE = 1e-12
-# Smallest pivot of V, scaled to unit diagonal, with which ten digits are left of what is added to it.
+# Smallest pivot of V, scaled to unit diagonal, that leaves ten digits of each term.
 WELL_CONDITIONED = 1e-3
 
 
@@ -118,7 +118,7 @@ def whiten(signs: FloatArray, loading: FloatArray, correlation: FloatArray) -> W
         last = np.linalg.cholesky(cross.T @ cross - scaled[n:, n:])
     except np.linalg.LinAlgError:
         check_definite(covariance, signs)
-        # As many negative eigenvalues as it should have, but not in the rows of sign -1: C is indefinite.
+        # The number of negative eigenvalues is right, but they are not in the rows of sign -1: C is indefinite.
         eigenvalues, vectors = np.linalg.eigh(scaled)
         factor = scale[:, None] * vectors * np.sqrt(np.abs(eigenvalues))
         return Whitening(order=order, factor=factor, signs=np.sign(eigenvalues), lower=False)

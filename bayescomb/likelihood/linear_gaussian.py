@@ -55,9 +55,9 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-# Post-fit over prior variance of a nuisance below which it is not taken as a difference of the two.
+# Ratio of post-fit to prior variance of a nuisance below which the difference of the two is not used.
 STRONG_CONSTRAINT = 1e-6
-# Variance over that of its parts, in a direction without statistical variance, below which it is none.
+# A variance below this share of its parts, in a direction without statistical variance, is rounding.
 VARIANCE_TOLERANCE = 1e-12
 
 
@@ -202,7 +202,7 @@ class Solution:
         if root is None:
             return None
         loading = self.model.loading @ root
-        free = self.root.any(axis=1)  # a parameter that a bound holds has no variance
+        free = self.root.any(axis=1)  # a parameter at its bound has no variance
         if free.any():
             orthogonal, _ = triangular(self.model.design[:, free])
             loading = loading - orthogonal @ (orthogonal.T @ loading)
@@ -308,7 +308,7 @@ def solve(model: LinearModel, correlation: FloatArray) -> Solution:
     white = whitening(model, correlation)
     gain, root = least_squares(white.white(model.design), white.signs, model.parameters)
     values = gain @ white.white(model.offset)
-    # What is left of the data once the fit is taken off is small, and so is its rounding.
+    # The residual of the data is small, and so is its rounding.
     values = values + gain @ white.white(model.offset - model.design @ values)
     residual = model.offset - model.design @ values
     return Solution(
@@ -375,7 +375,7 @@ def integrate_out(model: LinearModel, kept: NDArray[np.intp], correlation: Float
     moved, still = _without_variance(model, others, prior)
     white = whitening(dataclasses.replace(moved, loading=moved.loading[:, others]), prior)
     stacked = np.column_stack([moved.design, moved.loading[:, kept]])
-    # At a point near the data what is left is small, and the part of chi2 that nothing changes no difference of large ones.
+    # Near the data the residual is small, so the constant part of chi2 is not a difference of large numbers.
     centre = near(white.white(stacked), white.white(moved.offset))
     right = np.column_stack([moved.estimate_loading, moved.offset - stacked @ centre])
     rows, signs, projected, constant = _compressed(white.white(stacked), white.white(right), white.signs)

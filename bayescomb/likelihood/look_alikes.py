@@ -19,7 +19,7 @@ from bayescomb.inputs.combination import Combination
 __all__ = ["LookAlike", "edit_distance", "look_alikes"]
 
 WORDS: Final = re.compile(r"\d+(?:[p.]\d+)?_?TeV|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-# Words that do not tell what a nuisance is, the second ones at the beginning of a name.
+# Words that do not distinguish nuisances; the second list at the beginning of a name only.
 EMPTY: Final = frozenset({"np", "nuis", "nuisance", "sys", "syst", "systematic", "unc", "uncertainty"})
 HEADS: Final = frozenset({"alpha", "theta", "fit"})
 # Letters of a beginning, of a part of a word that is one, and of a word in which one, and two, letters may differ.

@@ -106,7 +106,7 @@ class Responses:
         form = np.array(forms, dtype=object)
         scale = np.where(measured == 0, 1.0, measured)[:, None]
         is_form = {name: (form == name).astype(float) for name in ("absolute", "relative", "lognormal")}
-        assert np.all(sum(is_form.values()) == 1), f"a form of {forms} has no response here"  # it would count as 0
+        assert np.all(sum(is_form.values()) == 1), f"a form of {forms} has no response here"  # it would count as no response
         log_up = np.log1p(up / scale * is_form["lognormal"])
         both = down != -up
         log_down = np.where(both, np.log1p(np.where(both, down / scale, 0.0) * is_form["lognormal"]), -log_up)

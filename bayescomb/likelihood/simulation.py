@@ -44,7 +44,7 @@ def simulate(
     publishes z_hat with H z_hat = R^T w_0, its priors included, so that estimates and pulls are simulated together.
 
     Args:
-        combination: with Gaussian data that nowhere loosen a prior; formulas need not be linear.
+        combination: with Gaussian data and no constraint wider than its prior; formulas need not be linear.
         observables: true values of the variables (observables without a formula, parameters before them) in the order of
             the combination, shape (O,).
         rng: source of randomness.
@@ -137,7 +137,7 @@ class DataReduction:
     def of(self, offset: FloatArray) -> LinearModel:
         """The reduced model of a data set w_0, shape (R,)."""
         reduced = self.reduce @ offset
-        # Of what is left of the data at a point near them: chi2 of all rows less that of the reduced ones.
+        # Chi2 of all rows less that of the reduced ones, at a point near the data, where residuals are small.
         centre = near(np.hstack([self.model.design, self.model.loading]), reduced)
         left = offset - self.stacked @ centre
         kept = self.reduce @ left

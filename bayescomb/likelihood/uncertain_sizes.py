@@ -33,11 +33,11 @@ __all__ = ["LEAST_DEGREES", "SCALE", "UncertainSize", "scaled", "tail_degrees", 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 RANK_TOLERANCE = 1e-9
-# A standard deviation needs more degrees of freedom than this; a slope is known to a little less than its digits.
+# A standard deviation needs more degrees of freedom than this; the margin is the numerical error of the slope.
 LEAST_DEGREES: Final = 2.0 + 1e-3
-# Scales between which slopes are taken: so large that everything else is nothing beside them.
+# Scales between which slopes are taken, so large that all other terms are negligible.
 LARGE: Final = (1e7, 1e9)
-# Sizes of which every set is looked at; of more, single ones and all together.
+# Up to this many sizes every subset is examined; of more, single ones and all together.
 FEW_SIZES: Final = 6
 # Variable of the posterior: true variance / quoted variance of the sources of uncertain size.
 SCALE: Final = "variance_scale"
@@ -163,7 +163,7 @@ def tail_degrees(sizes: Sequence[UncertainSize], model: LinearModel, correlation
         )
         slope = (evidence_far - evidence) / np.log(LARGE[1] / LARGE[0])
         degrees = float(2 * (shapes[members].sum() - slope))
-        # Half way, in the logarithm, between not at all and in proportion.
+        # The geometric mean of no change and a proportional one.
         grows = variance_far > variance * np.sqrt(LARGE[1] / LARGE[0])
         found |= {name: min(found.get(name, np.inf), degrees) for name, own in zip(names, grows, strict=True) if own}
     return found

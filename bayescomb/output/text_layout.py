@@ -52,10 +52,10 @@ __all__ = [
     "wrapped",
 ]
 
-# Where there is no terminal, and of one that claims less than a table needs.
+# Width where there is no terminal, and the smallest width that is believed.
 DEFAULT_WIDTH: Final = 120
 LEAST_WIDTH: Final = 60
-# Lines that a reader sees at once, give or take.
+# Lines of a page.
 PAGE: Final = 60
 GAP: Final = "  "
 # Results, or blocks, up to which each has its own table or sentence.
@@ -66,7 +66,7 @@ CUT: Final = 40
 TOP: Final = 20
 # A share below this is rounding.
 ROUNDING: Final = 1e-9
-# A weight that counts.
+# A smaller weight is not printed.
 WEIGHT: Final = 0.005
 
 
@@ -224,7 +224,7 @@ def weight_lines(matrix: NDArray[np.float64], names: Sequence[str], estimates: S
     lines = ["weights without those below 0.005:"]
     places = weight_places(matrix.ravel())
     for name, row in zip(names, matrix, strict=True):
-        if np.isnan(row).all():  # what its bound holds has no weights
+        if np.isnan(row).all():  # a result at its bound has no weights
             continue
         order = [i for i in np.argsort(-np.abs(row)) if abs(row[i]) >= WEIGHT]
         lines.append(f"  {name}: " + ", ".join(f"{plain(fixed(row[i], places, sign=True))} {estimates[i]}" for i in order))

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
-# Draws of the box that may be thrown away per kept one before the restriction is called too tight for rejection.
+# Rejected draws of the box per kept one above which walkers replace rejection.
 MAX_REJECTION: Final = 2000
 # Walks beside each other, and their steps per coefficient before the first draw and between two.
 WALKERS: Final = 128
@@ -158,7 +158,7 @@ def _walked(
             reached = _log_densities(coefficients, trial)
             good = feasible.holds(trial) & (reached >= level[moving])
             point[moving[good]], density[moving[good]] = trial[good], reached[good]
-            # The slice shrinks to the side of the walker, who is inside.
+            # The slice shrinks towards the walker, which is inside.
             missed = moving[~good]
             forth[missed] = np.where(length[~good] > 0, length[~good], forth[missed])
             back[missed] = np.where(length[~good] > 0, back[missed], length[~good])
@@ -228,7 +228,7 @@ def restrict_total(combination: Combination, family: CorrelationFamily, draft: D
     """
     if has_negative_information(combination):
         if not draft.sampled:
-            return  # the one point there is is checked where it is solved
+            return  # the only point is checked where it is used
         msg = (
             f"combination {combination.name!r}: an input has constraints above 1, for which the treatment 'covariance' has "
             "no convex feasible set to sample; use the treatment 'nuisance', or correlations 'nominal'"

@@ -108,7 +108,7 @@ def recover_nuisances(
     everything = _System.full(plan)
     if not np.isin(plan.kept, recoverable.index).all():
         return _in_chunks(plan, everything, recoverable.blocks, coefficients, parameters, rng)
-    # The others do not feel the coefficients once the kept ones are known: one gain serves all draws.
+    # Given the kept nuisances the others do not depend on the coefficients: one gain serves all draws.
     kept_blocks = tuple(b for b in recoverable.blocks if np.isin(b.nuisances, plan.kept).all())
     kept = _in_chunks(plan, _System.reduced(plan), kept_blocks, coefficients, parameters, rng)
     others = np.setdiff1d(recoverable.index, plan.kept)
@@ -155,7 +155,7 @@ def _draw_others(
     """
     model = plan.model
     rest = np.setdiff1d(np.arange(len(model.nuisances)), plan.kept)
-    # Rows without noise that tie explicit directions to kept nuisances say nothing of the others.
+    # Rows without noise that tie explicit directions to kept nuisances do not constrain the remaining nuisances.
     rows = (model.signs != 0) | model.loading[:, rest].any(axis=1)
     loading = model.loading[rows]
     inside = loading[:, rest]
@@ -270,7 +270,7 @@ def conditional_moments(plan: SamplingPlan, coefficients: FloatArray) -> tuple[F
 
 
 def given_coefficients(plan: SamplingPlan, coefficients: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The Gaussian of the parameters given each draw of the coefficients, and the evidence of that draw.
+    """The Gaussian of the parameters given each draw of the coefficients, and the marginal likelihood at that draw.
 
     The evidence is the likelihood with nuisances and parameters integrated,
     -(chi2_min + log |det V| + log det K^T V^-1 K) / 2, up to a constant.

@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 
 STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept", "mode")
-# What is said while a model is compiled, which is all that happens at first.
+# Duration of the compilation that the progress line announces.
 COMPILING = {
     "fused": "half a minute once on this machine",
     "vm": "seconds, and up to half a minute once on this machine",
@@ -136,7 +136,7 @@ def sample(
     not_weighted = _not_weighted(modes, engine=engine, extended=extended)
     starts = () if not_weighted else [mode.start for mode in modes]
     if starts and fused is None:
-        backend = "vm"  # which tells the density at a point, and begins where it is told
+        backend = "vm"  # it evaluates the density at a point and accepts starting points
     kind = "fused" if fused is not None else "vm" if backend == "auto" else backend
     # Of "auto", why it is not the fastest; whether the graph is evaluated or compiled is predicted with it in hand.
     why = f" the graph of {not_fused}" if asked == "auto" and not_fused else ""
@@ -195,7 +195,7 @@ def sample(
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = normalised(combination, tree["posterior"])
     elif combination.bounds or has_logarithmic_prior(combination):
-        pass  # given the coefficients the observables are no Gaussian, and their draws are the summary
+        pass  # given the coefficients the observables are not Gaussian, so the draws are summarised
     elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = conditional_group(plan, posterior)
     prior = prior_group(plan, draws=draws, chains=chains, seed=seed)

@@ -175,7 +175,7 @@ def above_zero(mean: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray
     """
     a = mean / sd
     ratio = np.exp(-0.5 * a**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(a))
-    # Far below 0 what is left is exponential, with mean and standard deviation sigma / |a|.
+    # Far below 0 the tail above 0 is exponential, with mean and standard deviation sigma / |a|.
     far = a < FAR_BELOW
     decay = sd / np.where(far, -a, 1.0)
     return (

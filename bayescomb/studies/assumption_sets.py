@@ -201,7 +201,7 @@ def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, se
         tree = sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False)
         if tree.attrs["interrupted"]:
             raise KeyboardInterrupt
-        for result in kind.results:  # of two that share a name the last one's
+        for result in kind.results:  # of two that share a name the last one counts
             own = result_summary(tree, result.name)
             for key in SUMMARISED:
                 found[key][result.name] = own.numbers[key]

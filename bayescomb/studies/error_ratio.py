@@ -38,7 +38,7 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
     Every data set is analysed twice: with the post-fit nuisance values that its fitted inputs publish used, and ignored.
 
     Args:
-        combination: linear, without free nuisances and with data that nowhere loosen a prior.
+        combination: linear, without free nuisances and with no constraint wider than its prior.
         toys: number of data sets, at least 2.
         seed: of everything random.
 
@@ -75,7 +75,7 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
             values[i, j] = solve(linear_model(data.with_nuisance_values(choice)), correlation).values
     error = np.sqrt(np.diag(nominal.covariance))
     ratio = values.std(axis=0, ddof=1) / error
-    # Used, post-fit values are data of their own, with which the estimator has the variance that it states.
+    # Post-fit values that are used are data too; the estimator then has the variance that it states.
     variance = nominal.weights @ measured_covariance(combination, correlation) @ nominal.weights.T
     expected = np.array([np.ones(len(error)), np.sqrt(np.diag(variance)) / error])
     dims = ("nuisance_values", "parameter")

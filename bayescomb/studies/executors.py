@@ -49,7 +49,7 @@ def dask_executor(address: str, *, timeout: float = CONNECT_SECONDS) -> Iterator
     client = Client(address, timeout=timeout, set_as_default=False)
     try:
         _require_same_version(address, client)
-        # A task is what it is given and its number: two of equal arguments are not one.
+        # The number is part of a task, so that two tasks with equal arguments stay apart.
         yield client.get_executor(pure=False)
     except KilledWorker as error:
         msg = f"{address}: a piece of work killed one worker after another ({error}); look at their memory and their logs"
@@ -78,7 +78,7 @@ def _require_scheduler(address: str, timeout: float) -> None:
         # In a thread: a notebook has a loop of its own that runs.
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             found = thread.submit(asyncio.run, identity()).result()
-    except Exception as error:  # whatever answers there, down to a memory error from a length that is none
+    except Exception as error:  # any answer of another service, even a MemoryError from a wrong length
         reason = str(error) or f"nothing within {timeout:g} s"
         msg = f"{address}: no Dask scheduler answers there ({reason}); give the address that it printed when it started"
         raise WorkerError(msg) from error

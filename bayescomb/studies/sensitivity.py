@@ -43,7 +43,7 @@ FloatArray = NDArray[np.float64]
 # Draws of each prior of the coefficients over which conditional moments are averaged.
 DRAWS: Final = 600
 AUXILIARY, SUBJECTIVE = "auxiliary", "subjective"
-# Fewer effective draws than this after reweighting are no basis for a number.
+# Smallest number of effective draws after reweighting that gives a number.
 MIN_EFFECTIVE: Final = 100
 
 
@@ -133,7 +133,7 @@ def _auxiliary(combination: Combination, names: list[str], widening: float) -> I
         try:
             wider = fitter.fit(correlation * np.outer(width, width), errors="hesse", near=nominal)
         except BayescombError:
-            continue  # an indefinite total covariance, or a mass that leaves its table: there is no such result
+            continue  # no result: an indefinite total covariance, or a mass outside its table
         yield _Change(
             label=f"{label}, widths x {widening:g}",
             kind=AUXILIARY,

@@ -29,7 +29,7 @@ __all__ = ["Piece", "Study", "completed", "opened_study", "restored", "stored_se
 
 STUDY: Final = "study.json"
 LOCK: Final = ".lock"
-# Pieces that an executor has at a time: enough for some hundred workers, and little to send and hold.
+# Pieces given to an executor at a time: enough for some hundred workers, and little memory.
 WINDOW: Final = 400
 ONE_AT_A_TIME: Final = threading.Lock()
 
@@ -87,7 +87,7 @@ class Study:
         path = self.folder / self.file
         results = completed(functools.partial(piece, self.model, self.settings), missing, executor)
         try:
-            stream = path.open("ab", buffering=0)  # so that nothing is left to fail when it is closed
+            stream = path.open("ab", buffering=0)  # unbuffered, so that closing cannot fail
         except OSError as error:
             raise cannot_write(path, error) from error
         with stream:

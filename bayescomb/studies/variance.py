@@ -150,7 +150,7 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], Fl
     group_of = {s.name: s.group for s in result.combination.sources}
     measured = {*group_of, *(n.source for n in result.combination.nuisances)}
     own = set(group_of.values())
-    # Theory is told by its sources, unless the model has a group of that name itself.
+    # Theory is shown by its sources, unless the model has a group of that name itself.
     grouped = {str(g) for g in result.groups["group"].to_numpy() if str(g) in own}
     parts = {("statistics", STATISTICS): squared(result.statistics)}
     if label := unsplit_label(result.combination.measurements):

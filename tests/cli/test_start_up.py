@@ -30,7 +30,7 @@ UNUSED = {
     "bayescomb.fit.minimise.extraction", "bayescomb.fit.minimise.first_guess", "bayescomb.fit.minimise.kinks",
     "bayescomb.fit.minimise.mass_chi2", "bayescomb.fit.minimise.nonlinear", "bayescomb.fit.minimise.sizes",
     "bayescomb.fit.scan", "bayescomb.formats.convino", "bayescomb.formats.fits", "bayescomb.formats.hepdata",
-    "bayescomb.formats.hflav", "bayescomb.formats.prediction_tables", "bayescomb.formats.toml.measurements.reader",
+    "bayescomb.formats.hflav", "bayescomb.formats.toml.prediction_tables", "bayescomb.formats.toml.measurements.reader",
     "bayescomb.formats.toml.parameters", "bayescomb.formats.toml.predictions", "bayescomb.inputs.blinding",
     "bayescomb.inputs.budget.dataframe", "bayescomb.inputs.traced", "bayescomb.likelihood.nonlinear",
     "bayescomb.likelihood.simulation", "bayescomb.likelihood.theory", "bayescomb.likelihood.uncertain_sizes",

@@ -103,7 +103,7 @@ def test_second_study_in_a_folder_is_refused_and_each_toy_is_there_once(tmp_path
     first.wait_until(lambda: (folder / "toys.jsonl").exists())
     assert command(*words, "--toys", "20") == 2
     said = capsys.readouterr().err
-    assert f"{folder}: the study is in the hands of another process ({first.process.pid} on " in said
+    assert f"{folder}: the study is being written by another process ({first.process.pid} on " in said
     assert "wait for it, or name another place" in said
     assert first.process.is_alive()
     assert first.code() == 0, first.err
@@ -116,7 +116,7 @@ def test_second_study_in_a_folder_is_refused_and_each_toy_is_there_once(tmp_path
 def test_lock_is_for_one_and_is_free_again(tmp_path):
     path = tmp_path / ".lock"
     with locked(path, what="the study"):
-        with pytest.raises(OutputError, match=rf"the study is in the hands of another process \({os.getpid()} on"):
+        with pytest.raises(OutputError, match=rf"the study is being written by another process \({os.getpid()} on"):
             locked(path, what="the study").__enter__()
         assert path.exists()
     assert not path.exists()

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from pymc.initial_point import make_initial_point_fn
 
-from bayescomb.formats.prediction_tables import COLUMNS
+from bayescomb.formats.toml.prediction_tables import COLUMNS
 from bayescomb.sampling.model.build import build_model
 
 POOL = [

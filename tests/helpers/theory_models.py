@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import bayescomb as bc
-from bayescomb.formats.prediction_tables import COLUMNS, read_prediction, read_scale_factors
+from bayescomb.formats.toml.prediction_tables import COLUMNS, read_prediction, read_scale_factors
 from bayescomb.inputs.theory.predictions import Variant
 from bayescomb.inputs.theory.scale_factors import scaled_prediction
 

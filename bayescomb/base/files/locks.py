@@ -21,13 +21,13 @@ __all__ = ["locked", "try_lock"]
 
 log = logging.getLogger(__name__)
 
-# What a file system answers that knows no locks; a computing farm must not be lost for that.
+# Errors of file systems without locks, as on some computing farms; the work goes on without one there.
 NO_LOCKS: Final = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 @contextlib.contextmanager
 def locked(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
-    """Hold a lock file while the block runs; of a process that was killed the file is left, and locks nobody out.
+    """Hold a lock file while the block runs; the file of a killed process remains, but the kernel releases its lock.
 
     Args:
         path: the lock file, made and removed again; its folder must be there.
@@ -57,7 +57,7 @@ def locked(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
 
 
 def _opened(path: Path, *, what: str, wait: bool) -> int:
-    """The lock file, locked; negative if whoever held it before removed the file meanwhile, so that it locks nothing.
+    """The lock file, locked; negative if its previous holder removed the file meanwhile.
 
     Raises:
         OutputError: another process holds it.
@@ -67,13 +67,13 @@ def _opened(path: Path, *, what: str, wait: bool) -> int:
     try:
         if not try_lock(descriptor, wait=wait):
             holder = os.pread(descriptor, 300, 0).decode("utf-8", errors="replace").strip() or "unknown"
-            msg = f"{path.parent}: {what} is in the hands of another process ({holder}); wait for it, or name another place"
+            msg = f"{path.parent}: {what} is being written by another process ({holder}); wait for it, or name another place"
             raise OutputError(msg)
         with contextlib.suppress(FileNotFoundError):
             keep = os.path.samestat(path.stat(), os.fstat(descriptor))
         if keep:
             os.truncate(descriptor, 0)
-            with contextlib.suppress(OSError):  # a full disk: the message of the other says less
+            with contextlib.suppress(OSError):  # the disk is full, and the operating system says so best
                 os.pwrite(descriptor, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return descriptor if keep else -1
     finally:

@@ -23,7 +23,7 @@ __all__ = ["ASIDE", "abandoned", "put_in_place", "siblings", "umask", "working_f
 
 SUFFIX: Final = ".part"
 LOCK: Final = "lock"
-# In a working folder: what was set aside from its place and may be the only copy, so that nobody removes it.
+# In a working folder: the previous content of the place, perhaps the only copy, which nothing may remove.
 ASIDE: Final = "aside"
 # Characters of the name that a working folder repeats, so that any name that is allowed itself can be written.
 SHOWN: Final = 40
@@ -58,7 +58,7 @@ def working_folder(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix(path), suffix=SUFFIX))
     descriptor = -1
     try:
-        # Under its name only when it is locked: before that the folder looks like one that is being made.
+        # Renamed once it is locked: until then the folder looks like one that is being made.
         descriptor = os.open(folder / f"{LOCK}.new", os.O_RDWR | os.O_CREAT)
         try_lock(descriptor)
         (folder / f"{LOCK}.new").replace(folder / LOCK)

@@ -79,7 +79,7 @@ def is_folder(path: str | Path) -> bool:
 
 
 def file_place(path: str | Path) -> Path:
-    """Where a file of this name is really written: what a link points to is replaced, not the link.
+    """The path that is written: the target of a link is replaced, not the link.
 
     Raises:
         OutputError: there is a folder or a device, the folder above is absent, or no file can have such a name.

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["correlation_of", "information_of", "unit_diagonal"]
+__all__ = ["SYMMETRY_TOLERANCE", "asymmetric_entry", "correlation_of", "information_of", "unit_diagonal"]
 
 FloatArray = NDArray[np.float64]
+# Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
+SYMMETRY_TOLERANCE: Final = 1e-9
+
+
+def asymmetric_entry(matrix: FloatArray, *, tolerance: float | None = None) -> tuple[int, int] | None:
+    """Position of the entry that differs most from its mirror entry; ``None`` for a symmetric matrix.
+
+    Args:
+        matrix: shape (n, n).
+        tolerance: difference that is none; by default :data:`SYMMETRY_TOLERANCE` of the largest entry.
+
+    Examples:
+        >>> import numpy as np
+        >>> asymmetric_entry(np.array([[1.0, 0.5], [0.4, 1.0]])), asymmetric_entry(np.eye(2))
+        ((0, 1), None)
+    """
+    difference = np.abs(matrix - matrix.T)
+    if tolerance is None:
+        tolerance = SYMMETRY_TOLERANCE * float(np.abs(matrix).max(initial=1e-300))
+    if not difference.max(initial=0.0) > tolerance:
+        return None
+    i, j = np.unravel_index(difference.argmax(), difference.shape)
+    return int(i), int(j)
 
 
 def unit_diagonal(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -44,7 +44,7 @@ __all__ = ["InformationWeights", "information_weights"]
 
 FloatArray = NDArray[np.float64]
 
-# Of q_i and its parts, below which nothing but the estimate itself tests it.
+# Smallest q_i, as a share of its parts, of an estimate that other estimates test.
 ROUNDING = 1e-9
 
 

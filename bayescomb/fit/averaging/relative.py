@@ -115,7 +115,7 @@ def iterated_combination(combination: Combination) -> tuple[Combination, int]:
     Raises:
         FitError: the iteration does not converge.
     """
-    # From the measured values, whatever these weigh, to sizes that all estimates share.
+    # Start at the measured values; the steps lead to sizes that all estimates share.
     current = _absolute(combination)
     values, errors, _ = _fitted(current)
     for step in range(1, STEPS + 1):

@@ -38,7 +38,7 @@ __all__ = ["GroupResults", "PartialResult", "WithoutEach", "group_results", "wit
 
 FloatArray = NDArray[np.float64]
 
-# A variance below this share of the larger one is a difference of equal numbers.
+# A difference of two variances below this share of the larger one is rounding.
 ROUNDING = 1e-9
 
 

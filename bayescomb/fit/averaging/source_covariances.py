@@ -25,7 +25,7 @@ __all__ = ["COUPLING", "STATISTICS", "TOTAL", "source_covariances"]
 STATISTICS = "statistics"
 COUPLING = "between different sources"
 TOTAL = "total"
-# Of a sum, below which a difference of equal numbers is none.
+# Share of a sum below which a difference is rounding.
 ROUNDING = 1e-12
 
 

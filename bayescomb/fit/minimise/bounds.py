@@ -26,11 +26,11 @@ __all__ = ["bounded_interval", "bounded_minimum", "on_face", "positions"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-# A bound is met to this fraction of the error.
+# A value within this fraction of the error of its bound is at the bound.
 ROUNDING = 1e-9
-# A chi2 that is closed form is met to this.
+# Relative rounding of a chi2 in closed form.
 EXACT = 1e-12
-# Part of a direction that is left of it when it is rounding.
+# A direction of which less than this part is left after a projection is rounding.
 PARALLEL = 1e-12
 
 
@@ -133,11 +133,11 @@ def bounded_interval(values: FloatArray, root: FloatArray, bounded: IntArray, in
         free = values[index] + sign * error
         at_free = values + root @ along * (sign * error)
         if not len(active) and (at_free[others] >= 0).all() and (index not in bounded or free >= 0):
-            ends.append(sign * error)  # as without bounds, where the path to the end keeps within them
+            ends.append(sign * error)  # the path to the end stays within the bounds: as without them
             continue
         inside = index not in active and (index not in bounded or best + sign * on_its_face >= 0)
         if inside and abs(growth(best + sign * on_its_face)) < EXACT * (1 + lowest):
-            ends.append(sign * on_its_face)  # the same bounds are met on the whole path
+            ends.append(sign * on_its_face)  # the same bounds are active on the whole path
             continue
         outer = float(values[index] + sign * error * np.sqrt(1 + lowest))  # grown by 1 there even if nothing is bounded
         bound = 0.0 if index in bounded and sign < 0 else -np.inf

@@ -64,6 +64,6 @@ def newton(chi2: Objective, start: FloatArray, along: FloatArray, positive: NDAr
         theta, value = trial, reached
         gradient = chi2.gradient(theta, positive=positive) @ along
         white = np.linalg.solve(factor, gradient)
-        if float(white @ white) / 2 < NEWTON_TOLERANCE:  # what a parabola of this curvature leaves
+        if float(white @ white) / 2 < NEWTON_TOLERANCE:  # the last step: to the minimum of a parabola of this curvature
             return np.asarray(theta - along @ np.linalg.solve(factor.T, white))
     return None

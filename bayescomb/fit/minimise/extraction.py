@@ -24,9 +24,9 @@ FloatArray = NDArray[np.float64]
 
 GAUSS_NEWTON_STEPS = 60
 NEWTON_STEPS = 20
-# GeV of a mass, or of the logarithm of a scale factor: the predictions are smooth over far more than this.
+# Step of a mass in GeV, or of the logarithm of a scale factor: predictions are smooth over far larger steps.
 DIFFERENCE = 1e-4
-# Delta chi2 is met to this, so that an error is good to half of it.
+# Tolerance on Delta chi2; an error is then good to half of it.
 CROSSING_TOLERANCE = 1e-6
 
 

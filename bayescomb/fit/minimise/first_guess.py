@@ -15,14 +15,14 @@ from bayescomb.likelihood.nonlinear.model import NonlinearParts
 __all__ = ["starting_points"]
 
 FloatArray = NDArray[np.float64]
-# Sizes that a variable of which nothing is known may have, and how many starts are tried at most.
+# Sizes to try of a variable of which nothing is known, and the largest number of starts.
 SIZES: Final = (1.0, 0.1, 10.0, -1.0, 0.01, 100.0, -0.1, -10.0, 1e-3, 1e3, -100.0, 1e-4, 1e4)
 # Where it may be in its range, if it has one.
 PLACES: Final = (0.5, 0.2, 0.8, 0.05, 0.95)
 STARTS: Final = 40
 # Two points are one minimum if no variable differs by more than this part of itself.
 SAME: Final = 1e-4
-# Sum of squares below which two minima are alike low.
+# Two minima whose sums of squares differ by less than this are equally low.
 ROUNDING: Final = 1e-9
 
 
@@ -55,7 +55,7 @@ def starting_points(parts: NonlinearParts) -> list[FloatArray]:
             continue
         try:
             result = least_squares(residuals, start, jac=slopes, x_scale="jac", xtol=1e-12, ftol=1e-12, gtol=1e-12)
-        except ValueError:  # a step that leaves where the formulas have values
+        except ValueError:  # a step to where a formula has no value
             continue
         if np.isfinite(result.cost) and result.success:
             found.append((2 * float(result.cost), result.x))
@@ -72,7 +72,7 @@ def starting_points(parts: NonlinearParts) -> list[FloatArray]:
     def order(entry: tuple[float, FloatArray]) -> tuple[bool, bool, int, float]:
         cost, point = entry
         beyond = bool(((point < parts.ranges[:, 0]) | (point > parts.ranges[:, 1])).any())
-        # Of equally low minima the one with most positive variables, so that the answer does not hang on rounding.
+        # Of equally low minima the one with most positive variables, so that rounding does not decide.
         return beyond, cost > lowest + ROUNDING * (1 + lowest), -int((point > 0).sum()), cost
 
     return [point for _, point in sorted(distinct, key=order)]

@@ -22,13 +22,13 @@ from bayescomb.likelihood.nonlinear.objective import Objective
 __all__ = ["WITHIN", "Minimum", "lowest_orthant", "other_minima", "same_minimum"]
 
 FloatArray = NDArray[np.float64]
-# Orthants that one search follows at most; beyond, it takes what it has.
+# Largest number of orthants that one search follows; beyond, it returns the best so far.
 MOST_ORTHANTS = 100
-# Minima above the lowest by more than this in chi2 are not told: they hold less than a per mille of a posterior.
+# Minima above the lowest by more than this in chi2 are not reported: less than a per mille of a posterior.
 WITHIN = 15.0
 # Two points are one minimum if chi2 around the first grows by less than this on the way to the second.
 SAME_MINIMUM = 1e-3
-# Of the gradient at a point on a kink, what may be left once it is balanced by the kinks.
+# Largest part of the gradient at a point on a kink that the kinks may leave unbalanced.
 BALANCED = 1e-4
 
 
@@ -196,7 +196,7 @@ class _OrthantSearch:
         return self.branches[pattern]
 
     def _add(self, theta: FloatArray) -> None:
-        # The true chi2: a bound may be left by rounding.
+        # The true chi2, not that of the branch: rounding may have crossed a bound.
         self.found.append((self.chi2.value(theta), theta))
 
 

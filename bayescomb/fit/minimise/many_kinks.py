@@ -29,7 +29,7 @@ from bayescomb.likelihood.nonlinear.objective import Objective
 __all__ = ["lowest_of_many", "others_of_many"]
 
 FloatArray = NDArray[np.float64]
-# Rounds of exchanging sides beyond the number of kinks.
+# Rounds of exchanging sides, in addition to the number of kinks.
 ROUNDS = 30
 # Slopes of chi2 below this do not move a nuisance from its kink.
 FLAT = 1e-7
@@ -52,7 +52,7 @@ def lowest_of_many(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
     if found is None or not everywhere:
         return found
     tried: set[int] = set()
-    while True:  # each lower minimum leaves other sides open, until those were all tried
+    while True:  # each lower minimum opens further sides to try
         open_sides = [i for i in _in_question(chi2, found, fixed) if i not in tried]
         if not open_sides:
             return found

@@ -131,7 +131,7 @@ class MassChi2:
         best = min(grid, key=lambda theta: self.evaluate(theta)[0])
         if len(scales) and not len(self.scale_mean):
             width = self.theory.extraction.scales.width
-            # Short of the ends, where Migrad's way to keep a limit has no slope.
+            # Inside the ends, where Migrad's transformation of a limited parameter has a slope.
             corners = itertools.product((0.0, -0.8 * width, 0.8 * width), repeat=2)
             grid = [np.concatenate([best[:n], np.repeat(corner, len(scales) // 2)]) for corner in corners]
             best = min(grid, key=lambda theta: self.evaluate(theta)[0])

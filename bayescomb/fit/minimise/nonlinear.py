@@ -42,7 +42,7 @@ FloatArray = NDArray[np.float64]
 Bounds = Mapping[int, tuple[float, float]]
 # Estimated distance to the minimum, in chi2, at which Migrad stops: errors are then good to 1e-5 of themselves and better.
 MIGRAD_TOLERANCE = 1e-5
-# Delta chi2 is met to this, so that an error is good to half of it.
+# Tolerance on Delta chi2; an error is then good to half of it.
 CROSSING_TOLERANCE = 1e-7
 # Weight of a likelihood table over the other inputs, in errors, for a start at its own minimum.
 HEAVY = 1e4
@@ -229,7 +229,7 @@ def delta_chi2_errors(
             merror = minuit.merrors[minuit.parameters[index]]
             if merror.is_valid:
                 starts = (float(merror.upper), float(merror.lower))
-        except RuntimeError:  # MINOS has nothing to say where Migrad did not end in a minimum to its taste
+        except RuntimeError:  # MINOS needs a valid Migrad minimum
             pass
     up, down = (_crossing(chi2, minimum, index, start, fixed) for start in starts)
     return up, down

@@ -40,12 +40,12 @@ COARSE_TOLERANCE = 1e-2
 # Log of a scale beyond which nothing is searched: a size wrong by a factor of 150.
 LARGEST_LOG = 10.0
 CROSSING_STEPS = 60
-# Log of a scale by which a size is tried to be larger, and sizes up to which every choice of larger ones is tried.
+# Log of the scale of the larger sizes to try, and the number of sizes up to which every subset is tried.
 LARGER = 3.0
 FEW_SIZES = 4
 # Minima whose scales differ by less than this in log s are one.
 DISTINCT = 0.05
-# Minima above the lowest by more than this are not told.
+# Minima above the lowest by more than this are not reported.
 WITHIN = 15.0
 
 
@@ -150,7 +150,7 @@ class SizeProfile:
                 return -growth
             objective = self._held(index, centre + distance)
             tolerance = GRADIENT_TOLERANCE if self.theory is None else COARSE_TOLERANCE
-            # Beside the last point, and where the sizes would be if nothing pulled: a far parameter can jump between.
+            # Start from the last point and from the best scales, as there can be two minima.
             starts = (start, np.log(best.scales))
             start, value = min((_lowest(objective, s, tolerance) for s in starts), key=lambda point: point[1])
             return value - best.chi2 - growth

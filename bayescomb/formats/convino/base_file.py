@@ -418,7 +418,7 @@ def _coefficient(inside: str, first: str, second: str, *, where: str) -> Correla
 
 
 def _grouped(items: list[_Item]) -> tuple[CorrelationCoefficient, ...]:
-    """The coefficients, those of a line that have a range as one scan group."""
+    """The coefficients; those of one line that have a range form a scan group."""
     lines: dict[int, list[_Item]] = {}
     for item in items:
         if item.coefficient.varied:

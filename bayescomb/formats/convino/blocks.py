@@ -188,7 +188,7 @@ class _Reader:
         self.ended[name] = (where, len(self.outside))
 
     def _second_end(self, name: str, where: str) -> None:
-        """A block ends at its first end; what stands between two ends may have been meant to be in it."""
+        """A block ends at its first end marker; text before a second one may belong to it."""
         first, position = self.ended[name]
         between = [at for at, text in self.outside[position:] if MEANT.search(text)]
         if between:
@@ -200,7 +200,7 @@ class _Reader:
         warn(where, f"second [end {name}], the block ended at {first}; remove one")
 
     def _judge_unknown(self, compact: str, rest: str, where: str) -> None:
-        """Text in brackets that is like a marker would lose a block."""
+        """Text in brackets that resembles a marker may be a block with a typing error."""
         lower = {"".join(name.split()).lower(): name for name in self.allowed}
         text, found = compact.removeprefix("end"), shown(f"[{compact}]")
         close = difflib.get_close_matches(text.lower(), list(lower), n=1) if len(text) < 60 else []

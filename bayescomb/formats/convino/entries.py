@@ -1,4 +1,4 @@
-"""``name = value`` lines of the blocks of Convino files, lines that continue them, and lines that are none.
+"""``name = value`` lines of the blocks of Convino files, lines that continue them, and lines of another form.
 
 What stands in the lines of a Convino block: cells, names, numbers and ``(+a-b)`` shifts.
 """
@@ -55,7 +55,7 @@ class Entry:
 
 
 def entries(block: Block, *, continued: bool = False, empty: bool = False) -> tuple[list[Entry], list[Line]]:
-    """The entries of a block, and its lines that are none.
+    """The entries of a block, and its lines that are not ``name = value``.
 
     Args:
         block: a block of ``key = value`` lines.
@@ -93,7 +93,7 @@ def unfinished(text: str) -> bool:
 
 
 def check_stray(lines: Iterable[Line], known: Collection[str], *, block: str, keys: str = "(?!)") -> None:
-    """Lines that are no entries are prose, unless they name something of the model.
+    """Lines that are not ``name = value`` are prose, unless they name something of the model.
 
     Args:
         lines: the lines.
@@ -134,7 +134,7 @@ def unique(found: Iterable[Entry], *, block: str) -> dict[str, Entry]:
 
 
 def known_key(entry: Entry, keys: Collection[str], *, block: str) -> bool:
-    """Whether a key is one of those; an unlike one is warned of.
+    """Whether a key is known; another one gives a warning.
 
     Raises:
         UnknownNameError: it is like one of them, so it is a slip that would lose a value.

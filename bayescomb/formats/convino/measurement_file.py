@@ -191,7 +191,7 @@ def _read_estimates(block: Block, candidates: Set[str]) -> tuple[dict[str, float
 
 
 def _check_extra(entry: Entry, allowed: Collection[str], candidates: Set[str], values: Mapping[str, float]) -> None:
-    """An entry beyond the number of estimates is not read, which must not change what its name is."""
+    """An entry beyond the number of estimates is not read; its name must not be used elsewhere."""
     extra = re.fullmatch(r"(name|value)_(0|[1-9]\d*)", entry.key, re.ASCII)
     if extra is None or entry.key in allowed:
         known_key(entry, allowed, block="estimates")

@@ -23,7 +23,7 @@ SKEWNESS: Final = 0.2
 KURTOSIS: Final = 0.5
 # Standard errors by which a moment must exceed these.
 SIGNIFICANT: Final = 3.0
-# Draws for each parameter below which a covariance is noise.
+# Smallest number of draws per parameter that gives a covariance.
 LEAST: Final = 10
 
 
@@ -84,7 +84,7 @@ class Gaussianity:
 
 
 def gaussianity(draws: Any, parameters: Collection[str] = ()) -> Gaussianity:
-    """Test whether mean and covariance say all of a posterior.
+    """Test whether a posterior is Gaussian, so that mean and covariance describe it.
 
     Args:
         draws: an ArviZ tree with the group ``posterior``, or that group as a dataset.
@@ -109,7 +109,7 @@ def gaussianity(draws: Any, parameters: Collection[str] = ()) -> Gaussianity:
 def from_posterior(
     name: str, experiment: str = "", *, draws: Any, results: Results, parameters: Collection[str] = (), **options: Any
 ) -> Measurement:
-    """Mean and covariance of a posterior as an input; it is warned of where the posterior is not Gaussian.
+    """Mean and covariance of a posterior as an input, with a warning where the posterior is not Gaussian.
 
     The priors of the nuisances are to be those of ``priors``, N(0, 1) by default; the results have flat ones.
 

@@ -110,7 +110,7 @@ def _written(found: Any, prefit: Any, *, where: str) -> WrittenFit:
     if prefit is None:
         return WrittenFit(parameters=parameters, values=values, covariance=covariance)
     terms = {v.member("fName"): (v.member("_value"), v.member("_error")) for v in prefit.member("_list")}
-    terms = {p: term for p, term in terms.items() if term[1] > 0}  # of no width is what has no term
+    terms = {p: term for p, term in terms.items() if term[1] > 0}  # a parameter without constraint term has width 0
     return WrittenFit(
         parameters=parameters,
         values=values,

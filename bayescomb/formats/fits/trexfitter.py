@@ -36,7 +36,7 @@ from bayescomb.inputs.measurements import Measurement
 __all__ = ["from_trexfitter", "read_trexfitter"]
 
 FIRST, SECOND, LAST = "NUISANCE_PARAMETERS", "CORRELATION_MATRIX", "NLL"
-# A one that was printed with six digits.
+# Tolerance on a 1 that was printed with six digits.
 PRINTED: Final = 1e-5
 # Template statistics, constrained at 1 by Poisson terms.
 STATISTICS: Final = "gamma_"

@@ -49,7 +49,7 @@ class WrittenFit:
         priors: Mapping[str, tuple[float, float]] | None = None,
         **others: Any,
     ) -> Measurement:
-        """As :meth:`bayescomb.Measurement.from_fit`; what is said goes before what the program knows."""
+        """As :meth:`bayescomb.Measurement.from_fit`; arguments have precedence over what the program wrote."""
         said_free = named(free, self.parameters, where=f"free of fit {name!r}")
         said_out = named(left_out, self.parameters, where=f"left_out of fit {name!r}")
         said = {*results, *said_free, *said_out, *(priors or {})}

@@ -150,7 +150,7 @@ def _in_rows(shift: Shift, mapping: TableMapping, measured: Measured) -> Iterato
 def _with_matrix(
     name: str, submission: Submission, mapping: TableMapping, measured: Measured, stated: Shift | None
 ) -> list[Shift]:
-    """Independent shifts that together have the covariance which the tables state of a source."""
+    """Independent shifts whose covariance is the one that the tables state for a source."""
     sizes = None
     if stated is not None:
         errors = [
@@ -345,7 +345,7 @@ def _told_apart(columns: Sequence[Column]) -> list[str]:
 
 
 def _warn_of_signs(shifts: Sequence[Shift], mapping: TableMapping) -> None:
-    """Two shifts to one side are possible, but a forgotten sign looks the same."""
+    """Two shifts to one side are possible, but may be a forgotten sign."""
     odd = [(s, i) for s in shifts for i in range(len(s.up)) if s.up[i] * s.down[i] > 0]
     if odd:
         shift, i = odd[0]
@@ -357,7 +357,7 @@ def _warn_of_signs(shifts: Sequence[Shift], mapping: TableMapping) -> None:
 
 
 def reads_independent(label: str) -> bool:
-    """Whether a label begins as those of errors do that are independent from row to row.
+    """Whether a label begins like those of errors that are independent from row to row.
 
     Examples:
         >>> from bayescomb.formats.hepdata.breakdown import reads_independent

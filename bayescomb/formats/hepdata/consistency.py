@@ -36,13 +36,13 @@ WRONG: Final = 0.1
 ODD_CORRELATION: Final = 0.02
 # Eigenvalues of a correlation matrix that rounding to 1e-15 per entry leaves at 0.
 ZERO: Final = 1e-12
-# How close to 1 the sum of a distribution must be to pass as normalised without anybody saying so.
+# Distance from 1 within which the sum of a distribution suggests that it is normalised.
 SUM: Final = 2e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is the matter with a table.
+    """A problem of a table.
 
     Attributes:
         message: with the numbers.
@@ -54,7 +54,7 @@ class Finding:
 
 
 def report(findings: Iterable[Finding], *, where: str) -> None:
-    """Warn of what is odd, and raise for what is wrong, all of it at once.
+    """One warning of all oddities, and one error of all that is wrong.
 
     Raises:
         InvalidMatrixError: something is wrong.
@@ -265,7 +265,7 @@ def total_findings(
     middle = (up - down) / 2
     expected = statistical + middle @ middle.T
     roots = np.sqrt(np.clip(np.diag(total), 0, None))
-    # Authors symmetrise in their own ways; between the smaller and the larger shift all are right.
+    # Authors symmetrise in different ways; any size between the smaller and the larger shift is accepted.
     low, high = (
         np.sqrt(np.diag(statistical) + (f(np.abs(up), np.abs(down)) ** 2).sum(axis=1)) for f in (np.minimum, np.maximum)
     )

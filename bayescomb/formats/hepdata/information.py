@@ -241,7 +241,7 @@ def _nuisance_correlation(
 def _pulls(submission: Submission, mapping: TableMapping) -> tuple[dict[str, float], dict[str, float]]:
     """Post-fit value and uncertainty of each nuisance, in units of its prior width."""
     selection = mapping.pulls
-    assert selection is not None  # the mapping has them
+    assert selection is not None  # the mapping requires them
     chosen = selection.chosen(submission)
     where = f"{selection.where}: table {chosen.table.name!r}"
     columns = chosen.columns

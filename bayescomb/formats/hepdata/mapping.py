@@ -34,7 +34,7 @@ Rows = tuple[int, ...] | Mapping[str, tuple[float, float] | str]
 
 @dataclass(frozen=True, kw_only=True)
 class TableMapping:
-    """What is where.
+    """Which tables and columns hold what.
 
     Attributes:
         where: the TOML table, for messages.
@@ -176,7 +176,7 @@ def _within(table: Table, name: str, wanted: tuple[float, float] | str, row: int
     edges = bin_of(entry)
     if edges:
         return low <= edges.low and edges.high <= high
-    assert isinstance(entry, str)  # or it would have edges
+    assert isinstance(entry, str)  # an entry that is no text has edges
     if not NUMBER.fullmatch(entry):
         msg = f"{where}.rows: {entry!r} of axis {name!r} is no number or bin; name the entry as a text, or rows by number"
         raise InvalidNumberError(msg)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.checks import SYMMETRY_TOLERANCE
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, UnknownNameError
+from bayescomb.base.numerics.matrices import asymmetric_entry
 from bayescomb.formats.hepdata.record.tables import Axis, Column, Table, rounding, row_label
 from bayescomb.formats.hepdata.selection import Match, Measured, aligned
 
@@ -52,7 +52,7 @@ class TableMatrix:
         positions = measured.positions(self.names, match)
         if positions is not None:
             return self._part(positions, measured.rows)
-        return self.ordered(measured.rows, whose=measured.where)  # which says what is the matter
+        return self.ordered(measured.rows, whose=measured.where)  # raises, with the reason
 
     def ordered(self, names: Sequence[str], *, whose: str) -> TableMatrix:
         """The matrix with the rows of another table, in their order.
@@ -174,9 +174,9 @@ def read_table_matrix(table: Table, columns: Sequence[Column], *, sizes: Sequenc
             f"{names[j]!r}; a matrix needs each of them, or its mirror entry"
         )
         raise FileFormatError(msg)
-    difference = np.abs(values - values.T)
-    i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
-    if difference[i, j] > SYMMETRY_TOLERANCE * np.abs(values).max():
+    found = asymmetric_entry(values)
+    if found is not None:
+        i, j = found
         msg = (
             f"{where}: not symmetric, the entry of {names[i]!r} and {names[j]!r} is {values[i, j]:g} and its mirror entry "
             f"{values[j, i]:g}; correct the table"

@@ -172,7 +172,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _plain(text: str, length: int = LENGTH) -> str:
-    """A text that stays in its line, and is not longer than helps."""
+    """A text on one line, shortened."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:length]
 
 

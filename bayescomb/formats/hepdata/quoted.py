@@ -39,7 +39,7 @@ EMPTY: Final = frozenset({"", "-", "--", "\N{EN DASH}", "\N{EM DASH}"})
 
 
 def source_labels(mapping: TableMapping, column: Column) -> list[str]:
-    """The labels of the breakdown; every label of the values must be spoken for once.
+    """The labels of the breakdown; every label of the values must be named exactly once.
 
     Raises:
         UnknownNameError: a label is not spoken for, or one that is named is not there.
@@ -250,7 +250,7 @@ def state_conversions(columns: Iterable[Column], measured: Measured, *, where: s
 
 
 def warn_of_percent(name: str, errors: Sequence[LabelledError], values: Sequence[Cell], mapping: TableMapping) -> None:
-    """Errors above the values in most rows are percentages as a rule."""
+    """Warn where most errors exceed their values: they are percentages as a rule."""
     pairs = [(max(abs(e.up), abs(e.down)), value.number()) for e, value in zip(errors, values, strict=True)]
     if mostly_above(pairs):
         message = (

@@ -323,7 +323,7 @@ def _numbers(value: Any, where: str) -> tuple[int, ...]:
 
 
 def _names(value: Any, where: str) -> Heading:
-    """A column is named as everywhere, so that a bare text cannot pass for a name of the sources."""
+    """A column is named as everywhere, so that a bare text is not mistaken for a source."""
     if not isinstance(value, dict) or set(value) != {"column"}:
         msg = f'{where}: {value!r} found, needed is the column or axis that names the sources, {{ column = "HEADER" }}'
         raise FileFormatError(msg)

@@ -184,7 +184,7 @@ def _inside(one: ResultSet, source: str, p: str, q: str, lists: Sequence[frozens
 
 
 def _chosen(inside: Sequence[float | None], strategy: str) -> float:
-    """One number of the two that the sets say."""
+    """The correlation by the rule of the map, from what the two sets state."""
     known = [c for c in inside if c is not None]
     rule = strategy.removeprefix("SET")
     if len(known) < 2:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_correlation, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
+from bayescomb.base.numerics.matrices import asymmetric_entry
 from bayescomb.formats.csv import number, read_text
 from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement, Nuisance, asymmetric_statistics
 
@@ -95,7 +96,7 @@ class ResultSet:
 
 
 def looks_like_result_sets(path: Path) -> bool:
-    """Whether a file is JSON with result sets; nothing else is said about it."""
+    """Whether a file is JSON with result sets, without any other check."""
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -260,9 +261,9 @@ def _matrix(entry: Mapping[str, Any], key: str, names: Sequence[str], *, where: 
         msg = f"{place}: {len(names)} rows of {len(names)} numbers are needed, one per parameter; correct it"
         raise InvalidMatrixError(msg)
     matrix = np.array([[number(v, where=place) for v in row] for row in rows])
-    difference = np.abs(matrix - matrix.T)
-    if difference.max() > ROUNDED:
-        i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
+    found = asymmetric_entry(matrix, tolerance=ROUNDED)
+    if found is not None:
+        i, j = found
         msg = (
             f"{place}: {matrix[i, j]:g} and {matrix[j, i]:g} found for {names[i]!r} and {names[j]!r}; a correlation "
             "matrix is symmetric, correct one of the two"

@@ -80,8 +80,8 @@ def load_model(
             content, each with the file and line or the key it was found at.
 
     Warns:
-        InputWarning: a Convino measurement file or a table of HEPData that it names holds something that is read as it was
-            surely meant.
+        InputWarning: something in a Convino measurement file or a table of HEPData that it names is interpreted by guess;
+            the author should check.
 
     Examples:
         >>> from bayescomb.formats.toml.model import load_model
@@ -153,7 +153,7 @@ def load_model(
             curves=curves,
             **settings,
         )
-        # Before an extraction leaves some measurements out: the hidden amounts are those of the whole.
+        # Blinded before an extraction drops measurements: the hidden amounts are those of the whole combination.
         phrase = _read_phrase(document, where)
         if phrase or blind is not None or unblind is not None:
             from bayescomb.inputs.blinding import opened

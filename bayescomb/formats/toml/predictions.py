@@ -13,7 +13,7 @@ from bayescomb.base.checks import check_choice, check_names, known_name, located
 from bayescomb.base.choices import PDF_ERRORS
 from bayescomb.base.errors import FileFormatError
 from bayescomb.formats.csv import number
-from bayescomb.formats.prediction_tables import prediction_text, read_prediction, read_scale_factors
+from bayescomb.formats.toml.prediction_tables import prediction_text, read_prediction, read_scale_factors
 from bayescomb.formats.values import check_table, entries, flag, text, texts
 from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.theory.predictions import Prediction

@@ -108,7 +108,7 @@ def template_from_table(path: str | Path, *, units: Iterable[str] = ()) -> Templ
     """
     path = Path(path)
     if path.suffix.casefold() == ".xlsx":
-        from bayescomb.formats.excel import sheet_table
+        from bayescomb.formats.toml.excel import sheet_table
 
         header, rows = sheet_table(path, required=BUDGET_COLUMNS, called=_column)
     else:

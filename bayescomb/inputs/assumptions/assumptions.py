@@ -113,7 +113,7 @@ class CorrelationCoefficient:
             if not self.low < self.high:
                 msg = f"{where}: range {self.low} to {self.high} is empty; low must lie below high"
                 raise RangeError(msg)
-            # A uniform prior has no use for the nominal value: the profile uses it, the prior and the scan use the range.
+            # A uniform prior does not depend on the nominal value, which only the profile uses.
             has_mode = self.prior != "fixed" and shape_law(self.prior).has_mode
             if has_mode and not self.low <= self.nominal <= self.high:
                 msg = (

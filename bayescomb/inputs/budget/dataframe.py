@@ -137,7 +137,7 @@ def _coefficients(budget: Budget, between: Between) -> list[CorrelationCoefficie
 
 
 def _require_stated(budget: Budget, chosen: AssumptionSet, within: Within | str) -> None:
-    """Nothing inside an experiment is uncorrelated because nobody thought of it."""
+    """Every correlation inside an experiment is stated, 0 too."""
     if isinstance(within, str):
         if within != UNCORRELATED:
             msg = f'within = {within!r} found, allowed: "{UNCORRELATED}", or correlations by source such as {{"JES": 1.0}}'

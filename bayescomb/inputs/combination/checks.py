@@ -54,7 +54,7 @@ def check_determined(combination: Contents, where: str) -> None:
 
 
 def check_spectators(combination: Contents, where: str) -> None:
-    """A spectator carries one estimate, whose name it has."""
+    """A spectator has one estimate only, with the same name."""
     maps = {e.name: dict(e.observables) for e in combination.estimates}
     for observable in combination.observables:
         if observable.formula and observable.spectator:
@@ -62,7 +62,10 @@ def check_spectators(combination: Contents, where: str) -> None:
             raise OptionError(msg)
         owners = [name for name, mapping in maps.items() if observable.name in mapping]
         if observable.spectator and (owners != [observable.name] or maps[observable.name] != {observable.name: 1.0}):
-            msg = f"{where}: spectator {observable.name!r} belongs to {owners}; it carries the name of its only estimate"
+            msg = (
+                f"{where}: spectator {observable.name!r} belongs to {owners}; a spectator may have one estimate only, with "
+                "the same name"
+            )
             raise UnknownNameError(msg)
 
 
@@ -148,7 +151,7 @@ def check_predictions(combination: Contents, where: str) -> None:
 
 
 def check_errors_on_errors(combination: Contents, where: str) -> None:
-    """The sizes that are uncertain are those of sources that are there, and nothing else is curved."""
+    """Uncertain sizes belong to sources of the combination, and chi2 is quadratic besides."""
     known = {n.source or n.name for n in combination.nuisances if not n.free}
     for name in combination.errors_on_errors:
         known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
@@ -161,7 +164,7 @@ def check_errors_on_errors(combination: Contents, where: str) -> None:
 
 
 def check_blinding(combination: Contents, where: str) -> None:
-    """Nothing is in force that shows what is hidden, or that what hides it would change."""
+    """No setting reveals the hidden values, and the shift or factor changes no other result."""
     found = combination.blinding
     if found is None:
         return
@@ -184,7 +187,7 @@ def check_blinding(combination: Contents, where: str) -> None:
 
 
 def check_nonnegative(combination: Contents, where: str) -> None:
-    """What cannot be negative is an observable, and the results are these observables."""
+    """Nonnegative quantities are observables without a formula, and the results are these observables."""
     names = list(combination.nonnegative)
     check_names(names, where=f"nonnegative observables of {where}", allow_empty=True)
     for name in names:

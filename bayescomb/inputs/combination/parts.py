@@ -96,7 +96,7 @@ def _beside(taken: Collection[str], names: Sequence[str]) -> dict[str, str]:
 
 
 def kept_fields(combination: Contents, measurements: Sequence[Measurement]) -> dict[str, Any]:
-    """Fields of the combination of some measurements, without what names a nuisance or observable of the others.
+    """Fields of the combination of some measurements; whatever names only the others is dropped.
 
     Args:
         combination: the whole.

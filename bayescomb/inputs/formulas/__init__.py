@@ -4,21 +4,18 @@ Imports measurements, observables and parameters.  Start at formulas, then quant
 """
 
 from bayescomb.inputs.curves import Curve
+from bayescomb.inputs.formulas.derivatives import Affine, Jet, affine, jet
 from bayescomb.inputs.formulas.formulas import (
     FUNCTIONS,
-    Affine,
     Function,
-    Jet,
     Node,
     Number,
     Operation,
     Tabulated,
     Variable,
-    affine,
     curves_in,
     evaluate,
     formula_text,
-    jet,
     names_in,
     parse,
     substituted,

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import FormulaError, RangeError
 from bayescomb.inputs.curves import Curve
+from bayescomb.inputs.formulas.derivatives import Affine, affine
 from bayescomb.inputs.formulas.formulas import (
     FUNCTIONS,
-    Affine,
     Function,
     Node,
     Variable,
-    affine,
     curves_in,
     formula_text,
     names_in,

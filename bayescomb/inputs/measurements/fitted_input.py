@@ -34,7 +34,7 @@ __all__ = ["FitTable", "FittedInput", "Nuisance", "fitted_values", "named"]
 
 FloatArray = NDArray[np.float64]
 
-# What a nuisance with a prior of width 1 hardly does: a parameter that does it had another prior, or none.
+# Limits that a nuisance with a prior of width 1 hardly passes: a parameter beyond had another prior, or none.
 LARGE_PULL: Final = 5.0
 LARGE_CONSTRAINT: Final = 2.0
 # Parameters that a message names.

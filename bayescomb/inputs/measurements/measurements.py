@@ -43,7 +43,7 @@ __all__ = [
     "Nuisance",
 ]
 
-# Below this fraction of a variance a part of it is rounding.
+# A part of a variance below this fraction is rounding.
 ROUNDING: Final = 1e-9
 
 
@@ -58,7 +58,7 @@ class CovarianceKind(StrEnum):
     PRIOR = "prior"
 
 
-# Shift of a direction without statistical variance, in units of the statistical errors, below which it is none.
+# A shift below this, in statistical errors, of a direction without statistical variance is rounding.
 UNMOVED: Final = 1e-12
 
 

@@ -16,7 +16,7 @@ from bayescomb.inputs.theory.predictions import Prediction, Variant
 __all__ = ["ScaleFactors", "ScalePoint", "scaled_prediction"]
 
 FloatArray = NDArray[np.float64]
-# Relative difference of edges and energies that are the same but for the digits of a table.
+# Edges and energies that differ by less than this are the same number, rounded in a table.
 SAME = 1e-9
 
 

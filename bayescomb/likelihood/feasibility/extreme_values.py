@@ -21,13 +21,13 @@ __all__ = ["END_TOLERANCE", "Extremes", "extremes"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-# Ends are searched to this share of a range.
+# Ends are found to this share of a range.
 END_TOLERANCE: Final = 1e-6
 # Newton decrement (squared, halved) beside the path, growth of tau from one point of it to the next, and points.
 NEAR_PATH: Final = 0.1
 PATH_FACTOR: Final = 12.0
 PATH_STEPS: Final = 14
-# Floating-point operations, about four seconds of them, after which the ends that are left keep the bounds they have.
+# Floating-point operations, about four seconds of them, after which the remaining ends keep their bounds.
 MOST_WORK: Final = 2e10
 # A point this near to a side of the box has no curvature along it that a double holds.
 ON_THE_BOX: Final = 1e-100
@@ -72,7 +72,7 @@ class _Search:
         self.directions = None if interior.full else interior.directions
         self.barrier = Barrier(family, basis=self.basis, directions=self.directions)
         self.tolerance = END_TOLERANCE * (family.high - family.low)
-        # ends[side] is the best feasible value, bounds[side] what is not passed.
+        # ends[side] is the furthest feasible value found, bounds[side] a value that no feasible one passes.
         self.ends: dict[int, FloatArray] = {1: interior.point.copy(), -1: interior.point.copy()}
         self.bounds: dict[int, FloatArray] = {1: family.high.copy(), -1: family.low.copy()}
         self.work = 0.0
@@ -88,7 +88,7 @@ class _Search:
         else:
             self.bounds = {side: self.interior.point.copy() for side in (1, -1)}
         for side, box in ((1, self.family.high), (-1, self.family.low)):
-            # What reaches the end but for rounding is the end.
+            # A value that differs from the end by rounding is the end.
             near = np.abs(self.ends[side] - box) <= self.tolerance
             self.ends[side] = np.where(near, box, self.ends[side])
         return Extremes(
@@ -224,7 +224,7 @@ class _Search:
                 self._reach(c, side, float(r[c] + (room if side * value * abs(room) >= -1 else -1 / value)))
                 self._bound(c, side, None, w)
             if centred:
-                # So near to the path the way to the extreme is below twice the number of barriers over tau (Nesterov,
+                # This near to the path the distance to the extreme is below twice the number of barriers over tau (Nesterov,
                 # Introductory Lectures on Convex Optimization, 2004, theorem 4.2.7).
                 limit = float(r[c]) + side * 2 * (n + 2 * k) / tau
                 nearer, further = (min, max) if side > 0 else (max, min)

@@ -31,9 +31,10 @@ __all__ = ["AffineFamily", "FeasibleRegion", "face_basis", "feasible_region", "s
 
 FloatArray = NDArray[np.float64]
 
-# A matrix of unit scale is called positive semidefinite down to this: sums of a few dozen products of doubles.
+# Smallest eigenvalue of a positive semidefinite matrix of unit scale: rounding of sums of a few dozen products.
 EIGENVALUE_TOLERANCE: Final = 1e-9
-# An eigenvalue that grows like the square of the distance makes the tolerance above look like a width of 1e-4.
+# Width below which a region is a point: where an eigenvalue grows like the square of the distance, the tolerance above
+# alone gives a width of 1e-4.
 WIDTH_TOLERANCE: Final = 1e-3
 # Number of points of the box that are tried to estimate its feasible share, in a quasi-random sequence.
 SHARE_POINTS: Final = 4096
@@ -159,7 +160,7 @@ def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> Fe
 
     candidates = [low, high, float(np.clip(family.nominal[0], low, high))]
     if low < 0 < high:
-        candidates.append(0.0)  # where fully correlated blocks with other signs allow nothing else
+        candidates.append(0.0)  # fully correlated blocks with other signs allow a single point only
     best = max(candidates, key=excess)
     if excess(best) < 0:
         best = max(best, concave_maximum(excess, low, high), key=excess)
@@ -190,8 +191,7 @@ def _several(family: AffineFamily, floor: float, nominal_smallest: float) -> Fea
     centre = interior.point
     smallest = smallest_eigenvalue(family.matrix(centre))
     if smallest < floor:
-        # A set without volume may not be found from outside; it is known by the points at which nothing or the nominal is
-        # asked.
+        # A set without volume may not be found from outside, so the nominal values and all coefficients 0 are tried.
         candidates = [np.clip(r, family.low, family.high) for r in (family.nominal, np.zeros_like(centre))]
         best = max(candidates, key=lambda r: smallest_eigenvalue(family.matrix(r)))
         status = "empty"

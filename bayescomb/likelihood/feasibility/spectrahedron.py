@@ -32,20 +32,20 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-# Of the largest eigenvalue: below it an eigenvalue is rounding of 0.
+# An eigenvalue below this share of the largest is rounding of 0.
 RANK_TOLERANCE: Final = 1e-7
 # An entry of a pattern outside the range of M below this is rounding.
 FACE_TOLERANCE: Final = 1e-7
-# A matrix of unit scale with this added is what the search for a first feasible point ends with.
+# Added to a matrix of unit scale at the end of the search for a first feasible point.
 LAST_SHIFT: Final = 1e-8
 # Eigenvalues below this at the end of that search belong to a matrix that is singular at the only feasible points.
 NEARLY_SINGULAR: Final = 1e-3
-# Nearer to 0 or to its nominal value than this, a coefficient is tried there, where the matrix is exact.
+# A coefficient within this of 0 or its nominal value is tried there, where the matrix is exact.
 SNAP: Final = 1e-4
 SNAP_ROUNDING: Final = 1e-14
 # Rounding that a matrix at the end of a range may have.
 ROUNDING: Final = 1e-11
-# Newton decrement (squared, halved) at which a centre is one.
+# Newton decrement (squared, halved) at which the centre is found.
 CENTRED: Final = 1e-10
 NEWTON_STEPS: Final = 60
 # Entries of patterns above which the Hessian is made of whole matrices.
@@ -244,7 +244,7 @@ class Barrier:
             decrement = -float(gradient @ step) / 2
             if not decrement > tolerance:
                 return r, step_number, bool(np.isfinite(decrement))
-            # Of a self-concordant function this length stays inside; the whole step is taken where it is near.
+            # A step of this length stays inside (self-concordance); near the centre the whole step is taken.
             length = 1.0 if decrement < 0.05 else 1 / (1 + np.sqrt(2 * decrement))
             longer = min(1.0, 4 * length)
             for trial in (longer, length, length / 4, length / 16):

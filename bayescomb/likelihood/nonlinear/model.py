@@ -1,4 +1,4 @@
-r"""Combinations whose chi2 is not quadratic: a few curved variables, and the rest as linear and Gaussian as ever.
+r"""Combinations whose chi2 is not quadratic: a few curved variables, all others linear and Gaussian.
 
 Nuisances with relative, lognormal or asymmetric responses are *explicit*: chi2 is not quadratic in them.  Under Pearson's
 chi2, whose weights follow the prediction, so are the total shifts of the estimates by all other nuisances.  Both are linear

@@ -126,7 +126,7 @@ class Objective:
             by_prediction = by_q[: len(prediction)]
         if not second:
             return gradient, np.zeros((0, 0))
-        # Along directions in which chi2 is alike steep, no large curvature hides a small one.
+        # In directions scaled to equal curvature, a large one does not hide a small one.
         along = np.eye(self.size) if along is None else along
         by_theta, arguments, jacobian = self.rows @ (pseudo @ along), self.argument_map @ along, jacobian @ along
         hessian = 2 * (self.signs[:, None] * by_theta).T @ by_theta

@@ -28,7 +28,7 @@ SCALE_POINTS: Final = ((2.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5), (2.0, 2.0
 NUMERICAL: Final = "numerical"
 CORRELATED: Final = "correlated numerical"
 RATE: Final = "rate"
-# What is called 68 %.
+# The confidence level that publications call 68 %.
 ONE_SIGMA: Final = 0.68
 
 

@@ -156,7 +156,7 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     extraction = combination.extraction_in_force
     in_force = extraction.distributions if extraction is not None else {}
     bins: dict[str, tuple[str, float, float]] = {}
-    # Several predictions of the same bins may be given; the one in force counts, else the first.
+    # Of several predictions of the same bins the one in force is exported, else the first.
     for prediction in sorted(combination.predictions, key=lambda p: p.name not in in_force):
         for name, (low, high) in zip(prediction.observables, prediction.bins, strict=True):
             bins.setdefault(name, (prediction.name, float(low), float(high)))
@@ -164,7 +164,7 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
     columns = {key: getattr(fit, attribute).sel(parameter=names).to_numpy() for key, attribute in ERRORS.items()}
     if unsplit_label(fit.combination.measurements):
-        # Of a result of total covariances alone nobody knows the parts.
+        # Inputs with total covariances only do not determine the parts.
         unknown = (columns["statistical_error"] == 0) & (columns["systematic_error"] == 0)
         for key in ("statistical_error", "systematic_error"):
             columns[key] = np.where(unknown, np.nan, columns[key])

@@ -168,7 +168,7 @@ def _measurement(
     free = [i for i, nuisance in enumerate(nuisances) if nuisance.free]
     bound = [i for i, nuisance in enumerate(nuisances) if not nuisance.free]
     kept = [k for k, i in enumerate(bound) if numbers[nuisances[i].name] in position]
-    # What shifts nothing and is correlated with nothing has no part in anything.
+    # A nuisance without shift and without correlation has no effect.
     others = [k for k, i in enumerate(bound) if k not in kept and factor.rows[:, n + i].any()]
     loading = factor.rows[:, [n + i for i in bound]]
     full = LinearModel(

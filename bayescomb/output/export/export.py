@@ -97,7 +97,7 @@ def export_hepdata(
     target = Path(target)
     archive = _is_archive(target)
     require_replaceable(target, archive=archive)
-    hepdata_lib()  # rather now than after the work
+    hepdata_lib()  # fails before the work, not after it
     combination = fit.combination
     if fit.at_bound:
         msg = (
@@ -125,7 +125,7 @@ def export_hepdata(
         model = combination_to_json(combination)
         header["files"] = sorted({path.name for path in folder.iterdir()} | set(RESOURCES))
         write_json(plain_data(header, groups, model), folder / DATA)
-        # In memory first: HDF5 that finds its disk full ends the process.
+        # In memory first: HDF5 aborts the process when the disk is full.
         (folder / TREE).write_bytes(tree(header, groups, model).to_netcdf(engine="h5netcdf"))
         validate(folder)
         if archive:

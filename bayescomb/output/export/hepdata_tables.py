@@ -25,7 +25,7 @@ SETTINGS: Final = (
     "model", "assumptions", "treatment", "repair", "chi2_form", "nuisance_values", "normalised", "nonnegative", "extraction",
     "quotable",
 )  # fmt: skip
-# Headings that whoever reads the tables again asks for.
+# Headings by which the tables are read again.
 VALUE: Final = "value"
 TOTAL: Final = "total error"
 PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}

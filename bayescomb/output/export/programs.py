@@ -104,7 +104,7 @@ def _moments(result: ProfileResult | xr.DataTree) -> _Moments:
         names = [str(name) for name in result.values["parameter"].to_numpy()]
         values, covariance = result.values.to_numpy(), result.covariance.to_numpy()
         require_unscaled(result, where=f"{combination.name!r} for other programs")
-    if combination.blinding is not None:  # no place in these forms tells
+    if combination.blinding is not None:  # these formats have no place for it
         msg = f"{combination.name!r}: blinded, which what other programs read could not say; unblind it first"
         raise OptionError(msg)
     wanted = [o.name for o in combination.results if not o.spectator and o.name in names]

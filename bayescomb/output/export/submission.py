@@ -117,7 +117,7 @@ def _variable(lib: ModuleType, column: ExportColumn, *, independent: bool) -> An
         is_binned=binned,
         units=column.unit,
         values=[_shown(value) for value in column.values],
-        zero_uncertainties_warning=False,  # an error of zero is one that we mean
+        zero_uncertainties_warning=False,  # an error of zero is intended
     )
     result.digits = DIGITS
     for label, errors in column.errors.items():

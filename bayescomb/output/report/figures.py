@@ -68,7 +68,7 @@ def report_figures(results: Results) -> Iterator[ReportFigure]:
         if results.curves:
             yield scan_curve_figure(results)
         yield from _present(scan_correlation_figure(results))
-        # What its bound holds has no parts.
+        # A result at its bound has no parts.
         for parameter in (p for p in results.parameters if p.name not in results.fit.at_bound):
             yield impact_figure(results, parameter)
             yield from _present(ranking_figure(results, parameter))

@@ -54,7 +54,7 @@ CONTENTS: Final = (
     ("predictive", "Predictive"), ("fit", "Goodness of fit"), ("averages", "Average"),
     ("methods", "Methods"), ("provenance", "Provenance"),
 )  # fmt: skip
-# Table that a section stands and falls with.
+# Section -> the table without which it is left out.
 NEEDS: Final = {
     "sets": "assumption_sets", "shares": "variance_shares", "sensitivity": "sensitivity", "predictive": "predictive",
     "extraction": "interpolation",

@@ -85,7 +85,7 @@ def report(
     target = Path(directory).absolute()
     _check_target(target)
     try:
-        # Made before the work, so that a place that cannot be written is known at once.
+        # Made before the work, so that a place that cannot be written fails at once.
         with working_folder(target) as folder:
             new = folder / target.name
             new.mkdir()
@@ -93,7 +93,7 @@ def report(
             if explorer.is_file():
                 shutil.copy2(explorer, new / EXPLORER)
             _write(collect(posterior, fit), new, progress=progress)
-            _check_target(target)  # again: what came meanwhile is not replaced
+            _check_target(target)  # checked again: files that appeared meanwhile are not replaced
             put_in_place(new, target, aside=folder / ASIDE)
     except OSError as error:
         raise cannot_write(directory, error, what="the report cannot be written") from error

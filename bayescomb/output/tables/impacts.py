@@ -24,7 +24,7 @@ else:
 
 __all__ = ["QUANTITIES", "ImpactQuantity", "impact_table"]
 
-# Names of the sums in files, where those of people are longer.
+# Short names of the sums in files.
 SUM_NAMES: Final = {"statistics": "stat", "all systematics": "syst"}
 
 

@@ -96,7 +96,7 @@ def _answers(name: str, comparison: Comparison | None, fit: ProfileResult | None
         found = {keys.get(label, "undivided_error"): part for label, part in parts.items()}
         numbers = [fit.values, fit.errors, fit.down_errors, fit.up_errors]
         corrected = fit.sizes is not None and name in fit.sizes.without_sd
-        if corrected and fit.sizes is not None:  # an interval without the correction would be too short by far
+        if corrected and fit.sizes is not None:  # without the correction the interval would be far too short
             numbers[2:] = [fit.sizes.intervals["down"], fit.sizes.intervals["up"]]
     else:
         assert comparison is not None  # one of the two is given

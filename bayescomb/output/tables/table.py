@@ -57,7 +57,7 @@ SPECIAL: Final = {
 SYMBOL: Final = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9]+)(?![A-Za-z0-9_])")
 # Rows of a table that the full page shows; of longer ones it shows what the compact page does.
 WHOLE: Final = 120
-# Of a cell: nothing that is not zero, or nothing.
+# Pattern of a cell that is empty or zero.
 ZERO: Final = re.compile(r"[+\u2212-]?0(\.0*)?|\u2013?")
 NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 
@@ -321,7 +321,7 @@ def latex_text(text: str) -> str:
 
 
 def latex_table(table: Table, combination: Combination) -> str:
-    """A ``tabular`` environment of what the page shows of a table, its caption and what it rests on in comments.
+    """A ``tabular`` environment of what the page shows of a table; caption and settings as LaTeX comments.
 
     Args:
         table: what to write.

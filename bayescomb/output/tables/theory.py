@@ -41,7 +41,7 @@ def orders_table(found: Sequence[OrderRow]) -> Table:
     return Table(name="prediction_orders", title=title, rows=rows, columns=columns, footnote="problem")
 
 
-# A p-value below this is no fluctuation.
+# A p-value below this excludes a prediction.
 EXCLUDED: Final = 1e-4
 
 

@@ -14,11 +14,11 @@ from bayescomb.output.tables.table import Column, Row, Table, fixed_column, numb
 
 __all__ = ["relevance_table", "shares_table"]
 
-# Coefficients with less of a variance are shown by their sum only.
+# Coefficients with a smaller part of the variance are shown by their sum only.
 SMALL: Final = 1e-3
-# Shares of single coefficients are far below the parts that they are compared with.
+# Shares of single coefficients are small and need more decimals than the other parts.
 SHARE_PLACES: Final = 3
-# Monte Carlo errors of the information above which the data are said to tell of a coefficient.
+# Information, in Monte Carlo errors, above which the data constrain a coefficient.
 TOLD: Final = 3.0
 SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 

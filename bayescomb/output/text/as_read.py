@@ -109,7 +109,7 @@ def _statistics_of(measurement: Measurement) -> str:
     if measurement.fit is not None:
         return "by its own fit"
     covariance = measurement.statistical_covariance
-    assert covariance is not None  # a measurement has one or the other
+    assert covariance is not None  # a measurement has either a fit or a covariance
     if measurement.covariance_kind is CovarianceKind.TOTAL:
         return "a total covariance, its sources not told apart,"
     if len(covariance) == 1:

@@ -15,7 +15,7 @@ from bayescomb.output.text_layout import feasibility_lines
 
 __all__ = ["check_text", "combination_text"]
 
-# Names that look alike, and their partners, that a text has room for.
+# Largest number of listed names that look alike, and of partners of each.
 FEW_ALIKE = 8
 
 

@@ -108,7 +108,7 @@ def profile_text(fit: ProfileResult) -> str:
             f"largest change of a correlation {number_text(repair.change)}"
         )
     lines += [f"parts of the errors: {PARTS_CLAUSE[fit.parts]}", ""]
-    if fit.combination.extraction:  # of the masses, not of a dozen predicted bins
+    if fit.combination.extraction:  # correlations of the masses, not of a dozen predicted bins
         names = [o.name for o in fit.combination.headline]
     positions = [fit.names.index(name) for name in names]
     lines += correlation_lines(names, numbers(fit, "covariance")[np.ix_(positions, positions)])

@@ -32,7 +32,7 @@ from bayescomb.output.text.fit import FEW_RESULTS, chi2_number, correlation_line
 
 __all__ = ["comparison_text", "posterior_text", "study_text", "summary_text"]
 
-# Digits of the weight of a mode beyond which nobody looks.
+# Smallest Monte Carlo error to which the weight of a mode is printed.
 LEAST_WEIGHT_ERROR = 1e-4
 
 

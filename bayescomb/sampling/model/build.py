@@ -46,7 +46,7 @@ from bayescomb.sampling.variables import flat_variables
 __all__ = ["build_model", "coefficient_variable", "pattern_weights", "strong_mixture"]
 
 FloatArray = NDArray[np.float64]
-# Width over length of a posterior, in units of its variables, from which steps along single variables are short ones.
+# Ratio of width to length of a posterior below which steps along single variables are too short.
 NEEDLE = 0.2
 
 

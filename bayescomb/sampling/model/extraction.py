@@ -145,7 +145,7 @@ def _draw_chunk(
     gain = np.swapaxes(np.linalg.solve(total, loading), 1, 2)
     white = rng.standard_normal((len(theta), shifts.shape[-1]))
     if (model.signs > 0).all():
-        # Matheron's rule: correct a draw of prior and noise by what it misses of the data.
+        # Matheron's rule: a draw of prior and noise, corrected by the gain times its distance from the data.
         noise = np.einsum("nij,nj->ni", np.linalg.cholesky(data), rng.standard_normal(residual.shape))
         missing = residual - np.einsum("nrk,nk->nr", loading, white) - noise
         nuisances = white + np.einsum("nkr,nr->nk", gain, missing)

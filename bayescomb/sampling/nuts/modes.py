@@ -32,7 +32,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 Density = Callable[[FloatArray], float]
 
-# Minima that chains are started in; with more, the weights of all would take longer than anybody waits.
+# Minima that chains are started in; with more, the weights would take too long.
 MAX_MODES: Final = 6
 # R-hat and effective draws of the region of a draw, with which chains cross between the modes as often as it takes.
 CROSSING_R_HAT: Final = 1.01
@@ -204,7 +204,7 @@ class _Gaussian:
         self.mean = points.mean(axis=0)
         centred = points - self.mean
         _, singular, vectors = np.linalg.svd(centred / np.sqrt(len(points) - 1), full_matrices=False)
-        # A direction in which nothing moved has the width of rounding, not none.
+        # A direction in which no draw moved gets the width of rounding, not 0.
         width = np.maximum(singular, 1e-8 * singular.max(initial=1.0))
         self.root = vectors.T * width
         self.inverse = vectors / width[:, None]
@@ -264,7 +264,7 @@ def _interleaved(region: IntArray, weights: FloatArray, rng: np.random.Generator
     count, chains, draws = region.shape
     chosen = np.zeros((2, chains, draws), dtype=np.intp)
     for chain in range(chains):
-        # The remainder of the rounding goes to a mode by chance, so that the proportions are right on average.
+        # The remainder of the rounding goes to random modes, so that the proportions are unbiased.
         exact = weights * draws
         numbers = np.floor(exact).astype(int)
         left = draws - int(numbers.sum())

@@ -40,9 +40,9 @@ log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 
-# Of the usual spread of the starting points: chains that begin near a minimum are not to begin near another.
+# Factor on the usual spread of the starting points, so that chains of one minimum do not begin near another.
 NEAR_MODE = 0.3
-# Of the prediction which backend ends first: gradients of a step, and what numba takes for a graph and gains by it.
+# To predict which backend ends first: gradients per step; seconds and gain of a compilation by numba.
 GRADIENTS_PER_STEP = 15
 NUMBA_SECONDS, NUMBA_SECONDS_PER_NODE, NUMBA_GAIN = 10.0, 0.25, 4.0
 TRIALS = 20
@@ -398,7 +398,7 @@ def _run(
         try:
             tree = sampler.wait()
         except KeyboardInterrupt:
-            # What is finished is kept, as whole chains: shortened ones would give their beginning more weight.
+            # Only whole chains are kept: shortened ones would overweight their beginning.
             tree = sampler.abort()
             energy = tree["sample_stats"]["energy"].to_numpy()
             # The trace is as long as its longest chain, the rest of the others is NaN.

@@ -152,7 +152,7 @@ def _diagnostics(
     draws: xr.Dataset, diverging: NDArray[np.bool_], mode: xr.DataArray | None, modes: Mapping[str, Any]
 ) -> xr.Dataset:
     """Diagnostics of every scalar quantity, named ``variable`` or ``variable[coordinate]``."""
-    # A quantity that never moves has R-hat 0/0: the gate fails it as NaN, the division need not be heard of.
+    # A quantity that never moves has R-hat 0/0; the gate rejects the NaN without a warning of numpy.
     with np.errstate(invalid="ignore", divide="ignore"):
         measures = {
             "r_hat": az.rhat(draws),
@@ -171,7 +171,7 @@ def _diagnostics(
         names += [f"{variable}[{label}]" if label else str(variable) for label in labels]
         own = flat.to_numpy().reshape(-1, values.sizes["chain"], values.sizes["draw"])
         sd = own.std(axis=(1, 2))
-        # Sizes are told by their quantiles alone, whatever moments they have.
+        # Sizes are summarised by quantiles only.
         told = [variable != SCALE and not quantiles_only(flat[i] if inner else flat) for i in range(len(own))]
         for key, measure in measures.items():
             found = np.ravel(measure[variable].to_numpy()).astype(float)

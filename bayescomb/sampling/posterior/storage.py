@@ -331,7 +331,7 @@ def _check(posterior: xr.DataTree, where: str) -> None:
     if not problem:
         try:
             combination = combination_from_json(posterior.attrs["model"])
-        except Exception as error:  # whatever a text that is no model leads to
+        except Exception as error:  # any error from a text that is no model
             msg = f"{where}: its attribute 'model' is no model ({type(error).__name__}: {error}); {AGAIN}"
             raise PosteriorError(msg) from error
         problem = _group_problem(posterior, combination)

@@ -17,6 +17,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, rankdata
 
+from bayescomb.base.rounding import counted
+from bayescomb.base.shown import Shown
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
@@ -74,9 +76,9 @@ MIDDLE: Final = 4.0
 ROUNDING: Final = 1e-12
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sampled:
-    """A posterior with everything that an output says of it, computed once.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sampled(Shown):
+    """A posterior with everything that an output says of it, computed once; shown as ``bayescomb sample`` prints it.
 
     Attributes:
         tree: the posterior as it was given.
@@ -107,6 +109,11 @@ class Sampled:
     correlation: FloatArray
     quantiles: Mapping[str, FloatArray]
 
+    def _line(self) -> str:
+        results = counted(len(self.combination.headline), "results")
+        judged = "converged" if self.verdict.passed else "not converged"
+        return f"{self.combination.name}{self.combination.blinded}: posterior of {results}, {judged}"
+
     @property
     def draws(self) -> xr.Dataset:
         """The group ``posterior``."""
@@ -130,7 +137,7 @@ class Sampled:
 
 
 def summarise(posterior: xr.DataTree) -> Sampled:
-    """Everything that an output says of a posterior.
+    """Everything that an output says of a posterior; ``str`` of it is the text of ``bayescomb sample``.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
@@ -138,8 +145,9 @@ def summarise(posterior: xr.DataTree) -> Sampled:
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
-        >>> from bayescomb.sampling.posterior.summary import summarise
-        >>> sampled = summarise(posterior)
+        >>> sampled = bc.summarise(posterior)
+        >>> sampled
+        <Sampled run1_mass: posterior of 1 result, converged>
         >>> sampled.results["m_t"].origin, len(sampled.coefficients)
         ('conditional', 19)
     """
@@ -302,7 +310,7 @@ def _quantiles(mean: xr.DataArray, sd: xr.DataArray) -> Callable[[FloatArray], F
     if _constant(mean, total) and _constant(sd, total):
         return lambda probabilities: centre + total * norm.ppf(probabilities)
     centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
-    # Of tails so long that they alone make the sd, the middle is looked at.
+    # Where long tails alone make the sd, the grid covers the middle.
     low, middle, high = np.quantile(centres, [CENTRAL[0], 0.5, CENTRAL[1]])
     broad = MIDDLE * float(np.median(widths) + high - low)
     if total > broad:

@@ -93,7 +93,7 @@ def rate_and_shape(combination: Combination) -> tuple[RateAndShape, ...]:
         shape, rate, both = (_constraint(combination, fits[part], mass) for part in ("shape", "rate", "both"))
         chi2, ndf, p_value = None, None, None
         if shape.chi2 is not None and both.chi2 is not None and shape.ndf is not None and both.ndf is not None:
-            # The rate alone meets any mass, so that its own chi2 is 0 for no degree of freedom
+            # The rate alone fits exactly, chi2 = 0 for 0 degrees of freedom
             chi2, ndf = both.chi2 - shape.chi2, both.ndf - shape.ndf
             p_value = goodness_of_fit(chi2, ndf)
         found.append(

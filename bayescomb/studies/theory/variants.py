@@ -19,7 +19,7 @@ from bayescomb.studies.theory.rate_and_shape import extraction_in_force
 
 __all__ = ["NOT_TABULATED", "OrderRow", "VariantRow", "order_variants", "prediction_variants", "scale_envelope"]
 
-# How the problem of a row begins whose prediction nobody has calculated.
+# Beginning of the problem of a row whose prediction does not exist.
 NOT_TABULATED: Final = "not in the table"
 
 

@@ -12,7 +12,8 @@ from worked import GOLDEN, SCANS, SIMPLE, pair, worked_example
 
 import bayescomb as bc
 from bayescomb.fit.fit_result import Held
-from bayescomb.fit.fitter import Fitter, numerical_fit
+from bayescomb.fit.fitter import Fitter
+from bayescomb.fit.numerical import numerical_fit
 from bayescomb.likelihood.nonlinear.model import nonlinear_model
 from bayescomb.likelihood.nonlinear.objective import objective
 

@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from theory_models import SEVEN, published, shipped
 
 import bayescomb as bc
-from bayescomb.formats.prediction_tables import read_prediction, read_scale_factors
+from bayescomb.formats.toml.prediction_tables import read_prediction, read_scale_factors
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.export.tables import qualifiers
 from bayescomb.output.statements import caveats, notes, origin_data, short_notes

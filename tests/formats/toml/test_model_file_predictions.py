@@ -13,7 +13,7 @@ from bayescomb.base.errors import (
     RangeError,
     UnknownNameError,
 )
-from bayescomb.formats.prediction_tables import FACTOR_COLUMNS, read_prediction, read_scale_factors
+from bayescomb.formats.toml.prediction_tables import FACTOR_COLUMNS, read_prediction, read_scale_factors
 from bayescomb.inputs.theory.scale_factors import scaled_prediction
 
 MODEL = """

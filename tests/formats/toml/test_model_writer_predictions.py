@@ -12,8 +12,8 @@ from theory_models import combination, extraction, measured, prediction, publish
 import bayescomb as bc
 from bayescomb.base.errors import InputWarning, OptionError, OutputError
 from bayescomb.formats.convino.writer import write_convino
-from bayescomb.formats.prediction_tables import COLUMNS, CORRELATED
 from bayescomb.formats.toml.model_writer import model_texts, write_model
+from bayescomb.formats.toml.prediction_tables import COLUMNS, CORRELATED
 from bayescomb.inputs.serialise import combination_from_json, combination_to_json, difference
 
 ONE = extraction({"a": "absolute", "b": "normalised"}, name="one")

@@ -29,7 +29,7 @@ CHUNK: Final = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What is read at most.
+    """Largest sizes that are read.
 
     Attributes:
         members: files and folders.
@@ -144,7 +144,7 @@ def _of_folder(folder: Path, limits: Limits) -> dict[str, bytes]:
 
 
 def _bounded(stream: IO[bytes], limits: Limits, where: str, packed: int | None = None) -> bytes:
-    """All of a stream, if that is not too much; the size that is stated somewhere is not asked for."""
+    """All of a stream within the limits; a stated size is not trusted."""
     parts, size = [], 0
     while part := stream.read(CHUNK):
         size += len(part)
@@ -239,7 +239,7 @@ class _Counted:
 def _of_tar(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
     names = _names(path, limits)
     with gzip.open(path) as unpacked:
-        # As a stream, so that every byte, those of skipped members and of headers too, passes the count.
+        # As a stream, so that every byte is counted, also of headers and skipped members.
         stream = _Counted(unpacked, path, limits)
         with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
             for member in archive:

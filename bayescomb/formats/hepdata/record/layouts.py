@@ -239,7 +239,7 @@ def json_table(data: Any, *, where: str) -> Table:
         msg = f"{where_table}: no row found; a table needs one"
         raise FileFormatError(msg)
     xs = [_list(row["x"], where=where_table) for row in rows]
-    # A column that is shorter than the others leaves no mark in its row but its number, "group".
+    # Where a column is shorter than the others, only "group", the number of the row, tells which row is meant.
     ys = [_by_group(_list(row["y"], where=where_table), f"{where_table}, row {i + 1}") for i, row in enumerate(rows)]
     n_x, n_y = len(xs[0]), len(ys[0])
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):

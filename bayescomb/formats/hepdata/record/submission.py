@@ -39,7 +39,7 @@ LOOKED_AT: Final = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A table that is read once and when it is asked for, so that a fault in one does not close the others.
+    """A table, read when it is first used, so that a fault in one leaves the others usable.
 
     Attributes:
         name: of the table.
@@ -112,7 +112,7 @@ def _holds_table(folder: Path) -> bool:
                 if any(sign in beginning for sign in (b"dependent_variables", b'"headers"')):
                     return True
     except OSError:
-        return False  # which whoever reads it says
+        return False  # its reader reports that
     return False
 
 

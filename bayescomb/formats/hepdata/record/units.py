@@ -30,7 +30,7 @@ TOKEN: Final = re.compile(
     r"\s*(?:(?P<name>[a-zµ%][a-zµ%_]*)|(?P<number>10*(?![0-9.]))|(?P<open>\()|(?P<close>\))|(?P<over>/)|(?P<times>[*.·]))"
 )
 POWER: Final = re.compile(r"\s*(?:\*\*|\^)\s*\(?\s*([+-]?\d+)\s*\)?|(?<=[a-zµ)])([+-]?\d+)")
-# Symbol -> what it is a power of ten of; all are exact.
+# Symbol -> unit and exact power of ten.
 DECADES: Final = {
     **{f"{prefix}ev": ("gev", decade) for prefix, decade in (("", -9), ("k", -6), ("m", -3), ("g", 0), ("t", 3))},
     **{f"{prefix}b": ("pb", decade)

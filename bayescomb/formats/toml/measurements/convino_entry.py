@@ -50,7 +50,7 @@ def read_convino_entry(entry: Mapping[str, Any], place: str, folder: Path, *, ob
         Other bayescomb errors: the content of the file is wrong; with its line.
 
     Warns:
-        InputWarning: the file holds something that is read as it was surely meant.
+        InputWarning: something in the file is interpreted by guess; the author should check.
     """
     check_alone(entry, "convino", BESIDE, place, states="file states")
     with located(f"{place}.convino"):

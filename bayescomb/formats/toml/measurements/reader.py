@@ -72,7 +72,7 @@ from bayescomb.inputs.observables import Provenance
 __all__ = ["read_measurements"]
 
 INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covariance", "hessian", "correlation")
-# The total beside what is statistical leaves what is systematic.
+# Keys allowed together: total minus statistical covariance is the systematic one.
 TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
 FILE_KEYS: Final = tuple(key.name for key in TABLES["measurements"].own if key.foreign)
 # Keys that speak of the parameters of a fit in a file.
@@ -403,7 +403,7 @@ def _nuisances(names: Collection[str], details: Mapping[str, _Detail]) -> tuple[
     found = []
     for name in names:
         detail = details.get(name, _Detail())
-        # Only a detail can be wrong, so the place is one.
+        # Only a detail can be wrong here, so the place is that of the details.
         with located(detail.where):
             response = check_choice(detail.response, RESPONSE_FORMS, where=f"response of nuisance {name!r}")
             found.append(

@@ -76,7 +76,7 @@ def _numbers(entry: Mapping[str, Any], place: str, budget: Budget) -> dict[tuple
             known_name(key, [*budget.sources, *TABLE_KEYS], kind="source", where=place)
         values = _by_experiment(entry[key], at, budget)
         for source in found:
-            if key in found or source not in stated:  # what a name says stands above what a pattern says
+            if key in found or source not in stated:  # a name has precedence over a pattern
                 stated[source] = values
     return {
         (source, experiment): stated[source][experiment]

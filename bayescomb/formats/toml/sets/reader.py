@@ -109,7 +109,7 @@ def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> I
                 raise UnknownNameError(msg)
             for source in chosen:
                 known_name(source, scope.sources, kind="source", where=at)
-                # A single estimate, or a single experiment, has nothing to correlate with.
+                # A single estimate, or a single experiment, forms no pair.
                 parts = (
                     scope.labels(source)
                     if between == EVERYWHERE

@@ -161,7 +161,7 @@ def _negative(pairs: Sequence[tuple[str, str, int]]) -> list[str] | None:
                     signs[other] = signs[name] * sign
                     component.append(other)
         minus = [name for name in component if signs[name] < 0]
-        # Both signs turned round give the same products: the shorter list is written.
+        # Flipping all signs gives the same products: the shorter list is written.
         negative += minus if 2 * len(minus) <= len(component) else [n for n in component if signs[n] > 0]
     sizes = {name: -1 if name in set(negative) else 1 for name in links}
     return sorted(negative) if all(sizes[a] * sizes[b] == sign for a, b, sign in pairs) else None

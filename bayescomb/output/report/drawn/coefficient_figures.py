@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 MAX_LINES: Final = 6  # curves in one panel
-# Of the uncertainty of a result: a coefficient that moves it less is in the tables only.
+# Part of the uncertainty of a result; a coefficient that moves it less is in the tables only.
 STILL_SHIFT: Final = 0.01
 MAX_PAIRS: Final = 30  # correlations in one figure
 

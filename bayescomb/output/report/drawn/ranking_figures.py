@@ -24,7 +24,7 @@ __all__ = ["impact_figure", "impact_map_figure", "post_fit_figure", "ranking_fig
 # Nuisances on one page of a ranking, and groups below those of the first.
 RANKED: Final = 20
 GROUPS: Final = 12
-# Of the largest shift of a ranking: what is less is nothing.
+# Part of the largest shift of a ranking below which a shift is not drawn.
 STILL: Final = 1e-3
 MAX_QUANTITIES: Final = 40
 # Shares of single coefficients below this are only in the table.

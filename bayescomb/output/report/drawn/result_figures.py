@@ -254,7 +254,7 @@ def _theory_sizes(results: Results) -> dict[str, NDArray[np.float64]]:
         own = slice(start, start + len(prediction.observables))
         start = own.stop
         size = np.sqrt((shifts[own] ** 2).sum(axis=1))
-        if compiled.extraction.distributions[prediction.name] == "normalised":  # so are the shifts already
+        if compiled.extraction.distributions[prediction.name] == "normalised":  # the shifts are in that unit already
             size = size / float(central[own] @ np.asarray(prediction.divisors, dtype=float))
         found[prediction.name] = size
     return found
@@ -269,7 +269,7 @@ def without_each_figure(results: Results, parameter: Observable) -> ReportFigure
         return None
     pairs = [(float(row.values.sel(at)), float(row.errors.sel(at))) for row in (*rows, found.whole)]
     if np.allclose(pairs, pairs[-1], rtol=0, atol=ROUNDING * pairs[-1][1]):
-        return None  # no other input tells about it
+        return None  # no other input measures it
     figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(pairs)), layout="constrained")
     draw_inputs(
         [*(f"without {found.title(row) or row.name}" for row in rows), "all inputs"],

@@ -80,7 +80,7 @@ def _leaders(combination: Combination, family: CorrelationFamily) -> dict[str, s
     for i, name in enumerate(family.nuisances):
         tied = np.flatnonzero(np.abs(family.base[i]) > 1 - 1e-12)
         leaders[name] = family.nuisances[tied[np.argmax(strength[tied])]]
-    # In an indefinite matrix "fully correlated" need not be transitive; who is left without a leader leads itself.
+    # In an indefinite matrix "fully correlated" need not be transitive; a nuisance without partner forms its own group.
     return {name: leader if leaders[leader] == leader else name for name, leader in leaders.items()}
 
 

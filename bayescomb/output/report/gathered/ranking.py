@@ -85,7 +85,7 @@ def nuisance_labels(combination: Combination, rows: tuple[NuisanceRow, ...]) -> 
         else f"{first[leader]}, {_detail(leader, owners[leader], [name for name, own in heads.items() if own == head])}"
         for leader, head in heads.items()
     }
-    # Every nuisance is called like its set; one that shares even its details keeps its name.
+    # A nuisance has the title of its set; where two would be equal it keeps its name.
     again = Counter(distinct.values())
     final = {leader: text if again[text] == 1 else f"{text} ({leader})" for leader, text in distinct.items()}
     return {row.name: final[row.leader] for row in rows}

@@ -14,7 +14,7 @@ SUMMARISED: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low
 
 __all__ = ["coefficient_table"]
 
-# What a posterior says of a coefficient of which the data say nothing.
+# Shown for a coefficient that the data do not constrain.
 AS_PRIOR: Final = "as the prior"
 EXACT_PLACES: Final = 4
 

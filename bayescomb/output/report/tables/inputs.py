@@ -103,7 +103,7 @@ def _pulls(results: Results) -> dict[str, float | None]:
     values = fit.values.sel(parameter=variables).to_numpy()
     predict = mapping(combination)
     design = predict.jacobian(values)
-    # What its bound holds at 0 is no parameter of the others' fit.
+    # An observable at its bound is fixed in the fit of the others.
     covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
     total = np.diag(results.estimates.covariance.to_numpy())[: len(combination.estimates)]
     # For the best linear unbiased estimate the residual has covariance V - B cov B^T.

@@ -25,12 +25,12 @@ from bayescomb.output.words import typeset
 
 __all__ = ["POOR_FIT", "input_titles", "matters", "shift_reason"]
 
-# Results of which the lines speak; the others are in the tables.
+# Largest number of results in the lines; the others are in the tables.
 SPOKEN: Final = 3
 LARGEST: Final = 3
 # A p-value below this is called poor.
 POOR_FIT: Final = 0.05
-# Of a shift of the mean: what its coefficients have to explain before one is named as its reason.
+# Part of a shift of the mean that the coefficients must explain before one is named as its reason.
 EXPLAINED: Final = 0.5
 
 

@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bayescomb.base.errors import DuplicateNameError, FileFormatError, OptionError
-from bayescomb.formats.csv import Row, require_columns
+from bayescomb.base.errors import FileFormatError, OptionError
+from bayescomb.formats.csv import Row, check_header
 
 __all__ = ["sheet_table"]
 
@@ -50,11 +50,7 @@ def sheet_table(path: Path, *, required: Sequence[str], called: Callable[[str], 
     while not header[-1]:
         header = header[:-1]
     header = [called(name) for name in header]
-    for i, name in enumerate(header):
-        if name in header[:i]:
-            msg = f"{path}: column {name!r} stands twice; every column needs its own name"
-            raise DuplicateNameError(msg)
-    require_columns(header, required, where=f"{path}, row {lines[0][0]}")
+    check_header(header, required=required, where=f"{path}, row {lines[0][0]}")
     rows = []
     for number, line in lines[1:]:
         if any(line[len(header) :]):

@@ -6,7 +6,7 @@ from refusals import refused
 from theory_models import MASSES, prediction, truth, write_table, written_rows
 
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
-from bayescomb.formats.prediction_tables import (
+from bayescomb.formats.toml.prediction_tables import (
     COLUMNS,
     CORRELATED,
     FACTOR_COLUMNS,

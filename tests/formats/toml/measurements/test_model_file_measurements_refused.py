@@ -147,7 +147,7 @@ def test_wrong_key(model, old, new, error, said):
         ("a_responses.csv", "+0.5/-0.25", "", InvalidNumberError, ["a_responses.csv:3, column 'mod_a'", "'' found"]),
         ("a_responses.csv", "+0.5/-0.25", "+0.5/", InvalidNumberError, ["csv:3, column 'mod_a'", "'' found"]),
         ("a_responses.csv", "+0.5/-0.25", "1/2/3", InvalidNumberError, ["column 'mod_a'", "'1/2/3' found", "+5/-3"]),
-        ("a_responses.csv", "+0.5/-0.25", "+0.5-0.25", InvalidNumberError, ["column 'mod_a'", "'+0.5-0.25' found"]),
+        ("a_responses.csv", "+0.5/-0.25", "+0.5 0.25", InvalidNumberError, ["column 'mod_a'", "'+0.5 0.25' found"]),
         (
             "b_correlation.csv",
             "uncertainty",

@@ -60,8 +60,8 @@ if TYPE_CHECKING:
     from bayescomb.sampling.posterior.summary import summarise
     from bayescomb.sampling.sample import sample
     from bayescomb.studies.assumption_sets import compare_sets
-    from bayescomb.studies.calibration import coverage, study_summary
     from bayescomb.studies.comparison import compare
+    from bayescomb.studies.coverage.calibration import coverage, study_summary
     from bayescomb.studies.predictive import posterior_predictive
     from bayescomb.studies.sensitivity import prior_sensitivity
     from bayescomb.studies.theory.rate_and_shape import rate_and_shape
@@ -186,7 +186,7 @@ _LAZY = {
     "compatibility": "bayescomb.fit.compatibility",
     "convert": "bayescomb.formats.loading",
     "copy_model": "bayescomb.formats.shipped",
-    "coverage": "bayescomb.studies.calibration",
+    "coverage": "bayescomb.studies.coverage.calibration",
     "explore": "bayescomb.output.explorer.page",
     "export_hepdata": "bayescomb.output.export.export",
     "fit_results": "bayescomb.output.export.programs",
@@ -216,7 +216,7 @@ _LAZY = {
     "shipped_models": "bayescomb.formats.shipped",
     "simulate": "bayescomb.likelihood.simulation",
     "source_covariances": "bayescomb.fit.averaging.source_covariances",
-    "study_summary": "bayescomb.studies.calibration",
+    "study_summary": "bayescomb.studies.coverage.calibration",
     "summarise": "bayescomb.sampling.posterior.summary",
     "summary_text": "bayescomb.output.text.posterior",
     "unblind": "bayescomb.inputs.blinding",

@@ -311,7 +311,7 @@ def run_coverage(options: argparse.Namespace) -> int:
     from bayescomb.output.data.results import study_data
     from bayescomb.output.figures.studies import save_calibration_figures
     from bayescomb.output.text.posterior import study_text
-    from bayescomb.studies.calibration import coverage
+    from bayescomb.studies.coverage.calibration import coverage
     from bayescomb.studies.executors import executor_of
 
     if options.profile_only:

@@ -128,5 +128,5 @@ def test_ratio_is_1_with_the_pulls_used_and_1_3_with_them_ignored():
 def test_wrong_requests_are_refused():
     with pytest.raises(OptionError, match="toys = 1"):
         spread_over_quoted(alike(0.4, size=2.0), toys=1, seed=1)
-    with pytest.raises(OptionError, match="quadratic"):
+    with pytest.raises(OptionError, match="chi2 'neyman' with absolute symmetric"):
         spread_over_quoted(combine(second_input([1.0, 2.0]), observables=("x", "y")).with_chi2("pearson"), toys=2, seed=1)

@@ -61,9 +61,9 @@ if TYPE_CHECKING:
     from bayescomb.sampling.sample import sample
     from bayescomb.studies.assumption_sets import compare_sets
     from bayescomb.studies.comparison import compare
-    from bayescomb.studies.coverage.calibration import coverage, study_summary
     from bayescomb.studies.predictive import posterior_predictive
     from bayescomb.studies.sensitivity import prior_sensitivity
+    from bayescomb.studies.simulated.calibration import coverage, study_summary
     from bayescomb.studies.theory.rate_and_shape import rate_and_shape
     from bayescomb.studies.theory.study import predicted_bins
     from bayescomb.studies.theory.variants import order_variants, prediction_variants, scale_envelope
@@ -186,7 +186,7 @@ _LAZY = {
     "compatibility": "bayescomb.fit.compatibility",
     "convert": "bayescomb.formats.loading",
     "copy_model": "bayescomb.formats.shipped",
-    "coverage": "bayescomb.studies.coverage.calibration",
+    "coverage": "bayescomb.studies.simulated.calibration",
     "explore": "bayescomb.output.explorer.page",
     "export_hepdata": "bayescomb.output.export.export",
     "fit_results": "bayescomb.output.export.programs",
@@ -216,7 +216,7 @@ _LAZY = {
     "shipped_models": "bayescomb.formats.shipped",
     "simulate": "bayescomb.likelihood.simulation",
     "source_covariances": "bayescomb.fit.averaging.source_covariances",
-    "study_summary": "bayescomb.studies.coverage.calibration",
+    "study_summary": "bayescomb.studies.simulated.calibration",
     "summarise": "bayescomb.sampling.posterior.summary",
     "summary_text": "bayescomb.output.text.posterior",
     "unblind": "bayescomb.inputs.blinding",

@@ -311,8 +311,8 @@ def run_coverage(options: argparse.Namespace) -> int:
     from bayescomb.output.data.results import study_data
     from bayescomb.output.figures.studies import save_calibration_figures
     from bayescomb.output.text.posterior import study_text
-    from bayescomb.studies.coverage.calibration import coverage
     from bayescomb.studies.executors import executor_of
+    from bayescomb.studies.simulated.calibration import coverage
 
     if options.profile_only:
         _refuse(options, "draws", because="--profile-only does not sample")

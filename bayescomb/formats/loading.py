@@ -11,7 +11,7 @@ from typing import Final
 
 from bayescomb.base.choices import SHARED_NAMES
 from bayescomb.base.errors import FileFormatError, OptionError, OutputError
-from bayescomb.base.files.writing import is_folder
+from bayescomb.base.files.writing import is_file, is_folder
 from bayescomb.formats.toml.model import load_model
 from bayescomb.inputs.combination import Combination
 
@@ -70,7 +70,7 @@ def load(
         if found is not None:
             return found
     file = path / MODEL if is_folder(path) else path
-    if file.suffix.casefold() != ".toml" or not file.is_file():
+    if file.suffix.casefold() != ".toml" or not is_file(file):
         from bayescomb.formats.no_model import require_model
 
         require_model(path)
@@ -118,7 +118,7 @@ def _may_be_export(path: Path) -> bool:
     from bayescomb.formats.hepdata.record.archive import is_archive
 
     if is_folder(path):
-        return (path / DATA).is_file() and not (path / MODEL).is_file()
+        return is_file(path / DATA) and not is_file(path / MODEL)
     return path.name == DATA or is_archive(path)
 
 

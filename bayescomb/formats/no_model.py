@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bayescomb.base.errors import FileFormatError
-from bayescomb.base.files.writing import is_folder
+from bayescomb.base.files.writing import is_file, is_folder
 from bayescomb.formats.csv import read_text
 from bayescomb.formats.shipped import shipped_models
 
@@ -39,7 +39,7 @@ def require_model(path: Path) -> None:
         raise FileFormatError(msg)
     if path.suffix.casefold() == ".toml":
         return
-    if path.is_file():
+    if is_file(path):
         with path.open("rb") as file:
             if file.read(len(POSTERIOR)) == POSTERIOR:
                 msg = f"{path}: a posterior found, a model is needed; a posterior stands behind it: MODEL {path}"
@@ -61,7 +61,7 @@ def _folder_advice(folder: Path) -> str:
     models = [name for name in names if name.casefold().endswith(".toml")]
     if models:
         return f"name the model itself: {folder / models[0]}"
-    inside = [name for name in names if (folder / name / MODEL).is_file()]
+    inside = [name for name in names if is_file(folder / name / MODEL)]
     if inside:
         named = ", ".join(str(folder / name) for name in inside[:3])
         return f"name one of the models in it: {named}{', ...' if len(inside) > 3 else ''}"

@@ -21,8 +21,8 @@ import bayescomb as bc
 from bayescomb.base.files.writing import write_json
 from bayescomb.output.figures import draw_coverage, draw_ecdf_difference
 from bayescomb.output.figures.style import COLOURS, figure_style, math_name
-from bayescomb.studies.coverage.calibration import study_summary
 from bayescomb.studies.error_ratio import spread_over_quoted
+from bayescomb.studies.simulated.calibration import study_summary
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))

@@ -29,7 +29,7 @@ from test_mixed_posteriors import compare, disagreements  # noqa: E402
 from test_theory import made  # noqa: E402
 from two_modes import disagreeing, kinked  # noqa: E402
 
-from bayescomb.studies.coverage.calibration import _holm, summary_of  # noqa: E402
+from bayescomb.studies.simulated.calibration import _holm, summary_of  # noqa: E402
 
 
 def ranks(number, only):

@@ -23,7 +23,7 @@ from bayescomb.formats.shipped import copy_model
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.output.figures.studies import save_calibration_figures, save_set_figures
 from bayescomb.output.report import report as reporting
-from bayescomb.studies.coverage.calibration import study_summary
+from bayescomb.studies.simulated.calibration import study_summary
 
 pytestmark = processes
 

@@ -20,7 +20,7 @@ from bayescomb.output.report import report as reporting
 from bayescomb.output.report import results as report_results
 from bayescomb.studies import assumption_sets as set_comparison
 from bayescomb.studies import comparison
-from bayescomb.studies.coverage.calibration import study_summary
+from bayescomb.studies.simulated.calibration import study_summary
 from bayescomb.studies.theory import variants as theory_variants
 
 pytestmark = processes

@@ -20,9 +20,9 @@ from bayescomb.inputs.serialise import difference
 from bayescomb.output.figures import style as figure_files
 from bayescomb.output.figures.studies import save_set_figures
 from bayescomb.output.report import report as reporting
-from bayescomb.studies.coverage.calibration import study_summary
-from bayescomb.studies.coverage.toys import Toys
 from bayescomb.studies.executors import local_processes
+from bayescomb.studies.simulated.calibration import study_summary
+from bayescomb.studies.simulated.toys import Toys
 
 pytestmark = processes
 

@@ -15,7 +15,7 @@ from bayescomb.formats.loading import convert
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.output.report import report as reporting
 from bayescomb.sampling.posterior.storage import save_posterior
-from bayescomb.studies.coverage.calibration import study_summary
+from bayescomb.studies.simulated.calibration import study_summary
 
 pytestmark = processes
 

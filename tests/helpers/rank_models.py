@@ -14,7 +14,7 @@ from two_modes import disagreeing, kinked
 from worked import pair
 
 import bayescomb as bc
-from bayescomb.studies.coverage.calibration import toys_of
+from bayescomb.studies.simulated.calibration import toys_of
 
 SIZES = {"low": -0.5, "high": 0.8}
 # Mean and sd of the priors.

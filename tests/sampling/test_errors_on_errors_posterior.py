@@ -15,7 +15,7 @@ from bayescomb.cli.main import main
 from bayescomb.fit.fitter import Fitter
 from bayescomb.formats.loading import convert
 from bayescomb.likelihood.uncertain_sizes import scaled
-from bayescomb.studies.coverage.toys import Toys
+from bayescomb.studies.simulated.toys import Toys
 
 SIGMAS = 5.0
 

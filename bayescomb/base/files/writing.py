@@ -22,6 +22,7 @@ from bayescomb.base.files.working_folders import ASIDE, abandoned, siblings, uma
 __all__ = [
     "cannot_write",
     "file_place",
+    "is_file",
     "is_folder",
     "json_text",
     "plain_value",
@@ -76,6 +77,17 @@ def is_folder(path: str | Path) -> bool:
         (True, False)
     """
     return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a file is there; false, where :meth:`pathlib.Path.is_file` raises, for a name that no file can have.
+
+    Examples:
+        >>> from bayescomb.base.files.writing import is_file
+        >>> is_file("README.md"), is_file("x" * 5000)
+        (True, False)
+    """
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def file_place(path: str | Path) -> Path:

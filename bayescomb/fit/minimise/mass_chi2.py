@@ -112,7 +112,8 @@ class MassChi2:
             minuit.fixed[i] = i in held
             minuit.limits[i] = (low if np.isfinite(low) else None, high if np.isfinite(high) else None)
             minuit.errors[i] = 0.5
-        minuit.migrad()
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step far out, which is taken back
+            minuit.migrad()
         if minuit.fmin is None or not (minuit.valid or minuit.fmin.edm < 1e-6):
             msg = "chi2 of the extraction has no minimum that Migrad finds"
             raise FitError(msg)

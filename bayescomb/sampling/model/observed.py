@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Constant
 
 from bayescomb.base.checks import SINGULAR
+from bayescomb.base.errors import UnderdeterminedError
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.nonlinear.mapping import mapping
 from bayescomb.sampling.fused.curved import has_kernel
@@ -158,7 +159,8 @@ def _inputs_alone(plan: SamplingPlan) -> Callable[[FloatArray], tuple[FloatArray
 def _constant(plan: SamplingPlan, inputs: Callable[[FloatArray], tuple[FloatArray, FloatArray]]) -> float:
     """What makes the density one of the measured values, log N(x; t, V): found at the starting point.
 
-    It is not normalised with free nuisances, which no estimate is predicted without, or where V is singular.
+    It is not normalised with free nuisances, which no estimate is predicted without, where V is singular, or where fits
+    widen a shared prior by so much that the estimates have no joint density of their own.
     """
     if any(n.free for n in plan.combination.nuisances):
         return 0.0
@@ -171,7 +173,10 @@ def _constant(plan: SamplingPlan, inputs: Callable[[FloatArray], tuple[FloatArra
     residual = plan.reduced.offset - plan.reduced.design @ q
     covariance = plan.base + np.tensordot(plan.start, plan.patterns, axes=1)
     found = -(residual @ np.linalg.solve(covariance, residual) + np.linalg.slogdet(covariance)[1]) / 2
-    mean, root = inputs(plan.start)
+    try:
+        mean, root = inputs(plan.start)
+    except UnderdeterminedError:
+        return 0.0
     variance, vectors = np.linalg.eigh(root @ root.T)
     if variance[0] <= SINGULAR * variance[-1]:
         return 0.0

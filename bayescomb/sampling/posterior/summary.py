@@ -145,6 +145,7 @@ def summarise(posterior: xr.DataTree) -> Sampled:
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
 
+        >>> import bayescomb as bc
         >>> sampled = bc.summarise(posterior)
         >>> sampled
         <Sampled run1_mass: posterior of 1 result, converged>

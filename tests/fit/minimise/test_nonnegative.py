@@ -203,12 +203,12 @@ def test_settings_that_do_not_go_with_bounds_are_refused(run1, tmp_path):
         combination.with_errors_on_errors({"jes_a": 0.3})
     with pytest.raises(OptionError, match="makes the observables functions of a mass"):
         bc.load("models/ttj_rho").with_nonnegative()
-    for refusing in (
-        lambda c: bc.coverage(c, tmp_path / "study", toys=2, seed=1),
-        lambda c: bc.explore(c, tmp_path / "page.html"),
-        lambda c: bc.export_hepdata(bc.profile(c), tmp_path / "export"),
+    for refusing, said in (
+        (lambda c: bc.coverage(c, tmp_path / "study", toys=2, seed=1), "no prior to draw the truth of a posterior from"),
+        (lambda c: bc.explore(c, tmp_path / "page.html"), "nonnegative"),
+        (lambda c: bc.export_hepdata(bc.profile(c), tmp_path / "export"), "nonnegative"),
     ):
-        with pytest.raises(OptionError, match="nonnegative"):
+        with pytest.raises(OptionError, match=said):
             refusing(combination)
     assert run1.with_nonnegative().saturated().nonnegative == ()
     assert combination.without("a").nonnegative == ("x", "y")

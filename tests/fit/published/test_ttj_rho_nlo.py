@@ -18,7 +18,7 @@ from bayescomb.formats.toml.prediction_tables import read_prediction, read_scale
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.export.tables import qualifiers
 from bayescomb.output.statements import caveats, notes, origin_data, short_notes
-from bayescomb.studies.coverage.toys import Toys
+from bayescomb.studies.simulated.toys import Toys
 
 MODEL = Path(__file__).parents[3] / "models" / "ttj_rho"
 PDF = "PDF4LHC21_40_pdfas"

@@ -18,9 +18,9 @@ from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.minimise.extraction import fit_extraction
-from bayescomb.studies.coverage.calibration import _holm, _posterior_answer
-from bayescomb.studies.coverage.ranks import matrix_root
-from bayescomb.studies.coverage.toys import Toys
+from bayescomb.studies.simulated.calibration import _holm, _posterior_answer
+from bayescomb.studies.simulated.ranks import matrix_root
+from bayescomb.studies.simulated.toys import Toys
 
 SIGMAS = 5.0
 

@@ -26,7 +26,7 @@ from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.posterior.summary import mean_sd
 from bayescomb.sampling.prior_group import proper_variables
 from bayescomb.sampling.priors import prior_draws
-from bayescomb.studies.coverage.ranks import LEVELS, RANKS
+from bayescomb.studies.simulated.ranks import LEVELS, RANKS
 
 __all__ = ["CurvedToys", "require_curved"]
 
@@ -66,7 +66,7 @@ class CurvedToys:
     Args:
         combination: what is studied.
         seed: toy i is the same whatever else is done.
-        correlations: as :class:`~bayescomb.studies.coverage.toys.Toys` takes it.
+        correlations: as :class:`~bayescomb.studies.simulated.toys.Toys` takes it.
         posterior: whether each data set is sampled too; the truth then is drawn from the priors.
         draws: kept steps per chain.
         tune: tuning steps per chain.
@@ -126,7 +126,7 @@ class CurvedToys:
 
     @single_threaded
     def analyse(self, toy: int) -> dict[str, Any]:
-        """Truth, profile and posterior of one data set, see :meth:`bayescomb.studies.coverage.toys.Toys.analyse`.
+        """Truth, profile and posterior of one data set, see :meth:`bayescomb.studies.simulated.toys.Toys.analyse`.
 
         A profile that ends at the end of a range has no errors, and does not count.
         """

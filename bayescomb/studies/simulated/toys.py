@@ -45,7 +45,7 @@ from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
-from bayescomb.studies.coverage.ranks import matrix_root, ranked
+from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["Toys", "require_simulated"]
 
@@ -77,7 +77,7 @@ def require_simulated(combination: Combination) -> None:
         OptionError: chi2 is not quadratic, results are normalised or have bounds, or constraints above 1 leave no data.
     """
     if not combination.linear:
-        msg = f"{combination.name!r}: its results are not linear in the data; use studies.coverage.curved_toys.CurvedToys"
+        msg = f"{combination.name!r}: its results are not linear in the data; use studies.simulated.curved_toys.CurvedToys"
         raise OptionError(msg)
     if (linear_model(combination).signs < 0).any():
         msg = f"{combination.name!r}: constraints above 1 leave no data to simulate"
@@ -106,7 +106,7 @@ class Toys:
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.studies.coverage.toys import Toys
+        >>> from bayescomb.studies.simulated.toys import Toys
         >>> toys = Toys(bc.load("models/run1_mass"), seed=1, correlations="nominal", posterior=False)
         >>> record = toys.analyse(0)
         >>> truth, value, up, down = record["profile"]["m_t"]

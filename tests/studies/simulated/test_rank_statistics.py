@@ -14,8 +14,8 @@ from two_modes import kinked
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
-from bayescomb.studies.coverage.calibration import _holm, summary_of
-from bayescomb.studies.coverage.response_toys import ResponseToys
+from bayescomb.studies.simulated.calibration import _holm, summary_of
+from bayescomb.studies.simulated.response_toys import ResponseToys
 
 SIGMAS = 5.0
 # Data sets that make about two seconds.

@@ -19,11 +19,11 @@ from scipy import stats
 from bayescomb.base.checks import check_count, check_seed, expects
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
-from bayescomb.studies.coverage.curved_toys import CurvedToys, require_curved
-from bayescomb.studies.coverage.ranks import RANKS
-from bayescomb.studies.coverage.response_toys import ResponseToys, require_responses
-from bayescomb.studies.coverage.toys import Toys, require_simulated
 from bayescomb.studies.executors import executor_of
+from bayescomb.studies.simulated.curved_toys import CurvedToys, require_curved
+from bayescomb.studies.simulated.ranks import RANKS
+from bayescomb.studies.simulated.response_toys import ResponseToys, require_responses
+from bayescomb.studies.simulated.toys import Toys, require_simulated
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
 
 __all__ = ["coverage", "study_summary", "summary_of", "toys_of"]
@@ -54,9 +54,9 @@ def coverage(
     """Simulate data sets, analyse each by profile and posterior, and summarise pulls, coverage and ranks.
 
     Args:
-        combination: what is studied, see :class:`~bayescomb.studies.coverage.toys.Toys`; with responses that are not
-            straight or Pearson's weights :class:`~bayescomb.studies.coverage.response_toys.ResponseToys`; with formulas
-            that are not linear, or ranges, :class:`~bayescomb.studies.coverage.curved_toys.CurvedToys`.
+        combination: what is studied, see :class:`~bayescomb.studies.simulated.toys.Toys`; with responses that are not
+            straight or Pearson's weights :class:`~bayescomb.studies.simulated.response_toys.ResponseToys`; with formulas
+            that are not linear, or ranges, :class:`~bayescomb.studies.simulated.curved_toys.CurvedToys`.
         directory: folder of the study; one that is there is continued if it is of the same study.
         toys: number of data sets in the end.
         seed: of everything random.
@@ -118,7 +118,7 @@ def toys_of(combination: Combination, **settings: Any) -> Toys | ResponseToys | 
 
     Args:
         combination: what is studied.
-        settings: see :class:`bayescomb.studies.coverage.toys.Toys`.
+        settings: see :class:`bayescomb.studies.simulated.toys.Toys`.
 
     Raises:
         OptionError: data sets cannot be simulated of it.
@@ -177,7 +177,7 @@ def summary_of(records: list[dict[str, Any]]) -> xr.Dataset:
     """The same of the records of data sets.
 
     Args:
-        records: see :meth:`bayescomb.studies.coverage.toys.Toys.analyse`.
+        records: see :meth:`bayescomb.studies.simulated.toys.Toys.analyse`.
     """
     good = [record for record in records if "profile" in record or "posterior" in record]
     fitted = [record for record in good if "profile" in record]

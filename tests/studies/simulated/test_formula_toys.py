@@ -10,8 +10,8 @@ from scipy import stats
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
-from bayescomb.studies.coverage.curved_toys import CurvedToys
-from bayescomb.studies.coverage.toys import Toys
+from bayescomb.studies.simulated.curved_toys import CurvedToys
+from bayescomb.studies.simulated.toys import Toys
 
 
 def combination(formula="1 - a - b"):

@@ -35,7 +35,7 @@ from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.sample import sample
 from bayescomb.sampling.tree import has_logarithmic_prior
-from bayescomb.studies.coverage.ranks import matrix_root, ranked
+from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["ResponseToys", "require_responses"]
 
@@ -179,7 +179,7 @@ class ResponseToys:
 
     @single_threaded
     def analyse(self, toy: int) -> dict[str, Any]:
-        """Truth, profile and posterior of one data set, see :meth:`bayescomb.studies.coverage.toys.Toys.analyse`."""
+        """Truth, profile and posterior of one data set, see :meth:`bayescomb.studies.simulated.toys.Toys.analyse`."""
         combination, truth = self.data(toy)
         try:
             fit = profile(combination)

@@ -35,6 +35,7 @@ def combination(shape, tmp_path_factory):
     return combination
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_the_real_one(combination):
     sizes = bc.check(combination).sizes
     assert (sizes["measurements"], sizes["observables"], sizes["nuisances"]) == (3, 19, sum(NUISANCES.values()))
@@ -67,6 +68,7 @@ def columns(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("columns")
 def test_text_of_check_says_how_many_ranges_are_whole_and_lists_the_cut_ones(combination):
     text = check_text(bc.check(combination))
@@ -85,6 +87,7 @@ def test_text_of_profile_has_no_unit_matrix_and_no_empty_table(shape, combinatio
     assert "nothing that one input measures is tested by the others" in compatibility_text(bc.compatibility(combination))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("columns")
 def test_text_of_impacts_keeps_the_largest(combination):
     text = impact_text(bc.impacts(combination))

@@ -121,6 +121,7 @@ def test_figures(killed, place):
     assert tree(place).keys() == before.keys()
 
 
+@pytest.mark.slow
 def test_copy_of_a_model(killed, place):
     killed("shutil", "copystat", 5, copy_model, "run1_mass", place / "mine")
     assert visible(place) == {}

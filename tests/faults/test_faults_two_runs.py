@@ -133,6 +133,7 @@ def hold(path):
     return 0
 
 
+@pytest.mark.slow
 def test_waiting_for_a_lock(tmp_path):
     run = Run(tmp_path / "log", hold, tmp_path / ".lock")
     run.wait_until((tmp_path / "held").exists)

@@ -58,6 +58,7 @@ def test_splitting_a_measurement_in_two_does_not_matter_because_coefficient_1_eq
     np.testing.assert_allclose(pulls.sel(nuisance=["a.n0'", "a.n1'"]), pulls.sel(nuisance=["a.n0", "a.n1"]), atol=1e-8)
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rng=seeds)
 def test_stating_an_estimate_twice_with_twice_the_variance_does_not_matter(combination, rng):
@@ -84,6 +85,7 @@ def test_splitting_the_data_of_a_fit_in_two_fits_does_not_matter(rng, cut):
             assert found.pulls.sel(nuisance=name).item() == pytest.approx(expected.pulls.sel(nuisance=f"w.n{i}").item())
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rng=seeds, scale=st.sampled_from([1e-9, 1e-3, 7.0, 1e6]))
 def test_unit_scales_values_errors_and_covariance_and_nothing_else(combination, rng, scale):
@@ -96,6 +98,7 @@ def test_unit_scales_values_errors_and_covariance_and_nothing_else(combination, 
     assert_same_density(found, combination, points, points_of_found=there)
 
 
+@pytest.mark.slow
 @FEW
 @given(combination=combinations(), rng=seeds, scale=st.sampled_from([1e-6, 0.1, 1e3]))
 def test_unit_of_one_observable_scales_it_alone(combination, rng, scale):

@@ -114,6 +114,7 @@ def test_data_of_a_seed_do_not_turn_with_the_eigenvectors():
     np.testing.assert_allclose(root, (vectors * [0.0, 0.0, 1.0, 1.0, 1.0, 2.0]) @ vectors.T, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_toy_of_an_extraction_is_the_fit_of_its_data():
     """Nuisances are integrated once for all data sets; here they are all in the fit."""
     toys = Toys(bc.load("models/ttj_rho"), seed=4, correlations="nominal", posterior=False)
@@ -178,6 +179,7 @@ def test_scales_held_at_an_end_do_not_count_for_themselves(combination, tmp_path
     assert np.isnan(at["pull_mean"].sel(quantity="end"))
 
 
+@pytest.mark.slow
 def test_extraction_is_studied_too():
     toys = Toys(bc.load("models/ttj_rho"), seed=1, correlations="nominal", posterior=False)
     pulls = []

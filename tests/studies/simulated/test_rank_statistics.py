@@ -65,6 +65,7 @@ def test_shifts_in_per_cent_stay_in_per_cent():
     assert [e.value for e in again.estimates] == [e.value for e in changed.estimates]
 
 
+@pytest.mark.slow
 def test_simulated_values_have_the_mean_and_variance_of_the_model():
     """By hand, x held: b is published as x + k, k = 4 lambda above 0 and -5 lambda below, c as y + 3 lambda; errors are 1.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from bayescomb.base.errors import InfeasibleCorrelationError
+from bayescomb.base.errors import InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult, profile, require_unscaled
 from bayescomb.inputs.combination import Combination
@@ -110,8 +110,8 @@ def divide(posterior: xr.DataTree, sampled: Run, combination: Combination) -> Di
 
 
 def nominal_fit(combination: Combination) -> ProfileResult | None:
-    """The profile at nominal coefficients; ``None`` where these are infeasible, so that only a posterior is known."""
+    """The profile at nominal coefficients; ``None`` where only a posterior is known: infeasible or without one minimum."""
     try:
         return profile(combination)
-    except InfeasibleCorrelationError:
+    except (InfeasibleCorrelationError, UnderdeterminedError):
         return None

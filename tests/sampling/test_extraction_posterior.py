@@ -8,10 +8,11 @@ import pytest
 from densities import assert_engines_agree
 from repetitions import repetitions
 from scipy import stats
-from theory_models import combination, extraction, measured, prediction, truth
+from theory_models import at, combination, extraction, measured, prediction, simple, truth
 
 import bayescomb as bc
 from bayescomb.fit.fitter import Fitter
+from bayescomb.sampling.model.extraction import extraction_start
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.recovery import conditional_masses
 from bayescomb.studies.variance import _divided
@@ -171,6 +172,44 @@ def test_a_coefficient_learns_nothing_without_and_something_with_a_shared_mass()
     assert float(table["information"].item()) > 5 * float(table["information_error"].item())
     nothing = bc.coefficient_relevance(apart)
     assert abs(float(nothing["information"].item())) < 5 * float(nothing["information_error"].item())
+
+
+def few_bins():
+    """Two bins for a mass and two uniform scales: no fit has one minimum, but every prior is proper."""
+    made = truth(3, bins=2, spread=0.25)
+    return made, simple(made, extraction({"p": "absolute"}, treatment="common"))
+
+
+def test_chains_begin_inside_where_the_bins_do_not_determine_the_scales():
+    plan = sampling_plan(few_bins()[1])
+    start = extraction_start(plan, plan.theory)
+    assert ((plan.theory.low < start.theta) & (start.theta < plan.theory.high)).all()
+
+
+@pytest.mark.slow
+def test_posterior_of_scales_that_the_bins_do_not_determine():
+    """Against the integral over the box of mass and scales, on a grid."""
+    made, given = few_bins()
+    posterior = bc.sample(given, seed=1, draws=2000, tune=1000, chains=4)["posterior"]
+    measurement = given.measurements[0]
+    values, precision = [e.value for e in measurement.estimates], np.linalg.inv(measurement.statistical_covariance)
+    divisors = given.predictions[0].divisors
+    masses, logs = np.linspace(165, 180, 301), np.linspace(-1, 1, 201)
+    x, y = (scale.ravel() for scale in np.meshgrid(logs, logs))
+    shapes = np.column_stack([x, x * x, y, y * y, x * y, x * y * (x + y) / 2])
+    away = [made.cross_sections(m) * np.exp(shapes @ at(made.scales, (m - 172.5) / 7.5)) / divisors - values for m in masses]
+    weight = np.array([np.exp(-np.einsum("ni,ij,nj->n", d, precision, d) / 2) for d in away])
+    weight /= weight.sum()
+    for name, axis_values, own in (
+        ("m_t", masses, weight.sum(axis=1)),
+        ("log2_mu_R", x, weight.sum(axis=0)),
+        ("log2_mu_F", y, weight.sum(axis=0)),
+    ):
+        mean = axis_values @ own
+        sd = np.sqrt((axis_values - mean) ** 2 @ own)
+        draws = posterior[name]
+        assert abs(draws.mean().item() - mean) < SIGMAS * float(az.mcse(draws.to_numpy(), method="mean")), name
+        assert abs(draws.std().item() - sd) < SIGMAS * float(az.mcse(draws.to_numpy(), method="sd")), name
 
 
 @pytest.fixture(scope="module")

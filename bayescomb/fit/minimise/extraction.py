@@ -7,12 +7,14 @@ weights follow; the Delta chi2 = 1 errors of the masses do not use the tangent.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.errors import FitError
+from bayescomb.base.errors import FitError, UnderdeterminedError
+from bayescomb.base.rounding import counted
 from bayescomb.fit.minimise.delta_chi2 import crossing
 from bayescomb.fit.minimise.mass_chi2 import DerivedSolution, MassChi2, derived_solution, mass_chi2, tangent_model
 from bayescomb.likelihood.linear_gaussian import LinearModel, solve
@@ -49,7 +51,13 @@ class ExtractionFit:
 
 
 def fit_extraction(
-    theory: Theory, model: LinearModel, *, mean: FloatArray, correlation: FloatArray, errors: str = "minos"
+    theory: Theory,
+    model: LinearModel,
+    *,
+    mean: FloatArray,
+    correlation: FloatArray,
+    errors: str = "minos",
+    hold_scales: bool = False,
 ) -> ExtractionFit:
     """Fit masses, scales, theory nuisances and all else.
 
@@ -59,6 +67,7 @@ def fit_extraction(
         mean: prior mean of (nuisances, eta, normal scales), shape (N + K + S,).
         correlation: their prior covariance, shape (N + K + S,) * 2.
         errors: ``"hesse"`` leaves out the search for Delta chi2 = 1.
+        hold_scales: scales with a uniform prior stay where the search for the minimum begins.
 
     Raises:
         FitError: there is no minimum inside the masses of the tables, or chi2 does not grow by 1 there.
@@ -66,19 +75,43 @@ def fit_extraction(
         UnderdeterminedError: a parameter is not determined.
     """
     chi2 = mass_chi2(theory, model, mean=mean, correlation=correlation)
+    flat = tuple(range(len(theory.masses), len(theory.parameters) - len(theory.scale_correlation)))
+    if hold_scales:
+        chi2 = dataclasses.replace(chi2, fixed=chi2.fixed + flat)
     start = chi2.minimum(chi2.start())
     at_end = _at_end(chi2, start)
-    theta = _polished(chi2, start, at_end, correlation[len(model.nuisances) :, len(model.nuisances) :], mean)
-    value, _, eta = chi2.evaluate(theta)
-    tangent = tangent_model(theory, model, theta=theta, eta=eta, held=at_end)
-    shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ mean)
-    solution = derived_solution(theory, solve(shifted, correlation), model, theta=theta, eta=eta)
+    ends = np.where(start - theory.low < theory.high - start, theory.low, theory.high)
+    start[list(at_end)] = ends[list(at_end)]
+    held = tuple(sorted({*at_end, *flat})) if hold_scales else at_end
+    try:
+        theta = _polished(chi2, start, held, correlation[len(model.nuisances) :, len(model.nuisances) :], mean)
+        value, _, eta = chi2.evaluate(theta)
+        tangent = tangent_model(theory, model, theta=theta, eta=eta, held=held)
+        shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ mean)
+        solution = derived_solution(theory, solve(shifted, correlation), model, theta=theta, eta=eta)
+    except UnderdeterminedError as error:
+        loose = [theory.parameters[i] for i in flat if i not in held]
+        if not loose:
+            raise
+        raise UnderdeterminedError(_degenerate(chi2, loose)) from error
     up = np.sqrt(np.diag(solution.covariance))
     down = -up
     if errors != "hesse":
         for i in range(len(theory.masses)):
             up[i], down[i] = (_crossing(chi2, theta, value, i, start) for start in (up[i], down[i]))
     return ExtractionFit(theta=theta, solution=solution, up=up, down=down, chi2=value)
+
+
+def _degenerate(chi2: MassChi2, loose: Sequence[str]) -> str:
+    """Message of a chi2 that is lowest along a line or surface, as the data do not determine all uniform scales."""
+    theory, n = chi2.theory, chi2.linear.shape[1]
+    bins = int(np.linalg.matrix_rank(np.hstack([chi2.predicted, chi2.linear]))) - n
+    return (
+        f"chi2 of the extraction has no single minimum: {counted(bins, 'independent bins')} do not determine "
+        f"{', '.join(theory.masses)} together with the uniform scales {', '.join(loose)}, so that it is as low along a whole "
+        "line inside their ranges; fix the scales, give them a normal prior or add bins (the posterior, in which the ranges "
+        "are a prior, is defined)"
+    )
 
 
 def _at_end(chi2: MassChi2, theta: FloatArray) -> tuple[int, ...]:
@@ -101,24 +134,21 @@ def _at_end(chi2: MassChi2, theta: FloatArray) -> tuple[int, ...]:
 
 
 def _polished(
-    chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...], correlation: FloatArray, mean: FloatArray
+    chi2: MassChi2, theta: FloatArray, held: tuple[int, ...], correlation: FloatArray, mean: FloatArray
 ) -> FloatArray:
     """Gauss-Newton steps on the reduced model, down to rounding, from where Migrad stopped.
 
     Where the prediction is far from the data they do not converge, and Newton's own steps follow.
     """
     theory, reduced = chi2.theory, chi2.reduced
-    theta = theta.copy()
-    ends = np.where(theta - theory.low < theory.high - theta, theory.low, theory.high)
-    theta[list(at_end)] = ends[list(at_end)]
     found, lowest = theta, chi2.evaluate(theta)[0]
     n_linear = len(theory.parameters) - len(theory.scale_correlation)
-    free = [i for i in range(n_linear) if i not in at_end]
+    free = [i for i in range(n_linear) if i not in held]
     width = theory.extraction.scales.width
     prior = mean[len(mean) - len(correlation) :]
     for _ in range(GAUSS_NEWTON_STEPS):
         _, _, eta = chi2.evaluate(theta)
-        tangent = tangent_model(theory, reduced, theta=theta, eta=eta, held=at_end)
+        tangent = tangent_model(theory, reduced, theta=theta, eta=eta, held=held)
         shifted = dataclasses.replace(tangent, offset=tangent.offset - tangent.loading @ prior)
         step = solve(shifted, correlation)
         moved = theta.copy()
@@ -129,14 +159,14 @@ def _polished(
         theta = moved
         if size < 1e-10 * np.abs(theta).max():
             break
-    return theta if chi2.evaluate(theta)[0] <= lowest + 1e-9 else _newton(chi2, found, at_end)
+    return theta if chi2.evaluate(theta)[0] <= lowest + 1e-9 else _newton(chi2, found, held)
 
 
-def _newton(chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...]) -> FloatArray:
+def _newton(chi2: MassChi2, theta: FloatArray, held: tuple[int, ...]) -> FloatArray:
     """Newton's steps; where they began if chi2 grows."""
     theory = chi2.theory
     found, lowest = theta, chi2.evaluate(theta)[0]
-    free = np.array([i for i in range(len(theta)) if i not in {*at_end, *chi2.fixed}], dtype=np.intp)
+    free = np.array([i for i in range(len(theta)) if i not in {*held, *chi2.fixed}], dtype=np.intp)
     for _ in range(NEWTON_STEPS):
         step = np.zeros_like(theta)
         step[free] = -np.linalg.solve(_curvature(chi2, theta, free), chi2.evaluate(theta)[1][free])

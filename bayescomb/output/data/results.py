@@ -164,8 +164,8 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
 
     Args:
         sampled: the posterior.
-        fit: the profile at nominal coefficients, whose chi2 is the goodness of fit of the inputs; ``None`` where these are
-            infeasible.
+        fit: the profile at nominal coefficients, whose chi2 is the goodness of fit of the inputs; ``None`` where there
+            is none, see :func:`bayescomb.output.analysis.nominal_fit`.
     """
     from bayescomb.sampling.posterior.summary import CENTRAL_KIND, HDI_KIND
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from bayescomb.base.errors import UnderdeterminedError
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
@@ -45,7 +47,11 @@ def extraction_start(plan: SamplingPlan, theory: Theory) -> ExtractionStart:
     """The fit at the initial coefficients of the plan."""
     kept = plan.correlation(plan.start[None], plan.kept)[0]
     prior = block_diag(kept, np.eye(len(theory.nuisances)), theory.scale_correlation)
-    fitted = fit_extraction(theory, plan.reduced, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
+    fit = partial(fit_extraction, theory, plan.reduced, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
+    try:
+        fitted = fit()
+    except UnderdeterminedError:  # uniform scales that the data do not determine have their ranges as a proper prior
+        fitted = fit(hold_scales=True)
     inner = fitted.solution.inner
     names = theory.free_names + plan.reduced.parameters[len(theory.select) :]
     index = [inner.parameters.index(name) for name in names]

@@ -10,7 +10,7 @@ from theory_explicit import SCALES, Explicit, general
 from theory_models import combination, extraction, measured, prediction, published, simple, truth
 
 import bayescomb as bc
-from bayescomb.base.errors import FitError, RangeError
+from bayescomb.base.errors import FitError, RangeError, UnderdeterminedError
 from bayescomb.fit.fitter import Fitter
 
 
@@ -187,6 +187,13 @@ def test_mass_that_the_table_does_not_bracket():
     given = simple(truth(7, bins=3, spread=0.05), extraction({"p": "normalised"}), relative=0.1, noise=0.0)
     with refused(FitError, "chi2 grows by less than 1", "the end of the predicted masses"):
         bc.profile(given)
+
+
+@pytest.mark.parametrize(("kind", "bins"), [("absolute", "2 independent bins"), ("normalised", "1 independent bin ")])
+def test_scales_that_the_bins_do_not_determine(kind, bins):
+    chosen = extraction({"p": kind}, treatment="common", errors="symmetric_hessian")
+    with refused(UnderdeterminedError, "no single minimum", bins, "m_t", "log2_mu_R, log2_mu_F", "normal prior"):
+        bc.profile(simple(truth(3, bins=2, spread=0.25), chosen))
 
 
 def test_published_values_do_not_fit_the_leading_order_rate():

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import check_choice, expects
-from bayescomb.base.deferred import deferred
+from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
@@ -31,8 +31,6 @@ from bayescomb.inputs.measurements import unsplit_label
 
 if TYPE_CHECKING:
     import xarray as xr
-else:
-    xr = deferred("xarray")
 
 __all__ = ["PARTS", "PARTS_CLAUSE", "SIZE_OF", "ImpactResult", "impacts", "part_rows", "parts_at"]
 
@@ -86,31 +84,41 @@ class ImpactResult(Shown):
 
     combination: Combination
     parts: str
-    sources: xr.DataArray
-    groups: xr.DataArray
-    shifts: xr.DataArray | None
-    statistics: xr.DataArray
-    systematics: xr.DataArray
-    theory: xr.DataArray
-    unsplit: xr.DataArray
-    coupling: xr.DataArray
-    total: xr.DataArray
+    sources: xr.DataArray = labelled_field()
+    groups: xr.DataArray = labelled_field()
+    shifts: xr.DataArray | None = labelled_field()
+    statistics: xr.DataArray = labelled_field()
+    systematics: xr.DataArray = labelled_field()
+    theory: xr.DataArray = labelled_field()
+    unsplit: xr.DataArray = labelled_field()
+    coupling: xr.DataArray = labelled_field()
+    total: xr.DataArray = labelled_field()
 
     def _line(self) -> str:
-        sizes = (counted(x.sizes[key], f"{key}s") for key, x in (("source", self.sources), ("group", self.groups)))
-        return f"{self.combination.name}: {self.parts} parts of {', '.join(sizes)}, {counted(self.total.size, 'results')}"
+        sizes = (counted(len(numbers(self, f"{key}s")), f"{key}s") for key in ("source", "group"))
+        return f"{self.combination.name}: {self.parts} parts of {', '.join(sizes)}, {counted(len(self.names), 'results')}"
+
+    @property
+    def names(self) -> list[str]:
+        """Of the results."""
+        return labels(self, "total", "parameter")
 
     @property
     def sums(self) -> dict[str, xr.DataArray]:
         """Rows below the sources: statistics, all systematics, theory, what total covariances leave undivided, total."""
+        return {label: getattr(self, field) for label, field in self.sum_fields.items()}
+
+    @property
+    def sum_fields(self) -> dict[str, str]:
+        """Label of each of the :attr:`sums` -> the field that it is."""
         label = unsplit_label(self.combination.measurements)
-        divided = {"statistics": self.statistics, "all systematics": self.systematics}
-        if label and not any(bool(part.any()) for part in divided.values()):
+        divided = {"statistics": "statistics", "all systematics": "systematics"}
+        if label and not any(numbers(self, field).any() for field in divided.values()):
             divided = {}
         if self.combination.extraction:
-            divided["theory"] = self.theory
-        undivided = {label: self.unsplit} if label and label != "total" else {}
-        return divided | undivided | {"total": self.total}
+            divided["theory"] = "theory"
+        undivided = {label: "unsplit"} if label and label != "total" else {}
+        return divided | undivided | {"total": "total"}
 
     @property
     def definition(self) -> str:
@@ -260,20 +268,18 @@ def _result(
     known = np.where(fit.bound_hit, np.nan, 0.0)  # a result at its bound does not move
     coords = {"source": [name for _, name in rows], "parameter": names, "kind": ("source", [kind for kind, _ in rows])}
 
-    def row(values: FloatArray) -> xr.DataArray:
-        return xr.DataArray((known + values)[shown], dims="parameter", coords={"parameter": names}, name="impact")
+    def row(values: FloatArray) -> Any:
+        return labelled((known + values)[shown], ("parameter",), {"parameter": names}, name="impact")
 
-    def by_source(values: FloatArray) -> xr.DataArray:
-        return xr.DataArray((known + values)[:, shown], dims=("source", "parameter"), coords=coords, name="impact")
+    def by_source(values: FloatArray) -> Any:
+        return labelled((known + values)[:, shown], ("source", "parameter"), coords, name="impact")
 
     by_group = (known + np.array(list(groups.values())).reshape(len(groups), len(fit.parameters)))[:, shown]
     return ImpactResult(
         combination=combination,
         parts=parts,
         sources=by_source(sources),
-        groups=xr.DataArray(
-            by_group, dims=("group", "parameter"), coords={"group": list(groups), "parameter": names}, name="impact"
-        ),
+        groups=labelled(by_group, ("group", "parameter"), {"group": list(groups), "parameter": names}, name="impact"),
         shifts=None if shifts is None else by_source(shifts),
         statistics=row(whole.statistics),
         systematics=row(whole.systematics),

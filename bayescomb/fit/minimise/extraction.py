@@ -108,9 +108,9 @@ def _degenerate(chi2: MassChi2, loose: Sequence[str]) -> str:
     bins = int(np.linalg.matrix_rank(np.hstack([chi2.predicted, chi2.linear]))) - n
     return (
         f"chi2 of the extraction has no single minimum: {counted(bins, 'independent bins')} do not determine "
-        f"{', '.join(theory.masses)} together with the uniform scales {', '.join(loose)}, so that it is as low along a whole "
-        "line inside their ranges; fix the scales, give them a normal prior or add bins (the posterior, in which the ranges "
-        "are a prior, is defined)"
+        f"{', '.join(theory.masses)} together with the uniform scales {', '.join(loose)}, so that it is as low along a line "
+        "inside their ranges; fix the scales, give them a normal prior or add bins (the posterior, in which the ranges are "
+        "a prior, is defined)"
     )
 
 

@@ -253,8 +253,14 @@ def _nuisances(fit: ProfileResult) -> xr.Dataset:
 def _impacts(result: ImpactResult) -> dict[str, xr.Dataset]:
     names = _names(result.combination)
     sources, groups = (
-        xr.Dataset({q.key: q.values(result)[kind].sel(parameter=names) for q in QUANTITIES if kind in q.values(result)})
-        for kind in ("source", "group")
+        xr.Dataset(
+            {
+                q.key: rows.copy(data=np.asarray(q.values(result)[kind])).sel(parameter=names)
+                for q in QUANTITIES
+                if kind in q.values(result)
+            }
+        )
+        for kind, rows in (("source", result.sources), ("group", result.groups))
     )
     divided = {"systematics" if label == "all systematics" else label: part for label, part in result.sums.items()}
     total = divided.pop("total")

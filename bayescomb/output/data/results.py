@@ -302,8 +302,8 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
 
     What not knowing the sizes of sources adds stands among the sources.
     """
-    names = [str(p) for p in result.total["parameter"].to_numpy()]
-    given = {name: i for i, name in enumerate([*result.sources["source"].to_numpy(), *result.groups["group"].to_numpy()])}
+    names = result.names
+    given = {n: i for i, n in enumerate([*labels(result, "sources", "source"), *labels(result, "groups", "group")])}
     rows = sorted(impact_table(result).rows, key=lambda row: given.get(row["name"], len(given)))  # as in the inputs
 
     def of(key: str, *kinds: str) -> dict[str, dict[str, float | None]]:

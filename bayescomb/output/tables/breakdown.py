@@ -144,7 +144,7 @@ def _parts(result: ImpactResult) -> dict[str, dict[str, float]]:
     if bool((result.coupling != 0).any()):
         rows["between different sources"] = result.coupling
     rows |= result.sums
-    names = [str(p) for p in result.total["parameter"].to_numpy()]
+    names = result.names
     return {
         key: dict(zip(names, np.asarray(part.sel(parameter=names).to_numpy()), strict=True)) for key, part in rows.items()
     }

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from bayescomb.base.deferred import deferred
+from bayescomb.base.labelled import labels, numbers
 from bayescomb.base.rounding import rounded_like, with_unit
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.output.tables.table import Column, Table, text_column
 
-if TYPE_CHECKING:
-    import xarray as xr
-else:
-    xr = deferred("xarray")
-
 __all__ = ["QUANTITIES", "ImpactQuantity", "impact_table"]
+
+FloatArray = NDArray[np.float64]
 
 # Short names of the sums in files.
 SUM_NAMES: Final = {"statistics": "stat", "all systematics": "syst"}
@@ -38,7 +36,7 @@ class ImpactQuantity:
             ``groups`` and ``whole`` itself.
         title: heading of a column of the page, to be filled in with a result; empty for what is in the files only.
         name, sentence: title and first sentence of an exported table, to be filled in with ``source`` or ``nuisance``.
-        values: kind of row -> dims of the rows and ``parameter``; empty where there is nothing to say.
+        values: kind of row -> numbers, shape (rows, results), both as in the result; empty where there is nothing to say.
         show: text of a number, given the error of the result.
         in_unit: whether it has the unit of the result, else none.
     """
@@ -48,7 +46,7 @@ class ImpactQuantity:
     title: str
     name: str
     sentence: str
-    values: Callable[[ImpactResult], Mapping[str, xr.DataArray]]
+    values: Callable[[ImpactResult], Mapping[str, ArrayLike]]
     show: Callable[[float, float], str] = rounded_like
     in_unit: bool = True
 
@@ -60,7 +58,7 @@ QUANTITIES: Final = (
         title="impact on {}",
         name="Impacts of {}s",
         sentence="Impact of every {} on every result",
-        values=lambda result: {"source": result.sources, "group": result.groups, "sum": _sums(result)},
+        values=lambda result: {"source": numbers(result, "sources"), "group": numbers(result, "groups")},
     ),
     ImpactQuantity(
         key="shift",
@@ -68,17 +66,9 @@ QUANTITIES: Final = (
         title="",
         name="Shifts by {}s",
         sentence="Shift of every result per +1 post-fit sigma of every {}",
-        values=lambda result: {} if result.shifts is None else {"source": result.shifts},
+        values=lambda result: {"source": numbers(result, "shifts")} if result.parts == "held" else {},
     ),
 )
-
-
-def _sums(result: ImpactResult) -> xr.DataArray:
-    """What couples different sources, if anything does, and the rows below the sources."""
-    parts = {"between different sources": result.coupling} if bool((result.coupling != 0).any()) else {}
-    parts |= result.sums
-    return xr.concat([part.drop_vars("sum", errors="ignore") for part in parts.values()], dim="sum", coords="minimal",
-                     compat="override").assign_coords(sum=list(parts))  # fmt: skip
 
 
 def impact_table(result: ImpactResult, parameters: Sequence[str] = ()) -> Table:
@@ -98,25 +88,38 @@ def impact_table(result: ImpactResult, parameters: Sequence[str] = ()) -> Table:
         >>> table.rows[0]["title"], table.columns[-1].title, table.rows[-1]["name"]
         ('LHC b-JES', 'impact on m_t [GeV]', 'total')
     """
-    names = list(parameters) or [str(p) for p in result.total["parameter"].to_numpy()]
+    names = list(parameters) or result.names
+    shown = [result.names.index(name) for name in names]
     titles = {s.name: s.title or s.name for s in result.combination.sources}
-    kinds = dict(zip(result.sources["source"].to_numpy(), result.sources["kind"].to_numpy(), strict=True))
+    kinds = labels(result, "sources", "kind")
+
+    def cells(key: str, values: FloatArray) -> dict[str, float]:
+        return {f"{key}[{name}]": float(value) for name, value in zip(names, values[shown], strict=True)}
+
+    total = numbers(result, "total")
     quantities = {quantity.key: quantity.values(result) for quantity in QUANTITIES}
     rows: list[dict[str, Any]] = []
-    for dim, impact in quantities["impact"].items():
-        for label in _ranked(impact, result.total, names) if dim != "sum" else impact[dim].to_numpy():
-            row: dict[str, Any] = {"name": str(label), "title": str(label), "kind": dim}
-            if dim == "source":
-                row |= {"title": titles.get(str(label), str(label)), "kind": str(kinds[label])}
-            elif dim == "sum":
-                coupling = label == "between different sources"
-                row |= {"name": "coupling", "kind": "coupling"} if coupling else {"name": SUM_NAMES.get(label, str(label))}
-            for key, values in quantities.items():
-                if dim in values:
-                    row |= {f"{key}[{p}]": float(values[dim].sel({dim: label, "parameter": p})) for p in names}
+    for kind in quantities["impact"]:
+        row_names = labels(result, f"{kind}s", kind)
+        parts = {key: np.asarray(values[kind]) for key, values in quantities.items() if kind in values}
+        for i in _ranked(parts["impact"][:, shown] / total[shown]):
+            name = row_names[i]
+            row: dict[str, Any] = {"name": name, "title": name, "kind": kind}
+            if kind == "source":
+                row |= {"title": titles.get(name, name), "kind": kinds[i]}
+            for key, values in parts.items():
+                row |= cells(key, values[i])
             rows.append(row)
+    coupling = numbers(result, "coupling")
+    if (coupling != 0).any():
+        rows.append(
+            {"name": "coupling", "title": "between different sources", "kind": "coupling"} | cells("impact", coupling)
+        )
+    for label, field in result.sum_fields.items():
+        row = {"name": SUM_NAMES.get(label, label), "title": label, "kind": "sum"}
+        rows.append(row | cells("impact", numbers(result, field)))
     units = {o.name: o.unit for o in result.combination.results}
-    totals = {p: float(result.total.sel(parameter=p)) for p in names}
+    totals = dict(zip(names, total[shown].tolist(), strict=True))
     columns = [
         text_column("source", "title", only="page"),
         text_column("", "kind", only="page"),
@@ -150,10 +153,6 @@ def _label(row: Mapping[str, Any]) -> str:
     return f"group {row['title']}" if row["kind"] == "group" else str(row["title"])
 
 
-def _ranked(values: xr.DataArray, total: xr.DataArray, names: list[str]) -> list[Any]:
-    """Names of the rows, that of the largest part of an error first."""
-    if not values.size:
-        return []
-    dim = str(values.dims[0])
-    size = (abs(values) / total).sel(parameter=names).max("parameter").to_numpy()
-    return [values[dim].to_numpy()[i] for i in np.argsort(-size, kind="stable")]
+def _ranked(shares: FloatArray) -> list[int]:
+    """Positions of the rows, that of the largest part of an error first; a result without an error does not count."""
+    return [int(i) for i in np.argsort(-np.fmax.reduce(np.abs(shares), axis=1), kind="stable")] if shares.size else []

@@ -222,7 +222,7 @@ def impact_text(result: ImpactResult) -> str:
     from bayescomb.output.tables.impacts import impact_table
 
     table, left_out = impact_table(result), ""
-    if result.total.sizes["parameter"] > MANY:
+    if len(result.names) > MANY:
         rows = table.rows
         sources = [i for i, row in enumerate(rows) if row["kind"] in {"source", "nuisance", "size"}]
         given = result.combination.impact_groups  # a group of the statistics alone repeats their row

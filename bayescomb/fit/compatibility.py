@@ -141,9 +141,7 @@ def _freed(fitter: Fitter, correlation: FloatArray, members: Sequence[str]) -> t
 def _refitted(combination: Combination, members: Sequence[str]) -> tuple[float, int]:
     """Chi2 and degrees of freedom of the rest as a combination of its own."""
     rest, freed = _rest(combination, members)
-    fitter = Fitter(freed)
-    correlation, _ = fitter.correlation()
-    return fitter.fit(correlation, errors="hesse").chi2, degrees_of_freedom(rest)
+    return Fitter(freed).nominal().chi2, degrees_of_freedom(rest)
 
 
 def _rest(combination: Combination, members: Sequence[str]) -> tuple[Combination, Combination]:

@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import block_diag
 
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum
-from bayescomb.fit.minimise.bounds import bounded_interval, bounded_minimum, on_face, positions
+from bayescomb.fit.minimise.bounds import bounded_interval, positions, within_bounds
 from bayescomb.fit.numerical import numerical_fit
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, feasible_correlation
@@ -83,9 +82,7 @@ class Fitter:
 
     def with_theory(self, correlation: FloatArray) -> FloatArray:
         """C with the prior of the theory nuisances and of normal scales after it, if a mass is extracted."""
-        if self.theory is None:
-            return correlation
-        return np.asarray(block_diag(correlation, np.eye(len(self.theory.nuisances)), self.theory.scale_correlation))
+        return correlation if self.theory is None else self.theory.with_prior(correlation)
 
     def correlation(
         self, coefficients: ArrayLike | Mapping[str, float] | None = None
@@ -98,6 +95,10 @@ class Fitter:
         r = self.family.vector(coefficients)
         correlation, repairs = feasible_correlation(self.combination, self.family, r)
         return self.with_theory(correlation), repairs
+
+    def nominal(self) -> Fit:
+        """The fit at nominal coefficients, with the errors of the linearised model."""
+        return self.fit(self.correlation()[0], errors="hesse")
 
     def hold(self, fit: Fit, correlation: FloatArray, names: Collection[str]) -> Held:
         """The prior of a fit with some nuisances, free ones too, held at their fitted values."""
@@ -228,8 +229,7 @@ class Fitter:
         model = self.linear.at(mean=held.mean, held=held.free)
         free = solve(model, held.correlation)
         bounded = positions(model.parameters, tuple(self.combination.bounds))
-        _, active = bounded_minimum(free.values, free.root, bounded)
-        solution = on_face(free, active)
+        solution, active = within_bounds(free, bounded)
         error = np.sqrt(np.diag(solution.covariance))
         up, down = error, -error
         if len(bounded) and errors != "hesse":
@@ -308,7 +308,7 @@ def normalised_names(combination: Combination) -> list[str]:
 def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]:
     """The fit with its observables normalised, and the derivative by the original parameters, shape (P, P).
 
-    The interval is the same up and down.
+    The interval is the same up and down.  Without normalisation it is the fit itself.
 
     Raises:
         FitError: the sum is not above 0.
@@ -319,6 +319,8 @@ def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]
         >>> ((np.eye(2) - np.outer(y, np.ones(2))) / 4).tolist()
         [[0.1875, -0.0625], [-0.1875, 0.0625]]
     """
+    if not combination.normalise:
+        return fit, np.eye(len(fit.parameters))
     index = [fit.parameters.index(name) for name in normalised_names(combination)]
     total = float(fit.values[index].sum())
     if not total > 0:

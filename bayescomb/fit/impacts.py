@@ -195,9 +195,7 @@ def _held(fitter: Fitter, raw: Fit) -> ImpactResult:
 def _propagated(fitter: Fitter, fit: Fit) -> ImpactResult:
     """The variance of the results, W J W^T + W F C F^T W^T with the influence W of the data, split by source."""
     combination = fitter.combination
-    jacobian = np.eye(len(fit.parameters))
-    if combination.normalise:
-        _, jacobian = normalised_fit(combination, fit)
+    _, jacobian = normalised_fit(combination, fit)
     parts = PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian)
     nuisances = fit.solution.model.nuisances
     from_theory = fitter.theory.sources if fitter.theory is not None else {}

@@ -6,20 +6,13 @@ import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.deferred import deferred
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.inputs.measurements import divided_variance, unsplit_label
-
-if TYPE_CHECKING:
-    import xarray as xr
-else:
-    xr = deferred("xarray")
 
 __all__ = ["HeldParts", "PropagatedParts", "WholeParts", "signed_root", "whole_parts"]
 
@@ -167,13 +160,10 @@ class HeldParts:
         fixed = self.fitter.fit(self.fit.correlation, held=held, near=self.fit, errors="hesse")
         weights = self._no_weights
         weights[[self.fit.parameters.index(name) for name in fixed.parameters]] = fixed.solution.weights
-        return (
-            normalised_fit(self.fitter.combination, self.fit)[1] @ weights if self.fitter.combination.normalise else weights
-        )
+        return normalised_fit(self.fitter.combination, self.fit)[1] @ weights
 
     def _shown(self, fit: Fit) -> Fit:
-        combination = self.fitter.combination
-        return normalised_fit(combination, fit)[0] if combination.normalise else fit
+        return normalised_fit(self.fitter.combination, fit)[0]
 
 
 def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | None = None) -> WholeParts:

@@ -69,9 +69,7 @@ def post_fit_correlation(fit: ProfileResult, nuisances: Sequence[str]) -> xr.Dat
         >>> abs(found[0, 1].item() - expected) < 1e-9
         True
     """
-    fitter = Fitter(fit.combination)
-    correlation, _ = fitter.correlation(None)
-    again = fitter.fit(correlation, errors="hesse")
+    again = Fitter(fit.combination).nominal()
     index = [list(again.nuisances).index(name) for name in nuisances]
     results = [o.name for o in fit.combination.headline if o.name not in fit.at_bound]
     own = correlation_of(fit.covariance.sel(parameter=results, parameter_b=results).to_numpy())

@@ -24,8 +24,7 @@ from bayescomb.fit.impacts import PARTS
 from bayescomb.fit.parts import whole_parts
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement, unsplit_label
-from bayescomb.likelihood.correlation import CorrelationFamily, Repair
-from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.likelihood.correlation import CorrelationFamily, Repair, indefinite_blocks
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -436,7 +435,6 @@ def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> 
 def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:
     """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
     proper = np.ones(len(correlation), dtype=bool)
-    for block in family.blocks:
-        if smallest_eigenvalue(correlation[np.ix_(block.nuisances, block.nuisances)]) < -EIGENVALUE_TOLERANCE:
-            proper[block.nuisances] = False
+    for block, _ in indefinite_blocks(family.blocks, correlation):
+        proper[block.nuisances] = False
     return proper

@@ -22,13 +22,12 @@ from bayescomb.base.shown import Shown
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.functions import with_functions
-from bayescomb.fit.minimise.bounds import bounded_minimum, on_face, positions
+from bayescomb.fit.minimise.bounds import positions, within_bounds
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
-from bayescomb.likelihood.correlation import feasible_correlation
-from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.likelihood.correlation import feasible_correlation, indefinite_blocks
 from bayescomb.likelihood.linear_gaussian import LinearModel, Solution, integrate_out, solve
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ __all__ = ["ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slo
 
 FloatArray = NDArray[np.float64]
 
-# As many as Convino: both ends and four in between.
 # Of the range: far above rounding, and the curvature of a coefficient's effect is of second order in it.
 SLOPE_STEP = 0.01
 # Halvings of the range to find where the feasible set ends: to the tolerance that eigenvalues are judged by.
@@ -281,7 +279,7 @@ class _Scanner:
     def nominal(self) -> Fit | None:
         """The nominal fit, where numerical fits begin; ``None`` if it is infeasible."""
         try:
-            return self.fitter.fit(self.fitter.correlation()[0], errors="hesse")
+            return self.fitter.nominal()
         except InfeasibleCorrelationError:
             return None
 
@@ -355,12 +353,8 @@ class _Scanner:
         coefficients = family.nominal
         coefficients[members] = values
         correlation = family.correlation(coefficients)
-        varied = [b for b in family.blocks if len(b.nuisances) > 1 and np.isin(b.coefficients, members).any()]
-        return [
-            b.label
-            for b in varied
-            if smallest_eigenvalue(correlation[np.ix_(b.nuisances, b.nuisances)]) < -EIGENVALUE_TOLERANCE
-        ]
+        varied = [b for b in family.blocks if np.isin(b.coefficients, members).any()]
+        return [b.label for b, _ in indefinite_blocks(varied, correlation)]
 
     def point(self, members: list[int], values: FloatArray) -> ScanPoint:
         """The fit with some coefficients at values, the others at nominal."""
@@ -372,8 +366,7 @@ class _Scanner:
             fit = self._fit(coefficients)
         except InfeasibleCorrelationError as error:
             return ScanPoint(coefficients=at, problem=str(error))
-        if self.combination.normalise:
-            fit, _ = normalised_fit(self.combination, fit)
+        fit, _ = normalised_fit(self.combination, fit)
         coords = {"parameter": list(fit.parameters)}
         known = np.where(fit.bound_hit, np.nan, 0.0)
         return ScanPoint(
@@ -400,10 +393,8 @@ class _Scanner:
         solution: Solution | DerivedSolution
         at_bound: tuple[str, ...] = ()
         if prediction is None:
-            solution = solve(model, inner)
             bounded = positions(model.parameters, tuple(self.combination.bounds))
-            _, active = bounded_minimum(solution.values, solution.root, bounded)
-            solution = on_face(solution, active)
+            solution, active = within_bounds(solve(model, inner), bounded)
             at_bound, chi2 = tuple(model.parameters[i] for i in active), solution.chi2
         else:
             prior = self.fitter.with_theory(inner)

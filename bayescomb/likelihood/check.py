@@ -13,9 +13,9 @@ from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.combination import Combination
-from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
+from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family, indefinite_blocks
 from bayescomb.likelihood.data_information import measurement_factor
-from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, smallest_eigenvalue
+from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, feasibility_statements
 from bayescomb.likelihood.look_alikes import LookAlike, look_alikes
 
@@ -154,13 +154,11 @@ def check(combination: Combination) -> CheckResult:
     family = correlation_family(combination)
     correlation = family.correlation(family.nominal)
     indefinite = []
-    for block in family.blocks:
+    for block, smallest in indefinite_blocks(family.blocks, correlation):
         matrix = correlation[np.ix_(block.nuisances, block.nuisances)]
-        smallest = smallest_eigenvalue(matrix)
-        if smallest < -EIGENVALUE_TOLERANCE:
-            negative = int((np.linalg.eigvalsh(matrix) < -EIGENVALUE_TOLERANCE).sum())
-            rounding = smallest > -ROUNDING * (len(matrix) - 1)
-            indefinite.append(IndefiniteBlock(label=block.label, smallest=smallest, negative=negative, rounding=rounding))
+        negative = int((np.linalg.eigvalsh(matrix) < -EIGENVALUE_TOLERANCE).sum())
+        rounding = smallest > -ROUNDING * (len(matrix) - 1)
+        indefinite.append(IndefiniteBlock(label=block.label, smallest=smallest, negative=negative, rounding=rounding))
     return CheckResult(
         combination=combination,
         sizes={

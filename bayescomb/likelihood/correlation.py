@@ -9,7 +9,7 @@ Correlation matrices at fixed coefficients: checked under the treatment in force
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -33,6 +33,7 @@ __all__ = [
     "Repair",
     "correlation_family",
     "feasible_correlation",
+    "indefinite_blocks",
     "nearest_correlation",
     "repaired_correlation",
 ]
@@ -273,13 +274,8 @@ def feasible_correlation(
     if combination.treatment == "covariance":
         return correlation, ()
     repairs, infeasible = [], []
-    for block in family.blocks:
-        if len(block.nuisances) == 1:
-            continue  # uncorrelated: most of the nuisances of a real input
+    for block, smallest in indefinite_blocks(family.blocks, correlation):
         grid = np.ix_(block.nuisances, block.nuisances)
-        smallest = smallest_eigenvalue(correlation[grid])
-        if smallest >= -EIGENVALUE_TOLERANCE:
-            continue
         if combination.repair == "none":
             infeasible.append(f"{block.label} (smallest eigenvalue {plain(significant(smallest))})")
             continue
@@ -290,6 +286,20 @@ def feasible_correlation(
     if infeasible:
         raise InfeasibleCorrelationError(infeasible_message(combination, infeasible))
     return correlation, tuple(repairs)
+
+
+def indefinite_blocks(blocks: Iterable[NuisanceBlock], correlation: FloatArray) -> Iterator[tuple[NuisanceBlock, float]]:
+    """Blocks of C that are no correlation matrices, each with its smallest eigenvalue.
+
+    Args:
+        blocks: those to look at.
+        correlation: C of all N nuisances, or of more after them.
+    """
+    for block in blocks:
+        if len(block.nuisances) > 1:  # most nuisances of a real input are uncorrelated
+            smallest = smallest_eigenvalue(correlation[np.ix_(block.nuisances, block.nuisances)])
+            if smallest < -EIGENVALUE_TOLERANCE:
+                yield block, smallest
 
 
 def infeasible_message(combination: Combination, infeasible: list[str]) -> str:

@@ -52,7 +52,7 @@ IMPORTS = {
     ("profile", RUN1, "--json", "-"): ALGEBRA,
     ("check", RUN1): ALGEBRA,
     ("check", RUN1, "--json", "-"): ALGEBRA,
-    ("impacts", RUN1): LABELLED,
+    ("impacts", RUN1): ALGEBRA,
     ("scan", RUN1, "--points", "2"): LABELLED,
 }
 

@@ -99,9 +99,7 @@ def information_weights(combination: Combination) -> InformationWeights:
         >>> best, round(marginal.max().item(), 3), found.order["m_t"]["estimate"][0].item()
         ('e', 0.203, 'k')
     """
-    fitter = Fitter(combination)
-    correlation, _ = fitter.correlation()
-    fit = fitter.fit(correlation, errors="hesse")
+    fit = Fitter(combination).nominal()
     solution = fit.solution
     inner = solution.inner if isinstance(solution, DerivedSolution) else solution
     model, white = inner.model, inner.whitening
@@ -112,9 +110,9 @@ def information_weights(combination: Combination) -> InformationWeights:
     scale = np.einsum("re,re->e", into, given)
     tested = felt > ROUNDING * scale
     pull_of = into.T @ white.solve(inner.residual)
-    names, column = [o.name for o in combination.results], []
+    names = [o.name for o in combination.results]
     column = [fit.parameters.index(name) for name in names]
-    jacobian = normalised_fit(combination, fit)[1] if combination.normalise else np.eye(len(fit.parameters))
+    _, jacobian = normalised_fit(combination, fit)
     known = np.where(fit.bound_hit, np.nan, 0.0)[column]
     weights = (jacobian @ solution.weights)[column] + known[:, None]
     variance = np.diag(jacobian @ solution.covariance @ jacobian.T)[column] + known

@@ -133,11 +133,7 @@ def iterated_combination(combination: Combination) -> tuple[Combination, int]:
 
 
 def _fitted(combination: Combination) -> tuple[FloatArray, FloatArray, float]:
-    fitter = Fitter(combination)
-    correlation, _ = fitter.correlation()
-    fit = fitter.fit(correlation, errors="hesse")
-    if combination.normalise:
-        fit, _ = normalised_fit(combination, fit)
+    fit, _ = normalised_fit(combination, Fitter(combination).nominal())
     index = [fit.parameters.index(o.name) for o in combination.observables]
     return fit.values[index], fit.errors[index], fit.chi2
 

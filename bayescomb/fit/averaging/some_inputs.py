@@ -247,19 +247,14 @@ def _apart(
 
 def _fitted(combination: Combination) -> tuple[float, xr.DataArray, xr.DataArray]:
     """Chi2, values and covariance of the results."""
-    fitter = Fitter(combination)
-    correlation, _ = fitter.correlation()
-    fit = fitter.fit(correlation, errors="hesse")
-    chi2 = fit.chi2
-    if combination.normalise:
-        fit, _ = normalised_fit(combination, fit)
+    fit, _ = normalised_fit(combination, Fitter(combination).nominal())
     names = [o.name for o in combination.results]
     index = [fit.parameters.index(name) for name in names]
     known = np.where(fit.bound_hit, np.nan, 0.0)[index]
     covariance = fit.covariance[np.ix_(index, index)] + known + known[:, None]
     coords = {"parameter": names}
     square = xr.DataArray(covariance, dims=("parameter", "parameter_b"), coords={**coords, "parameter_b": names})
-    return chi2, xr.DataArray(fit.values[index], dims="parameter", coords=coords), square
+    return fit.chi2, xr.DataArray(fit.values[index], dims="parameter", coords=coords), square
 
 
 def _partial(whole: Combination, part: Combination, name: str) -> PartialResult:

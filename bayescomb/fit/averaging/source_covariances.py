@@ -51,9 +51,8 @@ def source_covariances(combination: Combination) -> xr.DataArray:
         [0.14, 0.18, 0.33]
     """
     fitter = Fitter(combination)
-    correlation, _ = fitter.correlation()
-    fit = fitter.fit(correlation, errors="hesse")
-    jacobian = normalised_fit(combination, fit)[1] if combination.normalise else np.eye(len(fit.parameters))
+    fit = fitter.nominal()
+    _, jacobian = normalised_fit(combination, fit)
     parts = PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian)
     rows, labels = part_rows(fitter, fit.solution.model.nuisances)
     label = unsplit_label(combination.measurements)

@@ -21,7 +21,7 @@ from bayescomb.base.errors import FitError
 from bayescomb.fit.minimise.delta_chi2 import crossing_within
 from bayescomb.likelihood.linear_gaussian import Solution
 
-__all__ = ["bounded_interval", "bounded_minimum", "on_face", "positions"]
+__all__ = ["bounded_interval", "bounded_minimum", "on_face", "positions", "within_bounds"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -71,6 +71,16 @@ def bounded_minimum(values: FloatArray, root: FloatArray, bounded: IntArray) -> 
         msg = "no values of the observables are within their bounds; leave one out of 'nonnegative'"
         raise FitError(msg)
     return z, bounded[active]
+
+
+def within_bounds(solution: Solution, bounded: IntArray) -> tuple[Solution, IntArray]:
+    """The solution with its bounded parameters at 0 or above, and positions of those that are held at 0.
+
+    Raises:
+        FitError: no values are within the bounds.
+    """
+    _, active = bounded_minimum(solution.values, solution.root, bounded)
+    return on_face(solution, active), active
 
 
 def on_face(solution: Solution, active: IntArray) -> Solution:

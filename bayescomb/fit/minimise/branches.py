@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bayescomb.likelihood.nonlinear.objective import Objective
 
-__all__ = ["ALL_ORTHANTS", "ON_KINK", "Pattern", "branch", "moves", "newton"]
+__all__ = ["ALL_ORTHANTS", "ON_KINK", "Pattern", "branch", "flipped", "moves", "newton", "on_kink", "sides"]
 
 FloatArray = NDArray[np.float64]
 Pattern = tuple[bool, ...]
@@ -27,6 +27,21 @@ def branch(chi2: Objective, theta: FloatArray, pattern: Sequence[bool]) -> NDArr
     positive = chi2.arguments(theta) >= 0
     positive[chi2.kinked] = pattern
     return positive
+
+
+def sides(chi2: Objective, theta: FloatArray) -> Pattern:
+    """On which side of its kink each kinked nuisance is; True for above."""
+    return tuple(bool(v) for v in chi2.arguments(theta)[chi2.kinked] >= 0)
+
+
+def on_kink(chi2: Objective, theta: FloatArray) -> tuple[int, ...]:
+    """Positions of the arguments that sit on their kink."""
+    return tuple(int(i) for i in chi2.kinked[np.abs(chi2.arguments(theta)[chi2.kinked]) < ON_KINK])
+
+
+def flipped(pattern: Pattern, exchanged: Collection[int]) -> Pattern:
+    """The pattern with some sides exchanged."""
+    return tuple(not side if i in exchanged else side for i, side in enumerate(pattern))
 
 
 def moves(chi2: Objective, fixed: Collection[int]) -> FloatArray:

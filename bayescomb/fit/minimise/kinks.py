@@ -15,7 +15,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, branch, moves, newton
+from bayescomb.fit.minimise.branches import ALL_ORTHANTS, branch, flipped, moves, newton, on_kink, sides
 from bayescomb.fit.minimise.many_kinks import lowest_of_many, others_of_many
 from bayescomb.likelihood.nonlinear.objective import Objective
 
@@ -69,14 +69,14 @@ def lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
 def _searched(chi2: Objective, start: FloatArray, fixed: list[int], *, everywhere: bool) -> _OrthantSearch:
     search = _OrthantSearch(chi2, start, fixed)
     count = len(chi2.kinked)
-    search.visit(search.settled(search.pattern(start)))
+    search.visit(search.settled(sides(chi2, start)))
     if count <= ALL_ORTHANTS:
         for pattern in itertools.product((True, False), repeat=count):
             search.visit(pattern)
     elif everywhere:
-        lowest = search.pattern(search.lowest()[1])
+        lowest = sides(chi2, search.lowest()[1])
         for i in range(count):
-            search.visit(_flipped(lowest, i))
+            search.visit(flipped(lowest, {i}))
     return search
 
 
@@ -96,9 +96,9 @@ def other_minima(chi2: Objective, best: Minimum, start: FloatArray) -> tuple[Min
         value = chi2.value(theta)
         if not value <= best.chi2 + WITHIN or any(same_minimum(chi2, other.theta, theta) for other in (best, *found)):
             continue
-        on_kink = tuple(int(i) for i in chi2.kinked[np.abs(chi2.arguments(theta)[chi2.kinked]) < ON_KINK])
-        if _is_minimum(chi2, theta, on_kink):
-            found.append(Minimum(theta=theta, chi2=value, on_kink=on_kink))
+        held = on_kink(chi2, theta)
+        if _is_minimum(chi2, theta, held):
+            found.append(Minimum(theta=theta, chi2=value, on_kink=held))
     return tuple(found)
 
 
@@ -109,7 +109,7 @@ def _minima(chi2: Objective, best: Minimum, start: FloatArray) -> list[FloatArra
     if len(chi2.kinked) <= ALL_ORTHANTS:
         search = _searched(chi2, start, [], everywhere=True)
         for _, theta in list(search.found):
-            search.visit(search.pattern(theta))
+            search.visit(sides(chi2, theta))
         return [theta for _, theta in sorted(search.found, key=lambda point: point[0])]
     return others_of_many(chi2, best.theta, start)
 
@@ -136,10 +136,6 @@ def _is_minimum(chi2: Objective, theta: FloatArray, on_kink: tuple[int, ...]) ->
     return True
 
 
-def _flipped(pattern: tuple[bool, ...], index: int) -> tuple[bool, ...]:
-    return tuple(not p if i == index else p for i, p in enumerate(pattern))
-
-
 class _OrthantSearch:
     """Minima of the orthants that can hold the lowest one.
 
@@ -154,16 +150,13 @@ class _OrthantSearch:
         self.finished: dict[tuple[bool, ...], bool] = {}
         self.branches: dict[tuple[bool, ...], FloatArray | None] = {}
 
-    def pattern(self, theta: FloatArray) -> tuple[bool, ...]:
-        return tuple(bool(v) for v in self.chi2.arguments(theta)[self.chi2.kinked] >= 0)
-
     def settled(self, pattern: tuple[bool, ...]) -> tuple[bool, ...]:
         """The orthant that going from each branch's minimum to the next ends in, or where the patience ends."""
         for _ in range(len(pattern) + 1):
             smooth = self._smooth(pattern)
-            if smooth is None or self.pattern(smooth) == pattern:
+            if smooth is None or sides(self.chi2, smooth) == pattern:
                 break
-            pattern = self.pattern(smooth)
+            pattern = sides(self.chi2, smooth)
         return pattern
 
     def lowest(self) -> tuple[float, FloatArray]:
@@ -179,12 +172,12 @@ class _OrthantSearch:
         smooth = self._smooth(pattern)
         if smooth is None or len(self.finished) > MOST_ORTHANTS:
             self._add(_bounded_minimum(self.chi2, self.start, pattern, self.fixed))
-        elif self.pattern(smooth) == pattern:
+        elif sides(self.chi2, smooth) == pattern:
             self._add(smooth)
         else:
-            for i, (own, other) in enumerate(zip(pattern, self.pattern(smooth), strict=True)):
+            for i, (own, other) in enumerate(zip(pattern, sides(self.chi2, smooth), strict=True)):
                 if own != other:
-                    self.visit(_flipped(pattern, i))
+                    self.visit(flipped(pattern, {i}))
         self.finished[pattern] = True
 
     def _smooth(self, pattern: tuple[bool, ...]) -> FloatArray | None:

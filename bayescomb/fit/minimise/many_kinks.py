@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, Pattern, branch, moves, newton
+from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, Pattern, branch, flipped, moves, newton, sides
 from bayescomb.likelihood.nonlinear.objective import Objective
 
 __all__ = ["lowest_of_many", "others_of_many"]
@@ -48,7 +48,7 @@ def lowest_of_many(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
         ``None`` if a branch has no minimum, or the exchange of sides does not end.
     """
     search = _Descent(chi2, start, fixed)
-    found = search.descend(search.pattern(start))
+    found = search.descend(sides(chi2, start))
     if found is None or not everywhere:
         return found
     tried: set[int] = set()
@@ -57,7 +57,7 @@ def lowest_of_many(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
         if not open_sides:
             return found
         tried.update(open_sides)
-        for pattern in _alternatives(search.pattern(found), open_sides):
+        for pattern in _alternatives(sides(chi2, found), open_sides):
             other = search.descend(pattern)
             if other is not None and chi2.value(other) < chi2.value(found):
                 found = other
@@ -72,18 +72,18 @@ def others_of_many(chi2: Objective, lowest: FloatArray, start: FloatArray) -> li
         start: where the search for it began, shape (size,).
     """
     search = _Descent(chi2, start, [])
-    sides = _in_question(chi2, lowest, [])
-    tried = [search.descend(pattern) for pattern in _alternatives(search.pattern(lowest), sides)] if sides else []
+    open_sides = _in_question(chi2, lowest, [])
+    tried = [search.descend(pattern) for pattern in _alternatives(sides(chi2, lowest), open_sides)] if open_sides else []
     return sorted((theta for theta in tried if theta is not None), key=chi2.value)
 
 
-def _alternatives(pattern: Pattern, sides: Sequence[int]) -> Iterable[Pattern]:
+def _alternatives(pattern: Pattern, positions: Sequence[int]) -> Iterable[Pattern]:
     """Patterns with these sides exchanged: all together in every way, or one after the other if they are many."""
-    ways: Iterable[Sequence[int]] = [[i] for i in sides]
-    if len(sides) <= ALL_ORTHANTS:
-        ways = itertools.chain.from_iterable(itertools.combinations(sides, n + 1) for n in range(len(sides)))
+    ways: Iterable[Sequence[int]] = [[i] for i in positions]
+    if len(positions) <= ALL_ORTHANTS:
+        ways = itertools.chain.from_iterable(itertools.combinations(positions, n + 1) for n in range(len(positions)))
     for way in ways:
-        yield tuple(not side if i in way else side for i, side in enumerate(pattern))
+        yield flipped(pattern, way)
 
 
 class _Descent:
@@ -94,9 +94,6 @@ class _Descent:
         self.movable = np.setdiff1d(np.arange(chi2.size), fixed)
         self.rows = chi2.argument_map[np.ix_(chi2.kinked, self.movable)]
         self.passed: set[tuple[Pattern, frozenset[int]]] = set()
-
-    def pattern(self, theta: FloatArray) -> Pattern:
-        return tuple(bool(v) for v in self.chi2.arguments(theta)[self.chi2.kinked] >= 0)
 
     def descend(self, pattern: Pattern) -> FloatArray | None:
         """A minimum; ``None`` if there is none this way, or where an earlier descent has passed."""
@@ -115,10 +112,9 @@ class _Descent:
                 i for i, side in enumerate(pattern) if i not in held and abs(values[i]) > ON_KINK and (values[i] > 0) != side
             }
             if wrong:
-                flipped = tuple(not side if i in wrong else side for i, side in enumerate(pattern))
-                if (flipped, held) in seen:  # a circle
+                pattern = flipped(pattern, wrong)
+                if (pattern, held) in seen:  # a circle
                     held |= wrong
-                pattern = flipped
             else:
                 loose = self._loose(theta, pattern, held)
                 if loose is None:
@@ -152,8 +148,8 @@ class _Descent:
         order = sorted(held)
         slopes = {}
         for side in (True, False):
-            sides = tuple(side if i in held else s for i, s in enumerate(pattern))
-            gradient = self.chi2.gradient(theta, positive=branch(self.chi2, theta, sides))[self.movable]
+            alike = tuple(side if i in held else s for i, s in enumerate(pattern))
+            gradient = self.chi2.gradient(theta, positive=branch(self.chi2, theta, alike))[self.movable]
             slopes[side] = np.linalg.lstsq(self.rows[order].T, gradient, rcond=None)[0]
         # Downhill to either side.
         pulls = [(max(-slopes[True][k], 0.0), i, True) for k, i in enumerate(order)]

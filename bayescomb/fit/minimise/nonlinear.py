@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescomb.base.errors import FitError, UnderdeterminedError
-from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, moves, newton
+from bayescomb.fit.minimise.branches import ALL_ORTHANTS, moves, newton, on_kink
 from bayescomb.fit.minimise.delta_chi2 import crossing, crossing_within
 from bayescomb.fit.minimise.first_guess import starting_points
 from bayescomb.fit.minimise.kinks import WITHIN, Minimum, lowest_orthant, other_minima, same_minimum
@@ -69,12 +69,12 @@ def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | No
     found: FloatArray | None
     if kinked.size:
         found = lowest_orthant(chi2, theta, list(fixed), everywhere=confirm or not many)
-        on_kink = tuple(int(i) for i in kinked[np.abs(chi2.arguments(found)[kinked]) < ON_KINK])
+        held = on_kink(chi2, found)
     else:
-        found, on_kink = newton(chi2, theta, moves(chi2, fixed), chi2.arguments(theta) >= 0), ()
-    if found is None or (confirm and not on_kink and not many):
+        found, held = newton(chi2, theta, moves(chi2, fixed), chi2.arguments(theta) >= 0), ()
+    if found is None or (confirm and not held and not many):
         found = _migrad(chi2, theta if found is None else found, list(fixed))
-    return Minimum(theta=found, chi2=chi2.value(found), on_kink=on_kink)
+    return Minimum(theta=found, chi2=chi2.value(found), on_kink=held)
 
 
 def minimise_within(

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
 
 from bayescomb.base.errors import FitError
 from bayescomb.fit.minimise.delta_chi2 import crossing
@@ -171,13 +170,9 @@ class SizeProfile:
         if self.theory is None:
             solution = solve(self.model, inner)
             return solution.chi2, solution
-        prior = self._with_theory(inner)
+        prior = self.theory.with_prior(inner)
         fitted = fit_extraction(self.theory, self.model, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
         return fitted.chi2, fitted.solution.inner
-
-    def _with_theory(self, correlation: FloatArray) -> FloatArray:
-        assert self.theory is not None
-        return np.asarray(block_diag(correlation, np.eye(len(self.theory.nuisances)), self.theory.scale_correlation))
 
     def _penalty(self, log_scales: FloatArray) -> tuple[float, FloatArray]:
         pull = self.twice_shape * np.exp(-log_scales)
@@ -187,13 +182,8 @@ class SizeProfile:
     def _held(self, index: int, value: float) -> Objective:
         """The objective with a parameter held."""
         if self.theory is None:
-            rest = np.arange(self.model.design.shape[1]) != index
-            model = dataclasses.replace(
-                self.model,
-                parameters=tuple(p for p, stays in zip(self.model.parameters, rest, strict=True) if stays),
-                design=self.model.design[:, rest],
-                offset=self.model.offset - self.model.design[:, index] * value,
-            )
+            name, mean = self.model.parameters[index], np.zeros(len(self.model.nuisances))
+            model = self.model.at(mean=mean, held={name: value})
             held = SizeProfile.__new__(SizeProfile)
             held.__dict__ |= self.__dict__ | {"model": model}
             return held.value
@@ -204,7 +194,7 @@ class SizeProfile:
         assert theory is not None
 
         def at(t: FloatArray) -> float:
-            prior = self._with_theory(scaled(self.correlation, self.sizes, np.exp(t)))
+            prior = theory.with_prior(scaled(self.correlation, self.sizes, np.exp(t)))
             chi2 = mass_chi2(theory, self.model, mean=np.zeros(len(prior)), correlation=prior)
             start = chi2.start()
             start[index] = value

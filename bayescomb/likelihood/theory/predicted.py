@@ -13,31 +13,24 @@ normalised to first order too, at its measured values o: with S the sum of the m
 with a free level a.  That is the covariance J V J^T, J = (1 - f 1^T)/S with f = o/S, of the normalised measurement, inverted
 after any one of its bins is dropped; the result does not depend on which.  Where only the rate counts, all directions that
 keep the sum of the bins are free.
-
-Polynomials in the mass through the tables of a prediction, and how well they pass.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from bayescomb.base.checks import check_distinct
-from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.theory.extractions import Extraction
 from bayescomb.inputs.theory.predictions import Prediction
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.theory.curves import CORRELATED, NUMERICAL, RATE, Curves, prediction_curves
-
-if TYPE_CHECKING:
-    import xarray as xr
-else:
-    xr = deferred("xarray")
 
 __all__ = ["Theory", "theory"]
 
@@ -97,6 +90,14 @@ class Theory:
     def parameters(self) -> tuple[str, ...]:
         """Names of theta."""
         return self.masses + self.scales
+
+    def with_prior(self, correlation: FloatArray) -> FloatArray:
+        """C of the nuisances of the inputs, and after it the prior of the theory nuisances and of normal scales.
+
+        Args:
+            correlation: C, shape (N, N).
+        """
+        return np.asarray(block_diag(correlation, np.eye(len(self.nuisances)), self.scale_correlation))
 
     @property
     def sources(self) -> dict[str, str]:

@@ -10,7 +10,6 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
 
 from bayescomb.base.errors import UnderdeterminedError
 from bayescomb.fit.minimise.extraction import fit_extraction
@@ -46,7 +45,7 @@ class ExtractionStart:
 def extraction_start(plan: SamplingPlan, theory: Theory) -> ExtractionStart:
     """The fit at the initial coefficients of the plan."""
     kept = plan.correlation(plan.start[None], plan.kept)[0]
-    prior = block_diag(kept, np.eye(len(theory.nuisances)), theory.scale_correlation)
+    prior = theory.with_prior(kept)
     fit = partial(fit_extraction, theory, plan.reduced, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
     try:
         fitted = fit()

@@ -1,6 +1,4 @@
-r"""Impacts: how much of each parameter's uncertainty comes from statistics, from each source and from each group.
-
-Parts of errors: statistics, sources and theory, by two definitions that every output names.
+r"""Impacts: how much of each error comes from statistics, from each source, each group and theory, by two definitions.
 
 ``propagated``: with w the influence of the data on a result and V_s what a source contributes to their covariance, its part
 is :math:`\sqrt{w V_s w^T}`, that of statistics :math:`\sqrt{w S w^T}` (best linear unbiased estimates: Valassi, NIM A 500
@@ -25,7 +23,7 @@ from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
-from bayescomb.fit.parts import HeldParts, PropagatedParts, WholeParts, signed_root
+from bayescomb.fit.parts import HeldParts, PropagatedParts, WholeParts, rest_of, signed_root
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import unsplit_label
 
@@ -202,7 +200,7 @@ def _propagated(fitter: Fitter, fit: Fit) -> ImpactResult:
     rows, labels = part_rows(fitter, nuisances)
     by_row = [parts.of(np.array([label == key for label in labels], dtype=bool)) for key in rows]
     everything = parts.of(~parts.statistical)
-    coupling = _clean(everything - np.sum(by_row, axis=0), everything)
+    coupling = rest_of(everything, np.reshape(by_row, (len(rows), len(everything))), scale=everything)
     if fit.sizes is not None:
         rows += [("size", f"{SIZE_OF}{size.name}") for size in fit.sizes.sizes]
         by_row += list(parts.sizes)
@@ -286,8 +284,3 @@ def _result(
         coupling=row(np.zeros(len(fit.parameters)) if coupling is None else coupling),
         total=row(whole.total),
     )
-
-
-def _clean(difference: FloatArray, scale: FloatArray) -> FloatArray:
-    """A difference of equal sums is rounding; its root would look like a result."""
-    return np.where(np.abs(difference) < 1e-12 * np.abs(scale), 0.0, difference)

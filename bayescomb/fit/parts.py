@@ -14,9 +14,11 @@ from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.inputs.measurements import divided_variance, unsplit_label
 
-__all__ = ["HeldParts", "PropagatedParts", "WholeParts", "signed_root", "whole_parts"]
+__all__ = ["HeldParts", "PropagatedParts", "WholeParts", "rest_of", "signed_root", "whole_parts"]
 
 FloatArray = NDArray[np.float64]
+# Share of a sum below which a difference is rounding.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +181,18 @@ def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | 
         return HeldParts(fitter, fit).whole
     jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
     return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
+
+
+def rest_of(total: FloatArray, parts: FloatArray, *, scale: FloatArray) -> FloatArray:
+    """A total less all its parts; 0 where the difference is rounding, the root of which would look like a result.
+
+    Args:
+        total: of any shape.
+        parts: the same, after a first dimension over the parts.
+        scale: size of the total.
+    """
+    rest = total - np.sum(parts, axis=0)
+    return np.where(np.abs(rest) < ROUNDING * np.abs(scale), 0.0, rest)
 
 
 def signed_root(variance: FloatArray) -> FloatArray:

@@ -61,8 +61,7 @@ class ProfileResult(Shown):
         weights: dims ``parameter``, ``estimate``: derivative of each parameter by each measured value, of the linearised
             model: relative sizes and Pearson's weights stay at the fitted values (an iterated linear combination).
         pulls: fitted nuisances in prior widths, dim ``nuisance``; free nuisances are parameters.
-        constraints: post-fit over prior width, dim ``nuisance``; NaN-free: a nuisance of an indefinite source has none and
-            is left out of this array.
+        constraints: post-fit over prior width, dim ``nuisance``, without those of indefinite sources, which have none.
         cross_covariance: of parameters and nuisances, dims ``parameter``, ``nuisance``.
         chi2: minimum of chi2 less what the inputs' own pulls cost before combining (``own_chi2``); NaN with it.
         ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
@@ -296,18 +295,17 @@ def _slopes(combination: Combination) -> FloatArray:
 
 
 def _free_responses(combination: Combination) -> list[FloatArray]:
-    columns, start = [], 0
-    for m in combination.measurements:
+    columns = []
+    for m, own in zip(combination.measurements, combination.estimate_slices, strict=True):
         free = [i for i, n in enumerate(m.nuisances) if n.free]
         wide = np.zeros((len(combination.estimates), len(free)))
-        wide[start : start + len(m.estimates)] = m.responses[:, free]
+        wide[own] = m.responses[:, free]
         columns.append(wide)
-        start += len(m.estimates)
     return columns
 
 
 def goodness_of_fit(chi2: float, ndf: int) -> float | None:
-    """p-value of a chi2, ``None`` where it is undefined: nothing is left to test, or chi2 is none."""
+    """p-value of a chi2; ``None`` without a degree of freedom, and of a chi2 that is negative or NaN."""
     return chi2_survival(max(chi2, 0.0), ndf) if ndf > 0 and chi2 > -ROUNDING else None
 
 

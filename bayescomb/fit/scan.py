@@ -331,7 +331,7 @@ class _Scanner:
     def _last_feasible(self, members: list[int], path: _Path, inside: float, outside: float) -> ScanPoint:
         """The last feasible point from one that is feasible to one that is not, by bisection."""
         best = None
-        for judge in (self._allowed, self.point):  # a matrix is looked at sooner than a fit, which can be worse off
+        for judge in (self._allowed, self.point):  # the matrix alone is cheap, but a fit can fail where it is allowed
             good, bad = inside, outside
             for _ in range(BISECTIONS):
                 middle = (good + bad) / 2

@@ -246,12 +246,10 @@ def linear_model(combination: Combination) -> LinearModel:
     observables = [o.name for o in combination.variables]
     parameters = observables + free
     design_rows, loading_rows, offsets, signs, estimate_rows = [], [], [], [], []
-    start = 0
     n_estimates, map_of_all, constant = len(combination.estimates), combination.design, combination.constant
-    for measurement in combination.measurements:
+    for measurement, own in zip(combination.measurements, combination.estimate_slices, strict=True):
         factor = measurement_factor(measurement, nuisance_values=combination.nuisance_values)
         rows, n = factor.rows, len(measurement.estimates)
-        own = slice(start, start + n)
         design = np.zeros((len(rows), len(parameters)))
         design[:, : len(observables)] = rows[:, :n] @ map_of_all[own]
         loading = np.zeros((len(rows), len(bound)))
@@ -267,7 +265,6 @@ def linear_model(combination: Combination) -> LinearModel:
         estimate_rows.append(estimates)
         offsets.append(factor.offset - rows[:, :n] @ constant[own] if constant[own].any() else factor.offset)
         signs.append(factor.signs)
-        start += n
     return LinearModel(
         parameters=tuple(parameters),
         nuisances=tuple(bound),

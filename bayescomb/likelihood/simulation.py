@@ -1,6 +1,6 @@
 """Data sets simulated from a model: measured values, and for fitted inputs the post-fit nuisance values too.
 
-A linear model with nuisances integrated once for any data: many data sets share design, loading and therefore V.
+Many data sets share design and loading, and therefore V: a data reduction integrates their nuisances once for all of them.
 """
 
 from __future__ import annotations
@@ -89,15 +89,13 @@ def _data(
     noise: list[FloatArray],
     position: dict[str, int],
 ) -> Combination:
-    measurements, start, map_of = [], 0, mapping(combination)
+    measurements, map_of = [], mapping(combination)
     bend = np.zeros(len(combination.estimates))
     if not map_of.linear:
         bend = map_of.value(observables) - combination.design @ observables - combination.constant
-    for measurement, white in zip(combination.measurements, noise, strict=True):
+    for measurement, own, white in zip(combination.measurements, combination.estimate_slices, noise, strict=True):
         n = len(measurement.estimates)
-        predicted = combination.design[start : start + n] @ observables + combination.constant[start : start + n]
-        predicted = predicted + bend[start : start + n]
-        start += n
+        predicted = combination.design[own] @ observables + combination.constant[own] + bend[own]
         true = np.concatenate([predicted, nuisances[[position[m.name] for m in measurement.all_nuisances]]])
         factor = measurement_factor(measurement, nuisance_values="used")
         if (factor.signs < 0).any():

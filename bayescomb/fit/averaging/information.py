@@ -179,7 +179,8 @@ def _orders(combination: Combination, covariance: FloatArray, fit: Fit) -> dict[
         factor = design[own, i]
         direct, spread = values[own] / factor, covariance[np.ix_(own, own)] / np.outer(factor, factor)
         rank, improvement = importance_order(spread)
-        steps = [best_estimate(direct[first], spread[np.ix_(first, first)]) for first in _heads(rank)]
+        first = [rank[: n + 1] for n in range(len(rank))]
+        steps = [best_estimate(direct[some], spread[np.ix_(some, some)]) for some in first]
         found[observable.name] = xr.Dataset(
             {
                 "improvement": ("rank", improvement),
@@ -189,11 +190,6 @@ def _orders(combination: Combination, covariance: FloatArray, fit: Fit) -> dict[
             {"estimate": ("rank", names[own][rank]), "rank": np.arange(1, len(own) + 1)},
         )
     return found
-
-
-def _heads(rank: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """The first one, the first two, ... of a list."""
-    return [rank[:n] for n in range(1, len(rank) + 1)]
 
 
 def importance_order(covariance: ArrayLike) -> tuple[NDArray[np.intp], FloatArray]:

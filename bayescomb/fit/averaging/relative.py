@@ -144,12 +144,8 @@ def _absolute(combination: Combination) -> Combination:
 
 def _at(combination: Combination, predicted: FloatArray) -> Combination:
     """Relative and lognormal errors made absolute, with the size that they have at predicted values of the estimates."""
-    measurements, start = [], 0
-    for m in combination.measurements:
-        own = predicted[start : start + len(m.estimates)]
-        start += len(m.estimates)
-        measurements.append(_measurement_at(m, own))
-    return dataclasses.replace(combination, measurements=tuple(measurements))
+    own = (predicted[part] for part in combination.estimate_slices)
+    return dataclasses.replace(combination, measurements=tuple(map(_measurement_at, combination.measurements, own)))
 
 
 def _measurement_at(measurement: Measurement, predicted: FloatArray) -> Measurement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,11 +117,11 @@ class GroupResults(Shown):
     combination: Combination
     groups: Mapping[str, tuple[str, ...]]
     alone: tuple[PartialResult, ...]
-    together: tuple[PartialResult, ...] | None
-    correlation: xr.DataArray | None
-    chi2: float | None
-    ndf: int
-    p_value: float | None
+    together: tuple[PartialResult, ...] | None = None
+    correlation: xr.DataArray | None = None
+    chi2: float | None = None
+    ndf: int = 0
+    p_value: float | None = None
     problem: str = ""
 
     def _line(self) -> str:
@@ -190,19 +191,20 @@ def group_results(combination: Combination, groups: Mapping[str, Sequence[str]] 
             alone.append(_partial(combination, with_estimates(current, members), name))
         except BayescombError as error:
             alone.append(_nothing(combination, name, str(error)))
+    apart = partial(GroupResults, combination=combination, groups=chosen, alone=tuple(alone))
     if len(chosen) < 2:
         problem = "there is one group only" if chosen else "no input names its experiment"
-        return _apart(combination, chosen, alone, problem)
+        return apart(problem=problem)
     try:
         split = per_group(current, chosen)
         one = with_estimates(current.with_extraction(""), [e for members in chosen.values() for e in members])
         fit, values, covariance = _fitted(split)
         chi2 = _fitted(one)[0] - fit
     except BayescombError as error:
-        return _apart(combination, chosen, alone, str(error))
+        return apart(problem=str(error))
     ndf = degrees_of_freedom(one) - degrees_of_freedom(split)
     if not ndf:
-        return _apart(combination, chosen, alone, "they measure nothing in common")
+        return apart(problem="they measure nothing in common")
     labels = [o.name for o in split.observables]
     spread = covariance.to_numpy()
     errors = np.sqrt(np.diag(spread))
@@ -213,10 +215,7 @@ def group_results(combination: Combination, groups: Mapping[str, Sequence[str]] 
         found = [numbers[at[n]] if (n := grouped_name(o, group)) in at else np.nan for o in observables]
         return xr.DataArray(found, dims="parameter", coords={"parameter": observables})
 
-    return GroupResults(
-        combination=combination,
-        groups=chosen,
-        alone=tuple(alone),
+    return apart(
         together=tuple(
             PartialResult(name=g, values=of(g, values.to_numpy()), errors=of(g, errors)) for g in chosen
         ),
@@ -227,22 +226,6 @@ def group_results(combination: Combination, groups: Mapping[str, Sequence[str]] 
         ndf=ndf,
         p_value=goodness_of_fit(chi2, ndf),
     )  # fmt: skip
-
-
-def _apart(
-    combination: Combination, groups: Mapping[str, tuple[str, ...]], alone: list[PartialResult], problem: str
-) -> GroupResults:
-    return GroupResults(
-        combination=combination,
-        groups=groups,
-        alone=tuple(alone),
-        together=None,
-        correlation=None,
-        chi2=None,
-        ndf=0,
-        p_value=None,
-        problem=problem,
-    )
 
 
 def _fitted(combination: Combination) -> tuple[float, xr.DataArray, xr.DataArray]:

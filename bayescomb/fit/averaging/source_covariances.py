@@ -11,7 +11,7 @@ from bayescomb.base.deferred import deferred
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.impacts import SIZE_OF, part_rows
-from bayescomb.fit.parts import PropagatedParts
+from bayescomb.fit.parts import PropagatedParts, rest_of
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 
@@ -25,8 +25,6 @@ __all__ = ["COUPLING", "STATISTICS", "TOTAL", "source_covariances"]
 STATISTICS = "statistics"
 COUPLING = "between different sources"
 TOTAL = "total"
-# Share of a sum below which a difference is rounding.
-ROUNDING = 1e-12
 
 
 @expects(combination="combination")
@@ -64,9 +62,8 @@ def source_covariances(combination: Combination) -> xr.DataArray:
         # By pairs of results only their sum is known here; each one's variances are among the impacts.
         found[f"{SIZE_OF}uncertain sources"] = fit.covariance - certain
     total = jacobian @ fit.covariance @ jacobian.T
-    coupling = total - np.sum(list(found.values()), axis=0)
     scale = np.sqrt(np.outer(np.diag(total), np.diag(total)))
-    coupling = np.where(np.abs(coupling) < ROUNDING * scale, 0.0, coupling)
+    coupling = rest_of(total, np.array(list(found.values())), scale=scale)
     found |= ({COUPLING: coupling} if coupling.any() else {}) | {TOTAL: total}
     names = [o.name for o in combination.results]
     index = [fit.parameters.index(name) for name in names]

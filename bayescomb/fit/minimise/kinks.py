@@ -151,7 +151,7 @@ class _OrthantSearch:
         self.branches: dict[tuple[bool, ...], FloatArray | None] = {}
 
     def settled(self, pattern: tuple[bool, ...]) -> tuple[bool, ...]:
-        """The orthant that going from each branch's minimum to the next ends in, or where the patience ends."""
+        """Where going from the minimum of each branch to the next ends, after as many steps as there are kinks at most."""
         for _ in range(len(pattern) + 1):
             smooth = self._smooth(pattern)
             if smooth is None or sides(self.chi2, smooth) == pattern:

@@ -4,9 +4,7 @@ With the observables o = c(theta) + D(theta) eta + X zeta in the rows w = K o + 
 to the covariance V_0, the profiled chi2 is w^T V^-1 w with V = V_0 + K D C_eta D^T K^T and the free zeta at their
 generalised least squares.
 
-Linear models that touch a curved one at a point, and what their solutions say of everything that is reported.
-
-Linear functions of the parameters and nuisances of a solution, e.g. predicted observables of an extraction.
+At the minimum a linear model touches the curved one; what is reported are linear functions of its parameters and nuisances.
 """
 
 from __future__ import annotations
@@ -237,10 +235,8 @@ def tangent_model(
     """
     size, width = len(theory.scale_correlation), theory.extraction.scales.width
     n_observables, n_linear = len(theory.select), len(theory.parameters) - size
-    central, shifts = theory.predict(theta)
-    first, second = theory.derivatives(theta)
     # o = c + D eta + (c' + D' eta) (theta' - theta) + D (eta' - eta) + X zeta
-    by_theta = theory.select @ (first + np.einsum("nkh,k->nh", second, eta))
+    central, shifts, by_theta = _tangent(theory, theta, eta)
     by_eta = theory.select @ shifts
     constant = theory.select @ central - by_theta @ theta
     into = model.design[:, :n_observables]
@@ -264,6 +260,12 @@ def tangent_model(
     )
 
 
+def _tangent(theory: Theory, theta: FloatArray, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The prediction c, shape (n,), its shifts D, shape (n, K), and d(observables)/d(theta), shape (O, H)."""
+    first, second = theory.derivatives(theta)
+    return *theory.predict(theta), theory.select @ (first + np.einsum("nkh,k->nh", second, eta))
+
+
 def derived_solution(
     theory: Theory, inner: Solution, model: LinearModel, *, theta: FloatArray, eta: FloatArray
 ) -> DerivedSolution:
@@ -279,9 +281,7 @@ def derived_solution(
     size, width = len(theory.scale_correlation), theory.extraction.scales.width
     n_observables, n_nuisances = len(theory.select), len(model.nuisances)
     column = {name: i for i, name in enumerate(inner.parameters)}
-    first, second = theory.derivatives(theta)
-    by_theta = theory.select @ (first + np.einsum("nkh,k->nh", second, eta))
-    central, shifts = theory.predict(theta)
+    central, shifts, by_theta = _tangent(theory, theta, eta)
     by_parameter = np.zeros((len(theory.parameters), len(inner.parameters)))
     by_nuisance = np.zeros((len(theory.parameters), len(inner.model.nuisances)))
     for i, name in enumerate(theory.parameters):

@@ -6,6 +6,7 @@ The checks (:mod:`.checks`) and the parts of a combination (:mod:`.parts`) are w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -140,6 +141,12 @@ class Contents:
     def estimates(self) -> tuple[Estimate, ...]:
         """All estimates, in the order of the measurements."""
         return tuple(e for m in self.measurements for e in m.estimates)
+
+    @property
+    def estimate_slices(self) -> tuple[slice, ...]:
+        """Where the estimates of each measurement are among all of them."""
+        ends = list(itertools.accumulate((len(m.estimates) for m in self.measurements), initial=0))
+        return tuple(itertools.starmap(slice, itertools.pairwise(ends)))
 
     @property
     def nuisances(self) -> tuple[Nuisance, ...]:

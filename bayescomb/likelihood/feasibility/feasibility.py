@@ -70,7 +70,7 @@ class FeasibleRegion:
     smallest: float
     nominal_smallest: float
     share: float
-    share_error: float
+    share_error: float = 0.0
     missing: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
@@ -97,13 +97,13 @@ def feasible_region(family: AffineFamily, *, strict: bool = False) -> FeasibleRe
         empty = np.zeros(0)
         return FeasibleRegion(
             status=status, low=empty, high=empty, centre=empty, smallest=nominal_smallest,
-            nominal_smallest=nominal_smallest, share=share, share_error=0.0,
+            nominal_smallest=nominal_smallest, share=share,
         )  # fmt: skip
     if _certified(family, floor):
         middle = (family.low + family.high) / 2
         return FeasibleRegion(
             status="box", low=family.low, high=family.high, centre=middle, smallest=smallest(middle),
-            nominal_smallest=nominal_smallest, share=1.0, share_error=0.0,
+            nominal_smallest=nominal_smallest, share=1.0,
         )  # fmt: skip
     if k == 1:
         return _interval(family, floor, nominal_smallest)
@@ -180,7 +180,6 @@ def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> Fe
         smallest=excess(sum(ends) / 2) + floor,
         nominal_smallest=nominal_smallest,
         share=(ends[1] - ends[0]) / (high - low),
-        share_error=0.0,
     )
 
 
@@ -199,7 +198,7 @@ def _several(family: AffineFamily, floor: float, nominal_smallest: float) -> Fea
             status, centre, smallest = "point", best, smallest_eigenvalue(family.matrix(best))
         return FeasibleRegion(
             status=status, low=centre, high=centre, centre=centre, smallest=smallest,
-            nominal_smallest=nominal_smallest, share=0.0, share_error=0.0,
+            nominal_smallest=nominal_smallest, share=0.0,
         )  # fmt: skip
     ends = extremes(strict, interior)
     missing = np.maximum(ends.low - ends.low_bound, ends.high_bound - ends.high)

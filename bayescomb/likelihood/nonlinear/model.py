@@ -105,9 +105,8 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
     up, down = np.zeros((2, len(measured), len(names)))
     centre = np.zeros(len(names))
     factors, estimate_signs, rows, offsets, signs = [], [], [], [], []
-    start, column = 0, 0
-    for measurement in combination.measurements:
-        own = slice(start, start + len(measurement.estimates))
+    column = 0
+    for measurement, own in zip(combination.measurements, combination.estimate_slices, strict=True):
         columns = slice(column, column + len(measurement.all_nuisances))
         up[own, columns], down[own, columns] = measurement.all_responses
         own_rows, own_signs = estimate_factor(measurement)
@@ -123,7 +122,7 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
             rows.append(wide)
             offsets.append(factor.offset)
             signs.append(factor.signs)
-        start, column = own.stop, columns.stop
+        column = columns.stop
     data_rows = np.vstack([np.zeros((0, len(names))), *rows])
     kinked = (up != -down).any(axis=0)
     curved = np.array([n.response != "absolute" for n in nuisances], dtype=bool) & (up != 0).any(axis=0)

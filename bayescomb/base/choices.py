@@ -43,6 +43,8 @@ __all__ = [
     "CurveKind",
     "Distribution",
     "Engine",
+    "Feasible",
+    "FitErrors",
     "InputKind",
     "NuisanceValues",
     "Parts",
@@ -81,6 +83,10 @@ ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
 ScalePrior = Literal["uniform", "normal"]
 # Of the parts of an error, see bayescomb.fit.impacts.
 Parts = Literal["propagated", "held"]
+# Errors of a fit: Delta chi2 = 1 from the answer of MINOS, or from the linearised model, and those of this model alone.
+FitErrors = Literal["minos", "crossing", "hesse"]
+# What of a box of coefficients is feasible: all, a part, no volume, nothing.
+Feasible = Literal["box", "partial", "point", "empty"]
 # Factor on the errors of inputs that scatter too much, see bayescomb.fit.averaging.inconsistency.
 ScaleRule = Literal["pdg", "birge", "codata"]
 # Of the tables that people who average print.

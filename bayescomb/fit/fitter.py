@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import located
+from bayescomb.base.choices import FitErrors
 from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum
 from bayescomb.fit.minimise.bounds import bounded_interval, positions, within_bounds
@@ -115,7 +116,7 @@ class Fitter:
         correlation: FloatArray,
         *,
         held: Held | None = None,
-        errors: str = "minos",
+        errors: FitErrors = "minos",
         near: Fit | None = None,
         of: Collection[str] | None = None,
     ) -> Fit:
@@ -176,11 +177,11 @@ class Fitter:
 
         return scaled(correlation, self.sizes(correlation), np.asarray(scales, dtype=float))
 
-    def certain(self, correlation: FloatArray, *, errors: str = "hesse") -> Fit:
+    def certain(self, correlation: FloatArray, *, errors: FitErrors = "hesse") -> Fit:
         """The fit with all sizes as C has them, whatever is uncertain."""
         return self.fit(correlation, held=Held(mean=np.zeros(len(correlation)), correlation=correlation), errors=errors)
 
-    def _uncertain(self, correlation: FloatArray, *, errors: str, of: Collection[str] | None) -> Fit:
+    def _uncertain(self, correlation: FloatArray, *, errors: FitErrors, of: Collection[str] | None) -> Fit:
         """The sizes of sources fitted too; everything linear is that of the fit at these sizes."""
         from bayescomb.fit.minimise.sizes import STEP, SizeProfile
         from bayescomb.likelihood.uncertain_sizes import scaled
@@ -225,7 +226,7 @@ class Fitter:
             sizes=FittedSizes(sizes=sizes, fit=best, profile=profiled, certain=fit, variance=(reach * by_log).T),
         )
 
-    def _closed_form(self, held: Held, *, errors: str) -> Fit:
+    def _closed_form(self, held: Held, *, errors: FitErrors) -> Fit:
         model = self.linear.at(mean=held.mean, held=held.free)
         free = solve(model, held.correlation)
         bounded = positions(model.parameters, tuple(self.combination.bounds))
@@ -268,7 +269,7 @@ class Fitter:
         fixed = [i for i, name in enumerate(names) if name in held.free]
         return curved_surface(chi2, fit.theta, theta_covariance(chi2, fit.theta, held=fixed), bounds, fixed)
 
-    def _extraction(self, theory: Theory, held: Held, *, errors: str) -> Fit:
+    def _extraction(self, theory: Theory, held: Held, *, errors: FitErrors) -> Fit:
         from bayescomb.fit.minimise.extraction import fit_extraction
 
         fitted = fit_extraction(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.choices import Parts
 from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
@@ -37,7 +38,7 @@ THEORY_GROUP: Final = "theory"
 SIZE_OF: Final = "size of "
 # Nuisances that belong to the statistics share this row.
 STATISTICAL_ROW: Final = ("statistics", "")
-PARTS: Final = {
+PARTS: Final[dict[Parts, str]] = {
     "propagated": (
         "propagated parts: sqrt(w^T V_s w), the part of a source in the variance of the result, with w the weights of the "
         "data (of the model linearised at the minimum) and V_s the covariance of the source; statistics, sources and what "
@@ -81,7 +82,7 @@ class ImpactResult(Shown):
     """
 
     combination: Combination
-    parts: str
+    parts: Parts
     sources: xr.DataArray = labelled_field()
     groups: xr.DataArray = labelled_field()
     shifts: xr.DataArray | None = labelled_field()
@@ -129,7 +130,7 @@ class ImpactResult(Shown):
 def impacts(
     combination: Combination,
     *,
-    parts: str = "propagated",
+    parts: Parts = "propagated",
     coefficients: ArrayLike | Mapping[str, float] | None = None,
 ) -> ImpactResult:
     """Parts of the uncertainty of the profile at fixed coefficients.
@@ -249,7 +250,7 @@ def part_rows(fitter: Fitter, nuisances: Sequence[str]) -> tuple[list[tuple[str,
 def _result(
     fit: Fit,
     combination: Combination,
-    parts: str,
+    parts: Parts,
     *,
     rows: Sequence[tuple[str, str]],
     sources: FloatArray,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.base.choices import FitErrors
 from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit, Held, OtherMinimum, SecondDerivatives
 from bayescomb.fit.minimise.bounds import on_face
@@ -26,7 +27,7 @@ def numerical_fit(
     parts: NonlinearParts,
     held: Held,
     *,
-    errors: str,
+    errors: FitErrors,
     near: Fit | None,
     of: Collection[str] | None,
     bounds: Mapping[str, tuple[float, float]] | None = None,

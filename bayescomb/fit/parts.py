@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.base.choices import Parts
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.inputs.measurements import divided_variance, unsplit_label
@@ -168,7 +170,7 @@ class HeldParts:
         return normalised_fit(self.fitter.combination, fit)[0]
 
 
-def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | None = None) -> WholeParts:
+def whole_parts(fitter: Fitter, fit: Fit, *, parts: Parts, jacobian: FloatArray | None = None) -> WholeParts:
     """Statistics, systematics and theory of the parameters of a fit by a definition.
 
     Args:
@@ -177,10 +179,13 @@ def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | 
         parts: ``"propagated"`` or ``"held"``.
         jacobian: of normalised results, shape (P, P).
     """
-    if parts == "held":
-        return HeldParts(fitter, fit).whole
-    jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
-    return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
+    match parts:
+        case "held":
+            return HeldParts(fitter, fit).whole
+        case "propagated":
+            jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
+            return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
+    assert_never(parts)
 
 
 def rest_of(total: FloatArray, parts: FloatArray, *, scale: FloatArray) -> FloatArray:

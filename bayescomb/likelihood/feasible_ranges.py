@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from bayescomb.base.choices import Feasible
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.base.rounding import coefficient_text, fixed, percent_text, plain, significant
 from bayescomb.inputs.combination import Combination
@@ -67,7 +68,7 @@ class Statement:
     feasible_high: FloatArray
     share: float
     share_error: float
-    status: str
+    status: Feasible
     nominal_smallest: float
     text: str
     missing: float = 0.0

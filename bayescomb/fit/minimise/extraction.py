@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.base.choices import FitErrors
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.base.rounding import counted
 from bayescomb.fit.minimise.delta_chi2 import crossing
@@ -56,7 +57,7 @@ def fit_extraction(
     *,
     mean: FloatArray,
     correlation: FloatArray,
-    errors: str = "minos",
+    errors: FitErrors = "minos",
     hold_scales: bool = False,
 ) -> ExtractionFit:
     """Fit masses, scales, theory nuisances and all else.

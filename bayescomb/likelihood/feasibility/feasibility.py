@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.base.choices import Feasible
 from bayescomb.base.numerics.roots import concave_maximum, crossing
 from bayescomb.likelihood.feasibility.extreme_values import END_TOLERANCE, extremes
 from bayescomb.likelihood.feasibility.spectrahedron import (
@@ -63,7 +64,7 @@ class FeasibleRegion:
         missing: by how much an end may lie further out, shape (k,); 0 but for large blocks, where the search was ended.
     """
 
-    status: str
+    status: Feasible
     low: FloatArray
     high: FloatArray
     centre: FloatArray
@@ -92,7 +93,7 @@ def feasible_region(family: AffineFamily, *, strict: bool = False) -> FeasibleRe
     k = len(family.low)
     nominal_smallest = smallest(family.nominal)
     if k == 0:
-        status = "box" if nominal_smallest >= floor else "empty"
+        status: Feasible = "box" if nominal_smallest >= floor else "empty"
         share = 1.0 if status == "box" else 0.0
         empty = np.zeros(0)
         return FeasibleRegion(
@@ -164,6 +165,7 @@ def _interval(family: AffineFamily, floor: float, nominal_smallest: float) -> Fe
     best = max(candidates, key=excess)
     if excess(best) < 0:
         best = max(best, concave_maximum(excess, low, high), key=excess)
+    status: Feasible
     if excess(best) < 0:
         status, ends = "empty", (best, best)
     else:
@@ -193,7 +195,7 @@ def _several(family: AffineFamily, floor: float, nominal_smallest: float) -> Fea
         # A set without volume may not be found from outside, so the nominal values and all coefficients 0 are tried.
         candidates = [np.clip(r, family.low, family.high) for r in (family.nominal, np.zeros_like(centre))]
         best = max(candidates, key=lambda r: smallest_eigenvalue(family.matrix(r)))
-        status = "empty"
+        status: Feasible = "empty"
         if smallest_eigenvalue(family.matrix(best)) >= floor:
             status, centre, smallest = "point", best, smallest_eigenvalue(family.matrix(best))
         return FeasibleRegion(

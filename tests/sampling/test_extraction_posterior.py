@@ -12,6 +12,7 @@ from theory_models import at, combination, extraction, measured, prediction, sim
 
 import bayescomb as bc
 from bayescomb.fit.fitter import Fitter
+from bayescomb.output.analysis import nominal_fit
 from bayescomb.sampling.model.extraction import extraction_start
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.recovery import conditional_masses
@@ -184,6 +185,7 @@ def test_chains_begin_inside_where_the_bins_do_not_determine_the_scales():
     plan = sampling_plan(few_bins()[1])
     start = extraction_start(plan, plan.theory)
     assert ((plan.theory.low < start.theta) & (start.theta < plan.theory.high)).all()
+    assert nominal_fit(plan.combination) is None
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.deferred import deferred
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["labelled", "labelled_field", "labels", "numbers"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

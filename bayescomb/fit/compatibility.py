@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import INPUT_KINDS, InputKind
 from bayescomb.base.errors import BayescombError, OptionError, UnderdeterminedError
@@ -20,8 +20,6 @@ from bayescomb.inputs.some_estimates import experiment_groups, in_force, with_es
 from bayescomb.likelihood.linear_gaussian import solve
 
 __all__ = ["Compatibility", "compatibility", "input_groups"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

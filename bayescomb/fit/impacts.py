@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.deferred import deferred
 from bayescomb.base.numerics.threads import single_threaded
@@ -36,7 +37,6 @@ else:
 
 __all__ = ["PARTS", "PARTS_CLAUSE", "SIZE_OF", "ImpactResult", "impacts", "part_rows", "parts_at"]
 
-FloatArray = NDArray[np.float64]
 THEORY_GROUP: Final = "theory"
 SIZE_OF: Final = "size of "
 # Nuisances that belong to the statistics share this row.

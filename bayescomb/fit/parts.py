@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.deferred import deferred
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
@@ -22,8 +22,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["HeldParts", "PropagatedParts", "WholeParts", "signed_root", "whole_parts"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +60,12 @@ class PropagatedParts:
         influence = self.jacobian @ self.fit.solution.influence
         return np.einsum("pr,r,pr->p", influence, self.fit.solution.model.signs, influence)
 
-    def of(self, member: NDArray[np.bool_]) -> FloatArray:
+    def of(self, member: BoolArray) -> FloatArray:
         """Variance by some of the N nuisances, shape (P,)."""
         inside, correlation = self.reach[:, member], self.fit.correlation[np.ix_(member, member)]
         return np.einsum("pn,nm,pm->p", inside, correlation, inside)
 
-    def covariance_of(self, member: NDArray[np.bool_]) -> FloatArray:
+    def covariance_of(self, member: BoolArray) -> FloatArray:
         """Covariance by some of the N nuisances, shape (P, P)."""
         inside = self.reach[:, member]
         return inside @ self.fit.correlation[np.ix_(member, member)] @ inside.T
@@ -79,7 +77,7 @@ class PropagatedParts:
         return (influence * self.fit.solution.model.signs) @ influence.T
 
     @property
-    def statistical(self) -> NDArray[np.bool_]:
+    def statistical(self) -> BoolArray:
         """Nuisances that are the asymmetric part of a statistical uncertainty, shape (N,)."""
         names = {n.name for n in self.fitter.combination.nuisances if n.statistical}
         return np.array([name in names for name in self.fit.solution.model.nuisances], dtype=bool)

@@ -17,15 +17,14 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, check_finite, check_names, check_shape
 from bayescomb.base.choices import BEYOND_ENDS, CURVE_KINDS, BeyondEnds, CurveKind
 from bayescomb.base.errors import InvalidNumberError, OptionError
 
 __all__ = ["Curve"]
 
-FloatArray = NDArray[np.float64]
 # Points that a spline needs at least; two serve a polynomial of degree 1.
 FEWEST: Final = 4
 

@@ -17,15 +17,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.choices import NuisanceValues
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.likelihood.responses import on_prediction
 
 __all__ = ["Factor", "estimate_factor", "measurement_factor", "nuisance_factor", "signed_factor"]
-
-FloatArray = NDArray[np.float64]
 
 # Eigenvalues of a matrix scaled to unit diagonal below this are rounding.
 RANK_TOLERANCE = 1e-12

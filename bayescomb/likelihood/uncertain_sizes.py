@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily
@@ -30,8 +30,6 @@ from bayescomb.likelihood.linear_gaussian import LinearModel, marginal_covarianc
 
 __all__ = ["LEAST_DEGREES", "SCALE", "UncertainSize", "scaled", "tail_degrees", "uncertain_sizes"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 RANK_TOLERANCE = 1e-9
 # A standard deviation needs more degrees of freedom than this; the margin is the numerical error of the slope.
 LEAST_DEGREES: Final = 2.0 + 1e-3
@@ -169,7 +167,7 @@ def tail_degrees(sizes: Sequence[UncertainSize], model: LinearModel, correlation
     return found
 
 
-def _sets(count: int) -> Iterator[NDArray[np.bool_]]:
+def _sets(count: int) -> Iterator[BoolArray]:
     if count <= FEW_SIZES:
         yield from (np.array(members) for members in itertools.product((False, True), repeat=count) if any(members))
         return

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.minimise.nonlinear import minimise, separate_minima, starting_point, theta_covariance
@@ -28,9 +28,6 @@ from bayescomb.likelihood.uncertain_sizes import SCALE, UncertainSize, uncertain
 from bayescomb.sampling.priors import Draft, FeasibleSet, RadialBlock, radial_block_of, restrict_block, restrict_total
 
 __all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +184,7 @@ class SamplingPlan:
         if not self.radial:
             return None
 
-        def inside(points: FloatArray) -> NDArray[np.bool_]:
+        def inside(points: FloatArray) -> BoolArray:
             result = np.ones(len(points), dtype=bool)
             for block in self.radial:
                 matrix = np.tensordot(points[:, block.index] - block.centre, block.patterns, axes=1)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_count, check_seed, expects
 from bayescomb.base.choices import BACKENDS, ENGINES, Backend, Engine
@@ -53,7 +52,6 @@ __all__ = ["fused_of", "level_widths", "sample", "target_accept", "with_integrat
 
 log = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.float64]
 
 STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept", "mode")
 # Duration of the compilation that the progress line announces.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import INPUT_KINDS, InputKind
 from bayescomb.base.deferred import deferred
@@ -35,8 +35,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["GroupResults", "PartialResult", "WithoutEach", "group_results", "without_each"]
-
-FloatArray = NDArray[np.float64]
 
 # A difference of two variances below this share of the larger one is rounding.
 ROUNDING = 1e-9

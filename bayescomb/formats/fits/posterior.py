@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import PosteriorError, warn_input
 from bayescomb.formats.fits.written import Results, WrittenFit
 from bayescomb.inputs.measurements import Measurement
 
 __all__ = ["Gaussianity", "from_posterior", "gaussianity"]
-
-FloatArray = NDArray[np.float64]
 
 # A skewness s is a distance of about s/2 standard deviations between mean and mode.
 SKEWNESS: Final = 0.2

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.choices import (
     Chi2Form,
     NuisanceValues,
@@ -147,22 +147,22 @@ class Contents:
         return tuple(n for m in self.measurements for n in m.all_nuisances)
 
     @property
-    def design(self) -> NDArray[np.float64]:
+    def design(self) -> FloatArray:
         """Linear map from variables to estimates, shape (n_estimates, n_variables); 0 for what is curved."""
         return self._linear_map[0]
 
     @cached_property
-    def observable_map(self) -> NDArray[np.float64]:
+    def observable_map(self) -> FloatArray:
         """Linear map from observables to estimates as stated, shape (n_estimates, n_observables)."""
         return np.array([[e.observables.get(o.name, 0.0) for o in self.observables] for e in self.estimates], dtype=float)
 
     @property
-    def constant(self) -> NDArray[np.float64]:
+    def constant(self) -> FloatArray:
         """What the estimates are where all variables are 0, by formulas that are linear, shape (n_estimates,)."""
         return self._linear_map[1]
 
     @cached_property
-    def _linear_map(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _linear_map(self) -> tuple[FloatArray, FloatArray]:
         return self.quantities.rows([e.observables for e in self.estimates])
 
     @property

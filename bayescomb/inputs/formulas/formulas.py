@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import FormulaError
@@ -38,8 +37,6 @@ __all__ = [
     "parse",
     "substituted",
 ]
-
-FloatArray = NDArray[np.float64]
 
 LONGEST: Final = 5000
 DEEPEST: Final = 100

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import FormulaError, RangeError
 from bayescomb.inputs.curves import Curve
@@ -103,7 +103,7 @@ class Quantities:
                     raise RangeError(msg)
         return found
 
-    def rows(self, maps: Sequence[Mapping[str, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def rows(self, maps: Sequence[Mapping[str, float]]) -> tuple[FloatArray, FloatArray]:
         """The affine part of linear maps of quantities: by variable, shape (n, V), and constant, shape (n,).
 
         Args:
@@ -120,7 +120,7 @@ class Quantities:
                     design[i, self.index[variable]] += weight * factor
         return design, constant
 
-    def curved(self, maps: Sequence[Mapping[str, float]]) -> tuple[tuple[Node, ...], NDArray[np.float64]]:
+    def curved(self, maps: Sequence[Mapping[str, float]]) -> tuple[tuple[Node, ...], FloatArray]:
         """The other part of linear maps: M quantities that are not affine, and their coefficients, shape (n, M)."""
         used = [name for coefficients in maps for name, weight in coefficients.items() if weight]
         names = list(dict.fromkeys(name for name in used if self.affine[name] is None))

@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import (
     SINGULAR,
     check_choice,
@@ -31,8 +32,6 @@ from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, Underd
 from bayescomb.base.numerics.matrices import correlation_of, information_of
 
 __all__ = ["FitTable", "FittedInput", "Nuisance", "fitted_values", "named"]
-
-FloatArray = NDArray[np.float64]
 
 # Limits that a nuisance with a prior of width 1 hardly passes: a parameter beyond had another prior, or none.
 LARGE_PULL: Final = 5.0
@@ -94,8 +93,8 @@ class FittedInput:
     """
 
     nuisances: tuple[Nuisance, ...]
-    information: NDArray[np.float64]
-    pulls: NDArray[np.float64]
+    information: FloatArray
+    pulls: FloatArray
 
     def __post_init__(self) -> None:
         where = "fitted input"

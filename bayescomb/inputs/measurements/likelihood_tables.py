@@ -24,8 +24,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_finite, check_shape
 from bayescomb.base.errors import InvalidNumberError
 from bayescomb.inputs.curves import Curve
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LikelihoodTable"]
 
-FloatArray = NDArray[np.float64]
 FEWEST: Final = 4
 WHERE: Final = "likelihood table"
 ADVICE: Final = "Give points that are less rounded, or more of them where -2 ln L bends"

@@ -16,8 +16,9 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import (
     SINGULAR,
     FrozenMapping,
@@ -139,11 +140,11 @@ class Measurement:
     name: str
     estimates: tuple[Estimate, ...]
     experiment: str = ""
-    statistical_covariance: NDArray[np.float64] | None = None
+    statistical_covariance: FloatArray | None = None
     covariance_kind: CovarianceKind = CovarianceKind.STATISTICAL
     nuisances: tuple[Nuisance, ...] = ()
-    responses: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
-    down_responses: NDArray[np.float64] | None = None
+    responses: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    down_responses: FloatArray | None = None
     fit: FittedInput | None = None
 
     def __post_init__(self) -> None:
@@ -316,7 +317,7 @@ class Measurement:
         return self.covariance_kind == CovarianceKind.PRIOR
 
     @cached_property
-    def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    def statistical_spectrum(self) -> tuple[FloatArray, FloatArray, BoolArray]:
         """Eigenvalues, shape (n,), and vectors of the statistical correlations, and which directions have no variance."""
         assert self.statistical_covariance is not None  # asked for where it is given
         eigenvalues, vectors = np.linalg.eigh(correlation_of(self.statistical_covariance))
@@ -408,7 +409,7 @@ class Measurement:
                     raise InvalidNumberError(msg)
 
     @property
-    def fit_responses(self) -> NDArray[np.float64]:
+    def fit_responses(self) -> FloatArray:
         """Shift of each published value per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
 
         From the information H = [[M, kappa], [kappa^T, D]] of the fit it is -M^-1 kappa (Kieseler, EPJC 77 (2017) 792), of
@@ -420,7 +421,7 @@ class Measurement:
         return np.linalg.solve(self.fit.information[:n, :n], 0.0 - self.fit.information[:n, n:])
 
     @property
-    def all_responses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def all_responses(self) -> tuple[FloatArray, FloatArray]:
         """Shifts of the published values at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
         fitted = self.fit_responses
         down = -self.responses if self.down_responses is None else self.down_responses

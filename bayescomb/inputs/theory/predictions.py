@@ -8,14 +8,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import FrozenMapping, check_choice, check_finite, check_names, check_shape
 from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, RangeError, UnknownNameError
 
 __all__ = ["MASS_SCHEMES", "Prediction", "Variant"]
-
-FloatArray = NDArray[np.float64]
 
 MASS_SCHEMES = ("pole", "running")
 LEADING_ORDER = "LO"

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_finite, check_shape
 from bayescomb.base.errors import DuplicateNameError, InvalidMatrixError, InvalidNumberError, OptionError, UnknownNameError
 from bayescomb.inputs.theory.predictions import Prediction, Variant
 
 __all__ = ["ScaleFactors", "ScalePoint", "scaled_prediction"]
 
-FloatArray = NDArray[np.float64]
 # Edges and energies that differ by less than this are the same number, rounded in a table.
 SAME = 1e-9
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import check_distinct
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import OptionError
@@ -40,9 +40,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["Theory", "theory"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True)

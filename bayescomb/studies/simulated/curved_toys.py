@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import BayescombError, FitError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
@@ -29,8 +29,6 @@ from bayescomb.sampling.priors import prior_draws
 from bayescomb.studies.simulated.ranks import LEVELS, RANKS
 
 __all__ = ["CurvedToys", "require_curved"]
-
-FloatArray = NDArray[np.float64]
 
 
 def require_curved(combination: Combination, *, posterior: bool) -> None:

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
@@ -38,8 +38,6 @@ from bayescomb.sampling.tree import has_logarithmic_prior
 from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["ResponseToys", "require_responses"]
-
-FloatArray = NDArray[np.float64]
 
 
 def require_responses(combination: Combination) -> None:

@@ -31,6 +31,7 @@ from bayescomb.base.numerics.matrices import SYMMETRY_TOLERANCE, asymmetric_entr
 __all__ = [
     "SINGULAR",
     "FrozenMapping",
+    "check_array",
     "check_choice",
     "check_correlation",
     "check_count",
@@ -96,6 +97,16 @@ def check_shape(array: FloatArray, shape: tuple[int, ...], *, where: str) -> Flo
     return array
 
 
+def check_array(values: ArrayLike, shape: tuple[int, ...], *, where: str) -> FloatArray:
+    """The values as a read-only array of a shape, all finite.
+
+    Raises:
+        InvalidMatrixError: it has another shape.
+        InvalidNumberError: an entry is NaN or infinite, or no number.
+    """
+    return check_shape(check_finite(values, where=where), shape, where=where)
+
+
 def _check_symmetric(matrix: FloatArray, *, where: str, names: Sequence[str] = ()) -> FloatArray:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         msg = f"{where}: shape {matrix.shape} found, a square matrix is needed"
@@ -123,7 +134,7 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
         InvalidMatrixError: shape, symmetry, diagonal or an entry is wrong.
         InvalidNumberError: an entry is not finite.
     """
-    matrix = check_shape(check_finite(values, where=where), (len(names),) * 2, where=where)
+    matrix = check_array(values, (len(names),) * 2, where=where)
     matrix = _check_symmetric(matrix, where=where, names=names)
     wrong = np.flatnonzero(np.abs(np.diag(matrix) - 1) > SYMMETRY_TOLERANCE)
     if wrong.size:

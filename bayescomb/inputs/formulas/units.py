@@ -14,7 +14,6 @@ __all__ = ["Unit", "formula_unit", "read_unit", "unit_text"]
 
 # Powers of symbols; nothing is a number without unit.
 Unit = dict[str, Fraction]
-NOTHING: Final = ("", "1")
 FACTOR: Final = re.compile(r"([^\s*/^()\d][^\s*/^()]*?|1)(?:(?:\^|\*\*)?\(?([+-]?\d+(?:/\d+)?)\)?)?")
 
 

@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import (
     SINGULAR,
+    check_array,
     check_choice,
     check_covariance,
     check_distinct,
     check_finite,
     check_names,
-    check_shape,
     known_name,
 )
 from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
@@ -101,8 +101,8 @@ class FittedInput:
         object.__setattr__(self, "nuisances", tuple(self.nuisances))
         information = check_covariance(self.information, where=f"information of the {where}", definite=True)
         object.__setattr__(self, "information", information)
-        pulls = check_finite(self.pulls, where=f"pulls of the {where}")
-        object.__setattr__(self, "pulls", check_shape(pulls, (len(self.nuisances),), where=f"pulls of the {where}"))
+        pulls = check_array(self.pulls, (len(self.nuisances),), where=f"pulls of the {where}")
+        object.__setattr__(self, "pulls", pulls)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +152,9 @@ class FitTable:
         for name in self.results:
             known_name(name, self.parameters, kind="parameter", where=f"results of {where}")
         size = len(self.parameters)
-        values = check_shape(check_finite(self.values, where=f"values of {where}"), (size,), where=f"values of {where}")
+        values = check_array(self.values, (size,), where=f"values of {where}")
         place = f"covariance of {where}"
-        covariance = check_shape(check_finite(self.covariance, where=place), (size, size), where=place)
+        covariance = check_array(self.covariance, (size, size), where=place)
         covariance = check_covariance(covariance, where=place, definite=False)
         for key, value in (("values", values), ("covariance", covariance)):
             object.__setattr__(self, key, value)
@@ -167,7 +167,7 @@ class FitTable:
         for name, prior in self.priors.items():
             known_name(name, self.parameters, kind="parameter", where=f"priors of {where}")
             check_distinct([*self.results, *self.free], [name], kinds=("result or free parameter", "prior"), where=where)
-            check_shape(check_finite(prior, where=f"prior of {name!r} of {where}"), (2,), where=f"prior of {name!r}")
+            check_array(prior, (2,), where=f"prior of {name!r} of {where}")
             if prior[1] <= 0:
                 msg = f"{where}: prior of {name!r} has the width {prior[1]:g}; it is that of its constraint term and above 0"
                 raise InvalidNumberError(msg)
@@ -297,7 +297,7 @@ def fitted_values(
 def _pulls(pulls: Mapping[str, float] | ArrayLike, names: Sequence[str], *, where: str) -> FloatArray:
     """One value for each nuisance, in their order."""
     if not isinstance(pulls, Mapping):
-        return check_shape(check_finite(pulls, where=where), (len(names),), where=where)
+        return check_array(pulls, (len(names),), where=where)
     for name in pulls:
         known_name(name, names, kind="nuisance", where=where)
     missing = [name for name in names if name not in pulls]

@@ -26,9 +26,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.checks import check_finite, check_shape
 from bayescomb.base.errors import InvalidNumberError
-from bayescomb.inputs.curves import Curve
+from bayescomb.inputs.curves import Curve, ascending_points
 
 if TYPE_CHECKING:
     from scipy.interpolate import CubicSpline
@@ -85,29 +84,22 @@ class LikelihoodTable:
     rises: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        points = check_finite(self.points, where=f"points of a {WHERE}")
-        points = check_shape(points, (points.size,), where=f"points of a {WHERE}")
-        rises = check_shape(check_finite(self.rises, where=WHERE), (points.size,), where=WHERE)
-        if points.size < FEWEST:
-            msg = f"{WHERE}: {points.size} points found, a curve through them needs {FEWEST}"
+        points, rises = ascending_points(self.points, self.rises, where=f"a {WHERE}")
+        if len(points) < FEWEST:
+            msg = f"{WHERE}: {len(points)} points found, a curve through them needs {FEWEST}"
             raise InvalidNumberError(msg)
-        order = np.argsort(points, kind="stable")
-        if not (np.diff(points[order]) > 0).all():
-            twice = points[order][np.flatnonzero(np.diff(points[order]) == 0)[0]]
-            msg = f"{WHERE}: the point {twice:g} stands twice; a likelihood has one value at each"
-            raise InvalidNumberError(msg)
-        object.__setattr__(self, "points", tuple(points[order].tolist()))
-        object.__setattr__(self, "rises", tuple(rises[order].tolist()))
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "rises", rises)
         _ = self._shape  # which finds its minimum
 
     @property
     def value(self) -> float:
-        """T_0 of the Gaussian that it is near its minimum; beyond the end where it falls towards that."""
+        """Centre t_0 of the Gaussian that it is near its minimum; beyond the end of a table that falls towards that end."""
         return self._shape.value
 
     @property
     def width(self) -> float:
-        """Sigma of that Gaussian."""
+        """Standard deviation sigma of that Gaussian."""
         return self._shape.width
 
     @property

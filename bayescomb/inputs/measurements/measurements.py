@@ -22,6 +22,7 @@ from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import (
     SINGULAR,
     FrozenMapping,
+    check_array,
     check_choice,
     check_covariance,
     check_finite,
@@ -348,8 +349,7 @@ class Measurement:
         """Read-only and of the right shape; ``None`` where they say nothing new."""
         if self.down_responses is None:
             return
-        down = check_finite(self.down_responses, where=f"down responses of {where}")
-        down = check_shape(down, self.responses.shape, where=f"down responses of {where}")
+        down = check_array(self.down_responses, self.responses.shape, where=f"down responses of {where}")
         object.__setattr__(self, "down_responses", None if (down == -self.responses).all() else down)
 
     def _check_response_forms(self, where: str) -> None:

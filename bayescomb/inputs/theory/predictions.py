@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.checks import FrozenMapping, check_choice, check_finite, check_names, check_shape
+from bayescomb.base.checks import FrozenMapping, check_array, check_choice, check_finite, check_names, check_shape
 from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, RangeError, UnknownNameError
 
 __all__ = ["MASS_SCHEMES", "Prediction", "Variant"]
@@ -104,11 +104,9 @@ class Prediction:
             msg = f"{where}: masses {masses.tolist()} found, at least two ascending ones are needed"
             raise InvalidNumberError(msg)
         shape = (len(self.variants), len(masses), len(self.observables))
-        bins = check_shape(check_finite(self.bins, where=f"bins of {where}"), (shape[2], 2), where=f"bins of {where}")
-        values = check_shape(
-            check_finite(self.cross_sections, where=f"cross sections of {where}"), shape, where=f"cross sections of {where}"
-        )
-        errors = check_shape(check_finite(self.mc_errors, where=f"numerical errors of {where}"), shape, where=where)
+        bins = check_array(self.bins, (shape[2], 2), where=f"bins of {where}")
+        values = check_array(self.cross_sections, shape, where=f"cross sections of {where}")
+        errors = check_array(self.mc_errors, shape, where=f"numerical errors of {where}")
         if (values <= 0).any() or (errors < 0).any():
             msg = f"{where}: a cross section is not above 0, or a numerical error below 0; correct the table"
             raise InvalidNumberError(msg)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.checks import check_finite, check_shape
+from bayescomb.base.checks import check_array, check_finite, check_shape
 from bayescomb.base.errors import DuplicateNameError, InvalidMatrixError, InvalidNumberError, OptionError, UnknownNameError
 from bayescomb.inputs.theory.predictions import Prediction, Variant
 
@@ -67,8 +67,8 @@ class ScaleFactors:
         bins = check_finite(self.bins, where=f"bins of {where}")
         shape = (len(points), len(bins))
         bins = check_shape(bins, (len(bins), 2), where=f"bins of {where}")
-        values = check_shape(check_finite(self.values, where=where), shape, where=where)
-        errors = check_shape(check_finite(self.errors, where=f"errors of {where}"), shape, where=f"errors of {where}")
+        values = check_array(self.values, shape, where=where)
+        errors = check_array(self.errors, shape, where=f"errors of {where}")
         if (values <= 0).any() or (errors < 0).any():
             msg = f"{where}: a factor is not above 0, or an error below 0; correct the table"
             raise InvalidNumberError(msg)

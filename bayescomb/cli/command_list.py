@@ -7,8 +7,10 @@ from typing import Final
 
 from bayescomb.base.choices import (
     BACKENDS,
+    CORRELATIONS,
     DRAWS_BEHIND,
     DRAWS_PER_TOY,
+    ENGINES,
     SCAN_POINTS,
     SHARED_NAMES,
     SHELLS,
@@ -113,9 +115,9 @@ def _sample(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: {default})")
     group.add_argument("--seed", type=int, metavar="N", help="of everything random (default: drawn and stored)")
     text = "sample or hold the coefficients"
-    group.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help=text)
+    group.add_argument("--correlations", choices=CORRELATIONS, default="prior", help=text)
     text = "integrate or sample the nuisances"
-    group.add_argument("--engine", choices=("marginal", "full"), default="marginal", help=text)
+    group.add_argument("--engine", choices=ENGINES, default="marginal", help=text)
     text = "what draws: at once, or compiled for long runs"
     group.add_argument("--backend", choices=BACKENDS, default="auto", help=text)
     _all_settings(parser)
@@ -174,7 +176,7 @@ def _coverage(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data sets")
     group.add_argument("--toys", type=int, required=True, metavar="N", help="number of data sets")
     text = "draw or hold the coefficients"
-    group.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help=text)
+    group.add_argument("--correlations", choices=CORRELATIONS, default="prior", help=text)
     text = "do not sample: thousands of data sets in seconds"
     group.add_argument("--profile-only", action="store_true", help=text)
     group.add_argument("--draws", type=int, metavar="N", help=f"draws per chain (default: {DRAWS_PER_TOY})")

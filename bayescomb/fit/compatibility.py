@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
@@ -99,11 +100,14 @@ def input_groups(combination: Combination, by: InputKind) -> dict[str, tuple[str
         >>> {name: len(found) for name, found in input_groups(bc.load("models/run1_mass"), "experiment").items()}
         {'ATLAS': 6, 'CMS': 9}
     """
-    if by == "experiment":
-        return experiment_groups(combination)
-    if by == "estimate":
-        return {e.name: (e.name,) for e in combination.estimates}
-    return {m.name: tuple(e.name for e in m.estimates) for m in combination.measurements}
+    match by:
+        case "experiment":
+            return experiment_groups(combination)
+        case "estimate":
+            return {e.name: (e.name,) for e in combination.estimates}
+        case "measurement":
+            return {m.name: tuple(e.name for e in m.estimates) for m in combination.measurements}
+    assert_never(by)
 
 
 def _freeable(combination: Combination) -> bool:

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from bayescomb.base.arrays import BoolArray, FloatArray
+from bayescomb.base.choices import Parts
 from bayescomb.base.deferred import deferred
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
@@ -174,7 +175,7 @@ class HeldParts:
         return normalised_fit(combination, fit)[0] if combination.normalise else fit
 
 
-def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | None = None) -> WholeParts:
+def whole_parts(fitter: Fitter, fit: Fit, *, parts: Parts, jacobian: FloatArray | None = None) -> WholeParts:
     """Statistics, systematics and theory of the parameters of a fit by a definition.
 
     Args:
@@ -183,10 +184,13 @@ def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | 
         parts: ``"propagated"`` or ``"held"``.
         jacobian: of normalised results, shape (P, P).
     """
-    if parts == "held":
-        return HeldParts(fitter, fit).whole
-    jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
-    return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
+    match parts:
+        case "held":
+            return HeldParts(fitter, fit).whole
+        case "propagated":
+            jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
+            return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
+    assert_never(parts)
 
 
 def signed_root(variance: FloatArray) -> FloatArray:

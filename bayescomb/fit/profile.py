@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import check_choice, expects, known_name
+from bayescomb.base.choices import Parts
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, OptionError, UnderdeterminedError
 from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
@@ -105,7 +106,7 @@ class ProfileResult(Shown):
     systematic_errors: xr.DataArray = labelled_field()
     theory_errors: xr.DataArray = labelled_field()
     unsplit_errors: xr.DataArray = labelled_field()
-    parts: str = "propagated"
+    parts: Parts = "propagated"
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
     at_bound: tuple[str, ...] = ()
@@ -194,7 +195,7 @@ def profile(
     combination: Combination,
     *,
     coefficients: ArrayLike | Mapping[str, float] | None = None,
-    parts: str = "propagated",
+    parts: Parts = "propagated",
     observables: Callable[..., Mapping[str, Any]] | Mapping[str, str] | None = None,
     start: Mapping[str, float] | None = None,
 ) -> ProfileResult:
@@ -339,7 +340,7 @@ def _result(
     own: float,
     repairs: tuple[Repair, ...],
     *,
-    parts: str,
+    parts: Parts,
     shown: Fit | None = None,
     jacobian: FloatArray | None = None,
 ) -> ProfileResult:

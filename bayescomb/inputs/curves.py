@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -99,7 +99,7 @@ class Curve:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Where it begins and ends to have a meaning."""
+        """The range in which it has a meaning."""
         return (-np.inf, np.inf) if self.beyond == "straight" else (self.x[0], self.x[-1])
 
     def value(self, x: Any, *, xp: Any = np) -> Any:
@@ -160,10 +160,17 @@ class Curve:
             return _Pieces(np.zeros(0), np.array([centre]), fitted[None])
         from scipy.interpolate import CubicSpline, PchipInterpolator
 
-        if self.kind == "monotone":
-            found = PchipInterpolator(x, y)
-        else:
-            found = CubicSpline(x, y, bc_type="natural" if self.kind == "natural" else "not-a-knot")
+        match self.kind:
+            case "monotone":
+                found = PchipInterpolator(x, y)
+            case "natural":
+                found = CubicSpline(x, y, bc_type="natural")
+            case "cubic":
+                found = CubicSpline(x, y, bc_type="not-a-knot")
+            case "polynomial":  # has a degree
+                raise AssertionError
+            case _:
+                assert_never(self.kind)
         return _Pieces(x[1:-1], x[:-1], np.ascontiguousarray(found.c[::-1].T))
 
 

@@ -62,8 +62,7 @@ def simulate(
         (15, True)
     """
     family = correlation_family(combination)
-    curved = combination.chi2 != "neyman" or combination.curved_responses
-    if curved or any(n.free for n in combination.nuisances):
+    if combination.curved_terms or any(n.free for n in combination.nuisances):
         msg = (
             f"{combination.name!r}: data are simulated for chi2 'neyman' with absolute symmetric responses and without free "
             "nuisances"

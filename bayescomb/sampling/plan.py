@@ -14,6 +14,7 @@ import xarray as xr
 
 from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.checks import check_choice
+from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.minimise.nonlinear import minimise, separate_minima, starting_point, theta_covariance
 from bayescomb.inputs.assumptions import CorrelationCoefficient
@@ -194,7 +195,7 @@ class SamplingPlan:
         return FeasibleSet(holds=inside, start=self.start)
 
 
-def sampling_plan(combination: Combination, *, correlations: str = "prior") -> SamplingPlan:
+def sampling_plan(combination: Combination, *, correlations: Correlations = "prior") -> SamplingPlan:
     """Decide what is sampled, restrict it to the feasible set and integrate the rest.
 
     Args:
@@ -205,7 +206,7 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         OptionError: ``correlations`` is neither.
         InfeasibleCorrelationError: a block has no feasible value in its range and no repair was asked for.
     """
-    check_choice(correlations, ("prior", "nominal"), where="correlations")
+    check_choice(correlations, CORRELATIONS, where="correlations")
     family = correlation_family(combination)
     wanted = [i for i, c in enumerate(family.coefficients) if c.sampled] if correlations == "prior" else []
     draft = Draft(

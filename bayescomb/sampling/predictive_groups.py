@@ -47,7 +47,7 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
     """
     combination = plan.combination
     free = any(n.free for n in combination.nuisances)
-    if combination.curved_responses or combination.chi2 != "neyman" or free or plan.sizes:
+    if combination.curved_terms or free or plan.sizes:
         return {}
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n = shape[0] * shape[1]

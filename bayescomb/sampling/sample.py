@@ -15,7 +15,7 @@ import pymc as pm
 import xarray as xr
 
 from bayescomb.base.checks import check_choice, check_count, check_seed, expects
-from bayescomb.base.choices import BACKENDS, ENGINES, Backend, Engine
+from bayescomb.base.choices import BACKENDS, ENGINES, Backend, Correlations, Engine
 from bayescomb.base.errors import OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.progress import announced, shows_progress
@@ -72,7 +72,7 @@ def sample(
     draws: int = 1500,
     tune: int = 500,
     chains: int = 4,
-    correlations: str = "prior",
+    correlations: Correlations = "prior",
     engine: Engine = "marginal",
     backend: Backend = "auto",
     model: pm.Model | None = None,
@@ -323,7 +323,7 @@ def target_accept(plan: SamplingPlan, engine: Engine, *, fused: bool = False) ->
     return 0.9 if plan.theory is None else 0.8
 
 
-def _held(plan: SamplingPlan, correlations: str) -> list[str]:
+def _held(plan: SamplingPlan, correlations: Correlations) -> list[str]:
     """Coefficients with a prior that are held although priors were asked for: their blocks leave them no room."""
     if correlations == "nominal":
         return []

@@ -31,7 +31,7 @@ from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
-from bayescomb.sampling.posterior.storage import combination_of, is_extended
+from bayescomb.sampling.posterior.storage import combination_of, is_extended, run_of
 from bayescomb.sampling.posterior.summary import result_moments
 from bayescomb.sampling.priors import log_density, prior_draws
 from bayescomb.sampling.recovery import conditional_masses, given_coefficients, has_conditional_masses
@@ -92,7 +92,7 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
     changes = [*_auxiliary(combination, names, widening)]
-    plan = sampling_plan(combination, correlations=str(posterior.attrs["correlations"]))
+    plan = sampling_plan(combination, correlations=run_of(posterior).correlations)
     if len(plan.sampled):
         seed = int(posterior.attrs["seed"])
         averaged = (

@@ -83,8 +83,7 @@ def check_settings(combination: Contents, where: str) -> None:
             check_names(members, where=f"{where}, impact group {group!r}")
             for name in members:
                 known_name(name, known, kind="nuisance", where=f"{where}, impact group {group!r}")
-    weighted = combination.chi2 != "neyman" or combination.curved_responses
-    if weighted and combination.treatment == "covariance":
+    if combination.curved_terms and combination.treatment == "covariance":
         msg = (
             f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson', relative, lognormal or asymmetric "
             "responses and shifts of a likelihood table do not allow; use the treatment 'nuisance'"

@@ -102,7 +102,12 @@ class Contents:
     @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
-        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps and not self.tabulated
+        return not self.curved_terms and not self.curved_maps and not self.tabulated
+
+    @property
+    def curved_terms(self) -> bool:
+        """Whether responses are curved, or weights follow the prediction as Pearson's do."""
+        return self.chi2 != "neyman" or self.curved_responses
 
     @property
     def curved_responses(self) -> bool:

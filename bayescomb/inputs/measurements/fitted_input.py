@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,7 +27,7 @@ from bayescomb.base.checks import (
     check_names,
     known_name,
 )
-from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
+from bayescomb.base.choices import RESPONSE_FORMS, NuisanceValues, ResponseForm
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError, UnknownNameError, warn_input
 from bayescomb.base.numerics.matrices import correlation_of, information_of
 
@@ -103,6 +103,15 @@ class FittedInput:
         object.__setattr__(self, "information", information)
         pulls = check_array(self.pulls, (len(self.nuisances),), where=f"pulls of the {where}")
         object.__setattr__(self, "pulls", pulls)
+
+    def centre(self, nuisance_values: NuisanceValues) -> FloatArray:
+        """Values of the nuisances about which the information is stated, shape (n_nuisances,)."""
+        match nuisance_values:
+            case "used":
+                return self.pulls
+            case "ignored":
+                return np.zeros(len(self.pulls))
+        assert_never(nuisance_values)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,11 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import FrozenMapping, check_array, check_choice, check_finite, check_names, check_shape
+from bayescomb.base.choices import MASS_SCHEMES, MassScheme
 from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, RangeError, UnknownNameError
 
-__all__ = ["MASS_SCHEMES", "Prediction", "Variant"]
+__all__ = ["Prediction", "Variant"]
 
-MASS_SCHEMES = ("pole", "running")
 LEADING_ORDER = "LO"
 # Shape of errors that are not given.
 NO_ERRORS = (0, 0, 0)
@@ -74,7 +74,7 @@ class Prediction:
     name: str
     observables: tuple[str, ...]
     order: str
-    mass_scheme: str
+    mass_scheme: MassScheme
     energy_tev: float
     per_bin_width: bool
     bins: FloatArray

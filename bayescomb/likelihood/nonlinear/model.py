@@ -112,8 +112,7 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         estimate_signs.append(own_signs)
         if measurement.fit is not None:
             fitted = slice(column, column + len(measurement.fit.nuisances))
-            if combination.nuisance_values == "used":
-                centre[fitted] = measurement.fit.pulls
+            centre[fitted] = measurement.fit.centre(combination.nuisance_values)
             factor = nuisance_factor(measurement, nuisance_values=combination.nuisance_values)
             wide = np.zeros((len(factor.rows), len(names)))
             wide[:, fitted] = factor.rows

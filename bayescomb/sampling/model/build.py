@@ -21,7 +21,7 @@ from scipy.linalg import block_diag
 
 from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import check_choice, expects
-from bayescomb.base.choices import ENGINES, Engine
+from bayescomb.base.choices import ENGINES, Correlations, Engine
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
@@ -54,7 +54,7 @@ def build_model(
     combination: Combination,
     *,
     engine: Engine = "marginal",
-    correlations: str = "prior",
+    correlations: Correlations = "prior",
     plan: SamplingPlan | None = None,
     proper_priors: bool = False,
 ) -> pm.Model:

@@ -17,6 +17,7 @@ from scipy import stats
 
 from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import check_count, check_seed, expects
+from bayescomb.base.choices import Correlations
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.studies.executors import executor_of
@@ -41,7 +42,7 @@ def coverage(
     *,
     toys: int,
     seed: int,
-    correlations: str = "prior",
+    correlations: Correlations = "prior",
     posterior: bool = True,
     draws: int = 300,
     tune: int = 150,
@@ -94,7 +95,7 @@ def coverage(
     check_seed(seed)
     if combination.linear:
         require_simulated(combination)
-    elif curved_responses(combination):
+    elif combination.curved_terms:
         require_responses(combination)
     else:
         require_curved(combination, posterior=posterior)
@@ -125,12 +126,7 @@ def toys_of(combination: Combination, **settings: Any) -> Toys | ResponseToys | 
     """
     if combination.linear:
         return Toys(combination, **settings)
-    return (ResponseToys if curved_responses(combination) else CurvedToys)(combination, **settings)
-
-
-def curved_responses(combination: Combination) -> bool:
-    """Whether responses are not straight, or weights are Pearson's."""
-    return combination.curved_responses or combination.chi2 != "neyman"
+    return (ResponseToys if combination.curved_terms else CurvedToys)(combination, **settings)
 
 
 def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:

@@ -26,6 +26,7 @@ import xarray as xr
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
+from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
@@ -119,7 +120,7 @@ class Toys:
         combination: Combination,
         *,
         seed: int,
-        correlations: str = "prior",
+        correlations: Correlations = "prior",
         posterior: bool = True,
         draws: int = 300,
         tune: int = 150,
@@ -127,7 +128,7 @@ class Toys:
         nuisances: int = 20,
         masses: str = "fitted",
     ) -> None:
-        check_choice(correlations, ("prior", "nominal"), where="correlations")
+        check_choice(correlations, CORRELATIONS, where="correlations")
         check_choice(masses, ("fitted", "prior"), where="masses")
         require_simulated(combination)
         self.combination, self.seed, self.posterior, self.masses = combination, seed, posterior, masses

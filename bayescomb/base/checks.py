@@ -380,8 +380,8 @@ def _written_otherwise(name: object, known: Collection[str]) -> list[str]:
 
 
 def _shortened(value: object) -> str:
-    """A value for a message, not more than half a line of it."""
-    text = repr(value)
+    """A value for a message, in one line and not more than half of it."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 

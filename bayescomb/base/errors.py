@@ -54,7 +54,7 @@ class InputWarning(UserWarning):
         >>> import warnings
         >>> import bayescomb as bc
         >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("error", bc.InputWarning)  # nothing is read as it was only meant
+        ...     warnings.simplefilter("error", bc.InputWarning)  # no interpretation by guess
         ...     bc.load("models/run1_mass").name
         'run1_mass'
     """
@@ -72,7 +72,7 @@ def warn_input(message: str) -> None:
         >>> caught[0].category.__name__
         'InputWarning'
     """
-    package = os.path.join(sys.modules["bayescomb"].__path__[0], "")  # noqa: PTH118  # pathlib loads slowly, help needs it not
+    package = os.path.join(sys.modules["bayescomb"].__path__[0], "")  # noqa: PTH118  # pathlib loads slowly, and help does not need it
     warnings.warn(message, InputWarning, skip_file_prefixes=(package,))
 
 

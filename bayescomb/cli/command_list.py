@@ -12,7 +12,6 @@ from bayescomb.base.choices import (
     DRAWS_PER_TOY,
     ENGINES,
     SCAN_POINTS,
-    SHARED_NAMES,
     SHELLS,
     TABLE_FORMATS,
     TABLES,
@@ -202,8 +201,7 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     text = "a folder or NAME.toml (model.toml), or NAME.txt (Convino)"
     parser.add_argument("target", metavar="OUT", type=options.path, help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
-    text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
-    parser.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
+    options.shared_names(parser)
     options.unblind(parser)
 
 

@@ -99,7 +99,7 @@ def unblind(combination: Combination, phrase: str) -> Combination:
 def opened(
     combination: Combination, *, stated: str = "", asked: str | None = None, phrase: str | None = None
 ) -> Combination:
-    """A combination as it is read: blinded if its model or the user says so, and seen by who knows the phrase.
+    """A combination as it is read: blinded if its model or the user says so, unblinded for who knows the phrase.
 
     Args:
         combination: as its tables give it; or blinded, as an export holds it.
@@ -127,7 +127,7 @@ def opened(
 
 
 def fingerprint(phrase: str) -> str:
-    """What tells a right phrase from a wrong one."""
+    """What tells a right phrase from a wrong one, and tells nothing of the phrase."""
     return hashlib.sha256(f"bayescomb fingerprint\0{phrase}".encode()).hexdigest()[:16]
 
 

@@ -9,6 +9,7 @@ from test_mistakes import folder
 import bayescomb as bc
 from bayescomb.base.errors import RangeError, UnknownNameError
 from bayescomb.cli.main import main
+from bayescomb.formats.toml.model_writer import write_model
 
 RUN1 = "models/run1_mass"
 
@@ -80,6 +81,20 @@ def test_mode_of_a_prior_stays_in_its_range(run1):
 def test_set_without_coefficients_says_where_they_are_stated(run1):
     with pytest.raises(UnknownNameError, match="has no coefficient, so 'btag' cannot be changed; state what is correlated"):
         run1.with_assumptions("uncorrelated").with_coefficients({"btag": 0.3})
+
+
+def test_nonnegative_without_a_name_leaves_out_what_has_a_formula(tmp_path):
+    estimates = [bc.Estimate(name=n, value=v, observables={n: 1.0}) for n, v in (("a", 2.0), ("ratio", 2.1))]
+    combination = bc.Combination(
+        name="formula",
+        measurements=tuple(bc.Measurement(name=e.name, estimates=(e,), statistical_covariance=[[0.01]]) for e in estimates),
+        observables=(bc.Observable(name="a"), bc.Observable(name="ratio", formula="1 * a")),
+        assumption_sets={"none": bc.AssumptionSet(name="none")},
+        assumptions="none",
+    )
+    model = write_model(combination, tmp_path / "model")
+    assert main(["check", str(model), "--nonnegative"]) == 0
+    assert combination.with_nonnegative().nonnegative == ("a",)
 
 
 def test_a_second_change_keeps_the_set_it_began_with(run1):

@@ -90,6 +90,11 @@ class Contents:
         return found
 
     @property
+    def boundable(self) -> tuple[str, ...]:
+        """Names of the observables that can be held at 0 and above: all but spectators and those with a formula."""
+        return tuple(o.name for o in self.observables if not o.spectator and not o.formula)
+
+    @property
     def boxed(self) -> bool:
         """Whether a variable has a range other than 0 and above."""
         return any(ends != (0.0, float("inf")) for ends in self.bounds.values())

@@ -140,10 +140,9 @@ def quantities(
 
     Raises:
         DuplicateNameError: two quantities or curves have one name, or a curve that of a function.
-        FormulaError: a curve with ends is of more than one variable.
+        FormulaError: a formula cannot be read, refers to itself, is a constant, or is of another unit than stated; a derived
+            quantity has none; or a curve with ends is of more than one variable.
         RangeError: the range of a parameter's prior is wider than that of a curve of it.
-        FormulaError: a formula cannot be read, refers to itself, or is of another unit than stated; a derived quantity has
-            none; or a parameter is in no formula and no estimate.
         UnknownNameError: a formula names what is not there.
     """
     given: list[Parameter | Observable] = [*parameters, *observables, *derived]

@@ -98,12 +98,12 @@ class Estimate:
         object.__setattr__(self, "observables", FrozenMapping(self.observables))
 
     def moved(self, by: float) -> Estimate:
-        """The estimate of the same plus a number, its likelihood too."""
+        """The estimate with a number added, to its likelihood too."""
         table = self.likelihood
         return dataclasses.replace(self, value=self.value + by, likelihood=None if table is None else table.moved(by))
 
     def scaled(self, factor: float) -> Estimate:
-        """The estimate of the same times a number, its likelihood too."""
+        """The estimate multiplied by a number, its likelihood too."""
         table = self.likelihood
         return dataclasses.replace(
             self, value=self.value * factor, likelihood=None if table is None else table.scaled(factor)
@@ -199,7 +199,7 @@ class Measurement:
             experiment: collaboration.
             table: -2 ln L; with nuisances at their fixed values, else of all uncertainties together.
             observable: what it is of; or observable -> coefficient.
-            nuisances: sources that the table has not inside, m of them.
+            nuisances: sources that the table does not include, m of them.
             responses: what +1 sigma of each does to the measured number, the whole curve moved, shape (m,).
             title: text for tables and figures.
 
@@ -246,7 +246,7 @@ class Measurement:
         left_out: Collection[str] = (),
         priors: Mapping[str, tuple[float, float]] | None = None,
     ) -> Measurement:
-        r"""What a fit wrote, whichever program made it, as an input.
+        r"""A measurement from what a fit wrote, by whichever program.
 
         Every parameter that is neither a result nor free nor left out is a nuisance with a Gaussian constraint term in the
         fit.  The term is inside the covariance; the combination takes it off, A = H - diag(0, 1), and states the prior of

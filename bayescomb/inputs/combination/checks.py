@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayescomb.base.checks import (
-    check_choice,
-    check_distinct,
-    check_names,
-    known_name,
-)
-from bayescomb.base.choices import (
-    CHI2_FORMS,
-    NUISANCE_VALUES,
-    REPAIRS,
-    TREATMENTS,
-)
+from bayescomb.base.checks import check_choice, check_distinct, check_names, known_name
+from bayescomb.base.choices import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
 from bayescomb.inputs.combination.contents import STATISTICS_GROUP, Contents
 from bayescomb.inputs.formulas import names_in

@@ -20,13 +20,7 @@ from bayescomb.base.checks import (
     check_names,
     known_name,
 )
-from bayescomb.base.choices import (
-    Chi2Form,
-    NuisanceValues,
-    RangeEnd,
-    RepairKind,
-    Treatment,
-)
+from bayescomb.base.choices import Chi2Form, NuisanceValues, RangeEnd, RepairKind, Treatment
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions

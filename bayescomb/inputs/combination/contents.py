@@ -14,12 +14,7 @@ from typing import Final
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.choices import (
-    Chi2Form,
-    NuisanceValues,
-    RepairKind,
-    Treatment,
-)
+from bayescomb.base.choices import Chi2Form, NuisanceValues, RepairKind, Treatment
 from bayescomb.inputs.assumptions import AssumptionSet
 from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.formulas.quantities import Quantities, quantities

@@ -27,6 +27,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import InvalidNumberError
+from bayescomb.base.numerics.roots import crossing
 from bayescomb.inputs.curves import Curve, ascending_points
 
 if TYPE_CHECKING:
@@ -121,17 +122,14 @@ class LikelihoodTable:
     @cached_property
     def errors(self) -> tuple[float | None, float | None]:
         """Signed distances (up, down) from the minimum to where D has risen by 1, ``None`` where the table ends before."""
-        found: list[float | None] = []
-        for end in self.ends[::-1]:
-            if self.rise(end) < 1:
-                found.append(None)
-                continue
-            inner, outer = self.minimum, end
-            for _ in range(200):
-                middle = (inner + outer) / 2
-                inner, outer = (middle, outer) if self.rise(middle) < 1 else (inner, middle)
-            found.append(float(inner + outer) / 2 - self.minimum)
-        return found[0], found[1]
+        low, high = self.ends
+        return self._distance(high), self._distance(low)
+
+    def _distance(self, end: float) -> float | None:
+        if self.rise(end) < 1:
+            return None
+        length = end - self.minimum
+        return length * crossing(lambda share: 1 - self.rise(self.minimum + share * length), 0.0, 1.0, tolerance=1e-15)
 
     def rise(self, t: Any) -> Any:
         """D(t) less its lowest value, of a number or an array of any shape."""

@@ -4,7 +4,6 @@ Every message says where the fault is (``file:line`` or a name), what was found,
 bad input ends in a sentence and never in a number.
 
 Examples:
-    >>> from bayescomb.base.errors import BayescombError, UnknownNameError
     >>> issubclass(UnknownNameError, BayescombError)
     True
 """
@@ -65,7 +64,6 @@ def warn_input(message: str) -> None:
 
     Examples:
         >>> import warnings
-        >>> from bayescomb.base.errors import warn_input
         >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
         ...     warn_input("p.txt:3: [end] found where [end inputs] is needed")

@@ -56,7 +56,6 @@ def labelled_field() -> Any:
     Examples:
         >>> from dataclasses import dataclass
         >>> import numpy as np
-        >>> from bayescomb.base.labelled import labelled, labelled_field, numbers
         >>> @dataclass(frozen=True)
         ... class Result:
         ...     values: object = labelled_field()

@@ -297,7 +297,6 @@ def evaluate(node: Node, values: Mapping[str, Any], *, xp: Any = np) -> Any:
         xp: ``numpy``, or ``pytensor.tensor`` for symbols.
 
     Examples:
-        >>> from bayescomb.inputs.formulas import evaluate, parse
         >>> float(evaluate(parse("1 / tau", names=["tau"], where="example"), {"tau": 2.0}))
         0.5
     """
@@ -319,7 +318,6 @@ def formula_text(node: Node, binding: int = 0) -> str:
     """The formula of a tree, from which the same tree is read again.
 
     Examples:
-        >>> from bayescomb.inputs.formulas import formula_text, parse
         >>> formula_text(parse("(a - (`b 1` - 2)) * -a", names=["a", "b 1"], where="example"))
         '(a - (`b 1` - 2)) * (-a)'
     """

@@ -21,7 +21,6 @@ def read_unit(text: str) -> Unit | None:
     """The unit that a text means, ``None`` where it is no product of powers.
 
     Examples:
-        >>> from bayescomb.inputs.formulas.units import read_unit, unit_text
         >>> unit_text(read_unit("1/ps")), unit_text(read_unit("pb / GeV^2")), read_unit("events per day") is None
         ('ps^-1', 'pb GeV^-2', False)
     """

@@ -135,7 +135,6 @@ class FitTable:
         InvalidMatrixError: the covariance is none of a fit; the message names the parameters.
 
     Examples:
-        >>> from bayescomb.inputs.measurements.fitted_input import FitTable
         >>> table = FitTable(where="fit", parameters=("mu", "lumi"), values=[1.1, 1.001],
         ...     covariance=[[0.04, 0.002], [0.002, 0.0004]], results=("mu",), priors={"lumi": (1.0, 0.02)})
         >>> fit = table.fitted_input()
@@ -323,7 +322,6 @@ def named(wanted: Collection[str], known: Sequence[str], *, where: str) -> tuple
         UnknownNameError: a name is not known, or a pattern matches none.
 
     Examples:
-        >>> from bayescomb.inputs.measurements.fitted_input import named
         >>> named(["gamma*"], ["mu", "gamma[0]", "gamma[1]"], where="here")
         ('gamma[0]', 'gamma[1]')
     """

@@ -25,7 +25,6 @@ class Variant(NamedTuple):
     """One way to predict: PDF set and member, definition of the scale, and factors on mu_R and mu_F.
 
     Examples:
-        >>> from bayescomb.inputs.theory.predictions import Variant
         >>> str(Variant("PDF4LHC21_40_pdfas", 0, "ht2", 1.0, 1.0))
         'PDF4LHC21_40_pdfas, member 0, scale ht2, mu_R x 1, mu_F x 1'
     """

@@ -44,7 +44,6 @@ class ScaleFactors:
         table: name of the file they come from.
 
     Examples:
-        >>> from bayescomb.inputs.theory.scale_factors import ScaleFactors
         >>> k = ScaleFactors(energy_tev=13, bins=[[0, 1]], points=[("ht2", 1, 1)], values=[[1.4]], errors=[[0.01]])
         >>> str(k.points[0]), k.values.shape
         ('scale ht2, mu_R x 1, mu_F x 1', (1, 1))
@@ -101,7 +100,6 @@ def scaled_prediction(
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.inputs.theory.scale_factors import ScaleFactors, scaled_prediction
         >>> lo = bc.load("models/ttj_rho").predictions[1]
         >>> k = ScaleFactors(energy_tev=13, bins=lo.bins, points=[("ht2", 1, 1)], values=[[1.4] * 4], errors=[[0.01] * 4])
         >>> nlo = scaled_prediction(lo, k, order="NLO", members_at="mt")

@@ -182,7 +182,7 @@ def test_closed_standard_output_is_none_that_anybody_reads(monkeypatch):
 # A file system of its own, seen by this process alone and gone with it.
 FILE_SYSTEM = """
 import contextlib, io, json, os, subprocess, sys
-sys.path.insert(0, "tests/helpers")
+sys.path[:0] = ["tests/helpers", "tests/faults"]
 from pathlib import Path
 from faults import sampled, tree
 import bayescomb as bc

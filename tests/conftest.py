@@ -28,6 +28,15 @@ def run1(run1_path):
 
 
 @pytest.fixture
+def no_open_figures():
+    """Figures of pyplot that a test opens are closed after it."""
+    yield
+    from matplotlib import pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.fixture
 def edited_model(run1_path, tmp_path):
     """Factory of a wrong model: a copy of run1_mass with one file edited; edits of one test add up in the same copy.
 

@@ -8,7 +8,6 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 
 import bayescomb as bc
@@ -94,7 +93,6 @@ def output(line):
 @pytest.mark.slow
 def test_readme_does_what_it_shows(tmp_path, monkeypatch, capsys):
     """Files are written, commands run and the program prints, in the order of the text and in an empty folder."""
-    mpl.use("Agg")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     for block in blocks(README):

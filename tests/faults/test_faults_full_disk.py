@@ -8,7 +8,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from combinations import star
 from faults import RUN1, file_size_limit, processes, sampled, tree
@@ -26,11 +25,6 @@ from bayescomb.output.report import report as reporting
 from bayescomb.studies.simulated.calibration import study_summary
 
 pytestmark = processes
-
-
-@pytest.fixture(autouse=True)
-def agg():
-    mpl.use("Agg")
 
 
 @pytest.fixture(scope="module")

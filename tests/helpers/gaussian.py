@@ -150,7 +150,7 @@ def combine(*measurements, observables=None, coefficients=(), name="test", **set
     )
 
 
-def coefficient(name, nominal, *pairs):
-    """A fixed coefficient of the pairs (first, second) or (first, second, sign)."""
+def coefficient(name, nominal, *pairs, low=None, high=None):
+    """A coefficient of the pairs (first, second) or (first, second, sign), sampled if it has a range."""
     made = tuple(bc.CorrelationPair(first=p[0], second=p[1], sign=p[2] if len(p) > 2 else 1) for p in pairs)
-    return bc.CorrelationCoefficient(name=name, pairs=made, nominal=nominal)
+    return bc.CorrelationCoefficient(name=name, pairs=made, nominal=nominal, low=low, high=high)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from refusals import changed
 
 import bayescomb as bc
 
@@ -54,12 +55,8 @@ def edited_model(run1_path, tmp_path):
             return folder
         path = folder / name
         text = path.read_text(encoding="utf-8")
-        if replace is not None:
-            old, new = replace
-            assert text.count(old) == 1, f"{old!r} must occur once in {name}, it occurs {text.count(old)} times"
-            text = text.replace(old, new)
-        else:
-            text = _with_cell(text, name, row=row, column=column, cell=cell)
+        given = {"row": row, "column": column, "cell": cell}
+        text = _with_cell(text, name, **given) if replace is None else changed(text, *replace)
         path.write_text(text, encoding="utf-8")
         return folder
 

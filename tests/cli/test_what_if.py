@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from named_models import QuickModel, quick_draws
+from named_models import write_quick_posterior
 from test_mistakes import folder
 
 import bayescomb as bc
@@ -108,12 +108,7 @@ def test_a_second_change_keeps_the_set_it_began_with(run1):
 def changed(tmp_path_factory):
     """A model and a posterior sampled of a part of it at another coefficient."""
     path = folder(tmp_path_factory.mktemp("changed") / "m")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bayescomb.sampling.sample.compile_model", lambda model, **_: QuickModel(model))
-        patch.setattr("bayescomb.sampling.sample.run_nuts", quick_draws)
-        words = ["sample", path, "--output", path / "p.nc", "--chains", 2, "--draws", 2000, "--tune", 1, "--seed", 1]
-        words += ["--coefficient", "lumi=0.2", "--without", "c"]
-        assert main([str(word) for word in words]) == 0
+    write_quick_posterior(path, path / "p.nc", "--coefficient", "lumi=0.2", "--without", "c")
     return path
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import Parts
 from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PARTS", "PARTS_CLAUSE", "SIZE_OF", "ImpactResult", "impacts", "part_rows", "parts_at"]
 
-FloatArray = NDArray[np.float64]
 THEORY_GROUP: Final = "theory"
 SIZE_OF: Final = "size of "
 # Nuisances that belong to the statistics share this row.
@@ -53,7 +53,7 @@ PARTS: Final[dict[Parts, str]] = {
     ),
 }
 # What the statistical and systematic part of a result are, in one clause.
-PARTS_CLAUSE: Final = {
+PARTS_CLAUSE: Final[dict[Parts, str]] = {
     "propagated": "propagated from the data, which add up in quadrature to the error",
     "held": "held, the upper error with all nuisances at their fitted values and the rest of it",
 }
@@ -152,9 +152,12 @@ def impacts(
     check_choice(parts, PARTS, where="parts of impacts")
     fitter = Fitter(combination)
     correlation, _ = fitter.correlation(coefficients)
-    if parts == "held":
-        return _held(fitter, fitter.fit(correlation, errors="hesse" if combination.extraction else "minos"))
-    return _propagated(fitter, fitter.fit(correlation, errors="hesse"))
+    match parts:
+        case "held":
+            return _held(fitter, fitter.fit(correlation, errors="hesse" if combination.extraction else "minos"))
+        case "propagated":
+            return _propagated(fitter, fitter.fit(correlation, errors="hesse"))
+    assert_never(parts)
 
 
 def parts_at(combination: Combination, *, coefficients: ArrayLike, scales: ArrayLike) -> ImpactResult:

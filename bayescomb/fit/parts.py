@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.choices import Parts
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
@@ -18,7 +18,6 @@ from bayescomb.inputs.measurements import divided_variance, unsplit_label
 
 __all__ = ["HeldParts", "PropagatedParts", "WholeParts", "rest_of", "signed_root", "whole_parts"]
 
-FloatArray = NDArray[np.float64]
 # Share of a sum below which a difference is rounding.
 ROUNDING = 1e-12
 
@@ -59,12 +58,12 @@ class PropagatedParts:
         influence = self.jacobian @ self.fit.solution.influence
         return np.einsum("pr,r,pr->p", influence, self.fit.solution.model.signs, influence)
 
-    def of(self, member: NDArray[np.bool_]) -> FloatArray:
+    def of(self, member: BoolArray) -> FloatArray:
         """Variance by some of the N nuisances, shape (P,)."""
         inside, correlation = self.reach[:, member], self.fit.correlation[np.ix_(member, member)]
         return np.einsum("pn,nm,pm->p", inside, correlation, inside)
 
-    def covariance_of(self, member: NDArray[np.bool_]) -> FloatArray:
+    def covariance_of(self, member: BoolArray) -> FloatArray:
         """Covariance by some of the N nuisances, shape (P, P)."""
         inside = self.reach[:, member]
         return inside @ self.fit.correlation[np.ix_(member, member)] @ inside.T
@@ -76,7 +75,7 @@ class PropagatedParts:
         return (influence * self.fit.solution.model.signs) @ influence.T
 
     @property
-    def statistical(self) -> NDArray[np.bool_]:
+    def statistical(self) -> BoolArray:
         """Nuisances that are the asymmetric part of a statistical uncertainty, shape (N,)."""
         names = {n.name for n in self.fitter.combination.nuisances if n.statistical}
         return np.array([name in names for name in self.fit.solution.model.nuisances], dtype=bool)

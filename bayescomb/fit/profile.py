@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import check_choice, expects, known_name
 from bayescomb.base.choices import Parts
 from bayescomb.base.deferred import deferred
@@ -35,8 +36,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
-
-FloatArray = NDArray[np.float64]
 
 # Relative rounding of a chi2; a smaller difference is 0.
 ROUNDING = 1e-9
@@ -431,7 +430,7 @@ def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> 
     return xr.DataArray(values, dims=("minimum", "parameter"), coords={"parameter": parameters, "delta_chi2": delta})
 
 
-def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:
+def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> BoolArray:
     """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
     proper = np.ones(len(correlation), dtype=bool)
     for block, _ in indefinite_blocks(family.blocks, correlation):

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.choices import FitErrors
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.base.rounding import counted
@@ -22,8 +22,6 @@ from bayescomb.likelihood.linear_gaussian import LinearModel, solve
 from bayescomb.likelihood.theory import Theory
 
 __all__ = ["ExtractionFit", "fit_extraction"]
-
-FloatArray = NDArray[np.float64]
 
 GAUSS_NEWTON_STEPS = 60
 NEWTON_STEPS = 20
@@ -177,7 +175,7 @@ def _newton(chi2: MassChi2, theta: FloatArray, held: tuple[int, ...]) -> FloatAr
     return theta if chi2.evaluate(theta)[0] <= lowest + 1e-9 else found
 
 
-def _curvature(chi2: MassChi2, theta: FloatArray, free: NDArray[np.intp]) -> FloatArray:
+def _curvature(chi2: MassChi2, theta: FloatArray, free: IntArray) -> FloatArray:
     """Second derivatives, from differences of the gradient."""
     rows = []
     for i in free:

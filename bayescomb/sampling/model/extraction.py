@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import UnderdeterminedError
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
@@ -21,7 +21,6 @@ from bayescomb.sampling.start_points import FlatFrom, UniformFrom, begun
 
 __all__ = ["ExtractionStart", "draw_theory", "extraction_start", "level_variables", "theta_variables"]
 
-FloatArray = NDArray[np.float64]
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
 
 

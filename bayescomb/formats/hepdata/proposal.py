@@ -16,7 +16,7 @@ from bayescomb.formats.hepdata.record.submission import Submission, read_submiss
 from bayescomb.formats.hepdata.record.tables import NO_LABEL, Column, Table
 from bayescomb.formats.hepdata.record.units import is_percent, same_unit
 
-__all__ = ["proposed_entry", "proposed_tables", "refuse_bare"]
+__all__ = ["proposed_tables", "refuse_bare"]
 
 MAX_TABLES: Final = 30
 MAX_NAMES: Final = 12
@@ -57,11 +57,6 @@ def refuse_bare(path: Path) -> NoReturn:
         f"{place}, such as this one to be completed:\n\n{text}\n"
     )
     raise FileFormatError(msg)
-
-
-def proposed_entry(submission: Submission, path: str) -> str:
-    """The entry of ``model.toml`` that a submission could have."""
-    return _entry(_Record.of(submission), path)
 
 
 def proposed_tables(submission: Submission) -> str:

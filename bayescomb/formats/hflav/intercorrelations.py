@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_choice, check_correlation_entry, known_name
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError
 from bayescomb.formats.csv import number
-from bayescomb.formats.hflav.result_sets import ResultSet, json_document, nuisance_of
+from bayescomb.formats.hflav.result_sets import ResultSet, json_document
 from bayescomb.inputs.assumptions import CorrelationBlock
+from bayescomb.inputs.budget import nuisance_name
 
 __all__ = ["IntercorrelationMap", "prior_blocks", "read_intercorrelations"]
 
@@ -145,7 +146,7 @@ def prior_blocks(sets: Sequence[ResultSet], maps: Sequence[IntercorrelationMap])
         split = [i for i, s in enumerate(having) if s.total is None]
         keep = [k for i in split for k in range(starts[i], starts[i + 1])]
         if len(keep) > 1:
-            names = [nuisance_of(source, having[i].estimate(p)) for i in split for p in having[i].parameters]
+            names = [nuisance_name(source, having[i].estimate(p)) for i in split for p in having[i].parameters]
             blocks.append(CorrelationBlock(name=source, nuisances=tuple(names), correlation=correlation[np.ix_(keep, keep)]))
     return blocks
 

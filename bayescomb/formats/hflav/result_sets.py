@@ -25,19 +25,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.checks import check_correlation, located
+from bayescomb.base.checks import check_correlation, check_names, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
 from bayescomb.base.numerics.matrices import asymmetric_entry
 from bayescomb.formats.csv import number, read_text
+from bayescomb.inputs.budget import nuisance_name
 from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement, Nuisance, asymmetric_statistics
 
 __all__ = [
-    "RESULT_SETS",
     "ResultSet",
     "json_document",
     "looks_like_result_sets",
     "measurement_of",
-    "nuisance_of",
     "read_result_sets",
 ]
 
@@ -168,7 +167,7 @@ def _result_set(entry: Mapping[str, Any], place: str, path: Path, *, two_sided_w
     where = f"{path}: {label!r}"
     parameters = _listed(entry, "Parameter", where, keys=("Name", "Value", "Error"))
     names = [p["Name"] for p in parameters]
-    _unique(names, where=f"{where}, Parameter")
+    check_names(names, where=f"{where}, Parameter")
     n = len(names)
     values = np.array([number(p["Value"], where=f"{where}, {p['Name']}") for p in parameters])
     errors = np.array([_size(p["Error"], where=f"{where}, Error of {p['Name']}") for p in parameters])
@@ -235,13 +234,6 @@ def _listed(entry: Mapping[str, Any], key: str, where: str, *, keys: Sequence[st
     return found
 
 
-def _unique(names: Sequence[str], *, where: str) -> None:
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            msg = f"{where}: {name!r} stands twice; every parameter of a set needs its own name"
-            raise DuplicateNameError(msg)
-
-
 def _size(value: Any, *, where: str) -> float:
     found = number(value, where=where)
     if found <= 0:
@@ -273,11 +265,6 @@ def _matrix(entry: Mapping[str, Any], key: str, names: Sequence[str], *, where: 
         return check_correlation((matrix + matrix.T) / 2, names=list(names), where=key)
 
 
-def nuisance_of(source: str, estimate: str) -> str:
-    """Name of the nuisance of a systematic error in one estimate."""
-    return f"{source}[{estimate}]"
-
-
 def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
     """A result set as a measurement: a nuisance per source and parameter, or a total covariance.
 
@@ -303,7 +290,7 @@ def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
             covariance = found.total * np.outer(sizes, sizes)
             return Measurement(**common, statistical_covariance=covariance, covariance_kind=CovarianceKind.TOTAL)
         nuisances = tuple(
-            Nuisance(name=nuisance_of(source, name), source=source) for source in found.systematics for name in names
+            Nuisance(name=nuisance_name(source, name), source=source) for source in found.systematics for name in names
         )
         shifts = [np.diag(sizes) for sizes, _ in found.systematics.values()]
         return Measurement(
@@ -326,7 +313,7 @@ def _two_sided(found: ResultSet, name: str, experiment: str) -> Measurement:
             experiment=experiment or found.label,
             estimates=(Estimate(name=name, value=float(found.values[0]), observables={found.parameters[0]: 1.0}),),
             statistical_covariance=np.diag(gaussian**2),
-            nuisances=(*(Nuisance(name=nuisance_of(s, name), source=s) for s in found.systematics), *asymmetric),
+            nuisances=(*(Nuisance(name=nuisance_name(s, name), source=s) for s in found.systematics), *asymmetric),
             responses=np.hstack([shifts[0], kinked[0]]),
             down_responses=np.hstack([shifts[1], kinked[1]]),
         )

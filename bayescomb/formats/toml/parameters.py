@@ -37,7 +37,7 @@ def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter,
         FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
     """
     found = []
-    for place, entry in entries(document, "parameters", where=where) if "parameters" in document else []:
+    for place, entry in entries(document, "parameters", where=where):
         check_table(entry, "parameters", where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
         start = number(entry, "start", where=place) if "start" in entry else None
@@ -67,10 +67,11 @@ def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, .
         FileFormatError: a key is unknown or missing, or a value is no text.
     """
     found = []
-    for place, entry in entries(document, "derived", where=where) if "derived" in document else []:
-        keys = ("name", "unit", "title", "formula")
+    for place, entry in entries(document, "derived", where=where):
         check_table(entry, "derived", where=place)
-        name, unit, title, formula = (text(entry, key, where=place, default="") for key in keys)
+        name, unit, title, formula = (
+            text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")
+        )
         found.append(Observable(name=name, unit=unit, title=title, formula=formula))
     return tuple(found)
 
@@ -86,7 +87,7 @@ def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:
         FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
     """
     found = []
-    for place, entry in entries(document, "curves", where=str(path)) if "curves" in document else []:
+    for place, entry in entries(document, "curves", where=str(path)):
         check_table(entry, "curves", where=place)
         texts = {key: text(entry, key, where=place, default="") for key in ("name", "argument_unit", "unit", "title")}
         degree = entry.get("degree")
@@ -126,7 +127,7 @@ def _columns(entry: Mapping[str, Any], table: Path, place: str) -> tuple[tuple[f
     """Two columns of a table, of the rows that are meant."""
     columns = [text(entry, key, where=place) for key in ("x", "y")]
     example = 'rows = { pdf_set = "CT18NLO", member = 0 }'
-    wanted = named_values(entry, "rows", where=place, example=example) if "rows" in entry else {}
+    wanted = named_values(entry, "rows", where=place, example=example)
     _, rows = read_table(table, required=[*columns, *wanted])
     kept = [row for row in rows if all(_is(row, column, value) for column, value in wanted.items())]
     if not kept:

@@ -13,7 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
@@ -160,17 +160,13 @@ def _check_ratio(size: int, packed: int, limits: Limits, where: str) -> None:
         _limit(size / max(packed, 1), limits.ratio, f"{where}: unpacked over packed size")
 
 
-def _names(path: Path, limits: Limits) -> _Names:
-    return _Names(path=path, limits=limits, seen=set())
-
-
 @dataclass(frozen=True)
 class _Names:
     """Members that were met, each once."""
 
     path: Path
     limits: Limits
-    seen: set[str]
+    seen: set[str] = field(default_factory=set)
 
     def add(self, name: str, *, is_folder: bool) -> str:
         found = safe_name(name, where=str(self.path)).as_posix()
@@ -190,7 +186,7 @@ def _wanted(name: str) -> bool:
 
 def _of_zip(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
     total = 0
-    names = _names(path, limits)
+    names = _Names(path, limits)
     with zipfile.ZipFile(path) as archive:
         _limit(len(archive.infolist()), limits.members, f"{path}: number of members")
         for info in archive.infolist():
@@ -237,7 +233,7 @@ class _Counted:
 
 
 def _of_tar(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
-    names = _names(path, limits)
+    names = _Names(path, limits)
     with gzip.open(path) as unpacked:
         # As a stream, so that every byte is counted, also of headers and skipped members.
         stream = _Counted(unpacked, path, limits)

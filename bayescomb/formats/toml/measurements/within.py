@@ -180,7 +180,7 @@ def _read_averaged_pairs(
 ) -> dict[str, list[tuple[str, str]]]:
     """Pairs that are published with two values and averaged on purpose, by source; no other asymmetry is let through."""
     averaged: dict[str, list[tuple[str, str]]] = {}
-    for at, entry in entries(within, "symmetrise", where=place) if "symmetrise" in within else []:
+    for at, entry in entries(within, "symmetrise", where=place):
         check_table(entry, "within.symmetrise", where=at)
         source = known_name(text(entry, "source", where=at), sources, kind="source", where=at)
         pair = texts(entry, "pair", where=at)

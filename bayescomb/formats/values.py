@@ -58,19 +58,30 @@ def check_table(table: Mapping[str, Any], path: str, *, where: str, required: Co
     check_keys(table, declared.names, required=declared.required if required is None else required, where=where)
 
 
-def entries(table: Mapping[str, Any], key: str, *, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def entries(
+    table: Mapping[str, Any], key: str, *, where: str, declared: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The tables of an array of tables, each with its place; none without the key.
 
+    Args:
+        table: which may have the key.
+        key: of the array.
+        where: place of the table, for messages.
+        declared: path of the tables, if their keys are to be checked (:func:`check_table`).
+
     Raises:
-        FileFormatError: it is no array of tables.
+        FileFormatError: it is no array of tables, or a required key is missing in one.
+        UnknownNameError: a key is not known.
     """
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
         msg = f"{where}: {key} = {value!r} found, an array of tables ([[{key}]]) is needed"
         raise FileFormatError(msg)
     for i, entry in enumerate(value):
-        name = entry.get("name", i)
-        yield f"{where}: {key}[{name!r}]", entry
+        place = f"{where}: {key}[{entry.get('name', i)!r}]"
+        if declared:
+            check_table(entry, declared, where=place)
+        yield place, entry
 
 
 def named_values(table: Mapping[str, Any], key: str, *, where: str, example: str) -> Mapping[str, Any]:

@@ -64,7 +64,6 @@ def proposed_tables(submission: Submission) -> str:
 
     Examples:
         >>> from bayescomb.formats.hepdata.record.layouts import yaml_table
-        >>> from bayescomb.formats.hepdata.proposal import proposed_tables
         >>> from bayescomb.formats.hepdata.record.submission import Entry, Submission
         >>> cells = [{"value": 1, "errors": [{"symerror": 0.1, "label": "stat"}, {"symerror": 0.2, "label": "sys"}]}]
         >>> data = {"dependent_variables": [{"header": {"name": "SIG", "units": "PB"}, "values": cells}]}
@@ -158,8 +157,9 @@ def _described(table: Table) -> str:
     return "; ".join(parts)
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: str | list[str]) -> str:
+    """A text or a list of texts; the syntax of JSON is that of TOML here."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -208,7 +208,7 @@ def _guesses(record: _Record) -> Iterator[str]:
     others = [x for x in labels if x not in (*statistical, *totals, *loose)]
     percent = [x for x in labels if _is_in_percent(x, column)]
     if statistical:
-        yield f"statistical = {_quoted(statistical[0]) if len(statistical) == 1 else f'[{_joined(statistical)}]'}"
+        yield f"statistical = {_quoted(statistical[0] if len(statistical) == 1 else statistical)}"
     elif not column.labels:
         yield from _error_columns(values, "stat", "statistical")
     if totals:
@@ -216,18 +216,14 @@ def _guesses(record: _Record) -> Iterator[str]:
     elif not column.labels:
         yield from _error_columns(values, "total", "total")
     if others:
-        yield f"labels = [{_joined(others)}]"
+        yield f"labels = {_quoted(others)}"
     if loose:
-        yield f"uncorrelated = [{_joined(loose)}]"
+        yield f"uncorrelated = {_quoted(loose)}"
     if percent:
-        yield f"percent = [{_joined(percent)}]  # they exceed the values"
+        yield f"percent = {_quoted(percent)}  # they exceed the values"
     for table in record.tables:
         if table is not values:
             yield from _use(table, values)
-
-
-def _joined(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names))
 
 
 def _is_in_percent(label: str, column: Column) -> bool:
@@ -269,4 +265,4 @@ def _use(table: Table, values: Table) -> Iterator[str]:
     yield f"# perhaps breakdown = [{_quoted(table.name)}]  # sources {_some(names)}"
     loose = [name for name in names if reads_independent(name)]
     if loose and n > 1:
-        yield f"# perhaps uncorrelated = [{_joined(loose)}]"
+        yield f"# perhaps uncorrelated = {_quoted(loose)}"

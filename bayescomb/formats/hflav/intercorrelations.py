@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from bayescomb.base.checks import check_choice, check_correlation_entry, known_name
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError
 from bayescomb.formats.csv import number
-from bayescomb.formats.hflav.result_sets import ResultSet, json_document
+from bayescomb.formats.hflav.result_sets import ResultSet, json_document, objects
 from bayescomb.inputs.assumptions import CorrelationBlock
 from bayescomb.inputs.budget import nuisance_name
 
@@ -81,7 +81,7 @@ def read_intercorrelations(path: Path, *, labels: Sequence[str]) -> Intercorrela
     for label in () if everything else spoken:
         known_name(label, labels, kind="result set", where=f"{path}: ResultSetLabels")
     maps: dict[str, tuple[str, float, str]] = {}
-    for entry in _objects(document, "IntercorrelationMaps", path):
+    for entry in objects(document, "IntercorrelationMaps", where=str(path)):
         for name, value in entry.items():
             maps[name] = _map(value, f"{path}: {name!r}")
     given = document["ParameterEquivalenceLists"]
@@ -94,14 +94,6 @@ def read_intercorrelations(path: Path, *, labels: Sequence[str]) -> Intercorrela
         maps=maps,
         equivalent=tuple(frozenset(map(str, found)) for found in lists),
     )
-
-
-def _objects(document: Mapping[str, Any], key: str, path: Path) -> list[Mapping[str, Any]]:
-    found = document[key]
-    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found):
-        msg = f"{path}: {key} is a list of objects; {found!r} found"
-        raise FileFormatError(msg)
-    return found
 
 
 def _map(value: Any, where: str) -> tuple[str, float, str]:

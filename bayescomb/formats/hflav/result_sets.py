@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import reprlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ __all__ = [
     "json_document",
     "looks_like_result_sets",
     "measurement_of",
+    "objects",
     "read_result_sets",
 ]
 
@@ -124,6 +126,19 @@ def json_document(path: Path, *, required: Sequence[str]) -> dict[str, Any]:
     return document
 
 
+def objects(document: Mapping[str, Any], key: str, *, where: str) -> list[Mapping[str, Any]]:
+    """The objects of a list.
+
+    Raises:
+        FileFormatError: the value of the key is no list of objects.
+    """
+    found = document[key]
+    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found):
+        msg = f"{where}: {key} = {reprlib.repr(found)} found, a list of objects is needed"
+        raise FileFormatError(msg)
+    return found
+
+
 def read_result_sets(path: Path, *, asymmetric: bool = False) -> list[ResultSet]:
     """The result sets of a file.
 
@@ -141,12 +156,8 @@ def read_result_sets(path: Path, *, asymmetric: bool = False) -> list[ResultSet]
         InputWarning: asymmetric errors are given, of which the symmetric one is used.
     """
     document = json_document(path, required=(RESULT_SETS,))
-    entries = document[RESULT_SETS]
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        msg = f"{path}: {RESULT_SETS!r} is a list of objects; {type(entries).__name__} found"
-        raise FileFormatError(msg)
     found: list[ResultSet] = []
-    for i, entry in enumerate(entries, 1):
+    for i, entry in enumerate(objects(document, RESULT_SETS, where=str(path)), 1):
         one = _result_set(entry, f"{path}: result set {i}", path, two_sided_wanted=asymmetric)
         if one.label in {r.label for r in found}:
             msg = f"{path}: label {one.label!r} stands twice; every result set needs its own"
@@ -269,8 +280,6 @@ def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
     """A result set as a measurement: a nuisance per source and parameter, or a total covariance.
 
     Examples:
-        >>> import numpy as np
-        >>> from bayescomb.formats.hflav.result_sets import ResultSet, measurement_of
         >>> one = ResultSet(where="here", label="CDF2", parameters=("dms",), values=np.array([17.77]),
         ...     errors=np.array([0.10]), statistical=np.eye(1), systematics={"total": (np.array([0.07]), np.eye(1))})
         >>> [n.name for n in measurement_of(one).nuisances]

@@ -316,8 +316,7 @@ def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> 
 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
     observables = []
-    for place, entry in entries(document, "observables", where=where):
-        check_table(entry, "observables", where=place)
+    for place, entry in entries(document, "observables", where=where, declared="observables"):
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")}
         observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
     check_names([o.name for o in observables], where=f"{where}: observables", allow_empty="parameters" in document)
@@ -326,8 +325,7 @@ def _read_observables(document: Mapping[str, Any], where: str) -> list[Observabl
 
 def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
     sources = []
-    for place, entry in entries(document, "sources", where=where):
-        check_table(entry, "sources", where=place)
+    for place, entry in entries(document, "sources", where=where, declared="sources"):
         values = {key: text(entry, key, where=place, default="") for key in ("name", "title", "group")}
         sources.append(Source(**values))
     check_names([s.name for s in sources], where=f"{where}: sources", allow_empty=True)
@@ -336,8 +334,7 @@ def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
 
 def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance]:
     found = []
-    for place, entry in entries(document, "provenance", where=where):
-        check_table(entry, "provenance", where=place)
+    for place, entry in entries(document, "provenance", where=where, declared="provenance"):
         values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
         with located(place):
             found.append(Provenance(**values))
@@ -375,17 +372,15 @@ def _read_nonnegative(document: Mapping[str, Any], where: str, observables: Sequ
 def _read_impact_groups(document: Mapping[str, Any], where: str, nuisances: list[str]) -> dict[str, tuple[str, ...]]:
     """Name of a group -> its nuisances; the only member ``stat`` means the statistical part."""
     found: dict[str, tuple[str, ...]] = {}
-    listed = entries(document, "impact_groups", where=where)
-    places = []
-    for place, entry in listed:
-        check_table(entry, "impact_groups", where=place)
+    names: list[str] = []
+    for place, entry in entries(document, "impact_groups", where=where, declared="impact_groups"):
         members = tuple(texts(entry, "nuisances", where=place))
         if members != (STATISTICS_GROUP,):
             check_names(members, where=f"{place}.nuisances")
             for member in members:
                 known_name(member, nuisances, kind="nuisance", where=f"{place}.nuisances")
         name = text(entry, "name", where=place)
-        places.append(name)
-        check_names(places, where=f"{where}: impact_groups")
+        names.append(name)
+        check_names(names, where=f"{where}: impact_groups")
         found[name] = members
     return found

@@ -37,8 +37,7 @@ def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter,
         FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
     """
     found = []
-    for place, entry in entries(document, "parameters", where=where):
-        check_table(entry, "parameters", where=place)
+    for place, entry in entries(document, "parameters", where=where, declared="parameters"):
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
         start = number(entry, "start", where=place) if "start" in entry else None
         prior = _read_prior(entry["prior"], f"{place}.prior") if "prior" in entry else None
@@ -67,8 +66,7 @@ def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, .
         FileFormatError: a key is unknown or missing, or a value is no text.
     """
     found = []
-    for place, entry in entries(document, "derived", where=where):
-        check_table(entry, "derived", where=place)
+    for place, entry in entries(document, "derived", where=where, declared="derived"):
         name, unit, title, formula = (
             text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")
         )
@@ -87,8 +85,7 @@ def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:
         FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
     """
     found = []
-    for place, entry in entries(document, "curves", where=str(path)):
-        check_table(entry, "curves", where=place)
+    for place, entry in entries(document, "curves", where=str(path), declared="curves"):
         texts = {key: text(entry, key, where=place, default="") for key in ("name", "argument_unit", "unit", "title")}
         degree = entry.get("degree")
         if "table" in entry:

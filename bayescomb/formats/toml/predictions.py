@@ -39,8 +39,7 @@ def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Predictio
         FileFormatError: a key or a table is missing or malformed; the other bayescomb errors for wrong content.
     """
     found = []
-    for place, entry in entries(document, "predictions", where=str(path)):
-        check_table(entry, "predictions", where=place)
+    for place, entry in entries(document, "predictions", where=str(path), declared="predictions"):
         with located(place):
             found.append(_prediction(entry, place, path.parent))
     check_names([p.name for p in found], where=f"{path}: predictions", allow_empty=True)
@@ -105,8 +104,7 @@ def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple
     """
     found: dict[str, Extraction] = {}
     stated: dict[str, Mapping[str, Any]] = {}
-    for place, entry in entries(document, "extractions", where=where):
-        check_table(entry, "extractions", where=place)
+    for place, entry in entries(document, "extractions", where=where, declared="extractions"):
         if "extends" in entry:
             base = known_name(text(entry, "extends", where=place), stated, kind="extraction before it", where=place)
             entry = {**stated[base], **{key: value for key, value in entry.items() if key != "extends"}}

@@ -52,8 +52,6 @@ def is_archive(path: Path) -> bool:
     """Whether the name says so.
 
     Examples:
-        >>> from pathlib import Path
-        >>> from bayescomb.formats.hepdata.record.archive import is_archive
         >>> is_archive(Path("HEPData-ins1.tar.gz")), is_archive(Path("table.json"))
         (True, False)
     """
@@ -67,7 +65,6 @@ def safe_name(name: str, *, where: str) -> PurePosixPath:
         FileFormatError: it leads, or may lead on some system, out of the folder.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.archive import safe_name
         >>> safe_name("./tables/data1.yaml", where="a.zip").as_posix()
         'tables/data1.yaml'
     """
@@ -92,8 +89,6 @@ def read_files(path: Path, *, limits: Limits | None = None) -> Mapping[str, byte
 
     Examples:
         >>> import tempfile, zipfile
-        >>> from pathlib import Path
-        >>> from bayescomb.formats.hepdata.record.archive import read_files
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     with zipfile.ZipFile(Path(folder, "a.zip"), "w") as archive:
         ...         archive.writestr("submission.yaml", "comment: none")

@@ -364,8 +364,7 @@ def _read_details(
 
 def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _Detail]]:
     found = []
-    for at, table in entries(entry, "nuisances", where=place):
-        check_table(table, "measurements.nuisances", where=at)
+    for at, table in entries(entry, "nuisances", where=place, declared="measurements.nuisances"):
         detail = _Detail(
             where=at,
             source=text(table, "source", where=at, default=""),

@@ -57,8 +57,7 @@ def read_assumption_sets(
     """
     own_blocks: dict[str, dict[str, CorrelationBlock]] = {}
     sets: dict[str, AssumptionSet] = {}
-    for place, entry in entries(document, "assumption_sets", where=where):
-        check_table(entry, "assumption_sets", where=place)
+    for place, entry in entries(document, "assumption_sets", where=where, declared="assumption_sets"):
         name = text(entry, "name", where=place)
         if name in sets:
             msg = f"{place}: assumption set {name!r} stands twice; every set needs its own name"

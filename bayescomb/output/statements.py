@@ -32,6 +32,7 @@ __all__ = [
     "quoting_note",
     "reconstructed_note",
     "settings",
+    "shifted_results",
     "short_notes",
     "table_notes",
     "treatment_sentence",
@@ -147,6 +148,23 @@ def blinding_note(combination: Combination) -> str:
         f"BLINDED: values and errors are multiplied by a hidden factor{masses}; relative errors, weights, pulls and chi2 "
         "are as measured"
     )
+
+
+def shifted_results(combination: Combination) -> frozenset[str]:
+    """Results whose values a blinding shifts, so that nothing can be stated relative to them.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.output.statements import shifted_results
+        >>> sorted(shifted_results(bc.blind(bc.load("models/run1_mass"), "a phrase")))
+        ['m_t']
+    """
+    if combination.blinding is None:
+        return frozenset()
+    if combination.blinding.kind == "shift":
+        return frozenset(o.name for o in combination.results)
+    extraction = combination.extraction_in_force
+    return frozenset(() if extraction is None else extraction.mass_parameters)
 
 
 def quoting_note(combination: Combination) -> str:

@@ -146,7 +146,8 @@ def _sizes(combination: Combination) -> str:
     if not pulls or combination.nuisance_values == "ignored":
         return text
     moved = sum(value != 0 for value in pulls)
-    return f"{text}; post-fit nuisance values: {moved} of {len(pulls)} given and not 0, the others 0"
+    values = f"{moved} of {len(pulls)} differ from 0" if moved else f"0 for all {len(pulls)}"
+    return f"{text}; post-fit nuisance values: {values}"
 
 
 def _coefficients(combination: Combination) -> str:

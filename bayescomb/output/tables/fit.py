@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import PULL_PLACES, chi2_text, p_value_text, weight_places, with_unit
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 
@@ -73,9 +74,8 @@ def correlation_table(names: Sequence[str], covariance: NDArray[np.float64]) -> 
         >>> table.terminal[1]
         ['a', '1.00', '+0.50']
     """
-    error = np.sqrt(np.diag(covariance))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = covariance / np.outer(error, error)
+    with np.errstate(invalid="ignore"):
+        correlation = correlation_of(covariance)
     rows: list[dict[str, Any]] = []
     for i, name in enumerate(names):
         known = {

@@ -274,7 +274,7 @@ def header_data(combination: Combination) -> dict[str, Any]:
 
 
 def origin_data(combination: Combination) -> dict[str, Any]:
-    """Of it the extraction, whether results may be quoted, and the kind of every input."""
+    """The part of :func:`header_data` on what a result rests on: extraction, whether to quote it, kind of each input."""
     return {
         "extraction": combination.extraction or None,
         "quotable": not quoting_note(combination),
@@ -312,7 +312,7 @@ def page_settings(combination: Combination) -> list[tuple[str, str]]:
 
 
 def short_notes(combination: Combination) -> str:
-    """The same in a few words, for a strip below a figure; empty if there is nothing."""
+    """The notes in a few words, for a strip below a figure; empty if there is nothing to say."""
     notes = ["BLINDED"] if combination.blinding is not None else []
     notes += ["leading order: not for quoting"] if quoting_note(combination) else []
     notes += dict.fromkeys(p.origin for p in predictions_in_use(combination) if p.origin)

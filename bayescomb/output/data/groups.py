@@ -2,8 +2,6 @@
 
 Every group is an :class:`xarray.Dataset` whose first dimension names its rows.  Numbers are never rounded; NaN says that
 there is none (the constraint of a nuisance without posterior, the posterior of a coefficient that is held).
-
-The posterior's part of an export: results, coefficients and nuisances after the data, and how they were sampled.
 """
 
 from __future__ import annotations
@@ -51,7 +49,7 @@ SUMMARY: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "mcse_mean", "m
 
 
 def export_header(analysis: Analysis) -> dict[str, Any]:
-    """What stands over every form of an export: settings, origin of the inputs, goodness of fit, versions, the sampling.
+    """The header of every form of an export: settings, origin of the inputs, goodness of fit, versions, the sampling.
 
     Examples:
         >>> import bayescomb as bc
@@ -346,8 +344,7 @@ def _posterior_groups(sampled: Sampled, comparison: Comparison) -> dict[str, xr.
 
 
 def _of_rows(dim: str, rows: Mapping[str, Sequence[float]], keys: Sequence[str]) -> xr.Dataset:
-    columns = {key: (dim, [row[i] for row in rows.values()]) for i, key in enumerate(keys)}
-    return xr.Dataset(columns, {dim: list(rows)})
+    return xr.Dataset(_columns(dim, keys, list(rows.values())), {dim: list(rows)})
 
 
 def _posterior_coefficients(sampled: Sampled) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""Tables of what people who average print: weights, correlations, parts by source, tests, results of some inputs."""
+"""Tables that an averaging group publishes: weights, correlations, parts by source, tests, results of some inputs."""
 
 from __future__ import annotations
 

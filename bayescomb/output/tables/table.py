@@ -74,7 +74,7 @@ class Column:
         text: whether it holds words, which stand to the left on a page.
         only: where it is shown; everywhere by default.
         short: heading in a terminal, where columns are narrow; the title by default.
-        moves: whether it tells what a row moves: a page leaves out rows of which all such cells are zero, and counts them.
+        moves: whether it is the size of an effect; a page leaves out rows whose sizes are all zero, and counts them.
     """
 
     title: str
@@ -171,7 +171,7 @@ class PageRows:
         cells: texts.
         marks: of each row the mark of its footnote, empty without one.
         notes: text of mark 1, of mark 2, ...
-        still: number of rows that are left out because they move nothing.
+        still: number of rows that are left out because all sizes in them are zero.
         hidden: number of rows that only the files hold.
     """
 
@@ -217,7 +217,7 @@ def number_column(
         scale: factor on the number, e.g. 1000 to show MeV instead of GeV.
         only: where it is shown.
         short: heading in a terminal.
-        moves: whether it tells what a row moves.
+        moves: whether it is the size of an effect.
     """
 
     def show(row: Row) -> str:

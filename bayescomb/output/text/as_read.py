@@ -137,7 +137,7 @@ def _shifts(combination: Combination) -> Iterator[str]:
 
 
 def _sizes(combination: Combination) -> str:
-    """Errors on errors, and post-fit nuisance values, which are 0 where a fitted input gives none."""
+    """Errors on errors, and how many post-fit nuisance values differ from 0, the value where an input gives none."""
     known = [
         f"{name} to {percent_text(e.relative, places=0)} % ({e.kind})" for name, e in combination.errors_on_errors.items()
     ]

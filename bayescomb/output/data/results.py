@@ -15,7 +15,7 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
 from bayescomb.output.statements import header_data
-from bayescomb.output.tables.fit import compatibility_table, correlation_table, weights_table
+from bayescomb.output.tables.fit import UNDIVIDED, compatibility_table, correlation_table, part_cells, weights_table
 from bayescomb.output.tables.impacts import QUANTITIES, impact_table
 from bayescomb.output.tables.table import by_result
 
@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from bayescomb.sampling.posterior.summary import Sampled, Summary
     from bayescomb.studies.comparison import Comparison
 
-__all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data", "study_data"]
+__all__ = [
+    "comparison_data",
+    "goodness_data",
+    "impact_data",
+    "posterior_data",
+    "profile_data",
+    "repair_data",
+    "scan_data",
+    "study_data",
+]
 
 
 def profile_data(
@@ -60,10 +69,7 @@ def profile_data(
     correlation = [list(by_result(row, "correlation").values()) for row in correlation_table(shown, covariance).rows]
     data = {
         **header_data(fit.combination),
-        "chi2": plain_value(fit.chi2),
-        "ndf": fit.ndf,
-        "p_value": fit.p_value,
-        "own_chi2": plain_value(fit.own_chi2),
+        **goodness_data(fit),
         "scale_factor": None if fit.scale is None else {"rule": fit.scale.rule, "factors": dict(fit.scale.factors)},
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
         "parts": fit.parts,
@@ -78,9 +84,7 @@ def profile_data(
             {key: value for key, value in row.items() if key != "problem" or value}
             for row in compatibility_table(compatible).rows
         ],
-        "repairs": [
-            {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
-        ],
+        "repairs": repair_data(fit),
     }
     if fit.other_minima is not None:
         data["other_minima"] = [
@@ -94,6 +98,17 @@ def profile_data(
     if fit.unnormalised is not None:
         data["unnormalised"] = {name: _parameter(fit.unnormalised, name) for name in shown}
     return data
+
+
+def goodness_data(fit: ProfileResult) -> dict[str, Any]:
+    """Goodness of fit of all inputs, and what their own pulls cost before combining."""
+    chi2, own = plain_value(fit.chi2), plain_value(fit.own_chi2)
+    return {"chi2": chi2, "ndf": fit.ndf, "p_value": fit.p_value, "own_chi2": own}
+
+
+def repair_data(fit: ProfileResult) -> list[dict[str, Any]]:
+    """Source matrices that were changed, and by how much."""
+    return [{"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs]
 
 
 def reading_data(found: RelativeReading) -> dict[str, Any]:
@@ -137,17 +152,16 @@ def _determinant(combination: Combination, *, included: bool) -> str | None:
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
-    row, parts = fit.row(name), fit.error_parts(name)
+    row, parts = fit.row(name), part_cells(fit, name)
     theory = float(numbers(fit, "theory_errors")[fit.names.index(name)])
     label = unsplit_label(fit.combination.measurements)
-    undivided = {"undivided_error": plain_value(parts[label]), "undivided_part": label} if label else {}
+    undivided = {UNDIVIDED: plain_value(parts[UNDIVIDED]), "undivided_part": label} if label else {}
     return {
         "value": row.value,
         "error": plain_value(row.error),
         "up": plain_value(row.up),
         "down": plain_value(row.down),
-        "statistical_error": plain_value(parts.get("stat")),
-        "systematic_error": plain_value(parts.get("syst")),
+        **{key: plain_value(parts.get(key)) for key in ("statistical_error", "systematic_error")},
         **undivided,
         "theory_error": plain_value(theory),
         "unit": row.unit,

@@ -13,6 +13,7 @@ from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.export.tables import Cell, ExportColumn, Part, Tables, difference_names, numbers, result_parts, texts
+from bayescomb.output.tables.fit import PARTS
 from bayescomb.output.tables.impacts import QUANTITIES
 from bayescomb.sampling.posterior.summary import HDI_KIND
 
@@ -25,7 +26,6 @@ SETTINGS: Final = (
 # Headings by which the tables are read again.
 VALUE: Final = "value"
 TOTAL: Final = "total error"
-PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
 
 
 def add_model_tables(

@@ -16,10 +16,19 @@ if TYPE_CHECKING:
     from bayescomb.fit.compatibility import Compatibility
     from bayescomb.fit.profile import ProfileResult
 
-__all__ = ["compatibility_table", "correlation_table", "weights_table"]
+__all__ = ["PARTS", "UNDIVIDED", "compatibility_table", "correlation_table", "part_cells", "weights_table"]
+
+# Parts of an error -> their keys in tables and files; any other part is what total covariances do not divide.
+PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
+UNDIVIDED: Final = "undivided_error"
 
 # Digits of a correlation between results.
 CORRELATION_PLACES: Final = 2
+
+
+def part_cells(fit: ProfileResult, name: str) -> dict[str, float]:
+    """Parts of the error of a result by their keys in tables and files, as far as the inputs determine them."""
+    return {PARTS.get(label, UNDIVIDED): part for label, part in fit.error_parts(name).items()}
 
 
 def compatibility_table(found: Sequence[Compatibility], *, titles: Mapping[str, str] | None = None) -> Table:

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_kind, expects
 from bayescomb.base.errors import InvalidMatrixError, OptionError, PosteriorError
 from bayescomb.base.numerics.matrices import correlation_of
@@ -24,8 +24,6 @@ from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.sampling.posterior.summary import summarise
 
 __all__ = ["FitResults", "fit_results", "hs3", "mv_normal"]
-
-FloatArray = NDArray[np.float64]
 
 # Standard deviations between a result and the ends of its domain in HS3.
 DOMAIN: Final = 10.0

@@ -29,7 +29,6 @@ __all__ = [
     "number",
     "read_table",
     "read_text",
-    "require_columns",
     "triangle_text",
 ]
 
@@ -44,7 +43,6 @@ THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 SEPARATED: Final = re.compile(
     r"[+-]?[1-9]\d{0,2}((,\d{3})+\.\d+|(,\d{3}){2,}|([' \u00a0\u2009\u202f]\d{3})+(\.\d+)?)", re.ASCII
 )
-LEADING: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 ABSENT: Final = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "\N{EN DASH}", "\N{EM DASH}"})
 # Limits of numbers, so that their squares and ratios are finite doubles.
 LARGEST: Final = 1e60
@@ -190,15 +188,10 @@ def check_header(header: Sequence[str], *, required: Sequence[str], where: str, 
         if name in keys[:i]:
             msg = f"{where}: column {name!r} stands twice; every column needs its own name"
             raise DuplicateNameError(msg)
-    require_columns(header, required, where=where)
+    _require_columns(header, required, where=where)
 
 
-def require_columns(header: Sequence[str], required: Sequence[str], *, where: str) -> None:
-    """The columns are there.
-
-    Raises:
-        FileFormatError: some are not; the message says what is there.
-    """
+def _require_columns(header: Sequence[str], required: Sequence[str], *, where: str) -> None:
     missing = [name for name in required if name not in header]
     if missing:
         advice = _alike(missing, [name for name in header if name not in required])
@@ -270,7 +263,7 @@ def _advice(text: object) -> str:
         return "give a value and its uncertainty in a cell each"
     if bare[:1] in "<>\N{ALMOST EQUAL TO}~":
         return "a limit has no size; write the number to use"
-    with_unit = LEADING.match(bare)
+    with_unit = NUMBER.match(bare)
     if with_unit and bare[with_unit.end() :].strip().isidentifier():
         return f"write {with_unit[0].strip()} alone, units are stated with the observables"
     return "correct it"

@@ -84,7 +84,6 @@ def likelihood_text(comment: str, quantity: str, table: LikelihoodTable) -> str:
     """The file of a table, from which the same table is read.
 
     Examples:
-        >>> from bayescomb.inputs.measurements import LikelihoodTable
         >>> table = LikelihoodTable(points=(0.0, 1.0, 2.0, 3.0), rises=(1.0, 0.0, 1.0, 4.0))
         >>> print(likelihood_text("Of a measurement.", "x", table).splitlines()[1:3])
         ['x,-2 ln L', '0.0,1.0']

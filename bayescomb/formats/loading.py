@@ -1,23 +1,18 @@
-"""One door for every form a model can have on disk.
-
-Conversion between the forms a model can be written in.
-"""
+"""Reading a model, whatever form it has on disk, and writing it in another form."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 from bayescomb.base.choices import SHARED_NAMES
 from bayescomb.base.errors import FileFormatError, OptionError, OutputError
 from bayescomb.base.files.writing import is_file, is_folder
+from bayescomb.formats.declared import MODEL_NAME
 from bayescomb.formats.toml.model import load_model
 from bayescomb.inputs.combination import Combination
 
 __all__ = ["convert", "load"]
-
-MODEL: Final = "model.toml"
 
 
 def load(
@@ -65,11 +60,11 @@ def load(
         msg = f"load(): something of the type {type(given).__name__} found, the path of a model is needed"
         raise FileFormatError(msg)
     path = Path(path)
-    if path.suffix.casefold() != ".toml" and not os.path.lexists(path / MODEL):
+    if path.suffix.casefold() != ".toml" and not os.path.lexists(path / MODEL_NAME):
         found = _other_form(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
         if found is not None:
             return found
-    file = path / MODEL if is_folder(path) else path
+    file = path / MODEL_NAME if is_folder(path) else path
     if file.suffix.casefold() != ".toml" or not is_file(file):
         from bayescomb.formats.no_model import require_model
 
@@ -118,7 +113,7 @@ def _may_be_export(path: Path) -> bool:
     from bayescomb.formats.hepdata.record.archive import is_archive
 
     if is_folder(path):
-        return is_file(path / DATA) and not is_file(path / MODEL)
+        return is_file(path / DATA) and not is_file(path / MODEL_NAME)
     return path.name == DATA or is_archive(path)
 
 

@@ -19,6 +19,7 @@ from bayescomb.formats.csv import LABEL, Row, number, read_table
 __all__ = [
     "NamedMatrix",
     "Shifts",
+    "definite_information",
     "information_from_correlation",
     "read_matrix",
     "read_shifts",
@@ -133,10 +134,24 @@ def information_from_correlation(matrix: NamedMatrix, column: str) -> FloatArray
             raise InvalidNumberError(msg)
     with located(matrix.where):
         correlation = check_correlation(matrix.values, names=matrix.names, where="correlation matrix")
-        check_covariance(correlation, where="correlation matrix", definite=True)
+        return definite_information(correlation, sizes, where="correlation matrix")
+
+
+def definite_information(correlation: FloatArray, sizes: FloatArray, *, where: str) -> FloatArray:
+    """Inverse of the covariance rho_ij s_i s_j, shape (n, n), which must have one.
+
+    Args:
+        correlation: rho, shape (n, n).
+        sizes: s, above 0, shape (n,).
+        where: what rho is, for messages.
+
+    Raises:
+        InvalidMatrixError: rho is not positive definite, or only by less than rounding.
+    """
+    check_covariance(correlation, where=where, definite=True)
     smallest = float(np.linalg.eigvalsh(correlation).min())
     if smallest < SINGULAR * len(sizes):
-        msg = f"{matrix.where}: singular (smallest eigenvalue {smallest:.1e}); give the correlations with more digits"
+        msg = f"{where}: singular (smallest eigenvalue {smallest:.1e}); give the correlations with more digits"
         raise InvalidMatrixError(msg)
     return information_of(correlation, sizes)
 

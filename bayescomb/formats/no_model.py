@@ -8,11 +8,11 @@ from pathlib import Path
 from bayescomb.base.errors import FileFormatError
 from bayescomb.base.files.writing import is_file, is_folder
 from bayescomb.formats.csv import read_text
+from bayescomb.formats.declared import MODEL_NAME
 from bayescomb.formats.shipped import shipped_models
 
 __all__ = ["require_model"]
 
-MODEL = "model.toml"
 POSTERIOR = b"\x89HDF"
 FORMS = "give a model.toml, a folder that holds one, or a Convino base file (with an [inputs] block)"
 
@@ -27,8 +27,8 @@ def require_model(path: Path) -> None:
         FileFormatError: it does not; the message says what stands there and what to do.
     """
     if is_folder(path):
-        if not os.path.lexists(path / MODEL):
-            msg = f"{path / MODEL}: no such file; {_folder_advice(path)}"
+        if not os.path.lexists(path / MODEL_NAME):
+            msg = f"{path / MODEL_NAME}: no such file; {_folder_advice(path)}"
             raise FileFormatError(msg)
         return
     if "://" in str(path) or str(path).startswith(("http:/", "https:/")):
@@ -61,7 +61,7 @@ def _folder_advice(folder: Path) -> str:
     models = [name for name in names if name.casefold().endswith(".toml")]
     if models:
         return f"name the model itself: {folder / models[0]}"
-    inside = [name for name in names if is_file(folder / name / MODEL)]
+    inside = [name for name in names if is_file(folder / name / MODEL_NAME)]
     if inside:
         named = ", ".join(str(folder / name) for name in inside[:3])
         return f"name one of the models in it: {named}{', ...' if len(inside) > 3 else ''}"

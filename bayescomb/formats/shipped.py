@@ -10,6 +10,7 @@ from pathlib import Path
 from bayescomb.base.errors import OptionError, OutputError
 from bayescomb.base.files.working_folders import working_folder
 from bayescomb.base.files.writing import cannot_write, require_folder
+from bayescomb.formats.declared import MODEL_NAME
 
 __all__ = ["copy_model", "model_title", "shipped_models"]
 
@@ -25,12 +26,12 @@ def shipped_models() -> dict[str, Path]:
     here = Path(__file__).parents[1]
     installed = here / "shipped_models"
     root = installed if installed.is_dir() else here.parent / "models"
-    return {path.parent.name: path.parent for path in sorted(root.glob("*/model.toml"))}
+    return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{MODEL_NAME}"))}
 
 
 def model_title(folder: Path) -> str:
     """Title of a model as its file states it."""
-    with (folder / "model.toml").open("rb") as stream:
+    with (folder / MODEL_NAME).open("rb") as stream:
         return str(tomllib.load(stream).get("title", ""))
 
 

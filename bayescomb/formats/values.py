@@ -10,7 +10,7 @@ from bayescomb.base.errors import FileFormatError, UnknownNameError
 from bayescomb.formats.csv import number as cell_number
 from bayescomb.formats.declared import TABLES
 
-__all__ = ["check_keys", "check_table", "entries", "flag", "named_values", "number", "text", "texts"]
+__all__ = ["check_keys", "check_table", "entries", "flag", "named_texts", "named_values", "number", "text", "texts"]
 
 
 # Settings of the whole model, which end up in a table if they stand behind its heading.
@@ -58,32 +58,53 @@ def check_table(table: Mapping[str, Any], path: str, *, where: str, required: Co
     check_keys(table, declared.names, required=declared.required if required is None else required, where=where)
 
 
-def entries(table: Mapping[str, Any], key: str, *, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The tables of an array of tables, each with its place.
+def entries(
+    table: Mapping[str, Any], key: str, *, where: str, declared: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The tables of an array of tables, each with its place; none without the key.
+
+    Args:
+        table: which may have the key.
+        key: of the array.
+        where: place of the table, for messages.
+        declared: path of the tables, if their keys are to be checked (:func:`check_table`).
 
     Raises:
-        FileFormatError: it is no array of tables.
+        FileFormatError: it is no array of tables, or a required key is missing in one.
+        UnknownNameError: a key is not known.
     """
-    value = table[key]
+    value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
         msg = f"{where}: {key} = {value!r} found, an array of tables ([[{key}]]) is needed"
         raise FileFormatError(msg)
     for i, entry in enumerate(value):
-        name = entry.get("name", i)
-        yield f"{where}: {key}[{name!r}]", entry
+        place = f"{where}: {key}[{entry.get('name', i)!r}]"
+        if declared:
+            check_table(entry, declared, where=place)
+        yield place, entry
 
 
 def named_values(table: Mapping[str, Any], key: str, *, where: str, example: str) -> Mapping[str, Any]:
-    """A table whose keys are names that its author chose, in their order.
+    """A table whose keys are names that its author chose, in their order; empty without the key.
 
     Raises:
         FileFormatError: it is no table; the message shows the example.
     """
-    value = table[key]
+    value = table.get(key, {})
     if not isinstance(value, dict):
         msg = f"{where}: {key} = {value!r} found, a table is needed, as in {example}"
         raise FileFormatError(msg)
     return value
+
+
+def named_texts(table: Mapping[str, Any], key: str, *, where: str, example: str) -> dict[str, str]:
+    """The same where every value is a string.
+
+    Raises:
+        FileFormatError: it is no table, or a value is no string.
+    """
+    stated = named_values(table, key, where=where, example=example)
+    return {name: text(stated, name, where=f"{where}.{key}") for name in stated}
 
 
 def text(table: Mapping[str, Any], key: str, *, where: str, default: str | None = None) -> str:
@@ -128,13 +149,13 @@ def texts(table: Mapping[str, Any], key: str, *, where: str, default: list[str] 
     return list(value)
 
 
-def flag(table: Mapping[str, Any], key: str, *, where: str) -> bool:
-    """A switch, off where it is not given.
+def flag(table: Mapping[str, Any], key: str, *, where: str, default: bool = False) -> bool:
+    """A switch, off by default.
 
     Raises:
         FileFormatError: it is neither ``true`` nor ``false``.
     """
-    value = table.get(key, False)
+    value = table.get(key, default)
     if not isinstance(value, bool):
         msg = f"{where}: {key} = {value!r} found, true or false is needed"
         raise FileFormatError(msg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
-__all__ = ["matching"]
+__all__ = ["matches", "matching"]
 
 
 def matching(pattern: str, names: Collection[str]) -> list[str]:
@@ -19,3 +19,13 @@ def matching(pattern: str, names: Collection[str]) -> list[str]:
         return [pattern]
     escaped = pattern.replace("[", "[[]")
     return [name for name in names if fnmatchcase(name, escaped)]
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name is the pattern, as it stands or by its wildcards.
+
+    Examples:
+        >>> matches("JES[*]", "JES[a]"), matches("JES", "JES[a]")
+        (True, False)
+    """
+    return matching(pattern, [name]) == [name]

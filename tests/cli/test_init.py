@@ -162,6 +162,17 @@ def test_columns_and_cells_as_spreadsheets_have_them(tmp_path, monkeypatch, endi
     assert second.down_responses is None
 
 
+def test_rows_of_a_sheet_that_end_at_their_last_cell(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    book = pytest.importorskip("openpyxl").Workbook(write_only=True)  # which states no dimensions of the sheet
+    page = book.create_sheet()
+    for row in (SHEET[0], ("A m", "A", "m", 80366.5, 9.8), ("Average",)):
+        page.append(row)
+    book.save("table.xlsx")
+    assert main(["init", "mine", "--from", "table.xlsx"]) == 2
+    assert "a total or an average? Remove the row" in capsys.readouterr().err
+
+
 def test_decimal_commas_in_cells_of_two_numbers(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     header = "estimate;experiment;observable;value;stat;scale;PDF"

@@ -44,6 +44,7 @@ from bayescomb.base.errors import (
     UnknownNameError,
     warn_input,
 )
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.formats.averagetools.sections import Entry, read_sections
 from bayescomb.formats.averaging import Averaging
 from bayescomb.formats.csv import number
@@ -80,8 +81,7 @@ class _Error:
     @property
     def correlation(self) -> FloatArray:
         """Of the values that it concerns; 0 with the others."""
-        scale = np.where(self.sizes > 0, self.sizes, 1.0)
-        found = self.covariance / np.outer(scale, scale)
+        found = correlation_of(self.covariance)
         np.fill_diagonal(found, 1.0)
         return found
 
@@ -162,12 +162,11 @@ def _averaging(
         for i, (name, value, observable, size, own) in enumerate(zip(names, values, observables, sizes, joined, strict=True))
     ]
     parameters = tuple(sorted(set(observables)))
-    scale = np.where(sizes > 0, sizes, 1.0)
     budget = budget_of(
         rows,
         observables=parameters,
         sources=[e.name for e in others],
-        statistical_correlation=covariance / np.outer(scale, scale),
+        statistical_correlation=correlation_of(covariance),
     )
     blocks = [
         CorrelationBlock(
@@ -238,8 +237,7 @@ def _error(key: str, entry: Entry, values: FloatArray, sections: Mapping[str, Ma
     covariance = _covariance(kind, sizes, values, sections["Data"]["names"].words, entry, matrix)
     factor = sections.get("Globals", {}).get("correlationfactor")
     if factor is not None:
-        scale = np.where(sizes > 0, sizes, 1.0)
-        squared = covariance * (covariance / np.outer(scale, scale)) * _numbers(factor, factor.words, 1)[0]
+        squared = covariance * correlation_of(covariance) * _numbers(factor, factor.words, 1)[0]
         np.fill_diagonal(squared, np.diag(covariance))
         covariance = squared
     name = key.lstrip("0123456789") or key

@@ -15,9 +15,9 @@ import numpy as np
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_covariance, frozen_array, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
-from bayescomb.base.numerics.matrices import information_of
 from bayescomb.formats.convino.blocks import Block, warn
 from bayescomb.formats.convino.entries import bracketed, cells, check_name, value
+from bayescomb.formats.matrices import definite_information
 
 __all__ = ["Matrix", "read_matrix"]
 
@@ -25,8 +25,6 @@ __all__ = ["Matrix", "read_matrix"]
 ROUNDING: Final = 1e-6
 # A diagonal of a correlation matrix that was rounded or truncated.
 DIAGONAL_ROUNDING: Final = 0.01
-# Below this the smallest eigenvalue of a matrix scaled to unit diagonal is rounding, per row.
-SINGULAR: Final = 1e-15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +74,10 @@ def read_matrix(blocks: Mapping[str, Block]) -> Matrix | None:
     rows = _rows(block)
     matrix = _symmetric(rows, block)
     where = f"{block.where}: block [{block.name}]"
-    information = matrix if block.name == "hessian" else _inverse(matrix, rows, where=where)
     with located(where):
+        information = matrix
+        if block.name == "correlation matrix":
+            information = definite_information(matrix, np.array([row.size for row in rows]), where="correlations")
         information = check_covariance(information, where="information", definite=True)
     return Matrix(block=block.name, where=block.where, rows={r.name: r.where for r in rows}, information=information)
 
@@ -159,14 +159,3 @@ def _check_correlations(rows: Sequence[_Row]) -> None:
                 raise InvalidMatrixError(msg)
             if i == j and entry != 1:
                 warn(row.where, f"the diagonal entry of {row.name!r} is {entry:g} and used as written; it should be 1")
-
-
-def _inverse(correlation: FloatArray, rows: Sequence[_Row], *, where: str) -> FloatArray:
-    """Information of the covariance rho_ij c_i c_j."""
-    with located(where):
-        check_covariance(correlation, where="correlations", definite=True)
-    smallest = np.linalg.eigvalsh(correlation).min()
-    if smallest < SINGULAR * len(rows):
-        msg = f"{where}: the matrix is singular (smallest eigenvalue {smallest:.1e}); give the correlations with more digits"
-        raise InvalidMatrixError(msg)
-    return information_of(correlation, np.array([row.size for row in rows]))

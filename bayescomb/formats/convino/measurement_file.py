@@ -308,10 +308,10 @@ def read_not_fitted(block: Block) -> NotFitted:
     shifts: dict[tuple[str, str], tuple[float, float]] = {}
     statistical: dict[str, float] = {}
     for line in lines:
-        estimate, *entries = cells(line)
-        if len(entries) != len(columns):
+        estimate, *row = cells(line)
+        if len(row) != len(columns):
             msg = (
-                f"{line.where}: {len(entries)} entries found behind {estimate!r} in [not fitted], {len(columns)} needed "
+                f"{line.where}: {len(row)} entries found behind {estimate!r} in [not fitted], {len(columns)} needed "
                 f"({', '.join(columns)}); complete the row"
             )
             raise FileFormatError(msg)
@@ -319,7 +319,7 @@ def read_not_fitted(block: Block) -> NotFitted:
             msg = f"{line.where}: row {estimate!r} stands twice in [not fitted], first at {rows[estimate]}; keep one"
             raise DuplicateNameError(msg)
         rows[estimate] = line.where
-        for column, text in zip(columns, entries, strict=True):
+        for column, text in zip(columns, row, strict=True):
             at = f"{line.where}: row {estimate!r}, column {column!r}"
             if column == STATISTICS:
                 statistical[estimate] = value(text, where=at)

@@ -38,7 +38,7 @@ class Key:
         required: it must be there.
         default: what holds where it is not there, if that is one value.
         choices: the words that are allowed.
-        foreign: it names a file of another program that holds a whole measurement.
+        foreign: it names files of another program that hold whole measurements.
     """
 
     name: str

@@ -9,7 +9,7 @@ from typing import Final
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import UnknownNameError
 from bayescomb.formats.declared.key import Key, Kind
-from bayescomb.formats.declared.tables import TABLES
+from bayescomb.formats.declared.tables import MODEL_NAME, TABLES
 
 __all__ = ["heading", "reference_page", "reference_text"]
 
@@ -24,7 +24,7 @@ def heading(path: str) -> str:
         ('[[assumption_sets.coefficients]]', '[budget]', 'model.toml')
     """
     if not path:
-        return "model.toml"
+        return MODEL_NAME
     above, _, name = path.rpartition(".")
     key = next((k for k in TABLES[above].own if k.name == name), None)
     several = key is not None and Kind.TABLES in key.kinds

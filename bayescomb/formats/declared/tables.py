@@ -11,7 +11,9 @@ from bayescomb.formats.declared.predictions import PREDICTION_TABLES
 from bayescomb.formats.declared.quantities import QUANTITY_TABLES
 from bayescomb.formats.declared.sets import SET_TABLES
 
-__all__ = ["TABLES"]
+__all__ = ["MODEL_NAME", "TABLES"]
+
+MODEL_NAME: Final = "model.toml"
 
 # Path ("" is the file itself) -> table; the key of a table in the one above is the end of its path.
 TABLES: Final[dict[str, Table]] = {

@@ -94,7 +94,7 @@ def _written(found: Any, prefit: Any, *, where: str) -> WrittenFit:
     if found.member("_status") != 0 or found.member("_covQual") < 1 or found.member("_VM") is None:
         msg = (
             f"{where}: status {found.member('_status')}, quality of the covariance {found.member('_covQual')}, 0 and 3 are "
-            " those of a fit that converged and its HESSE; repeat the fit"
+            "those of a fit that converged and its HESSE; repeat the fit"
         )
         raise FitError(msg)
     if found.member("_covQual") != FULL:

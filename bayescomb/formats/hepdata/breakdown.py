@@ -23,9 +23,9 @@ from bayescomb.formats.hepdata.quoted import (
     state_conversions,
     symmetric_sizes,
 )
-from bayescomb.formats.hepdata.record.submission import Submission
+from bayescomb.formats.hepdata.record.submission import Submission, listed
 from bayescomb.formats.hepdata.record.tables import Axis, Column, LabelledError, Table, row_label
-from bayescomb.formats.hepdata.selection import Chosen, Match, Measured, Selection, listed, matches, only
+from bayescomb.formats.hepdata.selection import Chosen, Match, Measured, Selection, matches, only
 
 __all__ = ["Shift", "read_breakdown", "reads_independent"]
 
@@ -359,7 +359,6 @@ def reads_independent(label: str) -> bool:
     """Whether a label begins like those of errors that are independent from row to row.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.breakdown import reads_independent
         >>> [reads_independent(label) for label in ("sys,uncor", "stat", "Uncertainty", "sys,statNP1-jes")]
         [True, True, False, False]
     """

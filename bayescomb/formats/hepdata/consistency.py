@@ -61,7 +61,6 @@ def report(findings: Iterable[Finding], *, where: str) -> None:
         InputWarning: something is odd.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.consistency import Finding, report
         >>> report([Finding(message="the diagonal is 4 and the error 3", wrong=True)], where="Table 2")
         Traceback (most recent call last):
         bayescomb.base.errors.InvalidMatrixError: Table 2: the diagonal is 4 and the error 3
@@ -88,8 +87,6 @@ def covariance_findings(
         singular: it may be positive semidefinite, as it is a part of the total covariance.
 
     Examples:
-        >>> import numpy as np
-        >>> from bayescomb.formats.hepdata.consistency import covariance_findings
         >>> [f.message for f in covariance_findings(np.array([[1.0, 3.0], [3.0, 4.0]]), names=["a", "b"])]
         ["the correlation of 'a' and 'b' is 1.5 (covariance 3, errors 1 and 2), which lies beyond 1"]
     """
@@ -151,8 +148,6 @@ def correlation_findings(
     """A diagonal of 1, entries within [-1, 1], and the matrix is positive definite; arguments as of a covariance.
 
     Examples:
-        >>> import numpy as np
-        >>> from bayescomb.formats.hepdata.consistency import correlation_findings
         >>> [f.message for f in correlation_findings(np.array([[1.0, 1.2], [1.2, 1.0]]), names=["a", "b"])]
         ["the correlation of 'a' and 'b' is 1.2, which lies beyond 1"]
     """
@@ -167,8 +162,6 @@ def entry_findings(correlation: FloatArray, *, names: Sequence[str]) -> Iterator
     """A diagonal of 1 and entries within [-1, 1].
 
     Examples:
-        >>> import numpy as np
-        >>> from bayescomb.formats.hepdata.consistency import entry_findings
         >>> [f.message for f in entry_findings(np.array([[4.0, 1.0], [1.0, 1.0]]), names=["a", "b"])]
         ["the diagonal entry of 'a' is 4, it must be 1; a covariance is named as a correlation"]
     """
@@ -202,8 +195,6 @@ def diagonal_findings(
         slack: what rounding explains of the difference, in the unit of the values, shape (n,).
 
     Examples:
-        >>> import numpy as np
-        >>> from bayescomb.formats.hepdata.consistency import diagonal_findings
         >>> found = list(diagonal_findings(np.diag([4.0, 9.0]), np.array([2.0, 4.0]), names=["a", "b"], label="stat"))
         >>> found[0].message
         "the diagonal does not match the errors 'stat' in 1 of 2 rows: 'b' 3 against 4 quoted (ratio 0.75)"
@@ -253,8 +244,6 @@ def total_findings(
         diagonal: the total says nothing of the correlations.
 
     Examples:
-        >>> import numpy as np
-        >>> from bayescomb.formats.hepdata.consistency import total_findings
         >>> g = np.array([[3.0], [0.0]])
         >>> found = total_findings(np.diag([36.0, 1.0]), np.diag([16.0, 1.0]), g, -g, names=["a", "b"])
         >>> next(found).message
@@ -315,8 +304,6 @@ def normalised_findings(
         slack: what rounding leaves of the relative standard deviation.
 
     Examples:
-        >>> import numpy as np
-        >>> from bayescomb.formats.hepdata.consistency import normalised_findings
         >>> y = np.array([0.25, 0.75])
         >>> singular = np.array([[1.0, -1.0], [-1.0, 1.0]]) * 1e-4
         >>> [f.message[-34:] for f in normalised_findings(singular, y, None, stated=True)]

@@ -176,7 +176,7 @@ def correlation_of(matrix: TableMatrix) -> TableMatrix:
     if not (np.diag(matrix.values) == 100).all():
         return matrix
     warn_input(f"{matrix.where}: its diagonal is 100, so that the correlations are in percent; they are divided by 100")
-    return matrix.scaled(np.full(matrix.values.shape, 0.01))
+    return matrix.scaled(0.01)
 
 
 def _normalised(values: FloatArray, rounding: FloatArray, measured: Measured, *, stated: bool) -> Iterator[Finding]:
@@ -217,7 +217,7 @@ def _in_unit_of(matrix: TableMatrix, measured: Measured) -> TableMatrix:
         return matrix
     if factor is not None:
         warn_input(f"{at}; its entries are multiplied by {factor:g}")
-        return matrix.scaled(np.full(matrix.values.shape, factor))
+        return matrix.scaled(factor)
     if same_unit(unit, matrix.unit):
         warn_input(f"{at}, of which it is taken to be the square")
         return matrix

@@ -26,8 +26,8 @@ from bayescomb.formats.hepdata.covariances import QuotedCovariance, correlation_
 from bayescomb.formats.hepdata.mapping import ErrorPlace, TableMapping, error_name
 from bayescomb.formats.hepdata.matrices import read_table_matrix
 from bayescomb.formats.hepdata.quoted import quoted_errors, symmetric_sizes
-from bayescomb.formats.hepdata.record.submission import Submission
-from bayescomb.formats.hepdata.selection import Measured, listed, matches, only
+from bayescomb.formats.hepdata.record.submission import Submission, listed
+from bayescomb.formats.hepdata.selection import Measured, matches, only
 from bayescomb.inputs.measurements import CovarianceKind, FittedInput, Nuisance, systematic_shifts
 
 __all__ = ["Information", "read_fit", "read_information"]

@@ -10,9 +10,9 @@ from typing import Any, Final
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError, UnknownNameError
 from bayescomb.formats.csv import NUMBER
-from bayescomb.formats.hepdata.record.submission import Submission
+from bayescomb.formats.hepdata.record.submission import Submission, listed
 from bayescomb.formats.hepdata.record.tables import Table, bin_of, row_label
-from bayescomb.formats.hepdata.selection import Measured, Selection, listed, read_selection
+from bayescomb.formats.hepdata.selection import Measured, Selection, read_selection
 from bayescomb.formats.values import check_table, flag, text, texts
 
 __all__ = ["ErrorPlace", "TableMapping", "error_name", "measured_values", "read_mapping"]
@@ -86,8 +86,6 @@ def error_name(place: ErrorPlace) -> str:
     """Label or column, as ``percent`` and messages know it.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.mapping import error_name
-        >>> from bayescomb.formats.hepdata.selection import read_selection
         >>> error_name("stat"), error_name(read_selection({"column": "Stat. unc."}, "statistical", table="T"))
         ('stat', 'Stat. unc.')
     """
@@ -195,7 +193,6 @@ def read_mapping(table: Any, *, where: str) -> TableMapping:
         UnknownNameError: a key is not known.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.mapping import read_mapping
         >>> read_mapping({"values": "Table 1", "statistical": "stat", "labels": "*"}, where="tables").labels
         ('*',)
     """

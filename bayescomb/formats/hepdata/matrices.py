@@ -90,8 +90,8 @@ class TableMatrix:
             raise UnknownNameError(msg)
         return self._part([n - 1 for n in numbers], [self.names[n - 1] for n in numbers])
 
-    def scaled(self, factors: FloatArray) -> TableMatrix:
-        """The matrix with each entry multiplied by its factor, shape (n, n)."""
+    def scaled(self, factors: FloatArray | float) -> TableMatrix:
+        """The matrix with each entry multiplied by its factor, shape (n, n), or all by one."""
         return dataclasses.replace(self, values=self.values * factors, rounding=self.rounding * factors)
 
     def _part(self, order: Sequence[int], names: Sequence[str]) -> TableMatrix:
@@ -115,7 +115,6 @@ def read_table_matrix(table: Table, columns: Sequence[Column], *, sizes: Sequenc
 
     Examples:
         >>> from bayescomb.formats.hepdata.record.layouts import yaml_table
-        >>> from bayescomb.formats.hepdata.matrices import read_table_matrix
         >>> names = {"header": {"name": "i"}, "values": [{"value": 1}, {"value": 1}, {"value": 2}]}
         >>> others = {"header": {"name": "j"}, "values": [{"value": 1}, {"value": 2}, {"value": 2}]}
         >>> numbers = {"header": {"name": "COV"}, "values": [{"value": 4}, {"value": 1}, {"value": 9}]}

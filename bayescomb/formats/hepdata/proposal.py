@@ -16,7 +16,7 @@ from bayescomb.formats.hepdata.record.submission import Submission, read_submiss
 from bayescomb.formats.hepdata.record.tables import NO_LABEL, Column, Table
 from bayescomb.formats.hepdata.record.units import is_percent, same_unit
 
-__all__ = ["proposed_entry", "proposed_tables", "refuse_bare"]
+__all__ = ["proposed_tables", "refuse_bare"]
 
 MAX_TABLES: Final = 30
 MAX_NAMES: Final = 12
@@ -59,17 +59,11 @@ def refuse_bare(path: Path) -> NoReturn:
     raise FileFormatError(msg)
 
 
-def proposed_entry(submission: Submission, path: str) -> str:
-    """The entry of ``model.toml`` that a submission could have."""
-    return _entry(_Record.of(submission), path)
-
-
 def proposed_tables(submission: Submission) -> str:
     """The table ``[measurements.tables]``, and what there is to choose from as comments.
 
     Examples:
         >>> from bayescomb.formats.hepdata.record.layouts import yaml_table
-        >>> from bayescomb.formats.hepdata.proposal import proposed_tables
         >>> from bayescomb.formats.hepdata.record.submission import Entry, Submission
         >>> cells = [{"value": 1, "errors": [{"symerror": 0.1, "label": "stat"}, {"symerror": 0.2, "label": "sys"}]}]
         >>> data = {"dependent_variables": [{"header": {"name": "SIG", "units": "PB"}, "values": cells}]}
@@ -163,8 +157,9 @@ def _described(table: Table) -> str:
     return "; ".join(parts)
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: str | list[str]) -> str:
+    """A text or a list of texts; the syntax of JSON is that of TOML here."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -213,7 +208,7 @@ def _guesses(record: _Record) -> Iterator[str]:
     others = [x for x in labels if x not in (*statistical, *totals, *loose)]
     percent = [x for x in labels if _is_in_percent(x, column)]
     if statistical:
-        yield f"statistical = {_quoted(statistical[0]) if len(statistical) == 1 else f'[{_joined(statistical)}]'}"
+        yield f"statistical = {_quoted(statistical[0] if len(statistical) == 1 else statistical)}"
     elif not column.labels:
         yield from _error_columns(values, "stat", "statistical")
     if totals:
@@ -221,18 +216,14 @@ def _guesses(record: _Record) -> Iterator[str]:
     elif not column.labels:
         yield from _error_columns(values, "total", "total")
     if others:
-        yield f"labels = [{_joined(others)}]"
+        yield f"labels = {_quoted(others)}"
     if loose:
-        yield f"uncorrelated = [{_joined(loose)}]"
+        yield f"uncorrelated = {_quoted(loose)}"
     if percent:
-        yield f"percent = [{_joined(percent)}]  # they exceed the values"
+        yield f"percent = {_quoted(percent)}  # they exceed the values"
     for table in record.tables:
         if table is not values:
             yield from _use(table, values)
-
-
-def _joined(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names))
 
 
 def _is_in_percent(label: str, column: Column) -> bool:
@@ -274,4 +265,4 @@ def _use(table: Table, values: Table) -> Iterator[str]:
     yield f"# perhaps breakdown = [{_quoted(table.name)}]  # sources {_some(names)}"
     loose = [name for name in names if reads_independent(name)]
     if loose and n > 1:
-        yield f"# perhaps uncorrelated = [{_joined(loose)}]"
+        yield f"# perhaps uncorrelated = {_quoted(loose)}"

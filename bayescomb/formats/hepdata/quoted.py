@@ -16,10 +16,10 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.formats.csv import number
 from bayescomb.formats.hepdata.mapping import ErrorPlace, TableMapping, error_name
-from bayescomb.formats.hepdata.record.submission import Submission
+from bayescomb.formats.hepdata.record.submission import Submission, listed
 from bayescomb.formats.hepdata.record.tables import Cell, Column, LabelledError, rounding
 from bayescomb.formats.hepdata.record.units import conversion, is_percent, same_unit
-from bayescomb.formats.hepdata.selection import Measured, listed, matches, only
+from bayescomb.formats.hepdata.selection import Measured, matches, only
 
 __all__ = [
     "column_errors",
@@ -263,7 +263,6 @@ def mostly_above(pairs: Sequence[tuple[float, float]]) -> bool:
     """Whether more than half of the sizes exceed their values.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.quoted import mostly_above
         >>> mostly_above([(5.0, 0.1), (4.0, -0.2), (0.1, 1.0)]), mostly_above([(1.0, 0.0)])
         (True, False)
     """

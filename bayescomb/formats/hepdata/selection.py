@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import FileFormatError, UnknownNameError
-from bayescomb.formats.hepdata.record.submission import MAX_LISTED, Submission
+from bayescomb.formats.hepdata.record.submission import MAX_LISTED, Submission, listed
 from bayescomb.formats.hepdata.record.tables import Axis, Column, Table, bin_of, row_label
 from bayescomb.formats.values import check_keys, text, texts
 
-__all__ = ["Chosen", "Match", "Measured", "Selection", "aligned", "listed", "matches", "only", "read_selection"]
+__all__ = ["Chosen", "Match", "Measured", "Selection", "aligned", "matches", "only", "read_selection"]
 
 SELECTION_KEYS: Final = ("table", "column", "qualifiers")
 # A header, or the number of a column, from 1.
@@ -33,22 +33,10 @@ class Match(StrEnum):
     ORDER = "order"
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names for a message.
-
-    Examples:
-        >>> from bayescomb.formats.hepdata.selection import listed
-        >>> listed(["stat", "sys"])
-        "'stat', 'sys'"
-    """
-    return (", ".join(map(repr, names[:MAX_LISTED])) + (", ..." if len(names) > MAX_LISTED else "")) or "nothing"
-
-
 def matches(patterns: Sequence[str], name: str) -> bool:
     """Whether a name is one of the patterns, as it stands or as in a shell.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.selection import matches
         >>> matches(["sys,unc*"], "sys,uncor"), matches(["JES [1]"], "JES [1]"), matches(["stat"], "sys")
         (True, True, False)
     """
@@ -131,8 +119,8 @@ class Selection:
         else:
             found = [c for c in columns if name in (c.name, c.header, f"{c.name} [{c.unit}]")]
         if not found:
-            heads = [f"{i} {c.header!r}" for i, c in enumerate(table.columns, 1)]
-            shown = ", ".join(heads[:MAX_LISTED]) + (", ..." if len(heads) > MAX_LISTED else "")
+            heads = [f"{i} {c.header!r}" for i, c in enumerate(table.columns[:MAX_LISTED], 1)]
+            shown = ", ".join(heads) + (", ..." if len(table.columns) > MAX_LISTED else "")
             msg = (
                 f"{self.where}: table {self.table!r} has no column {name!r}; by number and header it has {shown} "
                 f"({table.where})"
@@ -194,7 +182,6 @@ def aligned(own: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """Labels of the rows of one table in terms of those of another; as they are where these do not match.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.selection import aligned
         >>> aligned(["0.3-0.7", "0.0-0.3"], ["0 - 0.3", "0.3 - 0.7"]), aligned(["0.15", "0.5"], ["0 - 0.3", "0.3 - 0.7"])
         (('0.3 - 0.7', '0 - 0.3'), ('0 - 0.3', '0.3 - 0.7'))
         >>> aligned(["1", "2"], ["low", "high"])
@@ -268,7 +255,6 @@ def read_selection(value: Any, where: str, more: Sequence[str] = (), *, table: s
         UnknownNameError: a key is not known.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.selection import read_selection
         >>> read_selection({"column": 2}, "total", table="Table 1").table
         'Table 1'
     """

@@ -10,7 +10,7 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.averaging import Averaging
 from bayescomb.formats.hflav.intercorrelations import prior_blocks, read_intercorrelations
 from bayescomb.formats.hflav.result_sets import measurement_of, read_result_sets
-from bayescomb.formats.wildcards import matching
+from bayescomb.formats.wildcards import matches
 from bayescomb.inputs.combination import Combination
 
 __all__ = ["load_result_list", "read_averaging"]
@@ -61,7 +61,7 @@ def read_averaging(
     maps = [read_intercorrelations(path, labels=labels) for path in intercorrelations]
 
     def experiment(label: str) -> str:
-        return next((name for pattern, name in (experiments or {}).items() if matching(pattern, [label]) == [label]), label)
+        return next((name for pattern, name in (experiments or {}).items() if matches(pattern, label)), label)
 
     return Averaging(
         measurements=tuple(measurement_of(one, experiment=experiment(one.label)) for one in sets),

@@ -29,8 +29,9 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, check_correlation_entry, known_name
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError
 from bayescomb.formats.csv import number
-from bayescomb.formats.hflav.result_sets import ResultSet, json_document, nuisance_of
+from bayescomb.formats.hflav.result_sets import ResultSet, json_document, objects
 from bayescomb.inputs.assumptions import CorrelationBlock
+from bayescomb.inputs.budget import nuisance_name
 
 __all__ = ["IntercorrelationMap", "prior_blocks", "read_intercorrelations"]
 
@@ -78,7 +79,7 @@ def read_intercorrelations(path: Path, *, labels: Sequence[str]) -> Intercorrela
     for label in () if everything else spoken:
         known_name(label, labels, kind="result set", where=f"{path}: ResultSetLabels")
     maps: dict[str, tuple[str, float, str]] = {}
-    for entry in _objects(document, "IntercorrelationMaps", path):
+    for entry in objects(document, "IntercorrelationMaps", where=str(path)):
         for name, value in entry.items():
             maps[name] = _map(value, f"{path}: {name!r}")
     given = document["ParameterEquivalenceLists"]
@@ -91,14 +92,6 @@ def read_intercorrelations(path: Path, *, labels: Sequence[str]) -> Intercorrela
         maps=maps,
         equivalent=tuple(frozenset(map(str, found)) for found in lists),
     )
-
-
-def _objects(document: Mapping[str, Any], key: str, path: Path) -> list[Mapping[str, Any]]:
-    found = document[key]
-    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found):
-        msg = f"{path}: {key} is a list of objects; {found!r} found"
-        raise FileFormatError(msg)
-    return found
 
 
 def _map(value: Any, where: str) -> tuple[str, float, str]:
@@ -143,7 +136,7 @@ def prior_blocks(sets: Sequence[ResultSet], maps: Sequence[IntercorrelationMap])
         split = [i for i, s in enumerate(having) if s.total is None]
         keep = [k for i in split for k in range(starts[i], starts[i + 1])]
         if len(keep) > 1:
-            names = [nuisance_of(source, having[i].estimate(p)) for i in split for p in having[i].parameters]
+            names = [nuisance_name(source, having[i].estimate(p)) for i in split for p in having[i].parameters]
             blocks.append(CorrelationBlock(name=source, nuisances=tuple(names), correlation=correlation[np.ix_(keep, keep)]))
     return blocks
 

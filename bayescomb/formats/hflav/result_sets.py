@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import reprlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,19 +26,19 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.checks import check_correlation, located
+from bayescomb.base.checks import check_correlation, check_names, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
 from bayescomb.base.numerics.matrices import asymmetric_entry
 from bayescomb.formats.csv import number, read_text
+from bayescomb.inputs.budget import nuisance_name
 from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement, Nuisance, asymmetric_statistics
 
 __all__ = [
-    "RESULT_SETS",
     "ResultSet",
     "json_document",
     "looks_like_result_sets",
     "measurement_of",
-    "nuisance_of",
+    "objects",
     "read_result_sets",
 ]
 
@@ -123,6 +124,19 @@ def json_document(path: Path, *, required: Sequence[str]) -> dict[str, Any]:
     return document
 
 
+def objects(document: Mapping[str, Any], key: str, *, where: str) -> list[Mapping[str, Any]]:
+    """The objects of a list.
+
+    Raises:
+        FileFormatError: the value of the key is no list of objects.
+    """
+    found = document[key]
+    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found):
+        msg = f"{where}: {key} = {reprlib.repr(found)} found, a list of objects is needed"
+        raise FileFormatError(msg)
+    return found
+
+
 def read_result_sets(path: Path, *, asymmetric: bool = False) -> list[ResultSet]:
     """The result sets of a file.
 
@@ -140,12 +154,8 @@ def read_result_sets(path: Path, *, asymmetric: bool = False) -> list[ResultSet]
         InputWarning: asymmetric errors are given, of which the symmetric one is used.
     """
     document = json_document(path, required=(RESULT_SETS,))
-    entries = document[RESULT_SETS]
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        msg = f"{path}: {RESULT_SETS!r} is a list of objects; {type(entries).__name__} found"
-        raise FileFormatError(msg)
     found: list[ResultSet] = []
-    for i, entry in enumerate(entries, 1):
+    for i, entry in enumerate(objects(document, RESULT_SETS, where=str(path)), 1):
         one = _result_set(entry, f"{path}: result set {i}", path, two_sided_wanted=asymmetric)
         if one.label in {r.label for r in found}:
             msg = f"{path}: label {one.label!r} stands twice; every result set needs its own"
@@ -166,7 +176,7 @@ def _result_set(entry: Mapping[str, Any], place: str, path: Path, *, two_sided_w
     where = f"{path}: {label!r}"
     parameters = _listed(entry, "Parameter", where, keys=("Name", "Value", "Error"))
     names = [p["Name"] for p in parameters]
-    _unique(names, where=f"{where}, Parameter")
+    check_names(names, where=f"{where}, Parameter")
     n = len(names)
     values = np.array([number(p["Value"], where=f"{where}, {p['Name']}") for p in parameters])
     errors = np.array([_size(p["Error"], where=f"{where}, Error of {p['Name']}") for p in parameters])
@@ -233,13 +243,6 @@ def _listed(entry: Mapping[str, Any], key: str, where: str, *, keys: Sequence[st
     return found
 
 
-def _unique(names: Sequence[str], *, where: str) -> None:
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            msg = f"{where}: {name!r} stands twice; every parameter of a set needs its own name"
-            raise DuplicateNameError(msg)
-
-
 def _size(value: Any, *, where: str) -> float:
     found = number(value, where=where)
     if found <= 0:
@@ -271,17 +274,10 @@ def _matrix(entry: Mapping[str, Any], key: str, names: Sequence[str], *, where: 
         return check_correlation((matrix + matrix.T) / 2, names=list(names), where=key)
 
 
-def nuisance_of(source: str, estimate: str) -> str:
-    """Name of the nuisance of a systematic error in one estimate."""
-    return f"{source}[{estimate}]"
-
-
 def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
     """A result set as a measurement: a nuisance per source and parameter, or a total covariance.
 
     Examples:
-        >>> import numpy as np
-        >>> from bayescomb.formats.hflav.result_sets import ResultSet, measurement_of
         >>> one = ResultSet(where="here", label="CDF2", parameters=("dms",), values=np.array([17.77]),
         ...     errors=np.array([0.10]), statistical=np.eye(1), systematics={"total": (np.array([0.07]), np.eye(1))})
         >>> [n.name for n in measurement_of(one).nuisances]
@@ -301,7 +297,7 @@ def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
             covariance = found.total * np.outer(sizes, sizes)
             return Measurement(**common, statistical_covariance=covariance, covariance_kind=CovarianceKind.TOTAL)
         nuisances = tuple(
-            Nuisance(name=nuisance_of(source, name), source=source) for source in found.systematics for name in names
+            Nuisance(name=nuisance_name(source, name), source=source) for source in found.systematics for name in names
         )
         shifts = [np.diag(sizes) for sizes, _ in found.systematics.values()]
         return Measurement(
@@ -324,7 +320,7 @@ def _two_sided(found: ResultSet, name: str, experiment: str) -> Measurement:
             experiment=experiment or found.label,
             estimates=(Estimate(name=name, value=float(found.values[0]), observables={found.parameters[0]: 1.0}),),
             statistical_covariance=np.diag(gaussian**2),
-            nuisances=(*(Nuisance(name=nuisance_of(s, name), source=s) for s in found.systematics), *asymmetric),
+            nuisances=(*(Nuisance(name=nuisance_name(s, name), source=s) for s in found.systematics), *asymmetric),
             responses=np.hstack([shifts[0], kinked[0]]),
             down_responses=np.hstack([shifts[1], kinked[1]]),
         )

@@ -20,64 +20,73 @@ A parameter is the observable of its name; an observable with a formula is what 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from bayescomb.base.checks import known_name
 from bayescomb.formats.averagetools.table import read_averagetools
 from bayescomb.formats.averaging import Averaging
 from bayescomb.formats.hflav.combination import read_averaging
-from bayescomb.formats.values import check_table, flag, named_values, text, texts
+from bayescomb.formats.values import check_table, flag, named_texts, named_values, text, texts
 
 __all__ = ["read_averages"]
 
 
 def read_averages(document: Mapping[str, Any], path: Path, *, observables: Collection[str]) -> list[Averaging]:
-    """What the files say that the tables ``[hflav]`` and ``[averagetools]`` of a document name.
+    """What the files say that the tables :data:`FORMATS` of a document name.
 
     Raises:
         UnknownNameError: a parameter is no observable of the model.
         BayescombError: as :func:`bayescomb.formats.hflav.combination.read_averaging` and
             :func:`bayescomb.formats.averagetools.table.read_averagetools`.
     """
-    readers = {"hflav": _hflav, "averagetools": _averagetools}
-    return [read(document, path, observables) for key, read in readers.items() if key in document]
+    averages = []
+    for key, (read, example, remedy) in FORMATS.items():
+        if key not in document:
+            continue
+        where = f"{path}: {key}"
+        entry = named_values(document, key, where=str(path), example=example)
+        check_table(entry, key, where=where)
+        found = read(entry, where, path.parent)
+        for parameter in found.parameters:
+            known_name(parameter, observables, kind="observable", where=f"{where} ({remedy})")
+        averages.append(found)
+    return averages
 
 
-def _averagetools(document: Mapping[str, Any], path: Path, observables: Collection[str]) -> Averaging:
-    where = f"{path}: averagetools"
-    entry = named_values(document, "averagetools", where=str(path), example='{ table = "input.txt" }')
-    check_table(entry, "averagetools", where=where)
-    stated = {
-        key: named_values(entry, key, where=where, example='{ a = "m_t" }') if key in entry else {}
-        for key in ("observables", "experiments")
-    }
-    found = read_averagetools(
-        path.parent / text(entry, "table", where=where),
-        groups={group: text(stated["observables"], group, where=where) for group in stated["observables"]},
-        experiments={name: text(stated["experiments"], name, where=where) for name in stated["experiments"]},
+def _averagetools(entry: Mapping[str, Any], where: str, folder: Path) -> Averaging:
+    return read_averagetools(
+        folder / text(entry, "table", where=where),
+        groups=named_texts(entry, "observables", where=where, example='{ a = "m_t" }'),
+        experiments=named_texts(entry, "experiments", where=where, example='{ Val1 = "ATLAS" }'),
     )
-    for parameter in found.parameters:
-        known_name(parameter, observables, kind="observable", where=f"{where} (say which it is, 'observables')")
-    return found
 
 
-def _hflav(document: Mapping[str, Any], path: Path, observables: Collection[str]) -> Averaging:
-    where = f"{path}: hflav"
-    entry = named_values(document, "hflav", where=str(path), example='{ results = ["CDF.json"] }')
-    check_table(entry, "hflav", where=where)
-    stated = (
-        named_values(entry, "experiments", where=where, example='{ "LHCb*" = "LHCb" }') if "experiments" in entry else {}
-    )
-    found = read_averaging(
-        [path.parent / name for name in texts(entry, "results", where=where)],
-        intercorrelations=[path.parent / name for name in texts(entry, "intercorrelations", where=where, default=[])],
+def _hflav(entry: Mapping[str, Any], where: str, folder: Path) -> Averaging:
+    return read_averaging(
+        [folder / name for name in texts(entry, "results", where=where)],
+        intercorrelations=[folder / name for name in texts(entry, "intercorrelations", where=where, default=[])],
         parameters=texts(entry, "parameters", where=where) if "parameters" in entry else None,
         result_sets=texts(entry, "result_sets", where=where) if "result_sets" in entry else None,
-        experiments={pattern: text(stated, pattern, where=f"{where}.experiments") for pattern in stated},
+        experiments=named_texts(entry, "experiments", where=where, example='{ "LHCb*" = "LHCb" }'),
         asymmetric=flag(entry, "asymmetric", where=where),
     )
-    for parameter in found.parameters:
-        known_name(parameter, observables, kind="observable", where=f"{where} (name other 'parameters' to leave it out)")
-    return found
+
+
+class _Format(NamedTuple):
+    """How a table is read, an example of it, and what to do about a parameter that is no observable.
+
+    The reader takes the table, its place, and the folder of its files.
+    """
+
+    read: Callable[[Mapping[str, Any], str, Path], Averaging]
+    example: str
+    remedy: str
+
+
+# Table of the document -> how it is read; its key is declared as ``foreign`` in formats/declared/model.
+FORMATS: Final = {
+    "hflav": _Format(_hflav, '{ results = ["CDF.json"] }', "name other 'parameters' to leave it out"),
+    "averagetools": _Format(_averagetools, '{ table = "input.txt" }', "say which it is, 'observables'"),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,7 +57,9 @@ def sheet_table(path: Path, *, required: Sequence[str], called: Callable[[str], 
         if any(line[len(header) :]):
             msg = f"{path}, row {number}: a cell stands right of the last column; give the column a name or empty the cell"
             raise FileFormatError(msg)
-        rows.append(Row(where=f"{path}, row {number}", cells=dict(zip(header, line, strict=False))))
+        # Programs that state no dimensions of the sheet end a row at its last cell.
+        whole = itertools.chain(line, itertools.repeat(""))
+        rows.append(Row(where=f"{path}, row {number}", cells=dict(zip(header, whole, strict=False))))
     return header, rows
 
 

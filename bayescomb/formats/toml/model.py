@@ -12,7 +12,8 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from bayescomb.base.choices import PROVENANCE_KINDS, SHARED_NAMES, SIZE_KINDS
 from bayescomb.base.errors import FileFormatError
 from bayescomb.base.files.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
-from bayescomb.formats.declared import TABLES, Kind
+from bayescomb.formats.declared import MODEL_NAME, TABLES, Kind
 from bayescomb.formats.toml.measurements.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements.within import read_within, require_stated
 from bayescomb.formats.toml.sets.reader import BlockTables, read_assumption_sets
@@ -29,7 +30,6 @@ from bayescomb.formats.toml.sets.scope import category_scope
 from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
-from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.relations import related_nuisances
@@ -54,6 +54,7 @@ SETTINGS: Final = {
 }
 TABLE_KINDS: Final = {Kind.TABLE, Kind.TABLES, Kind.NAMED}
 TABLE_KEYS: Final = tuple(key.name for key in TABLES[""].own if not TABLE_KINDS.isdisjoint(key.kinds))
+AVERAGES: Final = {key.name for key in TABLES[""].own if key.foreign}
 VALUE_KEYS: Final = tuple(name for name in TABLES[""].names if name not in TABLE_KEYS)
 
 
@@ -90,11 +91,39 @@ def load_model(
     """
     path = Path(path)
     if is_folder(path):
-        path = path / "model.toml"
+        path = path / MODEL_NAME
     if path.suffix.casefold() != ".toml":
         msg = f"{path}: not a model; give a model.toml or a folder that holds one"
         raise FileFormatError(msg)
     require_whole(path)
+    with _link_explained(path):
+        return _combination(path, extraction=extraction, shared_names=shared_names, blind=blind, unblind=unblind)
+
+
+@contextmanager
+def _link_explained(path: Path) -> Iterator[None]:
+    """Tables are looked for beside a model file, also where that is a link; a message about an absent one says so.
+
+    Nothing is taken from the folder of the target: a table with a misspelled name beside the link would be replaced by one
+    that was not meant.
+    """
+    try:
+        yield
+    except FileFormatError as error:
+        if not (path.is_symlink() and path.is_file()) or "no such file" not in str(error):
+            raise
+        target = path.resolve()
+        msg = (
+            f"{error}; {path} is a link, and its files are looked for beside the link, in {path.absolute().parent}, not "
+            f"beside its target, in {target.parent}; name {target} itself, or put the files or links to them beside the link"
+        )
+        raise FileFormatError(msg) from error
+
+
+def _combination(
+    path: Path, *, extraction: str | None, shared_names: str | None, blind: str | None, unblind: str | None
+) -> Combination:
+    """The combination of a file that is there."""
     document = _document(path)
     where = str(path)
     observables, sources = _read_observables(document, where), _read_sources(document, where)
@@ -178,7 +207,7 @@ def _read_formulas(
 
 def _read_averages(document: Mapping[str, Any], path: Path, *, observables: Collection[str]) -> list[Averaging]:
     """Files of programs that average."""
-    if not {"hflav", "averagetools"}.intersection(document):
+    if not AVERAGES.intersection(document):
         return []
     from bayescomb.formats.toml.averaging import read_averages
 
@@ -287,8 +316,7 @@ def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> 
 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
     observables = []
-    for place, entry in entries(document, "observables", where=where) if "observables" in document else []:
-        check_table(entry, "observables", where=place)
+    for place, entry in entries(document, "observables", where=where, declared="observables"):
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")}
         observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
     check_names([o.name for o in observables], where=f"{where}: observables", allow_empty="parameters" in document)
@@ -297,8 +325,7 @@ def _read_observables(document: Mapping[str, Any], where: str) -> list[Observabl
 
 def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
     sources = []
-    for place, entry in entries(document, "sources", where=where) if "sources" in document else []:
-        check_table(entry, "sources", where=place)
+    for place, entry in entries(document, "sources", where=where, declared="sources"):
         values = {key: text(entry, key, where=place, default="") for key in ("name", "title", "group")}
         sources.append(Source(**values))
     check_names([s.name for s in sources], where=f"{where}: sources", allow_empty=True)
@@ -307,8 +334,7 @@ def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
 
 def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance]:
     found = []
-    for place, entry in entries(document, "provenance", where=where) if "provenance" in document else []:
-        check_table(entry, "provenance", where=place)
+    for place, entry in entries(document, "provenance", where=where, declared="provenance"):
         values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
         with located(place):
             kind = check_choice(values.pop("kind"), PROVENANCE_KINDS, where=f"provenance of {values['table']}")
@@ -320,9 +346,7 @@ def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str,
     """Source -> how well its size is known: a number, or a table with ``relative`` and ``kind``."""
     found = {}
     example = "errors_on_errors = { JES = 0.3 }"
-    for name, value in (
-        named_values(document, "errors_on_errors", where=where, example=example) if "errors_on_errors" in document else {}
-    ).items():
+    for name, value in (named_values(document, "errors_on_errors", where=where, example=example)).items():
         place = f"{where}: errors_on_errors[{name!r}]"
         entry = value if isinstance(value, dict) else {"relative": value}
         check_table(entry, "errors_on_errors", where=place)
@@ -349,17 +373,15 @@ def _read_nonnegative(document: Mapping[str, Any], where: str, observables: Sequ
 def _read_impact_groups(document: Mapping[str, Any], where: str, nuisances: list[str]) -> dict[str, tuple[str, ...]]:
     """Name of a group -> its nuisances; the only member ``stat`` means the statistical part."""
     found: dict[str, tuple[str, ...]] = {}
-    listed = entries(document, "impact_groups", where=where) if "impact_groups" in document else []
-    places = []
-    for place, entry in listed:
-        check_table(entry, "impact_groups", where=place)
+    names: list[str] = []
+    for place, entry in entries(document, "impact_groups", where=where, declared="impact_groups"):
         members = tuple(texts(entry, "nuisances", where=place))
         if members != (STATISTICS_GROUP,):
             check_names(members, where=f"{place}.nuisances")
             for member in members:
                 known_name(member, nuisances, kind="nuisance", where=f"{place}.nuisances")
         name = text(entry, "name", where=place)
-        places.append(name)
-        check_names(places, where=f"{where}: impact_groups")
+        names.append(name)
+        check_names(names, where=f"{where}: impact_groups")
         found[name] = members
     return found

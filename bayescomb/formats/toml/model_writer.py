@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from bayescomb.base.errors import BayescombError, OutputError
 from bayescomb.base.files.writing import is_folder, written_into
+from bayescomb.formats.declared import MODEL_NAME
 from bayescomb.formats.toml.measurements.budget import UNCORRELATED
 from bayescomb.formats.toml.measurements.writer import BudgetPart, budget_part, measurement_table
 from bayescomb.formats.toml.model import FORMAT, SETTINGS, load_model
@@ -25,7 +26,6 @@ from bayescomb.inputs.serialise import combination_to_json
 
 __all__ = ["model_texts", "write_model"]
 
-MODEL_NAME: Final = "model.toml"
 SLUG_LENGTH: Final = 60
 
 

@@ -37,8 +37,7 @@ def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter,
         FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
     """
     found = []
-    for place, entry in entries(document, "parameters", where=where) if "parameters" in document else []:
-        check_table(entry, "parameters", where=place)
+    for place, entry in entries(document, "parameters", where=where, declared="parameters"):
         values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
         start = number(entry, "start", where=place) if "start" in entry else None
         prior = _read_prior(entry["prior"], f"{place}.prior") if "prior" in entry else None
@@ -67,10 +66,10 @@ def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, .
         FileFormatError: a key is unknown or missing, or a value is no text.
     """
     found = []
-    for place, entry in entries(document, "derived", where=where) if "derived" in document else []:
-        keys = ("name", "unit", "title", "formula")
-        check_table(entry, "derived", where=place)
-        name, unit, title, formula = (text(entry, key, where=place, default="") for key in keys)
+    for place, entry in entries(document, "derived", where=where, declared="derived"):
+        name, unit, title, formula = (
+            text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")
+        )
         found.append(Observable(name=name, unit=unit, title=title, formula=formula))
     return tuple(found)
 
@@ -86,8 +85,7 @@ def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:
         FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
     """
     found = []
-    for place, entry in entries(document, "curves", where=str(path)) if "curves" in document else []:
-        check_table(entry, "curves", where=place)
+    for place, entry in entries(document, "curves", where=str(path), declared="curves"):
         texts = {key: text(entry, key, where=place, default="") for key in ("name", "argument_unit", "unit", "title")}
         degree = entry.get("degree")
         if "table" in entry:
@@ -126,7 +124,7 @@ def _columns(entry: Mapping[str, Any], table: Path, place: str) -> tuple[tuple[f
     """Two columns of a table, of the rows that are meant."""
     columns = [text(entry, key, where=place) for key in ("x", "y")]
     example = 'rows = { pdf_set = "CT18NLO", member = 0 }'
-    wanted = named_values(entry, "rows", where=place, example=example) if "rows" in entry else {}
+    wanted = named_values(entry, "rows", where=place, example=example)
     _, rows = read_table(table, required=[*columns, *wanted])
     kept = [row for row in rows if all(_is(row, column, value) for column, value in wanted.items())]
     if not kept:

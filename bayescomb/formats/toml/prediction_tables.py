@@ -59,8 +59,6 @@ def read_prediction(
         DuplicateNameError: a row stands twice.
 
     Examples:
-        >>> from pathlib import Path
-        >>> from bayescomb.formats.toml.prediction_tables import read_prediction
         >>> table = read_prediction(Path("models/ttj_rho/prediction_13tev.csv"), name="13 TeV",
         ...     observables=["s1", "s2", "s3", "s4"], order="LO", per_bin_width=True)
         >>> table.energy_tev, table.masses[[0, -1]].tolist(), len(table.variants)
@@ -125,8 +123,6 @@ def read_scale_factors(path: Path) -> ScaleFactors:
         DuplicateNameError: a row stands twice.
 
     Examples:
-        >>> from pathlib import Path
-        >>> from bayescomb.formats.toml.prediction_tables import read_scale_factors
         >>> k = read_scale_factors(Path("models/ttj_rho/kfactor_13tev.csv"))
         >>> str(k.points[0]), k.values[0].round(3).tolist()
         ('scale ht2, mu_R x 1, mu_F x 1', [1.416, 1.394, 1.372, 1.353])

@@ -14,7 +14,7 @@ from bayescomb.base.choices import DISTRIBUTIONS, PDF_ERRORS
 from bayescomb.base.errors import FileFormatError
 from bayescomb.formats.csv import number
 from bayescomb.formats.toml.prediction_tables import prediction_text, read_prediction, read_scale_factors
-from bayescomb.formats.values import check_table, entries, flag, text, texts
+from bayescomb.formats.values import check_table, entries, flag, named_texts, named_values, text, texts
 from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.theory.predictions import Prediction
 from bayescomb.inputs.theory.scale_factors import scaled_prediction
@@ -39,8 +39,7 @@ def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Predictio
         FileFormatError: a key or a table is missing or malformed; the other bayescomb errors for wrong content.
     """
     found = []
-    for place, entry in entries(document, "predictions", where=str(path)) if "predictions" in document else []:
-        check_table(entry, "predictions", where=place)
+    for place, entry in entries(document, "predictions", where=str(path), declared="predictions"):
         with located(place):
             found.append(_prediction(entry, place, path.parent))
     check_names([p.name for p in found], where=f"{path}: predictions", allow_empty=True)
@@ -58,7 +57,7 @@ def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Predictio
         )
         raise FileFormatError(msg)
     order, origin = text(entry, "order", where=place), text(entry, "origin", where=place, default="")
-    rates = _inner(entry, "rate_errors", place) if "rate_errors" in entry else {}
+    rates = named_values(entry, "rate_errors", where=place, example="{ electroweak = 0.02 }")
     settings: dict[str, Any] = {
         "name": text(entry, "name", where=place),
         "observables": texts(entry, "observables", where=place),
@@ -84,7 +83,7 @@ def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Predictio
 def _product(entry: Mapping[str, Any], place: str) -> tuple[str, str, str]:
     """Files of a prediction and of its factors, and the rule ``"a * b"`` with its names."""
     check_table(entry, "predictions", where=place, required=PRODUCT_REQUIRED)
-    tables = _texts_by_name(entry, "tables", place)
+    tables = named_texts(entry, "tables", where=place, example='{ lo = "FILE", kfactor = "FILE" }')
     rule = text(entry, "combine", where=place)
     names = [word.strip() for word in rule.split("*")]
     if len(names) != 2 or len(set(names)) != 2 or set(names) != set(tables) or not entry["origin"]:
@@ -105,8 +104,7 @@ def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple
     """
     found: dict[str, Extraction] = {}
     stated: dict[str, Mapping[str, Any]] = {}
-    for place, entry in entries(document, "extractions", where=where) if "extractions" in document else []:
-        check_table(entry, "extractions", where=place)
+    for place, entry in entries(document, "extractions", where=where, declared="extractions"):
         if "extends" in entry:
             base = known_name(text(entry, "extends", where=place), stated, kind="extraction before it", where=place)
             entry = {**stated[base], **{key: value for key, value in entry.items() if key != "extends"}}
@@ -120,8 +118,10 @@ def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple
 
 
 def _extraction(entry: Mapping[str, Any], place: str, predictions: list[str]) -> Extraction:
-    distributions = _texts_by_name(entry, "distributions", place)
-    masses = _texts_by_name(entry, "masses", place) if "masses" in entry else {}
+    distributions = named_texts(entry, "distributions", where=place, example='{ "13 TeV" = "normalised" }')
+    masses = named_texts(entry, "masses", where=place, example='{ "13 TeV" = "m_t" }')
+    pdf = named_values(entry, "pdf", where=place, example='{ set = "CT18NLO" }')
+    scales = named_values(entry, "scales", where=place, example='{ choice = "ht2" }')
     for name in (*distributions, *masses):
         known_name(name, predictions, kind="prediction", where=place)
     return Extraction(
@@ -131,26 +131,13 @@ def _extraction(entry: Mapping[str, Any], place: str, predictions: list[str]) ->
             key: check_choice(value, DISTRIBUTIONS, where=f"distribution of {key!r}") for key, value in distributions.items()
         },
         masses={key: value for key, value in masses.items() if key in distributions},
-        pdf=_pdf(_inner(entry, "pdf", place), f"{place}.pdf"),
-        scales=_scales(_inner(entry, "scales", place), f"{place}.scales"),
-        numerical_errors=flag(entry, "numerical_errors", where=place) if "numerical_errors" in entry else True,
-        rate_errors=flag(entry, "rate_errors", where=place) if "rate_errors" in entry else True,
+        pdf=_pdf(pdf, f"{place}.pdf"),
+        scales=_scales(scales, f"{place}.scales"),
+        numerical_errors=flag(entry, "numerical_errors", where=place, default=True),
+        rate_errors=flag(entry, "rate_errors", where=place, default=True),
         degree=entry.get("degree", 4),
         drop=tuple(texts(entry, "drop", where=place, default=[])),
     )
-
-
-def _inner(entry: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
-    value = entry[key]
-    if not isinstance(value, dict):
-        msg = f"{place}: {key} = {value!r} found, a table is needed"
-        raise FileFormatError(msg)
-    return value
-
-
-def _texts_by_name(entry: Mapping[str, Any], key: str, place: str) -> dict[str, str]:
-    table = _inner(entry, key, place)
-    return {name: text(table, name, where=f"{place}.{key}") for name in table}
 
 
 def _pdf(table: Mapping[str, Any], place: str) -> PdfChoice:

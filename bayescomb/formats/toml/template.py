@@ -13,6 +13,7 @@ from bayescomb.base.checks import check_names
 from bayescomb.base.errors import FileFormatError, OptionError
 from bayescomb.base.files.writing import written_into
 from bayescomb.formats.csv import Row, csv_text, read_table
+from bayescomb.formats.declared import MODEL_NAME
 from bayescomb.formats.toml.text import assignments, value_text
 from bayescomb.inputs.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS, check_source_columns
 
@@ -23,7 +24,6 @@ BUDGET_COMMENT: Final = "one row per estimate, all in the unit of its observable
 WITHIN_COMMENT: Final = (
     "correlations inside an experiment, one cell of each pair is enough; those between experiments stay empty"
 )
-MODEL_FILE: Final = "model.toml"
 OWN_COLUMNS: Final = (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS)
 NAMING_COLUMNS: Final = ("estimate", "experiment", "observable")
 # What people call a column of sums; of systematics alone where there are others beside it.
@@ -189,8 +189,8 @@ def write_template(template: Template, folder: str | Path) -> list[Path]:
     files = {"budget.csv": _budget(template)}
     if template.repeated:
         files["within.csv"] = _within(template)
-    files[MODEL_FILE] = _model(template, folder.absolute().name, within="within.csv" in files)
-    with written_into(folder, files, last=MODEL_FILE, overwrite=False):
+    files[MODEL_NAME] = _model(template, folder.absolute().name, within="within.csv" in files)
+    with written_into(folder, files, last=MODEL_NAME, overwrite=False):
         pass
     return [folder / name for name in files]
 

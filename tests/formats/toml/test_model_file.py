@@ -36,6 +36,28 @@ def test_file_and_folder_give_the_same_model(run1, run1_path):
     assert bc.profile(bc.load(run1_path / "model.toml")).chi2 == bc.profile(run1).chi2
 
 
+def test_tables_of_a_linked_model_file_are_beside_the_link(run1, run1_path, tmp_path):
+    link = tmp_path / "model.toml"
+    link.symlink_to(run1_path / "model.toml")
+    for given in (link, tmp_path):
+        with refused(FileFormatError, "budget.csv: no such file", f"in {tmp_path}, not beside", f"in {run1_path.resolve()}"):
+            bc.load(given)
+    for table in run1_path.glob("*.csv"):
+        (tmp_path / table.name).symlink_to(table)
+    assert bc.load(link).estimates == run1.estimates
+    (tmp_path / "budget.csv").unlink()
+    (tmp_path / "budget.csv").write_text("a,b\n1\n")
+    with refused(FileFormatError, "budget.csv"):
+        bc.load(link)
+
+
+def test_a_dangling_link_is_no_model(tmp_path):
+    (tmp_path / "model.toml").symlink_to(tmp_path / "nowhere.toml")
+    with refused(FileFormatError, "model.toml: no such file") as error:
+        bc.load(tmp_path)
+    assert "beside" not in str(error)
+
+
 @pytest.mark.parametrize("column", ["value", "stat", "LHCJES2"])
 @pytest.mark.parametrize(
     "cell", ["nan", "inf", "-inf", "1e400", "abc", "", "0.4 GeV", "172,99", "172_99", "\uff11\uff17\uff12"]

@@ -13,7 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
@@ -52,8 +52,6 @@ def is_archive(path: Path) -> bool:
     """Whether the name says so.
 
     Examples:
-        >>> from pathlib import Path
-        >>> from bayescomb.formats.hepdata.record.archive import is_archive
         >>> is_archive(Path("HEPData-ins1.tar.gz")), is_archive(Path("table.json"))
         (True, False)
     """
@@ -67,7 +65,6 @@ def safe_name(name: str, *, where: str) -> PurePosixPath:
         FileFormatError: it leads, or may lead on some system, out of the folder.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.archive import safe_name
         >>> safe_name("./tables/data1.yaml", where="a.zip").as_posix()
         'tables/data1.yaml'
     """
@@ -92,8 +89,6 @@ def read_files(path: Path, *, limits: Limits | None = None) -> Mapping[str, byte
 
     Examples:
         >>> import tempfile, zipfile
-        >>> from pathlib import Path
-        >>> from bayescomb.formats.hepdata.record.archive import read_files
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     with zipfile.ZipFile(Path(folder, "a.zip"), "w") as archive:
         ...         archive.writestr("submission.yaml", "comment: none")
@@ -160,17 +155,13 @@ def _check_ratio(size: int, packed: int, limits: Limits, where: str) -> None:
         _limit(size / max(packed, 1), limits.ratio, f"{where}: unpacked over packed size")
 
 
-def _names(path: Path, limits: Limits) -> _Names:
-    return _Names(path=path, limits=limits, seen=set())
-
-
 @dataclass(frozen=True)
 class _Names:
     """Members that were met, each once."""
 
     path: Path
     limits: Limits
-    seen: set[str]
+    seen: set[str] = field(default_factory=set)
 
     def add(self, name: str, *, is_folder: bool) -> str:
         found = safe_name(name, where=str(self.path)).as_posix()
@@ -190,7 +181,7 @@ def _wanted(name: str) -> bool:
 
 def _of_zip(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
     total = 0
-    names = _names(path, limits)
+    names = _Names(path, limits)
     with zipfile.ZipFile(path) as archive:
         _limit(len(archive.infolist()), limits.members, f"{path}: number of members")
         for info in archive.infolist():
@@ -237,7 +228,7 @@ class _Counted:
 
 
 def _of_tar(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
-    names = _names(path, limits)
+    names = _Names(path, limits)
     with gzip.open(path) as unpacked:
         # As a stream, so that every byte is counted, also of headers and skipped members.
         stream = _Counted(unpacked, path, limits)

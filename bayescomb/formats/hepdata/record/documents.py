@@ -58,7 +58,6 @@ def read_yaml(content: bytes, *, where: str) -> list[Any]:
         DuplicateNameError: a key stands twice in a mapping.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.documents import read_yaml
         >>> read_yaml(b"{value: 010, label: no}", where="t.yaml")
         [{'value': '010', 'label': 'no'}]
     """
@@ -133,7 +132,6 @@ def read_json(content: bytes, *, where: str) -> Any:
         DuplicateNameError: a key stands twice in an object.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.documents import read_json
         >>> read_json(b'{"value": 1.50}', where="t.json")
         {'value': '1.50'}
     """

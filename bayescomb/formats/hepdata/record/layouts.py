@@ -225,7 +225,6 @@ def json_table(data: Any, *, where: str) -> Table:
         InvalidNumberError: an error or a bin edge is no number.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.layouts import json_table
         >>> table = json_table({"name": "Table 1", "headers": [{"name": "PT [GEV]"}, {"name": "SIG [PB]", "colspan": 1}],
         ...     "values": [{"x": [{"low": "0", "high": "50"}], "y": [{"value": "2.0", "group": 0}]}]}, where="t.json")
         >>> table.columns[0].unit, table.rows

@@ -27,6 +27,7 @@ __all__ = [
     "SUBMISSION",
     "Entry",
     "Submission",
+    "listed",
     "looks_like_hepdata",
     "read_submission",
 ]
@@ -35,6 +36,16 @@ SUBMISSION: Final = "submission.yaml"
 MAX_LISTED: Final = 40
 YAML: Final = (".yaml", ".yml")
 LOOKED_AT: Final = 1 << 16
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message.
+
+    Examples:
+        >>> listed(["stat", "sys"])
+        "'stat', 'sys'"
+    """
+    return (", ".join(map(repr, names[:MAX_LISTED])) + (", ..." if len(names) > MAX_LISTED else "")) or "nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +93,7 @@ class Submission:
         """
         names = [entry.name for entry in self.entries]
         if name not in names:
-            listed = ", ".join(map(repr, names[:MAX_LISTED])) + (", ..." if len(names) > MAX_LISTED else "")
-            msg = f"{where}: {self.where} has no table {name!r}; it has {listed}"
+            msg = f"{where}: {self.where} has no table {name!r}; it has {listed(names)}"
             raise UnknownNameError(msg)
         return self.entries[names.index(name)].table
 
@@ -92,8 +102,6 @@ def looks_like_hepdata(path: Path) -> bool:
     """Whether a path is a submission or table, by its name or by what is in the folder.
 
     Examples:
-        >>> from pathlib import Path
-        >>> from bayescomb.formats.hepdata.record.submission import looks_like_hepdata
         >>> looks_like_hepdata(Path("HEPData-ins1-v1-yaml.zip")), looks_like_hepdata(Path("models/run1_mass"))
         (True, False)
     """
@@ -130,7 +138,6 @@ def read_submission(path: Path | Sequence[Path], *, limits: Limits | None = None
 
     Examples:
         >>> import pathlib, tempfile
-        >>> from bayescomb.formats.hepdata.record.submission import read_submission
         >>> text = '''
         ... independent_variables: [{header: {name: PT, units: GEV}, values: [{low: 0, high: 50}]}]
         ... dependent_variables: [{header: {name: SIG, units: PB}, values: [{value: 2.0, errors: [{symerror: 5%}]}]}]'''

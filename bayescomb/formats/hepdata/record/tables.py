@@ -44,7 +44,6 @@ class Bin:
     """A bin, in the unit of its axis.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.tables import Bin
         >>> Bin(low=0.0, high=0.25).label
         '0 - 0.25'
     """
@@ -62,7 +61,6 @@ def bin_of(entry: Bin | str) -> Bin | None:
     """A bin, or the text that some tables give of one; ``None`` for anything else.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.tables import bin_of
         >>> [bin_of(text).label for text in ("0.0-0.3", "[0, 0.3]", "-2.5 to -1.5")], bin_of("2 jets")
         (['0 - 0.3', '0 - 0.3', '-2.5 - -1.5'], None)
     """
@@ -101,7 +99,6 @@ class LabelledError:
         percent: it was stated as a percentage; of a cell without a value it still is one.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.tables import LabelledError
         >>> LabelledError(label="JES", up=0.5, down=-0.3, symmetric=False).symmetrised
         0.4
     """
@@ -191,7 +188,6 @@ class Table:
         columns: the dependent ones.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.tables import Axis, Bin, Table
         >>> axis = Axis(name="PT", unit="GeV", entries=(Bin(low=0.0, high=50.0), Bin(low=50.0, high=100.0)))
         >>> Table(where="t.yaml", name="Table 1", description="", axes=(axis,), columns=()).rows
         ('0 - 50', '50 - 100')
@@ -219,7 +215,6 @@ def row_label(entry: Bin | str) -> str:
     """Text by which an entry is known: edges of a bin, or a name; numbers are written in one way.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.tables import row_label
         >>> row_label("8000.0"), row_label("muon+jets")
         ('8000', 'muon+jets')
     """
@@ -235,7 +230,6 @@ def unique_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, int]]:
         InvalidNumberError: a label is that of another with its count.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.tables import unique_labels
         >>> unique_labels(["stat", "sys", "sys"])
         (['stat', 'sys_1', 'sys_2'], {'sys': 2})
     """
@@ -259,7 +253,6 @@ def percent_or_number(text: str, value: float | None, *, where: str) -> float:
         InvalidNumberError: it is neither, or a part of a value that is none.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.tables import percent_or_number
         >>> percent_or_number("5%", 20.0, where="cell"), percent_or_number("+0.12", None, where="cell")
         (1.0, 0.12)
         >>> percent_or_number("5%", -20.0, where="cell")  # the size of a value has no sign
@@ -279,7 +272,6 @@ def rounding(text: str, value: float | None = None) -> float:
     """Half a unit of the last digit of a number, or of a percentage of a value; nothing of a 0, which may be exact.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.tables import rounding
         >>> rounding("0.12"), rounding("1.5e3"), rounding("5%", 20.0), rounding("0.0")
         (0.005, 50.0, 0.1, 0.0)
     """

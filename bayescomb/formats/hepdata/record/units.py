@@ -61,7 +61,6 @@ def is_percent(unit: str) -> bool:
     r"""Whether numbers in this unit are parts of a hundred.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.units import is_percent
         >>> [is_percent(unit) for unit in ("%", r"$\\%$", "in [%]", "percent", "(%)", "PB")]
         [True, True, True, True, True, False]
     """
@@ -78,7 +77,6 @@ def headed(name: str, unit: str = "") -> tuple[str, str]:
     """Name and unit of a header; a unit stands behind the name where it has no place of its own, and percent too.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.units import headed
         >>> headed("JES [%]"), headed("Eff(%)"), headed("each bin (in [%])"), headed("mass (GeV)"), headed("SIG", "PB")
         (('JES', '%'), ('Eff', '%'), ('each bin', '%'), ('mass', 'GeV'), ('SIG', 'PB'))
         >>> headed("limit at 95% CL"), headed("y (reco)")
@@ -110,7 +108,6 @@ def squared_unit(unit: str) -> str:
     """The unit of a covariance of numbers in this one.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.units import squared_unit
         >>> squared_unit("GeV"), squared_unit("PB/GEV"), squared_unit("")
         ('GeV^2', '(PB/GEV)^2', '')
     """
@@ -126,7 +123,6 @@ def same_unit(first: str, second: str, *, power: int = 1) -> bool | None:
         ``None`` if one of the two is not stated, or written in a way that is not known here and differs.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.units import same_unit
         >>> same_unit("PB/GEV", "(pb/GeV)**2", power=2), same_unit("GEV", "MeV"), same_unit("GEV", "")
         (True, False, None)
     """
@@ -145,7 +141,6 @@ def conversion(unit: str, target: str, *, power: int = 1) -> float | None:
         ``None`` if one of the two is not stated or not known here, or one is no multiple of the other.
 
     Examples:
-        >>> from bayescomb.formats.hepdata.record.units import conversion
         >>> conversion("MeV", "GeV"), conversion("fb^2", "PB", power=2), conversion("GeV", "pb"), conversion("", "GeV")
         (0.001, 1e-06, None, None)
     """

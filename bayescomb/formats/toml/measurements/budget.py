@@ -133,7 +133,7 @@ def _row(
 def _responses(entry: Mapping[str, Any], place: str, sources: Sequence[str]) -> dict[str, ResponseForm]:
     """Source -> form of its response, where one is stated."""
     example = '{ lumi = "relative" }'
-    stated = named_values(entry, "responses", where=place, example=example) if "responses" in entry else {}
+    stated = named_values(entry, "responses", where=place, example=example)
     found: dict[str, ResponseForm] = {}
     for name in stated:
         at = f"{place}.responses"

@@ -22,8 +22,8 @@ from typing import Any, Final
 from bayescomb.base.checks import check_choice, known_name
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
 from bayescomb.formats.csv import LABEL, Row, read_table
-from bayescomb.formats.values import check_table, named_values, text, texts
-from bayescomb.formats.wildcards import matching
+from bayescomb.formats.values import check_table, named_texts, named_values, text, texts
+from bayescomb.formats.wildcards import matches
 from bayescomb.inputs.budget import BUDGET_COLUMNS, OPTIONAL_BUDGET_COLUMNS
 
 __all__ = ["budget_rows", "table_path"]
@@ -67,23 +67,23 @@ def budget_rows(
     for column, key in BY_PATTERN.items():
         if column not in rows[0].cells:
             only = next(iter(observables)) if column == "observable" and len(observables) == 1 and key not in entry else ""
-            rows = [_completed(row, column, only or _by_pattern(entry, key, row, place, table)) for row in rows]
+            values = [only or _by_pattern(entry, key, row, place, table) for row in rows]
+            rows = [
+                dataclasses.replace(row, cells={**row.cells, column: value}) for row, value in zip(rows, values, strict=True)
+            ]
     return rows
 
 
 def _columns(entry: Mapping[str, Any], place: str, sources: Sequence[str]) -> dict[str, str]:
     """Name of the program -> name in the table, where that is another one."""
-    if "columns" not in entry:
-        return {}
-    where = f"{place}.columns"
-    stated = named_values(entry, "columns", where=place, example='{ value = "Result" }')
+    stated = named_texts(entry, "columns", where=place, example='{ value = "Result" }')
     for name in stated:
-        known_name(name, [*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS, *sources], kind="column", where=where)
-    return {name: text(stated, name, where=where) for name in stated}
+        known_name(name, [*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS, *sources], kind="column", where=f"{place}.columns")
+    return stated
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(matching(pattern, [name]) == [name] for pattern in patterns)
+    return any(matches(pattern, name) for pattern in patterns)
 
 
 def _turned(table: Path, ignored: Sequence[str], needed: Sequence[str]) -> list[Row]:
@@ -124,16 +124,12 @@ def _renamed(
     return [dataclasses.replace(row, cells={name: row.cells[column] for column, name in names.items()}) for row in rows]
 
 
-def _completed(row: Row, column: str, value: str) -> Row:
-    return dataclasses.replace(row, cells={**row.cells, column: value})
-
-
 def _by_pattern(entry: Mapping[str, Any], key: str, row: Row, place: str, table: Path) -> str:
     """What the first pattern says that matches the estimate of a row."""
     name = row.cells["estimate"]
-    stated = named_values(entry, key, where=place, example='{ "A*" = "ATLAS" }') if key in entry else {}
+    stated = named_values(entry, key, where=place, example='{ "A*" = "ATLAS" }')
     for pattern in stated:
-        if matching(pattern, [name]) == [name]:
+        if matches(pattern, name):
             return text(stated, pattern, where=f"{place}.{key}")
     msg = (
         f"{place}: nothing says the {key.removesuffix('s')} of {name!r} ({table}); add a column, or a pattern that matches, "

@@ -1,7 +1,7 @@
 """Entries of ``[[measurements]]`` that name a file of another program: which reader takes which key.
 
 A further format has its reader in a module of its own and a line here; its key is declared as ``foreign`` in
-:mod:`bayescomb.formats.declared.measurements`.
+:mod:`bayescomb.formats.declared.measurements`.  Files of programs that average are :mod:`bayescomb.formats.toml.averaging`.
 """
 
 from __future__ import annotations

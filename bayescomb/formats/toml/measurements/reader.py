@@ -3,9 +3,9 @@
 The data information is given in one of five ways: ``statistical`` (uncorrelated uncertainties), ``statistical_covariance``,
 ``total_covariance`` (of all uncertainties together; beside one of the former the difference is systematic, with
 ``responses`` what they leave is statistical), or the measurement's own fit of estimates and nuisances as ``hessian``
-(inverse of the post-fit covariance) or as
-``correlation`` (matrix with a column ``uncertainty``: total uncertainty of an estimate, constraint of a nuisance).  Matrices
-and ``responses`` are CSV tables beside the model file; ``nuisances`` adds what they do not say, as a list or a CSV table::
+(inverse of the post-fit covariance) or as ``correlation`` (matrix with a column ``uncertainty``: total uncertainty of an
+estimate, constraint of a nuisance).  Matrices and ``responses`` are CSV tables beside the model file; ``nuisances`` adds
+what they do not say, as a list or a CSV table::
 
     [[measurements]]
     name = "CMS 13 TeV"
@@ -124,7 +124,7 @@ def read_measurements(
     found: list[Measurement] = []
     units: dict[str, str] = {}
     provenance: list[Provenance] = []
-    for place, entry in entries(document, "measurements", where=str(path)) if "measurements" in document else []:
+    for place, entry in entries(document, "measurements", where=str(path)):
         by_file = [key for key in FILE_KEYS if key in entry]
         check_table(entry, "measurements", where=place, required=("name",) if by_file else ("name", "estimates"))
         if by_file:
@@ -144,7 +144,10 @@ def _read_measurement(
     entry: Mapping[str, Any], place: str, folder: Path, *, observables: Mapping[str, str], sources: Collection[str]
 ) -> Measurement:
     if "observables" in entry:
-        msg = f"{place}: 'observables' found without 'convino', whose estimates it is for; here every estimate names its own"
+        msg = (
+            f"{place}: 'observables' found without 'convino' or 'hepdata', of whose estimates it speaks; here every "
+            "estimate names its own"
+        )
         raise FileFormatError(msg)
     for key in FITTED_KEYS:
         if key in entry:
@@ -361,8 +364,7 @@ def _read_details(
 
 def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _Detail]]:
     found = []
-    for at, table in entries(entry, "nuisances", where=place) if "nuisances" in entry else []:
-        check_table(table, "measurements.nuisances", where=at)
+    for at, table in entries(entry, "nuisances", where=place, declared="measurements.nuisances"):
         detail = _Detail(
             where=at,
             source=text(table, "source", where=at, default=""),

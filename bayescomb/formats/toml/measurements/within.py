@@ -26,7 +26,7 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNu
 from bayescomb.formats.csv import Row, number, read_table
 from bayescomb.formats.declared import TABLES
 from bayescomb.formats.toml.measurements.budget import UNCORRELATED
-from bayescomb.formats.values import check_table, entries, text, texts
+from bayescomb.formats.values import entries, text, texts
 from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock
 from bayescomb.inputs.budget import Budget, nuisance_name, unstated_pairs
@@ -180,8 +180,7 @@ def _read_averaged_pairs(
 ) -> dict[str, list[tuple[str, str]]]:
     """Pairs that are published with two values and averaged on purpose, by source; no other asymmetry is let through."""
     averaged: dict[str, list[tuple[str, str]]] = {}
-    for at, entry in entries(within, "symmetrise", where=place) if "symmetrise" in within else []:
-        check_table(entry, "within.symmetrise", where=at)
+    for at, entry in entries(within, "symmetrise", where=place, declared="within.symmetrise"):
         source = known_name(text(entry, "source", where=at), sources, kind="source", where=at)
         pair = texts(entry, "pair", where=at)
         for name in pair:

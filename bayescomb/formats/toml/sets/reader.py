@@ -5,12 +5,10 @@ A category coefficient speaks of all nuisances of a source, of which those of th
 its own of each of its pairs.  In a set ``everywhere = { lumi = 1.0 }`` correlates a source by one number in all its
 estimates, ``across = { lumi = 0.5 }`` in those of different experiments, where ``[within]`` speaks of the others.
 
-Reader of fixed correlation blocks in ``model.toml``: stacked matrices in a CSV table, named where they are used.
-
-A table has the columns ``block, nuisance, 1, 2, ...``; the n rows of a block hold its n x n correlation matrix, column i
-belonging to its i-th row, and empty cells after that.  ``blocks = { table = "blocks.csv", names = [...] }`` stands at the
-top of the model for blocks that all assumption sets share, or inside a set.  Every block is named there, and every block of
-the table must be used, so that a table that was cut off does not read as "uncorrelated".
+Blocks are fixed correlation matrices below each other in a CSV table with the columns ``block, nuisance, 1, 2, ...``; the n
+rows of a block hold its n x n matrix, column i belonging to its i-th row, and empty cells after that.  ``blocks = { table =
+"blocks.csv", names = [...] }`` stands at the top of the model for blocks that all assumption sets share, or inside a set.
+Every block of the table must be used, so that a table that was cut off does not read as "uncorrelated".
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -33,7 +31,7 @@ from bayescomb.inputs.assumptions.prior_shapes import PRIOR_SHAPES
 
 __all__ = ["BlockTables", "read_assumption_sets"]
 
-SHORT_FORMS = {"everywhere": EVERYWHERE, "across": ACROSS}
+SHORT_FORMS: Final = {"everywhere": EVERYWHERE, "across": ACROSS}
 
 
 def read_assumption_sets(
@@ -59,8 +57,7 @@ def read_assumption_sets(
     """
     own_blocks: dict[str, dict[str, CorrelationBlock]] = {}
     sets: dict[str, AssumptionSet] = {}
-    for place, entry in entries(document, "assumption_sets", where=where):
-        check_table(entry, "assumption_sets", where=place)
+    for place, entry in entries(document, "assumption_sets", where=where, declared="assumption_sets"):
         name = text(entry, "name", where=place)
         if name in sets:
             msg = f"{place}: assumption set {name!r} stands twice; every set needs its own name"
@@ -97,7 +94,7 @@ def read_assumption_sets(
 def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The coefficients of a set with their places: those of the short forms, then the stated ones."""
     for form, between in SHORT_FORMS.items():
-        stated = named_values(entry, form, where=place, example="{ lumi = 1.0 }") if form in entry else {}
+        stated = named_values(entry, form, where=place, example="{ lumi = 1.0 }")
         decided: set[str] = set()
         for key, value in stated.items():
             at = f"{place}: {form}[{key!r}]"
@@ -118,7 +115,7 @@ def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> I
                 if source not in decided and len(parts) > 1:
                     yield at, {"name": source, "source": source, "between": between} | table
             decided.update(chosen)
-    yield from entries(entry, "coefficients", where=place) if "coefficients" in entry else ()
+    yield from entries(entry, "coefficients", where=place)
 
 
 def _read_coefficients(

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from bayescomb.base.checks import check_names, known_name, located
 from bayescomb.base.errors import FileFormatError, UnknownNameError
-from bayescomb.formats.values import check_table, entries, texts
+from bayescomb.formats.values import entries, texts
 from bayescomb.formats.wildcards import matching
 from bayescomb.inputs.assumptions import CorrelationPair
 from bayescomb.inputs.budget import nuisance_name
@@ -133,8 +133,7 @@ def category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Sco
         blocks = list(itertools.combinations(ends, 2))
     else:
         blocks = []
-        for place, block in entries(table, "blocks", where=where):
-            check_table(block, "assumption_sets.coefficients.blocks", where=place)
+        for place, block in entries(table, "blocks", where=where, declared="assumption_sets.coefficients.blocks"):
             blocks.append((texts(block, "left", where=place), texts(block, "right", where=place)))
     nuisances = scope.labels(source)
     kind = "estimate" if all(label != name for label, name in nuisances.items()) else "estimate or nuisance"

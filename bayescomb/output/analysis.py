@@ -44,7 +44,7 @@ class Analysis:
 
     @property
     def usable(self) -> Sampled | None:
-        """The posterior if it has converged; nothing else may show its numbers, but for the diagnostics."""
+        """The posterior if it has converged; of any other only the diagnostics are shown."""
         return self.sampled if self.sampled is not None and self.sampled.verdict.passed else None
 
     @property

@@ -1,4 +1,4 @@
-"""What people who average print, computed once: each part only if it is asked for."""
+"""What an averaging group publishes, computed once, each part only if it is asked for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AverageInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Averages:
-    """What was asked for; ``None`` or empty what was not, or does not exist.
+    """What was asked for; a part is ``None`` or empty if it was not, or does not exist.
 
     Attributes:
         combination: what was combined.
@@ -99,7 +99,6 @@ def averages(
     from bayescomb.fit.averaging.source_covariances import source_covariances
 
     combination = fit.combination
-
     shown = fit if scale is None else scaled_profile(fit, scale)
 
     def wanted(*names: str) -> bool:
@@ -149,7 +148,7 @@ def _compatibility(combination: Combination) -> dict[str, tuple[Compatibility, .
 
 
 def possible_reading(combination: Combination) -> RelativeReading | None:
-    """Of :func:`bayescomb.relative_reading`, ``None`` too where a reading has no result: that must not hide the others."""
+    """Of :func:`bayescomb.relative_reading`; ``None`` if one reading has no result, which must not hide everything else."""
     from bayescomb.fit.averaging.relative import relative_reading
 
     try:

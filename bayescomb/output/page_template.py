@@ -1,4 +1,4 @@
-"""Pages are templates that a missing word is an error of, and no name inside can end an element with."""
+"""Templates of pages: an undefined name is an error, and values are escaped, so that none can end an element."""
 
 from __future__ import annotations
 

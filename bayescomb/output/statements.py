@@ -32,6 +32,7 @@ __all__ = [
     "quoting_note",
     "reconstructed_note",
     "settings",
+    "shifted_results",
     "short_notes",
     "table_notes",
     "treatment_sentence",
@@ -152,6 +153,23 @@ def blinding_note(combination: Combination) -> str:
     assert_never(found.kind)
 
 
+def shifted_results(combination: Combination) -> frozenset[str]:
+    """Results whose values a blinding shifts, so that nothing can be stated relative to them.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> from bayescomb.output.statements import shifted_results
+        >>> sorted(shifted_results(bc.blind(bc.load("models/run1_mass"), "a phrase")))
+        ['m_t']
+    """
+    if combination.blinding is None:
+        return frozenset()
+    if combination.blinding.kind == "shift":
+        return frozenset(o.name for o in combination.results)
+    extraction = combination.extraction_in_force
+    return frozenset(() if extraction is None else extraction.mass_parameters)
+
+
 def quoting_note(combination: Combination) -> str:
     """That a leading-order prediction is no ground for a mass; empty where none is used."""
     low = [p.name for p in predictions_in_use(combination) if not p.quotable]
@@ -259,7 +277,7 @@ def header_data(combination: Combination) -> dict[str, Any]:
 
 
 def origin_data(combination: Combination) -> dict[str, Any]:
-    """Of it the extraction, whether results may be quoted, and the kind of every input."""
+    """The part of :func:`header_data` on what a result rests on: extraction, whether to quote it, kind of each input."""
     return {
         "extraction": combination.extraction or None,
         "quotable": not quoting_note(combination),
@@ -297,7 +315,7 @@ def page_settings(combination: Combination) -> list[tuple[str, str]]:
 
 
 def short_notes(combination: Combination) -> str:
-    """The same in a few words, for a strip below a figure; empty if there is nothing."""
+    """The notes in a few words, for a strip below a figure; empty if there is nothing to say."""
     notes = ["BLINDED"] if combination.blinding is not None else []
     notes += ["leading order: not for quoting"] if quoting_note(combination) else []
     notes += dict.fromkeys(p.origin for p in predictions_in_use(combination) if p.origin)

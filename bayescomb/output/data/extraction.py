@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayescomb.base.files.writing import plain_value
 from bayescomb.output.statements import header_data
+from bayescomb.output.tables.variance import SCALARS
 from bayescomb.studies.theory.study import TheoryStudy
 
 if TYPE_CHECKING:  # it samples
@@ -39,9 +40,8 @@ def theory_data(study: TheoryStudy) -> dict[str, Any]:
 def relevance_data(relevance: xr.Dataset) -> dict[str, Any]:
     """One entry per coefficient."""
     parameters = [str(p) for p in relevance["parameter"].to_numpy()]
-    scalars = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
     return {
-        str(c): {key: float(relevance[key].sel(coefficient=c)) for key in scalars}
+        str(c): {key: float(relevance[key].sel(coefficient=c)) for key in SCALARS}
         | {
             key: {p: plain_value(relevance[key].sel(coefficient=c, parameter=p).item()) for p in parameters}
             for key in ("slope", "share")

@@ -2,8 +2,6 @@
 
 Every group is an :class:`xarray.Dataset` whose first dimension names its rows.  Numbers are never rounded; NaN says that
 there is none (the constraint of a nuisance without posterior, the posterior of a coefficient that is held).
-
-The posterior's part of an export: results, coefficients and nuisances after the data, and how they were sampled.
 """
 
 from __future__ import annotations
@@ -28,7 +26,9 @@ from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.analysis import Analysis
+from bayescomb.output.data.results import goodness_data, repair_data
 from bayescomb.output.statements import caveats, header_data
+from bayescomb.output.tables.fit import UNDIVIDED, part_cells
 from bayescomb.output.tables.impacts import QUANTITIES
 from bayescomb.sampling.posterior.summary import HDI_KIND, QUANTILES, Sampled
 from bayescomb.studies.comparison import Comparison
@@ -36,22 +36,14 @@ from bayescomb.studies.comparison import Comparison
 __all__ = ["export_groups", "export_header"]
 
 PACKAGES: Final = ("bayescomb", "numpy", "scipy", "xarray", "iminuit", "hepdata_lib")
-ERRORS: Final = {
-    "error": "errors",
-    "up_error": "up_errors",
-    "down_error": "down_errors",
-    "statistical_error": "statistical_errors",
-    "systematic_error": "systematic_errors",
-    "theory_error": "theory_errors",
-    "undivided_error": "unsplit_errors",
-}
+ERRORS: Final = {"error": "errors", "up_error": "up_errors", "down_error": "down_errors"}
 # With sources of uncertain size: mean of the likelihood ratio, and where -2 log L has grown by that much.
 CORRECTED: Final = {"bartlett": "bartlett", "corrected_up_error": "up", "corrected_down_error": "down"}
 SUMMARY: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "mcse_mean", "mcse_sd", "coefficient_share")
 
 
 def export_header(analysis: Analysis) -> dict[str, Any]:
-    """What stands over every form of an export: settings, origin of the inputs, goodness of fit, versions, the sampling.
+    """The header of every form of an export: settings, origin of the inputs, goodness of fit, versions, the sampling.
 
     Examples:
         >>> import bayescomb as bc
@@ -72,16 +64,9 @@ def export_header(analysis: Analysis) -> dict[str, Any]:
         "provenance": [
             {"table": p.table, "kind": p.kind, "origin": p.origin, "note": p.note} for p in combination.provenance
         ],
-        "goodness_of_fit": {
-            "chi2": plain_value(fit.chi2),
-            "ndf": fit.ndf,
-            "p_value": fit.p_value,
-            "own_chi2": plain_value(fit.own_chi2),
-            "corrected_chi2": None if fit.sizes is None else plain_value(fit.sizes.chi2),
-        },
-        "repairs": [
-            {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
-        ],
+        "goodness_of_fit": goodness_data(fit)
+        | {"corrected_chi2": None if fit.sizes is None else plain_value(fit.sizes.chi2)},
+        "repairs": repair_data(fit),
         "on_kink": list(fit.on_kink),
         "at_bound": list(fit.at_bound),
         "parts": fit.parts,
@@ -163,13 +148,12 @@ def _results(fit: ProfileResult) -> xr.Dataset:
     none = ("", float("nan"), float("nan"))
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
     columns = {key: getattr(fit, attribute).sel(parameter=names).to_numpy() for key, attribute in ERRORS.items()}
-    if unsplit_label(fit.combination.measurements):
-        # Inputs with total covariances only do not determine the parts.
-        unknown = (columns["statistical_error"] == 0) & (columns["systematic_error"] == 0)
-        for key in ("statistical_error", "systematic_error"):
-            columns[key] = np.where(unknown, np.nan, columns[key])
-    else:
-        del columns["undivided_error"]
+    cells = [part_cells(fit, name) for name in names]
+    for key in ("statistical_error", "systematic_error"):
+        columns[key] = np.array([row.get(key, np.nan) for row in cells])
+    columns["theory_error"] = fit.theory_errors.sel(parameter=names).to_numpy()
+    if unsplit_label(combination.measurements):
+        columns[UNDIVIDED] = np.array([row[UNDIVIDED] for row in cells])
     if fit.sizes is not None:
         at = fit.sizes.intervals.sel(parameter=names)
         columns |= {key: at[of].to_numpy() for key, of in CORRECTED.items()}
@@ -352,8 +336,7 @@ def _posterior_groups(sampled: Sampled, comparison: Comparison) -> dict[str, xr.
 
 
 def _of_rows(dim: str, rows: Mapping[str, Sequence[float]], keys: Sequence[str]) -> xr.Dataset:
-    columns = {key: (dim, [row[i] for row in rows.values()]) for i, key in enumerate(keys)}
-    return xr.Dataset(columns, {dim: list(rows)})
+    return xr.Dataset(_columns(dim, keys, list(rows.values())), {dim: list(rows)})
 
 
 def _posterior_coefficients(sampled: Sampled) -> xr.Dataset:

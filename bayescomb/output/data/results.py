@@ -15,8 +15,9 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
 from bayescomb.output.statements import header_data
-from bayescomb.output.tables.fit import compatibility_table
+from bayescomb.output.tables.fit import UNDIVIDED, compatibility_table, correlation_table, part_cells, weights_table
 from bayescomb.output.tables.impacts import QUANTITIES, impact_table
+from bayescomb.output.tables.table import by_result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,7 +32,16 @@ if TYPE_CHECKING:
     from bayescomb.sampling.posterior.summary import Sampled, Summary
     from bayescomb.studies.comparison import Comparison
 
-__all__ = ["comparison_data", "impact_data", "posterior_data", "profile_data", "scan_data", "study_data"]
+__all__ = [
+    "comparison_data",
+    "goodness_data",
+    "impact_data",
+    "posterior_data",
+    "profile_data",
+    "repair_data",
+    "scan_data",
+    "study_data",
+]
 
 
 def profile_data(
@@ -53,25 +63,20 @@ def profile_data(
     for name in (name for name in names if name not in observables):
         row = fit.row(name)
         nuisances[name] = {"pull": row.value, "constraint": row.error, "free": True}
-    estimates = labels(fit, "weights", "estimate")
     positions = [names.index(name) for name in shown]
     covariance = numbers(fit, "covariance")[np.ix_(positions, positions)]
+    weights = weights_table(fit, shown).rows
+    correlation = [list(by_result(row, "correlation").values()) for row in correlation_table(shown, covariance).rows]
     data = {
         **header_data(fit.combination),
-        "chi2": plain_value(fit.chi2),
-        "ndf": fit.ndf,
-        "p_value": fit.p_value,
-        "own_chi2": plain_value(fit.own_chi2),
+        **goodness_data(fit),
         "scale_factor": None if fit.scale is None else {"rule": fit.scale.rule, "factors": dict(fit.scale.factors)},
         "parameters": {name: _parameter(fit, name) | _spectator(observables[name]) for name in shown},
         "parts": fit.parts,
-        "weights": {
-            name: dict(zip(estimates, map(plain_value, row), strict=True))
-            for name, row in zip(shown, fit.weights_of(shown).tolist(), strict=True)
-        },
+        "weights": {name: {row["estimate"]: plain_value(row[f"weight[{name}]"]) for row in weights} for name in shown},
         "nuisances": nuisances,
         "covariance": _matrix(shown, covariance),
-        "correlation": _matrix(shown, _correlation(covariance)),
+        "correlation": {"names": shown, "matrix": correlation},
         "on_kink": list(fit.on_kink),
         "at_bound": list(fit.at_bound),
         "determinant_of_weights": _determinant(fit.combination, included=False),
@@ -79,9 +84,7 @@ def profile_data(
             {key: value for key, value in row.items() if key != "problem" or value}
             for row in compatibility_table(compatible).rows
         ],
-        "repairs": [
-            {"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs
-        ],
+        "repairs": repair_data(fit),
     }
     if fit.other_minima is not None:
         data["other_minima"] = [
@@ -95,6 +98,17 @@ def profile_data(
     if fit.unnormalised is not None:
         data["unnormalised"] = {name: _parameter(fit.unnormalised, name) for name in shown}
     return data
+
+
+def goodness_data(fit: ProfileResult) -> dict[str, Any]:
+    """Goodness of fit of all inputs, and what their own pulls cost before combining."""
+    chi2, own = plain_value(fit.chi2), plain_value(fit.own_chi2)
+    return {"chi2": chi2, "ndf": fit.ndf, "p_value": fit.p_value, "own_chi2": own}
+
+
+def repair_data(fit: ProfileResult) -> list[dict[str, Any]]:
+    """Source matrices that were changed, and by how much."""
+    return [{"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs]
 
 
 def reading_data(found: RelativeReading) -> dict[str, Any]:
@@ -138,17 +152,16 @@ def _determinant(combination: Combination, *, included: bool) -> str | None:
 
 
 def _parameter(fit: ProfileResult, name: str) -> dict[str, Any]:
-    row, parts = fit.row(name), fit.error_parts(name)
+    row, parts = fit.row(name), part_cells(fit, name)
     theory = float(numbers(fit, "theory_errors")[fit.names.index(name)])
     label = unsplit_label(fit.combination.measurements)
-    undivided = {"undivided_error": plain_value(parts[label]), "undivided_part": label} if label else {}
+    undivided = {UNDIVIDED: plain_value(parts[UNDIVIDED]), "undivided_part": label} if label else {}
     return {
         "value": row.value,
         "error": plain_value(row.error),
         "up": plain_value(row.up),
         "down": plain_value(row.down),
-        "statistical_error": plain_value(parts.get("stat")),
-        "systematic_error": plain_value(parts.get("syst")),
+        **{key: plain_value(parts.get(key)) for key in ("statistical_error", "systematic_error")},
         **undivided,
         "theory_error": plain_value(theory),
         "unit": row.unit,
@@ -224,29 +237,27 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
 
 def scan_data(result: ScanResult) -> dict[str, Any]:
     """Scan rows with their points; a row that is nowhere feasible has no parameters and says why."""
+    from bayescomb.output.tables.scan import scan_rows
+
+    names: list[str] = next(
+        (row.half_shift["parameter"].to_numpy().tolist() for row in result.rows if row.half_shift is not None), []
+    )
     rows = []
-    for row in result.rows:
+    for row, cells in zip(result.rows, scan_rows(result, names), strict=True):
         entry: dict[str, Any] = {
             "name": row.name,
             "title": row.title,
-            "low": row.low,
-            "high": row.high,
-            "nominal": row.nominal,
+            **{key: cells[key] for key in ("low", "high", "nominal")},
             "published_half_shift": row.published_half_shift or None,
             "published_half_error_shift": row.published_half_error_shift or None,
             "parameters": {},
             "points": [_scan_point(point) for point in row.points],
         }
-        if row.half_shift is None or row.half_error_shift is None:
+        if row.half_shift is None:
             entry["problem"] = row.problem
         else:
-            entry["parameters"] = {
-                str(p): {
-                    "half_shift": float(row.half_shift.sel(parameter=p)),
-                    "half_error_shift": plain_value(float(row.half_error_shift.sel(parameter=p))),
-                }
-                for p in row.half_shift["parameter"].to_numpy()
-            }
+            values, errors = by_result(cells, "half_shift"), by_result(cells, "half_error_shift")
+            entry["parameters"] = {p: {"half_shift": values[p], "half_error_shift": errors[p]} for p in names}
         entry |= _scan_ends(row)
         rows.append(entry)
     return {**header_data(result.combination), "scan": rows}
@@ -271,13 +282,6 @@ def _scan_ends(row: ScanRow) -> dict[str, Any]:
 def _matrix(names: Sequence[str], values: FloatArray) -> dict[str, Any]:
     """A matrix of parameters by their names, ``None`` for what is at its bound."""
     return {"names": list(names), "matrix": [[plain_value(x) for x in row] for row in values.tolist()]}
-
-
-def _correlation(covariance: FloatArray) -> FloatArray:
-    """Correlations of a covariance, NaN for what has none."""
-    error = np.sqrt(np.diag(covariance))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(covariance / np.outer(error, error))
 
 
 def _scan_point(point: ScanPoint) -> dict[str, Any]:
@@ -307,11 +311,7 @@ def impact_data(result: ImpactResult) -> dict[str, Any]:
     rows = sorted(impact_table(result).rows, key=lambda row: given.get(row["name"], len(given)))  # as in the inputs
 
     def of(key: str, *kinds: str) -> dict[str, dict[str, float | None]]:
-        return {
-            row["name"]: {p: plain_value(row[f"{key}[{p}]"]) for p in names}
-            for row in rows
-            if row["kind"] in kinds and f"{key}[{names[0]}]" in row
-        }
+        return {row["name"]: by_result(row, key) for row in rows if row["kind"] in kinds and f"{key}[{names[0]}]" in row}
 
     data = {
         **header_data(result.combination),

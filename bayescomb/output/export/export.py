@@ -1,8 +1,6 @@
-"""Export of a combined result: a submission to HEPData, with the same content as plain JSON and as netCDF.
+"""Export of a combined result: a submission to HEPData, with the same numbers as JSON and as netCDF, in full precision.
 
-Exported groups as plain data for JSON and as one tree for netCDF: the same numbers, both in full precision.
-
-The archive that is uploaded: the files of a folder side by side, the same bytes for the same files.
+It is a folder or an archive; the same files make the same bytes of an archive.
 """
 
 from __future__ import annotations

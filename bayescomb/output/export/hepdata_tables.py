@@ -1,7 +1,4 @@
-"""Tables of what the results rest on: nuisances, impacts, correlations, goodness of fit, origin of the inputs, settings.
-
-Tables of the combined results: values with the parts of their errors, covariance, posterior.
-"""
+"""Tables of a submission: the results with the parts of their errors, covariance and posterior, and what they rest on."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.export.tables import Cell, ExportColumn, Part, Tables, difference_names, numbers, result_parts, texts
+from bayescomb.output.tables.fit import PARTS
 from bayescomb.output.tables.impacts import QUANTITIES
 from bayescomb.sampling.posterior.summary import HDI_KIND
 
@@ -28,7 +26,6 @@ SETTINGS: Final = (
 # Headings by which the tables are read again.
 VALUE: Final = "value"
 TOTAL: Final = "total error"
-PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
 
 
 def add_model_tables(
@@ -276,14 +273,8 @@ def _add_values(
     meaning += ", 'theory' from the theory nuisances of the extraction" if extracted else ""
     up, down, error = (numbers(results[key]) for key in ("up_error", "down_error", "error"))
     columns = [
-        ExportColumn(
-            name=VALUE,
-            unit=part.unit,
-            values=numbers(results["value"]),
-            errors={label: numbers(results[key]) for label, key in shown.items()},
-            qualifiers=part.qualifiers,
-        ),
-        ExportColumn(name=TOTAL, unit=part.unit, values=error, qualifiers=part.qualifiers),
+        part.column(VALUE, numbers(results["value"]), errors={label: numbers(results[key]) for label, key in shown.items()}),
+        part.column(TOTAL, error),
     ]
     text = (
         f"Maximum-likelihood values{before} of {', '.join(part.parameters)}, correlation coefficients at nominal. Errors: "
@@ -293,14 +284,16 @@ def _add_values(
     alone = [str(name) for name in results["parameter"].to_numpy()[results["spectator"].to_numpy() == 1]]
     text += f" Spectators, measured by one input and by nothing else: {', '.join(alone)}." if alone else ""
     if up != error or down != [-e if e is not None else None for e in error]:
-        for name, values in (("upward error", up), ("downward error", down)):
-            heading = f"{name} (Delta chi2 = 1)"
-            columns.append(ExportColumn(name=heading, unit=part.unit, values=values, qualifiers=part.qualifiers))
+        columns += [
+            part.column(f"{name} (Delta chi2 = 1)", values)
+            for name, values in (("upward error", up), ("downward error", down))
+        ]
         text += " Upward and downward errors are where chi2 has grown by 1."
     if "bartlett" in results:
-        for direction, key in (("upward", "corrected_up_error"), ("downward", "corrected_down_error")):
-            name, values = f"{direction} error, corrected", numbers(results[key])
-            columns.append(ExportColumn(name=name, unit=part.unit, values=values, qualifiers=part.qualifiers))
+        columns += [
+            part.column(f"{direction}ward error, corrected", numbers(results[f"corrected_{direction}_error"]))
+            for direction in ("up", "down")
+        ]
         columns.append(ExportColumn(name="Bartlett factor", values=numbers(results["bartlett"])))
         text += (
             " Sizes of sources are uncertain: chi2 is -2 log L of the gamma variance model, 'syst' includes what not "
@@ -346,7 +339,7 @@ def _add_posterior(tables: Tables, part: Part, posterior: xr.Dataset, energies: 
     for probability in posterior["probability"].to_numpy():
         columns[f"posterior quantile {probability:g}"] = posterior["quantile"].sel(probability=probability)
     columns["Monte Carlo error of the mean"] = posterior["mcse_mean"]
-    shown = [ExportColumn(name=n, unit=part.unit, values=numbers(v), qualifiers=part.qualifiers) for n, v in columns.items()]
+    shown = [part.column(name, numbers(values)) for name, values in columns.items()]
     if "coefficient_share" in posterior and np.isfinite(posterior["coefficient_share"]).any():
         name = "share of the variance from not knowing the coefficients"
         shown.append(ExportColumn(name=name, values=numbers(posterior["coefficient_share"])))

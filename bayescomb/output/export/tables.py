@@ -92,7 +92,7 @@ class ExportTable:
 
 
 class Tables:
-    """Tables in the making, whose names are made unique.
+    """The tables of a submission, under unique names.
 
     Attributes:
         tables: those that were added.
@@ -125,9 +125,9 @@ class Tables:
         energies: Sequence[float] = (),
         of: Combination | None = None,
     ) -> None:
-        """Add a table; its description ends with what every output says, columns without any entry are left out.
+        """Add a table, unless it is too long for the site; columns without any entry are left out.
 
-        A table that is too long for the site is left out.
+        The description gets the settings as its last lines.
 
         Args:
             name: what it shows.
@@ -164,7 +164,7 @@ class Tables:
 
 
 def qualifiers(combination: Combination) -> list[Qualifier]:
-    """What every column of numbers says of itself.
+    """Qualifiers of every column of numbers: the settings, the predictions, and that it is not for quoting.
 
     Examples:
         >>> import bayescomb as bc
@@ -200,6 +200,12 @@ class Part:
     edges: np.ndarray | None = None
     variable: str = ""
     energies: tuple[float, ...] = ()
+
+    def column(
+        self, name: str, values: Sequence[Cell], *, errors: Mapping[str, Sequence[float | None]] | None = None
+    ) -> ExportColumn:
+        """A column in the unit of the results."""
+        return ExportColumn(name=name, unit=self.unit, values=values, errors=errors or {}, qualifiers=self.qualifiers)
 
     def labels(self, suffix: str = "") -> ExportColumn:
         """Names or bins of the rows."""

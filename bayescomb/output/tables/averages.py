@@ -1,4 +1,4 @@
-"""Tables of what people who average print: weights, correlations, parts by source, tests, results of some inputs."""
+"""Tables that an averaging group publishes: weights, correlations, parts by source, tests, results of some inputs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-import numpy as np
-
-from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import (
     PULL_PLACES,
     chi2_text,
@@ -28,7 +25,7 @@ from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.averages import EVERYTHING, Averages
 from bayescomb.output.tables.breakdown import breakdown_table
-from bayescomb.output.tables.fit import compatibility_table
+from bayescomb.output.tables.fit import compatibility_table, correlation_table
 from bayescomb.output.tables.some_inputs import (
     error_cell,
     fit_columns,
@@ -42,7 +39,7 @@ from bayescomb.output.tables.table import Column, Row, Table, fixed_column, numb
 
 __all__ = [
     "average_tables",
-    "correlation_table",
+    "covariance_table",
     "importance_table",
     "information_table",
     "information_text",
@@ -75,7 +72,7 @@ def average_tables(found: Averages, *, of: Collection[str] = EVERYTHING) -> dict
     if found.information is not None:
         tables += [information_table(found.information), importance_table(found.information)]
     if "correlation" in of:
-        tables.append(correlation_table(found.fit))
+        tables.append(covariance_table(found.fit))
     if found.covariances is not None:
         tables.append(source_table(found))
     tables += [compatibility_table(rows) for rows in found.compatibility.values() if rows]
@@ -166,17 +163,14 @@ def importance_table(found: InformationWeights) -> Table:
     return Table(name="importance", title=title, rows=rows, columns=columns)
 
 
-def correlation_table(fit: ProfileResult) -> Table:
+def covariance_table(fit: ProfileResult) -> Table:
     """Correlation matrix of the results, with their errors; covariances are in the files."""
     names = [o.name for o in fit.combination.headline]
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
-    with np.errstate(invalid="ignore"):
-        correlation = correlation_of(covariance)
     rows: list[dict[str, Any]] = []
-    for i, name in enumerate(names):
-        row: dict[str, Any] = {"result": name, "error": number(math.sqrt(covariance[i, i]))}
-        row |= {f"correlation[{other}]": number(float(correlation[i, j])) for j, other in enumerate(names)}
-        rows.append(row | {f"covariance[{other}]": number(float(covariance[i, j])) for j, other in enumerate(names)})
+    for i, row in enumerate(correlation_table(names, covariance).rows):
+        covariances = {f"covariance[{other}]": number(float(covariance[i, j])) for j, other in enumerate(names)}
+        rows.append({"result": row["result"], "error": number(math.sqrt(covariance[i, i]))} | dict(row) | covariances)
     columns = [text_column("result", "result"), Column(title="error", show=_own_error)]
     columns += [number_column(name, f"correlation[{name}]", correlation_text) for name in names]
     title = "Correlation of the results; their covariance, in the products of the units, is in the files."

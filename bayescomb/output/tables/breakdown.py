@@ -65,7 +65,7 @@ def breakdown_table(found: Averages) -> Table:
         STATISTICS: "statistical",
         SYSTEMATICS: "systematic",
     }
-    sums = [name for name in dict.fromkeys([*_sums(found.inputs.parts), *_sums(found.impacts)]) if name != TOTAL]
+    sums = [name for name in dict.fromkeys([*found.inputs.parts.sums, *found.impacts.sums]) if name != TOTAL]
     names = [STATISTICS] * (STATISTICS in sums) + [n for n in dict.fromkeys([*inputs, *outputs]) if n not in {*sums, TOTAL}]
     names += [name for name in sums if name != STATISTICS] + [TOTAL]
     scale = 1.0
@@ -132,10 +132,6 @@ def _column(title: str, key: str, places: int) -> Column:
         return "" if value is None and row["row"] not in {VALUE, TOTAL} else fixed(value, places)
 
     return Column(title=title, show=show)
-
-
-def _sums(result: ImpactResult) -> list[str]:
-    return list(result.sums)
 
 
 def _parts(result: ImpactResult) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import PULL_PLACES, chi2_text, p_value_text, weight_places, with_unit
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 
@@ -15,10 +16,19 @@ if TYPE_CHECKING:
     from bayescomb.fit.compatibility import Compatibility
     from bayescomb.fit.profile import ProfileResult
 
-__all__ = ["compatibility_table", "correlation_table", "weights_table"]
+__all__ = ["PARTS", "UNDIVIDED", "compatibility_table", "correlation_table", "part_cells", "weights_table"]
+
+# Parts of an error -> their keys in tables and files; any other part is what total covariances do not divide.
+PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
+UNDIVIDED: Final = "undivided_error"
 
 # Digits of a correlation between results.
 CORRELATION_PLACES: Final = 2
+
+
+def part_cells(fit: ProfileResult, name: str) -> dict[str, float]:
+    """Parts of the error of a result by their keys in tables and files, as far as the inputs determine them."""
+    return {PARTS.get(label, UNDIVIDED): part for label, part in fit.error_parts(name).items()}
 
 
 def compatibility_table(found: Sequence[Compatibility], *, titles: Mapping[str, str] | None = None) -> Table:
@@ -73,9 +83,8 @@ def correlation_table(names: Sequence[str], covariance: FloatArray) -> Table:
         >>> table.terminal[1]
         ['a', '1.00', '+0.50']
     """
-    error = np.sqrt(np.diag(covariance))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = covariance / np.outer(error, error)
+    with np.errstate(invalid="ignore"):
+        correlation = correlation_of(covariance)
     rows: list[dict[str, Any]] = []
     for i, name in enumerate(names):
         known = {

@@ -21,6 +21,7 @@ from bayescomb.fit.impacts import PARTS_CLAUSE
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
+from bayescomb.output.tables.fit import part_cells
 from bayescomb.output.tables.table import Column, Row, Table, text_column
 from bayescomb.studies.comparison import Comparison
 
@@ -91,9 +92,7 @@ def summary_table(
 def _answers(name: str, comparison: Comparison | None, fit: ProfileResult | None) -> Iterator[dict[str, Any]]:
     at = {"parameter": name}
     if fit is not None:
-        parts = fit.error_parts(name)
-        keys = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
-        found = {keys.get(label, "undivided_error"): part for label, part in parts.items()}
+        found = part_cells(fit, name)
         numbers = [fit.values, fit.errors, fit.down_errors, fit.up_errors]
         corrected = fit.sizes is not None and name in fit.sizes.without_sd
         if corrected and fit.sizes is not None:  # without the correction the interval would be far too short

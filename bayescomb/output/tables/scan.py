@@ -17,7 +17,7 @@ from bayescomb.inputs.observables import Observable
 from bayescomb.output.tables.published import comment
 from bayescomb.output.tables.table import Column, Row, Table, number_column, text_column
 
-__all__ = ["STILL", "across_experiments", "largest_moves", "moves_table", "range_on_page", "scan_table"]
+__all__ = ["STILL", "across_experiments", "largest_moves", "moves_table", "range_on_page", "scan_rows", "scan_table"]
 
 # Changes below this, of an error or of a correlation, are rounding.
 STILL: Final = 5e-4
@@ -61,7 +61,7 @@ def scan_table(result: ScanResult, parameters: Sequence[Observable]) -> Table:
         A row per coefficient with ``half_shift[parameter]`` and ``half_error_shift[parameter]`` in the unit of the result,
         ``None`` where the range is nowhere feasible.
     """
-    rows = _rows(result, parameters)
+    rows = scan_rows(result, [parameter.name for parameter in parameters])
     columns = _first_columns(LONG)
     columns.append(number_column("nominal", "nominal", coefficient_text))
     quoted = any(row["published_half_shift"] or row["published_half_error_shift"] for row in rows)
@@ -98,7 +98,7 @@ def scan_table(result: ScanResult, parameters: Sequence[Observable]) -> Table:
 
 def moves_table(result: ScanResult) -> Table:
     """What each coefficient moves most, where a column per result would be dozens; the files have the shifts of all."""
-    rows = _rows(result, result.combination.headline)
+    rows = scan_rows(result, [parameter.name for parameter in result.combination.headline])
     moves = {move.row.name: move for move in largest_moves(result)}
     for row in rows:
         move = moves.get(row["coefficient"])
@@ -134,7 +134,9 @@ def moves_table(result: ScanResult) -> Table:
     return Table(name="scan", title=title, rows=rows, columns=columns, footnote="problem")
 
 
-def _rows(result: ScanResult, parameters: Sequence[Observable]) -> list[dict[str, Any]]:
+def scan_rows(result: ScanResult, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of :func:`scan_table` for the results of these names."""
+    units = {o.name: o.unit for o in result.combination.results}
     rows: list[dict[str, Any]] = []
     for row in result.rows:
         reached = row.reached or (None, None)
@@ -145,13 +147,13 @@ def _rows(result: ScanResult, parameters: Sequence[Observable]) -> list[dict[str
             "nominal": row.nominal,
             "high": row.high,
         }
-        for p in (parameter.name for parameter in parameters):
+        for p in names:
             for key, shift in (("half_shift", row.half_shift), ("half_error_shift", row.half_error_shift)):
                 entry[f"{key}[{p}]"] = None if shift is None else float(shift.sel(parameter=p))
         entry |= {
             "published_half_shift": row.published_half_shift,
             "published_half_error_shift": row.published_half_error_shift,
-            "comment": _comment(entry, row, parameters),
+            "comment": _comment(entry, row, names[0], units.get(names[0], "")) if names else "",
             "problem": row.problem,
             "reached_low": reached[0],
             "reached_high": reached[1],
@@ -160,18 +162,15 @@ def _rows(result: ScanResult, parameters: Sequence[Observable]) -> list[dict[str
     return rows
 
 
-def _comment(entry: Row, row: ScanRow, parameters: Sequence[Observable]) -> str:
-    """Where our shifts of the first result are not those that were published."""
-    if not parameters:
-        return ""
-    first = parameters[0]
+def _comment(entry: Row, row: ScanRow, name: str, unit: str) -> str:
+    """Where our shifts of a result are not those that were published."""
     said = [
         f"{what} {text}"
         for what, key, published in (
             ("value", "half_shift", row.published_half_shift),
             ("error", "half_error_shift", row.published_half_error_shift),
         )
-        if (text := comment(entry[f"{key}[{first.name}]"], published, first.unit))
+        if (text := comment(entry[f"{key}[{name}]"], published, unit))
     ]
     return "; ".join(said)
 

@@ -6,6 +6,7 @@ Text for a terminal, HTML (of the report), LaTeX, CSV and JSON are renderings of
 from __future__ import annotations
 
 import csv
+import functools
 import html
 import io
 import re
@@ -24,6 +25,7 @@ __all__ = [
     "LATEX_TABLES",
     "Column",
     "Table",
+    "by_result",
     "csv_table",
     "fixed_column",
     "html_table",
@@ -72,7 +74,7 @@ class Column:
         text: whether it holds words, which stand to the left on a page.
         only: where it is shown; everywhere by default.
         short: heading in a terminal, where columns are narrow; the title by default.
-        moves: whether it tells what a row moves: a page leaves out rows of which all such cells are zero, and counts them.
+        moves: whether it is the size of an effect; a page leaves out rows whose sizes are all zero, and counts them.
     """
 
     title: str
@@ -169,7 +171,7 @@ class PageRows:
         cells: texts.
         marks: of each row the mark of its footnote, empty without one.
         notes: text of mark 1, of mark 2, ...
-        still: number of rows that are left out because they move nothing.
+        still: number of rows that are left out because all sizes in them are zero.
         hidden: number of rows that only the files hold.
     """
 
@@ -178,6 +180,17 @@ class PageRows:
     notes: list[str]
     still: int
     hidden: int
+
+
+def by_result(row: Row, key: str) -> dict[str, Any]:
+    """The cells ``key[result]`` of a row by the name of the result, as JSON has them.
+
+    Examples:
+        >>> by_result({"name": "JES", "impact[x]": 0.5, "impact[y]": float("nan"), "shift[x]": 0.1}, "impact")
+        {'x': 0.5, 'y': None}
+    """
+    start = f"{key}["
+    return {cell[len(start) : -1]: plain_value(value) for cell, value in row.items() if cell.startswith(start)}
 
 
 def text_column(title: str, key: str, *, only: Place = "") -> Column:
@@ -204,7 +217,7 @@ def number_column(
         scale: factor on the number, e.g. 1000 to show MeV instead of GeV.
         only: where it is shown.
         short: heading in a terminal.
-        moves: whether it tells what a row moves.
+        moves: whether it is the size of an effect.
     """
 
     def show(row: Row) -> str:
@@ -225,22 +238,8 @@ def fixed_column(
     short: str = "",
     moves: bool = False,
 ) -> Column:
-    """A column of numbers with a fixed number of decimals.
-
-    Args:
-        title: heading with the unit.
-        key: of the row.
-        places: decimals.
-        sign: write the plus of positive numbers too.
-        scale: factor on the number.
-        only: where it is shown.
-        short: heading in a terminal.
-        moves: whether it tells what a row moves.
-    """
-
-    def form(value: float | None) -> str:
-        return fixed(value, places, sign=sign)
-
+    """A :func:`number_column` with so many decimals; ``sign`` writes the plus of positive numbers too."""
+    form = functools.partial(fixed, places=places, sign=sign)
     return number_column(title, key, form, scale=scale, only=only, short=short, moves=moves)
 
 

@@ -110,24 +110,21 @@ def _table(name: str, title: str, found: Sequence[VariantRow], *, more: Sequence
         *shifts,
         number_column("χ²", "chi2", chi2_text),
         fixed_column("degrees of freedom", "ndf", 0, short="ndf"),
-        Column(title="p-value", show=lambda row: p_value_text(_p_value(row)), only="page"),
+        number_column("p-value", "p_value", p_value_text, only="page"),
     ]
+    p_values = [None if row.chi2 is None else goodness_of_fit(row.chi2, row.ndf) for row in found]
     rows = [
-        {**dataclasses.asdict(row), **extra, "note": _note(row)}
-        for row, extra in zip(found, more or [{}] * len(found), strict=True)
+        {**dataclasses.asdict(row), **extra, "note": _note(row, p_value), "p_value": p_value}
+        for row, extra, p_value in zip(found, more or [{}] * len(found), p_values, strict=True)
     ]
-    return Table(name=name, title=title, rows=rows, columns=columns, footnote="note")
+    fields = [key for key in rows[0] if key != "p_value"] if rows else []  # it follows from chi2 and ndf
+    return Table(name=name, title=title, rows=rows, columns=columns, fields=fields, footnote="note")
 
 
-def _p_value(row: Row) -> float | None:
-    return None if row["chi2"] is None else goodness_of_fit(row["chi2"], row["ndf"])
-
-
-def _note(row: VariantRow) -> str:
-    """What is to be said of a mass that is none, or of a prediction that does not describe the data."""
+def _note(row: VariantRow, p_value: float | None) -> str:
+    """Why there is no mass, or that a prediction does not describe the data."""
     if row.value is None:
         return row.problem
-    p_value = goodness_of_fit(row.chi2, row.ndf) if row.chi2 is not None else None
     if p_value is None or p_value >= EXCLUDED:
         return ""
     return (

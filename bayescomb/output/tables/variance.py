@@ -12,7 +12,7 @@ from bayescomb.base.rounding import counted, significant, small_unit, with_error
 from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
-__all__ = ["relevance_table", "shares_table"]
+__all__ = ["SCALARS", "relevance_table", "shares_table"]
 
 # Coefficients with a smaller part of the variance are shown by their sum only.
 SMALL: Final = 1e-3
@@ -20,6 +20,7 @@ SMALL: Final = 1e-3
 SHARE_PLACES: Final = 3
 # Information, in Monte Carlo errors, above which the data constrain a coefficient.
 TOLD: Final = 3.0
+# Numbers of a coefficient that are of no single result.
 SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 
 

@@ -137,7 +137,7 @@ def _shifts(combination: Combination) -> Iterator[str]:
 
 
 def _sizes(combination: Combination) -> str:
-    """Errors on errors, and post-fit nuisance values, which are 0 where a fitted input gives none."""
+    """Errors on errors, and how many post-fit nuisance values differ from 0, the value where an input gives none."""
     known = [
         f"{name} to {percent_text(e.relative, places=0)} % ({e.kind})" for name, e in combination.errors_on_errors.items()
     ]
@@ -146,7 +146,8 @@ def _sizes(combination: Combination) -> str:
     if not pulls or combination.nuisance_values == "ignored":
         return text
     moved = sum(value != 0 for value in pulls)
-    return f"{text}; post-fit nuisance values: {moved} of {len(pulls)} given and not 0, the others 0"
+    values = f"{moved} of {len(pulls)} differ from 0" if moved else f"0 for all {len(pulls)}"
+    return f"{text}; post-fit nuisance values: {values}"
 
 
 def _coefficients(combination: Combination) -> str:

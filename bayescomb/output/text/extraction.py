@@ -22,7 +22,7 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.output.analysis import Divided
-from bayescomb.output.statements import header
+from bayescomb.output.statements import header, shifted_results
 from bayescomb.output.tables.theory import envelope_table, orders_table, variants_table
 from bayescomb.output.tables.variance import relevance_table, shares_table
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
@@ -176,29 +176,38 @@ def _pair(value: float, spread: float, noise: float = 0.0) -> str:
 def _set_lines(row: SetResult) -> list[str]:
     lines = [f"infeasible: {row.problem}"] if row.problem else []
     lines += feasibility_lines(row.statements, listed=False)
-    if row.impacts is not None and row.impacts.groups.sizes["group"]:
-        groups = row.impacts.groups
-        parameters = [str(p) for p in groups["parameter"].to_numpy()]
-        cells = [["impact in percent of the value, held", *parameters]]
-        fit = row.combined
-        assert fit is not None  # there are impacts only where there is a fit
-        sizes = {p: abs(float(fit.values.sel(parameter=p))) for p in parameters}
-        # A group of statistics alone repeats the row of the statistics.
-        repeated = [
-            name for name, members in row.impacts.combination.impact_groups.items() if members == (STATISTICS_GROUP,)
-        ]
-        groups = groups.sel(group=[name for name in groups["group"].to_numpy() if name not in repeated])
-        shown = list(range(groups.sizes["group"]))
-        if len(parameters) > MANY:
-            largest = np.argsort(-(abs(groups) / row.impacts.total).sum("parameter").to_numpy())
-            cells[0][0] = "impact [%], held"
-            shown = sorted(largest[: fitting_rows(cells, taken=26)].tolist())
-            lines.append(f"the {len(shown)} largest of {counted(len(largest), 'groups')}, in percent of the value:")
-        tables = [(str(groups["group"].to_numpy()[i]), groups.isel(group=i)) for i in shown]
-        tables += [(label, part) for label, part in row.impacts.sums.items() if label != "all systematics"]
-        for label, impact in tables:
-            # A value of 0, as at a bound, has no percents.
-            shares = [float(impact.sel(parameter=p)) / sizes[p] if sizes[p] else None for p in parameters]
-            cells.append([label, *(plain(percent_text(share, places=2)) for share in shares)])
-        lines.append(table(cells))
-    return lines
+    return [*lines, *_impact_lines(row)]
+
+
+def _impact_lines(row: SetResult) -> list[str]:
+    """Impacts of groups and of the statistics in percent of the value, of results whose value no blinding shifts."""
+    if row.impacts is None or row.combined is None or not row.impacts.groups.sizes["group"]:
+        return []
+    combination, groups = row.impacts.combination, row.impacts.groups
+    names = [str(p) for p in groups["parameter"].to_numpy()]
+    shifted = shifted_results(combination)
+    hidden, parameters = [p for p in names if p in shifted], [p for p in names if p not in shifted]
+    lines = []
+    if hidden:
+        of = f" of {', '.join(hidden)}" if parameters else ""
+        lines.append(f"no impacts in percent of the value{of}: the blinding shifts the value by a hidden amount")
+    if not parameters:
+        return lines
+    cells = [["impact in percent of the value, held", *parameters]]
+    sizes = {p: abs(float(row.combined.values.sel(parameter=p))) for p in parameters}
+    # A group of statistics alone repeats the row of the statistics.
+    repeated = [name for name, members in combination.impact_groups.items() if members == (STATISTICS_GROUP,)]
+    groups = groups.sel(group=[name for name in groups["group"].to_numpy() if name not in repeated])
+    shown = list(range(groups.sizes["group"]))
+    if len(parameters) > MANY:
+        largest = np.argsort(-(abs(groups) / row.impacts.total).sum("parameter").to_numpy())
+        cells[0][0] = "impact [%], held"
+        shown = sorted(largest[: fitting_rows(cells, taken=26)].tolist())
+        lines.append(f"the {len(shown)} largest of {counted(len(largest), 'groups')}, in percent of the value:")
+    tables = [(str(groups["group"].to_numpy()[i]), groups.isel(group=i)) for i in shown]
+    tables += [(label, part) for label, part in row.impacts.sums.items() if label != "all systematics"]
+    for label, impact in tables:
+        # A value of 0, as at a bound, has no percents.
+        shares = [float(impact.sel(parameter=p)) / sizes[p] if sizes[p] else None for p in parameters]
+        cells.append([label, *(plain(percent_text(share, places=2)) for share in shares)])
+    return [*lines, table(cells)]

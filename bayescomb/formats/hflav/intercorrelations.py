@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, check_correlation_entry, known_name
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError
 from bayescomb.formats.csv import number
@@ -34,8 +34,6 @@ from bayescomb.inputs.assumptions import CorrelationBlock
 from bayescomb.inputs.budget import nuisance_name
 
 __all__ = ["IntercorrelationMap", "prior_blocks", "read_intercorrelations"]
-
-FloatArray = NDArray[np.float64]
 
 KEYS: Final = ("ResultSetLabels", "IntercorrelationMaps", "ParameterEquivalenceLists")
 EVERY: Final = "All"

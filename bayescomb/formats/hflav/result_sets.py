@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_correlation, check_names, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
 from bayescomb.base.numerics.matrices import asymmetric_entry
@@ -41,8 +41,6 @@ __all__ = [
     "objects",
     "read_result_sets",
 ]
-
-FloatArray = NDArray[np.float64]
 
 RESULT_SETS: Final = "ResultSet"
 SET_KEYS: Final = ("ResultSetLabel", "Parameter")

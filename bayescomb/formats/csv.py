@@ -32,7 +32,7 @@ __all__ = [
     "triangle_text",
 ]
 
-# float() would take 173_79 for 17379, and digits of other scripts.
+# Stricter than float(), which takes 173_79 for 17379, and digits of other scripts.
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 DIGITS: Final = re.compile(r"[+-]?\d+", re.ASCII)
 DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
@@ -217,7 +217,7 @@ def _row_advice(cells: Sequence[str], header: Sequence[str], separator: str) -> 
     halves = sum(bool(DIGITS.fullmatch(a) and b.isdecimal()) for a, b in itertools.pairwise(cells))
     if separator == "," and halves >= len(cells) - len(header):
         return "decimal comma? Write 1.5, or separate cells by ';'"
-    return "remove what is too much, and put a cell that holds a separator in quotes"
+    return "remove the surplus cells, and put a cell that holds a separator in quotes"
 
 
 def _without_decimal_commas(rows: list[list[str]]) -> list[list[str]]:
@@ -240,7 +240,7 @@ def _cells(line: str, separator: str, *, where: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """A number that people write in another way, where it can mean one thing only: a minus sign, separated thousands."""
+    """A number with a typeset minus sign or separated thousands as float() takes it, where the text has only one meaning."""
     text = text.replace("\N{MINUS SIGN}", "-")
     return re.sub(r"[,' \u00a0\u2009\u202f]", "", text) if SEPARATED.fullmatch(text) else text
 

@@ -1,11 +1,11 @@
 r"""Upper limits as inputs: ``< 2.1 @ 95 %`` in place of a value.
 
-Of a limit alone, the likelihood that is asked for is the one that would have led to it with nothing seen: a Gaussian of best
-value 0.  With a flat prior on a quantity that cannot be negative its quantile at the level is the limit, so
+A limit alone is read as the Gaussian likelihood of best value 0 that gives this limit, as if no signal had been seen.
+With a flat prior on a quantity that cannot be negative its quantile at the level is the limit, so
 
 .. math:: \sigma = L / \Phi^{-1}\big((1 + \mathrm{level}) / 2\big) .
 
-Where more is published, a value with errors or the likelihood itself says more than its limit.
+Where a value with errors or the likelihood itself is published, it says more than the limit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was given in place of a model, and what to do about it: the message where nothing could be read."""
+"""The message where no model could be read: what was given instead, and what to do."""
 
 from __future__ import annotations
 

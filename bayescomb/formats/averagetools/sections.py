@@ -31,7 +31,7 @@ class Entry:
 
 
 def looks_like_averagetools(path: Path) -> bool:
-    """Whether a file is text with a section ``[Data]`` that has values; nothing else is said about it."""
+    """Whether a file is text with a section ``[Data]`` that has values; nothing else is checked."""
     try:
         content = path.read_bytes()[:LONGEST].decode()
     except (OSError, ValueError):

@@ -1,11 +1,10 @@
 """Reader of Convino base files (Kieseler, EPJC 77 (2017) 792), so that existing configurations run as they are.
 
-What is read differently from the original program, because it would drop or misread something there without a word, is
-warned of with file and line; what would change a number that way is an error.
+Where the original program would silently drop or misread something, a warning with file and line says how it is read here;
+where that would change a number, it is an error.
 
-``[correlations]`` of a Convino base file: ``a = (rho) b + (rho & low : high) c``.
-
-A range is the support of a uniform prior.  The coefficients of one line that have a range are scanned together.
+A line of ``[correlations]`` is ``a = (rho) b + (rho & low : high) c``.  A range is the support of a uniform prior; the
+coefficients of one line that have a range are scanned together.
 """
 
 from __future__ import annotations

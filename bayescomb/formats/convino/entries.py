@@ -1,7 +1,4 @@
-"""``name = value`` lines of the blocks of Convino files, lines that continue them, and lines of another form.
-
-What stands in the lines of a Convino block: cells, names, numbers and ``(+a-b)`` shifts.
-"""
+"""Lines of blocks of Convino files: ``name = value`` and continuations, cells, names, numbers, ``(+a-b)`` shifts."""
 
 from __future__ import annotations
 

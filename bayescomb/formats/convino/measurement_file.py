@@ -1,7 +1,4 @@
-"""Convino measurement files: estimates with their statistics, fitted and external nuisances.
-
-``[not fitted]`` of a Convino measurement file: one row per estimate, one column per nuisance outside the input's fit.
-"""
+"""Convino measurement files: estimates with their statistics, nuisances of a fit, and nuisances outside it."""
 
 from __future__ import annotations
 
@@ -272,7 +269,7 @@ def _read_pulls(block: Block, fitted: Collection[str]) -> dict[str, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class NotFitted:
-    """The table.
+    """``[not fitted]``: one row per estimate, one column per nuisance outside the fit of the input.
 
     Attributes:
         nuisances: the columns without ``stat``.

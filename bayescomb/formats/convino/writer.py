@@ -1,13 +1,10 @@
 """Writer of Convino files, whose result :func:`.load_convino` reads as an equal combination.
 
 Titles, units, experiments, sources and provenance have no place in these files and are left out, and so are the names of
-coefficients; everything else that they cannot hold is refused.  A non-diagonal statistical covariance becomes a matrix of
-the estimates alone, which means the same.  Only the assumption set in force is written.  Predictions are left out with a
-warning, and refused where a mass is extracted with them, which is another fit.
-
-Lines of ``[correlations]``, one per coefficient or scan group, from an assumption set.
-
-Numbers as Convino files hold them, to the last digit.
+coefficients; everything else that they cannot hold is refused.  A non-diagonal statistical covariance is written as its
+inverse, a ``[hessian]`` of the estimates alone, which means the same.  Only the assumption set in force is written.
+Predictions are left out with a warning, and refused where a mass is extracted with them, which is another fit.  Numbers are
+written to the last digit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all programs write in their own forms: values, covariance, and what is known of the constraint terms."""
+"""A fit as any program writes it: values, covariance, and what is known of the constraint terms."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from bayescomb.formats.hepdata.record.submission import Submission, listed
 from bayescomb.formats.hepdata.record.tables import Axis, Column, LabelledError, Table, row_label
 from bayescomb.formats.hepdata.selection import Chosen, Match, Measured, Selection, matches, only
 
-__all__ = ["Shift", "read_breakdown", "reads_independent"]
+__all__ = ["Shift", "read_breakdown", "reads_independent", "responses_of"]
 
 # Labels of errors that authors mean as independent from row to row.
 INDEPENDENT: Final = re.compile(
@@ -52,6 +52,12 @@ class Shift:
     down: FloatArray
 
 
+def responses_of(shifts: Sequence[Shift], n: int) -> tuple[FloatArray, FloatArray]:
+    """Responses of n values to m nuisances at +1 and at -1 sigma, shape (n, m) each."""
+    up, down = (np.array([getattr(s, side) for s in shifts]).reshape(-1, n).T for side in ("up", "down"))
+    return up, down
+
+
 def read_breakdown(submission: Submission, mapping: TableMapping, measured: Measured) -> list[Shift]:
     """All shifts that the mapping names, labels first.
 
@@ -64,8 +70,8 @@ def read_breakdown(submission: Submission, mapping: TableMapping, measured: Meas
         measured: the values, n of them.
 
     Raises:
-        UnknownNameError: a label is not spoken for, a pattern matches none, or the rows of a table are others than those
-            of the values.
+        UnknownNameError: the mapping does not say what a label is, a pattern matches none, or the rows of a
+            table are not those of the values.
         DuplicateNameError: two shifts have the same name.
         InvalidNumberError: a shift is no number.
         InvalidMatrixError: the covariance of a source is none.
@@ -366,7 +372,7 @@ def reads_independent(label: str) -> bool:
 
 
 def _warn_of_independence(names: Sequence[str], mapping: TableMapping, measured: Measured) -> None:
-    """A statistical or uncorrelated error that is taken for one nuisance of all rows is a wrong correlation of 1."""
+    """An error that is independent from row to row, read as one nuisance of all rows, gets a wrong correlation of 1."""
     odd = [name for name in names if reads_independent(name) and not matches(mapping.uncorrelated, name)]
     if odd and len(measured.rows) > 1:
         message = (

@@ -1,6 +1,7 @@
-"""Covariances of measured values from tables of HEPData, and all that the tables state twice compared.
+"""What tables of HEPData know of measured values: a covariance, or a fit of the values and their nuisances.
 
-A fitted input from tables of HEPData: total covariance, impacts, pulls and constraints, correlation of the nuisances.
+A fit is the total covariance, the impacts, pulls and constraints, and the correlation of the nuisances.  What the tables
+state twice is compared.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.base.numerics.matrices import information_of, unit_diagonal
-from bayescomb.formats.hepdata.breakdown import Shift
+from bayescomb.formats.hepdata.breakdown import Shift, responses_of
 from bayescomb.formats.hepdata.consistency import (
     correlation_findings,
     covariance_findings,
@@ -55,15 +56,14 @@ def read_information(
 ) -> Information:
     """What the tables know of the values: their statistical covariance, or a fit of them and the nuisances.
 
-    Everything that they state twice is compared first.
+    What they state twice is compared first.  A total covariance without sources stays a total; with a statistical one beside
+    it, the difference is systematic.
 
     Args:
         submission: the tables.
         mapping: which of them.
         measured: the values, n of them.
         shifts: the breakdown.
-
-    A total covariance without sources stays a total; with a statistical one beside it, the difference is systematic.
 
     Raises:
         InvalidMatrixError: tables contradict each other, or a matrix is none; with the numbers.
@@ -94,8 +94,7 @@ def read_information(
                 where=where,
             )
         return Information(fit=fit)
-    up = np.array([s.up for s in shifts]).reshape(-1, len(measured.rows)).T
-    down = np.array([s.down for s in shifts]).reshape(-1, len(measured.rows)).T
+    up, down = responses_of(shifts, len(measured.rows))
     known = total is not None and (not total.diagonal or len(measured.rows) == 1)  # correlations included
     if total is not None and statistical is not None and known and not shifts:
         return Information(

@@ -41,7 +41,7 @@ def source_labels(mapping: TableMapping, column: Column) -> list[str]:
     """The labels of the breakdown; every label of the values must be named exactly once.
 
     Raises:
-        UnknownNameError: a label is not spoken for, or one that is named is not there.
+        UnknownNameError: the mapping does not say what a label is, or names one that is not there.
 
     Warns:
         InputWarning: a label is repeated.

@@ -9,8 +9,8 @@ label, a systematic error a source with a nuisance per parameter, and its matrix
 Asymmetric errors (``ErrorUp``, ``ValuesUp``, ...) are not used, with a warning: the symmetric ones beside them are, as in
 all averages of that program but one, of sets of one parameter without intercorrelations.  There it interpolates the error
 between the two at the average and averages again until nothing changes (the PDG's way), which is a recipe for weights and no
-likelihood.  Who asks for them here has, of sets of one parameter, the two-sided errors of all other inputs
-(:func:`~bayescomb.inputs.measurements.asymmetric_statistics`, and a kink for each source).
+likelihood.  With ``asymmetric`` those of sets of one parameter are read here as the two-sided errors of all other inputs
+(:func:`~bayescomb.inputs.measurements.asymmetric_statistics`, and a response with a kink for each source).
 """
 
 from __future__ import annotations

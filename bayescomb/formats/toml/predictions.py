@@ -204,7 +204,7 @@ def prediction_tables(
 
 
 def extraction_tables(extractions: Iterable[Extraction]) -> list[dict[str, Any]]:
-    """Extractions as TOML tables; one extends an earlier one where that leaves less to be said."""
+    """Extractions as TOML tables; one extends an earlier one where that is shorter."""
     tables: list[dict[str, Any]] = []
     earlier: list[Extraction] = []
     for extraction in extractions:
@@ -215,7 +215,7 @@ def extraction_tables(extractions: Iterable[Extraction]) -> list[dict[str, Any]]
 
 
 def _changes(base: Extraction, extraction: Extraction) -> dict[str, Any]:
-    """What is other than in the base, said in full: what is left out is inherited."""
+    """The keys that differ from the base, with defaults written out, as an absent key is inherited."""
     before, after = _stated(base), _stated(extraction)
     everything = _full(extraction)
     # As texts, because the order of predictions counts
@@ -239,7 +239,7 @@ def _full(extraction: Extraction) -> dict[str, Any]:
 
 
 def _stated(extraction: Extraction) -> dict[str, Any]:
-    """What is not as it is where nothing is said."""
+    """The keys that differ from their defaults."""
     masses = {key: mass for key, mass in extraction.masses.items() if mass != "m_t"}
     return _without(_full(extraction) | {"masses": masses}, {"title": "", "masses": {}, **_defaults(extraction), "drop": []})
 

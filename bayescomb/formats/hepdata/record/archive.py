@@ -1,8 +1,7 @@
 """Files of a folder or an archive read into memory, never unpacked; what no submission needs is refused.
 
-A refusal is of the whole archive, as one bad member says that somebody meant harm or that the download is damaged.  Sizes
-are counted while they are read, since what an archive says of them is a claim.  An archive in an archive is a file like any
-other: it is not opened.
+One bad member refuses the whole archive: it is damaged, or made to do harm.  Sizes are counted while they are read, as an
+archive may state them wrongly.  An archive in an archive is not opened.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ are percentages.  A source shifts the value by its size unless ``responses = { l
 says that it scales the prediction.
 
 A value may be an upper limit, ``< 2.1 @ 95 %`` with an empty ``stat`` (:mod:`bayescomb.formats.limits`), or the name of a
-file with -2 ln L at points, ``curve.csv`` with an empty ``stat`` (:mod:`bayescomb.formats.likelihood_tables`), which the
-sources move.
+file with -2 ln L at points, ``curve.csv`` with an empty ``stat`` (:mod:`bayescomb.formats.likelihood_tables`); the
+sources shift that curve.
 
 Statistics are uncorrelated unless ``statistical_correlation = "stat.csv"`` gives the correlations of the estimates: a matrix
 with their names in the header and in the first column, of those that are correlated.  Estimates with common statistics are

@@ -9,7 +9,7 @@ It is written so::
     observables = { cms_1 = "bin1", cms_23 = { bin2 = 1.0, bin3 = 1.0 } }
     sources = { "CMS_scale_j_*" = "jet energy scale" }
 
-The file says what it says as an input of a Convino base file: values, statistics, responses (relative and two-sided ones
+The file is read as an input of a Convino base file: values, statistics, responses (relative and two-sided ones
 too), free nuisances, post-fit values.  What it cannot say stands in the entry: which observables an estimate measures, and
 the sources of the nuisances (:mod:`bayescomb.formats.toml.measurements.maps`).
 """

@@ -55,7 +55,7 @@ import numpy as np
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_names, known_name, located
 from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
-from bayescomb.formats.hepdata.breakdown import read_breakdown
+from bayescomb.formats.hepdata.breakdown import read_breakdown, responses_of
 from bayescomb.formats.hepdata.information import read_information
 from bayescomb.formats.hepdata.mapping import measured_values, read_mapping
 from bayescomb.formats.hepdata.proposal import proposed_tables
@@ -112,8 +112,7 @@ def read_hepdata_entry(entry: Mapping[str, Any], place: str, folder: Path, *, ob
     shifts = read_breakdown(submission, mapping, measured)
     found = read_information(submission, mapping, measured, shifts)
     external = [] if found.fit else shifts
-    n = len(estimates)
-    up, down = (np.array([getattr(s, key) for s in external]).reshape(-1, n).T for key in ("up", "down"))
+    up, down = responses_of(external, len(estimates))
     nuisances = tuple(Nuisance(name=s.name) for s in external)
     if found.systematic is not None:
         up, down = found.systematic, -found.systematic

@@ -179,7 +179,7 @@ def _responses_text(measurement: Measurement, title: str) -> str:
 
 
 def _details(measurement: Measurement) -> list[dict[str, Any]]:
-    """What is to be said of the nuisances, each with its name; nothing of those that are as a nuisance is by default."""
+    """Keys of the nuisances that differ from their defaults, each with the name; none of a nuisance without such keys."""
     pulls = measurement.fit.pulls if measurement.fit else np.zeros(0)
     details = []
     for i, nuisance in enumerate(measurement.all_nuisances):

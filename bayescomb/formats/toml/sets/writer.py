@@ -37,7 +37,7 @@ def common_blocks(sets: Iterable[AssumptionSet]) -> tuple[CorrelationBlock, ...]
 def find_base(
     target: AssumptionSet, earlier: Sequence[AssumptionSet], n_common: int
 ) -> tuple[AssumptionSet | None, list[CorrelationCoefficient], list[CorrelationBlock]]:
-    """The earlier set that leaves least to be said when it is extended, and the coefficients and blocks left.
+    """The earlier set whose extension is shortest, and the coefficients and blocks that are to be added to it.
 
     Args:
         target: the set to be written.

@@ -16,7 +16,6 @@ Sources that are no correlation matrices (treatment covariance) are drawn as par
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,7 +30,6 @@ from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.formulas import evaluate
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
@@ -42,9 +40,9 @@ from bayescomb.sampling.model.extraction import draw_theory, extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
 from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
-from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
+from bayescomb.studies.simulated.data_sets import DataSets
 from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["Toys", "require_simulated"]
@@ -84,21 +82,15 @@ def require_simulated(combination: Combination) -> None:
         raise OptionError(msg)
 
 
-class Toys:
-    """Data sets of one combination and their analysis.
+class Toys(DataSets):
+    """Data sets of one linear model, of which a mass may be extracted, and their analysis.
 
     Args:
-        combination: what is studied: a linear model, of which a mass may be extracted.
-        seed: toy i is the same whatever else is done.
-        correlations: ``"prior"`` draws the true coefficients from their prior and samples them, ``"nominal"`` holds them.
-            Scales that are parameters are drawn from their priors in either case.
-        posterior: whether each data set is sampled too.
-        draws: kept steps per chain.
-        tune: tuning steps per chain.
-        chains: number of chains.
-        nuisances: how many nuisances are followed, chosen at random.
+        combination: what is studied.
         masses: ``"fitted"`` holds the true masses of an extraction at the best fit, ``"prior"`` draws them from their flat
             priors.
+        settings: as :class:`~bayescomb.studies.simulated.data_sets.DataSets` takes them.  Scales that are parameters are
+            drawn from their priors whatever ``correlations`` is.
 
     Raises:
         OptionError: an option is not offered, chi2 is not quadratic, the result is normalised, or constraints above 1 leave
@@ -116,30 +108,15 @@ class Toys:
 
     # With the threads of the analysis: eigenvectors, and with them the rows of the reduced model, depend on the rounding.
     @single_threaded
-    def __init__(
-        self,
-        combination: Combination,
-        *,
-        seed: int,
-        correlations: str = "prior",
-        posterior: bool = True,
-        draws: int = 300,
-        tune: int = 150,
-        chains: int = 2,
-        nuisances: int = 20,
-        masses: str = "fitted",
-    ) -> None:
-        check_choice(correlations, ("prior", "nominal"), where="correlations")
+    def __init__(self, combination: Combination, *, masses: str = "fitted", **settings: Any) -> None:
+        super().__init__(combination, **settings)
         check_choice(masses, ("fitted", "prior"), where="masses")
         require_simulated(combination)
-        self.combination, self.seed, self.posterior, self.masses = combination, seed, posterior, masses
-        self.draws, self.tune, self.chains = draws, tune, chains
-        self.sampled_coefficients = correlations == "prior"
-        self.plan = sampling_plan(combination, correlations=correlations)
+        self.masses = masses
+        self.sampled_coefficients = self.correlations == "prior"
+        self.plan = sampling_plan(combination, correlations=self.correlations)
         self.recoverable = recoverable_nuisances(self.plan)
-        index = self.recoverable.index
-        chosen = np.random.default_rng([seed, 0]).choice(len(index), size=min(nuisances, len(index)), replace=False)
-        self.followed = np.sort(chosen)
+        self.followed = self._followed(len(self.recoverable.index))
         self.names = tuple(o.name for o in combination.results)
 
     @cached_property
@@ -210,10 +187,8 @@ class Toys:
     def data(self, toy: int) -> _Data:
         """Data set number ``toy``."""
         plan, theory = self.plan, self.plan.theory
-        rng = np.random.default_rng([self.seed, 1, toy])
-        coefficients = prior_draws(
-            plan.coefficients, low=plan.low, high=plan.high, draws=1, rng=rng, feasible=plan.feasible()
-        )
+        rng = self._data_stream(toy)
+        coefficients = self._true_coefficients(rng)
         weights = plan.prior_weights(coefficients, rng)
         factor, rest = self._factors(weights) if weights.shape[1] else self._fixed_factors
         nuisances = factor @ rng.standard_normal(factor.shape[1])
@@ -233,17 +208,12 @@ class Toys:
         truth |= {variable_name(name): value for name, value in (values | self._functions(values)).items()}
         noise = rest @ rng.standard_normal(rest.shape[1])
         offset = plan.model.design @ parameters + plan.model.loading[:, self.recoverable.index] @ nuisances + noise
-        truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
+        truth |= self._named_coefficients(coefficients[0])
         scales = weights[0, len(plan.sampled) :]
         truth |= {f"scale[{size.name}]": float(s) for size, s in zip(plan.sizes, scales, strict=True)}
         names = [plan.model.nuisances[i] for i in self.recoverable.index[self.followed]]
         truth |= {f"pull[{name}]": float(x) for name, x in zip(names, nuisances[self.followed], strict=True)}
         return _Data(offset=offset, truth={name: float(value) for name, value in truth.items()})
-
-    def _functions(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Observables with a formula and derived quantities from values, or draws, of the variables."""
-        nodes = self.combination.quantities.nodes
-        return {o.name: evaluate(nodes[o.name], values) for o in self.combination.functions}
 
     @single_threaded
     def analyse(self, toy: int) -> dict[str, Any]:
@@ -282,11 +252,8 @@ class Toys:
             model = self._integrated.of(data.offset)
             fit = fit_extraction(theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
             found, values, up, down, chi2 = fit.solution.parameters, fit.solution.values, fit.up, fit.down, fit.chi2
-        rows = {
-            variable_name(name): [data.truth[variable_name(name)], float(v), float(a), float(b)]
-            for name, v, a, b in zip(found, values, up, down, strict=True)
-            if name in self.names
-        }
+        at = [i for i, name in enumerate(found) if name in self.names]
+        rows = self._profile_rows(data.truth, [found[i] for i in at], values[at], up[at], down[at])
         return {"chi2": chi2, "profile": rows}
 
     @cached_property
@@ -328,7 +295,7 @@ class Toys:
             "draws": draws,
             "tune": self.tune,
             "chains": self.chains,
-            "seed": int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
+            "seed": self._sampler_seed(toy),
             "target_accept": accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
             "cores": 1,  # toys are what is done beside each other
         }
@@ -370,7 +337,7 @@ class Toys:
                 found[SCALE_COEFFICIENT] = draws[SCALE_COEFFICIENT].to_numpy().reshape(n)
         drawn = dict(zip(plan.parameters, parameters.T, strict=True))
         found |= {variable_name(name): values for name, values in (drawn | self._functions(drawn)).items()}
-        found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}
+        found |= self._named_coefficients(rho.T)
         scales = weights[:, len(plan.sampled) :].T
         found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}
         if len(self.followed):

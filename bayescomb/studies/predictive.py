@@ -23,7 +23,7 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.nonlinear.mapping import mapping
 from bayescomb.sampling.plan import sampling_plan
-from bayescomb.sampling.posterior.storage import combination_of
+from bayescomb.sampling.posterior.storage import combination_of, run_of
 from bayescomb.sampling.recovery import given_coefficients
 
 __all__ = ["posterior_predictive"]
@@ -117,7 +117,7 @@ def _measured(combination: Combination, posterior: xr.DataTree, chosen: NDArray[
         fit = profile(own)
         covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
         return fit.values.sel(parameter=names).to_numpy()[None], covariance[None]
-    plan = sampling_plan(own, correlations=str(posterior.attrs["correlations"]))
+    plan = sampling_plan(own, correlations=run_of(posterior).correlations)
     index = [plan.parameters.index(name) for name in names]
     # Coefficients between inputs, none of which the saturated model leaves out, are those that were sampled.
     weights = plan.weights_of(posterior["posterior"].to_dataset())[chosen]

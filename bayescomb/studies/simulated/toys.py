@@ -39,9 +39,10 @@ from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.model.extraction import draw_theory, extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
 from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
-from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
+from bayescomb.sampling.tree import differences
 from bayescomb.studies.simulated.data_sets import DataSets
 from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
@@ -202,7 +203,7 @@ class Toys(DataSets):
             observables = theory.observables(theta, rng.standard_normal(len(theory.nuisances)), flat[:cut])
             parameters = np.concatenate([observables, flat[cut:]])
             own = dict(zip(theory.parameters, theta, strict=True))
-            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            own |= differences(theory, own)
             truth |= {variable_name(name): value for name, value in own.items()}
         values = dict(zip(plan.model.parameters, parameters, strict=True))
         truth |= {variable_name(name): value for name, value in (values | self._functions(values)).items()}
@@ -320,18 +321,15 @@ class Toys(DataSets):
         rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
         weights = plan.weights_of(draws)
 
-        def stacked(names: tuple[str, ...]) -> FloatArray:
-            return np.array([draws[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
-
         found: dict[str, FloatArray] = {}
         if theory is None:
-            parameters = stacked(plan.parameters)
+            parameters = stacked(draws, plan.parameters)
         else:
-            theta = stacked(theory.parameters)
-            levels = stacked(theory.free_names + plan.reduced.parameters[len(theory.select) :])
+            theta = stacked(draws, theory.parameters)
+            levels = stacked(draws, theory.free_names + plan.reduced.parameters[len(theory.select) :])
             _, parameters = draw_theory(plan, theory, coefficients=weights, theta=theta, levels=levels, rng=rng)
             own = dict(zip(theory.parameters, theta.T, strict=True))
-            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            own |= differences(theory, own)
             found |= {variable_name(name): values for name, values in own.items()}
             if SCALE_COEFFICIENT in draws:
                 found[SCALE_COEFFICIENT] = draws[SCALE_COEFFICIENT].to_numpy().reshape(n)

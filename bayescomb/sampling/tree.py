@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate
@@ -37,8 +37,6 @@ __all__ = [
     "with_nuisances",
     "with_theory",
 ]
-
-FloatArray = NDArray[np.float64]
 
 
 def with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed: int) -> xr.Dataset:

@@ -19,8 +19,8 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
@@ -36,8 +36,6 @@ from bayescomb.sampling.priors import log_density, prior_draws
 from bayescomb.sampling.recovery import conditional_masses, given_coefficients, has_conditional_masses
 
 __all__ = ["prior_sensitivity"]
-
-FloatArray = NDArray[np.float64]
 
 # Draws of each prior of the coefficients over which conditional moments are averaged.
 DRAWS: Final = 600
@@ -141,7 +139,7 @@ def _auxiliary(combination: Combination, names: list[str], widening: float) -> I
         )
 
 
-def _groups(combination: Combination, nuisances: tuple[str, ...]) -> dict[str, NDArray[np.bool_]]:
+def _groups(combination: Combination, nuisances: tuple[str, ...]) -> dict[str, BoolArray]:
     """Members of each group of sources; sources without a group are only in the first, which is all."""
     group_of = {s.name: s.group for s in combination.sources}
     source_of = {n.name: n.source for n in combination.nuisances}

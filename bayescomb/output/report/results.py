@@ -9,8 +9,8 @@ from typing import Any, Final
 import arviz as az
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import BayescombError
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.post_fit import post_fit_correlation
@@ -50,7 +50,7 @@ class ScanCurve:
     name: str
     title: str
     nominal: float
-    points: NDArray[np.float64]
+    points: FloatArray
     values: xr.DataArray
     errors: xr.DataArray
 
@@ -176,7 +176,7 @@ def moves(shift: xr.DataArray | None, error_shift: xr.DataArray | None, fit: Pro
     return size if size > ROUNDING else 0.0
 
 
-def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
+def parameter_covariance(results: Results) -> tuple[FloatArray, str]:
     """Covariance of the combined quantities, shape (P, P), of the posterior where it may be used, and what it is of."""
     names = [o.name for o in results.parameters]
     if results.usable is None:

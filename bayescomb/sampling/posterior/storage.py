@@ -22,6 +22,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.checks import expects
+from bayescomb.base.choices import Correlations
 from bayescomb.base.errors import PosteriorError
 from bayescomb.base.files.writing import written_beside
 from bayescomb.inputs.combination import Combination
@@ -75,7 +76,7 @@ class Run:
     """
 
     settings: Mapping[str, str | int]
-    correlations: str
+    correlations: Correlations
     engine: str
     seed: int
     interrupted: str

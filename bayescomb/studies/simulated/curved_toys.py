@@ -35,7 +35,7 @@ def require_curved(combination: Combination, *, posterior: bool) -> None:
     """
     where = f"{combination.name!r}"
     free = [n.name for n in combination.nuisances if n.free]
-    if combination.chi2 != "neyman" or combination.curved_responses or combination.normalise or free:
+    if combination.curved_terms or combination.normalise or free:
         msg = (
             f"{where}: data sets are simulated of chi2 'neyman' with absolute symmetric responses, of results that are not "
             "normalised, and without free nuisances where formulas are not linear or variables have ranges"

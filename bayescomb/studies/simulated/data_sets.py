@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import check_choice
+from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import BayescombError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.inputs.combination import Combination
@@ -22,9 +23,6 @@ from bayescomb.sampling.sample import sample
 from bayescomb.studies.simulated.ranks import ranked
 
 __all__ = ["DataSets", "SeparateDataSets"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 
 class DataSets:
@@ -51,14 +49,14 @@ class DataSets:
         combination: Combination,
         *,
         seed: int,
-        correlations: str = "prior",
+        correlations: Correlations = "prior",
         posterior: bool = True,
         draws: int = 300,
         tune: int = 150,
         chains: int = 2,
         nuisances: int = 20,
     ) -> None:
-        check_choice(correlations, ("prior", "nominal"), where="correlations")
+        check_choice(correlations, CORRELATIONS, where="correlations")
         self.combination, self.seed, self.correlations, self.posterior = combination, seed, correlations, posterior
         self.draws, self.tune, self.chains, self.nuisances = draws, tune, chains, nuisances
 

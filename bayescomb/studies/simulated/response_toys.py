@@ -17,8 +17,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.profile import profile
@@ -32,8 +32,6 @@ from bayescomb.studies.simulated.data_sets import SeparateDataSets
 from bayescomb.studies.simulated.ranks import matrix_root
 
 __all__ = ["ResponseToys", "require_responses"]
-
-FloatArray = NDArray[np.float64]
 
 
 def require_responses(combination: Combination) -> None:

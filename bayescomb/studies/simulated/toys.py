@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
@@ -47,8 +47,6 @@ from bayescomb.studies.simulated.data_sets import DataSets
 from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["Toys", "require_simulated"]
-
-FloatArray = NDArray[np.float64]
 
 # Steps longer than those of a single posterior, where nothing curved forbids them: more draws of a data set are
 # correlated, which costs nothing as long as more than RANKS are effective, and half the gradients are saved.

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import at_bound_text, rounded_like, with_error
 from bayescomb.fit.profile import ProfileResult
@@ -243,7 +243,7 @@ def _measured_by(results: Results, prediction: Prediction) -> str:
     return ", ".join(names) if len(names) < 3 else "measured"
 
 
-def _theory_sizes(results: Results) -> dict[str, NDArray[np.float64]]:
+def _theory_sizes(results: Results) -> dict[str, FloatArray]:
     """Of each prediction what one prior width of all its theory nuisances is at the fit, in the unit of the bins shown."""
     compiled = theory(results.combination)
     assert compiled is not None  # an extraction is in force

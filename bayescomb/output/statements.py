@@ -12,6 +12,7 @@ from bayescomb.inputs.combination import Combination
 if TYPE_CHECKING:
     from bayescomb.fit.profile import ProfileResult
     from bayescomb.inputs.theory.predictions import Prediction
+    from bayescomb.sampling.posterior.summary import Sampled
 
 __all__ = [
     "beyond_notes",
@@ -19,6 +20,7 @@ __all__ = [
     "bound_notes",
     "caveats",
     "chi2_sentence",
+    "draws_beyond_notes",
     "extraction_sentence",
     "header",
     "header_data",
@@ -355,6 +357,15 @@ def beyond_notes(fit: ProfileResult) -> list[str]:
         elif not (low <= at - error and at + error <= high) and not _at_bound(combination, i, low):
             notes.append(f"the interval of one error reaches beyond the likelihood table of {name}, onto its continuation")
     return notes
+
+
+def draws_beyond_notes(sampled: Sampled) -> list[str]:
+    """Likelihood tables that end before some of the draws."""
+    return [
+        f"{significant(100 * share)} % of the draws lie beyond the likelihood table of {name}, on its continuation; give it "
+        "more points"
+        for name, share in sampled.beyond_tables.items()
+    ]
 
 
 def _at_bound(combination: Combination, i: int, low: float) -> bool:

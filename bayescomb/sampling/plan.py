@@ -1,11 +1,9 @@
-"""What is sampled and what is integrated: the numbers that a model is built from, worked out once before sampling.
-
-What the sampled model needs where chi2 is not quadratic, worked out once before sampling.
-"""
+"""What is sampled and what is integrated: the numbers that a model is built from, worked out once before sampling."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +17,7 @@ from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.minimise.nonlinear import minimise, separate_minima, starting_point, theta_covariance
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, infeasible_message
 from bayescomb.likelihood.feasible_ranges import Statement, feasibility_statements
 from bayescomb.likelihood.linear_gaussian import LinearModel, integrate_out, linear_model
@@ -28,7 +27,7 @@ from bayescomb.likelihood.theory import Theory, theory
 from bayescomb.likelihood.uncertain_sizes import SCALE, UncertainSize, uncertain_sizes
 from bayescomb.sampling.priors import Draft, FeasibleSet, RadialBlock, radial_block_of, restrict_block, restrict_total
 
-__all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan"]
+__all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan", "stacked"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +192,13 @@ class SamplingPlan:
             return result
 
         return FeasibleSet(holds=inside, start=self.start)
+
+
+def stacked(draws: xr.Dataset, names: Iterable[str]) -> FloatArray:
+    """Values of some quantities at all draws of a posterior, chains one after the other, shape (n, number of names)."""
+    n = draws.sizes["chain"] * draws.sizes["draw"]
+    columns = [draws[variable_name(name)].to_numpy().reshape(n) for name in names]
+    return np.array(columns).reshape(len(columns), n).T
 
 
 def sampling_plan(combination: Combination, *, correlations: Correlations = "prior") -> SamplingPlan:

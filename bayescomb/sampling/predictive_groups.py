@@ -19,17 +19,16 @@ import xarray as xr
 
 from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.sampling.linear_posterior import CHUNK
 from bayescomb.sampling.model.observed import OBSERVED
-from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
 from bayescomb.sampling.recovery import given_coefficients
 
 __all__ = ["BY_MEASUREMENT", "left_out_densities", "predictive_groups"]
 
 # The group of log likelihoods per measurement.
 BY_MEASUREMENT = "log_likelihood_by_measurement"
-CHUNK = 500  # draws at a time, so that memory does not grow with the run
 
 
 def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -> dict[str, xr.Dataset]:
@@ -51,7 +50,7 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
         return {}
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n = shape[0] * shape[1]
-    predicted = _predicted(combination, posterior, n)
+    predicted = _predicted(combination, posterior)
     weights = plan.weights_of(posterior)
     own = sampling_plan(combination.saturated(), correlations="prior" if len(plan.sampled) else "nominal")
     index = [own.parameters.index(e.name) for e in combination.estimates]
@@ -127,10 +126,9 @@ def _blocks(combination: Combination) -> list[IntArray]:
     return found
 
 
-def _predicted(combination: Combination, posterior: xr.Dataset, n: int) -> FloatArray:
+def _predicted(combination: Combination, posterior: xr.Dataset) -> FloatArray:
     """T of every draw, shape (n, E)."""
-    columns = [posterior[variable_name(o.name)].to_numpy().reshape(n) for o in combination.variables]
-    values, predict = np.array(columns).reshape(len(columns), n), mapping(combination)
+    values, predict = stacked(posterior, (o.name for o in combination.variables)), mapping(combination)
     if predict.linear and not predict.tables:
-        return np.asarray(values.T @ predict.design.T + predict.constant)
-    return np.array([predict.compared(row) for row in values.T])
+        return np.asarray(values @ predict.design.T + predict.constant)
+    return np.array([predict.compared(row) for row in values])

@@ -22,6 +22,7 @@ from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.plan import SamplingPlan
 from bayescomb.sampling.priors import prior_draws
+from bayescomb.sampling.tree import differences
 
 __all__ = ["prior_group", "proper_variables"]
 
@@ -90,7 +91,7 @@ def _extracted(theory: Theory, n: int, rng: np.random.Generator) -> dict[str, Fl
     """Draws of masses, uniform over the tables, their differences, and scales."""
     count, scales = len(theory.masses), theory.extraction.scales
     found = {name: rng.uniform(theory.low[i], theory.high[i], size=n) for i, name in enumerate(theory.masses)}
-    found |= {f"{a} - {b}": found[a] - found[b] for a, b in theory.extraction.differences}
+    found |= differences(theory, found)
     if scales.prior == "uniform":
         return found | {
             name: rng.uniform(theory.low[count + i], theory.high[count + i], size=n) for i, name in enumerate(theory.scales)

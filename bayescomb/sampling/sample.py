@@ -32,9 +32,7 @@ from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.posterior.tails import mark_tails
 from bayescomb.sampling.predictive_groups import predictive_groups
 from bayescomb.sampling.prior_group import prior_group
-from bayescomb.sampling.recovery import (
-    has_conditional_masses,
-)
+from bayescomb.sampling.recovery import has_conditional_masses
 from bayescomb.sampling.tree import (
     conditional_group,
     has_logarithmic_prior,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -13,7 +16,7 @@ from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.model.extraction import draw_theory
-from bayescomb.sampling.plan import SamplingPlan
+from bayescomb.sampling.plan import SamplingPlan, stacked
 from bayescomb.sampling.recovery import (
     conditional_masses,
     conditional_moments,
@@ -24,6 +27,7 @@ from bayescomb.sampling.recovery import (
 
 __all__ = [
     "conditional_group",
+    "differences",
     "has_logarithmic_prior",
     "labelled",
     "normalised",
@@ -35,27 +39,15 @@ __all__ = [
 ]
 
 
-def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, FloatArray]:
-    """Weights (n, K + m) of the plan's patterns and parameters (n, P) of all chains one after the other."""
-    n = posterior.sizes["chain"] * posterior.sizes["draw"]
-    parameters = np.column_stack([posterior[variable_name(p)].to_numpy().reshape(n) for p in plan.parameters])
-    return plan.weights_of(posterior), parameters
-
-
 def with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed: int) -> xr.Dataset:
     """The posterior with exact draws of its theory nuisances and the observables that follow."""
-    n = posterior.sizes["chain"] * posterior.sizes["draw"]
-
-    def stacked(names: tuple[str, ...]) -> FloatArray:
-        return np.array([posterior[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
-
     levels = theory.free_names + plan.reduced.parameters[len(theory.select) :]
     nuisances, parameters = draw_theory(
         plan,
         theory,
         coefficients=plan.weights_of(posterior),
-        theta=stacked(theory.parameters),
-        levels=stacked(levels),
+        theta=stacked(posterior, theory.parameters),
+        levels=stacked(posterior, levels),
         rng=np.random.default_rng([seed, 3]),
     )
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
@@ -67,13 +59,13 @@ def with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed:
 
 def with_differences(theory: Theory, posterior: xr.Dataset) -> xr.Dataset:
     """The posterior with the differences of masses that the extraction names."""
-    pairs = theory.extraction.differences
-    return posterior.assign(
-        {
-            variable_name(f"{first} - {second}"): posterior[variable_name(first)] - posterior[variable_name(second)]
-            for first, second in pairs
-        }
-    )
+    masses = {name: posterior[variable_name(name)] for name in theory.masses}
+    return posterior.assign({variable_name(name): values for name, values in differences(theory, masses).items()})
+
+
+def differences(theory: Theory, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The differences of masses that the extraction names, from values, or draws, of the masses."""
+    return {f"{first} - {second}": values[first] - values[second] for first, second in theory.extraction.differences}
 
 
 def _linear_parameters(
@@ -105,7 +97,9 @@ def with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tupl
     """The posterior with exact draws of its nuisances."""
     recoverable = recoverable_nuisances(plan)
     rng = np.random.default_rng([seed, 1])
-    coefficients, parameters = _stacked(plan, posterior)
+    coefficients = plan.weights_of(posterior)
+    # Row by row in memory: the rounding of products depends on it, and so do the draws of a seed.
+    parameters = np.ascontiguousarray(stacked(posterior, plan.parameters))
     linear = _linear_parameters(plan, posterior, coefficients, parameters)
     nuisances = recover_nuisances(plan, recoverable, coefficients, linear, rng=rng)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], nuisances.shape[1])
@@ -147,7 +141,7 @@ def labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
 
 def conditional_group(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
     """Exact for a linear model; of an extraction the masses alone, by the tangent."""
-    coefficients = _stacked(plan, posterior)[0]
+    coefficients = plan.weights_of(posterior)
     if plan.theory is None:
         names, (mean, sd) = _with_linear_functions(plan, coefficients)
     else:

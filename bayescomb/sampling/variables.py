@@ -15,7 +15,6 @@ import pytensor.tensor as pt
 from scipy.special import log_ndtr
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.parameters import ParameterPrior
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import solve
@@ -125,24 +124,11 @@ def flat_variables(plan: SamplingPlan) -> tuple[FittedVariable, ...]:
     else:
         start = solve(plan.model, plan.correlation(plan.start[None])[0])
         values, errors = start.values, np.sqrt(np.diag(start.covariance))
-    return _near(plan.combination, plan.parameters, values, errors)
-
-
-def _near(
-    combination: Combination, names: tuple[str, ...], values: FloatArray, errors: FloatArray
-) -> tuple[FittedVariable, ...]:
-    """Variables of a combination near a fit without bounds.
-
-    Args:
-        combination: whose ranges and priors count.
-        names: of the P variables and free nuisances.
-        values: of the fit, shape (P,).
-        errors: of the fit, shape (P,).
-    """
+    combination = plan.combination
     logarithmic = {p.name for p in combination.parameters if p.prior is not None and p.prior.logarithmic}
     bounds = dict.fromkeys(logarithmic, (0.0, np.inf)) | combination.bounds
     found = []
-    for name, fitted, error in zip(names, values, errors, strict=True):
+    for name, fitted, error in zip(plan.parameters, values, errors, strict=True):
         low, high = bounds.get(name, (-np.inf, np.inf))
         value, width = float(fitted), float(error)
         if low == 0 and not np.isfinite(high):

@@ -23,6 +23,7 @@ from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.feasible_ranges import Statement, feasibility_statements
+from bayescomb.sampling.posterior.storage import run_of
 from bayescomb.sampling.posterior.summary import result_summary
 from bayescomb.sampling.sample import sample
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings
@@ -199,7 +200,7 @@ def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, se
     found: dict[str, dict[str, float]] = {key: {} for key in SUMMARISED}
     for kind in kinds:
         tree = sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False)
-        if tree.attrs["interrupted"]:
+        if run_of(tree).interrupted:
             raise KeyboardInterrupt
         for result in kind.results:  # of two that share a name the last one counts
             own = result_summary(tree, result.name)
@@ -228,29 +229,20 @@ def grouped(combination: Combination) -> Combination:
 
 
 def _result(combination: Combination, posterior: xr.Dataset | None) -> SetResult:
-    chosen = combination.assumption_set
     observables = combination.with_extraction("")
-    statements = tuple(feasibility_statements(combination))
+    unfitted = SetResult(
+        name=combination.assumption_set.name,
+        description=combination.assumption_set.description,
+        combined=None,
+        extracted=None,
+        impacts=None,
+        statements=tuple(feasibility_statements(combination)),
+        posterior=posterior,
+    )
     try:
         combined = profile(observables)
         extracted = profile(combination) if combination.extraction else None
     except InfeasibleCorrelationError as error:
-        return SetResult(
-            name=chosen.name,
-            description=chosen.description,
-            combined=None,
-            extracted=None,
-            impacts=None,
-            statements=statements,
-            posterior=posterior,
-            problem=str(error),
-        )
-    return SetResult(
-        name=chosen.name,
-        description=chosen.description,
-        combined=combined,
-        extracted=extracted,
-        impacts=impacts(grouped(observables), parts="held"),
-        statements=statements,
-        posterior=posterior,
-    )
+        return dataclasses.replace(unfitted, problem=str(error))
+    of_sources = impacts(grouped(observables), parts="held")
+    return dataclasses.replace(unfitted, combined=combined, extracted=extracted, impacts=of_sources)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -29,8 +29,7 @@ from bayescomb.fit.impacts import THEORY_GROUP
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.variables import variable_name
-from bayescomb.sampling.plan import SamplingPlan, sampling_plan
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
 from bayescomb.sampling.posterior.storage import combination_of, is_extended, run_of
 from bayescomb.sampling.posterior.summary import result_moments
 from bayescomb.sampling.priors import log_density, prior_draws
@@ -92,16 +91,16 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
     changes = [*_auxiliary(combination, names, widening)]
-    plan = sampling_plan(combination, correlations=run_of(posterior).correlations)
+    run = run_of(posterior)
+    plan = sampling_plan(combination, correlations=run.correlations)
     if len(plan.sampled):
-        seed = int(posterior.attrs["seed"])
         averaged = (
             plan.curved is None
             and not combination.bounds
             and not combination.functions
             and (plan.theory is None or has_conditional_masses(plan.theory))
         )
-        changes += _coefficients(plan, names, seed) if averaged else _reweighted_coefficients(plan, draws, names)
+        changes += _coefficients(plan, names, run.seed) if averaged else _reweighted_coefficients(plan, draws, names)
     changes += _parameters(combination, draws, names, widening)
     changes = [c for c in changes if not c.effective < MIN_EFFECTIVE]
     dims = ("change", "parameter")
@@ -237,7 +236,7 @@ def _reweighted_coefficients(plan: SamplingPlan, draws: xr.Dataset, names: list[
 
 def _reweighted(label: str, draws: xr.Dataset, names: list[str], log_ratio: FloatArray) -> _Change:
     """Draws of the posterior weighted with the ratio of the priors."""
-    values = np.array([draws[variable_name(name)].to_numpy().ravel() for name in names]).T
+    values = stacked(draws, names)
     weights = np.exp(log_ratio - log_ratio.max())
     mean, sd = _moments(values, 0.0, np.ones(len(values)))
     other_mean, other_sd = _moments(values, 0.0, weights)
@@ -253,16 +252,13 @@ def _parameters(combination: Combination, draws: xr.Dataset, names: list[str], w
     flat = (
         list(extraction.mass_parameters) if extraction else [o.name for o in combination.variables if o.name not in stated]
     )
-    values: Any = np.array([draws[variable_name(name)].to_numpy().ravel() for name in flat])
+    values = stacked(draws, flat).T
     if len(flat) and (values > 0).all() and not combination.nonnegative:  # flat in the logarithm has no posterior near 0
         kind = "masses" if extraction else "observables"
         yield _reweighted(f"{kind}: flat in the logarithm", draws, names, -np.log(values).sum(axis=0))
     if extraction is None or not extraction.scale_parameters:
         return
-    scales = (
-        np.array([draws[variable_name(name)].to_numpy().ravel() for name in extraction.scale_parameters])
-        / extraction.scales.width
-    )
+    scales = stacked(draws, extraction.scale_parameters).T / extraction.scales.width
     if extraction.scales.prior == "uniform":
         inside = (np.abs(scales) * widening <= 1).all(axis=0)
         ratio = np.where(inside, 0.0, -np.inf)

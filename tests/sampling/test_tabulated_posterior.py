@@ -5,11 +5,23 @@ import numpy as np
 import pytest
 import xarray as xr
 from densities import Density
-from table_models import INTERPOLATION, combined, counted, counted_and_measured, counting_table, measured, tabulated
+from table_models import (
+    INTERPOLATION,
+    combined,
+    counted,
+    counted_and_measured,
+    counting_table,
+    measured,
+    parabola,
+    tabulated,
+)
 
 import bayescomb as bc
+from bayescomb.output.data.results import posterior_data
+from bayescomb.output.text.posterior import posterior_text
 from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.posterior.summary import shares_beyond_tables
 from bayescomb.sampling.predictive_groups import predictive_groups
 
 SIGMAS = 5.0
@@ -68,3 +80,26 @@ def test_what_is_predicted_is_warped_as_the_table_is():
     expected = [-counted(x) / 2 - np.log(2 * np.pi * table.width**2) / 2 for x in s[0]]
     np.testing.assert_allclose(density, expected, atol=INTERPOLATION)
     assert groups["posterior_predictive"].sizes["estimate"] == 2
+
+
+def test_draws_beyond_a_table_are_counted():
+    """Of the number that the table is about, which its own nuisance moves away from the observable."""
+    combination = combined(tabulated("counts", parabola(3.0, 2.0), shift=1.5), measured("m", 9.0, 3.0, shift=0.5))
+    s, pull = np.array([-8.0, -8.0, 0.0, 10.0, 12.0, 12.0]), np.array([0.0, 1.0, 0.0, -1.0, 0.0, 1.0])
+    draws = xr.Dataset(
+        {"s": (("chain", "draw"), [s]), "pull": (("chain", "draw", "nuisance"), [np.column_stack([pull, 0 * pull])])},
+        {"nuisance": ["scale[counts]", "scale[m]"]},
+    )
+    assert shares_beyond_tables(combination, draws) == {"counts": 3 / 6}  # -9.5, 11.5 and 12 of a table from -9 to 11
+    assert shares_beyond_tables(combination, draws.isel(draw=[0, 2, 5])) == {}
+    assert shares_beyond_tables(combined(measured("m", 9.0, 3.0)), draws) == {}
+
+
+@pytest.mark.slow
+def test_the_share_of_draws_beyond_a_table_is_a_caveat():
+    combination = combined(tabulated("counts", parabola(9.0, 2.0)), measured("m", 12.0, 3.0))
+    sampled = bc.summarise(bc.sample(combination, seed=4, draws=200, tune=100, chains=2, progress=False))
+    assert 0.05 < sampled.beyond_tables["counts"] < 0.95
+    note = "% of the draws lie beyond the likelihood table of counts"
+    assert note in posterior_text(sampled)
+    assert sum(note in caveat for caveat in posterior_data(sampled, None)["caveats"]) == 1

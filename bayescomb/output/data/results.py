@@ -14,7 +14,7 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.variables import variable_name
-from bayescomb.output.statements import header_data
+from bayescomb.output.statements import caveats, draws_beyond_notes, header_data
 from bayescomb.output.tables.fit import UNDIVIDED, compatibility_table, correlation_table, part_cells, weights_table
 from bayescomb.output.tables.impacts import QUANTITIES, impact_table
 from bayescomb.output.tables.table import by_result
@@ -210,6 +210,7 @@ def posterior_data(sampled: Sampled, fit: ProfileResult | None) -> dict[str, Any
 
     return {
         **header_data(combination),
+        "caveats": [*caveats(combination), *draws_beyond_notes(sampled)],
         "chi2": None if fit is None else plain_value(fit.chi2),
         "ndf": None if fit is None else fit.ndf,
         "p_value": None if fit is None else fit.p_value,

@@ -20,7 +20,7 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.observables import Observable
-from bayescomb.output.statements import header
+from bayescomb.output.statements import draws_beyond_notes, header
 from bayescomb.output.text_layout import MANY, comparison_rows, table
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def posterior_text(sampled: Sampled) -> str:
         f"{header(combination)}\ncorrelations {run.correlations}, engine {run.engine}, "
         f"seed {run.seed}, {run.settings['chains']} x {counted(int(run.settings['draws']), 'draws')}{interrupted}"
     )
+    lines += draws_beyond_notes(sampled)
     if combination.chi2 == "pearson":
         lines.append("the density includes the determinant of Pearson's weights, which the profile leaves out")
     lines.append(f"compiled in {seconds_text(run.compile_seconds)}, sampled in {seconds_text(run.sampling_seconds)}")

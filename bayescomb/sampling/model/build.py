@@ -3,8 +3,6 @@
 Two engines give the same posterior.  ``marginal`` has the coefficients ``rho`` and one variable per observable; all
 nuisances are integrated out exactly (:mod:`bayescomb.likelihood.linear_gaussian`).  ``full`` has every nuisance as a
 variable and the estimates as data: slower, and the form to extend when a nuisance itself is to be used.
-
-Variables of an extraction in the PyMC model, and exact draws of what they leave to be drawn.
 """
 
 from __future__ import annotations

@@ -16,12 +16,11 @@ from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory, scale_correlation
+from bayescomb.sampling.linear_posterior import CHUNK
 from bayescomb.sampling.plan import SamplingPlan
 from bayescomb.sampling.start_points import FlatFrom, UniformFrom, begun
 
 __all__ = ["ExtractionStart", "draw_theory", "extraction_start", "level_variables", "theta_variables"]
-
-CHUNK = 500  # draws at a time, so that memory does not grow with the run
 
 
 @dataclass(frozen=True, kw_only=True)

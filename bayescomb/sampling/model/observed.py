@@ -52,17 +52,15 @@ def data_density(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: 
 def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho: Any, parameters: Any, prefix: str) -> Any:
     """All nuisances integrated but those in which chi2 is curved, which z stands for; Pearson's determinant included."""
     size = len(curved.offset)
+    white: Any = pt.zeros(0)
+    if size:
+        model.add_coord(f"{prefix}white", list(range(size)))
+        white = FlatFrom(f"{prefix}white_explicit", np.zeros(size), dims=f"{prefix}white")
     if has_kernel(curved):
-        white: Any = pt.zeros(0)
-        if size:
-            model.add_coord(f"{prefix}white", list(range(size)))
-            white = FlatFrom(f"{prefix}white_explicit", np.zeros(size), dims=f"{prefix}white")
         return curved_log_density(rho, parameters, white, plan=plan, curved=curved)
     theta: Any = parameters
     volume: Any = 0.0  # log of dz/d(zeta)
     if size:
-        model.add_coord(f"{prefix}white", list(range(size)))
-        white = FlatFrom(f"{prefix}white_explicit", np.zeros(size), dims=f"{prefix}white")
         base, patterns = plan.explicit_prior
         covariance: Any = base
         for c, pattern in enumerate(patterns):

@@ -321,14 +321,18 @@ def run_modes(
     compiled: CompiledModel,
     *,
     draws: int,
-    tune: int,
     chains: int,
     seed: int,
-    progress: bool = False,
-    target_accept: float = 0.9,
-    cores: int | None = None,
+    **settings: Any,
 ) -> tuple[xr.Dataset, xr.Dataset, ModeMixture]:
     """Sample a compiled model from each of its starting points, and put the draws together by the weights of the modes.
+
+    Args:
+        compiled: with starting points.
+        draws: this and all that follows as :func:`run_nuts` takes it.
+        chains: likewise.
+        seed: of the first mode, that of the others follows.
+        settings: the rest.
 
     Returns:
         As :func:`run_nuts`, and the weights.
@@ -339,10 +343,7 @@ def run_modes(
     assert compiled.log_density is not None  # modes are sampled with the virtual machine
     samples, found = [], []
     for number, (_, sampler) in enumerate(compiled.modes):
-        tree, statistics = _run(
-            compiled, sampler, draws=draws, tune=tune, chains=chains, seed=seed + number, progress=progress,
-            target_accept=target_accept, cores=cores,
-        )  # fmt: skip
+        tree, statistics = _run(compiled, sampler, draws=draws, chains=chains, seed=seed + number, **settings)
         if statistics.attrs["interrupted"]:
             raise KeyboardInterrupt
         samples.append(tree["posterior"]["unconstrained"].to_numpy())
@@ -371,8 +372,8 @@ def _run(
     tune: int,
     chains: int,
     seed: int,
-    progress: bool,
-    target_accept: float,
+    progress: bool = False,
+    target_accept: float = 0.9,
     cores: int | None = None,
 ) -> tuple[xr.DataTree, xr.Dataset]:
     """The finished chains, and the statistics of the sampler."""

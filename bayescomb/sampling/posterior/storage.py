@@ -1,6 +1,4 @@
-"""Files that are complete or absent: everything is written beside its place and renamed, and posteriors are netCDF.
-
-A posterior as the bytes of a netCDF file, with a checksum at its end, and everything that can be wrong with them.
+"""A posterior as a netCDF file with a checksum at its end, everything that can be wrong with it, and what it carries.
 
 The file is made in memory: HDF5 that finds its disk full while writing ends the process.  The last line of the file is the
 SHA-256 of all before it, which netCDF readers do not look at; the attribute ``checksum`` says that it must be there.

@@ -22,7 +22,9 @@ from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
+from bayescomb.likelihood.nonlinear.mapping import mapping
 from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.plan import stacked
 from bayescomb.sampling.posterior.moments import (
     CENTRAL,
     INTERVAL,
@@ -60,6 +62,7 @@ __all__ = [
     "result_moments",
     "result_summary",
     "same_as_prior",
+    "shares_beyond_tables",
     "size_quantiles",
     "summarise",
 ]
@@ -94,6 +97,8 @@ class Sampled(Shown):
         sizes: source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation.
         correlation: of the results in their order, shape (P, P).
         quantiles: result -> its quantiles at :data:`QUANTILES`.
+        beyond_tables: estimate whose likelihood is a table -> share of the draws beyond the ends of the table, where its
+            continuation counts; without those of which none is.
     """
 
     tree: xr.DataTree
@@ -108,6 +113,7 @@ class Sampled(Shown):
     sizes: Mapping[str, tuple[float, float, float]]
     correlation: FloatArray
     quantiles: Mapping[str, FloatArray]
+    beyond_tables: Mapping[str, float]
 
     def _line(self) -> str:
         results = counted(len(self.combination.headline), "results")
@@ -172,6 +178,7 @@ def summarise(posterior: xr.DataTree) -> Sampled:
         sizes=size_quantiles(draws),
         correlation=_correlation(posterior, names),
         quantiles={name: posterior_quantiles(posterior, name, QUANTILES) for name in names},
+        beyond_tables=shares_beyond_tables(combination, draws),
     )
 
 
@@ -260,10 +267,31 @@ def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: A
 
 def _correlation(posterior: xr.DataTree, names: list[str]) -> FloatArray:
     """Correlation of the draws of results, shape (P, P)."""
-    flat = np.array([posterior["posterior"][variable_name(name)].to_numpy().ravel() for name in names])
-    correlation = np.atleast_2d(np.corrcoef(flat))
+    correlation = np.atleast_2d(np.corrcoef(stacked(posterior["posterior"].to_dataset(), names).T))
     np.fill_diagonal(correlation, 1.0)
     return correlation
+
+
+def shares_beyond_tables(combination: Combination, draws: xr.Dataset) -> dict[str, float]:
+    """Estimate -> share of the draws beyond its likelihood table, where one is; nuisances without draws are taken at 0."""
+    if not combination.tables:
+        return {}
+    predict = mapping(combination)
+    reached = np.array([predict.value(row) for row in stacked(draws, (o.name for o in combination.variables))])
+    pulls: dict[str, FloatArray] = {}
+    if "pull" in draws:
+        columns = draws["pull"].transpose("nuisance", "chain", "draw").to_numpy().reshape(draws.sizes["nuisance"], -1)
+        pulls = dict(zip(draws["nuisance"].to_numpy(), columns, strict=True))
+    responses = [(m.nuisances, row) for m in combination.measurements for row in m.responses]
+    shares = {}
+    for i, table in combination.tables.items():
+        at = reached[:, i].copy()
+        for nuisance, response in zip(*responses[i], strict=True):
+            if response and nuisance.name in pulls:
+                at -= response * pulls[nuisance.name]
+        low, high = table.ends
+        shares[combination.estimates[i].name] = float(((at < low) | (at > high)).mean())
+    return {name: share for name, share in shares.items() if share}
 
 
 def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:

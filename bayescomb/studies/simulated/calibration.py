@@ -22,7 +22,7 @@ from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.studies.executors import executor_of
 from bayescomb.studies.simulated.curved_toys import CurvedToys, require_curved
-from bayescomb.studies.simulated.ranks import RANKS
+from bayescomb.studies.simulated.ranks import LEVELS, RANKS
 from bayescomb.studies.simulated.response_toys import ResponseToys, require_responses
 from bayescomb.studies.simulated.toys import Toys, require_simulated
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
@@ -31,7 +31,6 @@ __all__ = ["coverage", "study_summary", "summary_of", "toys_of"]
 
 TOYS: Final = "toys.jsonl"
 KEY: Final = "toy"
-LEVELS: Final = {"68": 0.68, "95": 0.95}
 SETTINGS: Final = ("seed", "correlations", "posterior", "draws", "tune", "chains", "nuisances")
 
 

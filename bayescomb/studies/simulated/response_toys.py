@@ -13,30 +13,23 @@ one of coverage at that value, and ranks need a stated prior.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.checks import check_choice
-from bayescomb.base.choices import CORRELATIONS, Correlations
-from bayescomb.base.errors import BayescombError, OptionError
+from bayescomb.base.errors import OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.formulas import evaluate
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.nonlinear.model import NonlinearParts, nonlinear_parts
 from bayescomb.sampling.plan import sampling_plan
-from bayescomb.sampling.priors import prior_draws
-from bayescomb.sampling.sample import sample
 from bayescomb.sampling.tree import has_logarithmic_prior
-from bayescomb.studies.simulated.ranks import matrix_root, ranked
+from bayescomb.studies.simulated.data_sets import SeparateDataSets
+from bayescomb.studies.simulated.ranks import matrix_root
 
 __all__ = ["ResponseToys", "require_responses"]
 
@@ -69,44 +62,24 @@ def require_responses(combination: Combination) -> None:
         raise OptionError(msg)
 
 
-class ResponseToys:
+class ResponseToys(SeparateDataSets):
     """Data sets of one combination whose chi2 is not quadratic, and their analysis.
 
     Args:
         combination: what is studied, see :func:`require_responses`.
-        seed: toy i is the same whatever else is done.
-        correlations: ``"prior"`` draws the true coefficients from their prior and samples them, ``"nominal"`` holds them.
-        posterior: whether each data set is sampled too.
-        draws: kept steps per chain.
-        tune: tuning steps per chain.
-        chains: number of chains.
-        nuisances: how many nuisances are followed, chosen at random.
+        settings: as :class:`~bayescomb.studies.simulated.data_sets.DataSets` takes them.
 
     Raises:
         OptionError: an option is not offered, or data sets cannot be simulated of the combination.
     """
 
     @single_threaded
-    def __init__(
-        self,
-        combination: Combination,
-        *,
-        seed: int,
-        correlations: Correlations = "prior",
-        posterior: bool = True,
-        draws: int = 300,
-        tune: int = 150,
-        chains: int = 2,
-        nuisances: int = 20,
-    ) -> None:
-        check_choice(correlations, CORRELATIONS, where="correlations")
+    def __init__(self, combination: Combination, **settings: Any) -> None:
+        super().__init__(combination, **settings)
         require_responses(combination)
-        self.combination, self.seed, self.posterior = combination, seed, posterior
-        self.correlations, self.draws, self.tune, self.chains = correlations, draws, tune, chains
-        self.plan = sampling_plan(combination, correlations=correlations)
+        self.plan = sampling_plan(combination, correlations=self.correlations)
         names = self._parts.bound
-        chosen = np.random.default_rng([seed, 0]).choice(len(names), size=min(nuisances, len(names)), replace=False)
-        self.followed = tuple(names[i] for i in np.sort(chosen))
+        self.followed = tuple(names[i] for i in self._followed(len(names)))
 
     @cached_property
     def _parts(self) -> NonlinearParts:
@@ -122,12 +95,9 @@ class ResponseToys:
     @single_threaded
     def data(self, toy: int) -> tuple[Combination, dict[str, float]]:
         """Data set number ``toy``: the combination with its values, and the true value by quantity."""
-        plan, parts = self.plan, self._parts
-        rng = np.random.default_rng([self.seed, 1, toy])
-        coefficients = prior_draws(
-            plan.coefficients, low=plan.low, high=plan.high, draws=1, rng=rng, feasible=plan.feasible()
-        )
-        correlation = plan.correlation(coefficients)[0]
+        parts, rng = self._parts, self._data_stream(toy)
+        coefficients = self._true_coefficients(rng)
+        correlation = self.plan.correlation(coefficients)[0]
         nuisances = matrix_root(correlation) @ rng.standard_normal(len(correlation))
         parameters = self._fitted.copy()
         for i, name in enumerate(parts.observables):
@@ -139,12 +109,10 @@ class ResponseToys:
         t = parts.map.value(parameters[:cut])
         predicted = parts.responses.predict(t, arguments, positive=arguments >= 0) + parts.shifts @ nuisances
         values = dict(zip((*parts.observables, *parts.free), parameters, strict=True))
-        nodes = self.combination.quantities.nodes
-        values |= {o.name: float(evaluate(nodes[o.name], values)) for o in self.combination.functions}
-        truth = {variable_name(name): float(value) for name, value in values.items()}
-        truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
+        truth = {variable_name(name): value for name, value in (values | self._functions(values)).items()}
+        truth |= self._named_coefficients(coefficients[0])
         own = dict(zip(parts.bound, nuisances, strict=True))
-        truth |= {f"pull[{name}]": float(own[name]) for name in self.followed}
+        truth |= {f"pull[{name}]": own[name] for name in self.followed}
         measurements, start = [], 0
         for measurement in self.combination.measurements:
             stop = start + len(measurement.estimates)
@@ -152,7 +120,9 @@ class ResponseToys:
                 measurement = self._measured(measurement, predicted[start:stop], rng)
             measurements.append(measurement)
             start = stop
-        return dataclasses.replace(self.combination, measurements=tuple(measurements)), truth
+        return dataclasses.replace(self.combination, measurements=tuple(measurements)), {
+            name: float(value) for name, value in truth.items()
+        }
 
     def _measured(self, measurement: Measurement, predicted: FloatArray, rng: np.random.Generator) -> Measurement:
         """A measurement of a prediction, shape (n,)."""
@@ -176,50 +146,8 @@ class ResponseToys:
             down_responses=None if down is None else down * factor,
         )
 
-    @single_threaded
-    def analyse(self, toy: int) -> dict[str, Any]:
-        """Truth, profile and posterior of one data set, see :meth:`bayescomb.studies.simulated.toys.Toys.analyse`."""
-        combination, truth = self.data(toy)
-        try:
-            fit = profile(combination)
-            rows = {
-                variable_name(str(name)): [truth[variable_name(str(name))], float(value), float(up), float(down)]
-                for name, value, up, down in zip(
-                    fit.values["parameter"].to_numpy(), fit.values, fit.up_errors, fit.down_errors, strict=True
-                )
-            }
-            record = {"toy": toy, "chi2": float(fit.chi2), "profile": rows}
-            return record | self._posterior(combination, truth, toy) if self.posterior else record
-        except BayescombError as error:
-            return {"toy": toy, "problem": str(error)}
-
-    def _posterior(self, combination: Combination, truth: Mapping[str, float], toy: int) -> dict[str, Any]:
-        seed = int(np.random.default_rng([self.seed, 2, toy]).integers(2**31))
-
-        def sampled(longer: int) -> tuple[dict[str, FloatArray], int, str]:
-            tree = sample(
-                combination,
-                seed=seed,
-                draws=longer * self.draws,
-                tune=self.tune,
-                chains=self.chains,
-                correlations=self.correlations,
-                progress=False,
-            )
-            modes = json.loads(tree.attrs["modes"])
-            draws = _quantities(tree["posterior"].to_dataset())
-            found = {name: values for name, values in draws.items() if name in truth}
-            return found, int(tree["sample_stats"]["diverging"].sum()), modes.get("reason", "")
-
-        return ranked(truth, sampled, chains=self.chains)
-
-
-def _quantities(draws: xr.Dataset) -> dict[str, FloatArray]:
-    """Draws by quantity, chains one after the other."""
-    found = {str(name): values.to_numpy().ravel() for name, values in draws.items() if values.ndim == 2}
-    for variable, dim in (("rho", "coefficient"), ("pull", "nuisance")):
-        if variable in draws:
-            columns = draws[variable].transpose(dim, "chain", "draw")
-            names = columns[dim].to_numpy()
-            found |= {f"{variable}[{n}]": x.ravel() for n, x in zip(names, columns.to_numpy(), strict=True)}
-    return found
+    def _profile(self, simulated: Combination, truth: dict[str, float]) -> dict[str, Any]:
+        fit = profile(simulated)
+        names = map(str, fit.values["parameter"].to_numpy())
+        rows = self._profile_rows(truth, names, fit.values, fit.up_errors, fit.down_errors)
+        return {"chi2": float(fit.chi2), "profile": rows}

@@ -16,7 +16,6 @@ Sources that are no correlation matrices (treatment covariance) are drawn as par
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,13 +25,11 @@ import xarray as xr
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
-from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.formulas import evaluate
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
@@ -42,10 +39,11 @@ from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.model.extraction import draw_theory, extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
 from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
-from bayescomb.sampling.plan import SamplingPlan, sampling_plan
-from bayescomb.sampling.priors import prior_draws
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
+from bayescomb.sampling.tree import differences
+from bayescomb.studies.simulated.data_sets import DataSets
 from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["Toys", "require_simulated"]
@@ -83,21 +81,15 @@ def require_simulated(combination: Combination) -> None:
         raise OptionError(msg)
 
 
-class Toys:
-    """Data sets of one combination and their analysis.
+class Toys(DataSets):
+    """Data sets of one linear model, of which a mass may be extracted, and their analysis.
 
     Args:
-        combination: what is studied: a linear model, of which a mass may be extracted.
-        seed: toy i is the same whatever else is done.
-        correlations: ``"prior"`` draws the true coefficients from their prior and samples them, ``"nominal"`` holds them.
-            Scales that are parameters are drawn from their priors in either case.
-        posterior: whether each data set is sampled too.
-        draws: kept steps per chain.
-        tune: tuning steps per chain.
-        chains: number of chains.
-        nuisances: how many nuisances are followed, chosen at random.
+        combination: what is studied.
         masses: ``"fitted"`` holds the true masses of an extraction at the best fit, ``"prior"`` draws them from their flat
             priors.
+        settings: as :class:`~bayescomb.studies.simulated.data_sets.DataSets` takes them.  Scales that are parameters are
+            drawn from their priors whatever ``correlations`` is.
 
     Raises:
         OptionError: an option is not offered, chi2 is not quadratic, the result is normalised, or constraints above 1 leave
@@ -115,30 +107,15 @@ class Toys:
 
     # With the threads of the analysis: eigenvectors, and with them the rows of the reduced model, depend on the rounding.
     @single_threaded
-    def __init__(
-        self,
-        combination: Combination,
-        *,
-        seed: int,
-        correlations: Correlations = "prior",
-        posterior: bool = True,
-        draws: int = 300,
-        tune: int = 150,
-        chains: int = 2,
-        nuisances: int = 20,
-        masses: str = "fitted",
-    ) -> None:
-        check_choice(correlations, CORRELATIONS, where="correlations")
+    def __init__(self, combination: Combination, *, masses: str = "fitted", **settings: Any) -> None:
+        super().__init__(combination, **settings)
         check_choice(masses, ("fitted", "prior"), where="masses")
         require_simulated(combination)
-        self.combination, self.seed, self.posterior, self.masses = combination, seed, posterior, masses
-        self.draws, self.tune, self.chains = draws, tune, chains
-        self.sampled_coefficients = correlations == "prior"
-        self.plan = sampling_plan(combination, correlations=correlations)
+        self.masses = masses
+        self.sampled_coefficients = self.correlations == "prior"
+        self.plan = sampling_plan(combination, correlations=self.correlations)
         self.recoverable = recoverable_nuisances(self.plan)
-        index = self.recoverable.index
-        chosen = np.random.default_rng([seed, 0]).choice(len(index), size=min(nuisances, len(index)), replace=False)
-        self.followed = np.sort(chosen)
+        self.followed = self._followed(len(self.recoverable.index))
         self.names = tuple(o.name for o in combination.results)
 
     @cached_property
@@ -209,10 +186,8 @@ class Toys:
     def data(self, toy: int) -> _Data:
         """Data set number ``toy``."""
         plan, theory = self.plan, self.plan.theory
-        rng = np.random.default_rng([self.seed, 1, toy])
-        coefficients = prior_draws(
-            plan.coefficients, low=plan.low, high=plan.high, draws=1, rng=rng, feasible=plan.feasible()
-        )
+        rng = self._data_stream(toy)
+        coefficients = self._true_coefficients(rng)
         weights = plan.prior_weights(coefficients, rng)
         factor, rest = self._factors(weights) if weights.shape[1] else self._fixed_factors
         nuisances = factor @ rng.standard_normal(factor.shape[1])
@@ -226,23 +201,18 @@ class Toys:
             observables = theory.observables(theta, rng.standard_normal(len(theory.nuisances)), flat[:cut])
             parameters = np.concatenate([observables, flat[cut:]])
             own = dict(zip(theory.parameters, theta, strict=True))
-            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            own |= differences(theory, own)
             truth |= {variable_name(name): value for name, value in own.items()}
         values = dict(zip(plan.model.parameters, parameters, strict=True))
         truth |= {variable_name(name): value for name, value in (values | self._functions(values)).items()}
         noise = rest @ rng.standard_normal(rest.shape[1])
         offset = plan.model.design @ parameters + plan.model.loading[:, self.recoverable.index] @ nuisances + noise
-        truth |= {f"rho[{c.name}]": float(r) for c, r in zip(plan.coefficients, coefficients[0], strict=True)}
+        truth |= self._named_coefficients(coefficients[0])
         scales = weights[0, len(plan.sampled) :]
         truth |= {f"scale[{size.name}]": float(s) for size, s in zip(plan.sizes, scales, strict=True)}
         names = [plan.model.nuisances[i] for i in self.recoverable.index[self.followed]]
         truth |= {f"pull[{name}]": float(x) for name, x in zip(names, nuisances[self.followed], strict=True)}
         return _Data(offset=offset, truth={name: float(value) for name, value in truth.items()})
-
-    def _functions(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Observables with a formula and derived quantities from values, or draws, of the variables."""
-        nodes = self.combination.quantities.nodes
-        return {o.name: evaluate(nodes[o.name], values) for o in self.combination.functions}
 
     @single_threaded
     def analyse(self, toy: int) -> dict[str, Any]:
@@ -281,11 +251,8 @@ class Toys:
             model = self._integrated.of(data.offset)
             fit = fit_extraction(theory, model, mean=np.zeros(len(correlation)), correlation=correlation)
             found, values, up, down, chi2 = fit.solution.parameters, fit.solution.values, fit.up, fit.down, fit.chi2
-        rows = {
-            variable_name(name): [data.truth[variable_name(name)], float(v), float(a), float(b)]
-            for name, v, a, b in zip(found, values, up, down, strict=True)
-            if name in self.names
-        }
+        at = [i for i, name in enumerate(found) if name in self.names]
+        rows = self._profile_rows(data.truth, [found[i] for i in at], values[at], up[at], down[at])
         return {"chi2": chi2, "profile": rows}
 
     @cached_property
@@ -327,7 +294,7 @@ class Toys:
             "draws": draws,
             "tune": self.tune,
             "chains": self.chains,
-            "seed": int(np.random.default_rng([self.seed, 2, toy]).integers(2**31)),
+            "seed": self._sampler_seed(toy),
             "target_accept": accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
             "cores": 1,  # toys are what is done beside each other
         }
@@ -352,24 +319,21 @@ class Toys:
         rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
         weights = plan.weights_of(draws)
 
-        def stacked(names: tuple[str, ...]) -> FloatArray:
-            return np.array([draws[variable_name(name)].to_numpy().reshape(n) for name in names]).reshape(len(names), n).T
-
         found: dict[str, FloatArray] = {}
         if theory is None:
-            parameters = stacked(plan.parameters)
+            parameters = stacked(draws, plan.parameters)
         else:
-            theta = stacked(theory.parameters)
-            levels = stacked(theory.free_names + plan.reduced.parameters[len(theory.select) :])
+            theta = stacked(draws, theory.parameters)
+            levels = stacked(draws, theory.free_names + plan.reduced.parameters[len(theory.select) :])
             _, parameters = draw_theory(plan, theory, coefficients=weights, theta=theta, levels=levels, rng=rng)
             own = dict(zip(theory.parameters, theta.T, strict=True))
-            own |= {f"{a} - {b}": own[a] - own[b] for a, b in theory.extraction.differences}
+            own |= differences(theory, own)
             found |= {variable_name(name): values for name, values in own.items()}
             if SCALE_COEFFICIENT in draws:
                 found[SCALE_COEFFICIENT] = draws[SCALE_COEFFICIENT].to_numpy().reshape(n)
         drawn = dict(zip(plan.parameters, parameters.T, strict=True))
         found |= {variable_name(name): values for name, values in (drawn | self._functions(drawn)).items()}
-        found |= {f"rho[{c.name}]": r for c, r in zip(plan.coefficients, rho.T, strict=True)}
+        found |= self._named_coefficients(rho.T)
         scales = weights[:, len(plan.sampled) :].T
         found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}
         if len(self.followed):

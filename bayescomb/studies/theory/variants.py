@@ -243,7 +243,6 @@ def scale_envelope(combination: Combination) -> tuple[VariantRow, ...]:
 def _shifted(rows: list[VariantRow], is_base: Callable[[VariantRow], bool]) -> tuple[VariantRow, ...]:
     """The rows with their shifts from the base row of the same mass."""
     base = {row.mass: row.value for row in rows if is_base(row)}
-
     return tuple(dataclasses.replace(row, shift=_difference(row.value, base[row.mass])) for row in rows)
 
 

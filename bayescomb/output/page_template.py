@@ -1,4 +1,4 @@
-"""Pages are templates that a missing word is an error of, and no name inside can end an element with."""
+"""Jinja templates of the pages: a word that is missing is an error, and names are escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["page_template"]
 
 
 def page_template(path: Path, **filters: Callable[..., Any]) -> jinja2.Template:
-    """The template of a page.
+    """The template of a page; it can include ``page_head.html``, which all pages share.
 
     Args:
         path: of its file.
@@ -28,7 +28,7 @@ def page_template(path: Path, **filters: Callable[..., Any]) -> jinja2.Template:
         'a&lt;a&lt;'
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(path.parent),
+        loader=jinja2.FileSystemLoader([path.parent, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -70,7 +70,7 @@ package: install
 	for made in build/package/*.whl build/package/*.tar.gz; do \
 	  rm -rf build/package/venv && $(BIN)/python -m venv build/package/venv && \
 	  build/package/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt $$made && \
-	  (cd build/package/empty && rm -rf * && PATH="../venv/bin:$$PATH" sh -e ../../../tests/helpers/smoke.sh) || exit 1; \
+	  (cd build/package/empty && rm -rf * && PATH="../venv/bin:$$PATH" sh -e ../../../tests/smoke.sh) || exit 1; \
 	done
 
 clean:

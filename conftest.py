@@ -33,6 +33,7 @@ def _folders_of_the_worker():
 
 
 _folders_of_the_worker()  # before anything imports PyTensor or numba
+os.environ["MPLBACKEND"] = "Agg"  # no display, in the processes of the tests neither
 
 
 def pytest_addoption(parser):

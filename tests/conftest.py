@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from refusals import changed
 
 import bayescomb as bc
 
@@ -28,6 +29,15 @@ def run1(run1_path):
 
 
 @pytest.fixture
+def no_open_figures():
+    """Figures of pyplot that a test opens are closed after it."""
+    yield
+    from matplotlib import pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.fixture
 def edited_model(run1_path, tmp_path):
     """Factory of a wrong model: a copy of run1_mass with one file edited; edits of one test add up in the same copy.
 
@@ -45,12 +55,8 @@ def edited_model(run1_path, tmp_path):
             return folder
         path = folder / name
         text = path.read_text(encoding="utf-8")
-        if replace is not None:
-            old, new = replace
-            assert text.count(old) == 1, f"{old!r} must occur once in {name}, it occurs {text.count(old)} times"
-            text = text.replace(old, new)
-        else:
-            text = _with_cell(text, name, row=row, column=column, cell=cell)
+        given = {"row": row, "column": column, "cell": cell}
+        text = _with_cell(text, name, **given) if replace is None else changed(text, *replace)
         path.write_text(text, encoding="utf-8")
         return folder
 

@@ -7,10 +7,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
 from threadpoolctl import threadpool_limits
+
+pytestmark = pytest.mark.usefixtures("no_open_figures")
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(path for path in ROOT.glob("notebooks/*.py") if path.name not in {"conf.py", "execute.py"})
@@ -48,13 +49,6 @@ def cases(paths, name):
 def content(folder):
     """Files below a folder with what is in them, the interpreter's caches left out."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-
-
-@pytest.fixture(autouse=True)
-def agg():
-    mpl.use("Agg")
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

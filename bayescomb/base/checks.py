@@ -15,8 +15,9 @@ from pathlib import PurePath
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import (
     BayescombError,
     DuplicateNameError,
@@ -30,6 +31,7 @@ from bayescomb.base.numerics.matrices import SYMMETRY_TOLERANCE, asymmetric_entr
 __all__ = [
     "SINGULAR",
     "FrozenMapping",
+    "check_array",
     "check_choice",
     "check_correlation",
     "check_count",
@@ -54,14 +56,14 @@ SINGULAR: Final = 1e-14
 LONGEST_VALUE: Final = 60
 
 
-def frozen_array(values: ArrayLike) -> NDArray[np.float64]:
+def frozen_array(values: ArrayLike) -> FloatArray:
     """A read-only float copy of an array."""
     array = np.array(values, dtype=float)
     array.flags.writeable = False
     return array
 
 
-def check_finite(values: ArrayLike, *, where: str) -> NDArray[np.float64]:
+def check_finite(values: ArrayLike, *, where: str) -> FloatArray:
     """The values as a read-only array, all finite.
 
     Raises:
@@ -83,7 +85,7 @@ def check_finite(values: ArrayLike, *, where: str) -> NDArray[np.float64]:
     return array
 
 
-def check_shape(array: NDArray[np.float64], shape: tuple[int, ...], *, where: str) -> NDArray[np.float64]:
+def check_shape(array: FloatArray, shape: tuple[int, ...], *, where: str) -> FloatArray:
     """The array itself if it has the shape.
 
     Raises:
@@ -95,7 +97,17 @@ def check_shape(array: NDArray[np.float64], shape: tuple[int, ...], *, where: st
     return array
 
 
-def _check_symmetric(matrix: NDArray[np.float64], *, where: str, names: Sequence[str] = ()) -> NDArray[np.float64]:
+def check_array(values: ArrayLike, shape: tuple[int, ...], *, where: str) -> FloatArray:
+    """The values as a read-only array of a shape, all finite.
+
+    Raises:
+        InvalidMatrixError: it has another shape.
+        InvalidNumberError: an entry is NaN or infinite, or no number.
+    """
+    return check_shape(check_finite(values, where=where), shape, where=where)
+
+
+def _check_symmetric(matrix: FloatArray, *, where: str, names: Sequence[str] = ()) -> FloatArray:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         msg = f"{where}: shape {matrix.shape} found, a square matrix is needed"
         raise InvalidMatrixError(msg)
@@ -110,7 +122,7 @@ def _check_symmetric(matrix: NDArray[np.float64], *, where: str, names: Sequence
     return frozen_array((matrix + matrix.T) / 2)
 
 
-def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) -> NDArray[np.float64]:
+def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) -> FloatArray:
     """A symmetric matrix of unit diagonal and entries within [-1, 1] up to rounding; it may be singular or indefinite.
 
     Args:
@@ -122,7 +134,7 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
         InvalidMatrixError: shape, symmetry, diagonal or an entry is wrong.
         InvalidNumberError: an entry is not finite.
     """
-    matrix = check_shape(check_finite(values, where=where), (len(names),) * 2, where=where)
+    matrix = check_array(values, (len(names),) * 2, where=where)
     matrix = _check_symmetric(matrix, where=where, names=names)
     wrong = np.flatnonzero(np.abs(np.diag(matrix) - 1) > SYMMETRY_TOLERANCE)
     if wrong.size:
@@ -148,7 +160,7 @@ def check_correlation_entry(value: float, *, where: str) -> float:
     return min(max(value, -1.0), 1.0)
 
 
-def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular: bool = False) -> NDArray[np.float64]:
+def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular: bool = False) -> FloatArray:
     """A symmetric matrix, positive definite if asked for.
 
     Args:
@@ -368,8 +380,8 @@ def _written_otherwise(name: object, known: Collection[str]) -> list[str]:
 
 
 def _shortened(value: object) -> str:
-    """A value for a message, not more than half a line of it."""
-    text = repr(value)
+    """A value for a message, in one line and not more than half of it."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 

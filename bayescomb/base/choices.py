@@ -12,12 +12,14 @@ __all__ = [
     "BEYOND_ENDS",
     "BLINDINGS",
     "CHI2_FORMS",
+    "CORRELATIONS",
     "CURVE_KINDS",
     "DISTRIBUTIONS",
     "DRAWS_BEHIND",
     "DRAWS_PER_TOY",
     "ENGINES",
     "INPUT_KINDS",
+    "MASS_SCHEMES",
     "NUISANCE_VALUES",
     "PARTS_WORDS",
     "PDF_ERRORS",
@@ -40,13 +42,16 @@ __all__ = [
     "BeyondEnds",
     "BlindingKind",
     "Chi2Form",
+    "Correlations",
     "CurveKind",
     "Distribution",
     "Engine",
     "InputKind",
+    "MassScheme",
     "NuisanceValues",
     "Parts",
     "PdfErrors",
+    "ProvenanceKind",
     "RangeEnd",
     "RepairKind",
     "ResponseForm",
@@ -54,6 +59,7 @@ __all__ = [
     "ScaleRule",
     "ScaleTreatment",
     "SharedNameRule",
+    "Shell",
     "SizeKind",
     "TableFormat",
     "TableName",
@@ -74,7 +80,8 @@ SizeKind = Literal["common", "independent"]
 # Of a curve through points, and beyond its ends, see bayescomb.inputs.curves.
 CurveKind = Literal["cubic", "natural", "monotone", "polynomial"]
 BeyondEnds = Literal["nothing", "straight"]
-# Of an extraction.
+# Of a prediction and of an extraction.
+MassScheme = Literal["pole", "running"]
 Distribution = Literal["absolute", "normalised", "rate"]
 PdfErrors = Literal["none", "symmetric_hessian", "hessian", "replicas"]
 ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
@@ -92,9 +99,13 @@ TableFormat = Literal["text", "latex", "csv", "html"]
 InputKind = Literal["measurement", "estimate", "experiment"]
 # How central values are hidden, see bayescomb.inputs.blinding.
 BlindingKind = Literal["shift", "factor"]
-# Of sampling.
+# Of sampling: whether coefficients are drawn from their priors or held.
+Correlations = Literal["prior", "nominal"]
 Engine = Literal["marginal", "full"]
 Backend = Literal["auto", "fused", "vm", "numba"]
+# Where figures come from, and the shells for which words are completed.
+ProvenanceKind = Literal["published", "reconstructed", "assumed"]
+Shell = Literal["bash", "zsh", "fish"]
 
 TREATMENTS: Final[tuple[Treatment, ...]] = get_args(Treatment)
 REPAIRS: Final[tuple[RepairKind, ...]] = get_args(RepairKind)
@@ -106,6 +117,7 @@ RESPONSE_FORMS: Final[tuple[ResponseForm, ...]] = get_args(ResponseForm)
 SIZE_KINDS: Final[tuple[SizeKind, ...]] = get_args(SizeKind)
 CURVE_KINDS: Final[tuple[CurveKind, ...]] = get_args(CurveKind)
 BEYOND_ENDS: Final[tuple[BeyondEnds, ...]] = get_args(BeyondEnds)
+MASS_SCHEMES: Final[tuple[MassScheme, ...]] = get_args(MassScheme)
 DISTRIBUTIONS: Final[tuple[Distribution, ...]] = get_args(Distribution)
 PDF_ERRORS: Final[tuple[PdfErrors, ...]] = get_args(PdfErrors)
 SCALE_TREATMENTS: Final[tuple[ScaleTreatment, ...]] = get_args(ScaleTreatment)
@@ -115,17 +127,16 @@ SCALE_RULES: Final[tuple[ScaleRule, ...]] = get_args(ScaleRule)
 TABLES: Final[tuple[TableName, ...]] = get_args(TableName)
 TABLE_FORMATS: Final[tuple[TableFormat, ...]] = get_args(TableFormat)
 INPUT_KINDS: Final[tuple[InputKind, ...]] = get_args(InputKind)
+CORRELATIONS: Final[tuple[Correlations, ...]] = get_args(Correlations)
 ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 BACKENDS: Final[tuple[Backend, ...]] = get_args(Backend)
 BLINDINGS: Final[tuple[BlindingKind, ...]] = get_args(BlindingKind)
+PROVENANCE_KINDS: Final[tuple[ProvenanceKind, ...]] = get_args(ProvenanceKind)
+SHELLS: Final[tuple[Shell, ...]] = get_args(Shell)
 
-# What figures are.
-PROVENANCE_KINDS: Final = ("published", "reconstructed", "assumed")
 # Points of each scan.
 SCAN_POINTS: Final = 6
 # Draws per chain behind the explorer and of each data set of a study, and the processes that work on these.
 DRAWS_BEHIND: Final = 1000
 DRAWS_PER_TOY: Final = 300
 WORKERS: Final = 2
-# For which words are completed.
-SHELLS: Final = ("bash", "zsh", "fish")

@@ -22,7 +22,6 @@ def deferred(name: str) -> Any:
     """A module by its name, imported at its first use.
 
     Examples:
-        >>> from bayescomb.base.deferred import deferred
         >>> deferred("math").floor(2.5)
         2
     """

@@ -4,7 +4,6 @@ Every message says where the fault is (``file:line`` or a name), what was found,
 bad input ends in a sentence and never in a number.
 
 Examples:
-    >>> from bayescomb.base.errors import BayescombError, UnknownNameError
     >>> issubclass(UnknownNameError, BayescombError)
     True
 """
@@ -54,7 +53,7 @@ class InputWarning(UserWarning):
         >>> import warnings
         >>> import bayescomb as bc
         >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("error", bc.InputWarning)  # nothing is read as it was only meant
+        ...     warnings.simplefilter("error", bc.InputWarning)  # no interpretation by guess
         ...     bc.load("models/run1_mass").name
         'run1_mass'
     """
@@ -65,14 +64,13 @@ def warn_input(message: str) -> None:
 
     Examples:
         >>> import warnings
-        >>> from bayescomb.base.errors import warn_input
         >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
         ...     warn_input("p.txt:3: [end] found where [end inputs] is needed")
         >>> caught[0].category.__name__
         'InputWarning'
     """
-    package = os.path.join(sys.modules["bayescomb"].__path__[0], "")  # noqa: PTH118  # pathlib loads slowly, help needs it not
+    package = os.path.join(sys.modules["bayescomb"].__path__[0], "")  # noqa: PTH118  # pathlib loads slowly, and help does not need it
     warnings.warn(message, InputWarning, skip_file_prefixes=(package,))
 
 

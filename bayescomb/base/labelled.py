@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.deferred import deferred
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["labelled", "labelled_field", "labels", "numbers"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,6 @@ def labelled_field() -> Any:
     Examples:
         >>> from dataclasses import dataclass
         >>> import numpy as np
-        >>> from bayescomb.base.labelled import labelled, labelled_field, numbers
         >>> @dataclass(frozen=True)
         ... class Result:
         ...     values: object = labelled_field()

@@ -25,7 +25,6 @@ def no_progress() -> Iterator[None]:
     """Inside the block no progress is shown, unless it is asked for explicitly.
 
     Examples:
-        >>> from bayescomb.base.progress import no_progress, shows_progress
         >>> with no_progress():
         ...     shows_progress()
         False
@@ -44,7 +43,6 @@ def shows_progress(progress: bool | None = None) -> bool:
         progress: what the caller asked for; ``None`` decides by the terminal (standard error) or the notebook.
 
     Examples:
-        >>> from bayescomb.base.progress import shows_progress
         >>> shows_progress(True), shows_progress(False)
         (True, False)
     """
@@ -69,7 +67,6 @@ def tracked[T](steps: Iterable[T], text: str, *, total: int | None = None, progr
         progress: as in :func:`shows_progress`.
 
     Examples:
-        >>> from bayescomb.base.progress import tracked
         >>> list(tracked([1, 2], "counting", progress=False))
         [1, 2]
     """
@@ -150,7 +147,6 @@ def announced(text: str, *, progress: bool | None = None, every: float = 60.0) -
         every: seconds between lines.
 
     Examples:
-        >>> from bayescomb.base.progress import announced
         >>> with announced("counting", progress=False):
         ...     sum([1, 2])
         3
@@ -188,7 +184,6 @@ def finished_parts[T](parts: Iterable[T], text: str) -> tuple[tuple[T, ...], boo
         KeyboardInterrupt: nothing was finished.
 
     Examples:
-        >>> from bayescomb.base.progress import finished_parts
         >>> finished_parts(iter("ab"), "letters")
         (('a', 'b'), False)
     """

@@ -7,10 +7,11 @@ from typing import Final
 
 from bayescomb.base.choices import (
     BACKENDS,
+    CORRELATIONS,
     DRAWS_BEHIND,
     DRAWS_PER_TOY,
+    ENGINES,
     SCAN_POINTS,
-    SHARED_NAMES,
     SHELLS,
     TABLE_FORMATS,
     TABLES,
@@ -113,9 +114,9 @@ def _sample(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: {default})")
     group.add_argument("--seed", type=int, metavar="N", help="of everything random (default: drawn and stored)")
     text = "sample or hold the coefficients"
-    group.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help=text)
+    group.add_argument("--correlations", choices=CORRELATIONS, default="prior", help=text)
     text = "integrate or sample the nuisances"
-    group.add_argument("--engine", choices=("marginal", "full"), default="marginal", help=text)
+    group.add_argument("--engine", choices=ENGINES, default="marginal", help=text)
     text = "what draws: at once, or compiled for long runs"
     group.add_argument("--backend", choices=BACKENDS, default="auto", help=text)
     _all_settings(parser)
@@ -174,7 +175,7 @@ def _coverage(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data sets")
     group.add_argument("--toys", type=int, required=True, metavar="N", help="number of data sets")
     text = "draw or hold the coefficients"
-    group.add_argument("--correlations", choices=("prior", "nominal"), default="prior", help=text)
+    group.add_argument("--correlations", choices=CORRELATIONS, default="prior", help=text)
     text = "do not sample: thousands of data sets in seconds"
     group.add_argument("--profile-only", action="store_true", help=text)
     group.add_argument("--draws", type=int, metavar="N", help=f"draws per chain (default: {DRAWS_PER_TOY})")
@@ -200,8 +201,7 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     text = "a folder or NAME.toml (model.toml), or NAME.txt (Convino)"
     parser.add_argument("target", metavar="OUT", type=options.path, help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
-    text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
-    parser.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
+    options.shared_names(parser)
     options.unblind(parser)
 
 

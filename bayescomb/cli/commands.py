@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Final
 
 from bayescomb.base.choices import DRAWS_BEHIND, DRAWS_PER_TOY, WORKERS
 from bayescomb.base.errors import OptionError
 from bayescomb.cli.averages import run_table
 from bayescomb.cli.loading import load_as_sampled, load_model, load_with_posterior
-from bayescomb.cli.output import STANDARD, save_sampled, show, write_result
-from bayescomb.cli.output import say as _print
+from bayescomb.cli.output import EXIT_INTERRUPTED, EXIT_NOT_CONVERGED, STANDARD, save_sampled, say, show, write_result
 
 __all__ = [
     "run_check",
@@ -34,19 +32,16 @@ __all__ = [
     "run_theory",
 ]
 
-EXIT_NOT_CONVERGED: Final = 3
-EXIT_INTERRUPTED: Final = 130
-
 
 def run_models(options: argparse.Namespace) -> int:
     """Names, titles and folders of the shipped models, or a copy of one."""
     from bayescomb.formats.shipped import copy_model, model_title, shipped_models
 
     if getattr(options, "action", "") == "copy":
-        _print(str(copy_model(options.name, options.target)))
+        say(str(copy_model(options.name, options.target)))
         return 0
     for name, folder in shipped_models().items():
-        _print(f"{name:12s} {model_title(folder)}\n{'':12s} {folder}")
+        say(f"{name:12s} {model_title(folder)}\n{'':12s} {folder}")
     return 0
 
 
@@ -65,11 +60,11 @@ def run_init(options: argparse.Namespace) -> int:
     else:
         template = template_of(**{name: asked_list(options, name) for name in ("observables", "experiments", "sources")})
     for path in write_template(template, options.name):
-        _print(str(path))
+        say(str(path))
     filled = options.table is not None
     steps = ["the tables"] if not filled else ["within.csv"] if len(template.repeated) else []
     fill = f"fill in {' and '.join([*steps, 'the correlations in model.toml'])}"
-    _print(f"next: {fill}, then: bayescomb check {options.name}")
+    say(f"next: {fill}, then: bayescomb check {options.name}")
     return 0
 
 
@@ -84,7 +79,7 @@ def run_reference(options: argparse.Namespace) -> int:
     if options.schema:
         write_result(json_schema(), STANDARD)
     else:
-        _print(reference_page() if options.markdown else reference_text(options.key))
+        say(reference_page() if options.markdown else reference_text(options.key))
     return 0
 
 
@@ -182,8 +177,8 @@ def run_sample(options: argparse.Namespace) -> int:
     try:
         save_sampled(posterior, options.output)
     finally:
-        _print(posterior_text(sampled))
-    _print(str(options.output))
+        say(posterior_text(sampled))
+    say(str(options.output))
     if options.json is not None:
         write_result(posterior_data(sampled, nominal_fit(combination)), options.json)
     if sampled.run.interrupted:
@@ -220,7 +215,7 @@ def run_report(options: argparse.Namespace) -> int:
     from bayescomb.output.report.report import report
 
     combination, posterior = load_with_posterior(options)
-    _print(str(report(posterior, profile(combination, parts=options.parts), options.output)))
+    say(str(report(posterior, profile(combination, parts=options.parts), options.output)))
     return 0
 
 
@@ -237,11 +232,8 @@ def run_export(options: argparse.Namespace) -> int:
             raise OptionError(msg)
         keywords.setdefault(kind, []).append(value)
     combination, posterior = load_with_posterior(options)
-    _print(
-        str(
-            export_hepdata(profile(combination, parts=options.parts), options.output, posterior=posterior, keywords=keywords)
-        )
-    )
+    fit = profile(combination, parts=options.parts)
+    say(str(export_hepdata(fit, options.output, posterior=posterior, keywords=keywords)))
     return 0
 
 
@@ -266,7 +258,7 @@ def run_explore(options: argparse.Namespace) -> int:
     combination, posterior = load_with_posterior(options)
     draws = DRAWS_BEHIND if options.draws is None else options.draws
     page = explore(combination, options.output, posterior=posterior, draws=draws, seed=options.seed)
-    _print(str(page))
+    say(str(page))
     return 0
 
 
@@ -302,7 +294,7 @@ def run_sets(options: argparse.Namespace) -> int:
         from bayescomb.output.figures.studies import save_set_figures
 
         for path in save_set_figures(result, options.output):
-            _print(str(path))
+            say(str(path))
     return EXIT_INTERRUPTED if result.interrupted else 0
 
 
@@ -337,7 +329,7 @@ def run_coverage(options: argparse.Namespace) -> int:
         return EXIT_INTERRUPTED
     show(study_text(study, combination), lambda: study_data(study, combination), options.json)
     for path in save_calibration_figures(study, options.output):
-        _print(str(path))
+        say(str(path))
     return 0
 
 
@@ -352,5 +344,5 @@ def run_convert(options: argparse.Namespace) -> int:
         shared_names=options.shared_names,
         unblind=options.unblind,
     )
-    _print(str(written))
+    say(str(written))
     return 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
+from bayescomb.base.choices import Shell
 from bayescomb.cli.parser import OWN_OPTIONS, Command
 
 __all__ = ["completion_script"]
@@ -20,7 +22,7 @@ class _Words:
     positions: list[str] = field(default_factory=list)
 
 
-def completion_script(shell: str, commands: Sequence[Command]) -> str:
+def completion_script(shell: Shell, commands: Sequence[Command]) -> str:
     """A script for one shell.
 
     Args:
@@ -34,12 +36,16 @@ def completion_script(shell: str, commands: Sequence[Command]) -> str:
     """
     words = {command.name: _words(command) for command in commands}
     texts = {command.name: command.text for command in commands}
-    if shell == "fish":
-        return "\n".join([*_fish(words, texts), ""])
-    lines = [*_bash(words), ""]
-    if shell == "zsh":  # which understands those of bash
-        lines = ["autoload -U +X bashcompinit && bashcompinit", *lines]
-    return "\n".join(lines)
+    match shell:
+        case "bash":
+            lines = list(_bash(words))
+        case "zsh":  # which understands those of bash
+            lines = ["autoload -U +X bashcompinit && bashcompinit", *_bash(words)]
+        case "fish":
+            lines = list(_fish(words, texts))
+        case _:
+            assert_never(shell)
+    return "\n".join([*lines, ""])
 
 
 def _words(command: Command) -> _Words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bayescomb.base.errors import BayescombError, OptionError, PosteriorError
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from bayescomb.inputs.combination import Combination
 
 __all__ = ["load_as_sampled", "load_model", "load_with_posterior"]
+
+# Options of numbers by name: their form, and an example.
+BY_NAME: Final = {"coefficient": ("NAME=VALUE", "JES=0.5"), "error_on_error": ("SOURCE=RELATIVE", "JES=0.3")}
 
 
 def load_model(options: argparse.Namespace) -> Combination:
@@ -41,8 +44,7 @@ def load_model(options: argparse.Namespace) -> Combination:
         combination = combination.with_extraction(dataclasses.replace(extraction, drop=tuple(options.drop)))
     if getattr(options, "assumptions", None) is not None:
         combination = combination.with_assumptions(options.assumptions)
-    values = _values(options, "coefficient", example="JES=0.5")
-    combination = combination.with_coefficients(values, at=getattr(options, "at", None))
+    combination = combination.with_coefficients(_values(options, "coefficient"), at=getattr(options, "at", None))
     treatment = getattr(options, "treatment", None) or combination.treatment
     asked = getattr(options, "repair", None)
     if asked not in (None, "none") and treatment != "nuisance":
@@ -55,7 +57,7 @@ def load_model(options: argparse.Namespace) -> Combination:
         combination = combination.with_chi2(options.chi2)
     if getattr(options, "nuisance_values", None):
         combination = combination.with_nuisance_values(options.nuisance_values)
-    given = _values(options, "error_on_error", example="JES=0.3")
+    given = _values(options, "error_on_error")
     if given:
         combination = combination.with_errors_on_errors({**combination.errors_on_errors, **given})
     asked_nonnegative = _nonnegative(options, combination)
@@ -65,9 +67,9 @@ def load_model(options: argparse.Namespace) -> Combination:
 
 
 def _nonnegative(options: argparse.Namespace, combination: Combination) -> list[str]:
-    """Names that ``--nonnegative`` asks for; without a name all observables but spectators."""
+    """Names that ``--nonnegative`` asks for; without a name all that can have the bound."""
     given = getattr(options, "nonnegative", None) or []
-    return [o.name for o in combination.observables if not o.spectator] if None in given else list(given)
+    return list(combination.boundable) if None in given else list(given)
 
 
 def _with_inputs(combination: Combination, options: argparse.Namespace) -> Combination:
@@ -96,7 +98,7 @@ def _with_inputs(combination: Combination, options: argparse.Namespace) -> Combi
     return dataclasses.replace(chosen, name=" ".join([chosen.name, *said])) if said else chosen
 
 
-def _values(options: argparse.Namespace, key: str, *, example: str) -> dict[str, float]:
+def _values(options: argparse.Namespace, key: str) -> dict[str, float]:
     """Numbers by name of a repeatable option ``NAME=VALUE``.
 
     Raises:
@@ -109,7 +111,7 @@ def _values(options: argparse.Namespace, key: str, *, example: str) -> dict[str,
         try:
             number = float(value)
         except ValueError:
-            kind = {"error_on_error": "SOURCE=RELATIVE"}.get(key, "NAME=VALUE")
+            kind, example = BY_NAME[key]
             comma = "decimal comma? " if value.count(",") == 1 and value.replace(",", "").isdecimal() else ""
             msg = f"{option} {text}: {comma}{kind} is needed, as in {option} {example}"
             raise OptionError(msg) from None
@@ -176,13 +178,13 @@ def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:
     for name in getattr(options, "drop", None) or ():
         if extraction is None or name not in extraction.drop:
             wrong["drop"] = (name, ", ".join(extraction.drop) if extraction and extraction.drop else "none")
-    for source, relative in _values(options, "error_on_error", example="JES=0.3").items():
+    for source, relative in _values(options, "error_on_error").items():
         found = own.errors_on_errors.get(source)
         if found is None or found.relative != relative:
             stands = "none" if found is None else f"{source}={found.relative:g}"
             wrong["error_on_error"] = (f"{source}={relative:g}", stands)
     nominal = {c.name: c.nominal for c in own.assumption_set.coefficients}
-    for name, value in _values(options, "coefficient", example="JES=0.5").items():
+    for name, value in _values(options, "coefficient").items():
         if nominal.get(name) != value:
             wrong["coefficient"] = (f"{name}={value:g}", f"{name}={nominal[name]:g}" if name in nominal else "no such one")
     if getattr(options, "at", None) and f" at {options.at}" not in own.assumptions:

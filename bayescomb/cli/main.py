@@ -17,8 +17,6 @@ from bayescomb.cli.parser import command_parser
 
 __all__ = ["main"]
 
-EXIT_ERROR: Final = 2
-EXIT_INTERRUPTED: Final = 130
 WARNINGS_OF_A_KIND: Final = 3
 VARIES: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*")
 
@@ -50,7 +48,15 @@ def _run(options: argparse.Namespace) -> int:
 
     from bayescomb.base.progress import no_progress
     from bayescomb.cli import commands
-    from bayescomb.cli.output import STANDARD, flush_output, json_alone, require_outputs, silence_output
+    from bayescomb.cli.output import (
+        EXIT_ERROR,
+        EXIT_INTERRUPTED,
+        STANDARD,
+        flush_output,
+        json_alone,
+        require_outputs,
+        silence_output,
+    )
 
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(name)s: %(message)s")
     limit = 0 if options.quiet else None if options.verbose else WARNINGS_OF_A_KIND

@@ -33,6 +33,7 @@ __all__ = [
     "scale_factor",
     "scheduler",
     "settings",
+    "shared_names",
     "unblind",
 ]
 
@@ -69,12 +70,17 @@ def inputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--without", metavar="INPUT", action="append", help=text)
     text = "the measurements of this experiment alone; repeatable"
     group.add_argument("--only", metavar="EXPERIMENT", action="append", help=text)
-    text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
-    group.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
+    shared_names(group)
     hidden = group.add_mutually_exclusive_group()
     text = "hide central values by amounts that follow from a phrase (default: as the model says)"
     hidden.add_argument("--blind", metavar="PHRASE", help=text)
     unblind(hidden)
+
+
+def shared_names(group: argparse._ActionsContainer) -> None:
+    """What a name in several inputs means."""
+    text = "what nuisances of one name in several inputs are: an error, or one nuisance (default: the model's, else error)"
+    group.add_argument("--shared-names", choices=SHARED_NAMES, help=text)
 
 
 def unblind(group: argparse._ActionsContainer) -> None:

@@ -1,4 +1,4 @@
-"""What commands write: text on standard output, JSON and posteriors; none is lost because another cannot be written."""
+"""What commands leave: text, JSON, posteriors and exit codes; no output is lost because another cannot be written."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "EXIT_ERROR",
+    "EXIT_INTERRUPTED",
+    "EXIT_NOT_CONVERGED",
     "STANDARD",
     "flush_output",
     "json_alone",
@@ -33,7 +36,10 @@ __all__ = [
 # How the files that commands write begin, and the endings of files that hold what took somebody work.
 BEGINNINGS: Final = {".json": b"{", ".nc": b"\x89HDF", ".html": b"<!doctype html>"}
 KEPT_ENDINGS: Final = {".toml", ".csv", ".txt", ".yaml", ".yml", *BEGINNINGS}
-STANDARD_OUTPUT = "standard output"
+EXIT_ERROR: Final = 2
+EXIT_NOT_CONVERGED: Final = 3
+EXIT_INTERRUPTED: Final = 130
+STANDARD_OUTPUT: Final = "standard output"
 # What --json takes for it.
 STANDARD: Final = Path("-")
 _json_stream: ContextVar[TextIO | None] = ContextVar("json_stream", default=None)

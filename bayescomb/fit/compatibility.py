@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import INPUT_KINDS, InputKind
 from bayescomb.base.errors import BayescombError, OptionError, UnderdeterminedError
@@ -20,8 +21,6 @@ from bayescomb.inputs.some_estimates import experiment_groups, in_force, with_es
 from bayescomb.likelihood.linear_gaussian import solve
 
 __all__ = ["Compatibility", "compatibility", "input_groups"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +100,14 @@ def input_groups(combination: Combination, by: InputKind) -> dict[str, tuple[str
         >>> {name: len(found) for name, found in input_groups(bc.load("models/run1_mass"), "experiment").items()}
         {'ATLAS': 6, 'CMS': 9}
     """
-    if by == "experiment":
-        return experiment_groups(combination)
-    if by == "estimate":
-        return {e.name: (e.name,) for e in combination.estimates}
-    return {m.name: tuple(e.name for e in m.estimates) for m in combination.measurements}
+    match by:
+        case "experiment":
+            return experiment_groups(combination)
+        case "estimate":
+            return {e.name: (e.name,) for e in combination.estimates}
+        case "measurement":
+            return {m.name: tuple(e.name for e in m.estimates) for m in combination.measurements}
+    assert_never(by)
 
 
 def _freeable(combination: Combination) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import FrozenMapping
 from bayescomb.base.choices import ScaleRule
 from bayescomb.likelihood.linear_gaussian import Solution
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
 __all__ = ["ErrorScale", "Fit", "FittedSizes", "Held", "OtherMinimum", "ResultRow", "SecondDerivatives"]
-
-FloatArray = NDArray[np.float64]
 
 
 class ResultRow(NamedTuple):
@@ -175,6 +173,6 @@ class Fit:
         return np.where(self.bound_hit, np.nan, np.sqrt(np.diag(self.covariance)))
 
     @property
-    def bound_hit(self) -> NDArray[np.bool_]:
+    def bound_hit(self) -> BoolArray:
         """Which parameters their bound holds at 0, shape (P,)."""
         return np.array([name in self.at_bound for name in self.parameters], dtype=bool)

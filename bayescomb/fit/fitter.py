@@ -19,9 +19,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import block_diag
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit, FittedSizes, Held, OtherMinimum
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from bayescomb.likelihood.uncertain_sizes import UncertainSize
 
 __all__ = ["Fitter", "normalised_fit", "normalised_names"]
-
-FloatArray = NDArray[np.float64]
 
 
 class Fitter:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.fit_result import Fit, SecondDerivatives
 from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
 from bayescomb.inputs.combination import Combination
@@ -24,9 +24,6 @@ from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.likelihood.nonlinear.objective import Objective
 
 __all__ = ["Surface", "curved_surface", "quadratic_surface", "with_functions"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 NEWTON_STEPS = 60
 # Newton's steps end where no component moves by more than this part of its error; chi2 then has grown by 1 to rounding.

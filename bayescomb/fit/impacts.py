@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
+from bayescomb.base.choices import Parts
 from bayescomb.base.deferred import deferred
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
@@ -36,12 +38,11 @@ else:
 
 __all__ = ["PARTS", "PARTS_CLAUSE", "SIZE_OF", "ImpactResult", "impacts", "part_rows", "parts_at"]
 
-FloatArray = NDArray[np.float64]
 THEORY_GROUP: Final = "theory"
 SIZE_OF: Final = "size of "
 # Nuisances that belong to the statistics share this row.
 STATISTICAL_ROW: Final = ("statistics", "")
-PARTS: Final = {
+PARTS: Final[dict[Parts, str]] = {
     "propagated": (
         "propagated parts: sqrt(w^T V_s w), the part of a source in the variance of the result, with w the weights of the "
         "data (of the model linearised at the minimum) and V_s the covariance of the source; statistics, sources and what "
@@ -56,7 +57,7 @@ PARTS: Final = {
     ),
 }
 # What the statistical and systematic part of a result are, in one clause.
-PARTS_CLAUSE: Final = {
+PARTS_CLAUSE: Final[dict[Parts, str]] = {
     "propagated": "propagated from the data, which add up in quadrature to the error",
     "held": "held, the upper error with all nuisances at their fitted values and the rest of it",
 }
@@ -85,7 +86,7 @@ class ImpactResult(Shown):
     """
 
     combination: Combination
-    parts: str
+    parts: Parts
     sources: xr.DataArray
     groups: xr.DataArray
     shifts: xr.DataArray | None
@@ -123,7 +124,7 @@ class ImpactResult(Shown):
 def impacts(
     combination: Combination,
     *,
-    parts: str = "propagated",
+    parts: Parts = "propagated",
     coefficients: ArrayLike | Mapping[str, float] | None = None,
 ) -> ImpactResult:
     """Parts of the uncertainty of the profile at fixed coefficients.
@@ -145,9 +146,12 @@ def impacts(
     check_choice(parts, PARTS, where="parts of impacts")
     fitter = Fitter(combination)
     correlation, _ = fitter.correlation(coefficients)
-    if parts == "held":
-        return _held(fitter, fitter.fit(correlation, errors="hesse" if combination.extraction else "minos"))
-    return _propagated(fitter, fitter.fit(correlation, errors="hesse"))
+    match parts:
+        case "held":
+            return _held(fitter, fitter.fit(correlation, errors="hesse" if combination.extraction else "minos"))
+        case "propagated":
+            return _propagated(fitter, fitter.fit(correlation, errors="hesse"))
+    assert_never(parts)
 
 
 def parts_at(combination: Combination, *, coefficients: ArrayLike, scales: ArrayLike) -> ImpactResult:
@@ -245,7 +249,7 @@ def part_rows(fitter: Fitter, nuisances: Sequence[str]) -> tuple[list[tuple[str,
 def _result(
     fit: Fit,
     combination: Combination,
-    parts: str,
+    parts: Parts,
     *,
     rows: Sequence[tuple[str, str]],
     sources: FloatArray,

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit, Held, OtherMinimum, SecondDerivatives
 from bayescomb.fit.minimise.bounds import on_face
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from bayescomb.likelihood.nonlinear.objective import Objective
 
 __all__ = ["numerical_fit"]
-
-FloatArray = NDArray[np.float64]
 
 
 def numerical_fit(

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
+from bayescomb.base.choices import Parts
 from bayescomb.base.deferred import deferred
 from bayescomb.fit.fit_result import Fit
 from bayescomb.fit.fitter import Fitter, normalised_fit
@@ -22,8 +23,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["HeldParts", "PropagatedParts", "WholeParts", "signed_root", "whole_parts"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +61,12 @@ class PropagatedParts:
         influence = self.jacobian @ self.fit.solution.influence
         return np.einsum("pr,r,pr->p", influence, self.fit.solution.model.signs, influence)
 
-    def of(self, member: NDArray[np.bool_]) -> FloatArray:
+    def of(self, member: BoolArray) -> FloatArray:
         """Variance by some of the N nuisances, shape (P,)."""
         inside, correlation = self.reach[:, member], self.fit.correlation[np.ix_(member, member)]
         return np.einsum("pn,nm,pm->p", inside, correlation, inside)
 
-    def covariance_of(self, member: NDArray[np.bool_]) -> FloatArray:
+    def covariance_of(self, member: BoolArray) -> FloatArray:
         """Covariance by some of the N nuisances, shape (P, P)."""
         inside = self.reach[:, member]
         return inside @ self.fit.correlation[np.ix_(member, member)] @ inside.T
@@ -79,7 +78,7 @@ class PropagatedParts:
         return (influence * self.fit.solution.model.signs) @ influence.T
 
     @property
-    def statistical(self) -> NDArray[np.bool_]:
+    def statistical(self) -> BoolArray:
         """Nuisances that are the asymmetric part of a statistical uncertainty, shape (N,)."""
         names = {n.name for n in self.fitter.combination.nuisances if n.statistical}
         return np.array([name in names for name in self.fit.solution.model.nuisances], dtype=bool)
@@ -176,7 +175,7 @@ class HeldParts:
         return normalised_fit(combination, fit)[0] if combination.normalise else fit
 
 
-def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | None = None) -> WholeParts:
+def whole_parts(fitter: Fitter, fit: Fit, *, parts: Parts, jacobian: FloatArray | None = None) -> WholeParts:
     """Statistics, systematics and theory of the parameters of a fit by a definition.
 
     Args:
@@ -185,10 +184,13 @@ def whole_parts(fitter: Fitter, fit: Fit, *, parts: str, jacobian: FloatArray | 
         parts: ``"propagated"`` or ``"held"``.
         jacobian: of normalised results, shape (P, P).
     """
-    if parts == "held":
-        return HeldParts(fitter, fit).whole
-    jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
-    return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
+    match parts:
+        case "held":
+            return HeldParts(fitter, fit).whole
+        case "propagated":
+            jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
+            return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
+    assert_never(parts)
 
 
 def signed_root(variance: FloatArray) -> FloatArray:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import check_choice, expects, known_name
+from bayescomb.base.choices import Parts
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, OptionError, UnderdeterminedError
 from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
@@ -35,8 +37,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
-
-FloatArray = NDArray[np.float64]
 
 # Relative rounding of a chi2; a smaller difference is 0.
 ROUNDING = 1e-9
@@ -106,7 +106,7 @@ class ProfileResult(Shown):
     systematic_errors: xr.DataArray = labelled_field()
     theory_errors: xr.DataArray = labelled_field()
     unsplit_errors: xr.DataArray = labelled_field()
-    parts: str = "propagated"
+    parts: Parts = "propagated"
     repairs: tuple[Repair, ...] = ()
     on_kink: tuple[str, ...] = ()
     at_bound: tuple[str, ...] = ()
@@ -195,7 +195,7 @@ def profile(
     combination: Combination,
     *,
     coefficients: ArrayLike | Mapping[str, float] | None = None,
-    parts: str = "propagated",
+    parts: Parts = "propagated",
     observables: Callable[..., Mapping[str, Any]] | Mapping[str, str] | None = None,
     start: Mapping[str, float] | None = None,
 ) -> ProfileResult:
@@ -340,7 +340,7 @@ def _result(
     own: float,
     repairs: tuple[Repair, ...],
     *,
-    parts: str,
+    parts: Parts,
     shown: Fit | None = None,
     jacobian: FloatArray | None = None,
 ) -> ProfileResult:
@@ -433,7 +433,7 @@ def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> 
     return xr.DataArray(values, dims=("minimum", "parameter"), coords={"parameter": parameters, "delta_chi2": delta})
 
 
-def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> NDArray[np.bool_]:
+def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> BoolArray:
     """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
     proper = np.ones(len(correlation), dtype=bool)
     for block in family.blocks:

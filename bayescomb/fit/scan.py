@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import check_count, expects
 from bayescomb.base.choices import SCAN_POINTS
 from bayescomb.base.deferred import deferred
@@ -37,8 +37,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slopes"]
-
-FloatArray = NDArray[np.float64]
 
 # As many as Convino: both ends and four in between.
 # Of the range: far above rounding, and the curvature of a coefficient's effect is of second order in it.
@@ -262,9 +260,9 @@ class _Scanner:
     def __init__(self, combination: Combination) -> None:
         self.combination = combination
         self.fitter = Fitter(combination)
-        self._reduced: tuple[LinearModel, NDArray[np.intp]] | None = None
+        self._reduced: tuple[LinearModel, IntArray] | None = None
 
-    def reduced(self, correlation: FloatArray) -> tuple[LinearModel, NDArray[np.intp]]:
+    def reduced(self, correlation: FloatArray) -> tuple[LinearModel, IntArray]:
         """The linear model with every nuisance integrated whose prior no range changes, and the positions of the others.
 
         The priors of the integrated ones are the same in the correlation of every point, so the first one serves all.

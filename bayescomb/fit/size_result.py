@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError
 from bayescomb.fit.fit_result import Fit, FittedSizes
@@ -33,8 +33,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["SizeResult", "goodness_mean", "ratio_mean", "size_result"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

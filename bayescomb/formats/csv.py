@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 
 __all__ = [
@@ -310,7 +310,7 @@ def csv_text(comment: str, header: Sequence[str], rows: Iterable[Sequence[str]])
     return "\n".join(lines) + "\n"
 
 
-def triangle_text(comment: str, names: Sequence[str], matrix: NDArray[np.float64]) -> str:
+def triangle_text(comment: str, names: Sequence[str], matrix: FloatArray) -> str:
     """A symmetric matrix as lower triangle, the names in the first column and in the header."""
     header = ["name", *names]
     rows = [[name, *map(figure, matrix[i, : i + 1]), *[""] * (len(names) - i - 1)] for i, name in enumerate(names)]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_correlation, check_covariance, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
 from bayescomb.base.numerics.matrices import asymmetric_entry, information_of
@@ -26,8 +26,6 @@ __all__ = [
     "slashed",
     "statistical_sizes",
 ]
-
-FloatArray = NDArray[np.float64]
 
 # An eigenvalue below this, per row, of a matrix of unit diagonal is rounding.
 SINGULAR: Final = 1e-15

@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from typing import Final
+from typing import Any, Final, assert_never
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def unblind(combination: Combination, phrase: str) -> Combination:
 def opened(
     combination: Combination, *, stated: str = "", asked: str | None = None, phrase: str | None = None
 ) -> Combination:
-    """A combination as it is read: blinded if its model or the user says so, and seen by who knows the phrase.
+    """A combination as it is read: blinded if its model or the user says so, unblinded for who knows the phrase.
 
     Args:
         combination: as its tables give it; or blinded, as an export holds it.
@@ -127,7 +127,7 @@ def opened(
 
 
 def fingerprint(phrase: str) -> str:
-    """What tells a right phrase from a wrong one."""
+    """What tells a right phrase from a wrong one, and tells nothing of the phrase."""
     return hashlib.sha256(f"bayescomb fingerprint\0{phrase}".encode()).hexdigest()[:16]
 
 
@@ -159,18 +159,32 @@ def _hashed(phrase: str, name: str) -> float:
 
 
 def _changed(combination: Combination, phrase: str, kind: BlindingKind, *, sign: int) -> Combination:
+    """The combination hidden (sign 1), or as it was before (-1)."""
     state = Blinding(kind=kind, fingerprint=fingerprint(phrase)) if sign > 0 else None
-    if kind == "shift":
-        amounts = {
-            o.name: sign * _hashed(phrase, o.name) * _largest_shift(combination, o.name) for o in combination.observables
-        }
-        measurements = tuple(
-            dataclasses.replace(
-                m, estimates=tuple(e.moved(sum(w * amounts[o] for o, w in e.observables.items())) for e in m.estimates)
-            )
-            for m in combination.measurements
+    match kind:
+        case "shift":
+            changed = _shifted(combination, phrase, sign=sign)
+        case "factor":
+            changed = _multiplied(combination, phrase, sign=sign)
+        case _:
+            assert_never(kind)
+    return dataclasses.replace(combination, **changed, blinding=state)
+
+
+def _shifted(combination: Combination, phrase: str, *, sign: int) -> dict[str, Any]:
+    """Measurements with each observable moved by its hidden amount."""
+    amounts = {o.name: sign * _hashed(phrase, o.name) * _largest_shift(combination, o.name) for o in combination.observables}
+    measurements = tuple(
+        dataclasses.replace(
+            m, estimates=tuple(e.moved(sum(w * amounts[o] for o, w in e.observables.items())) for e in m.estimates)
         )
-        return dataclasses.replace(combination, measurements=measurements, blinding=state)
+        for m in combination.measurements
+    )
+    return {"measurements": measurements}
+
+
+def _multiplied(combination: Combination, phrase: str, *, sign: int) -> dict[str, Any]:
+    """Measurements and predictions multiplied by the hidden factor, with the masses of predictions moved."""
     part = _hashed(phrase, "factor")
     size = FACTORS[0] + (FACTORS[1] - FACTORS[0]) * (abs(part) - LEAST) / (1 - LEAST)
     factor = math.exp(sign * math.copysign(size, part))
@@ -181,12 +195,8 @@ def _changed(combination: Combination, phrase: str, kind: BlindingKind, *, sign:
         masses = prediction.masses + sign * _hashed(phrase, f"mass of {prediction.mass_scheme}") * largest
         scaled = {key: getattr(prediction, key) * factor for key in ("cross_sections", "mc_errors", "correlated_errors")}
         predictions.append(dataclasses.replace(prediction, masses=masses, **scaled))
-    return dataclasses.replace(
-        combination,
-        measurements=tuple(_scaled(m, factor) for m in combination.measurements),
-        predictions=tuple(predictions),
-        blinding=state,
-    )
+    measurements = tuple(_scaled(m, factor) for m in combination.measurements)
+    return {"measurements": measurements, "predictions": tuple(predictions)}
 
 
 def _largest_shift(combination: Combination, observable: str) -> float:
@@ -199,8 +209,8 @@ def _largest_shift(combination: Combination, observable: str) -> float:
         if measurement.fit is not None:
             n = len(measurement.estimates)
             variances = variances + np.diag(np.linalg.inv(measurement.fit.information))[:n]
-        up, down = measurement.responses, measurement.responses
-        down = down if measurement.down_responses is None else measurement.down_responses
+        up = measurement.responses
+        down = up if measurement.down_responses is None else measurement.down_responses
         variances = variances + (np.maximum(np.abs(up), np.abs(down)) ** 2).sum(axis=1)
         for estimate, variance in zip(measurement.estimates, variances, strict=True):
             weight = estimate.observables.get(observable, 0.0)

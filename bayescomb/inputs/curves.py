@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from bayescomb.base.checks import check_choice, check_finite, check_names, check_shape
+from bayescomb.base.arrays import FloatArray
+from bayescomb.base.checks import check_array, check_choice, check_finite, check_names, check_shape
 from bayescomb.base.choices import BEYOND_ENDS, CURVE_KINDS, BeyondEnds, CurveKind
 from bayescomb.base.errors import InvalidNumberError, OptionError
 
-__all__ = ["Curve"]
+__all__ = ["Curve", "ascending_points"]
 
-FloatArray = NDArray[np.float64]
 # Points that a spline needs at least; two serve a polynomial of degree 1.
 FEWEST: Final = 4
 
@@ -81,16 +81,9 @@ class Curve:
         where = f"curve {self.name!r}"
         check_choice(self.kind, CURVE_KINDS, where=f"kind of {where}")
         check_choice(self.beyond, BEYOND_ENDS, where=f"what lies beyond the ends of {where}")
-        x = check_finite(self.x, where=f"points of {where}")
-        x = check_shape(x, (x.size,), where=f"points of {where}")
-        y = check_shape(check_finite(self.y, where=f"values of {where}"), (x.size,), where=f"values of {where}")
-        order = np.argsort(x)
-        if (np.diff(x[order]) == 0).any():
-            twice = x[order][np.flatnonzero(np.diff(x[order]) == 0)[0]]
-            msg = f"{where}: the point {twice:g} stands twice; a curve has one value at each"
-            raise InvalidNumberError(msg)
-        object.__setattr__(self, "x", tuple(x[order].tolist()))
-        object.__setattr__(self, "y", tuple(y[order].tolist()))
+        x, y = ascending_points(self.x, self.y, where=where)
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", y)
         if self.kind == "polynomial":
             if not isinstance(self.degree, int) or isinstance(self.degree, bool) or not 1 <= self.degree < len(x):
                 msg = (
@@ -106,7 +99,7 @@ class Curve:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Where it begins and ends to have a meaning."""
+        """The range in which it has a meaning."""
         return (-np.inf, np.inf) if self.beyond == "straight" else (self.x[0], self.x[-1])
 
     def value(self, x: Any, *, xp: Any = np) -> Any:
@@ -167,8 +160,43 @@ class Curve:
             return _Pieces(np.zeros(0), np.array([centre]), fitted[None])
         from scipy.interpolate import CubicSpline, PchipInterpolator
 
-        if self.kind == "monotone":
-            found = PchipInterpolator(x, y)
-        else:
-            found = CubicSpline(x, y, bc_type="natural" if self.kind == "natural" else "not-a-knot")
+        match self.kind:
+            case "monotone":
+                found = PchipInterpolator(x, y)
+            case "natural":
+                found = CubicSpline(x, y, bc_type="natural")
+            case "cubic":
+                found = CubicSpline(x, y, bc_type="not-a-knot")
+            case "polynomial":  # has a degree
+                raise AssertionError
+            case _:
+                assert_never(self.kind)
         return _Pieces(x[1:-1], x[:-1], np.ascontiguousarray(found.c[::-1].T))
+
+
+def ascending_points(x: ArrayLike, y: ArrayLike, *, where: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Points in ascending order, and the values at them.
+
+    Args:
+        x: n numbers, in any order.
+        y: value at each, n.
+        where: what they are of, for messages.
+
+    Raises:
+        InvalidMatrixError: the two have different lengths.
+        InvalidNumberError: a number is not finite, or a point stands twice.
+
+    Examples:
+        >>> ascending_points([2.0, 1.0], [4.0, 3.0], where="here")
+        ((1.0, 2.0), (3.0, 4.0))
+    """
+    points = check_finite(x, where=f"points of {where}")
+    points = check_shape(points, (points.size,), where=f"points of {where}")
+    values = check_array(y, (len(points),), where=f"values of {where}")
+    order = np.argsort(points)
+    points, values = points[order], values[order]
+    same = np.flatnonzero(np.diff(points) == 0)
+    if same.size:
+        msg = f"{where}: the point {points[same[0]]:g} stands twice; there is one value at each"
+        raise InvalidNumberError(msg)
+    return tuple(points.tolist()), tuple(values.tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bayescomb.base.checks import check_choice, check_finite
-from bayescomb.base.choices import BLINDINGS, PROVENANCE_KINDS, SIZE_KINDS, BlindingKind, SizeKind
+from bayescomb.base.choices import BLINDINGS, PROVENANCE_KINDS, SIZE_KINDS, BlindingKind, ProvenanceKind, SizeKind
 from bayescomb.base.errors import RangeError
 
 __all__ = ["Blinding", "BlindingKind", "ErrorOnError", "Observable", "Provenance", "Source"]
@@ -28,7 +28,7 @@ class Provenance:
     """
 
     table: str
-    kind: str
+    kind: ProvenanceKind
     origin: str
     note: str = ""
 

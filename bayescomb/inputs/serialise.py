@@ -40,7 +40,6 @@ def combination_from_json(text: str) -> Combination:
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.inputs.serialise import combination_from_json, combination_to_json
         >>> text = combination_to_json(bc.load("models/run1_mass"))
         >>> combination_to_json(combination_from_json(text)) == text
         True
@@ -66,7 +65,6 @@ def difference(first: Combination, second: Combination) -> str:
     Examples:
         >>> import dataclasses
         >>> import bayescomb as bc
-        >>> from bayescomb.inputs.serialise import difference
         >>> combination = bc.load("models/run1_mass")
         >>> difference(combination, dataclasses.replace(combination, name="other"))
         'name'

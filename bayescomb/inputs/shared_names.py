@@ -95,7 +95,6 @@ def shared_nuisances(measurements: Sequence[Measurement], *, where: str, apart: 
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.inputs.shared_names import shared_nuisances
         >>> first, second = (
         ...     bc.Measurement(name=name, estimates=(bc.Estimate(name=name, value=1.0, observables={"x": 1.0}),),
         ...         statistical_covariance=[[1.0]], nuisances=(bc.Nuisance(name="JES"),), responses=[[0.5]])

@@ -32,7 +32,6 @@ def with_estimates(combination: Combination, names: Collection[str]) -> Combinat
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.inputs.some_estimates import with_estimates
         >>> [e.title for e in with_estimates(bc.load("models/run1_mass"), ["a", "b"]).estimates]
         ['ATLAS dilepton 7 TeV', 'ATLAS lepton+jets 7 TeV']
     """
@@ -106,7 +105,6 @@ def matching_groups(combination: Combination, patterns: Mapping[str, Sequence[st
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.inputs.some_estimates import matching_groups
         >>> found = matching_groups(bc.load("models/run1_mass"), {"dilepton": ["*dilepton*"], "l+jets": ["*lepton+jets*"]})
         >>> {name: len(members) for name, members in found.items()}
         {'dilepton': 4, 'l+jets': 4}

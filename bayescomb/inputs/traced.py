@@ -30,7 +30,6 @@ class Traced:
     Examples:
         >>> import numpy as np
         >>> from bayescomb.inputs.formulas import Variable, formula_text
-        >>> from bayescomb.inputs.traced import Traced
         >>> formula_text((1 / Traced(Variable("tau")) + np.exp(-Traced(Variable("a")))).node)
         '1 / tau + exp(-a)'
     """
@@ -137,7 +136,6 @@ def with_functions_of(
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.inputs.traced import with_functions_of
         >>> shifted = with_functions_of(bc.load("models/run1_mass"), lambda x: {"m_t": 172.5 + x}, {"x": 0.0})
         >>> [o.formula for o in shifted.observables], [p.name for p in shifted.parameters]
         (['172.5 + x'], ['x'])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import expects
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
@@ -21,8 +22,6 @@ from bayescomb.likelihood.look_alikes import LookAlike, look_alikes
 
 __all__ = ["WIDE_RESPONSE", "CheckResult", "EstimateRow", "IndefiniteBlock", "SourceRow", "WidenedInput", "check"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 # Pair of nuisances -> the coefficients that act on it.
 Stated = dict[frozenset[int], list[int]]
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_array, csc_array, csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import check_finite, known_name
 from bayescomb.base.choices import RepairKind
 from bayescomb.base.errors import InfeasibleCorrelationError, OptionError
@@ -37,8 +38,6 @@ __all__ = [
     "repaired_correlation",
 ]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 NEWTON_STEPS: Final = 100
 # Tolerance on the diagonal of the nearest correlation matrix.
 DIAGONAL_TOLERANCE: Final = 1e-13

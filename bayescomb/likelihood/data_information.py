@@ -17,15 +17,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.choices import NuisanceValues
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.likelihood.responses import on_prediction
 
 __all__ = ["Factor", "estimate_factor", "measurement_factor", "nuisance_factor", "signed_factor"]
-
-FloatArray = NDArray[np.float64]
 
 # Eigenvalues of a matrix scaled to unit diagonal below this are rounding.
 RANK_TOLERANCE = 1e-12
@@ -80,7 +78,7 @@ def estimate_factor(measurement: Measurement) -> tuple[FloatArray, FloatArray]:
 def _with_fit(estimates: Factor, measurement: Measurement, *, nuisance_values: NuisanceValues) -> Factor:
     """Factor over (estimates, nuisances) of a fitted input: its estimates at given nuisances, and what it says of these."""
     assert measurement.fit is not None  # asked for fitted inputs only
-    pulls = measurement.fit.pulls if nuisance_values == "used" else np.zeros(len(measurement.fit.pulls))
+    pulls = measurement.fit.centre(nuisance_values)
     shifts = estimates.rows @ on_prediction(measurement.fit_responses)
     nuisances = nuisance_factor(measurement, nuisance_values=nuisance_values)
     n, rest = len(measurement.estimates), len(nuisances.rows)
@@ -104,7 +102,7 @@ def nuisance_factor(measurement: Measurement, *, nuisance_values: NuisanceValues
     schur = information[n:, n:] + information[n:, :n] @ measurement.fit_responses
     schur = (schur + schur.T) / 2
     prior = np.array([0.0 if nuisance.free else 1.0 for nuisance in measurement.fit.nuisances])
-    pulls = measurement.fit.pulls if nuisance_values == "used" else np.zeros(len(prior))
+    pulls = measurement.fit.centre(nuisance_values)
     # Around the centre that solves A z_d = H z_hat.
     right = (schur @ pulls)[:, None]
     rows, signs, projected = signed_factor(schur - np.diag(prior), right, scale=np.sqrt(np.diag(schur)))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.base.rounding import coefficient_text, fixed, percent_text, plain, significant
 from bayescomb.inputs.combination import Combination
@@ -27,8 +27,6 @@ __all__ = [
     "share_text",
     "total_family",
 ]
-
-FloatArray = NDArray[np.float64]
 
 TOTAL: Final = "total covariance"
 MANY_ROWS: Final = 60
@@ -73,12 +71,12 @@ class Statement:
     missing: float = 0.0
 
     @property
-    def cut(self) -> NDArray[np.bool_]:
+    def cut(self) -> BoolArray:
         """Which ranges are not feasible as a whole, shape (k,)."""
         return _cut(self.feasible_low, self.feasible_high, self.low, self.high)
 
 
-def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: NDArray[np.intp]) -> AffineFamily:
+def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: IntArray) -> AffineFamily:
     """C(r) of one block as a function of the coefficients ``varied``, the others of the block at nominal."""
     varying = np.isin(block.coefficients, varied)
     base, patterns = family.block_matrices(block)
@@ -86,7 +84,7 @@ def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: NDA
     return _affine(family, block.label, base, patterns[varying], block.coefficients[varying])
 
 
-def total_family(combination: Combination, family: CorrelationFamily, *, varied: NDArray[np.intp]) -> AffineFamily:
+def total_family(combination: Combination, family: CorrelationFamily, *, varied: IntArray) -> AffineFamily:
     """V(r) of all data as a function of the coefficients ``varied``, in units of the statistical variance.
 
     Nuisances that no varied coefficient touches are integrated first where their prior is a correlation matrix, which
@@ -112,9 +110,7 @@ def total_family(combination: Combination, family: CorrelationFamily, *, varied:
     return _affine(family, TOTAL, base, family.projected_patterns(varied, loading), varied)
 
 
-def _affine(
-    family: CorrelationFamily, label: str, base: FloatArray, patterns: csr_array, index: NDArray[np.intp]
-) -> AffineFamily:
+def _affine(family: CorrelationFamily, label: str, base: FloatArray, patterns: csr_array, index: IntArray) -> AffineFamily:
     ranges = np.array([family.coefficients[c].range for c in index], dtype=float).reshape(-1, 2)
     return AffineFamily(
         label=label,
@@ -173,9 +169,9 @@ def make_statement(affine: AffineFamily, region: FeasibleRegion, names: list[str
     )
 
 
-def _cut(feasible_low: FloatArray, feasible_high: FloatArray, low: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
+def _cut(feasible_low: FloatArray, feasible_high: FloatArray, low: FloatArray, high: FloatArray) -> BoolArray:
     """Which ranges end inside the quoted ones."""
-    missing: NDArray[np.bool_] = np.maximum(feasible_low - low, high - feasible_high) > SHORT * (high - low)
+    missing: BoolArray = np.maximum(feasible_low - low, high - feasible_high) > SHORT * (high - low)
     return missing
 
 

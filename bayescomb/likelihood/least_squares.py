@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.errors import InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.base.numerics.matrices import unit_diagonal
 
@@ -31,9 +31,6 @@ __all__ = [
     "unit_columns",
     "whiten",
 ]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 # Singular values of a matrix with unit columns below this are rounding.
 RANK_TOLERANCE = 1e-12

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.base.numerics.matrices import unit_diagonal
 from bayescomb.inputs.combination import Combination
@@ -52,8 +52,6 @@ __all__ = [
     "solve",
     "whitening",
 ]
-
-FloatArray = NDArray[np.float64]
 
 # Ratio of post-fit to prior variance of a nuisance below which the difference of the two is not used.
 STRONG_CONSTRAINT = 1e-6
@@ -356,7 +354,7 @@ def _spectrum(loading: FloatArray, correlation: FloatArray) -> tuple[FloatArray,
     return eigenvalues, vectors, scale
 
 
-def integrate_out(model: LinearModel, kept: NDArray[np.intp], correlation: FloatArray) -> LinearModel:
+def integrate_out(model: LinearModel, kept: IntArray, correlation: FloatArray) -> LinearModel:
     """Integrate over all nuisances but ``kept``, whose prior is uncorrelated with the rest.
 
     Args:
@@ -393,7 +391,7 @@ def integrate_out(model: LinearModel, kept: NDArray[np.intp], correlation: Float
     )
 
 
-def _without_variance(model: LinearModel, others: NDArray[np.intp], prior: FloatArray) -> tuple[LinearModel, LinearModel]:
+def _without_variance(model: LinearModel, others: IntArray, prior: FloatArray) -> tuple[LinearModel, LinearModel]:
     """The model with its rows turned so that some have no variance even with the others integrated, and these apart."""
     bare = np.flatnonzero(model.signs == 0)
     variances, vectors, scale = _spectrum(model.loading[np.ix_(bare, others)], prior)

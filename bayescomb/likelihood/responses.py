@@ -23,13 +23,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.inputs.measurements import LikelihoodTable
 
 __all__ = ["Derivatives", "Responses", "on_prediction", "warped"]
-
-FloatArray = NDArray[np.float64]
 
 
 def on_prediction(shift: FloatArray) -> FloatArray:
@@ -122,7 +120,7 @@ class Responses:
         )
 
     @property
-    def kinked(self) -> NDArray[np.bool_]:
+    def kinked(self) -> BoolArray:
         """Nuisances with different slopes on the two sides, shape (n,)."""
         pairs = (
             (self.absolute_up, self.absolute_down),
@@ -150,7 +148,7 @@ class Responses:
         predicted = t * factor * power + xp.sum(slope(self.absolute_up, self.absolute_down) * value, axis=1)
         return warped(predicted, self.tables, xp=xp) if self.tables else predicted
 
-    def derivatives(self, t: FloatArray, nuisances: FloatArray, *, positive: NDArray[np.bool_]) -> Derivatives:
+    def derivatives(self, t: FloatArray, nuisances: FloatArray, *, positive: BoolArray) -> Derivatives:
         """First and second derivatives of :meth:`predict`."""
         value = nuisances - self.centre
         absolute = np.where(positive, self.absolute_up, -self.absolute_down)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError
 from bayescomb.base.numerics.threads import single_threaded
@@ -24,8 +25,6 @@ from bayescomb.likelihood.linear_gaussian import LinearModel, integrate_out, whi
 from bayescomb.likelihood.nonlinear.mapping import mapping
 
 __all__ = ["DataReduction", "data_reduction", "simulate"]
-
-FloatArray = NDArray[np.float64]
 
 
 @expects(combination="combination")
@@ -63,8 +62,7 @@ def simulate(
         (15, True)
     """
     family = correlation_family(combination)
-    curved = combination.chi2 != "neyman" or combination.curved_responses
-    if curved or any(n.free for n in combination.nuisances):
+    if combination.curved_terms or any(n.free for n in combination.nuisances):
         msg = (
             f"{combination.name!r}: data are simulated for chi2 'neyman' with absolute symmetric responses and without free "
             "nuisances"
@@ -149,7 +147,7 @@ class DataReduction:
         return whitening(self.integrated, self.prior)
 
 
-def data_reduction(model: LinearModel, kept: NDArray[np.intp], correlation: FloatArray) -> DataReduction:
+def data_reduction(model: LinearModel, kept: IntArray, correlation: FloatArray) -> DataReduction:
     """Prepare :func:`~bayescomb.likelihood.linear_gaussian.integrate_out` for any data.
 
     Args:

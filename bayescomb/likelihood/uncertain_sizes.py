@@ -17,11 +17,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import CorrelationFamily
@@ -30,8 +30,6 @@ from bayescomb.likelihood.linear_gaussian import LinearModel, marginal_covarianc
 
 __all__ = ["LEAST_DEGREES", "SCALE", "UncertainSize", "scaled", "tail_degrees", "uncertain_sizes"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 RANK_TOLERANCE = 1e-9
 # A standard deviation needs more degrees of freedom than this; the margin is the numerical error of the slope.
 LEAST_DEGREES: Final = 2.0 + 1e-3
@@ -107,20 +105,21 @@ def uncertain_sizes(
                 "nuisances whose size could be uncertain; use the treatment 'nuisance' with a repair"
             )
             raise OptionError(msg)
-        if error.kind == "common":
-            if len(active):
-                rank = int(np.linalg.matrix_rank(matrix, tol=RANK_TOLERANCE, hermitian=True))
-                found.append(
-                    UncertainSize(name=source, source=source, relative=error.relative, nuisances=members, rank=rank)
-                )
-            continue
-        if any(len(b.nuisances) > 1 for b in family.blocks if np.isin(b.nuisances, members).any()):
-            msg = f"{where}: independent sizes need uncorrelated nuisances; call the error common, or drop the correlations"
-            raise OptionError(msg)
-        found += [
-            UncertainSize(name=family.nuisances[i], source=source, relative=error.relative, nuisances=np.array([i]), rank=1)
-            for i in active
-        ]
+        relative = error.relative
+        match error.kind:
+            case "common":
+                if len(active):
+                    rank = int(np.linalg.matrix_rank(matrix, tol=RANK_TOLERANCE, hermitian=True))
+                    found.append(UncertainSize(name=source, source=source, relative=relative, nuisances=members, rank=rank))
+            case "independent":
+                if any(len(b.nuisances) > 1 for b in family.blocks if np.isin(b.nuisances, members).any()):
+                    remedy = "call the error common, or drop the correlations"
+                    msg = f"{where}: independent sizes need uncorrelated nuisances; {remedy}"
+                    raise OptionError(msg)
+                names = [(family.nuisances[i], np.array([i])) for i in active]
+                found += [UncertainSize(name=n, source=source, relative=relative, nuisances=i, rank=1) for n, i in names]
+            case _:
+                assert_never(error.kind)
     return tuple(found)
 
 
@@ -169,7 +168,7 @@ def tail_degrees(sizes: Sequence[UncertainSize], model: LinearModel, correlation
     return found
 
 
-def _sets(count: int) -> Iterator[NDArray[np.bool_]]:
+def _sets(count: int) -> Iterator[BoolArray]:
     if count <= FEW_SIZES:
         yield from (np.array(members) for members in itertools.product((False, True), repeat=count) if any(members))
         return

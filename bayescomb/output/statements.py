@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from bayescomb.base.rounding import significant
 from bayescomb.inputs.combination import Combination
@@ -137,16 +137,19 @@ def blinding_note(combination: Combination) -> str:
     found = combination.blinding
     if found is None:
         return ""
-    if found.kind == "shift":
-        return (
-            "BLINDED: central values are shifted, each observable and its inputs by the same hidden amount; differences of "
-            "values of one observable, errors, weights, pulls and chi2 are as measured"
-        )
-    masses = ", masses of the prediction shifted by a hidden amount" if combination.predictions else ""
-    return (
-        f"BLINDED: values and errors are multiplied by a hidden factor{masses}; relative errors, weights, pulls and chi2 "
-        "are as measured"
-    )
+    match found.kind:
+        case "shift":
+            return (
+                "BLINDED: central values are shifted, each observable and its inputs by the same hidden amount; differences "
+                "of values of one observable, errors, weights, pulls and chi2 are as measured"
+            )
+        case "factor":
+            masses = ", masses of the prediction shifted by a hidden amount" if combination.predictions else ""
+            return (
+                f"BLINDED: values and errors are multiplied by a hidden factor{masses}; relative errors, weights, pulls and "
+                "chi2 are as measured"
+            )
+    assert_never(found.kind)
 
 
 def quoting_note(combination: Combination) -> str:

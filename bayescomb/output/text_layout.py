@@ -13,8 +13,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import (
     coefficient_text,
     counted,
@@ -211,7 +211,7 @@ def _listed(names: Sequence[str], limit: int) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def weight_lines(matrix: NDArray[np.float64], names: Sequence[str], estimates: Sequence[str]) -> list[str]:
+def weight_lines(matrix: FloatArray, names: Sequence[str], estimates: Sequence[str]) -> list[str]:
     """Which estimates a result is made of, where a matrix of weights has too many columns.
 
     Args:
@@ -231,7 +231,7 @@ def weight_lines(matrix: NDArray[np.float64], names: Sequence[str], estimates: S
     return lines
 
 
-def is_unit(matrix: NDArray[np.float64]) -> bool:
+def is_unit(matrix: FloatArray) -> bool:
     """Whether every row and column has a 1 and else nothing."""
     ones = np.isclose(matrix, 1.0, rtol=0, atol=1e-9)
     others = np.isclose(matrix, 0.0, rtol=0, atol=1e-9)

@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pymc.distributions.transforms import Transform
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.ranges import PULLBACK, coordinates_of, feasible_point, feasible_pullback, range_constants
 from bayescomb.sampling.priors import RadialBlock
 
 __all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform"]
-
-FloatArray = NDArray[np.float64]
 
 
 class FeasibleMap(Op):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.likelihood.least_squares import unit_columns
 
 __all__ = ["CHUNK", "LinearPosterior", "linear_posterior"]
 
-FloatArray = NDArray[np.float64]
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
 
 

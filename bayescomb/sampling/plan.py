@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.checks import check_choice
+from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.minimise.nonlinear import minimise, separate_minima, starting_point, theta_covariance
 from bayescomb.inputs.assumptions import CorrelationCoefficient
@@ -28,9 +29,6 @@ from bayescomb.likelihood.uncertain_sizes import SCALE, UncertainSize, uncertain
 from bayescomb.sampling.priors import Draft, FeasibleSet, RadialBlock, radial_block_of, restrict_block, restrict_total
 
 __all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +185,7 @@ class SamplingPlan:
         if not self.radial:
             return None
 
-        def inside(points: FloatArray) -> NDArray[np.bool_]:
+        def inside(points: FloatArray) -> BoolArray:
             result = np.ones(len(points), dtype=bool)
             for block in self.radial:
                 matrix = np.tensordot(points[:, block.index] - block.centre, block.patterns, axes=1)
@@ -197,7 +195,7 @@ class SamplingPlan:
         return FeasibleSet(holds=inside, start=self.start)
 
 
-def sampling_plan(combination: Combination, *, correlations: str = "prior") -> SamplingPlan:
+def sampling_plan(combination: Combination, *, correlations: Correlations = "prior") -> SamplingPlan:
     """Decide what is sampled, restrict it to the feasible set and integrate the rest.
 
     Args:
@@ -208,7 +206,7 @@ def sampling_plan(combination: Combination, *, correlations: str = "prior") -> S
         OptionError: ``correlations`` is neither.
         InfeasibleCorrelationError: a block has no feasible value in its range and no repair was asked for.
     """
-    check_choice(correlations, ("prior", "nominal"), where="correlations")
+    check_choice(correlations, CORRELATIONS, where="correlations")
     family = correlation_family(combination)
     wanted = [i for i, c in enumerate(family.coefficients) if c.sampled] if correlations == "prior" else []
     draft = Draft(

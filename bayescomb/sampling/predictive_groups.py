@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.nonlinear.mapping import mapping
@@ -27,8 +27,6 @@ from bayescomb.sampling.recovery import given_coefficients
 
 __all__ = ["BY_MEASUREMENT", "left_out_densities", "predictive_groups"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 # The group of log likelihoods per measurement.
 BY_MEASUREMENT = "log_likelihood_by_measurement"
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
@@ -49,7 +47,7 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
     """
     combination = plan.combination
     free = any(n.free for n in combination.nuisances)
-    if combination.curved_responses or combination.chi2 != "neyman" or free or plan.sizes:
+    if combination.curved_terms or free or plan.sizes:
         return {}
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n = shape[0] * shape[1]

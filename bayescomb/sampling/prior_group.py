@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate, names_in
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
@@ -24,8 +24,6 @@ from bayescomb.sampling.plan import SamplingPlan
 from bayescomb.sampling.priors import prior_draws
 
 __all__ = ["prior_group", "proper_variables"]
-
-FloatArray = NDArray[np.float64]
 
 
 def prior_group(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr.Dataset | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.errors import InfeasibleCorrelationError, OptionError
 from bayescomb.base.rounding import plain, significant
 from bayescomb.inputs.assumptions import CorrelationCoefficient
@@ -38,7 +38,6 @@ __all__ = [
     "restrict_total",
 ]
 
-FloatArray = NDArray[np.float64]
 # Rejected draws of the box per kept one above which walkers replace rejection.
 MAX_REJECTION: Final = 2000
 # Walks beside each other, and their steps per coefficient before the first draw and between two.
@@ -47,7 +46,6 @@ FORGET: Final = 20
 KEEP: Final = 2
 # A slice shorter than this, in parts of the box, leaves the walker where it is.
 STILL: Final = 1e-12
-IntArray = NDArray[np.intp]
 
 
 def log_density(coefficients: Sequence[CorrelationCoefficient], values: Any, *, xp: Any) -> Any:
@@ -187,7 +185,7 @@ class FeasibleSet:
         start: a point of it, shape (K,).
     """
 
-    holds: Callable[[FloatArray], NDArray[np.bool_]]
+    holds: Callable[[FloatArray], BoolArray]
     start: FloatArray
 
 

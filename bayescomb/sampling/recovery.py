@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.rounding import percent_text, plain, significant
 from bayescomb.likelihood.correlation import NuisanceBlock
 from bayescomb.likelihood.feasibility import EIGENVALUE_TOLERANCE, feasible_region
@@ -42,8 +42,6 @@ __all__ = [
     "semidefinite_factor",
 ]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 MASS_CHUNK = 400  # draws at a time
 STEPS = 40
 # Largest last step of a mass or scale, in its own unit: far below any error, above the rounding of the algebra.

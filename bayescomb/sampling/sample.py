@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayescomb.base.checks import check_choice, check_count, check_seed, expects
-from bayescomb.base.choices import BACKENDS, ENGINES, Backend, Engine
+from bayescomb.base.choices import BACKENDS, ENGINES, Backend, Correlations, Engine
 from bayescomb.base.errors import OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.progress import announced, shows_progress
@@ -53,7 +52,6 @@ __all__ = ["fused_of", "level_widths", "sample", "target_accept", "with_integrat
 
 log = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.float64]
 
 STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept", "mode")
 # Duration of the compilation that the progress line announces.
@@ -74,7 +72,7 @@ def sample(
     draws: int = 1500,
     tune: int = 500,
     chains: int = 4,
-    correlations: str = "prior",
+    correlations: Correlations = "prior",
     engine: Engine = "marginal",
     backend: Backend = "auto",
     model: pm.Model | None = None,
@@ -325,7 +323,7 @@ def target_accept(plan: SamplingPlan, engine: Engine, *, fused: bool = False) ->
     return 0.9 if plan.theory is None else 0.8
 
 
-def _held(plan: SamplingPlan, correlations: str) -> list[str]:
+def _held(plan: SamplingPlan, correlations: Correlations) -> list[str]:
     """Coefficients with a prior that are held although priors were asked for: their blocks leave them no room."""
     if correlations == "nominal":
         return []

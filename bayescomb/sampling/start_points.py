@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pymc.distributions.continuous import Continuous, PositiveContinuous
 from pytensor.tensor.random.op import RandomVariable
 
-__all__ = ["FlatFrom", "HalfFlatFrom", "UniformFrom", "begun"]
+from bayescomb.base.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
+__all__ = ["FlatFrom", "HalfFlatFrom", "UniformFrom", "begun"]
 
 
 def _at(start: Any, size: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate
@@ -33,8 +33,6 @@ __all__ = [
     "with_nuisances",
     "with_theory",
 ]
-
-FloatArray = NDArray[np.float64]
 
 
 def _stacked(plan: SamplingPlan, posterior: xr.Dataset) -> tuple[FloatArray, FloatArray]:

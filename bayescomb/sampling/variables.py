@@ -12,9 +12,9 @@ from typing import Any, assert_never
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.parameters import ParameterPrior
 from bayescomb.inputs.variables import variable_name
@@ -25,7 +25,6 @@ from bayescomb.sampling.start_points import FlatFrom, HalfFlatFrom, UniformFrom
 
 __all__ = ["FittedVariable", "above_zero", "flat_variables"]
 
-FloatArray = NDArray[np.float64]
 # Below this many standard deviations a Gaussian above 0 is exponential to a per cent, and its moments lose digits.
 FAR_BELOW = -12.0
 # Chains begin at least this part of a range away from its ends, where the unconstrained coordinate is infinite.

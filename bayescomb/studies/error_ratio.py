@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.choices import NUISANCE_VALUES
 from bayescomb.base.errors import OptionError
 from bayescomb.base.numerics.threads import single_threaded
@@ -27,8 +27,6 @@ from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import simulate
 
 __all__ = ["measured_covariance", "spread_over_quoted"]
-
-FloatArray = NDArray[np.float64]
 
 
 @single_threaded

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy import stats
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import expects
 from bayescomb.base.numerics.matrices import unit_diagonal
 from bayescomb.base.numerics.threads import single_threaded
@@ -23,12 +23,10 @@ from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.nonlinear.mapping import mapping
 from bayescomb.sampling.plan import sampling_plan
-from bayescomb.sampling.posterior.storage import combination_of
+from bayescomb.sampling.posterior.storage import combination_of, run_of
 from bayescomb.sampling.recovery import given_coefficients
 
 __all__ = ["posterior_predictive"]
-
-FloatArray = NDArray[np.float64]
 
 MAX_DRAWS: Final = 1000
 LEVELS: Final = {"68": 0.68, "95": 0.95}
@@ -91,7 +89,7 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
     )
 
 
-def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray, NDArray[np.intp]]:
+def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray, IntArray]:
     """B mu, shape (n, E), of evenly spaced draws, and their positions, shape (n,)."""
     draws = posterior["posterior"].to_dataset()
     raw = posterior["unnormalised"].to_dataset() if "unnormalised" in posterior.children else draws
@@ -109,7 +107,7 @@ def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray
     return np.array([predict(draw) for draw in observables.T]), chosen
 
 
-def _measured(combination: Combination, posterior: xr.DataTree, chosen: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+def _measured(combination: Combination, posterior: xr.DataTree, chosen: IntArray) -> tuple[FloatArray, FloatArray]:
     """Estimates, each determined by its own measurement, and their total covariance; shapes (n or 1, E), (n or 1, E, E)."""
     own = combination.saturated()
     names = [e.name for e in combination.estimates]
@@ -117,7 +115,7 @@ def _measured(combination: Combination, posterior: xr.DataTree, chosen: NDArray[
         fit = profile(own)
         covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
         return fit.values.sel(parameter=names).to_numpy()[None], covariance[None]
-    plan = sampling_plan(own, correlations=str(posterior.attrs["correlations"]))
+    plan = sampling_plan(own, correlations=run_of(posterior).correlations)
     index = [plan.parameters.index(name) for name in names]
     # Coefficients between inputs, none of which the saturated model leaves out, are those that were sampled.
     weights = plan.weights_of(posterior["posterior"].to_dataset())[chosen]

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
@@ -31,14 +31,12 @@ from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
-from bayescomb.sampling.posterior.storage import combination_of, is_extended
+from bayescomb.sampling.posterior.storage import combination_of, is_extended, run_of
 from bayescomb.sampling.posterior.summary import result_moments
 from bayescomb.sampling.priors import log_density, prior_draws
 from bayescomb.sampling.recovery import conditional_masses, given_coefficients, has_conditional_masses
 
 __all__ = ["prior_sensitivity"]
-
-FloatArray = NDArray[np.float64]
 
 # Draws of each prior of the coefficients over which conditional moments are averaged.
 DRAWS: Final = 600
@@ -94,7 +92,7 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
     changes = [*_auxiliary(combination, names, widening)]
-    plan = sampling_plan(combination, correlations=str(posterior.attrs["correlations"]))
+    plan = sampling_plan(combination, correlations=run_of(posterior).correlations)
     if len(plan.sampled):
         seed = int(posterior.attrs["seed"])
         averaged = (
@@ -142,7 +140,7 @@ def _auxiliary(combination: Combination, names: list[str], widening: float) -> I
         )
 
 
-def _groups(combination: Combination, nuisances: tuple[str, ...]) -> dict[str, NDArray[np.bool_]]:
+def _groups(combination: Combination, nuisances: tuple[str, ...]) -> dict[str, BoolArray]:
     """Members of each group of sources; sources without a group are only in the first, which is all."""
     group_of = {s.name: s.group for s in combination.sources}
     source_of = {n.name: n.source for n in combination.nuisances}

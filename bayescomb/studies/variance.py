@@ -16,8 +16,8 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError, PosteriorError
 from bayescomb.base.numerics.threads import single_threaded
@@ -33,7 +33,6 @@ from bayescomb.sampling.posterior.summary import mean_sd, prior_summaries, resul
 
 __all__ = ["coefficient_relevance", "conditional_mean", "divided_relevance", "has_variances", "variance_shares"]
 
-FloatArray = NDArray[np.float64]
 # Draws of the coefficients over which the division of E[Var(x | r)] is averaged.
 POINTS: Final = 24
 STATISTICS, COUPLING, REMAINDER = "statistics", "coupling between groups", "remainder"

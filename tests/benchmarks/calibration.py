@@ -25,7 +25,7 @@ from bayescomb.studies.error_ratio import spread_over_quoted
 from bayescomb.studies.simulated.calibration import study_summary
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "helpers"))
+sys.path[:0] = [str(ROOT / "tests" / room) for room in ("helpers", "studies")]
 
 from combinations import star  # noqa: E402
 from pulled import alike  # noqa: E402

@@ -193,7 +193,7 @@ def _rows(case, backend, commit, source, cache):
     environment = os.environ | {
         "NUMBA_CACHE_DIR": f"{cache}/numba",
         "PYTENSOR_FLAGS": f"base_compiledir={str(cache).replace(' ', '_')}",
-        "PYTHONPATH": f"{source}:{ROOT / 'tests' / 'helpers'}",
+        "PYTHONPATH": f"{source}:{ROOT / 'tests' / 'cli'}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }

@@ -4,7 +4,6 @@ Every engine runs in a process of its own, twice: the first compiles with empty 
 on disk.  The whole `bayescomb sample` is timed besides, imports and recovery of all nuisances included.
 """
 
-import os
 import resource
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from caches import cold_and_warm
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models" / "ttj_rho"
@@ -102,13 +102,7 @@ def main():
     print(f"{MODEL.name}, extraction {EXTRACTION!r}, assumption set {ASSUMPTIONS!r}", flush=True)
     for engine, backend in (("marginal", "vm"), ("marginal", "numba"), ("full", "numba")):
         with tempfile.TemporaryDirectory() as cache:
-            environment = os.environ | {
-                "NUMBA_CACHE_DIR": f"{cache}/numba",
-                "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor",
-            }
-            for state in ("cold", "warm"):
-                print(f"{state}: ", end="", flush=True)
-                subprocess.run([sys.executable, __file__, engine, backend], check=True, env=environment)
+            environment = cold_and_warm(cache, __file__, engine, backend)
             if backend == "vm":
                 clock = time.perf_counter()
                 command = ["bayescomb.cli.main", "sample", str(MODEL), "--draws", "500", "--tune", "400", "--seed", "1"]

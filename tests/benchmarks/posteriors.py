@@ -5,7 +5,7 @@ quantity: p-value of its ranks in 20 bins, that of Kolmogorov and Smirnov correc
 coverage of 68 % and 95 % intervals, mean and width of the pulls.
 ``verdicts``: how often a sound posterior of four models is refused, 20 seeds each, and whether one that begins in one of two
 modes passes.
-``mixed``: random models of mixed features against importance sampling (tests/helpers/mixed_models.py).
+``mixed``: random models of mixed features against importance sampling (tests/sampling/mixed_models.py).
 """
 
 import argparse

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import block_diag
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "fit"))
 
 from published_combinations import MODELS, PUBLISHED
 

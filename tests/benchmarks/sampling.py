@@ -4,13 +4,13 @@ Every row runs in a process of its own, twice: the first compiles with empty cac
 disk. Nothing is asserted; the figures are for people.
 """
 
-import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from caches import cold_and_warm
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,13 +69,7 @@ def main():
     """All rows, each cold and warm."""
     for density, backend in (("one node", "vm"), ("one node", "numba"), ("written out", "numba"), ("written out", "vm")):
         with tempfile.TemporaryDirectory() as cache:
-            environment = os.environ | {
-                "NUMBA_CACHE_DIR": f"{cache}/numba",
-                "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor",
-            }
-            for state in ("cold", "warm"):
-                print(f"{state}: ", end="", flush=True)
-                subprocess.run([sys.executable, __file__, density, backend], check=True, env=environment)
+            cold_and_warm(cache, __file__, density, backend)
 
 
 if __name__ == "__main__":

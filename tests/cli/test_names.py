@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from named_models import POOL, QuickModel, quick_draws, write_named_model
+from named_models import POOL, sample_quickly, write_named_model
 
 import bayescomb as bc
 from bayescomb.base.errors import DuplicateNameError
@@ -32,8 +32,7 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture
 def quick_sampler(monkeypatch):
     """Sampling without compiling: what is tested are the names on the way through all that reads a posterior."""
-    monkeypatch.setattr("bayescomb.sampling.sample.compile_model", lambda model, **_: QuickModel(model))
-    monkeypatch.setattr("bayescomb.sampling.sample.run_nuts", quick_draws)
+    sample_quickly(monkeypatch)
 
 
 @pytest.mark.slow

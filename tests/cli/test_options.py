@@ -1,7 +1,7 @@
 """Options are obeyed or refused: a posterior has settings of its own."""
 
 import pytest
-from named_models import QuickModel, quick_draws
+from named_models import write_quick_posterior
 from test_mistakes import folder
 
 from bayescomb.cli.main import main
@@ -11,13 +11,9 @@ POSTERIOR = "posterior.nc"
 
 @pytest.fixture(scope="module")
 def sampled(tmp_path_factory):
-    """A model and a posterior of it, at ten seconds less than a real one."""
+    """A model and a posterior of it."""
     path = folder(tmp_path_factory.mktemp("sampled") / "m")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bayescomb.sampling.sample.compile_model", lambda model, **_: QuickModel(model))
-        patch.setattr("bayescomb.sampling.sample.run_nuts", quick_draws)
-        words = ["sample", path, "--output", path / POSTERIOR, "--chains", 2, "--draws", 2000, "--tune", 1, "--seed", 1]
-        assert main([str(word) for word in words]) == 0
+    write_quick_posterior(path, path / POSTERIOR)
     return path
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from named_models import QuickModel, quick_draws
+from named_models import sample_quickly
 
 import bayescomb as bc
 from bayescomb.cli.main import main
@@ -95,8 +95,7 @@ def predicted(bins):
     "shape", [pytest.param(shape, marks=pytest.mark.slow if shape in LARGE else ()) for shape in SHAPES]
 )
 def test_every_command_takes_every_shape(tmp_path, capsys, monkeypatch, request, shape):
-    monkeypatch.setattr("bayescomb.sampling.sample.compile_model", lambda model, **_: QuickModel(model))
-    monkeypatch.setattr("bayescomb.sampling.sample.run_nuts", quick_draws)
+    sample_quickly(monkeypatch)
     combination = shaped(*SHAPES[shape], extracted=shape in EXTRACTED)
     model, posterior = write_model(combination, tmp_path / "model"), tmp_path / "p.nc"
 

@@ -8,7 +8,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from combinations import star
 from faults import RUN1, file_size_limit, processes, sampled, tree
@@ -26,11 +25,6 @@ from bayescomb.output.report import report as reporting
 from bayescomb.studies.simulated.calibration import study_summary
 
 pytestmark = processes
-
-
-@pytest.fixture(autouse=True)
-def agg():
-    mpl.use("Agg")
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +176,7 @@ def test_closed_standard_output_is_none_that_anybody_reads(monkeypatch):
 # A file system of its own, seen by this process alone and gone with it.
 FILE_SYSTEM = """
 import contextlib, io, json, os, subprocess, sys
-sys.path.insert(0, "tests/helpers")
+sys.path[:0] = ["tests/helpers", "tests/faults"]
 from pathlib import Path
 from faults import sampled, tree
 import bayescomb as bc

@@ -4,7 +4,6 @@ import os
 import signal
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from combinations import star
 from faults import RUN1, Run, killed_at, processes, sampled, tree
@@ -86,7 +85,6 @@ def test_files_of_a_living_process_are_not_taken_for_left_over_ones(place):
 
 
 def small_report(folder):
-    mpl.use("Agg")
     reporting.report_figures = lambda _results: iter(())
     reporting.report(None, bc.profile(star(1, separate_observables=False)), folder)
 

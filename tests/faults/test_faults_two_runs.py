@@ -3,7 +3,6 @@
 import json
 import os
 
-import matplotlib as mpl
 import pytest
 from combinations import star
 from faults import PATIENCE, Run, assert_said, command, context, processes, sampled, tree, wait_until
@@ -54,7 +53,6 @@ def test_posterior_is_that_of_one_of_them(tmp_path):
 
 
 def report_often(folder, n):
-    mpl.use("Agg")
     reporting.report_figures = lambda _results: iter(())
     fit = bc.profile(star(n, separate_observables=False))
     for _ in range(4):

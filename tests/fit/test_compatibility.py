@@ -170,18 +170,8 @@ def widened(name, covariance, pull, value):
 
 
 def test_inputs_that_are_undetermined_apart_have_no_chi2_but_a_combination():
-    shared = bc.CorrelationPair(first="a.n", second="b.n")
-    combination = bc.Combination(
-        name="widened",
-        measurements=(widened("a", 9.0, 0.2, 10.0), widened("b", -9.0, -0.1, 10.5)),
-        observables=(bc.Observable(name="x"),),
-        assumption_sets={
-            "set": bc.AssumptionSet(
-                name="set", coefficients=(bc.CorrelationCoefficient(name="r", pairs=(shared,), nominal=1.0),)
-            )
-        },
-        assumptions="set",
-    )
+    first, second = widened("a", 9.0, 0.2, 10.0), widened("b", -9.0, -0.1, 10.5)
+    combination = combine(first, second, coefficients=(coefficient("r", 1.0, ("a.n", "b.n")),))
     fit = bc.profile(combination)
     # each data precision, prior removed: A = H - diag(0, 1), centre by A z = H z_hat; one shared nuisance, prior once
     precision, right = np.diag([0.0, 1.0]), np.zeros(2)
@@ -208,11 +198,4 @@ def test_check_names_relative_responses_that_can_reach_zero():
         nuisances=nuisances,
         responses=np.array([[1.0, -4.0]]),
     )
-    combination = bc.Combination(
-        name="wide",
-        measurements=(measurement,),
-        observables=(bc.Observable(name="x"),),
-        assumption_sets={"set": bc.AssumptionSet(name="set")},
-        assumptions="set",
-    )
-    assert bc.check(combination).wide == ("wide",)
+    assert bc.check(combine(measurement)).wide == ("wide",)

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from gaussian import fit_of_data, random_covariance
+from gaussian import combine, fit_of_data, random_covariance
 from worked import estimate, pair
 
 import bayescomb as bc
@@ -19,21 +19,9 @@ from bayescomb.output.text.fit import impact_text, profile_text
 TOYS = 200_000
 
 
-def combined(*measurements, coefficients=(), **settings):
-    observables = dict.fromkeys(o for m in measurements for e in m.estimates for o in e.observables)
-    return bc.Combination(
-        name="test",
-        measurements=measurements,
-        observables=tuple(bc.Observable(name=o) for o in observables),
-        assumption_sets={"set": bc.AssumptionSet(name="set", coefficients=coefficients)},
-        assumptions="set",
-        **settings,
-    )
-
-
 def one(up, down, *, value=10.0, statistical=1.0, response="absolute"):
     """One estimate of x with a kinked nuisance."""
-    return combined(
+    return combine(
         bc.Measurement(
             name="m",
             estimates=(estimate("e", value, "x"),),
@@ -104,7 +92,7 @@ def test_one_input_returns_its_interval_and_its_record_has_the_source(tmp_path):
 
 def two_kinked():
     """x and y with JES of +2 -1 and +3 -1 and JER of 0.5; statistical errors 0.5."""
-    return combined(
+    return combine(
         bc.Measurement(
             name="A",
             estimates=(estimate("xA", 10.0, "x"), estimate("yA", 20.0, "y")),
@@ -135,7 +123,7 @@ def test_kinked_source_of_two_results_against_simulated_data():
 def test_kinked_source_of_one_of_two_inputs_against_simulated_data():
     """a = x + g(n) with slopes 1.2 and 0.8, b = x: every set fitted on both branches, in closed form."""
     a, b, slopes = 1.0, 1.5, (1.2, 0.8)
-    given = combined(
+    given = combine(
         bc.Measurement(
             name="m",
             estimates=(estimate("a", 10.0, "x"), estimate("b", 10.0, "x")),
@@ -202,7 +190,7 @@ def at_the_truth(*, fit=True, free=False, linear=False, chi2="neyman", normalise
     coefficients = (pair("n0", "n1", 0.5), pair("n2", "n5", 0.3))
     if fit:
         coefficients += (pair("n0", "fit.n0", -0.4),)
-    made = combined(
+    made = combine(
         *((first, plain, fitted) if fit else (first, plain)), coefficients=coefficients, chi2=chi2, normalise=normalise
     )
     groups = {"some": ("n0", "n2"), "stat": ("stat",)}
@@ -310,7 +298,7 @@ def split(*, asymmetry=0.0, response="absolute", size=0.001, chi2="neyman"):
         name="B", estimates=(estimate("b", 101.0, "x"),), statistical_covariance=np.array([[9.0]]),
         nuisances=(bc.Nuisance(name="sB"),), responses=np.array([[4.0]]),
     )  # fmt: skip
-    return combined(one, other, chi2=chi2)
+    return combine(one, other, chi2=chi2)
 
 
 NEARLY = [{}, {"response": "relative"}, {"response": "lognormal"}, {"asymmetry": 1e-6}, {"asymmetry": -1e-6}]
@@ -346,7 +334,7 @@ def test_parts_do_not_jump_where_a_response_is_nearly_linear(parts, statistical,
 )
 def test_weights_of_relative_sizes_are_those_of_the_iterated_combination(response, value, weights, norm):
     """Peelle's puzzle: 2.4 +- 0.12 and 2.0 +- 0.10 with a common 15 %."""
-    given = combined(
+    given = combine(
         bc.Measurement(
             name="m",
             estimates=(estimate("a", 2.4, "q"), estimate("b", 2.0, "q")),

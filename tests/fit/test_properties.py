@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from gaussian import combine, fit_of_data
+from gaussian import coefficient, combine, fit_of_data
 from hypothesis import given
 from hypothesis import strategies as st
 from property_comparisons import assert_same_density, assert_same_profile, points_near
@@ -12,7 +12,6 @@ from property_models import (
     FEW,
     HALF,
     OBSERVABLES,
-    coefficient,
     combinations,
     doubled,
     halved,

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from gaussian import combine
 
 import bayescomb as bc
 
@@ -61,14 +62,7 @@ def one_result(value, *, nonnegative=("x",), error=1.0):
     """One estimate of one observable."""
     estimate = bc.Estimate(name="estimate", value=value, observables={"x": 1.0})
     measurement = bc.Measurement(name="only", estimates=(estimate,), statistical_covariance=[[error**2]])
-    return bc.Combination(
-        name="one result",
-        measurements=(measurement,),
-        observables=(bc.Observable(name="x"),),
-        assumption_sets={"none": bc.AssumptionSet(name="none")},
-        assumptions="none",
-        nonnegative=nonnegative,
-    )
+    return combine(measurement, name="one result", nonnegative=nonnegative)
 
 
 def many_results(rng, count):

@@ -2,7 +2,7 @@
 
 import warnings
 
-from refusals import refused
+from refusals import changed, refused
 
 from bayescomb.base.errors import InputWarning
 from bayescomb.formats.convino.base_file import load_convino
@@ -121,9 +121,7 @@ class Files:
 
     def edit(self, name, old, new):
         """Replace a text that occurs once in a file."""
-        text = self.texts[name]
-        assert text.count(old) == 1, f"{old!r} must occur once in {name}, it occurs {text.count(old)} times"
-        self.texts[name] = text.replace(old, new)
+        self.texts[name] = changed(self.texts[name], old, new)
         return self
 
     def at(self, name, text):

@@ -137,19 +137,20 @@ def fit_of_data(name, *, design, data, maps, free=(), external=None):
     )
 
 
-def combine(*measurements, observables=("x",), coefficients=(), treatment="nuisance"):
-    """A combination with one assumption set."""
+def combine(*measurements, observables=None, coefficients=(), name="test", **settings):
+    """A combination with one assumption set; observables: names, those of the estimates by default."""
+    measured = (observable for m in measurements for e in m.estimates for observable in e.observables)
     return bc.Combination(
-        name="test",
+        name=name,
         measurements=measurements,
-        observables=tuple(bc.Observable(name=name) for name in observables),
+        observables=tuple(bc.Observable(name=n) for n in observables or dict.fromkeys(measured)),
         assumption_sets={"set": bc.AssumptionSet(name="set", coefficients=coefficients)},
         assumptions="set",
-        treatment=treatment,
+        **settings,
     )
 
 
-def coefficient(name, nominal, *pairs):
-    """A fixed coefficient of the pairs (first, second) or (first, second, sign)."""
+def coefficient(name, nominal, *pairs, low=None, high=None):
+    """A coefficient of the pairs (first, second) or (first, second, sign), sampled if it has a range."""
     made = tuple(bc.CorrelationPair(first=p[0], second=p[1], sign=p[2] if len(p) > 2 else 1) for p in pairs)
-    return bc.CorrelationCoefficient(name=name, pairs=made, nominal=nominal)
+    return bc.CorrelationCoefficient(name=name, pairs=made, nominal=nominal, low=low, high=high)

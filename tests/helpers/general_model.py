@@ -1,5 +1,7 @@
 """A model file with `[[measurements]]` of every kind, for the tests: its files, edited copies, and smaller models."""
 
+from refusals import file_editor
+
 MODEL = """
 format = 1
 name = "demo"
@@ -85,14 +87,7 @@ def editor(folder):
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
 
-    def edit(name="model.toml", old="", new=""):
-        text = (folder / name).read_text(encoding="utf-8")
-        if old:
-            assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
-            (folder / name).write_text(text.replace(old, new), encoding="utf-8")
-        return folder
-
-    return edit
+    return file_editor(folder)
 
 
 def small_model(folder, measurements, *, observables=("x",), rest='[[assumption_sets]]\nname = "none"\n', head=""):

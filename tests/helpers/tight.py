@@ -27,8 +27,8 @@ def helicity(name, *, statistics=STATISTICS, responses=None):
     )
 
 
-def fractions(treatment="covariance", **shared):
-    shared = coefficient("r", RHO, ("A.n1", "B.n1"), **shared)
+def fractions(treatment):
+    shared = coefficient("r", RHO, ("A.n1", "B.n1"))
     second = helicity("B", statistics=np.diag([0.016**2, 0.01**2]))
     combination = combine(helicity("A"), second, observables=NAMES, coefficients=(shared,), treatment=treatment)
     return dataclasses.replace(combination, sources=tuple(bc.Source(name=f"s{i}") for i in range(3)))

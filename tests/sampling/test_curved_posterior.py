@@ -6,7 +6,7 @@ import arviz as az
 import numpy as np
 import pytest
 from densities import INTERPRETED, POINTS
-from gaussian import estimates_of, fit_of_data
+from gaussian import combine, estimates_of, fit_of_data
 from scipy import stats
 from worked import estimate, nuisances, pair
 
@@ -21,17 +21,6 @@ SIGMAS = 5.0
 MEASURED, STATISTICAL = np.array([10.0, 11.5]), np.array([[1.0, 0.2], [0.2, 1.2]])
 RELATIVE, UP, DOWN, ABSOLUTE = np.array([[1.0, 1.2], [0.8, 0.3], [-0.3, -0.9], [0.5, -0.7]])
 NOMINAL, RANGE = 0.3, (-0.6, 0.9)  # of the coefficient of rel and abs; asy and abs have -0.4
-
-
-def combine(*measurements, coefficients=(), chi2="neyman", observables=("x",)):
-    return bc.Combination(
-        name="curved",
-        measurements=measurements,
-        observables=tuple(bc.Observable(name=name) for name in observables),
-        assumption_sets={"set": bc.AssumptionSet(name="set", coefficients=coefficients)},
-        assumptions="set",
-        chi2=chi2,
-    )
 
 
 def small(chi2, *, ranged):

@@ -41,7 +41,6 @@ def locked(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
     Examples:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from bayescomb.base.files.locks import locked
         >>> with tempfile.TemporaryDirectory() as folder, locked(Path(folder) / ".lock", what="the study"):
         ...     sorted(p.name for p in Path(folder).iterdir())
         ['.lock']
@@ -94,7 +93,6 @@ def try_lock(descriptor: int, *, wait: bool = False, otherwise: bool = True) -> 
 
     Examples:
         >>> import tempfile
-        >>> from bayescomb.base.files.locks import try_lock
         >>> with tempfile.TemporaryFile() as file:
         ...     try_lock(file.fileno())
         True

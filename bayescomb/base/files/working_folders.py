@@ -45,7 +45,6 @@ def working_folder(path: Path) -> Iterator[Path]:
     Examples:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from bayescomb.base.files.working_folders import working_folder
         >>> with tempfile.TemporaryDirectory() as place:
         ...     with working_folder(Path(place) / "p.nc") as folder:
         ...         _ = (folder / "p.nc").write_text("whole").bit_length(), (folder / "p.nc").rename(Path(place) / "p.nc")
@@ -76,7 +75,6 @@ def abandoned(folder: Path) -> bool:
     Examples:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from bayescomb.base.files.working_folders import abandoned, working_folder
         >>> with tempfile.TemporaryDirectory() as place, working_folder(Path(place) / "p.nc") as folder:
         ...     abandoned(folder)
         False
@@ -103,7 +101,6 @@ def siblings(path: Path) -> list[Path]:
     Examples:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from bayescomb.base.files.working_folders import siblings, working_folder
         >>> with tempfile.TemporaryDirectory() as place, working_folder(Path(place) / "p.nc") as folder:
         ...     siblings(Path(place) / "p.nc") == [folder], siblings(Path(place) / "q.nc")
         (True, [])
@@ -176,7 +173,6 @@ def umask() -> int:
     """The permissions that a plain open() takes away; a temporary file is private.
 
     Examples:
-        >>> from bayescomb.base.files.working_folders import umask
         >>> 0 <= umask() <= 0o777
         True
     """

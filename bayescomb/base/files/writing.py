@@ -55,7 +55,6 @@ def cannot_write(path: str | Path, error: OSError, *, what: str = "cannot be wri
         what: what could not be done.
 
     Examples:
-        >>> from bayescomb.base.files.writing import cannot_write
         >>> print(cannot_write("p.nc", OSError(28, "No space left on device")))
         p.nc: cannot be written (No space left on device); make room or choose another place
     """
@@ -72,7 +71,6 @@ def is_folder(path: str | Path) -> bool:
     """Whether a folder is there; false, where :meth:`pathlib.Path.is_dir` raises, for a name that no file can have.
 
     Examples:
-        >>> from bayescomb.base.files.writing import is_folder
         >>> is_folder("models"), is_folder("x" * 5000)
         (True, False)
     """
@@ -83,7 +81,6 @@ def is_file(path: str | Path) -> bool:
     """Whether a file is there; false, where :meth:`pathlib.Path.is_file` raises, for a name that no file can have.
 
     Examples:
-        >>> from bayescomb.base.files.writing import is_file
         >>> is_file("README.md"), is_file("x" * 5000)
         (True, False)
     """
@@ -97,7 +94,6 @@ def file_place(path: str | Path) -> Path:
         OutputError: there is a folder or a device, the folder above is absent, or no file can have such a name.
 
     Examples:
-        >>> from bayescomb.base.files.writing import file_place
         >>> file_place("nowhere/p.nc")
         Traceback (most recent call last):
         ...
@@ -129,7 +125,6 @@ def require_file(path: str | Path) -> None:
         OutputError: as :func:`file_place`, or nothing can be written in the folder.
 
     Examples:
-        >>> from bayescomb.base.files.writing import require_file
         >>> require_file("README.md/p.nc")
         Traceback (most recent call last):
         ...
@@ -151,7 +146,6 @@ def require_folder(path: str | Path) -> None:
         OutputError: a file stands in the way, or nothing can be written there.
 
     Examples:
-        >>> from bayescomb.base.files.writing import require_folder
         >>> require_folder("README.md/study")
         Traceback (most recent call last):
         ...
@@ -268,7 +262,6 @@ def require_whole(path: Path) -> None:
 
     Examples:
         >>> from pathlib import Path
-        >>> from bayescomb.base.files.writing import require_whole
         >>> require_whole(Path("models/run1_mass/model.toml"))
     """
     unfinished = [staged / ASIDE for staged in siblings(path) if (staged / ASIDE).is_dir()]

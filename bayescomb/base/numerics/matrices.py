@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bayescomb.base.arrays import FloatArray
 
 __all__ = ["SYMMETRY_TOLERANCE", "asymmetric_entry", "correlation_of", "information_of", "unit_diagonal"]
 
-FloatArray = NDArray[np.float64]
 # Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
 SYMMETRY_TOLERANCE: Final = 1e-9
 

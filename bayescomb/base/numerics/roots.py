@@ -25,7 +25,6 @@ def crossing(function: Callable[[float], float], inside: float, outside: float, 
         tolerance: of the place.
 
     Examples:
-        >>> from bayescomb.base.numerics.roots import crossing
         >>> round(crossing(lambda x: 2 - x * x, 0.0, 2.0), 9)
         1.414213562
     """
@@ -51,7 +50,6 @@ def concave_maximum(function: Callable[[float], float], low: float, high: float,
     """Where a concave function is largest on an interval, by the golden section.
 
     Examples:
-        >>> from bayescomb.base.numerics.roots import concave_maximum
         >>> round(concave_maximum(lambda x: -abs(x - 0.3), 0.0, 1.0), 6)
         0.3
     """

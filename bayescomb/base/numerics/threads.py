@@ -22,7 +22,6 @@ def available_cores() -> int:
     """Processor cores that this process may use.
 
     Examples:
-        >>> from bayescomb.base.numerics.threads import available_cores
         >>> available_cores() >= 1
         True
     """
@@ -35,7 +34,6 @@ def single_threaded[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """The function with BLAS held to one thread while it runs; the setting from before is restored.
 
     Examples:
-        >>> from bayescomb.base.numerics.threads import single_threaded
         >>> single_threaded(abs)(-1)
         1
     """

@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import expects
 from bayescomb.base.deferred import deferred
 from bayescomb.base.numerics.threads import single_threaded
@@ -41,8 +42,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["InformationWeights", "information_weights"]
-
-FloatArray = NDArray[np.float64]
 
 # Smallest q_i, as a share of its parts, of an estimate that other estimates test.
 ROUNDING = 1e-9
@@ -193,12 +192,12 @@ def _orders(combination: Combination, covariance: FloatArray, fit: Fit) -> dict[
     return found
 
 
-def _heads(rank: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+def _heads(rank: IntArray) -> list[IntArray]:
     """The first one, the first two, ... of a list."""
     return [rank[:n] for n in range(1, len(rank) + 1)]
 
 
-def importance_order(covariance: ArrayLike) -> tuple[NDArray[np.intp], FloatArray]:
+def importance_order(covariance: ArrayLike) -> tuple[IntArray, FloatArray]:
     """Estimates of one observable by importance, and how much each improves the first.
 
     Args:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError
@@ -35,8 +35,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["RelativeReading", "iterated_combination", "relative_reading"]
-
-FloatArray = NDArray[np.float64]
 
 # Shift of a result in units of its error at which the iteration ends, and the steps that it may take.
 CONVERGED = 1e-10

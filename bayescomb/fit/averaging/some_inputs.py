@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import INPUT_KINDS, InputKind
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import BayescombError
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
@@ -35,8 +36,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["GroupResults", "PartialResult", "WithoutEach", "group_results", "without_each"]
-
-FloatArray = NDArray[np.float64]
 
 # A difference of two variances below this share of the larger one is rounding.
 ROUNDING = 1e-9
@@ -221,7 +220,7 @@ def group_results(combination: Combination, groups: Mapping[str, Sequence[str]] 
             PartialResult(name=g, values=of(g, values.to_numpy()), errors=of(g, errors)) for g in chosen
         ),
         correlation=xr.DataArray(
-            spread / np.outer(errors, errors), dims=("result", "result_b"), coords={"result": labels, "result_b": labels}
+            correlation_of(spread), dims=("result", "result_b"), coords={"result": labels, "result_b": labels}
         ),
         chi2=chi2,
         ndf=ndf,

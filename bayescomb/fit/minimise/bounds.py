@@ -15,16 +15,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.errors import FitError
 from bayescomb.fit.minimise.delta_chi2 import crossing_within
 from bayescomb.likelihood.linear_gaussian import Solution
 
 __all__ = ["bounded_interval", "bounded_minimum", "on_face", "positions"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 # A value within this fraction of the error of its bound is at the bound.
 ROUNDING = 1e-9

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.likelihood.nonlinear.objective import Objective
 
 __all__ = ["ALL_ORTHANTS", "ON_KINK", "Pattern", "branch", "moves", "newton"]
 
-FloatArray = NDArray[np.float64]
 Pattern = tuple[bool, ...]
 # Up to this many nuisances whose side is in question every combination of sides is tried; with more, one flip at a time.
 ALL_ORTHANTS = 6
@@ -22,7 +21,7 @@ NEWTON_TOLERANCE = 1e-14
 NEWTON_STEPS = 50
 
 
-def branch(chi2: Objective, theta: FloatArray, pattern: Sequence[bool]) -> NDArray[np.bool_]:
+def branch(chi2: Objective, theta: FloatArray, pattern: Sequence[bool]) -> BoolArray:
     """Side of every argument: that of the pattern for kinked ones, that of theta for the others."""
     positive = chi2.arguments(theta) >= 0
     positive[chi2.kinked] = pattern
@@ -34,7 +33,7 @@ def moves(chi2: Objective, fixed: Collection[int]) -> FloatArray:
     return np.delete(np.eye(chi2.size), list(fixed), axis=1)
 
 
-def newton(chi2: Objective, start: FloatArray, along: FloatArray, positive: NDArray[np.bool_]) -> FloatArray | None:
+def newton(chi2: Objective, start: FloatArray, along: FloatArray, positive: BoolArray) -> FloatArray | None:
     """Minimum of one smooth branch by damped Newton steps; ``None`` where the second derivatives are not definite.
 
     Args:

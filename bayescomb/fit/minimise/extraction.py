@@ -10,8 +10,8 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.errors import FitError
 from bayescomb.fit.minimise.delta_chi2 import crossing
 from bayescomb.fit.minimise.mass_chi2 import DerivedSolution, MassChi2, derived_solution, mass_chi2, tangent_model
@@ -19,8 +19,6 @@ from bayescomb.likelihood.linear_gaussian import LinearModel, solve
 from bayescomb.likelihood.theory import Theory
 
 __all__ = ["ExtractionFit", "fit_extraction"]
-
-FloatArray = NDArray[np.float64]
 
 GAUSS_NEWTON_STEPS = 60
 NEWTON_STEPS = 20
@@ -146,7 +144,7 @@ def _newton(chi2: MassChi2, theta: FloatArray, at_end: tuple[int, ...]) -> Float
     return theta if chi2.evaluate(theta)[0] <= lowest + 1e-9 else found
 
 
-def _curvature(chi2: MassChi2, theta: FloatArray, free: NDArray[np.intp]) -> FloatArray:
+def _curvature(chi2: MassChi2, theta: FloatArray, free: IntArray) -> FloatArray:
     """Second derivatives, from differences of the gradient."""
     rows = []
     for i in free:

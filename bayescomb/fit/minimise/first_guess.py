@@ -6,15 +6,14 @@ import itertools
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import FitError
 from bayescomb.likelihood.nonlinear.model import NonlinearParts
 
 __all__ = ["starting_points"]
 
-FloatArray = NDArray[np.float64]
 # Sizes to try of a variable of which nothing is known, and the largest number of starts.
 SIZES: Final = (1.0, 0.1, 10.0, -1.0, 0.01, 100.0, -0.1, -10.0, 1e-3, 1e3, -100.0, 1e-4, 1e4)
 # Where it may be in its range, if it has one.

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, branch, moves, newton
 from bayescomb.fit.minimise.many_kinks import lowest_of_many, others_of_many
 from bayescomb.likelihood.nonlinear.objective import Objective
 
 __all__ = ["WITHIN", "Minimum", "lowest_orthant", "other_minima", "same_minimum"]
 
-FloatArray = NDArray[np.float64]
 # Largest number of orthants that one search follows; beyond, it returns the best so far.
 MOST_ORTHANTS = 100
 # Minima above the lowest by more than this in chi2 are not reported: less than a per mille of a posterior.

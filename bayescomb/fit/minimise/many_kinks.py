@@ -21,14 +21,13 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, Pattern, branch, moves, newton
 from bayescomb.likelihood.nonlinear.objective import Objective
 
 __all__ = ["lowest_of_many", "others_of_many"]
 
-FloatArray = NDArray[np.float64]
 # Rounds of exchanging sides, in addition to the number of kinks.
 ROUNDS = 30
 # Slopes of chi2 below this do not move a nuisance from its kink.

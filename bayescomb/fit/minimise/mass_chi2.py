@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import FitError
 from bayescomb.likelihood.linear_gaussian import LinearModel, Solution, conditional_errors, integrate_out
 from bayescomb.likelihood.nonlinear.objective import Objective
@@ -27,7 +27,6 @@ from bayescomb.likelihood.theory import Theory
 
 __all__ = ["DerivedSolution", "MassChi2", "derived_solution", "mass_chi2", "nonlinear_tangent", "tangent_model"]
 
-FloatArray = NDArray[np.float64]
 # Estimated distance to the minimum in chi2, over 500, at which Migrad stops; other steps go on to rounding.
 MIGRAD_TOLERANCE = 1e-3
 START_MASSES = 13

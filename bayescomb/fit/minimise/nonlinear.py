@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import FitError, UnderdeterminedError
 from bayescomb.fit.minimise.branches import ALL_ORTHANTS, ON_KINK, moves, newton
 from bayescomb.fit.minimise.delta_chi2 import crossing, crossing_within
@@ -38,7 +38,6 @@ __all__ = [
     "theta_covariance",
 ]
 
-FloatArray = NDArray[np.float64]
 Bounds = Mapping[int, tuple[float, float]]
 # Estimated distance to the minimum, in chi2, at which Migrad stops: errors are then good to 1e-5 of themselves and better.
 MIGRAD_TOLERANCE = 1e-5

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import FitError
 from bayescomb.fit.minimise.delta_chi2 import crossing
 from bayescomb.fit.minimise.extraction import fit_extraction
@@ -27,7 +27,6 @@ from bayescomb.likelihood.uncertain_sizes import UncertainSize, scaled
 
 __all__ = ["STEP", "SizeFit", "SizeProfile"]
 
-FloatArray = NDArray[np.float64]
 Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 
 # Largest component of the gradient at a minimum: the chi2 there is good to its square.

@@ -32,8 +32,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_correlation, check_names, known_name
 from bayescomb.base.errors import (
     DuplicateNameError,
@@ -51,8 +51,6 @@ from bayescomb.inputs.assumptions import CorrelationBlock
 from bayescomb.inputs.budget import BudgetRow, budget_of, nuisance_name
 
 __all__ = ["read_averagetools"]
-
-FloatArray = NDArray[np.float64]
 
 NAMES: Final = ("names", "values", "groups")
 PAIRS: Final = ("u", "f", "a", "p")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_covariance, frozen_array, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
 from bayescomb.base.numerics.matrices import information_of
@@ -20,8 +20,6 @@ from bayescomb.formats.convino.blocks import Block, warn
 from bayescomb.formats.convino.entries import bracketed, cells, check_name, value
 
 __all__ = ["Matrix", "read_matrix"]
-
-FloatArray = NDArray[np.float64]
 
 # A matrix that was printed as a square and rounded may differ this much across its diagonal, on the scale of that.
 ROUNDING: Final = 1e-6

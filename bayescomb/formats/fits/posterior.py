@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import PosteriorError, warn_input
+from bayescomb.base.numerics.matrices import unit_diagonal
 from bayescomb.formats.fits.written import Results, WrittenFit
 from bayescomb.inputs.measurements import Measurement
 
 __all__ = ["Gaussianity", "from_posterior", "gaussianity"]
-
-FloatArray = NDArray[np.float64]
 
 # A skewness s is a distance of about s/2 standard deviations between mean and mode.
 SKEWNESS: Final = 0.2
@@ -206,10 +205,8 @@ def _tested(names: Sequence[str], draws: FloatArray, effective: FloatArray) -> G
     from scipy.stats import chi2, kurtosis, skew
 
     moved = draws - draws.mean(axis=0)
-    covariance = np.atleast_2d(np.cov(moved, rowvar=False))
-    scale = np.sqrt(np.diag(covariance))
-    scale[scale == 0] = 1.0
-    inverse = np.linalg.pinv(covariance / np.outer(scale, scale))
+    scaled, scale = unit_diagonal(np.atleast_2d(np.cov(moved, rowvar=False)))
+    inverse = np.linalg.pinv(scaled)
     squared = np.sort(np.einsum("di,ij,dj->d", moved / scale, inverse, moved / scale))
     expected = chi2.cdf(squared, np.linalg.matrix_rank(inverse))
     steps = np.arange(len(squared) + 1) / len(squared)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_finite
 from bayescomb.base.errors import InvalidMatrixError
 from bayescomb.formats.fits.written import Results, WrittenFit
@@ -100,7 +101,7 @@ def model_fit(model: Any, values: ArrayLike, errors: ArrayLike, correlation: Arr
         else:
             priors |= dict(zip(names, zip(map(float, terms.auxdata), map(float, terms.width()), strict=True), strict=True))
     left_out += [p for p, error in zip(parameters, errors, strict=True) if error == 0 and p not in left_out]
-    covariance: NDArray[np.float64] = rho * np.outer(errors, errors)
+    covariance: FloatArray = rho * np.outer(errors, errors)
     covariance[np.diag_indices(size)] = errors**2
     return WrittenFit(
         parameters=parameters,

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_correlation, located
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError
 from bayescomb.formats.csv import number, read_text
@@ -40,7 +40,6 @@ FIRST, SECOND, LAST = "NUISANCE_PARAMETERS", "CORRELATION_MATRIX", "NLL"
 PRINTED: Final = 1e-5
 # Template statistics, constrained at 1 by Poisson terms.
 STATISTICS: Final = "gamma_"
-FloatArray = NDArray[np.float64]
 # Its place and its words.
 Line = tuple[str, list[str]]
 

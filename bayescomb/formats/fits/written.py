@@ -6,9 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from bayescomb.base.arrays import FloatArray
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.measurements.fitted_input import named
 
@@ -32,8 +30,8 @@ class WrittenFit:
     """
 
     parameters: Sequence[str]
-    values: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    values: FloatArray
+    covariance: FloatArray
     free: Collection[str] = ()
     left_out: Collection[str] = ()
     priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)

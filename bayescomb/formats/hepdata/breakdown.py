@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, UnknownNameError, warn_input
 from bayescomb.formats.hepdata.covariances import source_covariance
@@ -29,7 +29,6 @@ from bayescomb.formats.hepdata.selection import Chosen, Match, Measured, Selecti
 
 __all__ = ["Shift", "read_breakdown", "reads_independent"]
 
-FloatArray = NDArray[np.float64]
 # Labels of errors that authors mean as independent from row to row.
 INDEPENDENT: Final = re.compile(
     r"(?:sys(?:t(?:ematics?)?)?[\s,:._-]*)?(?:stat(?:istic(?:s|al)?)?|unc(?:orr?(?:elated)?)?)(?![a-z0-9])", re.IGNORECASE

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import InvalidMatrixError, warn_input
 from bayescomb.base.numerics.matrices import unit_diagonal
 
@@ -26,8 +26,6 @@ __all__ = [
     "report",
     "total_findings",
 ]
-
-FloatArray = NDArray[np.float64]
 
 # Relative differences of uncertainties beyond their rounding: a warning above the first, an error above the second.
 ODD: Final = 0.01

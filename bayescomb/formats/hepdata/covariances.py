@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
 from bayescomb.formats.hepdata.consistency import (
@@ -34,7 +34,6 @@ from bayescomb.inputs.measurements import systematic_shifts
 
 __all__ = ["QuotedCovariance", "correlation_of", "source_covariance", "values_covariance"]
 
-FloatArray = NDArray[np.float64]
 MAX_SLACK: Final = 0.3
 # Part of the trace below which an eigenvalue is 0.
 ZERO: Final = 1e-9

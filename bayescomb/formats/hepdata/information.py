@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.base.numerics.matrices import information_of, unit_diagonal
@@ -31,8 +31,6 @@ from bayescomb.formats.hepdata.selection import Measured, listed, matches, only
 from bayescomb.inputs.measurements import CovarianceKind, FittedInput, Nuisance, systematic_shifts
 
 __all__ = ["Information", "read_fit", "read_information"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,16 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, UnknownNameError
 from bayescomb.base.numerics.matrices import asymmetric_entry
 from bayescomb.formats.hepdata.record.tables import Axis, Column, Table, rounding, row_label
 from bayescomb.formats.hepdata.selection import Match, Measured, aligned
 
 __all__ = ["TableMatrix", "read_table_matrix"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

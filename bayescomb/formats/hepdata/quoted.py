@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.formats.csv import number
 from bayescomb.formats.hepdata.mapping import ErrorPlace, TableMapping, error_name
@@ -33,7 +33,6 @@ __all__ = [
     "warn_of_percent",
 ]
 
-FloatArray = NDArray[np.float64]
 # Cells in which a table says that there is nothing.
 EMPTY: Final = frozenset({"", "-", "--", "\N{EN DASH}", "\N{EM DASH}"})
 

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, check_correlation_entry, known_name
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError
 from bayescomb.formats.csv import number
@@ -33,8 +33,6 @@ from bayescomb.formats.hflav.result_sets import ResultSet, json_document, nuisan
 from bayescomb.inputs.assumptions import CorrelationBlock
 
 __all__ = ["IntercorrelationMap", "prior_blocks", "read_intercorrelations"]
-
-FloatArray = NDArray[np.float64]
 
 KEYS: Final = ("ResultSetLabels", "IntercorrelationMaps", "ParameterEquivalenceLists")
 EVERY: Final = "All"

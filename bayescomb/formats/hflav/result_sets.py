@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_correlation, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
 from bayescomb.base.numerics.matrices import asymmetric_entry
@@ -40,8 +40,6 @@ __all__ = [
     "nuisance_of",
     "read_result_sets",
 ]
-
-FloatArray = NDArray[np.float64]
 
 RESULT_SETS: Final = "ResultSet"
 SET_KEYS: Final = ("ResultSetLabel", "Parameter")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bayescomb.base.checks import check_choice, check_names, known_name, located
-from bayescomb.base.choices import SHARED_NAMES, SIZE_KINDS
+from bayescomb.base.choices import PROVENANCE_KINDS, SHARED_NAMES, SIZE_KINDS
 from bayescomb.base.errors import FileFormatError
 from bayescomb.base.files.writing import is_folder, require_whole
 from bayescomb.formats.csv import read_text
@@ -311,7 +311,8 @@ def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance
         check_table(entry, "provenance", where=place)
         values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
         with located(place):
-            found.append(Provenance(**values))
+            kind = check_choice(values.pop("kind"), PROVENANCE_KINDS, where=f"provenance of {values['table']}")
+            found.append(Provenance(kind=kind, **values))
     return found
 
 

@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from bayescomb.base.checks import located
+from bayescomb.base.checks import check_choice, located
+from bayescomb.base.choices import MASS_SCHEMES
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, csv_text, figure, read_table
 from bayescomb.inputs.theory.predictions import Prediction, Variant
@@ -99,7 +100,7 @@ def read_prediction(
             name=name,
             observables=tuple(observables),
             order=order,
-            mass_scheme=mass_scheme,
+            mass_scheme=check_choice(mass_scheme, MASS_SCHEMES, where=f"mass scheme of prediction {name!r}"),
             energy_tev=energy,
             per_bin_width=per_bin_width,
             variable=variable,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bayescomb.base.checks import check_choice, check_names, known_name, located
-from bayescomb.base.choices import PDF_ERRORS
+from bayescomb.base.choices import DISTRIBUTIONS, PDF_ERRORS
 from bayescomb.base.errors import FileFormatError
 from bayescomb.formats.csv import number
 from bayescomb.formats.toml.prediction_tables import prediction_text, read_prediction, read_scale_factors
@@ -127,7 +127,9 @@ def _extraction(entry: Mapping[str, Any], place: str, predictions: list[str]) ->
     return Extraction(
         name=text(entry, "name", where=place),
         title=text(entry, "title", where=place, default=""),
-        distributions=distributions,
+        distributions={
+            key: check_choice(value, DISTRIBUTIONS, where=f"distribution of {key!r}") for key, value in distributions.items()
+        },
         masses={key: value for key, value in masses.items() if key in distributions},
         pdf=_pdf(_inner(entry, "pdf", place), f"{place}.pdf"),
         scales=_scales(_inner(entry, "scales", place), f"{place}.scales"),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, check_correlation, check_finite, check_items, check_names, known_name
 from bayescomb.base.choices import RANGE_ENDS, RangeEnd
 from bayescomb.base.errors import (
@@ -189,7 +189,7 @@ class CorrelationBlock:
 
     name: str
     nuisances: tuple[str, ...]
-    correlation: NDArray[np.float64]
+    correlation: FloatArray
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nuisances", tuple(self.nuisances))

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bayescomb.base.arrays import FloatArray
 
 __all__ = ["PRIOR_SHAPES", "SAMPLED_SHAPES", "PriorShape", "SampledShape", "ShapeLaw", "shape_law"]
 
-FloatArray = NDArray[np.float64]
 SampledShape = Literal["uniform", "triangular", "beta", "truncated_normal"]
 PriorShape = SampledShape | Literal["fixed"]
 SAMPLED_SHAPES: Final[tuple[SampledShape, ...]] = get_args(SampledShape)

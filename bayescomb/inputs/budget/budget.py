@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import known_name, located
 from bayescomb.base.choices import ResponseForm
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
@@ -110,7 +110,7 @@ def budget_of(
     observables: Collection[str],
     sources: Sequence[str],
     responses: Mapping[str, ResponseForm] | None = None,
-    statistical_correlation: NDArray[np.float64] | None = None,
+    statistical_correlation: FloatArray | None = None,
 ) -> Budget:
     """The budget of some rows.
 
@@ -146,7 +146,7 @@ def budget_of(
     return Budget(measurements=measurements, experiments=experiments, sources=sources)
 
 
-def _groups(rows: Sequence[BudgetRow], correlation: NDArray[np.float64]) -> dict[str, list[int]]:
+def _groups(rows: Sequence[BudgetRow], correlation: FloatArray) -> dict[str, list[int]]:
     """Measurement -> positions of its rows; rows of one name are one, and rows whose statistics are correlated."""
     names = [row.measurement or row.estimate for row in rows]
     owner = list(range(len(rows)))
@@ -172,7 +172,7 @@ def _measurement(
     rows: Sequence[BudgetRow],
     sources: Sequence[str],
     responses: Mapping[str, ResponseForm],
-    correlation: NDArray[np.float64],
+    correlation: FloatArray,
 ) -> Measurement:
     """A measurement from its rows and the correlation of its statistics: one nuisance per estimate and source."""
     estimates, nuisances = [], []

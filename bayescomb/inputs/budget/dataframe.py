@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from bayescomb.base.checks import check_correlation_entry, check_finite, check_names, known_name
+from bayescomb.base.checks import check_correlation_entry, check_finite, check_mapping, check_names, known_name
 from bayescomb.base.errors import FileFormatError, OptionError
 from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, CorrelationCoefficient, CorrelationPair
 from bayescomb.inputs.budget.budget import (
@@ -37,6 +37,13 @@ def fields_from_dataframe(
     frame: pd.DataFrame, *, units: Mapping[str, str], within: Within | str, between: Between
 ) -> dict[str, Any]:
     """Fields of the combination of a frame, see :meth:`bayescomb.Combination.from_dataframe`."""
+    if not hasattr(frame, "columns"):
+        msg = f"from_dataframe(): {frame!r} found, a pandas DataFrame is needed, as pandas.read_csv(path) gives"
+        raise OptionError(msg)
+    check_mapping(units, where="units", example='{"m_t": "GeV"}')
+    check_mapping(between, where="between", example='{"JES": 0.5}')
+    if not isinstance(within, str):
+        check_mapping(within, where="within", example='{"JES": 1.0}')
     header = [str(name) for name in frame.columns]
     check_names(header, where="columns of the frame")
     missing = [name for name in BUDGET_COLUMNS if name not in header]

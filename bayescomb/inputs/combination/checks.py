@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayescomb.base.checks import (
-    check_choice,
-    check_distinct,
-    check_names,
-    known_name,
-)
-from bayescomb.base.choices import (
-    CHI2_FORMS,
-    NUISANCE_VALUES,
-    REPAIRS,
-    TREATMENTS,
-)
+from bayescomb.base.checks import check_choice, check_distinct, check_names, known_name
+from bayescomb.base.choices import CHI2_FORMS, NUISANCE_VALUES, REPAIRS, TREATMENTS
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, OptionError, UnderdeterminedError, UnknownNameError
 from bayescomb.inputs.combination.contents import STATISTICS_GROUP, Contents
 from bayescomb.inputs.formulas import names_in
@@ -83,8 +73,7 @@ def check_settings(combination: Contents, where: str) -> None:
             check_names(members, where=f"{where}, impact group {group!r}")
             for name in members:
                 known_name(name, known, kind="nuisance", where=f"{where}, impact group {group!r}")
-    weighted = combination.chi2 != "neyman" or combination.curved_responses
-    if weighted and combination.treatment == "covariance":
+    if combination.curved_terms and combination.treatment == "covariance":
         msg = (
             f"{where}: the treatment 'covariance' sums covariances, which chi2 'pearson', relative, lognormal or asymmetric "
             "responses and shifts of a likelihood table do not allow; use the treatment 'nuisance'"

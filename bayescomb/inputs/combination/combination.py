@@ -20,13 +20,7 @@ from bayescomb.base.checks import (
     check_names,
     known_name,
 )
-from bayescomb.base.choices import (
-    Chi2Form,
-    NuisanceValues,
-    RangeEnd,
-    RepairKind,
-    Treatment,
-)
+from bayescomb.base.choices import Chi2Form, NuisanceValues, RangeEnd, RepairKind, Treatment
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.assumptions import AssumptionSet, check_assumptions
@@ -147,8 +141,8 @@ class Combination(Shown, Contents):
 
         Raises:
             FileFormatError: a column, or the correlation of a pair, is missing.
-            UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, OptionError, RangeError: as the
-                content demands.
+            OptionError: an argument is not of the kind that is needed.
+            UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, RangeError: as the content demands.
 
         Examples:
             >>> import bayescomb as bc
@@ -163,7 +157,12 @@ class Combination(Shown, Contents):
         """
         from bayescomb.inputs.budget.dataframe import fields_from_dataframe
 
-        fields = fields_from_dataframe(frame, units=units or {}, within=within or {}, between=between or {})
+        fields = fields_from_dataframe(
+            frame,
+            units={} if units is None else units,
+            within={} if within is None else within,
+            between={} if between is None else between,
+        )
         return cls(name=name, **{**fields, **settings})
 
     def _line(self) -> str:
@@ -327,7 +326,7 @@ class Combination(Shown, Contents):
         """The same combination with observables that cannot be negative.
 
         Args:
-            names: of these observables, ``()`` for none; by default all but spectators.
+            names: of these observables, ``()`` for none; by default all but spectators and those with a formula.
 
         Raises:
             UnknownNameError: there is no observable of that name.
@@ -339,7 +338,7 @@ class Combination(Shown, Contents):
             ('m_t',)
         """
         if names is None:
-            names = [o.name for o in self.observables if not o.spectator and not o.formula]
+            names = self.boundable
         return dataclasses.replace(self, nonnegative=(names,) if isinstance(names, str) else tuple(names))
 
     def with_values(self, values: Mapping[str, float]) -> Combination:

@@ -12,14 +12,9 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayescomb.base.choices import (
-    Chi2Form,
-    NuisanceValues,
-    RepairKind,
-    Treatment,
-)
+from bayescomb.base.arrays import FloatArray
+from bayescomb.base.choices import Chi2Form, NuisanceValues, RepairKind, Treatment
 from bayescomb.inputs.assumptions import AssumptionSet
 from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.formulas.quantities import Quantities, quantities
@@ -90,6 +85,11 @@ class Contents:
         return found
 
     @property
+    def boundable(self) -> tuple[str, ...]:
+        """Names of the observables that can be held at 0 and above: all but spectators and those with a formula."""
+        return tuple(o.name for o in self.observables if not o.spectator and not o.formula)
+
+    @property
     def boxed(self) -> bool:
         """Whether a variable has a range other than 0 and above."""
         return any(ends != (0.0, float("inf")) for ends in self.bounds.values())
@@ -102,7 +102,12 @@ class Contents:
     @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
-        return self.chi2 == "neyman" and not self.curved_responses and not self.curved_maps and not self.tabulated
+        return not self.curved_terms and not self.curved_maps and not self.tabulated
+
+    @property
+    def curved_terms(self) -> bool:
+        """Whether responses are curved, or weights follow the prediction as Pearson's do."""
+        return self.chi2 != "neyman" or self.curved_responses
 
     @property
     def curved_responses(self) -> bool:
@@ -147,22 +152,22 @@ class Contents:
         return tuple(n for m in self.measurements for n in m.all_nuisances)
 
     @property
-    def design(self) -> NDArray[np.float64]:
+    def design(self) -> FloatArray:
         """Linear map from variables to estimates, shape (n_estimates, n_variables); 0 for what is curved."""
         return self._linear_map[0]
 
     @cached_property
-    def observable_map(self) -> NDArray[np.float64]:
+    def observable_map(self) -> FloatArray:
         """Linear map from observables to estimates as stated, shape (n_estimates, n_observables)."""
         return np.array([[e.observables.get(o.name, 0.0) for o in self.observables] for e in self.estimates], dtype=float)
 
     @property
-    def constant(self) -> NDArray[np.float64]:
+    def constant(self) -> FloatArray:
         """What the estimates are where all variables are 0, by formulas that are linear, shape (n_estimates,)."""
         return self._linear_map[1]
 
     @cached_property
-    def _linear_map(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _linear_map(self) -> tuple[FloatArray, FloatArray]:
         return self.quantities.rows([e.observables for e in self.estimates])
 
     @property

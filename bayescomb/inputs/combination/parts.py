@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from bayescomb.inputs.combination.contents import Contents
+from bayescomb.inputs.combination.contents import STATISTICS_GROUP, Contents
 from bayescomb.inputs.formulas import Variable, formula_text, names_in, substituted
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import Observable
@@ -108,7 +108,7 @@ def kept_fields(combination: Contents, measurements: Sequence[Measurement]) -> d
     used = _measured(combination, measurements)
     variables = {o.name for o in combination.variables if o.name in used}
     groups = {key: tuple(n for n in group if n in names) for key, group in combination.impact_groups.items()}
-    statistics = {key: group for key, group in combination.impact_groups.items() if group == ("stat",)}
+    statistics = {key: group for key, group in combination.impact_groups.items() if group == (STATISTICS_GROUP,)}
     sources = {n.source or n.name for m in measurements for n in m.all_nuisances if not n.free}
     return {
         "measurements": tuple(measurements),

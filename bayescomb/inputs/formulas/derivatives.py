@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayescomb.inputs.formulas.formulas import FUNCTIONS, FloatArray, Function, Node, Number, Operation, Tabulated, Variable
+from bayescomb.base.arrays import FloatArray
+from bayescomb.inputs.formulas.formulas import FUNCTIONS, Function, Node, Number, Operation, Tabulated, Variable
 
 __all__ = ["Affine", "Jet", "affine", "jet"]
 

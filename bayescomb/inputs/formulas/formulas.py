@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import FormulaError
@@ -38,8 +37,6 @@ __all__ = [
     "parse",
     "substituted",
 ]
-
-FloatArray = NDArray[np.float64]
 
 LONGEST: Final = 5000
 DEEPEST: Final = 100
@@ -300,7 +297,6 @@ def evaluate(node: Node, values: Mapping[str, Any], *, xp: Any = np) -> Any:
         xp: ``numpy``, or ``pytensor.tensor`` for symbols.
 
     Examples:
-        >>> from bayescomb.inputs.formulas import evaluate, parse
         >>> float(evaluate(parse("1 / tau", names=["tau"], where="example"), {"tau": 2.0}))
         0.5
     """
@@ -322,7 +318,6 @@ def formula_text(node: Node, binding: int = 0) -> str:
     """The formula of a tree, from which the same tree is read again.
 
     Examples:
-        >>> from bayescomb.inputs.formulas import formula_text, parse
         >>> formula_text(parse("(a - (`b 1` - 2)) * -a", names=["a", "b 1"], where="example"))
         '(a - (`b 1` - 2)) * (-a)'
     """

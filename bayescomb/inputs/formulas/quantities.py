@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_names
 from bayescomb.base.errors import FormulaError, RangeError
 from bayescomb.inputs.curves import Curve
@@ -103,7 +103,7 @@ class Quantities:
                     raise RangeError(msg)
         return found
 
-    def rows(self, maps: Sequence[Mapping[str, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def rows(self, maps: Sequence[Mapping[str, float]]) -> tuple[FloatArray, FloatArray]:
         """The affine part of linear maps of quantities: by variable, shape (n, V), and constant, shape (n,).
 
         Args:
@@ -120,7 +120,7 @@ class Quantities:
                     design[i, self.index[variable]] += weight * factor
         return design, constant
 
-    def curved(self, maps: Sequence[Mapping[str, float]]) -> tuple[tuple[Node, ...], NDArray[np.float64]]:
+    def curved(self, maps: Sequence[Mapping[str, float]]) -> tuple[tuple[Node, ...], FloatArray]:
         """The other part of linear maps: M quantities that are not affine, and their coefficients, shape (n, M)."""
         used = [name for coefficients in maps for name, weight in coefficients.items() if weight]
         names = list(dict.fromkeys(name for name in used if self.affine[name] is None))
@@ -140,10 +140,9 @@ def quantities(
 
     Raises:
         DuplicateNameError: two quantities or curves have one name, or a curve that of a function.
-        FormulaError: a curve with ends is of more than one variable.
+        FormulaError: a formula cannot be read, refers to itself, is a constant, or is of another unit than stated; a derived
+            quantity has none; or a curve with ends is of more than one variable.
         RangeError: the range of a parameter's prior is wider than that of a curve of it.
-        FormulaError: a formula cannot be read, refers to itself, or is of another unit than stated; a derived quantity has
-            none; or a parameter is in no formula and no estimate.
         UnknownNameError: a formula names what is not there.
     """
     given: list[Parameter | Observable] = [*parameters, *observables, *derived]

@@ -14,7 +14,6 @@ __all__ = ["Unit", "formula_unit", "read_unit", "unit_text"]
 
 # Powers of symbols; nothing is a number without unit.
 Unit = dict[str, Fraction]
-NOTHING: Final = ("", "1")
 FACTOR: Final = re.compile(r"([^\s*/^()\d][^\s*/^()]*?|1)(?:(?:\^|\*\*)?\(?([+-]?\d+(?:/\d+)?)\)?)?")
 
 
@@ -22,7 +21,6 @@ def read_unit(text: str) -> Unit | None:
     """The unit that a text means, ``None`` where it is no product of powers.
 
     Examples:
-        >>> from bayescomb.inputs.formulas.units import read_unit, unit_text
         >>> unit_text(read_unit("1/ps")), unit_text(read_unit("pb / GeV^2")), read_unit("events per day") is None
         ('ps^-1', 'pb GeV^-2', False)
     """

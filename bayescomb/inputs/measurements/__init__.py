@@ -11,13 +11,7 @@ from bayescomb.inputs.measurements.error_parts import (
     unsplit_label,
 )
 from bayescomb.inputs.measurements.likelihood_tables import LikelihoodTable
-from bayescomb.inputs.measurements.measurements import (
-    CovarianceKind,
-    Estimate,
-    FittedInput,
-    Measurement,
-    Nuisance,
-)
+from bayescomb.inputs.measurements.measurements import CovarianceKind, Estimate, FittedInput, Measurement, Nuisance
 
 __all__ = [
     "CovarianceKind",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import InvalidMatrixError
 from bayescomb.inputs.measurements.measurements import ROUNDING, CovarianceKind, Measurement, Nuisance
 
@@ -14,8 +14,8 @@ __all__ = ["asymmetric_statistics", "divided_variance", "systematic_shifts", "un
 
 
 def asymmetric_statistics(
-    estimates: Sequence[str], up: NDArray[np.float64], down: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], tuple[Nuisance, ...], NDArray[np.float64], NDArray[np.float64]]:
+    estimates: Sequence[str], up: FloatArray, down: FloatArray
+) -> tuple[FloatArray, tuple[Nuisance, ...], FloatArray, FloatArray]:
     """Statistical uncertainties +a -b as a Gaussian part s and a nuisance with a kink, ``stat[ESTIMATE]``.
 
     The nuisance shifts by sqrt(a^2 - s^2) up and sqrt(b^2 - s^2) down, so that a single estimate has its own interval:
@@ -73,8 +73,8 @@ def unsplit_label(measurements: Sequence[Measurement]) -> str:
 
 
 def divided_variance(
-    measurements: Sequence[Measurement], variance: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    measurements: Sequence[Measurement], variance: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """The variance that results have from the covariances of the inputs: what is statistical, and what is not divided.
 
     What is not divided is w S w^T over the measurements of which only the total covariance S is known.
@@ -98,7 +98,7 @@ def divided_variance(
     return np.where(rest > ROUNDING * variance, rest, 0.0), unsplit
 
 
-def systematic_shifts(total: NDArray[np.float64], statistical: NDArray[np.float64], *, where: str) -> NDArray[np.float64]:
+def systematic_shifts(total: FloatArray, statistical: FloatArray, *, where: str) -> FloatArray:
     """Independent shifts whose covariance is the total one without the statistical one.
 
     Args:

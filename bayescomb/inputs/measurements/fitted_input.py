@@ -11,28 +11,27 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import (
     SINGULAR,
+    check_array,
     check_choice,
     check_covariance,
     check_distinct,
     check_finite,
     check_names,
-    check_shape,
     known_name,
 )
-from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
+from bayescomb.base.choices import RESPONSE_FORMS, NuisanceValues, ResponseForm
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError, UnknownNameError, warn_input
 from bayescomb.base.numerics.matrices import correlation_of, information_of
 
 __all__ = ["FitTable", "FittedInput", "Nuisance", "fitted_values", "named"]
-
-FloatArray = NDArray[np.float64]
 
 # Limits that a nuisance with a prior of width 1 hardly passes: a parameter beyond had another prior, or none.
 LARGE_PULL: Final = 5.0
@@ -94,16 +93,25 @@ class FittedInput:
     """
 
     nuisances: tuple[Nuisance, ...]
-    information: NDArray[np.float64]
-    pulls: NDArray[np.float64]
+    information: FloatArray
+    pulls: FloatArray
 
     def __post_init__(self) -> None:
         where = "fitted input"
         object.__setattr__(self, "nuisances", tuple(self.nuisances))
         information = check_covariance(self.information, where=f"information of the {where}", definite=True)
         object.__setattr__(self, "information", information)
-        pulls = check_finite(self.pulls, where=f"pulls of the {where}")
-        object.__setattr__(self, "pulls", check_shape(pulls, (len(self.nuisances),), where=f"pulls of the {where}"))
+        pulls = check_array(self.pulls, (len(self.nuisances),), where=f"pulls of the {where}")
+        object.__setattr__(self, "pulls", pulls)
+
+    def centre(self, nuisance_values: NuisanceValues) -> FloatArray:
+        """Values of the nuisances about which the information is stated, shape (n_nuisances,)."""
+        match nuisance_values:
+            case "used":
+                return self.pulls
+            case "ignored":
+                return np.zeros(len(self.pulls))
+        assert_never(nuisance_values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +135,6 @@ class FitTable:
         InvalidMatrixError: the covariance is none of a fit; the message names the parameters.
 
     Examples:
-        >>> from bayescomb.inputs.measurements.fitted_input import FitTable
         >>> table = FitTable(where="fit", parameters=("mu", "lumi"), values=[1.1, 1.001],
         ...     covariance=[[0.04, 0.002], [0.002, 0.0004]], results=("mu",), priors={"lumi": (1.0, 0.02)})
         >>> fit = table.fitted_input()
@@ -153,9 +160,9 @@ class FitTable:
         for name in self.results:
             known_name(name, self.parameters, kind="parameter", where=f"results of {where}")
         size = len(self.parameters)
-        values = check_shape(check_finite(self.values, where=f"values of {where}"), (size,), where=f"values of {where}")
+        values = check_array(self.values, (size,), where=f"values of {where}")
         place = f"covariance of {where}"
-        covariance = check_shape(check_finite(self.covariance, where=place), (size, size), where=place)
+        covariance = check_array(self.covariance, (size, size), where=place)
         covariance = check_covariance(covariance, where=place, definite=False)
         for key, value in (("values", values), ("covariance", covariance)):
             object.__setattr__(self, key, value)
@@ -168,7 +175,7 @@ class FitTable:
         for name, prior in self.priors.items():
             known_name(name, self.parameters, kind="parameter", where=f"priors of {where}")
             check_distinct([*self.results, *self.free], [name], kinds=("result or free parameter", "prior"), where=where)
-            check_shape(check_finite(prior, where=f"prior of {name!r} of {where}"), (2,), where=f"prior of {name!r}")
+            check_array(prior, (2,), where=f"prior of {name!r} of {where}")
             if prior[1] <= 0:
                 msg = f"{where}: prior of {name!r} has the width {prior[1]:g}; it is that of its constraint term and above 0"
                 raise InvalidNumberError(msg)
@@ -298,7 +305,7 @@ def fitted_values(
 def _pulls(pulls: Mapping[str, float] | ArrayLike, names: Sequence[str], *, where: str) -> FloatArray:
     """One value for each nuisance, in their order."""
     if not isinstance(pulls, Mapping):
-        return check_shape(check_finite(pulls, where=where), (len(names),), where=where)
+        return check_array(pulls, (len(names),), where=where)
     for name in pulls:
         known_name(name, names, kind="nuisance", where=where)
     missing = [name for name in names if name not in pulls]
@@ -315,7 +322,6 @@ def named(wanted: Collection[str], known: Sequence[str], *, where: str) -> tuple
         UnknownNameError: a name is not known, or a pattern matches none.
 
     Examples:
-        >>> from bayescomb.inputs.measurements.fitted_input import named
         >>> named(["gamma*"], ["mu", "gamma[0]", "gamma[1]"], where="here")
         ('gamma[0]', 'gamma[1]')
     """

@@ -24,18 +24,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayescomb.base.checks import check_finite, check_shape
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import InvalidNumberError
-from bayescomb.inputs.curves import Curve
+from bayescomb.base.numerics.roots import crossing
+from bayescomb.inputs.curves import Curve, ascending_points
 
 if TYPE_CHECKING:
     from scipy.interpolate import CubicSpline
 
 __all__ = ["LikelihoodTable"]
 
-FloatArray = NDArray[np.float64]
 FEWEST: Final = 4
 WHERE: Final = "likelihood table"
 ADVICE: Final = "Give points that are less rounded, or more of them where -2 ln L bends"
@@ -86,29 +85,22 @@ class LikelihoodTable:
     rises: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        points = check_finite(self.points, where=f"points of a {WHERE}")
-        points = check_shape(points, (points.size,), where=f"points of a {WHERE}")
-        rises = check_shape(check_finite(self.rises, where=WHERE), (points.size,), where=WHERE)
-        if points.size < FEWEST:
-            msg = f"{WHERE}: {points.size} points found, a curve through them needs {FEWEST}"
+        points, rises = ascending_points(self.points, self.rises, where=f"a {WHERE}")
+        if len(points) < FEWEST:
+            msg = f"{WHERE}: {len(points)} points found, a curve through them needs {FEWEST}"
             raise InvalidNumberError(msg)
-        order = np.argsort(points, kind="stable")
-        if not (np.diff(points[order]) > 0).all():
-            twice = points[order][np.flatnonzero(np.diff(points[order]) == 0)[0]]
-            msg = f"{WHERE}: the point {twice:g} stands twice; a likelihood has one value at each"
-            raise InvalidNumberError(msg)
-        object.__setattr__(self, "points", tuple(points[order].tolist()))
-        object.__setattr__(self, "rises", tuple(rises[order].tolist()))
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "rises", rises)
         _ = self._shape  # which finds its minimum
 
     @property
     def value(self) -> float:
-        """T_0 of the Gaussian that it is near its minimum; beyond the end where it falls towards that."""
+        """Centre t_0 of the Gaussian that it is near its minimum; beyond the end of a table that falls towards that end."""
         return self._shape.value
 
     @property
     def width(self) -> float:
-        """Sigma of that Gaussian."""
+        """Standard deviation sigma of that Gaussian."""
         return self._shape.width
 
     @property
@@ -130,17 +122,14 @@ class LikelihoodTable:
     @cached_property
     def errors(self) -> tuple[float | None, float | None]:
         """Signed distances (up, down) from the minimum to where D has risen by 1, ``None`` where the table ends before."""
-        found: list[float | None] = []
-        for end in self.ends[::-1]:
-            if self.rise(end) < 1:
-                found.append(None)
-                continue
-            inner, outer = self.minimum, end
-            for _ in range(200):
-                middle = (inner + outer) / 2
-                inner, outer = (middle, outer) if self.rise(middle) < 1 else (inner, middle)
-            found.append(float(inner + outer) / 2 - self.minimum)
-        return found[0], found[1]
+        low, high = self.ends
+        return self._distance(high), self._distance(low)
+
+    def _distance(self, end: float) -> float | None:
+        if self.rise(end) < 1:
+            return None
+        length = end - self.minimum
+        return length * crossing(lambda share: 1 - self.rise(self.minimum + share * length), 0.0, 1.0, tolerance=1e-15)
 
     def rise(self, t: Any) -> Any:
         """D(t) less its lowest value, of a number or an array of any shape."""

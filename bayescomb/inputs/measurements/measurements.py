@@ -16,11 +16,13 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import (
     SINGULAR,
     FrozenMapping,
+    check_array,
     check_choice,
     check_covariance,
     check_finite,
@@ -96,12 +98,12 @@ class Estimate:
         object.__setattr__(self, "observables", FrozenMapping(self.observables))
 
     def moved(self, by: float) -> Estimate:
-        """The estimate of the same plus a number, its likelihood too."""
+        """The estimate with a number added, to its likelihood too."""
         table = self.likelihood
         return dataclasses.replace(self, value=self.value + by, likelihood=None if table is None else table.moved(by))
 
     def scaled(self, factor: float) -> Estimate:
-        """The estimate of the same times a number, its likelihood too."""
+        """The estimate multiplied by a number, its likelihood too."""
         table = self.likelihood
         return dataclasses.replace(
             self, value=self.value * factor, likelihood=None if table is None else table.scaled(factor)
@@ -139,11 +141,11 @@ class Measurement:
     name: str
     estimates: tuple[Estimate, ...]
     experiment: str = ""
-    statistical_covariance: NDArray[np.float64] | None = None
+    statistical_covariance: FloatArray | None = None
     covariance_kind: CovarianceKind = CovarianceKind.STATISTICAL
     nuisances: tuple[Nuisance, ...] = ()
-    responses: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
-    down_responses: NDArray[np.float64] | None = None
+    responses: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    down_responses: FloatArray | None = None
     fit: FittedInput | None = None
 
     def __post_init__(self) -> None:
@@ -197,7 +199,7 @@ class Measurement:
             experiment: collaboration.
             table: -2 ln L; with nuisances at their fixed values, else of all uncertainties together.
             observable: what it is of; or observable -> coefficient.
-            nuisances: sources that the table has not inside, m of them.
+            nuisances: sources that the table does not include, m of them.
             responses: what +1 sigma of each does to the measured number, the whole curve moved, shape (m,).
             title: text for tables and figures.
 
@@ -244,7 +246,7 @@ class Measurement:
         left_out: Collection[str] = (),
         priors: Mapping[str, tuple[float, float]] | None = None,
     ) -> Measurement:
-        r"""What a fit wrote, whichever program made it, as an input.
+        r"""A measurement from what a fit wrote, by whichever program.
 
         Every parameter that is neither a result nor free nor left out is a nuisance with a Gaussian constraint term in the
         fit.  The term is inside the covariance; the combination takes it off, A = H - diag(0, 1), and states the prior of
@@ -316,7 +318,7 @@ class Measurement:
         return self.covariance_kind == CovarianceKind.PRIOR
 
     @cached_property
-    def statistical_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    def statistical_spectrum(self) -> tuple[FloatArray, FloatArray, BoolArray]:
         """Eigenvalues, shape (n,), and vectors of the statistical correlations, and which directions have no variance."""
         assert self.statistical_covariance is not None  # asked for where it is given
         eigenvalues, vectors = np.linalg.eigh(correlation_of(self.statistical_covariance))
@@ -347,8 +349,7 @@ class Measurement:
         """Read-only and of the right shape; ``None`` where they say nothing new."""
         if self.down_responses is None:
             return
-        down = check_finite(self.down_responses, where=f"down responses of {where}")
-        down = check_shape(down, self.responses.shape, where=f"down responses of {where}")
+        down = check_array(self.down_responses, self.responses.shape, where=f"down responses of {where}")
         object.__setattr__(self, "down_responses", None if (down == -self.responses).all() else down)
 
     def _check_response_forms(self, where: str) -> None:
@@ -408,7 +409,7 @@ class Measurement:
                     raise InvalidNumberError(msg)
 
     @property
-    def fit_responses(self) -> NDArray[np.float64]:
+    def fit_responses(self) -> FloatArray:
         """Shift of each published value per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
 
         From the information H = [[M, kappa], [kappa^T, D]] of the fit it is -M^-1 kappa (Kieseler, EPJC 77 (2017) 792), of
@@ -420,7 +421,7 @@ class Measurement:
         return np.linalg.solve(self.fit.information[:n, :n], 0.0 - self.fit.information[:n, n:])
 
     @property
-    def all_responses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def all_responses(self) -> tuple[FloatArray, FloatArray]:
         """Shifts of the published values at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
         fitted = self.fit_responses
         down = -self.responses if self.down_responses is None else self.down_responses

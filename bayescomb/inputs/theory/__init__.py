@@ -1,6 +1,6 @@
 """What theory says of the observables: predictions, factors on them, and how a mass is extracted with them.
 
-Imports base and the variables of inputs.  Start at predictions, then extractions.
+Imports base only.  Start at predictions, then extractions.
 """
 
 __all__: list[str] = []

@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from bayescomb.base.checks import FrozenMapping, check_choice, check_finite, check_names
+from bayescomb.base.checks import FrozenMapping, check_choice, check_count, check_finite, check_names
 from bayescomb.base.choices import (
     DISTRIBUTIONS,
     PDF_ERRORS,
     SCALE_PRIORS,
     SCALE_TREATMENTS,
+    Distribution,
     PdfErrors,
     ScalePrior,
     ScaleTreatment,
@@ -135,7 +136,7 @@ class Extraction:
     Attributes:
         name, title: for people; every output names it.
         distributions: prediction -> ``"absolute"``, ``"normalised"`` (only the shape counts) or ``"rate"`` (only the sum of
-            the bins counts); predictions that are not named are not used, nor are measurements of none of their observables.
+            the bins counts); predictions that are not named are not used, and neither are measurements of other observables.
         masses: prediction -> name of its mass parameter, ``m_t`` where it is not given; two names give two masses, whose
             difference tests the compatibility of the inputs.
         pdf: PDF set and its uncertainty.
@@ -155,7 +156,7 @@ class Extraction:
     """
 
     name: str
-    distributions: Mapping[str, str]
+    distributions: Mapping[str, Distribution]
     pdf: PdfChoice
     scales: ScaleChoice
     title: str = ""
@@ -190,9 +191,7 @@ class Extraction:
                 f"found, possible is {-1 / (energies - 1):.3g}"
             )
             raise RangeError(msg)
-        if not isinstance(self.degree, int) or isinstance(self.degree, bool) or self.degree < 1:
-            msg = f"{where}: degree {self.degree!r} found, a whole number from 1 is needed"
-            raise OptionError(msg)
+        check_count(self.degree, least=1, where=f"{where}: degree")
 
     @property
     def mass_parameters(self) -> tuple[str, ...]:

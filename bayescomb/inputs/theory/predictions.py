@@ -8,16 +8,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayescomb.base.checks import FrozenMapping, check_choice, check_finite, check_names, check_shape
+from bayescomb.base.arrays import FloatArray
+from bayescomb.base.checks import FrozenMapping, check_array, check_choice, check_finite, check_names, check_shape
+from bayescomb.base.choices import MASS_SCHEMES, MassScheme
 from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, RangeError, UnknownNameError
 
-__all__ = ["MASS_SCHEMES", "Prediction", "Variant"]
+__all__ = ["Prediction", "Variant"]
 
-FloatArray = NDArray[np.float64]
-
-MASS_SCHEMES = ("pole", "running")
 LEADING_ORDER = "LO"
 # Shape of errors that are not given.
 NO_ERRORS = (0, 0, 0)
@@ -27,7 +25,6 @@ class Variant(NamedTuple):
     """One way to predict: PDF set and member, definition of the scale, and factors on mu_R and mu_F.
 
     Examples:
-        >>> from bayescomb.inputs.theory.predictions import Variant
         >>> str(Variant("PDF4LHC21_40_pdfas", 0, "ht2", 1.0, 1.0))
         'PDF4LHC21_40_pdfas, member 0, scale ht2, mu_R x 1, mu_F x 1'
     """
@@ -76,7 +73,7 @@ class Prediction:
     name: str
     observables: tuple[str, ...]
     order: str
-    mass_scheme: str
+    mass_scheme: MassScheme
     energy_tev: float
     per_bin_width: bool
     bins: FloatArray
@@ -106,11 +103,9 @@ class Prediction:
             msg = f"{where}: masses {masses.tolist()} found, at least two ascending ones are needed"
             raise InvalidNumberError(msg)
         shape = (len(self.variants), len(masses), len(self.observables))
-        bins = check_shape(check_finite(self.bins, where=f"bins of {where}"), (shape[2], 2), where=f"bins of {where}")
-        values = check_shape(
-            check_finite(self.cross_sections, where=f"cross sections of {where}"), shape, where=f"cross sections of {where}"
-        )
-        errors = check_shape(check_finite(self.mc_errors, where=f"numerical errors of {where}"), shape, where=where)
+        bins = check_array(self.bins, (shape[2], 2), where=f"bins of {where}")
+        values = check_array(self.cross_sections, shape, where=f"cross sections of {where}")
+        errors = check_array(self.mc_errors, shape, where=f"numerical errors of {where}")
         if (values <= 0).any() or (errors < 0).any():
             msg = f"{where}: a cross section is not above 0, or a numerical error below 0; correct the table"
             raise InvalidNumberError(msg)

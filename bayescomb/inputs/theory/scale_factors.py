@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayescomb.base.checks import check_finite, check_shape
+from bayescomb.base.arrays import FloatArray
+from bayescomb.base.checks import check_array, check_finite, check_shape
 from bayescomb.base.errors import DuplicateNameError, InvalidMatrixError, InvalidNumberError, OptionError, UnknownNameError
 from bayescomb.inputs.theory.predictions import Prediction, Variant
 
 __all__ = ["ScaleFactors", "ScalePoint", "scaled_prediction"]
 
-FloatArray = NDArray[np.float64]
 # Edges and energies that differ by less than this are the same number, rounded in a table.
 SAME = 1e-9
 
@@ -45,7 +44,6 @@ class ScaleFactors:
         table: name of the file they come from.
 
     Examples:
-        >>> from bayescomb.inputs.theory.scale_factors import ScaleFactors
         >>> k = ScaleFactors(energy_tev=13, bins=[[0, 1]], points=[("ht2", 1, 1)], values=[[1.4]], errors=[[0.01]])
         >>> str(k.points[0]), k.values.shape
         ('scale ht2, mu_R x 1, mu_F x 1', (1, 1))
@@ -68,8 +66,8 @@ class ScaleFactors:
         bins = check_finite(self.bins, where=f"bins of {where}")
         shape = (len(points), len(bins))
         bins = check_shape(bins, (len(bins), 2), where=f"bins of {where}")
-        values = check_shape(check_finite(self.values, where=where), shape, where=where)
-        errors = check_shape(check_finite(self.errors, where=f"errors of {where}"), shape, where=f"errors of {where}")
+        values = check_array(self.values, shape, where=where)
+        errors = check_array(self.errors, shape, where=f"errors of {where}")
         if (values <= 0).any() or (errors < 0).any():
             msg = f"{where}: a factor is not above 0, or an error below 0; correct the table"
             raise InvalidNumberError(msg)
@@ -102,7 +100,6 @@ def scaled_prediction(
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.inputs.theory.scale_factors import ScaleFactors, scaled_prediction
         >>> lo = bc.load("models/ttj_rho").predictions[1]
         >>> k = ScaleFactors(energy_tev=13, bins=lo.bins, points=[("ht2", 1, 1)], values=[[1.4] * 4], errors=[[0.01] * 4])
         >>> nlo = scaled_prediction(lo, k, order="NLO", members_at="mt")

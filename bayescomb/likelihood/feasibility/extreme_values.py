@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.likelihood.feasibility.spectrahedron import (
     ROUNDING,
     AffineFamily,
@@ -19,8 +19,6 @@ from bayescomb.likelihood.feasibility.spectrahedron import (
 
 __all__ = ["END_TOLERANCE", "Extremes", "extremes"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 # Ends are found to this share of a range.
 END_TOLERANCE: Final = 1e-6
 # Newton decrement (squared, halved) beside the path, growth of tau from one point of it to the next, and points.

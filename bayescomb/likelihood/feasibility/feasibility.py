@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.numerics.roots import concave_maximum, crossing
 from bayescomb.likelihood.feasibility.extreme_values import END_TOLERANCE, extremes
 from bayescomb.likelihood.feasibility.spectrahedron import (
@@ -28,8 +28,6 @@ from bayescomb.likelihood.feasibility.spectrahedron import (
 )
 
 __all__ = ["AffineFamily", "FeasibleRegion", "face_basis", "feasible_region", "smallest_eigenvalue", "wholly_feasible"]
-
-FloatArray = NDArray[np.float64]
 
 # Smallest eigenvalue of a positive semidefinite matrix of unit scale: rounding of sums of a few dozen products.
 EIGENVALUE_TOLERANCE: Final = 1e-9

@@ -15,9 +15,10 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, null_space
 from scipy.sparse import csr_array
+
+from bayescomb.base.arrays import FloatArray, IntArray
 
 __all__ = [
     "ROUNDING",
@@ -28,9 +29,6 @@ __all__ = [
     "positive_definite",
     "smallest_eigenvalue",
 ]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 # An eigenvalue below this share of the largest is rounding of 0.
 RANK_TOLERANCE: Final = 1e-7

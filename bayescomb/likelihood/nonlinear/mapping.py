@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import Node, evaluate, jet
 from bayescomb.inputs.measurements import LikelihoodTable
 from bayescomb.likelihood.responses import warped
 
 __all__ = ["Mapping", "mapping"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

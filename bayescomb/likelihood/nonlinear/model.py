@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.numerics.matrices import unit_diagonal
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.data_information import estimate_factor, nuisance_factor
@@ -27,9 +27,6 @@ from bayescomb.likelihood.nonlinear.mapping import Mapping, mapping
 from bayescomb.likelihood.responses import Responses, on_prediction
 
 __all__ = ["Curved", "NonlinearModel", "NonlinearParts", "nonlinear_model", "nonlinear_parts"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 # Directions of the explicit functionals with a prior variance below this share of the largest are none.
 RANK_TOLERANCE = 1e-10
@@ -62,7 +59,7 @@ class NonlinearParts:
     free: tuple[str, ...]
     bound: tuple[str, ...]
     pearson: bool
-    counted: NDArray[np.bool_]
+    counted: BoolArray
     measured: FloatArray
     map: Mapping
     hints: FloatArray
@@ -115,8 +112,7 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         estimate_signs.append(own_signs)
         if measurement.fit is not None:
             fitted = slice(column, column + len(measurement.fit.nuisances))
-            if combination.nuisance_values == "used":
-                centre[fitted] = measurement.fit.pulls
+            centre[fitted] = measurement.fit.centre(combination.nuisance_values)
             factor = nuisance_factor(measurement, nuisance_values=combination.nuisance_values)
             wide = np.zeros((len(factor.rows), len(names)))
             wide[:, fitted] = factor.rows

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.likelihood.least_squares import Whitening
 from bayescomb.likelihood.linear_gaussian import integrate_out, whitening
 from bayescomb.likelihood.nonlinear.model import NonlinearModel
 from bayescomb.likelihood.responses import Derivatives
 
 __all__ = ["Objective", "objective"]
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +49,7 @@ class Objective:
         return self.argument_map.shape[1]
 
     @property
-    def kinked(self) -> NDArray[np.intp]:
+    def kinked(self) -> IntArray:
         """Positions among the arguments whose responses have a kink."""
         return np.flatnonzero(self.model.curved.parts.responses.kinked)
 

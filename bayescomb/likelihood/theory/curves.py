@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import OptionError, UnknownNameError
 from bayescomb.inputs.theory.extractions import Extraction
@@ -21,7 +21,6 @@ else:
 
 __all__ = ["CORRELATED", "NUMERICAL", "RATE", "SCALE_POINTS", "Curves", "interpolation_quality", "prediction_curves"]
 
-FloatArray = NDArray[np.float64]
 # (mu_R, mu_F) of the usual seven-point variation besides the centre.
 SCALE_POINTS: Final = ((2.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5), (2.0, 2.0), (0.5, 0.5))
 # Beginnings of the names of nuisances of a bin, or of a rate.

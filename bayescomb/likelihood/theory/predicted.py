@@ -20,11 +20,11 @@ Polynomials in the mass through the tables of a prediction, and how well they pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import check_distinct
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import OptionError
@@ -40,9 +40,6 @@ else:
     xr = deferred("xarray")
 
 __all__ = ["Theory", "theory"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,16 +190,21 @@ def theory(combination: Combination) -> Theory | None:
         factor[own] = 1 / prediction.divisors
         shifts[:, np.array([nuisances.index(name) for name in curve.nuisances], dtype=np.intp)[:, None], own] = curve.shifts
         kind = extraction.distributions[prediction.name]
-        if kind == "normalised":
-            same[np.ix_(own, own)] = 1.0
-            factor[own] *= float(measured[at] @ prediction.divisors)
-            level = np.zeros(len(names))
-            level[np.array(at)[kept]] = measured[at][kept]
-            free.append(level)
-            free_names.append(f"level {prediction.name}")
-        elif kind == "rate":
-            free += list(_shapes(at, measured, prediction.divisors))
-            free_names += [f"shape {prediction.name} {i}" for i in range(2, len(at) + 1)]
+        match kind:
+            case "absolute":
+                pass
+            case "normalised":
+                same[np.ix_(own, own)] = 1.0
+                factor[own] *= float(measured[at] @ prediction.divisors)
+                level = np.zeros(len(names))
+                level[np.array(at)[kept]] = measured[at][kept]
+                free.append(level)
+                free_names.append(f"level {prediction.name}")
+            case "rate":
+                free += list(_shapes(at, measured, prediction.divisors))
+                free_names += [f"shape {prediction.name} {i}" for i in range(2, len(at) + 1)]
+            case _:
+                assert_never(kind)
     for i in np.flatnonzero(~select.any(axis=1)):
         free.append(np.eye(len(names))[i])
         free_names.append(names[i])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.files.writing import plain_value
 from bayescomb.base.labelled import labels, numbers
 from bayescomb.inputs.combination import Combination
@@ -268,12 +268,12 @@ def _scan_ends(row: ScanRow) -> dict[str, Any]:
     return found
 
 
-def _matrix(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, Any]:
+def _matrix(names: Sequence[str], values: FloatArray) -> dict[str, Any]:
     """A matrix of parameters by their names, ``None`` for what is at its bound."""
     return {"names": list(names), "matrix": [[plain_value(x) for x in row] for row in values.tolist()]}
 
 
-def _correlation(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _correlation(covariance: FloatArray) -> FloatArray:
     """Correlations of a covariance, NaN for what has none."""
     error = np.sqrt(np.diag(covariance))
     with np.errstate(invalid="ignore", divide="ignore"):

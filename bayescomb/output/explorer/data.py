@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayescomb.base.errors import OptionError
 from bayescomb.fit.profile import has_pulls
@@ -32,8 +31,6 @@ from bayescomb.output.explorer.records import (
 )
 
 __all__ = ["explorer_model"]
-
-FloatArray = NDArray[np.float64]
 
 
 def explorer_model(combination: Combination) -> ExplorerModel:

@@ -287,7 +287,7 @@ def _add_values(
     ]
     text = (
         f"Maximum-likelihood values{before} of {', '.join(part.parameters)}, correlation coefficients at nominal. Errors: "
-        f"{meaning}: {PARTS_CLAUSE[str(results.attrs['parts'])]}. The total error is that of the model linearised at the "
+        f"{meaning}: {PARTS_CLAUSE[results.attrs['parts']]}. The total error is that of the model linearised at the "
         "minimum."
     )
     alone = [str(name) for name in results["parameter"].to_numpy()[results["spectator"].to_numpy() == 1]]

@@ -10,10 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_kind, expects
 from bayescomb.base.errors import InvalidMatrixError, OptionError, PosteriorError
+from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import ProfileResult, require_unscaled
@@ -23,8 +24,6 @@ from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.sampling.posterior.summary import summarise
 
 __all__ = ["FitResults", "fit_results", "hs3", "mv_normal"]
-
-FloatArray = NDArray[np.float64]
 
 # Standard deviations between a result and the ends of its domain in HS3.
 DOMAIN: Final = 10.0
@@ -77,8 +76,7 @@ class _Moments:
             InvalidMatrixError: a result has no covariance, or one follows from the others.
         """
         bad = [n for n, v in zip(self.names, np.diag(self.covariance), strict=True) if not v > 0]
-        scale = np.sqrt(np.diag(self.covariance))
-        if bad or np.linalg.eigvalsh(self.covariance / np.outer(scale, scale))[0] < 1e-12:
+        if bad or np.linalg.eigvalsh(correlation_of(self.covariance))[0] < 1e-12:
             which = f"{', '.join(bad)} at a bound" if bad else f"{', '.join(self.names)} follow from each other"
             msg = f"{self.combination.name!r}: {which}, so that there is no Gaussian of all results; leave results out"
             raise InvalidMatrixError(msg)
@@ -147,7 +145,6 @@ def fit_results(fit: ProfileResult, *, nuisances: bool = True) -> FitResults:
             [[covariance, joint[: len(covariance)]], [joint[: len(covariance)].T, joint[len(covariance) :]]]
         )
     errors = np.sqrt(np.diag(covariance))
-    scale = np.where(errors > 0, errors, 1.0)
     intervals = {
         str(name): (float(down), float(up))
         for name, down, up, error in zip(
@@ -163,7 +160,7 @@ def fit_results(fit: ProfileResult, *, nuisances: bool = True) -> FitResults:
         bestfit=values,
         uncertainty=errors,
         labels=names,
-        corr_mat=covariance / np.outer(scale, scale),
+        corr_mat=correlation_of(covariance),
         best_twice_nll=fit.chi2,
         goodness_of_fit=-1 if fit.p_value is None else fit.p_value,
         minos_uncertainty=intervals,

@@ -1,7 +1,8 @@
 """All figures of bayescomb: ``draw_x(arrays, *, options, ax=None) -> Axes``, in the unit of the arrays they are given.
 
 They draw on the axes of any figure, know nothing of combinations or posteriors, show nothing and leave the global style
-alone; :func:`bayescomb.output.figures.style.figure_style` is the style that the report uses around them.
+alone; :func:`bayescomb.output.figures.style.figure_style` is the style that the report uses around them.  Imports base,
+studies and the statements of output.  Start at result.
 
 Examples:
     >>> from matplotlib.figure import Figure

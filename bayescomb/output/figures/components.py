@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import fixed, with_unit
 from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows, title_text
 
@@ -85,9 +86,7 @@ def draw_impacts(
     return ax
 
 
-def _numbered_bars(
-    ax: Axes, values: NDArray[np.float64], colours: Sequence[str], *, places: int
-) -> tuple[float, float, float]:
+def _numbered_bars(ax: Axes, values: FloatArray, colours: Sequence[str], *, places: int) -> tuple[float, float, float]:
     """A bar per row with its number; the lower end of all bars, the upper one, and their distance, never 0."""
     ax.barh(range(len(values)), values, height=0.68, color=colours)
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))

@@ -10,8 +10,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import fixed, with_unit
 from bayescomb.output.figures.style import COLOURS, axes_or_new, set_rows
 
@@ -186,7 +187,7 @@ def draw_inputs(
     return ax
 
 
-def _explain_bars(ax: Axes, inner: NDArray[np.float64], middle: NDArray[np.float64]) -> None:
+def _explain_bars(ax: Axes, inner: FloatArray, middle: FloatArray) -> None:
     """Which bar is which part of the uncertainty, above the rows."""
     parts = [(inner, 5.0, "statistical"), (middle, 2.6, "and systematic")]
     shown = [(width, label) for sizes, width, label in parts if np.isfinite(sizes).any()]

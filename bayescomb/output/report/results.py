@@ -8,8 +8,8 @@ from typing import Any, Final
 import arviz as az
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import BayescombError
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.post_fit import post_fit_correlation
@@ -53,7 +53,7 @@ class ScanCurve:
     name: str
     title: str
     nominal: float
-    points: NDArray[np.float64]
+    points: FloatArray
     values: xr.DataArray
     errors: xr.DataArray
 
@@ -107,9 +107,9 @@ class Results(Analysis):
     rankings: dict[str, list[Ranked]]
     post_fit: xr.DataArray
     laws: dict[str, Any]
-    densities: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    densities: dict[str, tuple[FloatArray, FloatArray]]
     ranks: tuple[RankHistogram, ...]
-    theory_sizes: dict[str, NDArray[np.float64]]
+    theory_sizes: dict[str, FloatArray]
     first_draws: Summary | None
 
     @property
@@ -195,7 +195,7 @@ def moves(shift: xr.DataArray | None, error_shift: xr.DataArray | None, fit: Pro
     return size if size > ROUNDING else 0.0
 
 
-def parameter_covariance(results: Results) -> tuple[NDArray[np.float64], str]:
+def parameter_covariance(results: Results) -> tuple[FloatArray, str]:
     """Covariance of the combined quantities, shape (P, P), of the posterior where it may be used, and what it is of."""
     names = [o.name for o in results.parameters]
     if results.usable is None:

@@ -1,5 +1,5 @@
 """Tables: each is made once, here, and written as text, HTML, LaTeX, CSV and JSON.
 
-May import what ``output`` may, but neither figures nor the report.  Start with :mod:`bayescomb.output.tables.table`; a
-table of a result has its columns in the module named after the result.
+Imports the averages, statements and layout of output, neither figures nor the report.  Start at table; a module named after
+a result holds the columns of its tables.
 """

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import PULL_PLACES, chi2_text, p_value_text, weight_places, with_unit
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 
@@ -60,7 +60,7 @@ def compatibility_table(found: Sequence[Compatibility], *, titles: Mapping[str, 
     return Table(name=name, title=title, rows=rows, columns=columns, footnote="problem")
 
 
-def correlation_table(names: Sequence[str], covariance: NDArray[np.float64]) -> Table:
+def correlation_table(names: Sequence[str], covariance: FloatArray) -> Table:
     """Correlations of the results.
 
     Args:

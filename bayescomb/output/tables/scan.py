@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import coefficient_text, fine_unit, fixed, with_unit
 from bayescomb.fit.scan import ScanResult, ScanRow
 from bayescomb.inputs.combination import Combination
@@ -231,7 +231,7 @@ def largest_moves(result: ScanResult) -> list[Move]:
     return sorted(moves, key=lambda move: -move.size)
 
 
-def _largest(shifts: NDArray[np.float64], names: Sequence[str]) -> tuple[float, str]:
+def _largest(shifts: FloatArray, names: Sequence[str]) -> tuple[float, str]:
     """The largest in size, and its name."""
     if not shifts.size or np.abs(shifts).max() < STILL:
         return 0.0, ""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.labelled import numbers
 from bayescomb.base.rounding import (
     at_bound_text,
@@ -46,7 +46,6 @@ __all__ = [
     "profile_text",
     "reading_lines",
 ]
-
 
 # Results that a line about another minimum has room for.
 FEW_RESULTS = 4
@@ -125,7 +124,7 @@ def in_order(fit: ProfileResult) -> list[str]:
     return sorted(fit.names, key=lambda name: order.get(name, len(order)))
 
 
-def correlation_lines(names: Sequence[str], covariance: NDArray[np.float64]) -> list[str]:
+def correlation_lines(names: Sequence[str], covariance: FloatArray) -> list[str]:
     """The correlations of a few results, and an empty line."""
     return [correlation_table(names, covariance).text, ""] if 1 < len(names) <= MANY else []
 

@@ -1,6 +1,7 @@
 """The sampled density as one compiled function: coordinates, priors, prediction, likelihood and the gradient.
 
-Kernels in numba with a cache on disk, sizes as arguments, so that they are compiled once on a machine.  Start at density.
+Its numba kernels take sizes as arguments and are cached on disk, so that a machine compiles them once.  Imports the plan,
+the priors and the posterior of linear models.  Start at density.
 """
 
 __all__: list[str] = []

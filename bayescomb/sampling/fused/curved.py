@@ -7,8 +7,8 @@ numba with the reverse sweep by hand, because a graph of every step takes minute
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.compiled import compiled
 from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import centred, marginal_kernel, pivot_order, pivot_signs
@@ -16,7 +16,6 @@ from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 
 __all__ = ["curved_constants", "curved_kernel", "has_kernel"]
 
-FloatArray = NDArray[np.float64]
 TINY = 1e-300  # in place of a factor of exactly 0, many sigma away, so that quotients stay finite
 
 

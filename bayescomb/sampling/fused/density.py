@@ -14,8 +14,8 @@ from typing import Any, Final
 import numba
 import numpy as np
 from numba import types
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.compiled import c_function, compiled
 from bayescomb.sampling.fused.coordinates import prior_laws, scale_priors, theta_point, theta_pullback
 from bayescomb.sampling.fused.curved import curved_kernel
@@ -24,7 +24,6 @@ from bayescomb.sampling.fused.ranges import feasible_point, feasible_pullback
 
 __all__ = ["COMBINATION", "CURVED", "EXTRACTION", "DensityKind", "pack", "segment"]
 
-FloatArray = NDArray[np.float64]
 HEADER = 5  # numbers per array: where it begins, and up to four dimensions
 NOT_FINITE = 4  # what the sampler takes as a step to be rejected
 DENSITY = types.int64(

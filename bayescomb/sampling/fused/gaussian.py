@@ -13,13 +13,12 @@ sign means that the total precision is not positive definite.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.compiled import compiled
 
 __all__ = ["gaussian_kernel", "packed", "signed_factor"]
 
-FloatArray = NDArray[np.float64]
 TINY = 1e-300  # below this a number has lost digits
 SINGULAR = 1e-16  # a pivot of this share of its row is rounding
 

@@ -7,8 +7,8 @@ so that a gradient costs about as much as two values; tests hold the two togethe
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.likelihood.least_squares import near
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
@@ -16,9 +16,6 @@ from bayescomb.sampling.fused.compiled import compiled
 from bayescomb.sampling.fused.gaussian import gaussian_kernel
 
 __all__ = ["centred", "extraction_kernel", "marginal_kernel", "pivot_order", "pivot_signs", "theory_constants"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 
 @compiled()

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import block_diag, qr
 from scipy.special import polygamma
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.minimise.bounds import positions
 from bayescomb.inputs.assumptions.prior_shapes import shape_law
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
@@ -40,8 +40,6 @@ from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 
 __all__ = ["FusedModel", "fused_model"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 # Positions among the constants.
 SHIFT, STRETCH, OFFSET, MIX, REST = 0, 1, 17, 18, 19
 # Coordinates of explicit nuisances, as in the model that can be extended.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.likelihood.linear_gaussian import solve
 from bayescomb.likelihood.theory import Theory
 from bayescomb.sampling.fused.coordinates import BOXED, CORRELATED, NORMAL
@@ -12,8 +12,6 @@ from bayescomb.sampling.plan import SamplingPlan
 
 __all__ = ["at_ranges", "kept_coordinates", "theta_coordinates", "theta_kinds"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 # Standard deviation of the logistic distribution.
 LOGISTIC = np.pi / np.sqrt(3.0)
 

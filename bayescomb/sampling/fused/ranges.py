@@ -15,16 +15,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.compiled import compiled
 from bayescomb.sampling.fused.gaussian import signed_factor
 from bayescomb.sampling.priors import RadialBlock
 
 __all__ = ["PULLBACK", "coordinates_of", "excess_kernel", "feasible_point", "feasible_pullback", "range_constants"]
 
-FloatArray = NDArray[np.float64]
 ROOT_HALF = math.sqrt(0.5)
 PULLBACK = 5  # constants of the map that its pullback needs, the first ones
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pymc.distributions.transforms import log
 from scipy.linalg import block_diag
 
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import check_choice, expects
-from bayescomb.base.choices import ENGINES, Engine
+from bayescomb.base.choices import ENGINES, Correlations, Engine
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.variables import variable_name
@@ -45,7 +45,6 @@ from bayescomb.sampling.variables import flat_variables
 
 __all__ = ["build_model", "coefficient_variable", "pattern_weights", "strong_mixture"]
 
-FloatArray = NDArray[np.float64]
 # Ratio of width to length of a posterior below which steps along single variables are too short.
 NEEDLE = 0.2
 
@@ -55,7 +54,7 @@ def build_model(
     combination: Combination,
     *,
     engine: Engine = "marginal",
-    correlations: str = "prior",
+    correlations: Correlations = "prior",
     plan: SamplingPlan | None = None,
     proper_priors: bool = False,
 ) -> pm.Model:
@@ -285,7 +284,7 @@ def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, scales: A
     sampled = {int(c): i for i, c in enumerate(plan.sampled)}
     pieces: list[tuple[NuisanceBlock, FloatArray]] = []
     fixed: list[FloatArray] = []
-    fixed_order: list[NDArray[np.intp]] = []
+    fixed_order: list[IntArray] = []
     for block in family.blocks:
         inside = np.ix_(block.nuisances, block.nuisances)
         basis = face_basis(initial[inside])

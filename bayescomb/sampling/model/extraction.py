@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
 from bayescomb.inputs.variables import variable_name
@@ -20,7 +20,6 @@ from bayescomb.sampling.start_points import FlatFrom, UniformFrom, begun
 
 __all__ = ["ExtractionStart", "draw_theory", "extraction_start", "level_variables", "theta_variables"]
 
-FloatArray = NDArray[np.float64]
 CHUNK = 500  # draws at a time, so that memory does not grow with the run
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
 from bayescomb.sampling.fused.curved import curved_constants, curved_kernel
@@ -32,8 +32,6 @@ from bayescomb.sampling.fused.likelihood import (
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 
 __all__ = ["ScalarWithGradient", "curved_log_density", "extraction_log_density", "marginal_log_density"]
-
-FloatArray = NDArray[np.float64]
 
 
 def marginal_log_density(

@@ -16,6 +16,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayescomb.base.checks import check_mapping, expects, known_name
+from bayescomb.base.choices import Correlations
 from bayescomb.base.errors import OptionError, UnderdeterminedError, UnknownNameError
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate, names_in
@@ -48,7 +49,7 @@ class Likelihood:
 
 @expects(combination="combination")
 def likelihood(
-    combination: Combination, observables: Mapping[str, Any], *, correlations: str = "prior", name: str = ""
+    combination: Combination, observables: Mapping[str, Any], *, correlations: Correlations = "prior", name: str = ""
 ) -> Likelihood:
     """Add the data of a combination to the PyMC model that is open, for observables that are expressions.
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pytensor.graph.basic import Constant
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import SINGULAR
 from bayescomb.base.errors import UnderdeterminedError
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
@@ -29,7 +29,6 @@ from bayescomb.sampling.start_points import FlatFrom
 
 __all__ = ["OBSERVED", "data_density", "observe"]
 
-FloatArray = NDArray[np.float64]
 # Name of the observed variable, and of its dimension.
 OBSERVED = "estimate_value"
 ESTIMATE = "estimate"

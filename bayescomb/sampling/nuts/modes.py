@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import arviz as az
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.fit.minimise.sizes import SizeProfile
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
@@ -28,8 +28,6 @@ from bayescomb.sampling.variables import flat_variables
 
 __all__ = ["MAX_MODES", "Mode", "ModeMixture", "separated_modes", "weighted_modes"]
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 Density = Callable[[FloatArray], float]
 
 # Minima that chains are started in; with more, the weights would take too long.
@@ -221,7 +219,7 @@ class _Gaussian:
 
 def _evidence(
     sample: FloatArray,
-    own: NDArray[np.bool_],
+    own: BoolArray,
     m: int,
     gaussians: list[_Gaussian],
     density: Density,

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import nutpie
 import xarray as xr
-from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import BACKENDS, Backend
 from bayescomb.base.numerics.threads import available_cores, single_threaded
@@ -38,7 +38,6 @@ __all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_modes",
 
 log = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.float64]
 
 # Factor on the usual spread of the starting points, so that chains of one minimum do not begin near another.
 NEAR_MODE = 0.3

@@ -9,8 +9,8 @@ from typing import Any, Final
 import arviz as az
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.rounding import R_HAT_PLACES, counted, fixed
 from bayescomb.likelihood.uncertain_sizes import SCALE
@@ -18,8 +18,6 @@ from bayescomb.sampling.posterior.storage import modes_of
 from bayescomb.sampling.posterior.tails import quantiles_only
 
 __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "smallest_bfmi", "verdict"]
-
-FloatArray = NDArray[np.float64]
 
 MAX_R_HAT: Final = 1.01
 MIN_ESS: Final = 400
@@ -148,9 +146,7 @@ def _bfmi(statistics: xr.Dataset, modes: Mapping[str, Any]) -> float:
     return smallest_bfmi(statistics["energy"].transpose("chain", "draw").to_numpy())
 
 
-def _diagnostics(
-    draws: xr.Dataset, diverging: NDArray[np.bool_], mode: xr.DataArray | None, modes: Mapping[str, Any]
-) -> xr.Dataset:
+def _diagnostics(draws: xr.Dataset, diverging: BoolArray, mode: xr.DataArray | None, modes: Mapping[str, Any]) -> xr.Dataset:
     """Diagnostics of every scalar quantity, named ``variable`` or ``variable[coordinate]``."""
     # A quantity that never moves has R-hat 0/0; the gate rejects the NaN without a warning of numpy.
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -183,7 +179,7 @@ def _diagnostics(
     return xr.Dataset({key: ("quantity", np.array(v, dtype=float)) for key, v in columns.items()}, {"quantity": names})
 
 
-def _moved(values: FloatArray, sd: float, diverging: NDArray[np.bool_]) -> float:
+def _moved(values: FloatArray, sd: float, diverging: BoolArray) -> float:
     """By how many sd leaving out what diverged, and as much again of what was not seen there, moves mean or sd."""
     if not diverging.any() or diverging.all() or not sd > 0:
         return 0.0

@@ -24,6 +24,7 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.checks import expects
+from bayescomb.base.choices import Correlations
 from bayescomb.base.errors import PosteriorError
 from bayescomb.base.files.writing import written_beside
 from bayescomb.inputs.combination import Combination
@@ -77,7 +78,7 @@ class Run:
     """
 
     settings: Mapping[str, str | int]
-    correlations: str
+    correlations: Correlations
     engine: str
     seed: int
     interrupted: str

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import norm, rankdata
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.combination import Combination
@@ -63,7 +64,6 @@ __all__ = [
     "summarise",
 ]
 
-FloatArray = NDArray[np.float64]
 QUANTILES: Final = (0.025, CENTRAL[0], 0.5, CENTRAL[1], 0.975)
 HDI_KIND: Final = f"{100 * INTERVAL:g} % highest-density interval"
 CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy import stats
 
+from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import check_count, check_seed, expects
+from bayescomb.base.choices import Correlations
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
 from bayescomb.studies.executors import executor_of
@@ -41,7 +42,7 @@ def coverage(
     *,
     toys: int,
     seed: int,
-    correlations: str = "prior",
+    correlations: Correlations = "prior",
     posterior: bool = True,
     draws: int = 300,
     tune: int = 150,
@@ -94,7 +95,7 @@ def coverage(
     check_seed(seed)
     if combination.linear:
         require_simulated(combination)
-    elif curved_responses(combination):
+    elif combination.curved_terms:
         require_responses(combination)
     else:
         require_curved(combination, posterior=posterior)
@@ -125,12 +126,7 @@ def toys_of(combination: Combination, **settings: Any) -> Toys | ResponseToys | 
     """
     if combination.linear:
         return Toys(combination, **settings)
-    return (ResponseToys if curved_responses(combination) else CurvedToys)(combination, **settings)
-
-
-def curved_responses(combination: Combination) -> bool:
-    """Whether responses are not straight, or weights are Pearson's."""
-    return combination.curved_responses or combination.chi2 != "neyman"
+    return (ResponseToys if combination.curved_terms else CurvedToys)(combination, **settings)
 
 
 def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:
@@ -228,7 +224,7 @@ def summary_of(records: list[dict[str, Any]]) -> xr.Dataset:
     )
 
 
-def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _holm(p_values: FloatArray) -> FloatArray:
     """Holm's correction, which holds whatever the quantities have to do with each other; NaN stays NaN."""
     order = np.argsort(p_values)  # NaN last
     left = np.maximum(np.isfinite(p_values).sum() - np.arange(len(p_values)), 1)
@@ -237,19 +233,19 @@ def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     return corrected
 
 
-def _stacked(records: list[dict[str, Any]], answer: str, columns: Any) -> dict[str, NDArray[np.float64]]:
+def _stacked(records: list[dict[str, Any]], answer: str, columns: Any) -> dict[str, FloatArray]:
     names = list(records[0][answer]) if records else []
     return {name: np.array([columns(record[answer][name]) for record in records], dtype=float) for name in names}
 
 
-def _profile_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def _profile_answer(values: FloatArray) -> tuple[BoolArray, FloatArray]:
     """Whether Gaussian intervals from the errors hold the truth, shape (n, 2), and pulls, shape (n,); errors are not 0."""
     truth, value, up, down, _ = values.T
     pull = (value - truth) / np.where(truth > value, up, -down)
     return np.column_stack([abs(pull) < stats.norm.ppf(0.5 + level / 2) for level in LEVELS.values()]), pull
 
 
-def _posterior_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _posterior_answer(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Whether intervals between draws hold the truth, shape (n, 2), and pulls, shape (n,).
 
     The ends are those of the 99 nearly independent draws of the rank, number 100 (1 - level) / 2 from below and from above;
@@ -262,7 +258,7 @@ def _posterior_answer(values: NDArray[np.float64]) -> tuple[NDArray[np.float64],
     return np.clip(from_end - first + 1, 0, 1), (mean - truth) / sd
 
 
-def _moments(pull: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _moments(pull: FloatArray) -> tuple[float, float, float, float]:
     """Mean and width of pulls, and their errors for Gaussian ones."""
     n, width = len(pull), float(pull.std(ddof=1)) if len(pull) > 1 else np.nan
     return float(pull.mean()), width, width / np.sqrt(n), width / np.sqrt(2 * max(n - 1, 1))

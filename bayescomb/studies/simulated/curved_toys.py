@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
+from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import BayescombError, FitError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
@@ -30,8 +31,6 @@ from bayescomb.studies.simulated.ranks import LEVELS, RANKS
 
 __all__ = ["CurvedToys", "require_curved"]
 
-FloatArray = NDArray[np.float64]
-
 
 def require_curved(combination: Combination, *, posterior: bool) -> None:
     """Data sets can be simulated of a combination whose formulas are not linear or whose variables have ranges.
@@ -42,7 +41,7 @@ def require_curved(combination: Combination, *, posterior: bool) -> None:
     """
     where = f"{combination.name!r}"
     free = [n.name for n in combination.nuisances if n.free]
-    if combination.chi2 != "neyman" or combination.curved_responses or combination.normalise or free:
+    if combination.curved_terms or combination.normalise or free:
         msg = (
             f"{where}: data sets are simulated of chi2 'neyman' with absolute symmetric responses, of results that are not "
             "normalised, and without free nuisances where formulas are not linear or variables have ranges"
@@ -83,7 +82,7 @@ class CurvedToys:
         combination: Combination,
         *,
         seed: int,
-        correlations: str = "prior",
+        correlations: Correlations = "prior",
         posterior: bool = True,
         draws: int = 300,
         tune: int = 150,
@@ -91,7 +90,7 @@ class CurvedToys:
         nuisances: int = 20,
     ) -> None:
         del nuisances
-        check_choice(correlations, ("prior", "nominal"), where="correlations")
+        check_choice(correlations, CORRELATIONS, where="correlations")
         require_curved(combination, posterior=posterior)
         self.combination, self.seed, self.posterior, self.correlations = combination, seed, posterior, correlations
         self.draws, self.tune, self.chains = draws, tune, chains

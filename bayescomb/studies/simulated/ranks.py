@@ -7,14 +7,12 @@ from typing import Any, Final
 
 import arviz as az
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.posterior.summary import mean_sd
 from bayescomb.sampling.recovery import semidefinite_factor
 
 __all__ = ["RANKS", "effective_draws", "matrix_root", "ranked"]
-
-FloatArray = NDArray[np.float64]
 
 # A rank is taken among this many evenly spaced draws, fewer than are effective, so that they are nearly independent.
 RANKS = 99

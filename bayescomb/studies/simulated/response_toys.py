@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
+from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.profile import profile
@@ -38,8 +39,6 @@ from bayescomb.sampling.tree import has_logarithmic_prior
 from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["ResponseToys", "require_responses"]
-
-FloatArray = NDArray[np.float64]
 
 
 def require_responses(combination: Combination) -> None:
@@ -93,14 +92,14 @@ class ResponseToys:
         combination: Combination,
         *,
         seed: int,
-        correlations: str = "prior",
+        correlations: Correlations = "prior",
         posterior: bool = True,
         draws: int = 300,
         tune: int = 150,
         chains: int = 2,
         nuisances: int = 20,
     ) -> None:
-        check_choice(correlations, ("prior", "nominal"), where="correlations")
+        check_choice(correlations, CORRELATIONS, where="correlations")
         require_responses(combination)
         self.combination, self.seed, self.posterior = combination, seed, posterior
         self.correlations, self.draws, self.tune, self.chains = correlations, draws, tune, chains

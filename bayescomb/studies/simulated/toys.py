@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
+from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import BayescombError, OptionError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
@@ -48,8 +49,6 @@ from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
 from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["Toys", "require_simulated"]
-
-FloatArray = NDArray[np.float64]
 
 # Steps longer than those of a single posterior, where nothing curved forbids them: more draws of a data set are
 # correlated, which costs nothing as long as more than RANKS are effective, and half the gradients are saved.
@@ -121,7 +120,7 @@ class Toys:
         combination: Combination,
         *,
         seed: int,
-        correlations: str = "prior",
+        correlations: Correlations = "prior",
         posterior: bool = True,
         draws: int = 300,
         tune: int = 150,
@@ -129,7 +128,7 @@ class Toys:
         nuisances: int = 20,
         masses: str = "fitted",
     ) -> None:
-        check_choice(correlations, ("prior", "nominal"), where="correlations")
+        check_choice(correlations, CORRELATIONS, where="correlations")
         check_choice(masses, ("fitted", "prior"), where="masses")
         require_simulated(combination)
         self.combination, self.seed, self.posterior, self.masses = combination, seed, posterior, masses

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bayescomb.base.checks import expects
+from bayescomb.base.choices import Distribution
 from bayescomb.base.errors import FitError, OptionError, UnderdeterminedError
 from bayescomb.base.numerics.threads import single_threaded
 from bayescomb.fit.fitter import Fitter
@@ -88,7 +89,7 @@ def rate_and_shape(combination: Combination) -> tuple[RateAndShape, ...]:
         flat = alone.scales.treatment != "fixed" and alone.scales.prior == "uniform"
         if flat:
             alone = dataclasses.replace(alone, scales=ScaleChoice(choice=alone.scales.choice))
-        of = {"shape": "normalised", "rate": "rate", "both": "absolute"}
+        of: dict[str, Distribution] = {"shape": "normalised", "rate": "rate", "both": "absolute"}
         fits = {part: dataclasses.replace(alone, distributions={name: kind}, drop=()) for part, kind in of.items()}
         shape, rate, both = (_constraint(combination, fits[part], mass) for part in ("shape", "rate", "both"))
         chi2, ndf, p_value = None, None, None

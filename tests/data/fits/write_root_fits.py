@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ROOT
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "helpers"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "formats" / "fits"))
 
 from two_channels import CHANNELS, LUMINOSITY, STATISTICS
 

@@ -3,6 +3,7 @@
 import arviz as az
 import numpy as np
 import pytest
+from gaussian import combine
 from scipy.optimize import minimize
 
 import bayescomb as bc
@@ -25,13 +26,7 @@ def common(values, errors, relative, *, response="relative"):
         nuisances=(bc.Nuisance(name="norm", response=response),),
         responses=np.multiply(sizes, values)[:, None],
     )
-    return bc.Combination(
-        name="puzzle",
-        measurements=(measurement,),
-        observables=(bc.Observable(name="x"),),
-        assumption_sets={"none": bc.AssumptionSet(name="none")},
-        assumptions="none",
-    )
+    return combine(measurement, name="puzzle")
 
 
 def weighted(values, errors):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from explicit_chi2 import Explicit
-from gaussian import fit_of_data, random_covariance
+from gaussian import combine, fit_of_data, random_covariance
 from repetitions import repetitions
 from scipy.optimize import minimize, minimize_scalar
 from worked import GOLDEN, SCANS, SIMPLE, pair, worked_example
@@ -100,14 +100,8 @@ def curved_combination(seed, *, chi2="neyman", kinks=1, relative=2, lognormal=1,
     coefficients = (pair("first.n0", "first.n1", 0.5),)
     if fit:
         coefficients += (pair("first.n2", "second.n0", -0.4), pair("first.n3", "second.n1", 0.7))
-    return bc.Combination(
-        name="curved",
-        measurements=(first, second) if fit else (first,),
-        observables=(bc.Observable(name="x"), bc.Observable(name="y")),
-        assumption_sets={"set": bc.AssumptionSet(name="set", coefficients=coefficients)},
-        assumptions="set",
-        chi2=chi2,
-    )
+    measurements = (first, second) if fit else (first,)
+    return combine(*measurements, name="curved", observables=("x", "y"), coefficients=coefficients, chi2=chi2)
 
 
 CASES = [
@@ -194,14 +188,7 @@ def kinked(rng, *, estimates, nuisances, chi2):
         responses=rng.normal(0, 2, size=(estimates, nuisances)),
         down_responses=rng.normal(0, 2, size=(estimates, nuisances)),
     )
-    return bc.Combination(
-        name="kinked",
-        measurements=(measurement,),
-        observables=(bc.Observable(name="x"),),
-        assumption_sets={"set": bc.AssumptionSet(name="set")},
-        assumptions="set",
-        chi2=chi2,
-    )
+    return combine(measurement, name="kinked", chi2=chi2)
 
 
 @pytest.mark.slow

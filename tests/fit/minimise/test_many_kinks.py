@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from gaussian import combine
 from repetitions import repetitions
 from scipy.optimize import lsq_linear
 
@@ -27,13 +28,7 @@ def combination(seed, n_sources, asymmetry, *, n_estimates=4, size=1.0):
         responses=up,
         down_responses=down,
     )
-    return bc.Combination(
-        name="many",
-        measurements=(measurement,),
-        observables=(bc.Observable(name="b0"), bc.Observable(name="b1")),
-        assumption_sets={"none": bc.AssumptionSet(name="none")},
-        assumptions="none",
-    )
+    return combine(measurement, name="many")
 
 
 def lowest_by_orthants(model):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from repetitions import repetitions
 from scipy import stats
 from scipy.optimize import minimize_scalar
 from theory_models import SEVEN, published, shipped
@@ -18,14 +17,12 @@ from bayescomb.formats.toml.prediction_tables import read_prediction, read_scale
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.export.tables import qualifiers
 from bayescomb.output.statements import caveats, notes, origin_data, short_notes
-from bayescomb.studies.simulated.toys import Toys
 
 MODEL = Path(__file__).parents[3] / "models" / "ttj_rho"
 PDF = "PDF4LHC21_40_pdfas"
 MEMBERS = bc.PdfChoice(set=PDF, errors="symmetric_hessian", alpha_s=(41, 42))
 ENERGIES = ["8 TeV", "13 TeV"]
 ORIGIN = "NLO at 172.5 GeV, mass dependence and PDF members at LO (lo * kfactor)"
-SIGMAS = 5.0
 
 
 def cross_sections():
@@ -243,27 +240,3 @@ def test_rate_and_shape_of_cms_agree():
     assert row.chi2 < 1.5 * (apart / np.hypot(row.shape.error, row.rate.error)) ** 2 + 0.5
     assert row.rate.error > 3 * row.shape.error
     assert row.p_value > 0.3
-
-
-@pytest.mark.slow
-def test_data_with_correlated_numerical_errors_drawn_return_the_mass():
-    toys = Toys(bc.load(MODEL, extraction="nlo"), seed=9, correlations="nominal", posterior=False)
-    assert sum(name.startswith("correlated numerical ") for name in toys.plan.theory.nuisances) == 12
-    pulls = []
-    for i in range(repetitions(30)):
-        truth, value, up, down = toys.analyse(i)["profile"]["m_t"]
-        pulls.append((value - truth) / (up if truth > value else -down))
-    assert abs(np.mean(pulls)) < SIGMAS / np.sqrt(len(pulls))
-    assert np.std(pulls) == pytest.approx(1.0, abs=SIGMAS / np.sqrt(2 * len(pulls)))
-
-
-@pytest.mark.thorough
-def test_flat_scales_drawn_from_their_prior_return_the_mass():
-    """With the true scales held at the best fit, near the ends of both ranges, the mass came out 0.12 +- 0.04 errors low."""
-    toys = Toys(bc.load(MODEL, extraction="nlo_scales"), seed=11, correlations="nominal", posterior=False)
-    pulls = []
-    for i in range(repetitions(30)):
-        truth, value, up, down = toys.analyse(i)["profile"]["m_t"]
-        pulls.append((value - truth) / (up if truth > value else -down))
-    assert abs(np.mean(pulls)) < 4 / np.sqrt(len(pulls))
-    assert np.std(pulls) == pytest.approx(1.0, abs=SIGMAS / np.sqrt(2 * len(pulls)))

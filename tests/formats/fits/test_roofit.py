@@ -139,13 +139,9 @@ class TestRefused:
         with refused(FileFormatError, "nowhere.root", "no such file"):
             bc.fits.from_roofit("a", path="nowhere.root", results=["r"])
 
-    def test_no_root_file(self, tmp_path):
-        shutil.copy(FITS / "north.txt", tmp_path / "north.root")
-        with refused(FileFormatError, "north.root", "cannot be read as a ROOT file"):
-            bc.fits.from_roofit("a", path=tmp_path / "north.root", results=["r"])
-
-    def test_cut_off(self, tmp_path):
-        (tmp_path / "north.root").write_bytes((FITS / "north.root").read_bytes()[:3000])
+    @pytest.mark.parametrize(("file", "size"), [("north.txt", None), ("north.root", 3000)], ids=["text", "cut off"])
+    def test_no_root_file(self, tmp_path, file, size):
+        (tmp_path / "north.root").write_bytes((FITS / file).read_bytes()[:size])
         with refused(FileFormatError, "north.root", "cannot be read as a ROOT file"):
             bc.fits.from_roofit("a", path=tmp_path / "north.root", results=["r"])
 

@@ -1,7 +1,7 @@
 """``parameters``, formulas and ``derived`` of a model file: read, written and read again, and refused with the place."""
 
 import pytest
-from refusals import refused
+from refusals import changed, refused
 
 import bayescomb as bc
 from bayescomb.base.errors import (
@@ -53,15 +53,18 @@ name = "none"
 """
 
 
-@pytest.fixture
-def model_file(tmp_path):
+def writer(folder, text):
     def write(old="", new=""):
-        assert MODEL.count(old) == 1 or not old
-        path = tmp_path / "model.toml"
-        path.write_text(MODEL.replace(old, new) if old else MODEL, encoding="utf-8")
+        path = folder / "model.toml"
+        path.write_text(changed(text, old, new), encoding="utf-8")
         return path
 
     return write
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    return writer(tmp_path, MODEL)
 
 
 def test_a_file_with_parameters_is_read(model_file):
@@ -145,14 +148,8 @@ TABLE = "set,member,m_t,sigma\n" + "".join(
 
 @pytest.fixture
 def curve_file(tmp_path):
-    def write(old="", new=""):
-        assert CURVES.count(old) == 1 or not old
-        (tmp_path / "s.csv").write_text(TABLE, encoding="utf-8")
-        path = tmp_path / "model.toml"
-        path.write_text(CURVES.replace(old, new) if old else CURVES, encoding="utf-8")
-        return path
-
-    return write
+    (tmp_path / "s.csv").write_text(TABLE, encoding="utf-8")
+    return writer(tmp_path, CURVES)
 
 
 def test_curves_are_columns_of_a_table_or_numbers(curve_file, tmp_path):

@@ -1,7 +1,7 @@
 """`[[predictions]]` and `[[extractions]]` of a model file: what is read, and what is refused with its place."""
 
 import pytest
-from refusals import refused
+from refusals import file_editor, refused
 from theory_models import SEVEN, prediction, truth, write_table, written_rows
 
 import bayescomb as bc
@@ -81,18 +81,11 @@ name = "none"
 @pytest.fixture
 def model(tmp_path):
     """Writer of an edited copy of the model; edits add up."""
-    text = [MODEL]
     for name, seed in (("a", 1), ("b", 2)):
         write_table(tmp_path / f"{name}.csv", written_rows(prediction(truth(seed, bins=2, members=4))))
 
-    def edit(old="", new=""):
-        if old:
-            assert text[0].count(old) == 1, f"{old!r} occurs {text[0].count(old)} times"
-            text[0] = text[0].replace(old, new)
-        (tmp_path / "model.toml").write_text(text[0], encoding="utf-8")
-        return tmp_path
-
-    return edit
+    (tmp_path / "model.toml").write_text(MODEL, encoding="utf-8")
+    return lambda old="", new="": file_editor(tmp_path)("model.toml", old, new)
 
 
 def test_predictions_are_read(model):
@@ -183,9 +176,9 @@ PDF = 'pdf = { set = "set" }'
         ),
         (PLAIN, 'drop = ["a3"]', UnknownNameError, ["extraction 'plain'", "unknown observable 'a3'"]),
         (PLAIN, 'drop = "a1"', FileFormatError, ["drop = 'a1' found, a list of texts is needed"]),
-        (PLAIN, 'degree = "4"', OptionError, ["extractions['plain']", "degree '4' found, a whole number"]),
-        (PLAIN, "degree = true", OptionError, ["degree True found"]),
-        (PLAIN, "degree = 4.0", OptionError, ["degree 4.0 found"]),
+        (PLAIN, 'degree = "4"', OptionError, ["extractions['plain']", "degree = '4' found, a whole number"]),
+        (PLAIN, "degree = true", OptionError, ["degree = True found"]),
+        (PLAIN, "degree = 4.0", OptionError, ["degree = 4.0 found"]),
         (PLAIN, 'numerical_errors = "no"', FileFormatError, ["true or false is needed"]),
         (PLAIN, "title = 1", FileFormatError, ["title = 1 found, a text"]),
         (PLAIN, "colour = 1", UnknownNameError, ["extractions['plain']", "unknown key 'colour'"]),

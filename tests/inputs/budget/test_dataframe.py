@@ -72,6 +72,10 @@ def test_nothing_in_common_is_said_on_purpose():
         ({"between": {"lumi": 1.3}}, "a correlation lies in"),
         ({"units": {"z": "pb"}}, "unknown observable 'z'"),
         ({"treatment": "covarianc"}, "did you mean 'covariance'"),
+        ({"units": "pb"}, "units: 'pb' found, a mapping from names"),
+        ({"within": FRAME}, "within: .* a mapping from names"),
+        ({"within": 1.0}, "within: 1.0 found, a mapping from names"),
+        ({"between": 0.5}, "between: 0.5 found, a mapping from names"),
     ],
 )
 def test_mistakes(changes, said):
@@ -80,6 +84,8 @@ def test_mistakes(changes, said):
 
 
 def test_mistakes_of_the_frame_name_row_and_column():
+    with pytest.raises(bc.BayescombError, match=r"'budget\.csv' found, a pandas DataFrame is needed"):
+        bc.Combination.from_dataframe("budget.csv")
     with pytest.raises(bc.BayescombError, match="'stat' missing"):
         bc.Combination.from_dataframe(FRAME.drop(columns="stat"))
     with pytest.raises(bc.BayescombError, match="row 1 of the frame, column 'JES'"):

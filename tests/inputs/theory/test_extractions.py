@@ -71,9 +71,9 @@ def test_scale_that_cannot_be(changes, error, said):
         ({"masses": {"c": "m"}}, OptionError, ["masses of extraction 'mass'", "'c' found, allowed: a, b"]),
         ({"masses": {"a": ""}}, UnknownNameError, ["masses of extraction 'mass'"]),
         ({"drop": ("x", "x")}, DuplicateNameError, ["dropped observables", "'x' stands twice"]),
-        ({"degree": 0}, OptionError, ["degree 0 found, a whole number from 1"]),
-        ({"degree": 2.0}, OptionError, ["degree 2.0 found"]),
-        ({"degree": True}, OptionError, ["degree True found"]),
+        ({"degree": 0}, OptionError, ["degree = 0 found, a whole number of at least 1"]),
+        ({"degree": 2.0}, OptionError, ["degree = 2.0 found"]),
+        ({"degree": True}, OptionError, ["degree = True found"]),
     ],
 )
 def test_extraction_that_cannot_be(changes, error, said):

@@ -11,13 +11,7 @@ import bayescomb.output.figures as figures
 from bayescomb.base.errors import InputWarning
 from bayescomb.output.figures.style import COLOURS, figure_bytes, figure_style, math_name, plain, symbol
 
-
-@pytest.fixture(autouse=True)
-def agg():
-    """No display; nothing stays open."""
-    mpl.use("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("no_open_figures")
 
 
 @pytest.fixture

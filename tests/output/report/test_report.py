@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from combinations import star
@@ -26,11 +25,6 @@ from bayescomb.output.report.report import report
 from bayescomb.sampling.posterior.summary import posterior_density, rank_counts
 
 RUN1 = Path(__file__).parents[3] / "models" / "run1_mass"
-
-
-@pytest.fixture(autouse=True)
-def agg():
-    mpl.use("Agg")
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,11 @@
 """Reports of models that are not linear: nothing that rests on linearity is shown, and what replaces it is."""
 
-import matplotlib as mpl
 import pytest
 from full_size import full_size
 from report_pages import unrendered
 from worked import worked_example
 
 import bayescomb as bc
-
-
-@pytest.fixture(autouse=True)
-def agg():
-    mpl.use("agg")
 
 
 @pytest.mark.slow

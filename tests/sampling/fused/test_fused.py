@@ -10,6 +10,7 @@ import pytest
 from bounded import two_results
 from combinations import pairs_with_priors, star
 from densities import Density
+from gaussian import combine
 from rank_models import in_per_cent
 from repetitions import repetitions
 from test_curved_posterior import small
@@ -200,10 +201,7 @@ def test_strongly_correlated_bins_are_drawn_independently():
     )
     pair = bc.CorrelationPair(first="n a", second="n b")
     coefficient = bc.CorrelationCoefficient(name="r", pairs=(pair,), nominal=0.3, low=0.0, high=0.9)
-    combination = bc.Combination(
-        name="bins", measurements=measurements, observables=tuple(bc.Observable(name=f"x{i}") for i in range(bins)),
-        assumption_sets={"all": bc.AssumptionSet(name="all", coefficients=(coefficient,))}, assumptions="all",
-    )  # fmt: skip
+    combination = combine(*measurements, name="bins", coefficients=(coefficient,))
     posterior = bc.sample(combination, seed=1, draws=1000, tune=300)["posterior"]
     for i in range(bins):
         assert float(az.ess(posterior[f"x{i}"].to_numpy())) > 0.9 * 4000

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from combinations import pairs_with_priors, star
-from densities import INTERPRETED, Density, assert_engines_agree
+from densities import INTERPRETED, SIGMAS, Density, assert_engines_agree, assert_same_law
 from scipy import stats
 
 import bayescomb as bc
@@ -15,16 +15,6 @@ from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES
 from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import prior_draws
-
-SIGMAS = 5.0
-
-
-def close(first, second):
-    """Two independent samples have the same mean and width within their Monte Carlo errors."""
-    for measure, kind in ((np.mean, "mean"), (np.std, "sd")):
-        difference = measure(first.to_numpy()) - measure(second.to_numpy())
-        error = np.hypot(*(float(az.mcse(x.to_numpy(), method=kind)) for x in (first, second)))
-        assert abs(difference) < SIGMAS * error, (first.name, kind, difference, error)
 
 
 def thinned_uniformity(values, distribution):
@@ -42,7 +32,7 @@ def test_posterior_of_coefficients_without_information_is_the_prior(shared):
     assert bc.verdict(posterior).divergences == 0
     prior, rho = posterior["prior"]["rho"], posterior["posterior"]["rho"]
     for name in rho["coefficient"].to_numpy():
-        close(rho.sel(coefficient=name), prior.sel(coefficient=name))
+        assert_same_law(rho.sel(coefficient=name), prior.sel(coefficient=name))
         independent = prior.sel(coefficient=name).to_numpy().ravel()
         step = int(np.ceil(rho.sel(coefficient=name).size / float(az.ess(rho.sel(coefficient=name).to_numpy()))))
         thinned = rho.sel(coefficient=name).to_numpy()[:, ::step].ravel()
@@ -103,10 +93,10 @@ def test_marginal_and_full_engines_agree():
     marginal = bc.sample(combination, seed=7, draws=600)
     full = bc.sample(combination, seed=8, draws=600, chains=2, engine="full")
     assert bc.verdict(full).divergences == 0
-    close(marginal["posterior"]["x"], full["posterior"]["x"])
+    assert_same_law(marginal["posterior"]["x"], full["posterior"]["x"])
     for group, dim in (("rho", "coefficient"), ("pull", "nuisance")):
         for name in marginal["posterior"][dim].to_numpy():
-            close(*(tree["posterior"][group].sel({dim: name}) for tree in (marginal, full)))
+            assert_same_law(*(tree["posterior"][group].sel({dim: name}) for tree in (marginal, full)))
 
 
 @pytest.mark.slow
@@ -133,9 +123,9 @@ def test_numba_backend_gives_the_same_posterior():
     combination = star(2, separate_observables=False)
     quick = bc.sample(combination, seed=1, draws=1000)
     compiled = bc.sample(combination, seed=1, draws=1000, backend="numba")
-    close(quick["posterior"]["x"], compiled["posterior"]["x"])
+    assert_same_law(quick["posterior"]["x"], compiled["posterior"]["x"])
     for name in quick["posterior"]["coefficient"].to_numpy():
-        close(*(tree["posterior"]["rho"].sel(coefficient=name) for tree in (quick, compiled)))
+        assert_same_law(*(tree["posterior"]["rho"].sel(coefficient=name) for tree in (quick, compiled)))
 
 
 def test_model_can_be_extended():

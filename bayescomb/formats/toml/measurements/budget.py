@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, check_correlation, check_names, known_name, located
 from bayescomb.base.choices import RESPONSE_FORMS, ResponseForm
 from bayescomb.base.errors import FileFormatError, InvalidNumberError
@@ -154,9 +154,7 @@ def _shifts(cell: str, value: float, *, where: str, percent: bool) -> tuple[floa
     return up * share[0], down * share[1]
 
 
-def _statistical_correlation(
-    entry: Mapping[str, Any], path: Path, place: str, estimates: Sequence[str]
-) -> NDArray[np.float64]:
+def _statistical_correlation(entry: Mapping[str, Any], path: Path, place: str, estimates: Sequence[str]) -> FloatArray:
     """Correlations of the statistical uncertainties of all estimates, shape (n, n)."""
     correlation = np.eye(len(estimates))
     if STATISTICAL_CORRELATION not in entry:

@@ -51,8 +51,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_names, known_name, located
 from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.formats.hepdata.breakdown import read_breakdown
@@ -141,7 +141,7 @@ def read_hepdata_entry(entry: Mapping[str, Any], place: str, folder: Path, *, ob
     return FileEntry(measurement=measurement, units=stated, provenance=provenance)
 
 
-def _scaled(fit: FittedInput, scales: NDArray[np.float64]) -> FittedInput:
+def _scaled(fit: FittedInput, scales: FloatArray) -> FittedInput:
     """The fit of values in another unit."""
     inverse = np.concatenate([1 / scales, np.ones(len(fit.nuisances))])
     return dataclasses.replace(fit, information=fit.information * np.outer(inverse, inverse))
@@ -217,7 +217,7 @@ def _stated_units(estimates: Sequence[Estimate], measured: Measured, units: Mapp
             yield name, unit
 
 
-def _scales(estimates: Sequence[Estimate], measured: Measured, place: str, units: Mapping[str, str]) -> NDArray[np.float64]:
+def _scales(estimates: Sequence[Estimate], measured: Measured, place: str, units: Mapping[str, str]) -> FloatArray:
     """What each value is multiplied by to be in the unit of its observable, shape (n,).
 
     Raises:

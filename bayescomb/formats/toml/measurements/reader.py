@@ -46,8 +46,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, check_covariance, check_names, known_name, located
 from bayescomb.base.choices import RESPONSE_FORMS
 from bayescomb.base.errors import DuplicateNameError, FileFormatError
@@ -99,7 +99,7 @@ class _Fit:
 
     where: str
     nuisances: tuple[str, ...]
-    information: NDArray[np.float64]
+    information: FloatArray
 
 
 def read_measurements(
@@ -246,7 +246,7 @@ def _read_estimate(table: Mapping[str, Any], where: str, folder: Path, observabl
 
 def _statistical(
     values: Any, estimates: list[str], place: str
-) -> tuple[NDArray[np.float64], tuple[Nuisance, ...], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, tuple[Nuisance, ...], FloatArray, FloatArray]:
     """Uncorrelated statistical uncertainties, shape (n,), and what is asymmetric in them."""
     where = f"{place}.statistical"
     if not isinstance(values, list) or len(values) != len(estimates):
@@ -266,11 +266,11 @@ class _Total:
     """A total covariance of n estimates, shape (n, n), and its place."""
 
     where: str
-    values: NDArray[np.float64]
+    values: FloatArray
 
     def divided(
-        self, statistical: NDArray[np.float64] | None, shifts: Shifts, name: str
-    ) -> tuple[NDArray[np.float64], CovarianceKind, Shifts]:
+        self, statistical: FloatArray | None, shifts: Shifts, name: str
+    ) -> tuple[FloatArray, CovarianceKind, Shifts]:
         """Covariance, its kind and the shifts: the total minus what is known is the part that is not.
 
         Raises:
@@ -293,7 +293,7 @@ class _Total:
         return statistical, CovarianceKind.STATISTICAL, Shifts(nuisances=names, up=found, down=None)
 
 
-def _covariance(table: Path, estimates: list[str], *, kind: str = "statistical") -> NDArray[np.float64]:
+def _covariance(table: Path, estimates: list[str], *, kind: str = "statistical") -> FloatArray:
     matrix = read_matrix(table)
     for name, row in zip(matrix.names, matrix.rows, strict=True):
         known_name(name, estimates, kind="estimate", where=row.where)

@@ -1,4 +1,4 @@
 """Figures of a report of the result and of what moves it.
 
-Imports the results of the report and the drawing functions.  Start at result_figures.
+Imports the results of the report, its titles and the drawing functions.  Start at result_figures.
 """

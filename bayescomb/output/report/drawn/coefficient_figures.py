@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import counted, fine_unit
 from bayescomb.inputs.observables import Observable
@@ -198,7 +198,7 @@ def coefficient_figure(results: Results) -> ReportFigure:
     def ends_of(key: str) -> list[float]:
         return [found[c.name].numbers[key] if c.name in found else math.nan for c in coefficients]
 
-    feasible: NDArray[np.float64] = np.array(ends, dtype=float).T
+    feasible: FloatArray = np.array(ends, dtype=float).T
     figure = Figure(figsize=(WIDTH, 1.4 + 0.25 * len(coefficients)), layout="constrained")
     draw_coefficients(
         [c.title or c.name for c in coefficients],
@@ -243,10 +243,10 @@ def coefficient_panels(results: Results) -> ReportFigure | None:
     prior = given.tree["prior"].to_dataset() if given is not None and "prior" in given.tree.children else None
     posterior = None if usable is None else usable.draws
 
-    def draws(group: xr.Dataset | None, name: str) -> NDArray[np.float64] | None:
+    def draws(group: xr.Dataset | None, name: str) -> FloatArray | None:
         if group is None or "rho" not in group or name not in group["coefficient"].to_numpy():
             return None
-        values: NDArray[np.float64] = group["rho"].sel(coefficient=name).to_numpy().ravel()
+        values: FloatArray = group["rho"].sel(coefficient=name).to_numpy().ravel()
         return values
 
     figure, axes = panels(len(told), columns=3, height=2.2)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayescomb.base.choices import Parts
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.inputs.combination import Combination
@@ -37,7 +38,7 @@ class SetRow:
     problem: str = ""
 
 
-def estimate_profile(combination: Combination, *, parts: str = "propagated") -> ProfileResult:
+def estimate_profile(combination: Combination, *, parts: Parts = "propagated") -> ProfileResult:
     """Profile with every estimate as its own observable, so that nothing is combined.
 
     Examples:
@@ -49,7 +50,7 @@ def estimate_profile(combination: Combination, *, parts: str = "propagated") -> 
     return profile(combination.saturated(), parts=parts)
 
 
-def experiment_profiles(combination: Combination, *, parts: str = "propagated") -> dict[str, ProfileResult]:
+def experiment_profiles(combination: Combination, *, parts: Parts = "propagated") -> dict[str, ProfileResult]:
     """Combination of each experiment alone, where its estimates determine the results."""
     names = list(dict.fromkeys(m.experiment for m in combination.measurements))
     results: dict[str, ProfileResult] = {}

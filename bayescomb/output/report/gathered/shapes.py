@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import theory
@@ -33,7 +33,7 @@ class RankHistogram:
     """
 
     quantity: str
-    counts: NDArray[np.float64]
+    counts: FloatArray
     expected: float
     spread: float
 
@@ -58,7 +58,7 @@ def rank_histograms(sampled: Sampled, parameters: list[str]) -> tuple[RankHistog
     return tuple(found)
 
 
-def exact_densities(sampled: Sampled, parameters: list[str]) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def exact_densities(sampled: Sampled, parameters: list[str]) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Parameter -> grid and density, where the moments given the coefficients of each draw are exact."""
     conditional = sampled.tree["conditional"].to_dataset()
     known = set(conditional["parameter"].to_numpy())
@@ -72,7 +72,7 @@ def exact_densities(sampled: Sampled, parameters: list[str]) -> dict[str, tuple[
     }
 
 
-def theory_sizes(fit: ProfileResult) -> dict[str, NDArray[np.float64]]:
+def theory_sizes(fit: ProfileResult) -> dict[str, FloatArray]:
     """Prediction -> effect of one prior width of all its theory nuisances at the fit, in the unit of the bins shown."""
     compiled = theory(fit.combination)
     assert compiled is not None  # the profile is one of an extraction

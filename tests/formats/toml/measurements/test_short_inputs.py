@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from explicit_chi2 import prior_correlation
 from refusals import refused
 from scipy import optimize, stats
 
@@ -48,22 +49,8 @@ def model(tmp_path):
     return write
 
 
-def prior_correlation(combination):
-    """Prior correlations of all nuisances at nominal values, written out from the assumption set."""
-    names = [n.name for n in combination.nuisances]
-    matrix = np.eye(len(names))
-    for block in combination.assumption_set.blocks:
-        at = [names.index(n) for n in block.nuisances]
-        matrix[np.ix_(at, at)] = block.correlation
-    for coefficient in combination.assumption_set.coefficients:
-        for pair in coefficient.pairs:
-            i, j = names.index(pair.first), names.index(pair.second)
-            matrix[i, j] = matrix[j, i] = pair.sign * coefficient.nominal
-    return names, matrix
-
-
 def correlations(combination, source):
-    names, matrix = prior_correlation(combination)
+    names, matrix = [n.name for n in combination.nuisances], prior_correlation(combination)
     at = [names.index(f"{source}[{e}]") for e in ("a1", "a2", "c1", "c2", "d1")]
     return matrix[np.ix_(at, at)]
 
@@ -85,8 +72,8 @@ def test_numbers_stand_beside_a_table_for_what_it_leaves_out(model):
         f"JES,{e},{cells}\n" for e, cells in (("a1", "1,.8,,,"), ("a2", ".8,1,,,"), ("c1", ",,1,.5,"), ("c2", ",,.5,1,"))
     )
     mixed = 'within = { table = "within.csv", lumi = 1.0, "MC *" = 0 }\n'
-    assert prior_correlation(bc.load(model(top=mixed, within=table)))[1].tolist() == (
-        prior_correlation(bc.load(model()))[1].tolist()
+    assert prior_correlation(bc.load(model(top=mixed, within=table))).tolist() == (
+        prior_correlation(bc.load(model())).tolist()
     )
     twice = 'within = { table = "within.csv", lumi = 1.0, JES = 1.0, "MC *" = 0 }\n'
     with refused(DuplicateNameError, "source 'JES', ATLAS", "rows found", "a number for it already"):

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import xarray as xr
 from pymc.initial_point import make_initial_point_fn
 
+from bayescomb.cli.main import main
 from bayescomb.formats.toml.prediction_tables import COLUMNS
 from bayescomb.sampling.model.build import build_model
 
@@ -192,7 +194,7 @@ def _sets(names, style):
     return [*lines, "[[assumption_sets]]", f"name = {_text(second)}"]
 
 
-class QuickModel:
+class _QuickModel:
     """In place of a compiled model: the variables with their initial values."""
 
     def __init__(self, model, **_):
@@ -206,7 +208,7 @@ class QuickModel:
         self.coords = {name: list(values) for name, values in model.coords.items() if values is not None}
 
 
-def quick_draws(compiled, *, draws, chains, seed, **_):
+def _quick_draws(compiled, *, draws, chains, seed, **_):
     """Draws near the initial point, which is what commands need that only show them."""
     rng = np.random.default_rng(seed)
     shape, data, coords = (chains, draws), {}, {"chain": np.arange(chains), "draw": np.arange(draws)}
@@ -219,3 +221,17 @@ def quick_draws(compiled, *, draws, chains, seed, **_):
     )
     statistics.attrs["interrupted"] = 0
     return xr.Dataset(data, coords=coords), statistics
+
+
+def sample_quickly(patch):
+    """Nothing is compiled or sampled while this patch holds: ten seconds less than a real posterior."""
+    patch.setattr("bayescomb.sampling.sample.compile_model", lambda model, **_: _QuickModel(model))
+    patch.setattr("bayescomb.sampling.sample.run_nuts", _quick_draws)
+
+
+def write_quick_posterior(model, path, *options):
+    """What ``bayescomb sample`` writes, of such draws."""
+    with pytest.MonkeyPatch.context() as patch:
+        sample_quickly(patch)
+        words = ["sample", model, "--output", path, "--chains", 2, "--draws", 2000, "--tune", 1, "--seed", 1, *options]
+        assert main([str(word) for word in words]) == 0

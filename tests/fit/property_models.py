@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from gaussian import estimates_of, external_measurement, fit_of_data, random_map
+from gaussian import coefficient, estimates_of, external_measurement, fit_of_data, random_map
 from hypothesis import settings
 from hypothesis import strategies as st
 from repetitions import repetitions
@@ -23,12 +23,6 @@ def fitted_measurement(rng, name, *, n_estimates, n_nuisances, external=0):
     responses = rng.normal(size=(n_estimates, external))
     maps = [random_map(rng, OBSERVABLES) for _ in range(n_estimates)]
     return fit_of_data(name, design=design, data=data, maps=maps, external=responses)
-
-
-def coefficient(name, nominal, *pairs, low=None, high=None):
-    """One coefficient of pairs (first, second), sampled if it has a range."""
-    made = tuple(bc.CorrelationPair(first=a, second=b) for a, b in pairs)
-    return bc.CorrelationCoefficient(name=name, pairs=made, nominal=nominal, low=low, high=high)
 
 
 @st.composite

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-RUN1 = Path(__file__).parents[2] / "models" / "run1_mass"
+RUN1 = Path(__file__).parents[3] / "models" / "run1_mass"
 NAMES = ("model.toml", "budget.csv", "correlations.csv")
 WORD = re.compile(r"[A-Za-z_]\w*")
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")

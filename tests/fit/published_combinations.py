@@ -110,12 +110,22 @@ def helicity_table() -> str:
     return "\n".join(["[Data]", *head, *errors, "[Covariances]", *correlations])
 
 
-PUBLISHED = {
-    "Tevatron m_t 2013": Published(
-        source="CDF and D0, arXiv:1305.3929, tables 1 to 3",
-        before=249,  # of its successor of 2016, which has as many inputs and sources
-        model=HEAD.format(name="tevatron", result="m_t", unit="GeV")
-        + sources(TEVATRON)
+# Correlations of the Tevatron's scales of the jet energy and of the leptons.
+TEVATRON_SCALES = """\
+  { name = "iJES", pairs = [["iJES[DII l+j]", "iJES[DII dil]"]], nominal = 1 },
+  { name = "aJES", pairs = [["aJES[CI *]", "aJES[CI *]"], ["aJES[CII *]", "aJES[CII *]"], ["aJES[DI *]", "aJES[DI *]"],
+    ["aJES[DII *]", "aJES[DII *]"]], nominal = 1 },
+  { name = "dJES", pairs = [["dJES[CI *]", "dJES[CI *]"], ["dJES[CII *]", "dJES[CII *]"], ["dJES[DI *]", "dJES[DI *]"],
+    ["dJES[DII *]", "dJES[DII *]"]], nominal = 1 },
+  { name = "Lept", pairs = [["Lept[CII *]", "Lept[CII *]"], ["Lept[DII *]", "Lept[DII *]"]], nominal = 1 },
+"""
+
+
+def tevatron(names: str, first: str, more: str = "") -> str:
+    """A model of the Tevatron's mass: lines of coefficients that this combination has of its own, around the common ones."""
+    return (
+        HEAD.format(name="tevatron", result="m_t", unit="GeV")
+        + sources(names)
         + """
 [budget]
 table = "tevatron.csv"
@@ -132,17 +142,27 @@ rJES = 1
 name = "nominal"
 everywhere = { bJES = 1, cJES = 1, Sign = 1 }
 coefficients = [
-  { name = "BGMC", pairs = [["BGMC[* l+j]", "BGMC[* l+j]"], ["BGMC[* dil]", "BGMC[* dil]"],
-    ["BGMC[* had]", "BGMC[* had]"]], nominal = 1 },
-  { name = "iJES", pairs = [["iJES[DII l+j]", "iJES[DII dil]"]], nominal = 1 },
-  { name = "aJES", pairs = [["aJES[CI *]", "aJES[CI *]"], ["aJES[CII *]", "aJES[CII *]"], ["aJES[DI *]", "aJES[DI *]"],
-    ["aJES[DII *]", "aJES[DII *]"]], nominal = 1 },
-  { name = "dJES", pairs = [["dJES[CI *]", "dJES[CI *]"], ["dJES[CII *]", "dJES[CII *]"], ["dJES[DI *]", "dJES[DI *]"],
-    ["dJES[DII *]", "dJES[DII *]"]], nominal = 1 },
-  { name = "Lept", pairs = [["Lept[CII *]", "Lept[CII *]"], ["Lept[DII *]", "Lept[DII *]"]], nominal = 1 },
+"""
+        + first
+        + TEVATRON_SCALES
+        + more
+        + """\
   { name = "MHI", pairs = [["MHI[CII *]", "MHI[CII *]"], ["MHI[DII *]", "MHI[DII *]"]], nominal = 1 },
 ]
+"""
+    )
+
+
+PUBLISHED = {
+    "Tevatron m_t 2013": Published(
+        source="CDF and D0, arXiv:1305.3929, tables 1 to 3",
+        before=249,  # of its successor of 2016, which has as many inputs and sources
+        model=tevatron(
+            TEVATRON,
+            """  { name = "BGMC", pairs = [["BGMC[* l+j]", "BGMC[* l+j]"], ["BGMC[* dil]", "BGMC[* dil]"],
+    ["BGMC[* had]", "BGMC[* had]"]], nominal = 1 },
 """,
+        ),
         tables={
             "tevatron.csv": f"""
 Name,Result,Stat,{TEVATRON}
@@ -169,38 +189,16 @@ CII Met,173.95,1.26,1.05,0.10,0.17,0.18,0.04,0.40,0.00,0.64,0.0,0.00,0.00,0.12,0
         # Inputs and correlations as R. Nisius's BLUE 2.2.0 has them, B_arXiv_1407_2682.cxx.  Those of the last one,
         # arXiv:1608.01881 (174.30 +- 0.65), are of the same form, with other numbers for some.
         source="CDF and D0, arXiv:1407.2682",
-        model=HEAD.format(name="tevatron", result="m_t", unit="GeV")
-        + sources(TEVATRON_2014)
-        + """
-[budget]
-table = "tevatron.csv"
-columns = { estimate = "Name", value = "Result", stat = "Stat" }
-experiments = { "C*" = "CDF", "D*" = "D0" }
-
-[within]
-DTMO = 1
-rJES = 1
-"UN/MI" = 1
-"*" = 0
-
-[[assumption_sets]]
-name = "nominal"
-everywhere = { bJES = 1, cJES = 1, Sign = 1 }
-coefficients = [
-  { name = "BGMC", pairs = [["BGMC[* l+j]", "BGMC[* l+j]"], ["BGMC[* l+j]", "BGMC[CII Lxy]"],
+        model=tevatron(
+            TEVATRON_2014,
+            """  { name = "BGMC", pairs = [["BGMC[* l+j]", "BGMC[* l+j]"], ["BGMC[* l+j]", "BGMC[CII Lxy]"],
     ["BGMC[* dil]", "BGMC[* dil]"], ["BGMC[* had]", "BGMC[* had]"]], nominal = 1 },
   { name = "BGDT", pairs = [["BGDT[CII l+j]", "BGDT[CII Lxy]"]], nominal = 1 },
-  { name = "iJES", pairs = [["iJES[DII l+j]", "iJES[DII dil]"]], nominal = 1 },
-  { name = "aJES", pairs = [["aJES[CI *]", "aJES[CI *]"], ["aJES[CII *]", "aJES[CII *]"], ["aJES[DI *]", "aJES[DI *]"],
-    ["aJES[DII *]", "aJES[DII *]"]], nominal = 1 },
-  { name = "dJES", pairs = [["dJES[CI *]", "dJES[CI *]"], ["dJES[CII *]", "dJES[CII *]"], ["dJES[DI *]", "dJES[DI *]"],
-    ["dJES[DII *]", "dJES[DII *]"]], nominal = 1 },
-  { name = "Lept", pairs = [["Lept[CII *]", "Lept[CII *]"], ["Lept[DII *]", "Lept[DII *]"]], nominal = 1 },
-  { name = "btag", pairs = [["btag[CI *]", "btag[CI *]"], ["btag[CII *]", "btag[CII *]"],
-    ["btag[DII *]", "btag[DII *]"]], nominal = 1 },
-  { name = "MHI", pairs = [["MHI[CII *]", "MHI[CII *]"], ["MHI[DII *]", "MHI[DII *]"]], nominal = 1 },
-]
 """,
+            """  { name = "btag", pairs = [["btag[CI *]", "btag[CI *]"], ["btag[CII *]", "btag[CII *]"],
+    ["btag[DII *]", "btag[DII *]"]], nominal = 1 },
+""",
+        ),
         tables={
             "tevatron.csv": f"""
 Name,Result,Stat,{TEVATRON_2014}

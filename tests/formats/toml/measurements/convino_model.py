@@ -1,6 +1,7 @@
 """The small Convino configuration as a model file that names its measurement files, and edited copies of it."""
 
 from convino_files import FILES
+from refusals import file_editor
 
 MODEL = """
 format = 1
@@ -46,12 +47,4 @@ def editor(folder):
         texts["base.txt"] = texts["base.txt"].replace(line, "")
     for name, text in texts.items():
         (folder / name).write_text(text)
-
-    def edit(name="model.toml", old="", new=""):
-        text = (folder / name).read_text()
-        if old:
-            assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
-            (folder / name).write_text(text.replace(old, new))
-        return folder
-
-    return edit
+    return file_editor(folder)

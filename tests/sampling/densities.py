@@ -1,5 +1,6 @@
-"""Log densities of the sampled models at given points, and both engines compared by them."""
+"""Log densities of the sampled models at given points, and both engines compared by them and by their draws."""
 
+import arviz as az
 import numpy as np
 from pytensor.compile.mode import Mode
 
@@ -8,6 +9,7 @@ from bayescomb.sampling.plan import sampling_plan
 
 POINTS = 20
 RELATIVE = 1e-9
+SIGMAS = 5.0
 INTERPRETED = Mode(linker="py", optimizer=None)  # a few hundred calls: compiling would take longer
 
 
@@ -78,3 +80,11 @@ def assert_engines_agree(combination, *, seed=1, correlations="prior", width=0.5
     np.testing.assert_allclose(ours - ours[0], theirs - theirs[0], rtol=0, atol=RELATIVE * np.ptp(ours))
     ours, theirs = np.swapaxes(slopes, 0, 1)
     np.testing.assert_array_less(np.abs(ours - theirs) / np.abs(ours).max(axis=0), RELATIVE)
+
+
+def assert_same_law(first, second):
+    """Two independent samples have the same mean and width within their Monte Carlo errors."""
+    for measure, kind in ((np.mean, "mean"), (np.std, "sd")):
+        difference = measure(first.to_numpy()) - measure(second.to_numpy())
+        error = np.hypot(*(float(az.mcse(x.to_numpy(), method=kind)) for x in (first, second)))
+        assert abs(difference) < SIGMAS * error, (first.name, first.coords, kind, difference, error)

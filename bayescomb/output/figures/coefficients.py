@@ -12,12 +12,10 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from bayescomb.base.rounding import with_unit
-from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows
+from bayescomb.output.figures.style import COLOURS, LINES, axes_or_new, plain, set_rows
 
 __all__ = ["draw_coefficient", "draw_coefficients", "draw_correlation_scan", "draw_scan_curves", "draw_scan_shifts"]
 
-# One line style per half dozen colours, so that many curves stay apart.
-LINES = ("-", "--", ":")
 # Characters in a line of the title of a small panel.
 TITLE_WIDTH = 28
 

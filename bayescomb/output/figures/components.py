@@ -1,7 +1,4 @@
-"""Figures of what the result is made of: impacts, pulls, correlations; and of how the chains mixed.
-
-Figures of what matters: ranking of nuisances, impacts on every quantity at once, shares of the variance.
-"""
+"""Figures of impacts, shares of the variance, pulls, rankings and correlations; ranks of the draws of each chain."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import fixed, with_unit
 from bayescomb.output.figures.style import COLOURS, axes_or_new, plain, set_rows, title_text
 
@@ -76,12 +74,9 @@ def draw_impacts(
     ax = axes_or_new(ax)
     impacts = np.asarray(impacts, dtype=float)
     kinds = ["source"] * len(impacts) if kinds is None else list(kinds)
-    ax.barh(range(len(names)), impacts, height=0.68, color=[IMPACT_COLOURS[kind] for kind in kinds])
-    largest, smallest = float(impacts.max(initial=0.0)), float(impacts.min(initial=0.0))
-    span = max(largest - smallest, 1e-12)
-    for row, (value, kind) in enumerate(zip(impacts, kinds, strict=True)):
-        ax.text(max(value, 0.0) + 0.012 * span, row, fixed(value, places), va="center", fontsize="small")
-        if row and kinds[row - 1] != kind:
+    smallest, largest, span = _numbered_bars(ax, impacts, [IMPACT_COLOURS[kind] for kind in kinds], places=places)
+    for row in range(1, len(kinds)):
+        if kinds[row - 1] != kinds[row]:
             ax.axhline(row - 0.5, color=COLOURS["black"], linewidth=0.6)
     if smallest < 0:
         ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
@@ -89,6 +84,16 @@ def draw_impacts(
     ax.set_xlim(smallest - (0.03 * span if smallest < 0 else 0.0), largest + 0.14 * span)
     ax.set_xlabel(with_unit(label, unit))
     return ax
+
+
+def _numbered_bars(ax: Axes, values: FloatArray, colours: Sequence[str], *, places: int) -> tuple[float, float, float]:
+    """A bar per row with its number; the lower end of all bars, the upper one, and their distance, never 0."""
+    ax.barh(range(len(values)), values, height=0.68, color=colours)
+    low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    span = max(high - low, 1e-12)
+    for row, value in enumerate(values):
+        ax.text(max(value, 0.0) + 0.012 * span, row, fixed(float(value), places), va="center", fontsize="small")
+    return low, high, span
 
 
 def draw_pulls(
@@ -274,24 +279,20 @@ def draw_ranking(
     """
     ax = axes_or_new(ax)
     sides = np.array([up, down], dtype=float)
-    first = [np.zeros(sides.shape)] if before is None else [np.array(before, dtype=float)]
+    first = np.array(() if before is None else before, dtype=float)
     rows = np.arange(len(names))
     single, grouped = rows[: len(rows) - groups], rows[len(rows) - groups :]
-    for values, colour, text in zip(
-        sides, (COLOURS["posterior"], COLOURS["statistical"]), ("+1", "\N{MINUS SIGN}1"), strict=True
-    ):
+    drawn = ((COLOURS["posterior"], "+1"), (COLOURS["statistical"], "\N{MINUS SIGN}1"))
+    for values, (colour, text) in zip(sides, drawn, strict=True):
         ax.barh(single, values[single], height=0.7, color=colour, label=f"post-fit {text} sd")
-    if before is not None:
-        for values, colour, text in zip(
-            first[0], (COLOURS["posterior"], COLOURS["statistical"]), ("+1", "\N{MINUS SIGN}1"), strict=True
-        ):
-            ax.barh(single, values[single], height=0.7, facecolor="none", edgecolor=colour, linewidth=0.9,
-                    label=f"pre-fit {text} sd")  # fmt: skip
+    for values, (colour, text) in zip(first, drawn, strict=True) if len(first) else ():
+        ax.barh(single, values[single], height=0.7, facecolor="none", edgecolor=colour, linewidth=0.9,
+                label=f"pre-fit {text} sd")  # fmt: skip
     if groups:
         for values in sides:
-            ax.barh(grouped, values[grouped], height=0.7, color=COLOURS["group"], label=None)
+            ax.barh(grouped, values[grouped], height=0.7, color=COLOURS["group"])
         ax.axhline(grouped[0] - 0.5, color=COLOURS["black"], linewidth=0.6)
-    reach = 1.1 * float(np.nanmax(np.abs([sides, *first]), initial=0.0)) or 1.0
+    reach = 1.1 * float(np.nanmax(np.abs([*sides, *first]), initial=0.0)) or 1.0
     ax.set_xlim(-reach, reach)
     ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
     set_rows(ax, names)
@@ -388,11 +389,7 @@ def draw_shares(
     ax = axes_or_new(ax)
     percent = 100 * np.asarray(shares, dtype=float)
     kinds = ["group"] * len(percent) if kinds is None else list(kinds)
-    ax.barh(range(len(names)), percent, height=0.68, color=[SHARE_COLOURS[kind] for kind in kinds])
-    low, high = min(float(percent.min(initial=0.0)), 0.0), float(percent.max(initial=0.0))
-    span = max(high - low, 1e-12)
-    for row, value in enumerate(percent):
-        ax.text(max(value, 0.0) + 0.012 * span, row, fixed(float(value), 1), va="center", fontsize="small")
+    low, high, span = _numbered_bars(ax, percent, [SHARE_COLOURS[kind] for kind in kinds], places=1)
     ax.axvline(0.0, color=COLOURS["black"], linewidth=0.6)
     set_rows(ax, names)
     ax.set_xlim(low - 0.03 * span, high + 0.12 * span)

@@ -1,9 +1,4 @@
-"""Figures of the result: density of a parameter, forest of the inputs and their combinations.
-
-Figure of measured bins with the prediction at several masses and the fit, and their ratio.
-
-Figure of the posterior predictive distribution: what was measured on what the model expects.
-"""
+"""Figures of the result: density of a parameter, forest of inputs and combinations, bins, posterior predictive."""
 
 from __future__ import annotations
 

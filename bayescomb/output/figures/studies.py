@@ -1,7 +1,4 @@
-"""Figures of a calibration study: ranks as the difference of their distribution function from the uniform one, pulls.
-
-Figures over the assumption sets: the extracted mass, and the combined cross sections relative to the first set.
-"""
+"""Figures of studies: ranks and coverage of a calibration; masses and cross sections under every assumption set."""
 
 from __future__ import annotations
 
@@ -19,6 +16,7 @@ from scipy import stats
 from bayescomb.base.rounding import with_error, with_unit
 from bayescomb.output.figures.style import (
     COLOURS,
+    LINES,
     axes_or_new,
     figure_style,
     math_name,
@@ -39,7 +37,6 @@ __all__ = [
     "save_set_figures",
 ]
 
-LINES = ("-", "--", ":")
 WIDTH = 7.2  # inches
 MAX_LEGEND = 12
 LONGEST_FIGURE_NAME = 60
@@ -80,7 +77,7 @@ def draw_ecdf_difference(
         x = np.concatenate([[0.0], np.repeat(ordered, 2), [1.0]])
         ax.plot(
             x, np.repeat(steps, 2) - x, linewidth=1.1, color=COLOURS[cycle[i % len(cycle)]],
-            linestyle=LINES[(i // len(cycle)) % len(LINES)], label=math_name(name),
+            linestyle=LINES[i // len(cycle) % len(LINES)], label=math_name(name),
         )  # fmt: skip
     ax.set_xlim(0.0, 1.0)
     ax.set_xlabel("fractional rank of the true value")
@@ -265,7 +262,7 @@ def draw_ratios(
 
 
 def _figure_name(text: str, taken: Collection[str]) -> str:
-    """A name that every file system takes, and that no other figure has: masses are called as their author likes."""
+    """A file name that every file system takes and no other figure has; the names of masses are free."""
     plain = re.sub(r"[^\w.+-]", "", text)[:LONGEST_FIGURE_NAME]
     name, count = plain, 1
     while name in taken or name == "sets_observables":

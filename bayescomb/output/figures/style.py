@@ -1,7 +1,4 @@
-"""Colours, labels and the style context of the figures; nothing here changes matplotlib's global state.
-
-Figures as files: PDF and PNG of each, all complete before the first takes its place.
-"""
+"""Colours, labels, style and files of the figures; nothing here changes matplotlib's global state."""
 
 from __future__ import annotations
 
@@ -26,6 +23,7 @@ from bayescomb.base.files.writing import cannot_write, written_beside
 
 __all__ = [
     "COLOURS",
+    "LINES",
     "axes_or_new",
     "figure_bytes",
     "figure_style",
@@ -51,6 +49,8 @@ COLOURS: Final = {
     "extra": "#CC79A7",
 }
 CYCLE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Line styles in turn, one per round of the colours, so that many curves stay apart.
+LINES: Final = ("-", "--", ":")
 STYLE: Final = {
     # A common power of ten would stand where the label of the axis does.
     "axes.formatter.limits": (-5, 6),

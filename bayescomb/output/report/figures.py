@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Final
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from bayescomb.inputs.variables import variable_name
@@ -37,15 +35,12 @@ from bayescomb.output.report.drawn.result_figures import (
 )
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, not_drawn, panels, symbol_of
 from bayescomb.output.report.gathered.nuisances import NuisanceRow, leading_pulls
+from bayescomb.output.report.gathered.shapes import MAX_PANELS
 from bayescomb.output.report.results import Results, moves
 from bayescomb.output.words import typeset
-from bayescomb.sampling.posterior.summary import posterior_density, rank_counts
 from bayescomb.studies.comparison import Comparison
 
 __all__ = ["report_figures"]
-
-MAX_PANELS: Final = 12  # parameters in one figure of small panels
-MAX_RANKS: Final = 4
 
 
 def report_figures(results: Results) -> Iterator[ReportFigure]:
@@ -99,21 +94,15 @@ def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFi
     tree = results.sampled.tree
     shown = results.parameters[start : start + MAX_PANELS]
     figure, axes = panels(len(shown), columns=1 if len(shown) == 1 else 2, height=4.0 if len(shown) == 1 else 3.6)
-    conditional = tree["conditional"].to_dataset() if comparison.exact else None
     cut = results.fit.at_bound + results.fit.ends_at_bound
     for ax, parameter in zip(axes, shown, strict=False):
         row = comparison.table.sel(parameter=parameter.name)
-        at = {"parameter": parameter.name}
         draw_posterior(
             tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
             interval=(float(row["hdi_low"]), float(row["hdi_high"])),
             median=float(row["median"]),
             profile=None if parameter.name in cut else (float(row["profile_value"]), float(row["profile_error"])),
-            density=None
-            if conditional is None or parameter.name not in conditional["parameter"].to_numpy()
-            else posterior_density(
-                conditional["mean"].sel(at).to_numpy().ravel(), conditional["sd"].sel(at).to_numpy().ravel()
-            ),
+            density=results.densities.get(parameter.name),
             label=symbol_of(parameter) if len(shown) == 1 else label_of(parameter),
             unit=parameter.unit,
             gaussian=not results.combination.quadratic or bool(results.combination.extraction),
@@ -161,25 +150,18 @@ def _pulls(results: Results) -> ReportFigure:
 
 
 def _ranks(results: Results) -> ReportFigure:
-    """Parameters first, then the sampled coefficients with the smallest effective sample size."""
-    assert results.sampled is not None  # asked for with a posterior only
-    draws, table = results.sampled.draws, results.sampled.verdict.table
-    quantities = [variable_name(p.name) for p in results.parameters][:MAX_PANELS]
     titles = {variable_name(p.name): label_of(p) for p in results.parameters}
     titles |= {f"rho[{c.name}]": c.title or c.name for c in results.combination.assumption_set.coefficients}
-    if "rho" in draws:
-        names = [f"rho[{name}]" for name in draws["coefficient"].to_numpy()]
-        ess = table["ess_bulk"].sel(quantity=names).to_numpy()
-        quantities += [names[i] for i in np.argsort(ess)[: max(MAX_RANKS - len(quantities), 0)]]
-    figure, axes = panels(len(quantities), columns=2, height=2.5)
-    for index, (ax, quantity) in enumerate(zip(axes, quantities, strict=False)):
-        values = draws[quantity] if quantity in draws else draws["rho"].sel(coefficient=quantity[4:-1])
-        counts = rank_counts(values.transpose("chain", "draw").to_numpy())
-        chains, bins = counts.shape
-        expected = values.sizes["draw"] / bins
-        independent = min(float(table["ess_bulk"].sel(quantity=quantity)) / values.size, 1.0)
-        spread = math.sqrt(expected * (1 - 1 / bins) * max(1 - 1 / chains, 0.0) / max(independent, 1e-3))
-        draw_ranks(counts, expected=expected, spread=spread, label=titles[quantity], legend=index == 0, ax=ax)
+    figure, axes = panels(len(results.ranks), columns=2, height=2.5)
+    for index, (ax, own) in enumerate(zip(axes, results.ranks, strict=False)):
+        draw_ranks(
+            own.counts,
+            expected=own.expected,
+            spread=own.spread,
+            label=titles[own.quantity],
+            legend=index == 0,
+            ax=ax,
+        )
     caption = (
         "Ranks of the draws of each chain among all draws: flat if the chains explore the same distribution. Bands: 1 and 2 "
         "standard deviations of a flat histogram, given the effective sample size."

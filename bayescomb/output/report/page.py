@@ -26,7 +26,6 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.inputs.assumptions import AssumptionSet
-from bayescomb.inputs.variables import variable_name
 from bayescomb.output.report.results import Results
 from bayescomb.output.report.told.matters import POOR_FIT, matters, shift_reason
 from bayescomb.output.report.told.said import said
@@ -34,7 +33,6 @@ from bayescomb.output.statements import beyond_notes, bound_notes, extraction_se
 from bayescomb.output.tables.table import Table
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
-from bayescomb.sampling.posterior.summary import draws_summary
 
 __all__ = ["page_context", "symbol", "symbols"]
 
@@ -151,14 +149,11 @@ def _sets(results: Results) -> list[AssumptionSet]:
 
 def _draws_note(results: Results) -> str:
     """Why the standard deviation of the draws is not the one that is quoted; of the first result."""
-    usable = results.usable
-    if usable is None:
+    usable, drawn = results.usable, results.first_draws
+    if usable is None or drawn is None:
         return ""
     parameter = results.parameters[0]
     found = usable.results[parameter.name]
-    if found.origin != "conditional":
-        return ""
-    drawn = draws_summary(usable.draws[variable_name(parameter.name)])
     fine = fine_unit(found.sd, parameter.unit)
     return (
         f"The standard deviation of {parameter.name}, {fine_text(found.sd, fine)}, is that of the average of the exact "

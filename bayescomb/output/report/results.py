@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import arviz as az
@@ -17,18 +16,22 @@ from bayescomb.fit.post_fit import post_fit_correlation
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.scan import ScanResult, scan, scan_curve
 from bayescomb.inputs.observables import Observable
+from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.check import CheckResult, check
 from bayescomb.output.analysis import Analysis, Divided, analyse, divide
 from bayescomb.output.averages import Averages, averages
 from bayescomb.output.report.gathered.nuisances import NuisanceRow, nuisance_rows
 from bayescomb.output.report.gathered.ranking import Ranked, leading_nuisances, nuisance_labels, ranked
 from bayescomb.output.report.gathered.sets import SetRow, estimate_profile, experiment_profiles, set_rows
+from bayescomb.output.report.gathered.shapes import RankHistogram, exact_densities, rank_histograms, theory_sizes
 from bayescomb.sampling.posterior.prior_laws import exact_priors
+from bayescomb.sampling.posterior.summary import Sampled, Summary, draws_summary
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
 from bayescomb.studies.theory.study import TheoryFit, TheoryStudy, predicted_bins, theory_fits, theory_study
 
 __all__ = [
+    "ROUNDING",
     "Results",
     "ScanCurve",
     "collect",
@@ -66,7 +69,7 @@ class Results(Analysis):
         estimates: profile in which every estimate is its own observable: its covariance is the total covariance of the
             estimates, in the order of the combination's estimates.
         experiments: combinations of each experiment alone, where its estimates determine all observables.
-        nuisances: see :func:`bayescomb.output.report.results.nuisance_rows`.
+        nuisances: see :func:`bayescomb.output.report.gathered.nuisances.nuisance_rows`.
         divided: where the variance of a converged posterior comes from.
         sensitivity: of a converged posterior that is not normalised, see :func:`bayescomb.prior_sensitivity`.
         predictive: of a converged posterior, see :func:`bayescomb.posterior_predictive`.
@@ -74,6 +77,14 @@ class Results(Analysis):
             :func:`bayescomb.studies.theory.study.theory_fits` and :func:`bayescomb.predicted_bins`.
         missing_information: fraction of missing information on the energy of each chain (E-BFMI).
         sets: the result under every assumption set, see :func:`bayescomb.output.report.gathered.sets.set_rows`.
+        labels: nuisance -> what people call it, see :func:`bayescomb.output.report.gathered.ranking.nuisance_labels`.
+        rankings: result -> its nuisances, see :func:`bayescomb.output.report.gathered.ranking.ranked`.
+        post_fit: correlation of the results and the leading nuisances after the fit.
+        laws: coefficient -> its prior, where every value of its range is feasible; of a posterior with draws of the prior.
+        densities: result -> grid and posterior density, where that is exact given the coefficients.
+        ranks: rank histograms of the chains, empty without a posterior.
+        theory_sizes: prediction -> effect of its theory nuisances on each bin.
+        first_draws: summary of the plain draws of the first result, where its quoted moments do not come from them.
     """
 
     check: CheckResult
@@ -92,27 +103,14 @@ class Results(Analysis):
     bins: dict[str, xr.Dataset]
     missing_information: tuple[float, ...]
     sets: tuple[SetRow, ...]
-
-    @cached_property
-    def labels(self) -> dict[str, str]:
-        """Nuisance -> what people call it, see :func:`bayescomb.output.report.gathered.ranking.nuisance_labels`."""
-        return nuisance_labels(self.combination, self.nuisances)
-
-    @cached_property
-    def rankings(self) -> dict[str, list[Ranked]]:
-        """Result -> its ranking of nuisances, see :func:`bayescomb.output.report.gathered.ranking.ranked`."""
-        free = [p.name for p in self.parameters if p.name not in self.fit.at_bound]
-        return {name: ranked(name, self.fit, self.impacts, self.nuisances, labels=self.labels) for name in free}
-
-    @cached_property
-    def post_fit(self) -> xr.DataArray:
-        """Correlation of the results and the leading nuisances after the fit."""
-        return post_fit_correlation(self.fit, leading_nuisances(self.fit, self.rankings))
-
-    @cached_property
-    def laws(self) -> dict[str, Any]:
-        """Coefficient -> its prior, where every value of its range is feasible."""
-        return exact_priors(self.combination)
+    labels: dict[str, str]
+    rankings: dict[str, list[Ranked]]
+    post_fit: xr.DataArray
+    laws: dict[str, Any]
+    densities: dict[str, tuple[FloatArray, FloatArray]]
+    ranks: tuple[RankHistogram, ...]
+    theory_sizes: dict[str, FloatArray]
+    first_draws: Summary | None
 
     @property
     def parameters(self) -> tuple[Observable, ...]:
@@ -138,6 +136,13 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         raise KeyboardInterrupt  # a report is whole or not at all
     estimates = estimate_profile(combination, parts=fit.parts)
     experiments = experiment_profiles(combination, parts=fit.parts)
+    nuisances = nuisance_rows(fit, usable)
+    labels = nuisance_labels(combination, nuisances)
+    headline = [p.name for p in combination.headline]
+    rankings = {
+        name: ranked(name, fit, analysis.impacts, nuisances, labels=labels) for name in headline if name not in fit.at_bound
+    }
+    exact = usable is not None and analysis.comparison is not None and analysis.comparison.exact
     plain = usable is not None and not combination.normalise and not usable.run.extended
     return Results(
         **vars(analysis),
@@ -148,7 +153,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         curves=_curves(scanned, fit),
         estimates=estimates,
         experiments=experiments,
-        nuisances=nuisance_rows(fit, usable),
+        nuisances=nuisances,
         divided=Divided() if usable is None else divide(usable.tree, usable.run, combination),
         sensitivity=prior_sensitivity(usable.tree) if plain and usable is not None else None,
         predictive=posterior_predictive(usable.tree) if usable is not None else None,
@@ -157,7 +162,21 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         bins=predicted_bins(fit, combined=analysis.combined) if extracted else {},
         missing_information=_missing_information(posterior),
         sets=set_rows(combination, fit, estimates, experiments),
+        labels=labels,
+        rankings=rankings,
+        post_fit=post_fit_correlation(fit, leading_nuisances(fit, rankings)),
+        laws=exact_priors(combination) if posterior is not None and "prior" in posterior.children else {},
+        densities=exact_densities(usable, headline) if exact and usable is not None else {},
+        ranks=() if analysis.sampled is None else rank_histograms(analysis.sampled, headline),
+        theory_sizes=theory_sizes(fit) if extracted else {},
+        first_draws=_first_draws(usable, headline[0]),
     )
+
+
+def _first_draws(usable: Sampled | None, name: str) -> Summary | None:
+    if usable is None or usable.results[name].origin != "conditional":
+        return None
+    return draws_summary(usable.draws[variable_name(name)])
 
 
 def _missing_information(posterior: xr.DataTree | None) -> tuple[float, ...]:

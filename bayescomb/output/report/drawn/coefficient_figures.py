@@ -114,8 +114,7 @@ def scan_curve_figure(results: Results) -> ReportFigure:
                 ax=ax,
             )
     handles, labels = axes[0].get_legend_handles_labels()
-    longest = max(len(label) for label in labels)
-    figure.legend(handles, labels, loc="outside upper center", ncols=3 if longest < 24 else 2 if longest < 40 else 1)
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns)
     caption = (
         f"The {len(curves)} coefficients that move the result most among those that are feasible over their range, along "
         "their quoted ranges, relative to the profile at nominal coefficients (dots)."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -66,7 +66,6 @@ def ranking_figure(results: Results, parameter: Observable) -> ReportFigure | No
         return None
     moving = [r for r in rows if abs(r.post_fit) > STILL * abs(rows[0].post_fit)]
     pages = [moving[i : i + RANKED] for i in range(0, len(moving), RANKED)] or [rows[:RANKED]]
-    draw = partial(_ranking, parameter)
     linear = "" if results.combination.quadratic else ", in the linear approximation"
     still = len(rows) - len(moving)
     caption = (
@@ -82,13 +81,9 @@ def ranking_figure(results: Results, parameter: Observable) -> ReportFigure | No
         name=file_name("ranking", parameter, results),
         kind="ranking",
         caption=caption,
-        figure=draw([*pages[0], *groups[:GROUPS]]),
-        more=tuple(_later(draw, page) for page in pages[1:]),
+        figure=_ranking(parameter, [*pages[0], *groups[:GROUPS]]),
+        more=tuple(partial(_ranking, parameter, page) for page in pages[1:]),
     )
-
-
-def _later(draw: Callable[[list[Ranked]], Figure], page: list[Ranked]) -> Callable[[], Figure]:
-    return lambda: draw(page)
 
 
 def _ranking(parameter: Observable, rows: list[Ranked]) -> Figure:

@@ -9,17 +9,15 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from bayescomb.base.arrays import FloatArray
 from bayescomb.base.numerics.matrices import correlation_of
 from bayescomb.base.rounding import at_bound_text, rounded_like, with_error
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.theory.predictions import Prediction
-from bayescomb.likelihood.theory import theory
 from bayescomb.output.figures import draw_correlation_matrix, draw_inputs
 from bayescomb.output.figures.result import draw_bins
 from bayescomb.output.report.figure import WIDTH, ReportFigure, file_name, label_of, symbol_of
-from bayescomb.output.report.results import Results, parameter_covariance
+from bayescomb.output.report.results import ROUNDING, Results, parameter_covariance
 from bayescomb.output.report.told.titles import estimate_titles
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
@@ -34,8 +32,6 @@ __all__ = [
 ]
 
 LONGEST: Final = 30  # rows of inputs; more are in their table
-# A shift below this fraction of the error is rounding of the fit.
-ROUNDING: Final = 1e-9
 
 
 class _Forest:
@@ -196,7 +192,6 @@ def bin_figures(results: Results) -> Iterator[ReportFigure]:
     extraction = results.combination.extraction_in_force
     assert extraction is not None  # asked for with an extraction only
     predictions = {p.name: p for p in results.combination.predictions}
-    sizes = _theory_sizes(results)
     for number, (name, data) in enumerate(results.bins.items()):
         normalised = extraction.distributions[name] == "normalised"
         prediction = predictions[name]
@@ -209,7 +204,7 @@ def bin_figures(results: Results) -> Iterator[ReportFigure]:
             errors=data["error"].to_numpy(),
             predicted={f"{m:g} GeV": data["predicted"].sel(m_t=m).to_numpy() for m in data["m_t"].to_numpy()},
             fitted=data["fitted"].to_numpy(),
-            theory=sizes[name],
+            theory=results.theory_sizes[name],
             quantity=quantity,
             unit=unit,
             variable=typeset(prediction.variable) or "binned variable",
@@ -241,23 +236,6 @@ def _measured_by(results: Results, prediction: Prediction) -> str:
     bins = set(prediction.observables)
     names = [m.name for m in results.combination.measurements if any(bins & set(e.observables) for e in m.estimates)]
     return ", ".join(names) if len(names) < 3 else "measured"
-
-
-def _theory_sizes(results: Results) -> dict[str, FloatArray]:
-    """Of each prediction what one prior width of all its theory nuisances is at the fit, in the unit of the bins shown."""
-    compiled = theory(results.combination)
-    assert compiled is not None  # an extraction is in force
-    names = [*compiled.masses, *compiled.scales]
-    central, shifts = compiled.predict(results.fit.values.sel(parameter=names).to_numpy())
-    found, start = {}, 0
-    for prediction in compiled.predictions:
-        own = slice(start, start + len(prediction.observables))
-        start = own.stop
-        size = np.sqrt((shifts[own] ** 2).sum(axis=1))
-        if compiled.extraction.distributions[prediction.name] == "normalised":  # the shifts are in that unit already
-            size = size / float(central[own] @ np.asarray(prediction.divisors, dtype=float))
-        found[prediction.name] = size
-    return found
 
 
 def without_each_figure(results: Results, parameter: Observable) -> ReportFigure | None:

@@ -20,10 +20,9 @@ from bayescomb.base.shown import in_notebooks_with, show_with
 
 if TYPE_CHECKING:
     from bayescomb.fit.averaging.inconsistency import scale_factors, scaled_profile
-    from bayescomb.fit.averaging.information import information_weights
+    from bayescomb.fit.averaging.information import information_weights, source_covariances
     from bayescomb.fit.averaging.relative import relative_reading
     from bayescomb.fit.averaging.some_inputs import group_results, without_each
-    from bayescomb.fit.averaging.source_covariances import source_covariances
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.impacts import impacts
     from bayescomb.fit.profile import profile
@@ -37,12 +36,11 @@ if TYPE_CHECKING:
     from bayescomb.inputs.combination import Combination
     from bayescomb.inputs.formulas import Curve
     from bayescomb.inputs.measurements import Estimate, FittedInput, LikelihoodTable, Measurement, Nuisance
-    from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
+    from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source, variable_name
     from bayescomb.inputs.parameters import Parameter, ParameterPrior
     from bayescomb.inputs.relations import Relation
     from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
     from bayescomb.inputs.theory.predictions import Prediction
-    from bayescomb.inputs.variables import variable_name
     from bayescomb.likelihood.check import check
     from bayescomb.likelihood.simulation import simulate
     from bayescomb.output import figures
@@ -154,10 +152,9 @@ __all__ = [
 # Everything is imported when it is first used: PyMC, ArviZ and matplotlib take seconds, and help needs not even numpy.
 _NAMES = {
     "bayescomb.fit.averaging.inconsistency": ("scale_factors", "scaled_profile"),
-    "bayescomb.fit.averaging.information": ("information_weights",),
+    "bayescomb.fit.averaging.information": ("information_weights", "source_covariances"),
     "bayescomb.fit.averaging.relative": ("relative_reading",),
     "bayescomb.fit.averaging.some_inputs": ("group_results", "without_each"),
-    "bayescomb.fit.averaging.source_covariances": ("source_covariances",),
     "bayescomb.fit.compatibility": ("compatibility",),
     "bayescomb.fit.impacts": ("impacts",),
     "bayescomb.fit.profile": ("profile",),
@@ -170,12 +167,11 @@ _NAMES = {
     "bayescomb.inputs.combination": ("Combination",),
     "bayescomb.inputs.formulas": ("Curve",),
     "bayescomb.inputs.measurements": ("Estimate", "FittedInput", "LikelihoodTable", "Measurement", "Nuisance"),
-    "bayescomb.inputs.observables": ("ErrorOnError", "Observable", "Provenance", "Source"),
+    "bayescomb.inputs.observables": ("ErrorOnError", "Observable", "Provenance", "Source", "variable_name"),
     "bayescomb.inputs.parameters": ("Parameter", "ParameterPrior"),
     "bayescomb.inputs.relations": ("Relation",),
     "bayescomb.inputs.theory.extractions": ("Extraction", "PdfChoice", "ScaleChoice"),
     "bayescomb.inputs.theory.predictions": ("Prediction",),
-    "bayescomb.inputs.variables": ("variable_name",),
     "bayescomb.likelihood.check": ("check",),
     "bayescomb.likelihood.simulation": ("simulate",),
     "bayescomb.output.explorer.page": ("explore",),
@@ -214,7 +210,7 @@ _TEXTS = {
     "bayescomb.fit.averaging.some_inputs.WithoutEach": ("bayescomb.output.tables.some_inputs", "without_text"),
     "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text.fit", "impact_text"),
     "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text.fit", "profile_text"),
-    "bayescomb.fit.scan.ScanResult": ("bayescomb.output.text.scan", "scan_text"),
+    "bayescomb.fit.scan.ScanResult": ("bayescomb.output.text.fit", "scan_text"),
     "bayescomb.inputs.combination.combination.Combination": ("bayescomb.output.text.check", "combination_text"),
     "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text.check", "check_text"),
     "bayescomb.sampling.posterior.summary.Sampled": ("bayescomb.output.text.posterior", "posterior_text"),

@@ -26,7 +26,7 @@ from bayescomb.base.errors import (
     OptionError,
     UnknownNameError,
 )
-from bayescomb.base.numerics.matrices import SYMMETRY_TOLERANCE, asymmetric_entry, correlation_of
+from bayescomb.base.numerics import SYMMETRY_TOLERANCE, asymmetric_entry, correlation_of
 
 __all__ = [
     "SINGULAR",

@@ -70,8 +70,7 @@ def run_init(options: argparse.Namespace) -> int:
 
 def run_reference(options: argparse.Namespace) -> int:
     """What a model file may hold, from the declaration that its reader checks with."""
-    from bayescomb.formats.declared.reference import reference_page, reference_text
-    from bayescomb.formats.declared.schema import json_schema
+    from bayescomb.formats.declared.reference import json_schema, reference_page, reference_text
 
     if options.key and (options.schema or options.markdown):
         msg = f"{options.key}: --schema and --markdown are of the whole file; leave one out"
@@ -86,7 +85,7 @@ def run_reference(options: argparse.Namespace) -> int:
 def run_completion(options: argparse.Namespace) -> int:
     """A script for a shell, on standard output."""
     from bayescomb.cli.command_list import COMMANDS
-    from bayescomb.cli.completion import completion_script
+    from bayescomb.cli.parser import completion_script
 
     sys.stdout.write(completion_script(options.shell, COMMANDS))
     return 0
@@ -107,7 +106,7 @@ def run_profile(options: argparse.Namespace) -> int:
     """Best fit, its compatibility and goodness."""
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
-    from bayescomb.output.averages import possible_reading
+    from bayescomb.output.analysis import possible_reading
     from bayescomb.output.text.fit import compatibility_text, profile_text, reading_lines
 
     combination = load_model(options)
@@ -136,7 +135,7 @@ def run_scan(options: argparse.Namespace) -> int:
     """Results along every coefficient."""
     from bayescomb.fit.scan import scan
     from bayescomb.output.data.results import scan_data
-    from bayescomb.output.text.scan import scan_text
+    from bayescomb.output.text.fit import scan_text
 
     result = scan(load_model(options), points=options.points)
     show(scan_text(result), lambda: scan_data(result), options.json)

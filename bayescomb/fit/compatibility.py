@@ -13,7 +13,7 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import INPUT_KINDS, InputKind
 from bayescomb.base.errors import BayescombError, OptionError, UnderdeterminedError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import degrees_of_freedom, goodness_of_fit, has_pulls
 from bayescomb.inputs.combination import Combination, saturated_fields

@@ -20,7 +20,7 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import Parts
 from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.fit.fit_result import Fit

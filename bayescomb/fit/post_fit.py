@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from bayescomb.base.numerics.matrices import correlation_of
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import correlation_of, single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import ProfileResult
 

@@ -17,7 +17,7 @@ from bayescomb.base.choices import Parts
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, OptionError, UnderdeterminedError
 from bayescomb.base.labelled import labelled, labelled_field, labels, numbers
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.base.rounding import at_bound_text, chi2_text, counted, plain, with_error
 from bayescomb.base.shown import Shown
 from bayescomb.fit.fit_result import ErrorScale, Fit, ResultRow

@@ -14,8 +14,7 @@ from bayescomb.base.checks import check_count, expects
 from bayescomb.base.choices import SCAN_POINTS
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import InfeasibleCorrelationError
-from bayescomb.base.numerics.matrices import correlation_of
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import correlation_of, single_threaded
 from bayescomb.base.progress import finished_parts, tracked
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown

@@ -1,4 +1,4 @@
-r"""Likelihoods as tables of points: CSV files with the measured quantity and what L is there.
+r"""Inputs that are no value with an error: tables of -2 ln L, and upper limits ``< 2.1 @ 95 %``.
 
 The first column holds values of the quantity, under its name, with its unit in square brackets if it is to be compared with
 that of the observable.  The second says in its header what it holds::
@@ -9,6 +9,13 @@ that of the observable.  The second says in its header what it holds::
     1.0,2.0
 
 Constants that are added to it, or multiply L, do not matter.
+
+A limit alone is read as the Gaussian likelihood of best value 0 that gives this limit, as if no signal had been seen.
+With a flat prior on a quantity that cannot be negative its quantile at the level is the limit, so
+
+.. math:: \sigma = L / \Phi^{-1}\big((1 + \mathrm{level}) / 2\big) .
+
+Where a value with errors or the likelihood itself is published, it says more than the limit.
 """
 
 from __future__ import annotations
@@ -18,13 +25,15 @@ import re
 from pathlib import Path
 from typing import Final
 
+import scipy
+
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidNumberError
-from bayescomb.formats.csv import csv_text, figure, read_table
+from bayescomb.formats.csv import csv_text, figure, number, read_table
 from bayescomb.inputs.formulas.units import read_unit
 from bayescomb.inputs.measurements import LikelihoodTable
 
-__all__ = ["likelihood_text", "read_likelihood"]
+__all__ = ["is_limit", "likelihood_text", "limit_width", "read_likelihood"]
 
 # What the second column may hold, without spaces, as a multiple of -2 ln L.
 MEANINGS: Final[dict[str, float]] = {
@@ -116,3 +125,38 @@ def _multiple(meaning: str, where: str) -> float | None:
         )
         raise FileFormatError(msg)
     return MEANINGS[plain]
+
+
+LIMIT: Final = re.compile(r"<\s*(?P<limit>[^@]+?)\s*@\s*(?P<level>[^%]+?)\s*%\s*(CL|C\.L\.)?")
+
+
+def is_limit(cell: str) -> bool:
+    """Whether a cell begins as a limit does.
+
+    Examples:
+        >>> is_limit("< 2.1 @ 95 %"), is_limit("2.1")
+        (True, False)
+    """
+    return cell.lstrip().startswith("<")
+
+
+def limit_width(cell: str, *, where: str) -> float:
+    """Standard deviation of the Gaussian around 0 that an upper limit stands for.
+
+    Raises:
+        InvalidNumberError: it has another form, is not above 0, or its level is not between 50 and 100 %.
+
+    Examples:
+        >>> round(limit_width("< 1.96 @ 95 %", where="here"), 4)
+        1.0
+    """
+    found = LIMIT.fullmatch(cell.strip())
+    if found is None:
+        msg = f"{where}: {cell!r} found, a limit has the form < 2.1 @ 95 %; correct it"
+        raise InvalidNumberError(msg)
+    limit = number(found["limit"], where=where, lenient=True)
+    level = number(found["level"], where=where, lenient=True)
+    if limit <= 0 or not 50 < level < 100:
+        msg = f"{where}: {cell!r} found, a limit is above 0 and its level between 50 and 100 %; correct it"
+        raise InvalidNumberError(msg)
+    return float(limit / scipy.special.ndtri((1 + level / 100) / 2))

@@ -13,7 +13,7 @@ import numpy as np
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_correlation, check_covariance, check_names, known_name, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
-from bayescomb.base.numerics.matrices import asymmetric_entry, information_of
+from bayescomb.base.numerics import asymmetric_entry, information_of
 from bayescomb.formats.csv import LABEL, Row, number, read_table
 
 __all__ = [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import expects
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.combination import Combination

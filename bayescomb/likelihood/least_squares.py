@@ -19,7 +19,7 @@ from scipy.linalg import qr, solve_triangular
 
 from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.errors import InfeasibleCorrelationError, UnderdeterminedError
-from bayescomb.base.numerics.matrices import unit_diagonal
+from bayescomb.base.numerics import unit_diagonal
 
 __all__ = [
     "Whitening",

@@ -29,7 +29,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.errors import InfeasibleCorrelationError
-from bayescomb.base.numerics.matrices import unit_diagonal
+from bayescomb.base.numerics import unit_diagonal
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.data_information import RANK_TOLERANCE, measurement_factor, signed_factor
 from bayescomb.likelihood.least_squares import (

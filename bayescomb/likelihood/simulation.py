@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike
 from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import correlation_family, feasible_correlation
 from bayescomb.likelihood.data_information import measurement_factor
 from bayescomb.likelihood.least_squares import Whitening, near
 from bayescomb.likelihood.linear_gaussian import LinearModel, integrate_out, whitening
-from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.likelihood.nonlinear.model import mapping
 
 __all__ = ["DataReduction", "data_reduction", "simulate"]
 

@@ -338,7 +338,7 @@ def beyond_notes(fit: ProfileResult) -> list[str]:
         return []
     import numpy as np
 
-    from bayescomb.likelihood.nonlinear.mapping import mapping
+    from bayescomb.likelihood.nonlinear.model import mapping
 
     variables = [o.name for o in combination.variables]
     predict = mapping(combination)

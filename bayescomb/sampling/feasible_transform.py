@@ -1,6 +1,6 @@
 """Coordinates of what is sampled as PyMC transforms: the feasible set of the coefficients, and results above 0.
 
-The map of :mod:`.fused.ranges` is one node of the graph, its reverse sweep another: a sampler calls it at every step.
+The map of :mod:`.fused.coordinates` is one node of the graph, its reverse sweep another: a sampler calls it at every step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.sampling.fused.ranges import PULLBACK, coordinates_of, feasible_point, feasible_pullback, range_constants
+from bayescomb.sampling.fused.coordinates import PULLBACK, coordinates_of, feasible_point, feasible_pullback, range_constants
 from bayescomb.sampling.priors import RadialBlock
 
 __all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform"]

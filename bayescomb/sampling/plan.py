@@ -17,7 +17,7 @@ from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.minimise.nonlinear import minimise, separate_minima, starting_point, theta_covariance
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.correlation import CorrelationFamily, Repair, correlation_family, infeasible_message
 from bayescomb.likelihood.feasible_ranges import Statement, feasibility_statements
 from bayescomb.likelihood.linear_gaussian import LinearModel, integrate_out, linear_model

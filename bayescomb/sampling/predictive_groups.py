@@ -1,4 +1,4 @@
-r"""Log likelihoods and predictive draws of the measured values, for ArviZ.
+r"""Draws and densities for ArviZ: log likelihoods, predictive draws of the measured values, draws of the priors.
 
 Given a draw of what is fitted and of the coefficients the E estimates are Gaussian, x ~ N(t, V(r)), all nuisances integrated
 out.  With K = V^-1 and g = K (x - t) what the others say of the estimates b of one measurement, or of one estimate alone, is
@@ -10,22 +10,36 @@ Gaussian too, and its density at the measured values is
 exactly and for every draw (Sundararajan and Keerthi, Neural Computation 13 (2001) 1103; Bürkner, Gabry and Vehtari, Comput.
 Stat. 36 (2021) 1243), so that ``az.loo`` holds for correlated data.  Post-fit nuisance values move what an input says of its
 estimates with the coefficients; x then is that.
+
+A result is flat, and has no draws, unless it has a stated prior or a range with two ends, or follows from such alone; the
+attribute ``flat`` of the group names these.
 """
 
 from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.inputs.combination import Combination
-from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.inputs.formulas import evaluate, names_in
+from bayescomb.inputs.observables import variable_name
+from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
+from bayescomb.likelihood.nonlinear.model import mapping
+from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.linear_posterior import CHUNK
 from bayescomb.sampling.model.observed import OBSERVED
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
+from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import given_coefficients
+from bayescomb.sampling.tree import differences
 
-__all__ = ["BY_MEASUREMENT", "left_out_densities", "predictive_groups"]
+__all__ = ["BY_MEASUREMENT", "left_out_densities", "predictive_groups", "prior_group", "proper_variables"]
 
 # The group of log likelihoods per measurement.
 BY_MEASUREMENT = "log_likelihood_by_measurement"
@@ -132,3 +146,81 @@ def _predicted(combination: Combination, posterior: xr.Dataset) -> FloatArray:
     if predict.linear and not predict.tables:
         return np.asarray(values @ predict.design.T + predict.constant)
     return np.array([predict.compared(row) for row in values])
+
+
+def prior_group(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr.Dataset | None:
+    """The group ``prior``: ``rho`` restricted to the feasible set, and the results with a proper prior.
+
+    Args:
+        plan: of the posterior.
+        draws: per chain.
+        chains: number of chains.
+        seed: of the draws.
+
+    Returns:
+        Dims ``chain``, ``draw``; ``None`` if nothing has a proper prior.
+    """
+    combination, n = plan.combination, draws * chains
+    rng = np.random.default_rng([seed, 2])
+    found: dict[str, Any] = {}
+    coords: dict[str, Any] = {}
+    if len(plan.sampled):
+        values = prior_draws(plan.coefficients, low=plan.low, high=plan.high, draws=n, rng=rng, feasible=plan.feasible())
+        found["rho"] = (("chain", "draw", "coefficient"), values.reshape(chains, draws, -1))
+        coords["coefficient"] = [c.name for c in plan.coefficients]
+    proper = {name: draw(rng, n) for name, draw in proper_variables(combination).items()}
+    if plan.theory is not None:
+        proper |= _extracted(plan.theory, n, rng)
+    for o in combination.functions:
+        node = combination.quantities.nodes[o.name]
+        if set(names_in(node)) <= set(proper):
+            proper[o.name] = np.broadcast_to(evaluate(node, proper), (n,))
+    for result in combination.results:
+        if result.name in proper:
+            attributes = {"name": result.name, "unit": result.unit, "title": result.title}
+            values = proper[result.name].reshape(chains, draws)
+            found[variable_name(result.name)] = (("chain", "draw"), values, attributes)
+    if not found:
+        return None
+    flat = [o.name for o in combination.results if o.name not in proper]
+    return xr.Dataset(found, coords, {"flat": json.dumps(flat)})
+
+
+def proper_variables(combination: Combination) -> dict[str, Callable[[np.random.Generator, int], FloatArray]]:
+    """Variables with a stated prior, within their range, or with a range of two ends -> draws of it, (rng, n) -> (n,)."""
+    from scipy import stats
+
+    stated = {p.name: p.prior for p in combination.parameters if p.prior is not None}
+    found: dict[str, Callable[[np.random.Generator, int], FloatArray]] = {}
+    for name in combination.quantities.index:
+        low, high = combination.bounds.get(name, (-np.inf, np.inf))
+        if name in stated:
+            law = stated[name].distribution()
+        elif np.isfinite([low, high]).all():
+            law = stats.uniform(low, high - low)
+        else:
+            continue
+        found[name] = functools.partial(_drawn, law, low, high)
+    return found
+
+
+def _drawn(law: Any, low: float, high: float, rng: np.random.Generator, n: int) -> FloatArray:
+    return np.asarray(law.ppf(rng.uniform(law.cdf(low), law.cdf(high), size=n)))
+
+
+def _extracted(theory: Theory, n: int, rng: np.random.Generator) -> dict[str, FloatArray]:
+    """Draws of masses, uniform over the tables, their differences, and scales."""
+    count, scales = len(theory.masses), theory.extraction.scales
+    found = {name: rng.uniform(theory.low[i], theory.high[i], size=n) for i, name in enumerate(theory.masses)}
+    found |= differences(theory, found)
+    if scales.prior == "uniform":
+        return found | {
+            name: rng.uniform(theory.low[count + i], theory.high[count + i], size=n) for i, name in enumerate(theory.scales)
+        }
+    coefficients = rng.uniform(scales.low, scales.high, size=n) if scales.treatment == "correlated" else np.zeros(n)
+    white = rng.standard_normal((n, len(theory.scales)))
+    roots = np.array([np.linalg.cholesky(scale_correlation(theory.extraction, r)) for r in coefficients])
+    drawn = scales.width * np.einsum("nij,nj->ni", roots.reshape(n, len(theory.scales), len(theory.scales)), white)
+    if scales.treatment == "correlated":
+        found[SCALE_COEFFICIENT] = coefficients
+    return found | {name: drawn[:, i] for i, name in enumerate(theory.scales)}

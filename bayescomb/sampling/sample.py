@@ -17,11 +17,11 @@ import xarray as xr
 from bayescomb.base.checks import check_choice, check_count, check_seed, expects
 from bayescomb.base.choices import BACKENDS, ENGINES, Backend, Correlations, Engine
 from bayescomb.base.errors import OptionError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.base.progress import announced, shows_progress
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.observables import variable_name
 from bayescomb.inputs.serialise import combination_to_json
-from bayescomb.inputs.variables import variable_name
 from bayescomb.sampling.fused.curved import has_kernel
 from bayescomb.sampling.fused.model import FusedModel, fused_model
 from bayescomb.sampling.model.build import strong_mixture
@@ -29,9 +29,8 @@ from bayescomb.sampling.model.extraction import extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, Mode, ModeMixture, separated_modes
 from bayescomb.sampling.nuts.run import compile_model, run_modes, run_nuts
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
-from bayescomb.sampling.posterior.tails import mark_tails
-from bayescomb.sampling.predictive_groups import predictive_groups
-from bayescomb.sampling.prior_group import prior_group
+from bayescomb.sampling.posterior.moments import mark_tails
+from bayescomb.sampling.predictive_groups import predictive_groups, prior_group
 from bayescomb.sampling.recovery import has_conditional_masses
 from bayescomb.sampling.tree import (
     conditional_group,

@@ -12,7 +12,7 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.fitter import normalised_names
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.model.extraction import draw_theory

@@ -17,7 +17,7 @@ import xarray as xr
 
 from bayescomb.base.checks import check_seed, expects, known_name
 from bayescomb.base.errors import InfeasibleCorrelationError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.base.progress import finished_parts, tracked
 from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult, profile

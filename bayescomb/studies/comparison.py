@@ -9,7 +9,7 @@ import xarray as xr
 from scipy.stats import norm
 
 from bayescomb.base.checks import expects
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.fit.profile import ProfileResult, require_unscaled

@@ -19,7 +19,7 @@ from scipy.linalg import block_diag
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.choices import NUISANCE_VALUES
 from bayescomb.base.errors import OptionError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.data_information import measurement_factor

@@ -16,12 +16,11 @@ from scipy import stats
 
 from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import expects
-from bayescomb.base.numerics.matrices import unit_diagonal
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded, unit_diagonal
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.variables import variable_name
-from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.inputs.observables import variable_name
+from bayescomb.likelihood.nonlinear.model import mapping
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.posterior.storage import combination_of, run_of
 from bayescomb.sampling.recovery import given_coefficients

@@ -23,7 +23,7 @@ import xarray as xr
 from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import BayescombError, OptionError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.impacts import THEORY_GROUP
 from bayescomb.inputs.assumptions import CorrelationCoefficient

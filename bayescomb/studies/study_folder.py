@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bayescomb.base.errors import OptionError
-from bayescomb.base.files.locks import locked
+from bayescomb.base.files.working_folders import locked
 from bayescomb.base.files.writing import cannot_write, write_json
 from bayescomb.base.progress import tracked
 from bayescomb.inputs.combination import Combination

@@ -20,12 +20,12 @@ import xarray as xr
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError, PosteriorError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.impacts import SIZE_OF, THEORY_GROUP, ImpactResult, impacts, parts_at
 from bayescomb.fit.scan import scan_slopes
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.posterior.storage import combination_of, is_extended

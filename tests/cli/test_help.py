@@ -10,9 +10,8 @@ import pytest
 
 import bayescomb
 from bayescomb.cli.command_list import COMMANDS
-from bayescomb.cli.completion import completion_script
 from bayescomb.cli.main import main
-from bayescomb.cli.parser import command_parser
+from bayescomb.cli.parser import command_parser, completion_script
 
 # Those that end in less than a second and write nothing.
 QUICK = ("models", "check", "profile", "impacts")

@@ -9,7 +9,7 @@ from faults import PATIENCE, Run, assert_said, command, context, processes, samp
 
 import bayescomb as bc
 from bayescomb.base.errors import OutputError
-from bayescomb.base.files.locks import locked
+from bayescomb.base.files.working_folders import locked
 from bayescomb.formats.loading import convert
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.output.report import report as reporting

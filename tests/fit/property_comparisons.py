@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from bayescomb.sampling.fused.gaussian import packed
-from bayescomb.sampling.fused.likelihood import marginal_kernel, pivot_signs
+from bayescomb.sampling.fused.likelihood import marginal_kernel, packed, pivot_signs
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import log_density
 

@@ -8,8 +8,7 @@ import numpy as np
 
 import bayescomb as bc
 from bayescomb.formats.toml.prediction_tables import COLUMNS, read_prediction, read_scale_factors
-from bayescomb.inputs.theory.predictions import Variant
-from bayescomb.inputs.theory.scale_factors import scaled_prediction
+from bayescomb.inputs.theory.predictions import Variant, scaled_prediction
 
 TABLES = Path(__file__).parents[2] / "models" / "ttj_rho"
 MASSES = np.linspace(165.0, 180.0, 7)

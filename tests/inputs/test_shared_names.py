@@ -182,7 +182,7 @@ def test_model_file_says_that_names_are_shared(base, tmp_path, capsys):
 def test_blocks_of_a_shared_name_hold_every_copy(base):
     measurements = bc.load(base, shared_names="same").measurements
     plain = [_renamed(m) for m in measurements]
-    from bayescomb.inputs.shared_names import shared_nuisances
+    from bayescomb.inputs.relations import shared_nuisances
 
     other = dataclasses.replace(plain[1], nuisances=(*plain[1].nuisances, bc.Nuisance(name="JES")), responses=[[1.0, 0.4]],
                                 down_responses=None)  # fmt: skip

@@ -10,8 +10,7 @@ from tight import measurement, unitarity
 
 import bayescomb as bc
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
-from bayescomb.sampling.fused.gaussian import packed
-from bayescomb.sampling.fused.likelihood import centred, marginal_kernel
+from bayescomb.sampling.fused.likelihood import centred, marginal_kernel, packed
 from bayescomb.sampling.plan import sampling_plan
 
 CASES = 12

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import bayescomb as bc
-from bayescomb.output.text.as_read import assumption_lines
-from bayescomb.output.text.check import check_text
+from bayescomb.output.text.check import assumption_lines, check_text
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from bayescomb.output.analysis import analyse
 from bayescomb.output.data.groups import export_groups
 from bayescomb.output.data.results import impact_data
 from bayescomb.output.tables import impacts as impact_module
-from bayescomb.output.tables.fit import compatibility_table, weights_table
 from bayescomb.output.tables.impacts import ImpactQuantity, impact_table
-from bayescomb.output.tables.result import summary_table
+from bayescomb.output.tables.result import compatibility_table, summary_table, weights_table
 from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, latex_table, latex_text, text_column, write_table
 from bayescomb.output.text.fit import impact_text

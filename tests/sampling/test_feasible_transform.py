@@ -13,7 +13,7 @@ from combinations import star
 from scipy.special import ndtr
 
 from bayescomb.sampling.feasible_transform import FeasibleTransform
-from bayescomb.sampling.fused.ranges import PULLBACK, feasible_point, feasible_pullback, range_constants
+from bayescomb.sampling.fused.coordinates import PULLBACK, feasible_point, feasible_pullback, range_constants
 from bayescomb.sampling.plan import sampling_plan
 
 STEP = 1e-150  # so small that its square is nothing beside any number here

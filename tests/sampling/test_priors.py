@@ -9,8 +9,7 @@ import bayescomb as bc
 from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.sampling import priors
 from bayescomb.sampling.feasible_transform import FeasibleTransform
-from bayescomb.sampling.fused.coordinates import prior_laws
-from bayescomb.sampling.fused.ranges import PULLBACK, feasible_point, feasible_pullback
+from bayescomb.sampling.fused.coordinates import PULLBACK, feasible_point, feasible_pullback, prior_laws
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
 

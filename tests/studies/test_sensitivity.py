@@ -8,8 +8,7 @@ from combinations import star
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
-from bayescomb.sampling.fused.gaussian import packed
-from bayescomb.sampling.fused.likelihood import marginal_kernel
+from bayescomb.sampling.fused.likelihood import marginal_kernel, packed
 from bayescomb.sampling.model.build import build_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.recovery import given_coefficients

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bayescomb.base.errors import FileFormatError, OutputError
-from bayescomb.base.files.locks import locked
-from bayescomb.base.files.working_folders import ASIDE, abandoned, siblings, umask, working_folder
+from bayescomb.base.files.working_folders import ASIDE, abandoned, locked, siblings, umask, working_folder
 
 __all__ = [
     "cannot_write",

@@ -29,14 +29,14 @@ from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import SCALE_RULES, ScaleRule
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import OptionError, UnderdeterminedError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.averaging.information import information_weights
 from bayescomb.fit.fit_result import ErrorScale
 from bayescomb.fit.profile import ProfileResult, degrees_of_freedom, goodness_of_fit, profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import names_in
 from bayescomb.inputs.some_estimates import with_estimates
-from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.likelihood.nonlinear.model import mapping
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -24,7 +24,7 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import FitError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement

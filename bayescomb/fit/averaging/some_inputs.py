@@ -14,8 +14,7 @@ from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import INPUT_KINDS, InputKind
 from bayescomb.base.deferred import deferred
 from bayescomb.base.errors import BayescombError
-from bayescomb.base.numerics.matrices import correlation_of
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import correlation_of, single_threaded
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.fit.compatibility import input_groups

@@ -15,8 +15,17 @@ import numpy as np
 import scipy
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.fit.minimise.branches import ALL_ORTHANTS, branch, flipped, moves, newton, on_kink, sides
-from bayescomb.fit.minimise.many_kinks import lowest_of_many, others_of_many
+from bayescomb.fit.minimise.many_kinks import (
+    ALL_ORTHANTS,
+    branch,
+    flipped,
+    lowest_of_many,
+    moves,
+    newton,
+    on_kink,
+    others_of_many,
+    sides,
+)
 from bayescomb.likelihood.nonlinear.objective import Objective
 
 __all__ = ["WITHIN", "Minimum", "lowest_orthant", "other_minima", "same_minimum"]

@@ -16,10 +16,10 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import FitError, UnderdeterminedError
-from bayescomb.fit.minimise.branches import ALL_ORTHANTS, moves, newton, on_kink
 from bayescomb.fit.minimise.delta_chi2 import crossing, crossing_within
 from bayescomb.fit.minimise.first_guess import starting_points
 from bayescomb.fit.minimise.kinks import WITHIN, Minimum, lowest_orthant, other_minima, same_minimum
+from bayescomb.fit.minimise.many_kinks import ALL_ORTHANTS, moves, newton, on_kink
 from bayescomb.likelihood.least_squares import triangular, unit_columns
 from bayescomb.likelihood.nonlinear.objective import Objective
 

@@ -44,7 +44,7 @@ from bayescomb.base.errors import (
     UnknownNameError,
     warn_input,
 )
-from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics import correlation_of
 from bayescomb.formats.averagetools.sections import Entry, read_sections
 from bayescomb.formats.averaging import Averaging
 from bayescomb.formats.csv import number

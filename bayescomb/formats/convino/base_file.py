@@ -48,7 +48,7 @@ from bayescomb.inputs.assumptions import AssumptionSet, CorrelationCoefficient, 
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Nuisance
 from bayescomb.inputs.observables import Observable
-from bayescomb.inputs.shared_names import shared_nuisances
+from bayescomb.inputs.relations import shared_nuisances
 
 __all__ = ["ASSUMPTIONS", "load_convino", "looks_like_convino", "read_correlations"]
 
@@ -90,7 +90,7 @@ def load_convino(path: str | Path, *, shared_names: str = "error") -> Combinatio
     Args:
         path: the base file.
         shared_names: what a nuisance is whose name stands in two measurement files: ``"error"``, as for Convino, or
-            ``"same"``, one nuisance (:mod:`bayescomb.inputs.shared_names`).
+            ``"same"``, one nuisance (:mod:`bayescomb.inputs.relations`).
 
     Raises:
         FileFormatError: a file has the wrong form; the other bayescomb errors for wrong content, each with file and line.

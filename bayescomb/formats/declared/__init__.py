@@ -6,6 +6,6 @@ at key, then model.
 """
 
 from bayescomb.formats.declared.key import Key, Kind, Table
-from bayescomb.formats.declared.tables import MODEL_NAME, TABLES
+from bayescomb.formats.declared.reference import MODEL_NAME, TABLES
 
 __all__ = ["MODEL_NAME", "TABLES", "Key", "Kind", "Table"]

@@ -11,7 +11,7 @@ import numpy as np
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import PosteriorError, warn_input
-from bayescomb.base.numerics.matrices import unit_diagonal
+from bayescomb.base.numerics import unit_diagonal
 from bayescomb.formats.fits.written import Results, WrittenFit
 from bayescomb.inputs.measurements import Measurement
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import InvalidMatrixError, warn_input
-from bayescomb.base.numerics.matrices import unit_diagonal
+from bayescomb.base.numerics import unit_diagonal
 
 __all__ = [
     "Finding",

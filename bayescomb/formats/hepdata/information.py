@@ -14,7 +14,7 @@ import numpy as np
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import located
 from bayescomb.base.errors import FileFormatError, InvalidMatrixError, InvalidNumberError, UnknownNameError, warn_input
-from bayescomb.base.numerics.matrices import information_of, unit_diagonal
+from bayescomb.base.numerics import information_of, unit_diagonal
 from bayescomb.formats.hepdata.breakdown import Shift, responses_of
 from bayescomb.formats.hepdata.consistency import (
     correlation_findings,

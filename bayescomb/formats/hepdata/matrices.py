@@ -14,7 +14,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, UnknownNameError
-from bayescomb.base.numerics.matrices import asymmetric_entry
+from bayescomb.base.numerics import asymmetric_entry
 from bayescomb.formats.hepdata.record.tables import Axis, Column, Table, rounding, row_label
 from bayescomb.formats.hepdata.selection import Match, Measured, aligned
 

@@ -1,19 +1,42 @@
-"""Result sets of HFLAV's combination-code as measurements, sources and blocks, alone or in a ``model.toml``."""
+"""Result sets of HFLAV's combination-code as measurements, sources and blocks, alone or in a ``model.toml``.
+
+A file is ``{"ResultSetLabels": ["All", "All"], "IntercorrelationMaps": [{NAME: {"ictype": ..., "scale": ...}}, ...],
+"ParameterEquivalenceLists": [[...], ...]}``.  It speaks of every pair of result sets, or of those whose labels it lists.
+For a systematic error that two sets have,
+
+- ``DIAG`` correlates the same parameter (or parameters of one equivalence list) in both by ``scale`` (1 by default);
+- ``FULL`` correlates every parameter of one with every parameter of the other by ``scale`` times what the two sets say of
+  the pair inside themselves.  ``strategy`` chooses from the two numbers: ``SQRT`` (default; the signed geometric mean, the
+  arithmetic one where the signs differ), ``AVG``, ``MIN`` or ``MAX``; a pair that only one set knows is uncorrelated, or
+  takes that set's number with ``SETSQRT``, ``SETAVG``, ``SETMIN`` or ``SETMAX``.
+
+Of two files that speak of the same error the later one counts.  Equivalence lists count where the maps of their file do (the
+program looks them up by the number of the file, which differs where a file has none or several).
+"""
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-from bayescomb.base.checks import known_name
-from bayescomb.base.errors import DuplicateNameError, FileFormatError
+import numpy as np
+
+from bayescomb.base.arrays import FloatArray
+from bayescomb.base.checks import check_choice, check_correlation_entry, known_name
+from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError
 from bayescomb.formats.averaging import Averaging
-from bayescomb.formats.hflav.intercorrelations import prior_blocks, read_intercorrelations
-from bayescomb.formats.hflav.result_sets import measurement_of, read_result_sets
+from bayescomb.formats.csv import number
+from bayescomb.formats.hflav.result_sets import ResultSet, json_document, measurement_of, objects, read_result_sets
 from bayescomb.formats.wildcards import matches
+from bayescomb.inputs.assumptions import CorrelationBlock
+from bayescomb.inputs.budget import nuisance_name
 from bayescomb.inputs.combination import Combination
 
-__all__ = ["load_result_list", "read_averaging"]
+__all__ = ["IntercorrelationMap", "load_result_list", "prior_blocks", "read_averaging", "read_intercorrelations"]
 
 
 def read_averaging(
@@ -80,3 +103,158 @@ def load_result_list(path: Path) -> Combination:
         BayescombError: as :func:`read_averaging`.
     """
     return read_averaging([path]).combination(path)
+
+
+KEYS: Final = ("ResultSetLabels", "IntercorrelationMaps", "ParameterEquivalenceLists")
+EVERY: Final = "All"
+DIAGONAL: Final = "DIAG"
+FULL: Final = "FULL"
+STRATEGIES: Final = ("SQRT", "AVG", "MIN", "MAX", "SETSQRT", "SETAVG", "SETMIN", "SETMAX")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntercorrelationMap:
+    """One file of intercorrelations.
+
+    Attributes:
+        labels: result sets it speaks of; all of them if it is empty.
+        maps: systematic error -> ``ictype``, ``scale`` and ``strategy``.
+        equivalent: lists of parameters that count as one.
+    """
+
+    labels: frozenset[str]
+    maps: Mapping[str, tuple[str, float, str]]
+    equivalent: tuple[frozenset[str], ...]
+
+
+def read_intercorrelations(path: Path, *, labels: Sequence[str]) -> IntercorrelationMap:
+    """The intercorrelations of a file.
+
+    Args:
+        path: a JSON file.
+        labels: of the result sets there are.
+
+    Raises:
+        FileFormatError: a key is missing or holds something else.
+        UnknownNameError: there is no result set of a label.
+        OptionError: ``ictype`` or ``strategy`` is not known.
+        InvalidMatrixError: a scale is beyond 1.
+    """
+    document = json_document(path, required=KEYS)
+    spoken = document["ResultSetLabels"]
+    if not isinstance(spoken, list) or len(spoken) < 2 or not all(isinstance(s, str) for s in spoken):
+        msg = f'{path}: ResultSetLabels = {spoken!r} found, two labels or more are needed, or ["{EVERY}", "{EVERY}"]'
+        raise FileFormatError(msg)
+    everything = set(spoken) == {EVERY}
+    for label in () if everything else spoken:
+        known_name(label, labels, kind="result set", where=f"{path}: ResultSetLabels")
+    maps: dict[str, tuple[str, float, str]] = {}
+    for entry in objects(document, "IntercorrelationMaps", where=str(path)):
+        for name, value in entry.items():
+            maps[name] = _map(value, f"{path}: {name!r}")
+    given = document["ParameterEquivalenceLists"]
+    lists = [found for found in given if found] if isinstance(given, list) else given  # files without any have [""]
+    if not isinstance(lists, list) or not all(isinstance(found, list) for found in lists):
+        msg = f"{path}: ParameterEquivalenceLists = {lists!r} found, a list of lists of parameters is needed"
+        raise FileFormatError(msg)
+    return IntercorrelationMap(
+        labels=frozenset(() if everything else spoken),
+        maps=maps,
+        equivalent=tuple(frozenset(map(str, found)) for found in lists),
+    )
+
+
+def _map(value: Any, where: str) -> tuple[str, float, str]:
+    if not isinstance(value, dict) or "ictype" not in value:
+        msg = f'{where}: {value!r} found, an object is needed, as in {{"ictype": "{DIAGONAL}", "scale": 1.0}}'
+        raise FileFormatError(msg)
+    kind = check_choice(value["ictype"], (DIAGONAL, FULL), where=f"{where}, ictype")
+    scale = check_correlation_entry(number(value.get("scale", 1.0), where=f"{where}, scale"), where=f"{where}, scale")
+    return kind, scale, check_choice(value.get("strategy", STRATEGIES[0]), STRATEGIES, where=f"{where}, strategy")
+
+
+def prior_blocks(sets: Sequence[ResultSet], maps: Sequence[IntercorrelationMap]) -> list[CorrelationBlock]:
+    """One block per systematic error: the matrices of the sets on the diagonal, the intercorrelations beside them.
+
+    Args:
+        sets: the result sets.
+        maps: in the order of their files.
+
+    Raises:
+        InvalidMatrixError: a set of which only the total correlations are known is to be correlated with another.
+    """
+    blocks = []
+    for source in dict.fromkeys(name for s in sets for name in s.systematics):
+        having = [s for s in sets if source in s.systematics]
+        starts = np.cumsum([0, *(len(s.parameters) for s in having)])
+        correlation = np.zeros((starts[-1], starts[-1]))
+        for i, one in enumerate(having):
+            at = slice(starts[i], starts[i + 1])
+            correlation[at, at] = one.systematics[source][1]
+        for (i, first), (j, second) in itertools.combinations(enumerate(having), 2):
+            between = _between(source, first, second, maps)
+            if between.any():
+                for one in (s for s in (first, second) if s.total is not None):
+                    msg = (
+                        f"{one.where}: only the correlations of the total errors are known, so that nothing of "
+                        f"{source!r} can be correlated with another result set; give the matrices of its parts, or take the "
+                        "map away"
+                    )
+                    raise InvalidMatrixError(msg)
+            correlation[starts[i] : starts[i + 1], starts[j] : starts[j + 1]] = between
+            correlation[starts[j] : starts[j + 1], starts[i] : starts[i + 1]] = between.T
+        split = [i for i, s in enumerate(having) if s.total is None]
+        keep = [k for i in split for k in range(starts[i], starts[i + 1])]
+        if len(keep) > 1:
+            names = [nuisance_name(source, having[i].estimate(p)) for i in split for p in having[i].parameters]
+            blocks.append(CorrelationBlock(name=source, nuisances=tuple(names), correlation=correlation[np.ix_(keep, keep)]))
+    return blocks
+
+
+def _between(source: str, first: ResultSet, second: ResultSet, maps: Sequence[IntercorrelationMap]) -> FloatArray:
+    """Correlations of one systematic error between two sets, shape (n, m)."""
+    result = np.zeros((len(first.parameters), len(second.parameters)))
+    speaking = [m for m in maps if not m.labels or {first.label, second.label} <= m.labels]
+    found = next((m.maps[source] for m in reversed(speaking) if source in m.maps), None)
+    if found is None:
+        return result
+    kind, scale, strategy = found
+    lists = [e for m in speaking for e in m.equivalent]
+    for i, p in enumerate(first.parameters):
+        for j, q in enumerate(second.parameters):
+            if kind == DIAGONAL:
+                result[i, j] = scale if p == q or any(p in e and q in e for e in lists) else 0.0
+            else:
+                inside = [_inside(s, source, p, q, lists) for s in (first, second)]
+                result[i, j] = scale * _chosen(inside, strategy)
+    return result
+
+
+def _inside(one: ResultSet, source: str, p: str, q: str, lists: Sequence[frozenset[str]]) -> float | None:
+    """What a set says of the correlation of two parameters, under these names or equivalent ones; ``None`` if nothing."""
+    matrix = one.systematics[source][1]
+
+    def position(name: str) -> int | None:
+        if name in one.parameters:
+            return one.parameters.index(name)
+        others = [other for e in lists if name in e for other in one.parameters if other in e]
+        return one.parameters.index(others[0]) if others else None
+
+    i, j = position(p), position(q)
+    return None if i is None or j is None else float(matrix[i, j])
+
+
+def _chosen(inside: Sequence[float | None], strategy: str) -> float:
+    """The correlation by the rule of the map, from what the two sets state."""
+    known = [c for c in inside if c is not None]
+    rule = strategy.removeprefix("SET")
+    if len(known) < 2:
+        return known[0] if known and strategy != rule else 0.0
+    first, second = known
+    if rule == "MIN":
+        return min(second, first, key=abs)
+    if rule == "MAX":
+        return max(first, second, key=abs)
+    if rule == "SQRT" and np.sign(first) == np.sign(second):
+        return math.copysign(math.sqrt(first * second), first)
+    return (first + second) / 2

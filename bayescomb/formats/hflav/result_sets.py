@@ -28,7 +28,7 @@ import numpy as np
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_correlation, check_names, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError, warn_input
-from bayescomb.base.numerics.matrices import asymmetric_entry
+from bayescomb.base.numerics import asymmetric_entry
 from bayescomb.formats.csv import number, read_text
 from bayescomb.inputs.budget import nuisance_name
 from bayescomb.inputs.measurements import CovarianceKind, Estimate, Measurement, Nuisance, asymmetric_statistics

@@ -32,8 +32,7 @@ from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import ErrorOnError, Observable, Provenance, Source
-from bayescomb.inputs.relations import related_nuisances
-from bayescomb.inputs.shared_names import SharedNames
+from bayescomb.inputs.relations import SharedNames, related_nuisances
 
 if TYPE_CHECKING:
     from bayescomb.formats.averaging import Averaging
@@ -72,7 +71,7 @@ def load_model(
         path: what to read.
         extraction: name of the extraction to put in force, ``""`` for none; by default the one that the file names.
         shared_names: ``"error"`` or ``"same"``, by default what the file says: whether nuisances of one name in several
-            measurements are one nuisance (:mod:`bayescomb.inputs.shared_names`).
+            measurements are one nuisance (:mod:`bayescomb.inputs.relations`).
         blind: phrase that hides the central values; by default the one that the file states, if it does.
         unblind: the phrase, to have them as measured.
 

@@ -13,8 +13,7 @@ from bayescomb.base.checks import check_choice, located
 from bayescomb.base.choices import MASS_SCHEMES
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, csv_text, figure, read_table
-from bayescomb.inputs.theory.predictions import Prediction, Variant
-from bayescomb.inputs.theory.scale_factors import ScaleFactors, ScalePoint
+from bayescomb.inputs.theory.predictions import Prediction, ScaleFactors, ScalePoint, Variant
 
 __all__ = ["COLUMNS", "CORRELATED", "FACTOR_COLUMNS", "prediction_text", "read_prediction", "read_scale_factors"]
 

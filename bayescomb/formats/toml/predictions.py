@@ -16,8 +16,7 @@ from bayescomb.formats.csv import number
 from bayescomb.formats.toml.prediction_tables import prediction_text, read_prediction, read_scale_factors
 from bayescomb.formats.values import check_table, entries, flag, named_texts, named_values, text, texts
 from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
-from bayescomb.inputs.theory.predictions import Prediction
-from bayescomb.inputs.theory.scale_factors import scaled_prediction
+from bayescomb.inputs.theory.predictions import Prediction, scaled_prediction
 
 __all__ = ["extraction_tables", "prediction_tables", "read_extractions", "read_predictions"]
 

@@ -46,7 +46,7 @@ from bayescomb.inputs.theory.predictions import Prediction
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayescomb.inputs.budget.dataframe import Between, Within
+    from bayescomb.inputs.budget import Between, Within
 
 __all__ = ["Combination", "how_to_extract"]
 
@@ -155,7 +155,7 @@ class Combination(Shown, Contents):
             >>> bc.profile(combination)
             <ProfileResult combination: m_t = 172.50 +- 0.39 GeV, chi2 2.632 for 1>
         """
-        from bayescomb.inputs.budget.dataframe import fields_from_dataframe
+        from bayescomb.inputs.budget import fields_from_dataframe
 
         fields = fields_from_dataframe(
             frame,

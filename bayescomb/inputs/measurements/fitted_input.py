@@ -29,7 +29,7 @@ from bayescomb.base.checks import (
 )
 from bayescomb.base.choices import RESPONSE_FORMS, NuisanceValues, ResponseForm
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError, UnknownNameError, warn_input
-from bayescomb.base.numerics.matrices import correlation_of, information_of
+from bayescomb.base.numerics import correlation_of, information_of
 
 __all__ = ["FitTable", "FittedInput", "Nuisance", "fitted_values", "named"]
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import InvalidNumberError
-from bayescomb.base.numerics.roots import crossing
+from bayescomb.base.numerics import crossing
 from bayescomb.inputs.curves import Curve, ascending_points
 
 if TYPE_CHECKING:

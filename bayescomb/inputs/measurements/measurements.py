@@ -33,7 +33,7 @@ from bayescomb.base.checks import (
     frozen_array,
 )
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError
-from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics import correlation_of
 from bayescomb.inputs.measurements.fitted_input import FitTable, FittedInput, Nuisance, fitted_values
 from bayescomb.inputs.measurements.likelihood_tables import LikelihoodTable
 

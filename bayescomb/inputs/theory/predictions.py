@@ -1,7 +1,8 @@
-"""Theory predictions: tables of bin cross sections against the mass, for PDF members, scale choices and scale factors."""
+"""Theory predictions: tables of bin cross sections against the mass, and factors on them such as K = NLO / LO."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,9 +13,16 @@ import numpy as np
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import FrozenMapping, check_array, check_choice, check_finite, check_names, check_shape
 from bayescomb.base.choices import MASS_SCHEMES, MassScheme
-from bayescomb.base.errors import DuplicateNameError, InvalidNumberError, RangeError, UnknownNameError
+from bayescomb.base.errors import (
+    DuplicateNameError,
+    InvalidMatrixError,
+    InvalidNumberError,
+    OptionError,
+    RangeError,
+    UnknownNameError,
+)
 
-__all__ = ["Prediction", "Variant"]
+__all__ = ["Prediction", "ScaleFactors", "ScalePoint", "Variant", "scaled_prediction"]
 
 LEADING_ORDER = "LO"
 # Shape of errors that are not given.
@@ -183,3 +191,159 @@ class Prediction:
             )
             raise UnknownNameError(msg)
         return position
+
+
+# Edges and energies that differ by less than this are the same number, rounded in a table.
+SAME = 1e-9
+
+
+class ScalePoint(NamedTuple):
+    """Definition of the scale, and factors on mu_R and mu_F."""
+
+    scale_choice: str
+    mu_r: float
+    mu_f: float
+
+    def __str__(self) -> str:
+        return f"scale {self.scale_choice}, mu_R x {self.mu_r:g}, mu_F x {self.mu_f:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleFactors:
+    """Factors at P scale points in B bins, the same at every mass and for every PDF.
+
+    Attributes:
+        energy_tev: collider energy in TeV.
+        bins: lower and upper edges, shape (B, 2), in the unit of the binned variable.
+        points: the P scale points.
+        values: the factors, shape (P, B), positive.
+        errors: their numerical errors, shape (P, B).  Those of the points of a bin are the same error at another size;
+            different bins are independent.
+        table: name of the file they come from.
+
+    Examples:
+        >>> k = ScaleFactors(energy_tev=13, bins=[[0, 1]], points=[("ht2", 1, 1)], values=[[1.4]], errors=[[0.01]])
+        >>> str(k.points[0]), k.values.shape
+        ('scale ht2, mu_R x 1, mu_F x 1', (1, 1))
+    """
+
+    energy_tev: float
+    bins: FloatArray
+    points: tuple[ScalePoint, ...]
+    values: FloatArray
+    errors: FloatArray
+    table: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"factors {self.table}".rstrip()
+        points = tuple(ScalePoint(*point) for point in self.points)
+        twice = next((point for i, point in enumerate(points) if point in points[:i]), None)
+        if twice is not None:
+            msg = f"{where}: '{twice}' stands twice; keep one"
+            raise DuplicateNameError(msg)
+        bins = check_finite(self.bins, where=f"bins of {where}")
+        shape = (len(points), len(bins))
+        bins = check_shape(bins, (len(bins), 2), where=f"bins of {where}")
+        values = check_array(self.values, shape, where=where)
+        errors = check_array(self.errors, shape, where=f"errors of {where}")
+        if (values <= 0).any() or (errors < 0).any():
+            msg = f"{where}: a factor is not above 0, or an error below 0; correct the table"
+            raise InvalidNumberError(msg)
+        for name, value in (("points", points), ("bins", bins), ("values", values), ("errors", errors)):
+            object.__setattr__(self, name, value)
+
+
+def scaled_prediction(
+    prediction: Prediction, factors: ScaleFactors, *, order: str, members_at: str = "", origin: str = ""
+) -> Prediction:
+    r"""The prediction times the factors: masses and PDF sets of the one, scales of the other.
+
+    .. math:: T_b(m, \mu, \mathrm{PDF}) = L_b(m, \mu, \mathrm{PDF}) K_b(\mu)
+
+    At a scale choice without factors L stays behind: a table has one order only.  Numerical errors of L stay independent of
+    K and keep their relative sizes; those of K become the correlated ones.
+
+    Args:
+        prediction: L.
+        factors: K, of the same energy and bins.
+        order: perturbative order of the product.
+        members_at: scale choice at which L holds the PDF members, where it has them at no scale choice of K: the product has
+            L at the scale choice of K times the ratio of member and central member at this one.
+        origin: what the product is, for every output.
+
+    Raises:
+        InvalidMatrixError: energies or bins differ.
+        UnknownNameError: L has no scale point of K, or no members at ``members_at``.
+        OptionError: a member is at both scale choices.
+
+    Examples:
+        >>> import bayescomb as bc
+        >>> lo = bc.load("models/ttj_rho").predictions[1]
+        >>> k = ScaleFactors(energy_tev=13, bins=lo.bins, points=[("ht2", 1, 1)], values=[[1.4] * 4], errors=[[0.01] * 4])
+        >>> nlo = scaled_prediction(lo, k, order="NLO", members_at="mt")
+        >>> len(nlo.members("PDF4LHC21_40_pdfas", "ht2")), nlo.order
+        (43, 'NLO')
+    """
+    where = f"prediction {prediction.name!r}"
+    if not np.isclose(prediction.energy_tev, factors.energy_tev, rtol=SAME, atol=0.0):
+        energies = f"{prediction.energy_tev:g} TeV found, {factors.energy_tev:g} TeV in its factors"
+        msg = f"{where}: {energies}; use tables of one energy"
+        raise InvalidMatrixError(msg)
+    if prediction.bins.shape != factors.bins.shape or not np.allclose(prediction.bins, factors.bins, rtol=SAME, atol=SAME):
+        bins = f"bins {prediction.bins.tolist()} found, {factors.bins.tolist()} in its factors"
+        msg = f"{where}: {bins}; use tables of the same bins"
+        raise InvalidMatrixError(msg)
+    found: dict[Variant, tuple[FloatArray, FloatArray, FloatArray]] = {}
+    for point, factor, error in zip(factors.points, factors.values, factors.errors, strict=True):
+        at = [v for v in prediction.variants if (v.scale_choice, v.mu_r, v.mu_f) == point]
+        if not at:
+            msg = f"{where}: no variant at '{point}', where there is a factor; leave it out or complete the prediction"
+            raise UnknownNameError(msg)
+        for variant in at:
+            found[variant] = _times(prediction, variant, factor, error, 1.0)
+        if members_at and point.mu_r == point.mu_f == 1:
+            for variant, ratio in _moved(prediction, members_at, at, where).items():
+                found[variant] = _times(prediction, variant._replace(member=0), factor, error, ratio)
+    values, errors, correlated = (np.array(part) for part in zip(*found.values(), strict=True))
+    return dataclasses.replace(
+        prediction,
+        order=order,
+        variants=tuple(found),
+        cross_sections=values,
+        mc_errors=errors,
+        correlated_errors=correlated,
+        origin=origin,
+    )
+
+
+def _times(
+    prediction: Prediction, variant: Variant, factor: FloatArray, error: FloatArray, ratio: FloatArray | float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Cross sections, independent and correlated numerical errors, shape (M, B) each.
+
+    Correlated errors of both are two independent errors of the bin, and one nuisance of their size in quadrature.
+    """
+    value = prediction.curve(variant)
+    product = value * factor * ratio
+    relative = np.hypot(prediction.correlated_error(variant) / value, error / factor)
+    return product, product * prediction.numerical_error(variant) / value, product * relative
+
+
+def _moved(prediction: Prediction, members_at: str, at: list[Variant], where: str) -> dict[Variant, FloatArray]:
+    """Members at the scale choice of some variants, and their ratios to the central member at the other one."""
+    moved: dict[Variant, FloatArray] = {}
+    for central in (v for v in at if v.member == 0):
+        source = central._replace(scale_choice=members_at)
+        if source not in prediction.index:
+            continue
+        for member in prediction.members(central.pdf_set, members_at):
+            target = central._replace(member=member)
+            if member and target in prediction.index:
+                msg = f"{where}: member {member} stands at scale {central.scale_choice!r} itself; leave out members_at"
+                raise OptionError(msg)
+            if member:
+                moved[target] = prediction.curve(source._replace(member=member)) / prediction.curve(source)
+    if not moved:
+        msg = f"{where}: no members at scale {members_at!r}; name the scale choice that has them, or leave out members_at"
+        raise UnknownNameError(msg)
+    return moved

@@ -19,7 +19,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.choices import Feasible
-from bayescomb.base.numerics.roots import concave_maximum, crossing
+from bayescomb.base.numerics import concave_maximum, crossing
 from bayescomb.likelihood.feasibility.extreme_values import END_TOLERANCE, extremes
 from bayescomb.likelihood.feasibility.spectrahedron import (
     AffineFamily,

@@ -9,7 +9,7 @@ from bayescomb.inputs.measurements import LikelihoodTable
 from bayescomb.likelihood.check import CheckResult
 from bayescomb.likelihood.feasible_ranges import Statement
 from bayescomb.output.statements import header_data
-from bayescomb.output.text.as_read import assumption_lines
+from bayescomb.output.text.check import assumption_lines
 
 __all__ = ["check_data"]
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayescomb.base.files.writing import plain_value
 from bayescomb.output.statements import header_data
-from bayescomb.output.tables.variance import SCALARS
+from bayescomb.output.tables.impacts import SCALARS
 from bayescomb.studies.theory.study import TheoryStudy
 
 if TYPE_CHECKING:  # it samples

@@ -15,21 +15,21 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.files.writing import plain_value
-from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics import correlation_of
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.size_result import SizeResult
 from bayescomb.formats.exported import FORMAT, FORMAT_VERSION
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
+from bayescomb.inputs.observables import variable_name
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
-from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import theory
 from bayescomb.output.analysis import Analysis
 from bayescomb.output.data.results import goodness_data, repair_data
 from bayescomb.output.statements import caveats, header_data
-from bayescomb.output.tables.fit import UNDIVIDED, part_cells
 from bayescomb.output.tables.impacts import QUANTITIES
+from bayescomb.output.tables.result import UNDIVIDED, part_cells
 from bayescomb.sampling.posterior.summary import HDI_KIND, QUANTILES, Sampled
 from bayescomb.studies.comparison import Comparison
 

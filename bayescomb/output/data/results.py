@@ -12,11 +12,10 @@ from bayescomb.base.files.writing import plain_value
 from bayescomb.base.labelled import labels, numbers
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
-from bayescomb.inputs.observables import Observable
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import Observable, variable_name
 from bayescomb.output.statements import caveats, draws_beyond_notes, header_data
-from bayescomb.output.tables.fit import UNDIVIDED, compatibility_table, correlation_table, part_cells, weights_table
 from bayescomb.output.tables.impacts import QUANTITIES, impact_table
+from bayescomb.output.tables.result import UNDIVIDED, compatibility_table, correlation_table, part_cells, weights_table
 from bayescomb.output.tables.table import by_result
 
 if TYPE_CHECKING:

@@ -13,12 +13,11 @@ from markupsafe import Markup
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError, OutputError
 from bayescomb.base.files.writing import written_beside
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.output.explorer.data import explorer_model
-from bayescomb.output.explorer_link import link_from_report
-from bayescomb.output.page_template import page_template
+from bayescomb.output.page_template import link_from_report, page_template
 from bayescomb.output.statements import (
     extraction_sentence,
     notes,

@@ -20,7 +20,7 @@ from bayescomb.base.checks import expects
 from bayescomb.base.errors import OptionError, PosteriorError
 from bayescomb.base.files.working_folders import ASIDE, put_in_place, umask, working_folder
 from bayescomb.base.files.writing import cannot_write, is_folder, plain_value, write_json, written_beside
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.base.rounding import chi2_text, counted, p_value_text, plain
 from bayescomb.fit.impacts import ImpactResult
 from bayescomb.fit.profile import ProfileResult

@@ -13,8 +13,8 @@ from bayescomb.formats.hepdata.record.units import squared_unit
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.output.export.tables import Cell, ExportColumn, Part, Tables, difference_names, numbers, result_parts, texts
-from bayescomb.output.tables.fit import PARTS
 from bayescomb.output.tables.impacts import QUANTITIES
+from bayescomb.output.tables.result import PARTS
 from bayescomb.sampling.posterior.summary import HDI_KIND
 
 __all__ = ["VALUE", "add_model_tables", "add_result_tables"]

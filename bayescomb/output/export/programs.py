@@ -14,12 +14,11 @@ import xarray as xr
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_kind, expects
 from bayescomb.base.errors import InvalidMatrixError, OptionError, PosteriorError
-from bayescomb.base.numerics.matrices import correlation_of
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import correlation_of, single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import ProfileResult, require_unscaled
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.sampling.posterior.summary import summarise
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from matplotlib.figure import Figure
 
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.output.figures import draw_posterior, draw_pulls, draw_ranks
 from bayescomb.output.figures.style import figure_style
 from bayescomb.output.report.drawn.coefficient_figures import (
@@ -34,7 +34,7 @@ from bayescomb.output.report.drawn.result_figures import (
     without_each_figure,
 )
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, not_drawn, panels, symbol_of
-from bayescomb.output.report.gathered.nuisances import NuisanceRow, leading_pulls
+from bayescomb.output.report.gathered.ranking import NuisanceRow, leading_pulls
 from bayescomb.output.report.gathered.shapes import MAX_PANELS
 from bayescomb.output.report.results import Results, moves
 from bayescomb.output.words import typeset

@@ -27,8 +27,7 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.inputs.assumptions import AssumptionSet
 from bayescomb.output.report.results import Results
-from bayescomb.output.report.told.matters import POOR_FIT, matters, shift_reason
-from bayescomb.output.report.told.said import said
+from bayescomb.output.report.told.matters import POOR_FIT, matters, said, shift_reason
 from bayescomb.output.statements import beyond_notes, bound_notes, extraction_sentence, notes, page_settings, versions_text
 from bayescomb.output.tables.table import Table
 from bayescomb.output.text_layout import mean_or_median

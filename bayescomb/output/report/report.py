@@ -16,21 +16,20 @@ from bayescomb.base.checks import expects
 from bayescomb.base.errors import OutputError
 from bayescomb.base.files.working_folders import ASIDE, put_in_place, working_folder
 from bayescomb.base.files.writing import cannot_write, json_text
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.base.progress import tracked
 from bayescomb.base.rounding import counted, significant
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.output.data.results import comparison_data, impact_data, profile_data, scan_data
-from bayescomb.output.explorer_link import EXPLORER, LINK, PLACE
 from bayescomb.output.figures.style import figure_bytes, figure_style, pages_bytes
-from bayescomb.output.page_template import page_template
+from bayescomb.output.page_template import EXPLORER, LINK, PLACE, page_template
 from bayescomb.output.report.figure import ReportFigure
 from bayescomb.output.report.figures import report_figures
 from bayescomb.output.report.page import page_context, symbol, symbols
 from bayescomb.output.report.results import Results, collect
+from bayescomb.output.report.tables.coefficients import set_table
 from bayescomb.output.report.tables.inputs import input_tables
 from bayescomb.output.report.tables.results import result_tables
-from bayescomb.output.report.tables.sets import set_table
 from bayescomb.output.report.tables.theory import extraction_tables, prior_tables
 from bayescomb.output.report.told.appendix import appendix
 from bayescomb.output.statements import short_notes

@@ -15,16 +15,20 @@ from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.post_fit import post_fit_correlation
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.scan import ScanResult, scan, scan_curve
-from bayescomb.inputs.observables import Observable
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import Observable, variable_name
 from bayescomb.likelihood.check import CheckResult, check
-from bayescomb.output.analysis import Analysis, Divided, analyse, divide
-from bayescomb.output.averages import Averages, averages
-from bayescomb.output.report.gathered.nuisances import NuisanceRow, nuisance_rows
-from bayescomb.output.report.gathered.ranking import Ranked, leading_nuisances, nuisance_labels, ranked
+from bayescomb.output.analysis import Analysis, Averages, Divided, analyse, averages, divide
+from bayescomb.output.report.gathered.ranking import (
+    NuisanceRow,
+    Ranked,
+    leading_nuisances,
+    nuisance_labels,
+    nuisance_rows,
+    ranked,
+)
 from bayescomb.output.report.gathered.sets import SetRow, estimate_profile, experiment_profiles, set_rows
 from bayescomb.output.report.gathered.shapes import RankHistogram, exact_densities, rank_histograms, theory_sizes
-from bayescomb.sampling.posterior.prior_laws import exact_priors
+from bayescomb.sampling.posterior.moments import exact_priors
 from bayescomb.sampling.posterior.summary import Sampled, Summary, draws_summary
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
@@ -69,7 +73,7 @@ class Results(Analysis):
         estimates: profile in which every estimate is its own observable: its covariance is the total covariance of the
             estimates, in the order of the combination's estimates.
         experiments: combinations of each experiment alone, where its estimates determine all observables.
-        nuisances: see :func:`bayescomb.output.report.gathered.nuisances.nuisance_rows`.
+        nuisances: see :func:`bayescomb.output.report.gathered.ranking.nuisance_rows`.
         divided: where the variance of a converged posterior comes from.
         sensitivity: of a converged posterior that is not normalised, see :func:`bayescomb.prior_sensitivity`.
         predictive: of a converged posterior, see :func:`bayescomb.posterior_predictive`.

@@ -10,8 +10,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.compiled import compiled
-from bayescomb.sampling.fused.gaussian import packed
-from bayescomb.sampling.fused.likelihood import centred, marginal_kernel, pivot_order, pivot_signs
+from bayescomb.sampling.fused.likelihood import centred, marginal_kernel, packed, pivot_order, pivot_signs
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 
 __all__ = ["curved_constants", "curved_kernel", "has_kernel"]

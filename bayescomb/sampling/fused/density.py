@@ -17,10 +17,16 @@ from numba import types
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.compiled import c_function, compiled
-from bayescomb.sampling.fused.coordinates import prior_laws, scale_priors, theta_point, theta_pullback
+from bayescomb.sampling.fused.coordinates import (
+    feasible_point,
+    feasible_pullback,
+    prior_laws,
+    scale_priors,
+    theta_point,
+    theta_pullback,
+)
 from bayescomb.sampling.fused.curved import curved_kernel
 from bayescomb.sampling.fused.likelihood import extraction_kernel, marginal_kernel
-from bayescomb.sampling.fused.ranges import feasible_point, feasible_pullback
 
 __all__ = ["COMBINATION", "CURVED", "EXTRACTION", "DensityKind", "pack", "segment"]
 

@@ -24,17 +24,23 @@ from scipy.special import polygamma
 from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.minimise.bounds import positions
 from bayescomb.inputs.assumptions.prior_shapes import shape_law
+from bayescomb.inputs.observables import variable_name
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
-from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.least_squares import near, unit_columns
 from bayescomb.likelihood.uncertain_sizes import SCALE
-from bayescomb.sampling.fused.coordinates import theta_point
+from bayescomb.sampling.fused.coordinates import (
+    at_ranges,
+    coordinates_of,
+    feasible_point,
+    kept_coordinates,
+    range_constants,
+    theta_coordinates,
+    theta_kinds,
+    theta_point,
+)
 from bayescomb.sampling.fused.curved import curved_constants
 from bayescomb.sampling.fused.density import COMBINATION, CURVED, EXTRACTION, DensityKind, bounded_point, pack, segment
-from bayescomb.sampling.fused.gaussian import packed
-from bayescomb.sampling.fused.likelihood import pivot_order, pivot_signs, theory_constants
-from bayescomb.sampling.fused.origin import at_ranges, kept_coordinates, theta_coordinates, theta_kinds
-from bayescomb.sampling.fused.ranges import coordinates_of, feasible_point, range_constants
+from bayescomb.sampling.fused.likelihood import packed, pivot_order, pivot_signs, theory_constants
 from bayescomb.sampling.linear_posterior import CHUNK, linear_posterior
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 

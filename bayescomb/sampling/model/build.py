@@ -22,7 +22,7 @@ from bayescomb.base.checks import check_choice, expects
 from bayescomb.base.choices import ENGINES, Correlations, Engine
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.correlation import NuisanceBlock
 from bayescomb.likelihood.data_information import estimate_factor
 from bayescomb.likelihood.feasibility import face_basis
@@ -38,8 +38,7 @@ from bayescomb.sampling.model.observed import observe
 from bayescomb.sampling.nuts.run import Mixture
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
 from bayescomb.sampling.priors import log_density, prior_draws
-from bayescomb.sampling.start_points import UniformFrom, begun
-from bayescomb.sampling.variables import flat_variables
+from bayescomb.sampling.variables import UniformFrom, begun, flat_variables
 
 __all__ = ["build_model", "coefficient_variable", "pattern_weights", "strong_mixture"]
 

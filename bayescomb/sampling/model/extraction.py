@@ -13,12 +13,12 @@ import pytensor.tensor as pt
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import UnderdeterminedError
 from bayescomb.fit.minimise.extraction import fit_extraction
+from bayescomb.inputs.observables import variable_name
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
-from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.theory import Theory, scale_correlation
 from bayescomb.sampling.linear_posterior import CHUNK
 from bayescomb.sampling.plan import SamplingPlan
-from bayescomb.sampling.start_points import FlatFrom, UniformFrom, begun
+from bayescomb.sampling.variables import FlatFrom, UniformFrom, begun
 
 __all__ = ["ExtractionStart", "draw_theory", "extraction_start", "level_variables", "theta_variables"]
 

@@ -20,11 +20,11 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
 from bayescomb.sampling.fused.curved import curved_constants, curved_kernel
-from bayescomb.sampling.fused.gaussian import packed
 from bayescomb.sampling.fused.likelihood import (
     centred,
     extraction_kernel,
     marginal_kernel,
+    packed,
     pivot_order,
     pivot_signs,
     theory_constants,

@@ -21,13 +21,12 @@ from bayescomb.base.errors import OptionError, UnderdeterminedError, UnknownName
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate, names_in
 from bayescomb.inputs.measurements import Measurement
-from bayescomb.inputs.observables import Observable
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import Observable, variable_name
 from bayescomb.sampling.model.build import coefficient_variable, pattern_weights
 from bayescomb.sampling.model.jax_form import offer_jax
 from bayescomb.sampling.model.observed import observe
 from bayescomb.sampling.plan import SamplingPlan, sampling_plan
-from bayescomb.sampling.start_points import FlatFrom
+from bayescomb.sampling.variables import FlatFrom
 
 __all__ = ["Likelihood", "likelihood"]
 

@@ -21,11 +21,11 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import SINGULAR
 from bayescomb.base.errors import UnderdeterminedError
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
-from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.likelihood.nonlinear.model import mapping
 from bayescomb.sampling.fused.curved import has_kernel
 from bayescomb.sampling.model.kernels import curved_log_density, marginal_log_density
 from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
-from bayescomb.sampling.start_points import FlatFrom
+from bayescomb.sampling.variables import FlatFrom
 
 __all__ = ["OBSERVED", "data_density", "observe"]
 

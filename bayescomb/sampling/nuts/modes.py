@@ -21,7 +21,7 @@ import numpy as np
 
 from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.fit.minimise.sizes import SizeProfile
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.plan import SamplingPlan
 from bayescomb.sampling.variables import flat_variables

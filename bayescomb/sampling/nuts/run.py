@@ -25,7 +25,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import BACKENDS, Backend
-from bayescomb.base.numerics.threads import available_cores, single_threaded
+from bayescomb.base.numerics import available_cores, single_threaded
 from bayescomb.base.progress import chain_bars
 from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.nuts.modes import ModeMixture, weighted_modes

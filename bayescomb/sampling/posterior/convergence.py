@@ -14,8 +14,8 @@ from bayescomb.base.arrays import BoolArray, FloatArray
 from bayescomb.base.checks import expects
 from bayescomb.base.rounding import R_HAT_PLACES, counted, fixed
 from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.posterior.moments import quantiles_only
 from bayescomb.sampling.posterior.storage import modes_of
-from bayescomb.sampling.posterior.tails import quantiles_only
 
 __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "smallest_bfmi", "verdict"]
 

@@ -26,8 +26,8 @@ from bayescomb.base.choices import Correlations
 from bayescomb.base.errors import PosteriorError
 from bayescomb.base.files.writing import written_beside
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.observables import variable_name
 from bayescomb.inputs.serialise import SETTINGS, combination_from_json, difference
-from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.correlation import Repair
 
 __all__ = [

@@ -21,8 +21,8 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import counted
 from bayescomb.base.shown import Shown
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.variables import variable_name
-from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.inputs.observables import variable_name
+from bayescomb.likelihood.nonlinear.model import mapping
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.plan import stacked
 from bayescomb.sampling.posterior.moments import (
@@ -33,10 +33,10 @@ from bayescomb.sampling.posterior.moments import (
     draws_summary,
     mean_sd,
     prior_summaries,
+    quantiles_only,
     same_as_prior,
 )
 from bayescomb.sampling.posterior.storage import Run, combination_of, run_of
-from bayescomb.sampling.posterior.tails import quantiles_only
 
 if TYPE_CHECKING:  # ArviZ takes a second to import, which nothing but a posterior needs
     from bayescomb.sampling.posterior.convergence import Verdict

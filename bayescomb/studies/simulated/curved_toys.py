@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from bayescomb.base.errors import FitError, OptionError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import jet
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.simulation import simulate
 from bayescomb.sampling.plan import sampling_plan
-from bayescomb.sampling.prior_group import proper_variables
+from bayescomb.sampling.predictive_groups import proper_variables
 from bayescomb.studies.simulated.data_sets import SeparateDataSets
 
 __all__ = ["CurvedToys", "require_curved"]

@@ -12,10 +12,10 @@ from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import CORRELATIONS, Correlations
 from bayescomb.base.errors import BayescombError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.sampling.plan import SamplingPlan
 from bayescomb.sampling.posterior.storage import modes_of
 from bayescomb.sampling.priors import prior_draws

@@ -20,11 +20,11 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import OptionError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.nonlinear.model import NonlinearParts, nonlinear_parts
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.tree import has_logarithmic_prior

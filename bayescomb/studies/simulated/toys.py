@@ -26,12 +26,12 @@ import xarray as xr
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.errors import BayescombError, OptionError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.minimise.extraction import fit_extraction
 from bayescomb.inputs.combination import Combination
+from bayescomb.inputs.observables import variable_name
 from bayescomb.inputs.theory.extractions import SCALE_COEFFICIENT
-from bayescomb.inputs.variables import variable_name
 from bayescomb.likelihood.linear_gaussian import linear_model, solve
 from bayescomb.likelihood.simulation import DataReduction, data_reduction
 from bayescomb.likelihood.theory import Theory, scale_correlation

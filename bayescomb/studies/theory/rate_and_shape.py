@@ -9,7 +9,7 @@ from typing import Final
 from bayescomb.base.checks import expects
 from bayescomb.base.choices import Distribution
 from bayescomb.base.errors import FitError, OptionError, UnderdeterminedError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import goodness_of_fit, profile
 from bayescomb.inputs.combination import Combination, how_to_extract

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bayescomb.base.checks import expects
 from bayescomb.base.errors import BayescombError, FitError
-from bayescomb.base.numerics.threads import single_threaded
+from bayescomb.base.numerics import single_threaded
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.theory.extractions import Extraction, ScaleChoice

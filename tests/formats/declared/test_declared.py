@@ -9,8 +9,7 @@ import pytest
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.formats.declared import TABLES, Kind
-from bayescomb.formats.declared.reference import heading, reference_page, reference_text
-from bayescomb.formats.declared.schema import json_schema
+from bayescomb.formats.declared.reference import heading, json_schema, reference_page, reference_text
 
 jsonschema = pytest.importorskip("jsonschema")
 KEYS = [(path, key) for path, table in TABLES.items() for key in table.own]

@@ -15,7 +15,7 @@ from two_workspaces import fitted, of, workspaces
 
 import bayescomb as bc
 from bayescomb.base.errors import FileFormatError, FitError, InvalidMatrixError, UnknownNameError
-from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics import correlation_of
 from bayescomb.formats.fits.roofit import _written, read_roofit
 
 FITS = Path(__file__).parents[2] / "data" / "fits"

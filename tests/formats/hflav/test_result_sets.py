@@ -22,8 +22,7 @@ from bayescomb.base.errors import (
     OptionError,
     UnknownNameError,
 )
-from bayescomb.formats.hflav.combination import read_averaging
-from bayescomb.formats.hflav.intercorrelations import STRATEGIES
+from bayescomb.formats.hflav.combination import STRATEGIES, read_averaging
 from bayescomb.formats.toml.model_writer import write_model
 from bayescomb.inputs.serialise import combination_to_json
 

@@ -14,7 +14,7 @@ from bayescomb.base.errors import (
     UnknownNameError,
 )
 from bayescomb.formats.toml.prediction_tables import FACTOR_COLUMNS, read_prediction, read_scale_factors
-from bayescomb.inputs.theory.scale_factors import scaled_prediction
+from bayescomb.inputs.theory.predictions import scaled_prediction
 
 MODEL = """
 format = 1

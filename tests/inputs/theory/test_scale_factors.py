@@ -14,8 +14,7 @@ from bayescomb.base.errors import (
     OptionError,
     UnknownNameError,
 )
-from bayescomb.inputs.theory.predictions import Variant
-from bayescomb.inputs.theory.scale_factors import ScaleFactors, scaled_prediction
+from bayescomb.inputs.theory.predictions import ScaleFactors, Variant, scaled_prediction
 
 TRUTH = truth(6, bins=3, members=2)
 LO = prediction(TRUTH, "p", order="LO")

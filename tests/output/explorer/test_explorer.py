@@ -17,7 +17,7 @@ from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.output.explorer.data import explorer_model
-from bayescomb.output.explorer_link import PLACE
+from bayescomb.output.page_template import PLACE
 
 RELATIVE = 1e-9
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")

@@ -15,7 +15,7 @@ from worked import worked_example
 import bayescomb as bc
 from bayescomb.cli.main import main
 from bayescomb.output.export import tables as export_tables
-from bayescomb.sampling.posterior.prior_laws import exact_priors
+from bayescomb.sampling.posterior.moments import exact_priors
 from bayescomb.sampling.posterior.storage import save_posterior
 from bayescomb.sampling.posterior.summary import QUANTILES
 

@@ -18,8 +18,7 @@ from bayescomb.base.errors import OutputError, PosteriorError
 from bayescomb.base.files import working_folders as beside
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.output.report import report as reporting
-from bayescomb.output.report.gathered.nuisances import nuisance_rows
-from bayescomb.output.report.gathered.ranking import nuisance_labels
+from bayescomb.output.report.gathered.ranking import nuisance_labels, nuisance_rows
 from bayescomb.output.report.gathered.sets import estimate_profile, experiment_profiles, set_rows
 from bayescomb.output.report.report import report
 from bayescomb.sampling.posterior.summary import posterior_density, rank_counts

@@ -19,7 +19,7 @@ from test_theory import made
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.sampling.fused import compiled
 from bayescomb.sampling.fused.coordinates import CORRELATED
 from bayescomb.sampling.fused.density import segment

@@ -8,8 +8,7 @@ from test_theory import CASES, KINDS, made, points
 
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import theory
-from bayescomb.sampling.fused.gaussian import packed
-from bayescomb.sampling.fused.likelihood import extraction_kernel, theory_constants
+from bayescomb.sampling.fused.likelihood import extraction_kernel, packed, theory_constants
 from bayescomb.sampling.model.kernels import extraction_log_density
 
 N_FREE = 1  # a free nuisance besides the free directions of the observables

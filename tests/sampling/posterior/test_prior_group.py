@@ -9,7 +9,7 @@ from theory_models import extraction, simple, truth
 
 import bayescomb as bc
 from bayescomb.sampling.plan import sampling_plan
-from bayescomb.sampling.prior_group import prior_group
+from bayescomb.sampling.predictive_groups import prior_group
 
 DRAWS = 2000
 PRIORS = {

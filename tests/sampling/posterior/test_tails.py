@@ -8,11 +8,11 @@ from two_modes import disagreeing
 import bayescomb as bc
 from bayescomb.fit.fitter import Fitter
 from bayescomb.likelihood.uncertain_sizes import tail_degrees
-from bayescomb.sampling.fused.gaussian import signed_factor
+from bayescomb.sampling.fused.likelihood import signed_factor
 from bayescomb.sampling.nuts.run import _guarded
 from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.posterior.moments import QUANTILES_ONLY, mark_tails
 from bayescomb.sampling.posterior.summary import draws_summary, nuisance_moments
-from bayescomb.sampling.posterior.tails import QUANTILES_ONLY, mark_tails
 
 
 def shared(relative, *, other=False):

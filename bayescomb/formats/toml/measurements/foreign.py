@@ -1,21 +1,194 @@
 """Entries of ``[[measurements]]`` that name a file of another program: which reader takes which key.
 
 A further format has its reader in a module of its own and a line here; its key is declared as ``foreign`` in
-:mod:`bayescomb.formats.declared.measurements`.  Files of programs that average are :mod:`bayescomb.formats.toml.averaging`.
+:mod:`bayescomb.formats.declared.quantities`.  Files of programs that average are :mod:`bayescomb.formats.toml.averaging`.
+
+A Convino measurement file::
+
+    [[measurements]]
+    name = "CMS 13 TeV"
+    experiment = "CMS"
+    convino = "cms_13tev.txt"  # beside the model file, or a path from there
+    observables = { cms_1 = "bin1", cms_23 = { bin2 = 1.0, bin3 = 1.0 } }
+    sources = { "CMS_scale_j_*" = "jet energy scale" }
+
+The file is read as an input of a Convino base file: values, statistics, responses (relative and two-sided ones
+too), free nuisances, post-fit values.  What it cannot say stands in the entry: which observables an estimate measures, and
+the sources of the nuisances (:mod:`bayescomb.formats.toml.measurements.maps`).
+
+The file of a fit::
+
+    [[measurements]]
+    name = "CMS 13 TeV"
+    experiment = "CMS"
+    fit = "fitDiagnostics.root:fit_s"  # or a .txt of TRExFitter, a .csv with a covariance, a .nc with a posterior
+    results = ["r"]                    # parameters, observables of their names; or { r = "mu_ttH" }, { r = { bin1 = 2.0 } }
+    free = ["norm_*"]                  # without a constraint term: names or patterns
+    left_out = ["prop_bin*"]           # not kept, as template statistics
+    priors = { lumi = [1.0, 0.02] }    # centre and width of constraint terms that are not N(0, 1)
+    sources = { "CMS_scale_j_*" = "jet energy scale" }
+
+Everything else is a nuisance with a prior N(0, 1), which the fit contains and the combination states once
+(:meth:`bayescomb.Measurement.from_fit`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from bayescomb.formats.toml.measurements.convino_entry import read_convino_entry
-from bayescomb.formats.toml.measurements.file_entry import FileEntry
-from bayescomb.formats.toml.measurements.fit_entry import read_fit_entry
+from bayescomb.base.checks import known_name, located
+from bayescomb.base.errors import FileFormatError, UnknownNameError
+from bayescomb.formats.convino.measurement_file import MeasurementFile, read_measurement
+from bayescomb.formats.csv import number
+from bayescomb.formats.fits.files import from_file
+from bayescomb.formats.toml.measurements.file_entry import FileEntry, check_alone, names_of
 from bayescomb.formats.toml.measurements.hepdata_entry import read_hepdata_entry
+from bayescomb.formats.toml.measurements.maps import read_factors
+from bayescomb.formats.values import named_values, text, texts
 
-__all__ = ["READERS"]
+__all__ = ["READERS", "read_convino_entry", "read_fit_entry"]
+
+BESIDE_CONVINO: Final = ("name", "experiment", "observables", "sources")
+
+
+def read_convino_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:
+    """The measurement of a Convino file, with the observables that the entry gives to its estimates.
+
+    An estimate that the entry does not name measures the observable of its own name, which must be declared then; a
+    combination allows that for a spectator only.
+
+    Args:
+        entry: the TOML table, with known keys only.
+        place: where it stands.
+        folder: where the path of the file starts.
+        observables: known observables.
+
+    Raises:
+        FileFormatError: a key stands beside ``convino`` that the file speaks for, or a key or the file has the wrong form.
+        UnknownNameError: an estimate or observable is not known, or an estimate has no observable.
+        Other bayescomb errors: the content of the file is wrong; with its line.
+
+    Warns:
+        InputWarning: something in the file is interpreted by guess; the author should check.
+    """
+    check_alone(entry, "convino", BESIDE_CONVINO, place, states="file states")
+    with located(f"{place}.convino"):
+        file = read_measurement(folder / text(entry, "convino", where=place))
+    maps = _convino_maps(entry, file, place, observables)
+    name, experiment = names_of(entry, place)
+    with located(place):
+        return FileEntry(measurement=file.measurement(name, maps, experiment=experiment))
+
+
+def _convino_maps(
+    entry: Mapping[str, Any], file: MeasurementFile, place: str, observables: Collection[str]
+) -> dict[str, dict[str, float]]:
+    """Estimate -> observable -> coefficient, for every estimate of the file."""
+    where = f"{place}.observables"
+    stated: Mapping[str, Any] = {}
+    if "observables" in entry:
+        stated = named_values(entry, "observables", where=place, example='{ ESTIMATE = "OBSERVABLE" }')
+    maps: dict[str, dict[str, float]] = {}
+    for estimate, value in stated.items():
+        known_name(estimate, file.values, kind=f"estimate of {file.path}", where=where)
+        at = f"{where}.{estimate}"
+        if isinstance(value, str):
+            maps[estimate] = {known_name(value, observables, kind="observable", where=at): 1.0}
+        elif isinstance(value, dict):
+            maps[estimate] = read_factors(value, where=at, observables=observables)
+        else:
+            msg = f'{at}: {value!r} found, allowed: "NAME" of an observable, or factors as in {{ bin1 = 1.0, bin2 = 1.0 }}'
+            raise FileFormatError(msg)
+    for estimate in file.values:
+        if estimate not in maps:
+            if estimate not in observables:
+                msg = (
+                    f"{where}: none stated for estimate {estimate!r} ({file.places[estimate]}), and no observable has its "
+                    f'name; add {estimate} = "NAME" or {estimate} = {{ NAME = factor, ... }}, or declare a spectator '
+                    f"{estimate!r} among the observables"
+                )
+                raise UnknownNameError(msg)
+            maps[estimate] = {estimate: 1.0}
+    return maps
+
+
+BESIDE_FIT: Final = ("name", "experiment", "results", "free", "left_out", "priors", "sources")
+
+
+def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:
+    """The measurement of the file of a fit.
+
+    Args:
+        entry: the TOML table, with known keys only.
+        place: where it stands.
+        folder: where the path of the file starts.
+        observables: known observables.
+
+    Raises:
+        FileFormatError: a key stands beside ``fit`` that the file speaks for, or a key or the file has the wrong form.
+        UnknownNameError: a parameter or an observable is not known.
+        Other bayescomb errors: as from the reader of the file.
+
+    Warns:
+        InputWarning: the fit holds something odd; with the numbers.
+    """
+    check_alone(entry, "fit", BESIDE_FIT, place, states="file states")
+    if "results" not in entry:
+        msg = f"{place}: no 'results' found, which names the measured parameters of the fit, as in results = [\"r\"]"
+        raise FileFormatError(msg)
+    name, experiment = names_of(entry, place)
+    options = {
+        key: [entry[key]] if isinstance(entry[key], str) else texts(entry, key, where=place)
+        for key in ("free", "left_out")
+        if key in entry
+    }
+    results, priors = _results(entry, place, observables), _priors(entry, place)
+    with located(place):
+        fitted = from_file(
+            name,
+            experiment,
+            file=text(entry, "fit", where=place),
+            folder=folder,
+            results=results,
+            priors=priors,
+            **options,
+        )
+    return FileEntry(measurement=fitted)
+
+
+def _results(entry: Mapping[str, Any], place: str, observables: Collection[str]) -> dict[str, str | dict[str, float]]:
+    """Parameter -> its observable, or its factors."""
+    where, given = f"{place}.results", entry["results"]
+    if isinstance(given, list):
+        given = {name: name for name in texts(entry, "results", where=place)}
+    elif not isinstance(given, dict):
+        msg = f'{where}: {given!r} found, a list of parameters is needed, or {{ PARAMETER = "OBSERVABLE" }}'
+        raise FileFormatError(msg)
+    found: dict[str, str | dict[str, float]] = {}
+    for parameter, value in given.items():
+        at = f"{where}[{parameter!r}]"
+        if isinstance(value, str):
+            found[parameter] = known_name(value, observables, kind="observable", where=at)
+        else:
+            found[parameter] = read_factors(value, where=at, observables=observables)
+    return found
+
+
+def _priors(entry: Mapping[str, Any], place: str) -> dict[str, tuple[float, float]]:
+    """Nuisance -> centre and width."""
+    if "priors" not in entry:
+        return {}
+    found = {}
+    for name, value in named_values(entry, "priors", where=place, example="{ lumi = [1.0, 0.02] }").items():
+        at = f"{place}.priors[{name!r}]"
+        if not isinstance(value, list) or len(value) != 2:
+            msg = f"{at}: {value!r} found, centre and width are needed, as in [1.0, 0.02]"
+            raise FileFormatError(msg)
+        centre, width = (number(part, where=at) for part in value)
+        found[name] = (centre, width)
+    return found
 
 
 class Reader(Protocol):

@@ -33,7 +33,7 @@ that the curve does not hold, which move it.
 
 An entry may name a Convino measurement file instead, tables of HEPData
 (:mod:`bayescomb.formats.toml.measurements.hepdata_entry`) or the file of a fit
-(:mod:`bayescomb.formats.toml.measurements.fit_entry`), and any entry may give sources to its nuisances by patterns
+(:mod:`bayescomb.formats.toml.measurements.foreign`), and any entry may give sources to its nuisances by patterns
 (:mod:`bayescomb.formats.toml.measurements.maps`).
 """
 

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics import correlation_of
 from bayescomb.base.rounding import counted, fine_unit
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import (
@@ -26,8 +26,7 @@ from bayescomb.output.figures.style import COLOURS
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, panels
 from bayescomb.output.report.results import Results, ScanCurve
 from bayescomb.output.report.told.titles import estimate_titles
-from bayescomb.output.tables.published import published_size
-from bayescomb.output.tables.scan import STILL, across_experiments
+from bayescomb.output.tables.scan import STILL, across_experiments, published_size
 from bayescomb.sampling.posterior.summary import same_as_prior
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from bayescomb.base.numerics.matrices import correlation_of
+from bayescomb.base.numerics import correlation_of
 from bayescomb.base.rounding import at_bound_text, rounded_like, with_error
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.observables import Observable

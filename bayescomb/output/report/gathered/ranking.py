@@ -1,4 +1,7 @@
-"""Ranking of the nuisances: what each moves, in words that a reader of the note knows, and how they are correlated."""
+"""Ranking of the nuisances after the fit, those that are fully correlated as one set with a leader.
+
+Each is ranked by what it moves, in words that a reader of the note knows.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,12 @@ from bayescomb.fit.post_fit import post_fit_shifts
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement
+from bayescomb.likelihood.correlation import CorrelationFamily, correlation_family
+from bayescomb.likelihood.linear_gaussian import linear_model
 from bayescomb.likelihood.theory import theory
-from bayescomb.output.report.gathered.nuisances import NuisanceRow
+from bayescomb.sampling.posterior.summary import Sampled
 
-__all__ = ["Ranked", "leading_nuisances", "nuisance_labels", "ranked"]
+__all__ = ["NuisanceRow", "Ranked", "leading_nuisances", "leading_pulls", "nuisance_labels", "nuisance_rows", "ranked"]
 
 # Nuisances of the correlation matrix.
 LEADING: Final = 15
@@ -57,7 +62,7 @@ def nuisance_labels(combination: Combination, rows: tuple[NuisanceRow, ...]) -> 
     Examples:
         >>> import bayescomb as bc
         >>> from bayescomb.output.report.gathered.ranking import nuisance_labels
-        >>> from bayescomb.output.report.gathered.nuisances import nuisance_rows
+        >>> from bayescomb.output.report.gathered.ranking import nuisance_rows
         >>> combination = bc.load("models/run1_mass")
         >>> labels = nuisance_labels(combination, nuisance_rows(bc.profile(combination), None))
         >>> labels["LHCbJES[j]"], labels["method[k]"]
@@ -116,7 +121,7 @@ def ranked(
         parameter: name of a result that its bound does not hold.
         fit: the profile.
         impacts: of the same combination.
-        nuisances: of :func:`bayescomb.output.report.gathered.nuisances.nuisance_rows`.
+        nuisances: of :func:`bayescomb.output.report.gathered.ranking.nuisance_rows`.
         labels: of :func:`nuisance_labels`.
     """
     known = {str(name) for name in fit.constraints["nuisance"].to_numpy()}
@@ -176,3 +181,83 @@ def leading_nuisances(fit: ProfileResult, rankings: Mapping[str, Sequence[Ranked
                 size[row.name] = max(size.get(row.name, 0.0), abs(row.post_fit) / error)
     order = sorted(size, key=lambda name: -size[name])
     return [name for name in order[:LEADING] if size[name] > STILL]
+
+
+MAX_PULLS: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class NuisanceRow:
+    """A nuisance parameter after the fit.
+
+    Attributes:
+        name, source: of the nuisance.
+        pull, constraint: posterior mean and standard deviation in prior widths, ``None`` if it has no posterior.
+        profile_pull, profile_constraint: the same of the profile at nominal coefficients, ``None`` where it has none.
+        leader: the nuisance that stands for all that are fully correlated with it.
+        followers: number of other nuisances a leader stands for.
+    """
+
+    name: str
+    source: str
+    pull: float | None
+    constraint: float | None
+    profile_pull: float | None
+    profile_constraint: float | None
+    leader: str
+    followers: int = 0
+
+
+def nuisance_rows(fit: ProfileResult, sampled: Sampled | None) -> tuple[NuisanceRow, ...]:
+    """All nuisances after the fit; those that are fully correlated whatever the coefficients share a leader."""
+    family = correlation_family(fit.combination)
+    # A free nuisance has no prior, hence no correlation in it.
+    leaders = {n.name: n.name for n in fit.combination.nuisances} | _leaders(fit.combination, family)
+    posterior = {} if sampled is None else sampled.nuisances
+    centres = {str(n): float(v) for n, v in zip(fit.pulls["nuisance"].to_numpy(), fit.pulls.to_numpy(), strict=True)}
+    widths_of = {
+        str(n): float(v) for n, v in zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True)
+    }
+    rows = []
+    for nuisance in fit.combination.nuisances:
+        name = nuisance.name
+        pull, constraint = posterior.get(name, (None, None))
+        rows.append(
+            NuisanceRow(
+                name=name,
+                source=nuisance.source,
+                pull=pull,
+                constraint=constraint,
+                profile_pull=centres.get(name) if name in widths_of else None,
+                profile_constraint=widths_of.get(name),
+                leader=leaders[name],
+                followers=sum(leader == name for leader in leaders.values()) - 1 if leaders[name] == name else 0,
+            )
+        )
+    return tuple(rows)
+
+
+def _leaders(combination: Combination, family: CorrelationFamily) -> dict[str, str]:
+    """Name -> the fully correlated nuisance that moves the estimates most."""
+    model = linear_model(combination)
+    column = {name: i for i, name in enumerate(model.nuisances)}
+    strength = np.array(
+        [np.linalg.norm(model.loading[:, column[n]]) if n in column else np.inf for n in family.nuisances], dtype=float
+    )
+    leaders: dict[str, str] = {}
+    for i, name in enumerate(family.nuisances):
+        tied = np.flatnonzero(np.abs(family.base[i]) > 1 - 1e-12)
+        leaders[name] = family.nuisances[tied[np.argmax(strength[tied])]]
+    # In an indefinite matrix "fully correlated" need not be transitive; a nuisance without partner forms its own group.
+    return {name: leader if leaders[leader] == leader else name for name, leader in leaders.items()}
+
+
+def leading_pulls(rows: tuple[NuisanceRow, ...]) -> list[NuisanceRow]:
+    """The largest pulls, one nuisance of every fully correlated set."""
+
+    def size(row: NuisanceRow) -> float:
+        value = row.pull if row.pull is not None else row.profile_pull
+        return -1.0 if value is None else abs(value)
+
+    shown = [row for row in rows if row.leader == row.name and size(row) >= 0]
+    return sorted(shown, key=size, reverse=True)[:MAX_PULLS]

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.profile import ProfileResult
-from bayescomb.inputs.variables import variable_name
+from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.theory import theory
 from bayescomb.sampling.posterior.summary import Sampled, posterior_density, rank_counts
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from bayescomb.base.rounding import coefficient_text, rounded_like, significant
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
-from bayescomb.likelihood.nonlinear.mapping import mapping
+from bayescomb.likelihood.nonlinear.model import mapping
 from bayescomb.output.report.results import Results
 from bayescomb.output.report.told.titles import block_title, coefficient_titles, estimate_titles, observable_titles
-from bayescomb.output.tables.fit import weights_table
+from bayescomb.output.tables.result import weights_table
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
 
 __all__ = ["input_tables"]

@@ -15,16 +15,15 @@ from bayescomb.base.rounding import (
     significant,
     with_error,
 )
-from bayescomb.output.report.gathered.nuisances import leading_pulls
+from bayescomb.output.report.gathered.ranking import leading_pulls
 from bayescomb.output.report.results import Results, parameter_covariance
 from bayescomb.output.report.tables.coefficients import coefficient_table
 from bayescomb.output.report.told.matters import input_titles
 from bayescomb.output.report.told.titles import block_title, observable_titles, quantity_title
 from bayescomb.output.statements import settings
 from bayescomb.output.tables.averages import average_tables
-from bayescomb.output.tables.fit import compatibility_table
 from bayescomb.output.tables.impacts import impact_table
-from bayescomb.output.tables.result import cost_table, summary_table
+from bayescomb.output.tables.result import compatibility_table, cost_table, summary_table
 from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.text_layout import MANY

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bayescomb.base.numerics.roots import concave_maximum, crossing
+from bayescomb.base.numerics import concave_maximum, crossing
 
 
 @pytest.mark.parametrize(

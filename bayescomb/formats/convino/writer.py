@@ -1,10 +1,10 @@
-"""Writer of Convino files, whose result :func:`.load_convino` reads as an equal combination.
+"""Writer of Convino files, which :func:`.load_convino` reads back as an equal combination.
 
 Titles, units, experiments, sources and provenance have no place in these files and are left out, and so are the names of
 coefficients; everything else that they cannot hold is refused.  A non-diagonal statistical covariance is written as its
-inverse, a ``[hessian]`` of the estimates alone, which means the same.  Only the assumption set in force is written.
-Predictions are left out with a warning, and refused where a mass is extracted with them, which is another fit.  Numbers are
-written to the last digit.
+inverse, a ``[hessian]`` of the estimates alone, which has the same likelihood.  Only the assumption set in force is written.
+Predictions are left out with a warning; an extraction in force, which is another fit, is refused.  Numbers are written in
+full precision.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bayescomb.inputs.measurements import Measurement, Nuisance
 __all__ = ["correlation_lines", "number_text", "shift_text", "write_convino"]
 
 SUFFIX: Final = ".txt"
-# Settings that the files have no word for -> the value that reading them gives.
+# Settings that these files cannot state -> the value that their reader sets.
 SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used"}
 
 
@@ -44,7 +44,7 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
         The base file.
 
     Raises:
-        OptionError: the files cannot hold something that changes a number, or a name.
+        OptionError: the files cannot hold a name, or something that changes a result.
         OutputError: a file cannot be written.
 
     Warns:
@@ -97,8 +97,8 @@ def _check_expressible(combination: Combination) -> None:
             raise OptionError(msg)
     if combination.nonnegative:
         msg = (
-            f"{', '.join(combination.nonnegative)}: that these cannot be negative cannot be written to Convino files; take "
-            "it out first, with_nonnegative(()), and give --nonnegative to what reads them"
+            f"{', '.join(combination.nonnegative)}: the bounds at 0 cannot be written to Convino files; remove them "
+            "first, with_nonnegative(()), and give --nonnegative to the command that reads the files"
         )
         raise OptionError(msg)
     if combination.parameters or combination.functions:
@@ -159,10 +159,10 @@ def _name(name: str, *, kind: str) -> str:
 
 
 def file_name(name: str, *, kind: str) -> str:
-    """The name of a file whose stem is that of the combination or measurement.
+    """Name of the file of a combination or measurement.
 
     Raises:
-        OptionError: Convino, or a file, cannot have such a name.
+        OptionError: neither Convino nor the file system can hold the name.
     """
     _name(name, kind=kind)
     if any(c in name for c in "/\\") or name.startswith(".") or Path(f"{name}{SUFFIX}").stem != name:
@@ -264,7 +264,7 @@ def _type(nuisance: Nuisance) -> str:
 
 
 def correlation_lines(assumptions: AssumptionSet) -> list[str]:
-    """The lines, in the order of the coefficients, those of a scan group where its first stands; blocks come last.
+    """The lines in the order of the coefficients, a scan group at the place of its first member, blocks last.
 
     Raises:
         OptionError: a coefficient with a range has several pairs or a prior that is not uniform, or the members of a scan
@@ -310,7 +310,7 @@ def _together(members: Sequence[CorrelationCoefficient]) -> str:
         names = ", ".join(repr(member.name) for member in members)
         msg = (
             f"scan group {members[0].scan_group!r} of {names}: its pairs have no nuisance in common, so no line of a "
-            "Convino file holds them; scan them alone"
+            "Convino file can hold them; scan each alone"
         )
         raise OptionError(msg)
     first = common[0]
@@ -349,7 +349,7 @@ def number_text(number: float, *, where: str) -> str:
     """The shortest text that reads as the number.
 
     Raises:
-        OptionError: its size is one that reading refuses.
+        OptionError: the readers refuse a number of this size.
     """
     number = float(number)
     if number != 0 and not 1 / LARGEST <= abs(number) <= LARGEST:
@@ -363,7 +363,7 @@ def shift_text(up: float, down: float, *, where: str) -> str:
     """Shifts of a published value at +1 and -1 sigma as the files state them, without exponents in brackets.
 
     Raises:
-        OptionError: their size is one that reading refuses.
+        OptionError: the readers refuse numbers of this size.
 
     Examples:
         >>> shift_text(5.0, -3.0, where="row 1"), shift_text(6.1, -6.1, where="row 1")

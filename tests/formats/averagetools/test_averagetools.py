@@ -145,7 +145,7 @@ def test_it_is_written_as_a_model(table, tmp_path):
 
 
 def test_multiplicative_errors_are_read_as_its_linear_average_does(table):
-    with pytest.warns(InputWarning, match="'r' says that the fit"):
+    with pytest.warns(InputWarning, match="'r' is multiplicative in the fit"):
         read_averagetools(table("[Data]\nnames = A B\nvalues = 10 12\nstat = 1 1 u\nlumi = 1 2 fr\n"))
 
 

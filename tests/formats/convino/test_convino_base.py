@@ -200,7 +200,7 @@ def test_what_is_surely_meant_is_read_with_a_warning(tmp_path, new, said):
     [
         ("scale = l_scale + r_scale\n", "scale = l_scale + nobody\n", UnknownNameError, ["base.txt:24", "'nobody'"]),
         ("scale = l_scale + r_scale\n", "scale = l_mass\n", UnknownNameError, ["base.txt:24", "'l_mass'"]),
-        ("statistics = stat", "statistics = stat + r_scale", OptionError, ["base.txt:25", "'stat'", "a group alone"]),
+        ("statistics = stat", "statistics = stat + r_scale", OptionError, ["base.txt:25", "'stat'", "a group of its own"]),
         ("statistics = stat", "scale = stat", DuplicateNameError, ["base.txt:25", "'scale'", "base.txt:24"]),
         ("statistics = stat", "= stat", FileFormatError, ["base.txt:25"]),
         ("statistics = stat", "l_scale", FileFormatError, ["base.txt:25", "'l_scale'"]),

@@ -105,7 +105,9 @@ BARE = 'values = "Table 1"\nstatistical = "stat"\n'
 
 def test_shifts_to_one_side_are_kept_with_a_warning(tmp_path):
     errors = {"stat": STAT.tolist(), "sys": [(0.5, 0.3), (0.5, -0.5), 0.1]}
-    with pytest.warns(InputWarning, match=r"1 two-sided shifts go to one side .*row 1 \(\+0.5, \+0.3\).*sign is missing"):
+    with pytest.warns(
+        InputWarning, match=r"1 two-sided shifts have the same sign .*row 1 \(\+0.5, \+0.3\).*sign is missing"
+    ):
         measurement = load(tmp_path, tables(errors), BARE + 'labels = "sys"', entry=NO_SOURCES)
     assert measurement.down_responses[0, 0] == 0.3
 
@@ -130,7 +132,7 @@ def test_of_repeated_labels_none_may_be_absent(tmp_path):
         load(tmp_path, tables(errors), BARE + 'labels = "sys_*"', entry=NO_SOURCES)
     with (
         pytest.warns(InputWarning, match="'sys'"),
-        refused(FileFormatError, "row 2 (50 - 100)", "nobody knows which is absent"),
+        refused(FileFormatError, "row 2 (50 - 100)", "it is not known which of the errors"),
     ):
         load(tmp_path, tables(errors), BARE + 'labels = "sys*"\nabsent_is_zero = true', entry=NO_SOURCES)
 
@@ -297,7 +299,7 @@ def test_rows_are_left_out_of_all_tables(tmp_path):
         (BARE, UnknownNameError, ["'sys,JES', 'sys,lumi'", "says nothing", "'ignore'"]),
         (BARE + 'labels = "sys,*"\nignore = "x"', UnknownNameError, ["ignore: 'x' matches no label"]),
         ('values = "Table 1"\nlabels = "sys*"\nignore = "stat"', FileFormatError,
-         ["nothing says what the statistical part is"]),
+         ["the statistical part is not stated"]),
         (MAPPING + 'breakdown = "Nowhere"', UnknownNameError, ["breakdown[0]", "no table 'Nowhere'"]),
         (MAPPING + 'pulls = "Table 1"', FileFormatError, ["pulls, nuisance_correlation", "give both, or none"]),
         (MAPPING + 'statistical_correlation = "Total"', FileFormatError, ["keep one of the two"]),

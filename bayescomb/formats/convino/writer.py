@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 
@@ -89,51 +89,41 @@ def _write(folder: Path, texts: dict[str, str], *, last: str) -> None:
         pass  # nothing to check
 
 
+def _refuse(what: str, remedy: str) -> NoReturn:
+    msg = f"{what} cannot be written to Convino files{remedy}"
+    raise OptionError(msg)
+
+
 def _check_expressible(combination: Combination) -> None:
     for key, allowed in SETTINGS.items():
         found = getattr(combination, key)
         if found != allowed:
-            msg = f"{key} {found!r} cannot be written to Convino files, only {allowed!r}; change it first"
-            raise OptionError(msg)
+            _refuse(f"{key} {found!r}", f", only {allowed!r}; change it first")
     if combination.nonnegative:
-        msg = (
-            f"{', '.join(combination.nonnegative)}: the bounds at 0 cannot be written to Convino files; remove them "
-            "first, with_nonnegative(()), and give --nonnegative to the command that reads the files"
-        )
-        raise OptionError(msg)
+        remedy = "; remove them first, with_nonnegative(()), and give --nonnegative to the command that reads the files"
+        _refuse(f"{', '.join(combination.nonnegative)}: the bounds at 0", remedy)
     if combination.parameters or combination.functions:
         quantities = [p.name for p in combination.parameters] + [o.name for o in combination.functions]
         names = ", ".join(map(repr, quantities))
-        msg = f"parameters and formulas, {names}, cannot be written to Convino files; use a model.toml"
-        raise OptionError(msg)
+        _refuse(f"parameters and formulas, {names},", "; use a model.toml")
     if combination.errors_on_errors:
         uncertain = ", ".join(combination.errors_on_errors)
-        msg = f"uncertain sizes of {uncertain} cannot be written to Convino files; take them out first"
-        raise OptionError(msg)
+        _refuse(f"uncertain sizes of {uncertain}", "; take them out first")
     if combination.extraction:
-        msg = (
-            f"extraction {combination.extraction!r} cannot be written to Convino files, which combine the observables; take "
-            "it out of force first, with_extraction('')"
-        )
-        raise OptionError(msg)
+        remedy = ", which combine the observables; take it out of force first, with_extraction('')"
+        _refuse(f"extraction {combination.extraction!r}", remedy)
     for observable in combination.observables:
         if not observable.spectator:
             _name(observable.name, kind="an observable")
     for estimate in combination.estimates:
         if estimate.likelihood is not None:
-            msg = (
-                f"estimate {estimate.name!r}: a likelihood table cannot be written to Convino files, which hold Gaussian "
-                "inputs; use a model.toml"
-            )
-            raise OptionError(msg)
+            remedy = ", which hold Gaussian inputs; use a model.toml"
+            _refuse(f"estimate {estimate.name!r}: a likelihood table", remedy)
         _name(estimate.name, kind="an estimate")
         factors = {o: factor for o, factor in estimate.observables.items() if factor}
         if list(factors.values()) != [1.0]:
-            msg = (
-                f"estimate {estimate.name!r}: the map {factors} to the observables cannot be written to Convino files, only "
-                "one observable with the factor 1; use a model.toml"
-            )
-            raise OptionError(msg)
+            remedy = ", only one observable with the factor 1; use a model.toml"
+            _refuse(f"estimate {estimate.name!r}: the map {factors} to the observables", remedy)
     for nuisance in combination.nuisances:
         _name(nuisance.name, kind="a nuisance")
     for measurement in combination.measurements:
@@ -147,8 +137,7 @@ def _check_expressible(combination: Combination) -> None:
                 raise OptionError(msg)
     for label in combination.impact_groups:
         if any(c in label for c in "=#[]") or label != " ".join(label.split()):
-            msg = f"impact group {label!r} cannot be written to Convino files, it holds '=', '#', brackets or two blanks"
-            raise OptionError(msg)
+            _refuse(f"impact group {label!r}", ", it holds '=', '#', brackets or two blanks; rename it")
 
 
 def _name(name: str, *, kind: str) -> str:
@@ -207,11 +196,8 @@ def _measurement_text(measurement: Measurement) -> str:
         blocks["hessian"] = _triangle(names, measurement.fit.information)
     elif covariance is not None and not diagonal:
         if measurement.statistical_spectrum[2].any():
-            msg = (
-                f"measurement {measurement.name!r}: a singular statistical covariance cannot be written to Convino files, "
-                "which hold its inverse; use a model.toml"
-            )
-            raise OptionError(msg)
+            what = f"measurement {measurement.name!r}: a singular statistical covariance"
+            _refuse(what, ", which hold its inverse; use a model.toml")
         information = np.linalg.inv(covariance)
         blocks["hessian"] = _triangle(estimates, (information + information.T) / 2)
     if measurement.nuisances or diagonal:
@@ -292,14 +278,10 @@ def correlation_lines(assumptions: AssumptionSet) -> list[str]:
 def _check_range(coefficient: CorrelationCoefficient) -> None:
     where = f"coefficient {coefficient.name!r}"
     if coefficient.prior != "uniform":
-        msg = f"{where}: a {coefficient.prior} prior cannot be written to Convino files, only a uniform one; change it first"
-        raise OptionError(msg)
+        _refuse(f"{where}: a {coefficient.prior} prior", ", only a uniform one; change it first")
     if len(coefficient.pairs) != 1:
-        msg = (
-            f"{where}: one prior for its {len(coefficient.pairs)} pairs cannot be written to Convino files, where every "
-            "pair has its own; split it or remove its range"
-        )
-        raise OptionError(msg)
+        remedy = ", where every pair has its own; split it or remove its range"
+        _refuse(f"{where}: one prior for its {len(coefficient.pairs)} pairs", remedy)
 
 
 def _together(members: Sequence[CorrelationCoefficient]) -> str:
@@ -354,8 +336,7 @@ def number_text(number: float, *, where: str) -> str:
     number = float(number)
     if number != 0 and not 1 / LARGEST <= abs(number) <= LARGEST:
         allowed = f"0 and sizes from {1 / LARGEST:g} to {LARGEST:g}"
-        msg = f"{where}: {number!r} cannot be written to Convino files, allowed are {allowed}; use other units"
-        raise OptionError(msg)
+        _refuse(f"{where}: {number!r}", f", allowed are {allowed}; use other units")
     return repr(number)
 
 

@@ -82,7 +82,10 @@ def read_breakdown(submission: Submission, mapping: TableMapping, measured: Meas
             sign, errors exceed the values as percentages do, or a table has another unit than the values.
     """
     column = measured.column
-    found = [_labelled(label, mapping, measured) for label in source_labels(mapping, column)]
+    found = [
+        _shift(label, f"the label {label!r} of {column.name!r}", labelled_errors(label, mapping, column), mapping)
+        for label in source_labels(mapping, column)
+    ]
     for selection in (*mapping.breakdown, *mapping.nuisance_covariance):
         found += table_shifts(selection, submission, mapping, measured)
     shifts: dict[str, Shift] = {}
@@ -127,11 +130,6 @@ def _check_patterns(mapping: TableMapping, names: Sequence[str]) -> None:
         if _has_matrix(mapping, name) and matches(mapping.uncorrelated, name):
             msg = f"{mapping.where}: {name!r} has both a covariance of its own and 'uncorrelated'; keep one of the two"
             raise FileFormatError(msg)
-
-
-def _labelled(label: str, mapping: TableMapping, measured: Measured) -> Shift:
-    errors = labelled_errors(label, mapping, measured.column)
-    return _shift(label, f"the label {label!r} of {measured.column.name!r}", errors, mapping)
 
 
 def _shift(name: str, where: str, errors: Sequence[LabelledError], mapping: TableMapping) -> Shift:

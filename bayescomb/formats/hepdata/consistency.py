@@ -182,6 +182,12 @@ def entry_findings(correlation: FloatArray, *, names: Sequence[str]) -> Iterator
         yield Finding(message=message, wrong=True)
 
 
+def _worst(rows: Sequence[str], excess: FloatArray) -> str:
+    """The three odd rows of largest excess, for a message."""
+    worst = np.argsort(-excess, kind="stable")[: (excess > ODD).sum()]
+    return f"{', '.join(rows[i] for i in worst[:3])}{', ...' if len(worst) > 3 else ''}"
+
+
 def diagonal_findings(
     covariance: FloatArray,
     quoted: FloatArray,
@@ -210,9 +216,9 @@ def diagonal_findings(
     odd = np.flatnonzero(excess > ODD)
     if not odd.size:
         return
-    worst = odd[np.argsort(-excess[odd], kind="stable")]
     rows = [
-        f"{names[i]!r} {roots[i]:.4g} against {quoted[i]:.4g} quoted (ratio {roots[i] / scale[i]:.3g})" for i in worst[:3]
+        f"{n!r} {r:.4g} against {q:.4g} quoted (ratio {r / s:.3g})"
+        for n, r, q, s in zip(names, roots, quoted, scale, strict=True)
     ]
     ratios = roots[odd] / scale[odd]
     common = ""
@@ -221,8 +227,8 @@ def diagonal_findings(
         if np.ptp(ratios) < ODD * ratios.max():
             common += ", one common factor, as from another unit or a normalisation"
     message = (
-        f"the diagonal does not match the errors {label!r} in {len(odd)} of {len(quoted)} rows: {', '.join(rows)}"
-        f"{', ...' if len(odd) > 3 else ''}{common}"
+        f"the diagonal does not match the errors {label!r} in {len(odd)} of {len(quoted)} rows: {_worst(rows, excess)}"
+        f"{common}"
     )
     yield Finding(message=message, wrong=bool(excess.max() > WRONG))
 
@@ -267,14 +273,13 @@ def total_findings(
     centre = np.sqrt(np.diag(expected))
     odd = np.flatnonzero(excess > ODD)
     if odd.size:
-        worst = odd[np.argsort(-excess[odd], kind="stable")]
         rows = [
-            f"{names[i]!r} {roots[i]:.4g} against {centre[i]:.4g} (ratio {roots[i] / max(centre[i], 1e-300):.3g})"
-            for i in worst[:3]
+            f"{name!r} {root:.4g} against {sum_:.4g} (ratio {root / max(sum_, 1e-300):.3g})"
+            for name, root, sum_ in zip(names, roots, centre, strict=True)
         ]
         message = (
             f"the total does not match the statistical part and {up.shape[1]} sources in {len(odd)} of {len(roots)} rows: "
-            f"{', '.join(rows)}{', ...' if len(odd) > 3 else ''}"
+            f"{_worst(rows, excess)}"
         )
         yield Finding(message=message, wrong=bool(excess.max() > WRONG))
         return

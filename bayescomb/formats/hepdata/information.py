@@ -73,8 +73,10 @@ def read_information(
     Warns:
         InputWarning: tables differ a little, or hold odd figures.
     """
-    statistical = _statistical(submission, mapping, measured, singular=bool(shifts) and mapping.pulls is None)
-    total = _total(submission, mapping, measured)
+    singular = bool(shifts) and mapping.pulls is None
+    statistical = _stated("statistical", mapping.statistical, submission, mapping, measured, singular=singular)
+    totals = () if mapping.total is None else (mapping.total,)
+    total = _stated("total", totals, submission, mapping, measured)
     if mapping.pulls is not None:
         if total is None or total.diagonal:
             msg = (
@@ -140,32 +142,24 @@ def _quoted(
     return total, (np.abs(sizes) * np.array(halves)).sum(axis=0) / np.maximum(total, 1e-300)
 
 
-def _statistical(
-    submission: Submission, mapping: TableMapping, measured: Measured, *, singular: bool
+def _stated(
+    kind: str,
+    places: Sequence[ErrorPlace],
+    submission: Submission,
+    mapping: TableMapping,
+    measured: Measured,
+    *,
+    singular: bool = False,
 ) -> QuotedCovariance | None:
-    if not mapping.statistical:
-        return values_covariance(submission, mapping, measured, "statistical", None, 0.0, singular=singular)
-    quoted, slack = _quoted(mapping.statistical, submission, mapping, measured)
-    if (quoted <= 0).any():
+    """The statistical or total covariance, compared with the quoted errors; without a table the squares of the errors."""
+    if not places:
+        return values_covariance(submission, mapping, measured, kind, None, 0.0, singular=singular)
+    quoted, slack = _quoted(places, submission, mapping, measured)
+    if kind == "statistical" and (quoted <= 0).any():
         msg = f"{mapping.where}.statistical: {quoted.min():g} found, a statistical error is above 0; correct the label"
         raise InvalidNumberError(msg)
-    found = values_covariance(submission, mapping, measured, "statistical", quoted, slack, singular=singular)
-    label = " and ".join(map(error_name, mapping.statistical))
-    return _compared(found, quoted, slack, measured, label)
-
-
-def _total(submission: Submission, mapping: TableMapping, measured: Measured) -> QuotedCovariance | None:
-    if mapping.total is None:
-        return values_covariance(submission, mapping, measured, "total", None, 0.0)
-    quoted, slack = _quoted([mapping.total], submission, mapping, measured)
-    found = values_covariance(submission, mapping, measured, "total", quoted, slack)
-    return _compared(found, quoted, slack, measured, error_name(mapping.total))
-
-
-def _compared(
-    found: QuotedCovariance | None, quoted: FloatArray, slack: FloatArray, measured: Measured, label: str
-) -> QuotedCovariance:
-    """The covariance, compared with the quoted errors; without a covariance the squares of the errors."""
+    found = values_covariance(submission, mapping, measured, kind, quoted, slack, singular=singular)
+    label = " and ".join(map(error_name, places))
     if found is None:
         where = f"{measured.where}, errors {label!r}"
         return QuotedCovariance(where=where, values=np.diag(quoted**2), slack=slack, diagonal=True)

@@ -12,7 +12,7 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNu
 from bayescomb.formats.csv import NUMBER
 from bayescomb.formats.hepdata.record.submission import Submission, listed
 from bayescomb.formats.hepdata.record.tables import Table, bin_of, row_label
-from bayescomb.formats.hepdata.selection import Measured, Selection, read_selection
+from bayescomb.formats.hepdata.selection import Measured, Selection, is_integer, read_selection
 from bayescomb.formats.values import check_table, flag, text, texts
 
 __all__ = ["ErrorPlace", "TableMapping", "error_name", "measured_values", "read_mapping"]
@@ -268,7 +268,7 @@ def _error_place(value: Any, where: str, table: str) -> ErrorPlace:
     """A label of the values, or columns of errors."""
     if isinstance(value, str):
         return value
-    if isinstance(value, dict) and ("column" in value or "up" in value):
+    if _own_column(value):
         return read_selection(value, where, ("up", "down", "match", "label"), table=table)
     msg = f'{where}: {value!r} found, needed is a label of the values, or a column of errors, {{ column = "HEADER" }}'
     raise FileFormatError(msg)
@@ -299,7 +299,7 @@ def _of_sources(table: Mapping[str, Any], key: str, where: str) -> dict[str, Sel
 def _rows(value: Any, where: str) -> Rows:
     if isinstance(value, dict) and value and all(_is_range(v) or isinstance(v, str) for v in value.values()):
         return {name: v if isinstance(v, str) else (float(v[0]), float(v[1])) for name, v in value.items()}
-    if isinstance(value, list) and value and all(_is_integer(v) for v in value):
+    if isinstance(value, list) and value and all(is_integer(v) for v in value):
         if len(set(value)) < len(value):
             msg = f"{where}: {value!r} found, a number stands twice; name every row once"
             raise DuplicateNameError(msg)
@@ -311,21 +311,17 @@ def _rows(value: Any, where: str) -> Rows:
     raise FileFormatError(msg)
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _is_range(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
-        and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+        and all(isinstance(v, float) or is_integer(v) for v in value)
         and value[0] <= value[1]
     )
 
 
 def _left_out(value: Any, where: str) -> tuple[str | int, ...]:
-    if not isinstance(value, list) or not all(isinstance(v, str) or _is_integer(v) for v in value):
+    if not isinstance(value, list) or not all(isinstance(v, str) or is_integer(v) for v in value):
         msg = f"{where}: {value!r} found, needed is a list of labels or numbers of rows"
         raise FileFormatError(msg)
     check_names([v for v in value if isinstance(v, str)], where=where, allow_empty=True)

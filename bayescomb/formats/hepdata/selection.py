@@ -19,7 +19,7 @@ from bayescomb.formats.hepdata.record.submission import MAX_LISTED, Submission, 
 from bayescomb.formats.hepdata.record.tables import Axis, Column, Table, bin_of, row_label
 from bayescomb.formats.values import check_keys, text, texts
 
-__all__ = ["Chosen", "Match", "Measured", "Selection", "aligned", "matches", "only", "read_selection"]
+__all__ = ["Chosen", "Match", "Measured", "Selection", "aligned", "is_integer", "matches", "only", "read_selection"]
 
 SELECTION_KEYS: Final = ("table", "column", "qualifiers")
 # A header, or the number of a column, from 1.
@@ -293,15 +293,26 @@ def read_selection(value: Any, where: str, more: Sequence[str] = (), *, table: s
     )
 
 
+def is_integer(value: Any) -> bool:
+    """Whether a value of TOML is a whole number, which a truth value is not.
+
+    Examples:
+        >>> is_integer(2), is_integer(True)
+        (True, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _heading(value: Any, where: str) -> Heading:
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or (isinstance(value, int) and value < 1):
+    if not isinstance(value, str) and not (is_integer(value) and value > 0):
         msg = f"{where}: {value!r} found, needed is the header of a column, or its number from 1"
         raise FileFormatError(msg)
-    return value
+    found: Heading = value
+    return found
 
 
 def _numbers(value: Any, where: str) -> tuple[int, ...]:
-    whole = isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value)
+    whole = isinstance(value, list) and all(is_integer(v) and v > 0 for v in value)
     if not whole or not value or len(set(value)) < len(value):
         msg = f"{where}: {value!r} found, needed are numbers of rows, from 1 and each once, as in [11, 12, 13]"
         raise FileFormatError(msg)

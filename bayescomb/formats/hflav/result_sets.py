@@ -124,16 +124,27 @@ def json_document(path: Path, *, required: Sequence[str]) -> dict[str, Any]:
     return document
 
 
-def objects(document: Mapping[str, Any], key: str, *, where: str) -> list[Mapping[str, Any]]:
+def objects(document: Mapping[str, Any], key: str, *, where: str, keys: Sequence[str] = ()) -> list[Mapping[str, Any]]:
     """The objects of a list.
 
+    Args:
+        document: the object that holds the list.
+        key: key of the list.
+        where: place of the document, for messages.
+        keys: keys of every object, ``Name`` among them; with keys the list must not be empty.
+
     Raises:
-        FileFormatError: the value of the key is no list of objects.
+        FileFormatError: the value of the key is no list of such objects.
     """
     found = document[key]
-    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found):
-        msg = f"{where}: {key} = {reprlib.repr(found)} found, a list of objects is needed"
+    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found) or (keys and not found):
+        which = f" with {', '.join(keys)}" if keys else ""
+        msg = f"{where}: {key} = {reprlib.repr(found)} found, a list of objects{which} is needed"
         raise FileFormatError(msg)
+    for part in found if keys else ():
+        if not all(k in part for k in keys) or not isinstance(part["Name"], str) or not part["Name"]:
+            msg = f"{where}, {key}: {dict(part)!r} found, {', '.join(keys)} are needed; complete it"
+            raise FileFormatError(msg)
     return found
 
 
@@ -174,14 +185,16 @@ def _result_set(entry: Mapping[str, Any], place: str, path: Path, *, two_sided_w
         msg = f"{place}: ResultSetLabel = {label!r} found, a text is needed"
         raise FileFormatError(msg)
     where = f"{path}: {label!r}"
-    parameters = _named(entry, "Parameter", where, keys=("Name", "Value", "Error"))
+    parameters = objects(entry, "Parameter", where=where, keys=("Name", "Value", "Error"))
     names = [p["Name"] for p in parameters]
     check_names(names, where=f"{where}, Parameter")
     n = len(names)
     values = np.array([number(p["Value"], where=f"{where}, {p['Name']}") for p in parameters])
     errors = np.array([_size(p["Error"], where=f"{where}, Error of {p['Name']}") for p in parameters])
     systematics = {}
-    listed = _named(entry, "SystematicErrors", where, keys=("Name", "Values")) if entry.get("SystematicErrors") else []
+    listed = (
+        objects(entry, "SystematicErrors", where=where, keys=("Name", "Values")) if entry.get("SystematicErrors") else []
+    )
     for source in listed:
         name, at = source["Name"], f"{where}, systematic error {source['Name']!r}"
         if name in systematics:
@@ -228,16 +241,6 @@ def _sides(part: Mapping[str, Any], keys: tuple[str, str, str], where: str) -> t
             raise InvalidNumberError(msg)
         found.append(value)
     return found[0], found[1]
-
-
-def _named(entry: Mapping[str, Any], key: str, where: str, *, keys: Sequence[str]) -> list[Mapping[str, Any]]:
-    """The objects of a list that is not empty, each with a name and the other keys."""
-    found = objects(entry, key, where=where)
-    for part in found or ({},):
-        if not all(k in part for k in keys) or not isinstance(part["Name"], str) or not part["Name"]:
-            msg = f"{where}, {key}: {dict(part)!r} found, {', '.join(keys)} are needed; complete it"
-            raise FileFormatError(msg)
-    return found
 
 
 def _size(value: Any, *, where: str) -> float:

@@ -54,7 +54,7 @@ def refuse_bare(path: Path) -> NoReturn:
     place = "in it" if path.is_dir() else "beside them"
     msg = (
         f"{path}: tables of HEPData do not state which values to combine and what is correlated; write a model.toml "
-        f"{place}; complete this proposal:\n\n{text}\n"
+        f"{place}; a proposal to be completed:\n\n{text}\n"
     )
     raise FileFormatError(msg)
 

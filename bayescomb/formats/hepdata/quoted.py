@@ -245,9 +245,7 @@ def state_conversions(columns: Iterable[Column], measured: Measured, *, where: s
     for other in dict.fromkeys(c.unit for c in columns):
         factor = conversion(other, unit)
         if factor not in (None, 1.0):
-            warn_input(
-                f"{where}: the unit is {other!r}, that of the values {unit!r}; its numbers are multiplied by {factor:g}"
-            )
+            warn_input(f"{where}: in {other!r}, the values in {unit!r}; its numbers are multiplied by {factor:g}")
 
 
 def warn_of_percent(name: str, errors: Sequence[LabelledError], values: Sequence[Cell], mapping: TableMapping) -> None:

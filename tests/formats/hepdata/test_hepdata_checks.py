@@ -33,7 +33,7 @@ def test_a_diagonal_that_is_not_the_quoted_errors_is_refused_with_numbers(tmp_pa
         "'Statistical'",
         "errors 'stat' in 3 of 3 rows",
         "'0 - 50' 2 against 1 quoted (ratio 2)",
-        "one factor",
+        "one common factor",
     ):
         load(tmp_path, tables(Statistical=made.matrix(4 * COVARIANCE)))
     with refused(InvalidMatrixError, "'stat' in 1 of 3 rows: '50 - 100' 3 against 2 quoted (ratio 1.5)"):
@@ -272,7 +272,7 @@ def test_the_transcribed_auxiliary_matrix_of_ttj_rho_is_caught(tmp_path):
     assert [f.wrong for f in found] == [True]
     assert "8 of 8 rows: '0 - 0.25' 18.2 against 54.61 quoted (ratio 0.333)" in found[0].message
     assert "the ratios lie from 0.333 to 0.508" in found[0].message
-    assert "one factor" not in found[0].message
+    assert "one common factor" not in found[0].message
     # Nor is it of the normalised distribution, whatever its unit.
     (finding,) = normalised_findings(matrix, yields / yields.sum(), np.diff(edges)[:, 0], stated=True)
     assert "stated to be normalised (sum 1)" in finding.message

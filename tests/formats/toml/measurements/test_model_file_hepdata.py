@@ -106,7 +106,7 @@ BARE = 'values = "Table 1"\nstatistical = "stat"\n'
 def test_shifts_to_one_side_are_kept_with_a_warning(tmp_path):
     errors = {"stat": STAT.tolist(), "sys": [(0.5, 0.3), (0.5, -0.5), 0.1]}
     with pytest.warns(
-        InputWarning, match=r"1 two-sided shifts have the same sign .*row 1 \(\+0.5, \+0.3\).*sign is missing"
+        InputWarning, match=r"1 two-sided shifts have the same sign .*row 1 \(\+0.5, \+0.3\).*check the signs"
     ):
         measurement = load(tmp_path, tables(errors), BARE + 'labels = "sys"', entry=NO_SOURCES)
     assert measurement.down_responses[0, 0] == 0.3
@@ -128,7 +128,7 @@ def test_a_repeated_label_does_not_pass_as_one(tmp_path):
 
 def test_of_repeated_labels_none_may_be_absent(tmp_path):
     errors = [("stat", STAT.tolist()), ("sys", [0.1, 0.2, 0.3]), ("sys", [0.3, None, 0.1])]
-    with refused(UnknownNameError, "'sys'", "says nothing"):
+    with refused(UnknownNameError, "'sys'", "which the mapping does not name"):
         load(tmp_path, tables(errors), BARE + 'labels = "sys_*"', entry=NO_SOURCES)
     with (
         pytest.warns(InputWarning, match="'sys'"),
@@ -296,7 +296,7 @@ def test_rows_are_left_out_of_all_tables(tmp_path):
         ('statistical = "stat"', FileFormatError, ["missing key 'values'"]),
         ('values = "Table 1"\nvalue = 1', UnknownNameError, ["unknown key 'value'", "'values'"]),
         ('values = "Table 1"\nstatistical = "Stat"', UnknownNameError, ["'Stat'", "'stat', 'sys,JES', 'sys,lumi'"]),
-        (BARE, UnknownNameError, ["'sys,JES', 'sys,lumi'", "says nothing", "'ignore'"]),
+        (BARE, UnknownNameError, ["'sys,JES', 'sys,lumi'", "which the mapping does not name", "'ignore'"]),
         (BARE + 'labels = "sys,*"\nignore = "x"', UnknownNameError, ["ignore: 'x' matches no label"]),
         ('values = "Table 1"\nlabels = "sys*"\nignore = "stat"', FileFormatError,
          ["the statistical part is not stated"]),
@@ -310,7 +310,7 @@ def test_rows_are_left_out_of_all_tables(tmp_path):
         ('values = { table = "Table 1", columns = "SIG" }', UnknownNameError, ["unknown key 'columns'"]),
         (BARE + 'labels = "*"\nbreakdown = { table = "Total", up = "a" }', FileFormatError, ["'up' and 'down'"]),
         (BARE + 'labels = "sys*"\nstatistical_covariance = "Table 1"', FileFormatError, ["are no matrix", "a row for"]),
-        (BARE + 'labels = "sys*"\nbreakdown = "Total"', UnknownNameError, ["not those of the values", "9 only here"]),
+        (BARE + 'labels = "sys*"\nbreakdown = "Total"', UnknownNameError, ["not those of the values", "9 only in the table"]),
     ],
 )  # fmt: skip
 def test_a_misnamed_thing_is_answered_with_what_is_there(tmp_path, mapping, error, said):

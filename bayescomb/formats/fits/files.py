@@ -62,7 +62,7 @@ def from_file(name: str, experiment: str = "", *, file: str, folder: Path, **opt
         )
         raise OptionError(msg)
     if item and suffix != ".root":
-        msg = f"fit = {file!r} found; only a ROOT file has objects, leave out {item!r}"
+        msg = f"fit = {file!r} found; an object {item!r} is allowed for a ROOT file only, leave it out"
         raise OptionError(msg)
     if item:
         options["fit"] = item

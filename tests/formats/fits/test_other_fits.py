@@ -294,7 +294,7 @@ class TestModelFile:
                 'fit = "north.csv"',
                 'fit = "north.csv:fit_s"',
                 OptionError,
-                ["object 'fit_s'", "only a ROOT file has objects"],
+                ["object 'fit_s'", "for a ROOT file only"],
             ),
             ('fit = "north.csv"', 'fit = "absent.csv"', FileFormatError, ["absent.csv", "no such file"]),
             ('results = ["sigma"]', "", FileFormatError, ["'North'", "'results'"]),

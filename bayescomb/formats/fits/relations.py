@@ -118,7 +118,7 @@ def read_relations(path: Path) -> list[Relation]:
     """
     header, rows = read_table(path, required=(), labelled=True)
     if len([c for c in header[1:] if c not in (*NUMBERS, PRIOR)]) < 2:
-        msg = f"{path}: {', '.join(header)} found; needed after the name are columns of at least two measurements"
+        msg = f"{path}: {', '.join(header)} found; needed after the name are columns of two or more measurements"
         raise FileFormatError(msg)
     found = []
     for row in rows:

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from bayescomb.base.rounding import with_unit
+from bayescomb.output.figures.result import histogram
 from bayescomb.output.figures.style import COLOURS, LINES, axes_or_new, plain, set_rows
 
 __all__ = ["draw_coefficient", "draw_coefficients", "draw_correlation_scan", "draw_scan_curves", "draw_scan_shifts"]
@@ -129,11 +130,10 @@ def draw_coefficient(
     """
     ax = axes_or_new(ax)
     edges = np.linspace(*quoted, bins + 1)
+    samples = ((posterior, COLOURS["posterior"], True), (prior, "#808080", False))
+    histograms = [(histogram(draws, edges)[0], colour, filled) for draws, colour, filled in samples if draws is not None]
     peak = 0.0
-    for draws, colour, filled in ((posterior, COLOURS["posterior"], True), (prior, "#808080", False)):
-        if draws is None:
-            continue
-        heights, _ = np.histogram(np.asarray(draws, dtype=float), bins=edges, density=True)
+    for heights, colour, filled in histograms:
         ax.stairs(heights, edges, fill=filled, color=colour, alpha=0.35 if filled else 1.0, linewidth=1.3)
         peak = max(peak, float(heights.max()))
     if law is not None:

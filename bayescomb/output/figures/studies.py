@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import with_error, with_unit
 from bayescomb.output.figures.style import (
     COLOURS,
@@ -42,12 +43,43 @@ MAX_LEGEND = 12
 LONGEST_FIGURE_NAME = 60
 
 
+def ecdf_difference(ranks: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Corners of the empirical distribution function of fractional ranks minus that of the uniform distribution.
+
+    Args:
+        ranks: in (0, 1), shape (n,).
+
+    Returns:
+        x and y of the corners, shape (2 n + 2,) each.
+
+    Examples:
+        >>> [values.tolist() for values in ecdf_difference([0.25])]
+        [[0.0, 0.25, 0.25, 1.0], [0.0, -0.25, 0.75, 0.0]]
+    """
+    ordered = np.sort(np.asarray(ranks, dtype=float))
+    steps = np.arange(len(ordered) + 1) / max(len(ordered), 1)
+    x = np.concatenate([[0.0], np.repeat(ordered, 2), [1.0]])
+    return x, np.repeat(steps, 2) - x
+
+
+def uniform_band(count: int, probability: float) -> float:
+    """Half width of the band that holds the whole of such a curve of ``count`` uniform ranks with this probability.
+
+    The distribution of Kolmogorov and Smirnov, exact for ``count``.
+
+    Examples:
+        >>> round(uniform_band(100, 0.95), 4)
+        0.134
+    """
+    return float(stats.kstwo.ppf(probability, max(count, 1)))
+
+
 def draw_ecdf_difference(
     ranks: Mapping[str, ArrayLike], *, probability: float = 0.95, legend: bool = True, ax: Axes | None = None
 ) -> Axes:
-    """Empirical distribution function of fractional ranks less that of the uniform distribution, with a simultaneous band.
+    """Empirical distribution function of fractional ranks minus that of the uniform distribution, with a simultaneous band.
 
-    The band holds the whole curve of uniform ranks with the stated probability (Kolmogorov and Smirnov, exact for n).
+    See :func:`ecdf_difference` and :func:`uniform_band`, which is that of the quantity with the fewest ranks.
 
     Args:
         ranks: fractional ranks in (0, 1) by name, shape (n,) each.
@@ -67,18 +99,13 @@ def draw_ecdf_difference(
     """
     ax = axes_or_new(ax)
     cycle = ("posterior", "profile", "feasible", "extra", "group", "statistical")
-    smallest = min((len(np.asarray(values)) for values in ranks.values()), default=1)
-    half = float(stats.kstwo.ppf(probability, max(smallest, 1)))
+    half = uniform_band(min((len(np.asarray(values)) for values in ranks.values()), default=1), probability)
+    curves = {name: ecdf_difference(values) for name, values in ranks.items()}
     ax.axhspan(-half, half, color=COLOURS["prior"], alpha=0.35, linewidth=0, label=f"{100 * probability:.0f} % band")
     ax.axhline(0.0, color=COLOURS["black"], linewidth=0.6)
-    for i, (name, values) in enumerate(ranks.items()):
-        ordered = np.sort(np.asarray(values, dtype=float))
-        steps = np.arange(len(ordered) + 1) / max(len(ordered), 1)
-        x = np.concatenate([[0.0], np.repeat(ordered, 2), [1.0]])
-        ax.plot(
-            x, np.repeat(steps, 2) - x, linewidth=1.1, color=COLOURS[cycle[i % len(cycle)]],
-            linestyle=LINES[i // len(cycle) % len(LINES)], label=math_name(name),
-        )  # fmt: skip
+    for i, (name, (x, y)) in enumerate(curves.items()):
+        line, colour = LINES[i // len(cycle) % len(LINES)], COLOURS[cycle[i % len(cycle)]]
+        ax.plot(x, y, linewidth=1.1, color=colour, linestyle=line, label=math_name(name))
     ax.set_xlim(0.0, 1.0)
     ax.set_xlabel("fractional rank of the true value")
     ax.set_ylabel("ECDF - uniform")

@@ -11,7 +11,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.numerics import correlation_of
 from bayescomb.base.rounding import counted, fine_unit
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import (
@@ -26,8 +25,7 @@ from bayescomb.output.figures.style import COLOURS
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, panels
 from bayescomb.output.report.results import Results, ScanCurve
 from bayescomb.output.report.told.titles import estimate_titles
-from bayescomb.output.tables.scan import STILL, across_experiments, published_size
-from bayescomb.sampling.posterior.summary import same_as_prior
+from bayescomb.output.tables.scan import across_experiments, published_size
 
 __all__ = [
     "coefficient_figure",
@@ -144,35 +142,21 @@ def _left_out(results: Results, shown: Sequence[Observable]) -> str:
 
 def scan_correlation_figure(results: Results) -> ReportFigure | None:
     """Correlations of results across experiments at both ends of the coefficient that moves them most."""
-    pairs = across_experiments(results.combination)
-    rows = [r for r in results.scan.rows if r.ends is not None and r.half_correlation_shift is not None]
-    if not pairs or not rows:
+    found = results.pair_correlations[:MAX_PAIRS]
+    if not found:
         return None
-    names = [p.name for p in results.parameters]
-    first, second = (np.array([names.index(pair[i]) for pair in pairs]) for i in (0, 1))
-    at = {"parameter": names, "parameter_b": names}
-    shifts = np.array(
-        [r.half_correlation_shift.sel(at).to_numpy()[first, second] for r in rows if r.half_correlation_shift is not None]
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.25 * len(found)), layout="constrained")
+    draw_correlation_scan(
+        [f"{', '.join(row.pair)}: {row.coefficient}" for row in found],
+        [row.low for row in found],
+        [row.nominal for row in found],
+        [row.high for row in found],
+        ax=figure.subplots(),
     )
-    leading = np.abs(shifts).argmax(axis=0)  # the coefficient that moves each pair most
-    size = np.abs(shifts).max(axis=0)
-    order = [int(i) for i in np.argsort(-size)[:MAX_PAIRS] if size[i] > STILL]
-    if not order:
-        return None
-    covariance = results.fit.covariance.sel(at).to_numpy()
-    nominal = correlation_of(covariance)[first, second]
-    ends: list[list[float]] = [[], []]
-    for i in order:
-        row = rows[int(leading[i])]
-        for values, end in zip(ends, row.ends or (), strict=True):
-            assert end.correlation is not None  # it was reached
-            values.append(float(end.correlation.sel(parameter=pairs[i][0], parameter_b=pairs[i][1])))
-    labels = [f"{pairs[i][0]}, {pairs[i][1]}: {rows[int(leading[i])].title or rows[int(leading[i])].name}" for i in order]
-    figure = Figure(figsize=(WIDTH, 1.2 + 0.25 * len(order)), layout="constrained")
-    draw_correlation_scan(labels, ends[0], nominal[order], ends[1], ax=figure.subplots())
+    count = len(across_experiments(results.combination))
     caption = (
-        f"Correlation of results across experiments, for the {len(order)} of {len(pairs)} pairs that move most, each with "
-        "the coefficient that moves it most: at the lower end of its range, at nominal and at the upper end (of what is "
+        f"Correlation of results across experiments, for the {len(found)} of {count} pairs that move most, each with the "
+        "coefficient that moves it most: at the lower end of its range, at nominal and at the upper end (of what is "
         "feasible)."
     )
     return ReportFigure(name="scan_correlations", kind="scan", caption=caption, figure=figure)
@@ -253,12 +237,11 @@ def coefficient_panels(results: Results) -> ReportFigure | None:
     for index, (ax, curve) in enumerate(zip(axes, told, strict=False)):
         feasible = ends.get(curve.name, (math.nan, math.nan))
         quoted = coefficients[curve.name].range
-        law = results.laws.get(curve.name) if prior is not None else None
-        grid = np.linspace(*quoted, 101)
+        density = results.prior_densities.get(curve.name)
         draw_coefficient(
-            None if law is not None else draws(prior, curve.name),
+            draws(prior, curve.name) if density is None else None,
             draws(posterior, curve.name),
-            law=None if law is None else (grid, law.pdf(grid)),
+            law=density,
             quoted=quoted,
             feasible=feasible if math.isfinite(feasible[0]) else None,
             nominal=curve.nominal,
@@ -289,9 +272,7 @@ def _tells(results: Results, curve: ScanCurve, error: float) -> bool:
     if float(abs(curve.values.sel(parameter=results.parameters[0].name)).max()) > STILL_SHIFT * error:
         return True
     usable = results.usable
-    if usable is None or curve.name not in usable.coefficients:
-        return False
-    return not same_as_prior(usable.coefficients[curve.name], usable.prior_coefficients[curve.name])
+    return usable is not None and curve.name in usable.coefficients and curve.name not in results.as_prior
 
 
 def predictive_figure(results: Results) -> ReportFigure | None:

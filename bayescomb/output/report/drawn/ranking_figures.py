@@ -7,7 +7,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-import xarray as xr
 from matplotlib.figure import Figure
 
 from bayescomb.base.rounding import counted, decimals
@@ -128,22 +127,13 @@ def post_fit_figure(results: Results) -> ReportFigure | None:
 
 def impact_map_figure(results: Results) -> ReportFigure | None:
     """Groups of sources on every observable, in percent of it; nothing if there is one observable only."""
-    fit, impacts = results.fit, results.impacts
-    observables = [o for o in results.combination.observables if o.name in fit.values["parameter"].to_numpy()]
-    names = [o.name for o in observables]
-    if not 1 < len(names) <= MAX_QUANTITIES or not impacts.groups.sizes["group"]:
+    table = results.relative_impacts
+    if table is None or table.sizes["parameter"] > MAX_QUANTITIES:
         return None
-    values = fit.values.sel(parameter=names)
-    if bool((values == 0).any()):
-        return None
-    parts: list[xr.DataArray] = [impacts.groups.sel(group=g) for g in impacts.groups["group"].to_numpy()]
-    labels = [str(g) for g in impacts.groups["group"].to_numpy()]
-    sums = {label: part for label, part in impacts.sums.items() if label not in {"all systematics", *labels}}
-    parts += sums.values()
-    labels += sums
-    table = np.array([(100 * part.sel(parameter=names) / abs(values)).to_numpy() for part in parts])
+    named = {o.name: typeset(o.title or o.name) for o in results.combination.observables}
+    labels = [str(part) for part in table["part"].to_numpy()]
+    titles = [named[str(name)] for name in table["parameter"].to_numpy()]
     figure = Figure(figsize=(WIDTH, 1.5 + 0.28 * len(labels)), layout="constrained")
-    titles = [typeset(o.title or o.name) for o in observables]
     draw_impact_map(labels, titles, table, label="impact, relative", ax=figure.subplots())
     caption = "Impact of groups of sources and of statistics on every observable, in percent of its value."
     return ReportFigure(name="impact_map", kind="impacts", caption=caption, figure=figure)

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from bayescomb.base.numerics import correlation_of
 from bayescomb.base.rounding import at_bound_text, rounded_like, with_error
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.observables import Observable
@@ -17,7 +16,7 @@ from bayescomb.inputs.theory.predictions import Prediction
 from bayescomb.output.figures import draw_correlation_matrix, draw_inputs
 from bayescomb.output.figures.result import draw_bins
 from bayescomb.output.report.figure import WIDTH, ReportFigure, file_name, label_of, symbol_of
-from bayescomb.output.report.results import ROUNDING, Results, parameter_covariance
+from bayescomb.output.report.results import ROUNDING, Results
 from bayescomb.output.report.told.titles import estimate_titles
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
@@ -166,24 +165,22 @@ def set_figure(results: Results, parameter: Observable) -> ReportFigure | None:
 def estimate_correlation_figure(results: Results) -> ReportFigure:
     """Total correlation of the estimates."""
     count = len(results.combination.estimates)
-    covariance = results.estimates.covariance.to_numpy()[:count, :count]
     size = min(WIDTH, 3.8 + 0.26 * count)
     figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
     titles = estimate_titles(results.combination)
     names = [titles[e.name] for e in results.combination.estimates]
-    draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
+    draw_correlation_matrix(results.estimate_correlation, names, ax=figure.subplots())
     caption = "Total correlation of the estimates, statistics and all sources, at nominal coefficients."
     return ReportFigure(name="estimate_correlation", kind="inputs", caption=caption, figure=figure)
 
 
 def parameter_correlation_figure(results: Results) -> ReportFigure:
     """Correlation of the combined quantities: posterior where it may be used, else profile."""
-    covariance, kind = parameter_covariance(results)
-    size = min(WIDTH, 3.8 + 0.26 * len(covariance))
+    size = min(WIDTH, 3.8 + 0.26 * len(results.parameters))
     figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
     names = [label_of(o) for o in results.parameters]
-    draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
-    caption = f"Correlation of the combined quantities, {kind}."
+    draw_correlation_matrix(results.correlation, names, ax=figure.subplots())
+    caption = f"Correlation of the combined quantities, {results.covariance_kind}."
     return ReportFigure(name="parameter_correlation", kind="correlations", caption=caption, figure=figure)
 
 

@@ -11,8 +11,9 @@ from bayescomb.base.choices import Parts
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.nonlinear.model import mapping
 
-__all__ = ["SetRow", "estimate_profile", "experiment_profiles", "set_rows"]
+__all__ = ["SetRow", "estimate_profile", "estimate_pulls", "experiment_profiles", "set_rows"]
 
 FAILURES = (UnderdeterminedError, InfeasibleCorrelationError, FitError)
 
@@ -48,6 +49,34 @@ def estimate_profile(combination: Combination, *, parts: Parts = "propagated") -
         '173.79 +- 1.41'
     """
     return profile(combination.saturated(), parts=parts)
+
+
+def estimate_pulls(fit: ProfileResult, estimates: ProfileResult) -> dict[str, float | None]:
+    """Estimate -> its distance from the fit in units of the error of that distance.
+
+    ``None`` for inputs that come from a fit, and where nothing else measures the same.
+
+    Args:
+        fit: the profile.
+        estimates: of :func:`estimate_profile`.
+    """
+    combination = fit.combination
+    variables = [o.name for o in combination.variables]
+    values = fit.values.sel(parameter=variables).to_numpy()
+    predict = mapping(combination)
+    design = predict.jacobian(values)
+    # An observable at its bound is fixed in the fit of the others.
+    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
+    total = np.diag(estimates.covariance.to_numpy())[: len(combination.estimates)]
+    # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
+    variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
+    residual = np.array([e.value for e in combination.estimates]) - predict.compared(values)
+    fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
+    determined = (variance <= 1e-9 * total) | fitted
+    return {
+        estimate.name: None if determined[i] else float(residual[i] / np.sqrt(variance[i]))
+        for i, estimate in enumerate(combination.estimates)
+    }
 
 
 def experiment_profiles(combination: Combination, *, parts: Parts = "propagated") -> dict[str, ProfileResult]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from bayescomb.base.rounding import coefficient_text, rounded_like, significant
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
-from bayescomb.likelihood.nonlinear.model import mapping
 from bayescomb.output.report.results import Results
 from bayescomb.output.report.told.titles import block_title, coefficient_titles, estimate_titles, observable_titles
 from bayescomb.output.tables.result import weights_table
@@ -24,7 +21,7 @@ def input_tables(results: Results) -> dict[str, Table]:
         weights_table(
             results.fit,
             [o.name for o in results.parameters],
-            pulls=_pulls(results),
+            pulls=results.estimate_pulls,
             titles=estimate_titles(results.combination),
         ),
         _correlation(results),
@@ -91,30 +88,6 @@ def _estimates(results: Results) -> Table:
     ]
     title = "Estimates with their statistical, systematic and total uncertainties."
     return Table(name="estimates", title=title, rows=rows, columns=columns)
-
-
-def _pulls(results: Results) -> dict[str, float | None]:
-    """How far each estimate lies from the fit in units of the error of that distance.
-
-    ``None`` for inputs that come from a fit, and where nothing else measures the same.
-    """
-    combination, fit = results.combination, results.fit
-    variables = [o.name for o in combination.variables]
-    values = fit.values.sel(parameter=variables).to_numpy()
-    predict = mapping(combination)
-    design = predict.jacobian(values)
-    # An observable at its bound is fixed in the fit of the others.
-    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
-    total = np.diag(results.estimates.covariance.to_numpy())[: len(combination.estimates)]
-    # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
-    variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
-    residual = np.array([e.value for e in combination.estimates]) - predict.compared(values)
-    fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
-    determined = (variance <= 1e-9 * total) | fitted
-    return {
-        estimate.name: None if determined[i] else float(residual[i] / np.sqrt(variance[i]))
-        for i, estimate in enumerate(combination.estimates)
-    }
 
 
 def _correlation(results: Results) -> Table:

@@ -6,7 +6,6 @@ import importlib.metadata
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import invgamma
 
 from bayescomb.base.rounding import (
     PULL_PLACES,
@@ -16,7 +15,7 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.output.report.gathered.ranking import leading_pulls
-from bayescomb.output.report.results import Results, parameter_covariance
+from bayescomb.output.report.results import Results
 from bayescomb.output.report.tables.coefficients import coefficient_table
 from bayescomb.output.report.told.matters import input_titles
 from bayescomb.output.report.told.titles import block_title, observable_titles, quantity_title
@@ -28,7 +27,6 @@ from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.text_layout import MANY
 from bayescomb.output.words import typeset
-from bayescomb.sampling.posterior.summary import CENTRAL
 
 __all__ = ["covariance_table", "result_tables", "size_table"]
 
@@ -176,15 +174,13 @@ def size_table(results: Results) -> Table:
     for name in [] if found is None else [str(n) for n in found.sizes["uncertain_size"].to_numpy()]:
         assert found is not None
         row = found.sizes.sel(uncertain_size=name)
-        relative = float(row["relative"])
-        shape = 1 / (4 * relative**2)
-        prior_low, prior_high = (float(np.sqrt(invgamma.ppf(q, shape, scale=shape))) for q in CENTRAL)
+        prior_low, prior_high = results.prior_sizes[name]
         low, median, high = posterior.get(name, (None, None, None))
         rows.append(
             {
                 "name": name,
                 "source": str(row["source"].item()),
-                "relative": relative,
+                "relative": float(row["relative"]),
                 "rank": int(row["rank"]),
                 "fitted": float(row["size"]),
                 "fitted_error": float(row["size_error"]),
@@ -218,7 +214,7 @@ def size_table(results: Results) -> Table:
 
 def covariance_table(results: Results) -> Table:
     """For the files: covariance of all pairs of combined quantities."""
-    covariance, kind = parameter_covariance(results)
+    covariance, kind = results.covariance, results.covariance_kind
     rows = [
         {
             "parameter": first.name,
@@ -230,7 +226,6 @@ def covariance_table(results: Results) -> Table:
         for j, second in enumerate(results.parameters)
     ]
     names = [o.name for o in results.parameters]
-    scale = {o.name: float(covariance[i, i]) ** 0.5 for i, o in enumerate(results.parameters)}
     titles = observable_titles(results.combination)
     # Each pair once, and a matrix of many as a figure only.
     few = [i * len(names) + j for i in range(len(names)) for j in range(i, len(names))]
@@ -243,7 +238,7 @@ def covariance_table(results: Results) -> Table:
         Column(
             title=f"correlation ({kind.split(' ')[0]})",
             show=lambda row: correlation_text(
-                row[kind.split(" ")[0]] / (scale[row["parameter"]] * scale[row["parameter_b"]])
+                float(results.correlation[names.index(row["parameter"]), names.index(row["parameter_b"])])
             ),
         ),
     ]  # fmt: skip

@@ -32,8 +32,6 @@ SPOKEN: Final = 3
 LARGEST: Final = 3
 # A p-value below this is called poor.
 POOR_FIT: Final = 0.05
-# Part of a shift of the mean that the coefficients must explain before one is named as its reason.
-EXPLAINED: Final = 0.5
 
 
 def matters(results: Results) -> list[tuple[str, str]]:
@@ -94,29 +92,17 @@ def shift_reason(results: Results, parameter: Observable, *, short: bool = False
         parameter: one of its results.
         short: the reason alone, without the shift.
     """
-    comparison, relevance = results.comparison, results.divided.relevance
-    if comparison is None or relevance is None or not comparison.shared:
+    found = results.mean_shifts.get(parameter.name)
+    if found is None:
         return ""
-    row = comparison.table.sel(parameter=parameter.name)
-    shift, error, sd = (float(row[key]) for key in ("shift_of_mean", "shift_of_mean_mcse", "sd"))
-    fine = fine_unit(sd, parameter.unit)
-    if not math.isfinite(shift) or abs(shift) < 5 * error or abs(shift) < 0.001 * sd:
-        return "" if short else f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}."
-    nominal = {c.name: c.nominal for c in results.combination.assumption_set.coefficients}
-    names = [str(c) for c in relevance["coefficient"].to_numpy()]
-    slopes = relevance["slope"].sel(parameter=parameter.name).to_numpy()
-    centres = relevance["posterior_mean"].to_numpy()
-    terms = np.nan_to_num(slopes) * (centres - np.array([nominal[name] for name in names]))
-    leading = int(np.argmax(np.abs(terms)))
-    text = f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}"
-    if terms[leading] / shift < EXPLAINED:
-        return "" if short else f"{text} from the value at nominal coefficients."
-    centre = float(relevance["prior_mean"][leading])
-    name = typeset(str(relevance["title"].to_numpy()[leading]))
+    fine = fine_unit(found.sd, parameter.unit)
+    text = f"Sampling them moves the mean by {fine_text(found.shift, fine, sign=True)}"
+    if not found.coefficient:
+        return "" if short else f"{text}{' from the value at nominal coefficients' if found.significant else ''}."
     return (
-        f"{'' if short else f'{text}, '}most of it by {name}: its prior has the mean {coefficient_text(centre)}, the "
-        f"nominal value is {coefficient_text(nominal[names[leading]])}, and the result moves "
-        f"by {fine_text(float(slopes[leading]), fine, sign=True)} per unit of the coefficient."
+        f"{'' if short else f'{text}, '}most of it by {typeset(found.coefficient)}: its prior has the mean "
+        f"{coefficient_text(found.prior_mean)}, the nominal value is {coefficient_text(found.nominal)}, and the result "
+        f"moves by {fine_text(found.slope, fine, sign=True)} per unit of the coefficient."
     )
 
 

@@ -20,6 +20,7 @@ from matplotlib.ticker import NullLocator
 
 from bayescomb.base.errors import warn_input
 from bayescomb.base.files.writing import cannot_write, written_beside
+from bayescomb.output.words import split_symbol
 
 __all__ = [
     "COLOURS",
@@ -150,8 +151,8 @@ def math_name(name: str) -> str:
         >>> math_name("m_t"), math_name("sigma_tt_13TeV")
         ('$m_{t}$', 'sigma_tt_13TeV')
     """
-    found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
-    return f"${found[1]}_{{{found[2]}}}$" if found else plain(name)
+    found = split_symbol(name)
+    return f"${found[0]}_{{{found[1]}}}$" if found else plain(name)
 
 
 def symbol(name: str, title: str = "") -> str:

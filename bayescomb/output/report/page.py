@@ -31,7 +31,7 @@ from bayescomb.output.report.told.matters import POOR_FIT, matters, said, shift_
 from bayescomb.output.statements import beyond_notes, bound_notes, extraction_sentence, notes, page_settings, versions_text
 from bayescomb.output.tables.table import Table
 from bayescomb.output.text_layout import mean_or_median
-from bayescomb.output.words import typeset
+from bayescomb.output.words import split_symbol, typeset
 
 __all__ = ["page_context", "symbol", "symbols"]
 
@@ -65,10 +65,12 @@ def symbol(name: str) -> Markup:
         >>> str(symbol("m_t")), str(symbol("<x>"))
         ('<i>m</i><sub>t</sub>', '&lt;x&gt;')
     """
-    found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
-    if found is None:
-        return escape(name)
-    return Markup("<i>{}</i><sub>{}</sub>").format(found[1], found[2])
+    found = split_symbol(name)
+    return escape(name) if found is None else _italic(*found)
+
+
+def _italic(letter: str, index: str) -> Markup:
+    return Markup("<i>{}</i><sub>{}</sub>").format(letter, index)
 
 
 def symbols(text: str) -> Markup:
@@ -82,7 +84,7 @@ def symbols(text: str) -> Markup:
     # Text, letter, index, text, ...
     found = [escape(parts[0])]
     for letter, index, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-        found.append(Markup("<i>{}</i><sub>{}</sub>{}").format(letter, index, rest))
+        found += [_italic(letter, index), escape(rest)]
     return Markup("").join(found)
 
 

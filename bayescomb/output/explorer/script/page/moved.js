@@ -2,7 +2,7 @@
 "use strict";
 
 const moved = (() => {
-  const { change, fixed, counted } = numbers;
+  const { change, coefficient, fixed, counted } = numbers;
   const LIMIT = 24; // settings that are taken back one by one; of more the sum alone is said
 
   const quoted = word => (/^[\w.+=/:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
@@ -53,11 +53,10 @@ const moved = (() => {
   // What differs from the opening setting, each with the setting in which it alone is taken back.
   function items(model, state) {
     const opening = settings.opening(model), set = settings.setOf(model, state), found = [];
-    const place = value => fixed(value, 3).replace(/(\.\d\d)0$/, "$1");
     for (const [name, value] of Object.entries(state.coefficients)) {
       const c = set.coefficients.find(item => item.name === name), { [name]: _, ...coefficients } = state.coefficients;
       if (c && value !== c.nominal) {
-        found.push({ what: `${c.title || name} from ${place(c.nominal)} to ${place(value)}`, back: { ...state, coefficients } });
+        found.push({ what: `${c.title || name} from ${coefficient(c.nominal)} to ${coefficient(value)}`, back: { ...state, coefficients } });
       }
     }
     const titles = new Map(model.sources.map(s => [s.name, s.title || s.name]));

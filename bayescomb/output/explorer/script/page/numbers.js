@@ -20,6 +20,9 @@ const numbers = (() => {
     return sign && rounded > 0 ? `+${text}` : text;
   }
 
+  // A coefficient: two decimals, three where they are needed.
+  const coefficient = value => fixed(value, 3).replace(/(\.\d\d)0$/, "$1");
+
   function significant(value, digits = 3) {
     if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
     if (value === 0) return "0";
@@ -89,5 +92,5 @@ const numbers = (() => {
     return element;
   }
 
-  return { places, fixed, significant, pValue, chi2, counted, withError, change, symbol, make, replace, drawing };
+  return { places, fixed, coefficient, significant, pValue, chi2, counted, withError, change, symbol, make, replace, drawing };
 })();

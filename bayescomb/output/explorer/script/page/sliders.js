@@ -2,13 +2,12 @@
 "use strict";
 
 const sliders = (() => {
-  const { make, fixed } = numbers;
+  const { make, coefficient: short } = numbers;
   const PRIORS = { truncated_normal: "truncated normal", fixed: "fixed, no range" };
   const APART = "uncorrelated between experiments", EVERYWHERE = "uncorrelated everywhere";
   let rows = [], shown = "", severalExperiments = false;
 
   const percent = (value, [low, high]) => 100 * Math.min(Math.max((value - low) / (high - low), 0), 1);
-  const short = value => fixed(value, 3).replace(/(\.\d\d)0$/, "$1");
 
   // act: { move(name, value, done), treat(name, how) } tells the page what the hand does.
   function build(container, model, state, act) {
@@ -140,5 +139,5 @@ const sliders = (() => {
     return parts.length ? `${label} is repaired ${parts.join(" and ")}, given the others` : "";
   }
 
-  return { build, update, choice, short };
+  return { build, update, choice };
 })();

@@ -48,7 +48,7 @@
       const stop = inRange < found.low ? found.lowStop : inRange > found.high ? found.highStop : null;
       const name = coefficient.title || coefficient.name;
       let message = "";
-      if (stop) message = `${name} stops at ${sliders.short(allowed)}: ${stop} would not be feasible beyond.`;
+      if (stop) message = `${name} stops at ${numbers.coefficient(allowed)}: ${stop} would not be feasible beyond.`;
       else if (value !== inRange) message = `${name} is kept inside its range ${low} to ${high}.`;
       const coefficients = { ...state.coefficients, [coefficient.name]: allowed };
       if (allowed === coefficient.nominal) delete coefficients[coefficient.name];

@@ -73,9 +73,9 @@ def draw_posterior(
         density: grid and density values, shape (m,) each, drawn as the line of the posterior.
         label: symbol or name of the parameter, for the axis.
         unit: its unit.
-        gaussian: say of the profile that it is drawn as a Gaussian with its parabolic error.
+        gaussian: label the profile as a Gaussian with its parabolic error.
         bins: number of bins of the histogram.
-        legend: explain the marks above the curves.
+        legend: name the curves and marks above them.
         ax: where to draw; a new figure by default.
 
     Returns:
@@ -154,8 +154,8 @@ def draw_inputs(
         kinds: ``"input"``, ``"experiment"``, ``"profile"`` or ``"posterior"`` per row; sets the colour, and a line is drawn
             where the kind changes.  All inputs by default.
         texts: n texts for the right margin, e.g. the rounded numbers.
-        heading: what they are, above the first.
-        band: value and error of a combination, drawn as a band behind everything.
+        heading: above the first text.
+        band: value and error of a combination, drawn as a band behind all rows.
         label: symbol or name of the parameter, for the axis.
         unit: its unit.
         ax: where to draw; a new figure by default.
@@ -209,7 +209,7 @@ def draw_inputs(
 
 
 def _explain_bars(ax: Axes, inner: FloatArray, middle: FloatArray) -> None:
-    """Which bar is which part of the uncertainty, above the rows."""
+    """Legend above the rows: which bar is which part of the uncertainty."""
     parts = [(inner, 5.0, "statistical"), (middle, 2.6, "and systematic")]
     shown = [(width, label) for sizes, width, label in parts if np.isfinite(sizes).any()]
     if not shown:
@@ -235,15 +235,15 @@ def draw_bins(
     measured_by: str = "measured",
     axes: tuple[Axes, Axes] | None = None,
 ) -> tuple[Axes, Axes]:
-    """Bins above, all over the fit below.
+    """Measured and predicted bins in the upper panel, their ratios to the fit in the lower one.
 
     Args:
         edges: lower and upper edge of each of the n bins, shape (n, 2).
         measured: shape (n,).
-        errors: total uncertainties, shape (n,).
+        errors: total uncertainties of the measured values, shape (n,).
         predicted: label -> prediction, shape (n,), in the unit of the measurement.
         fitted: prediction at the best fit, theory nuisances included, shape (n,).
-        theory: uncertainty of the prediction by its theory nuisances before the fit, shape (n,); a band about the fit.
+        theory: uncertainty of the prediction from its theory nuisances before the fit, shape (n,); a band about the fit.
         quantity: what is measured, for the axis.
         unit: its unit.
         variable: what is binned.

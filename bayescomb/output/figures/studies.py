@@ -1,4 +1,4 @@
-"""Figures of studies: ranks and coverage of a calibration; masses and cross sections under every assumption set."""
+"""Figures of studies: ranks and coverage of a calibration; results under every assumption set."""
 
 from __future__ import annotations
 
@@ -117,11 +117,11 @@ def draw_ecdf_difference(
 def draw_coverage(
     rows: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], *, level: float, ax: Axes | None = None
 ) -> Axes:
-    """Shares of data sets whose interval holds the truth, with their errors, beside the level that the interval states.
+    """Coverage of intervals, the share of data sets whose interval holds the true value, and their nominal level as a line.
 
     Args:
-        rows: label of a row -> answer (``profile`` or ``posterior``) -> (share, binomial error) of each quantity in it.
-        level: of the intervals.
+        rows: label of a row -> ``profile`` or ``posterior`` -> (coverage, binomial error) of each quantity of the row.
+        level: nominal coverage of the intervals.
         ax: where to draw; a new figure by default.
 
     Returns:
@@ -152,11 +152,14 @@ def draw_coverage(
 
 
 def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
-    """Write the ranks of a study as PDF and PNG, one panel for results, coefficients and nuisances each.
+    """Write the ranks of a calibration as PDF and PNG, one panel for results, coefficients and nuisances each.
 
     Args:
         study: of :func:`bayescomb.study_summary`.
-        folder: where they go.
+        folder: of the files; made if it does not exist.
+
+    Returns:
+        The paths; none if no quantity has ranks.
 
     Raises:
         OutputError: a file cannot be written.
@@ -193,7 +196,7 @@ def draw_sets(
     unit: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """One row per assumption set: fixed coefficients above, with their priors below.
+    """Result under every assumption set, one row per set: at fixed coefficients, and below it with their priors.
 
     Args:
         names: of the n sets.
@@ -246,13 +249,13 @@ def draw_ratios(
     errors: ArrayLike,
     ax: Axes | None = None,
 ) -> Axes:
-    """Every observable in every set over its value in the first set, with relative errors.
+    """Ratio of every observable under each assumption set to its value under the first, with relative errors.
 
     Args:
         observables: titles of the m observables.
         names: of the n sets.
-        values: shape (n, m); NaN where there is none.
-        errors: shape (n, m).
+        values: of the observables, shape (n, m); NaN where there is none.
+        errors: of the observables, shape (n, m).
         ax: where to draw; a new figure by default.
 
     Returns:
@@ -289,17 +292,21 @@ def draw_ratios(
 
 
 def _figure_name(text: str, taken: Collection[str]) -> str:
-    """A file name that every file system takes and no other figure has; the names of masses are free."""
-    plain = re.sub(r"[^\w.+-]", "", text)[:LONGEST_FIGURE_NAME]
-    name, count = plain, 1
+    """A file name that every file system accepts and no other figure has: names of masses can hold any character."""
+    start = re.sub(r"[^\w.+-]", "", text)[:LONGEST_FIGURE_NAME]
+    name, count = start, 1
     while name in taken or name == "sets_observables":
         count += 1
-        name = f"{plain}_{count}"
+        name = f"{start}_{count}"
     return name
 
 
 def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
-    """Write the figures as PDF and PNG into a folder, which is made if it is not there.
+    """Write the figures of a comparison of assumption sets as PDF and PNG.
+
+    Args:
+        comparison: of :func:`bayescomb.compare_sets`.
+        folder: of the files; made if it does not exist.
 
     Returns:
         The paths.

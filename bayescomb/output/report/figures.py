@@ -1,4 +1,4 @@
-"""Which figures a report has: from results to matplotlib figures with a name and a caption."""
+"""The figures of a report in their order: from results to matplotlib figures with a name and a caption."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _present(figure: ReportFigure | None) -> Iterator[ReportFigure]:
 
 
 def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFigure:
-    """Panels of as many parameters as a figure holds, from one of them on."""
+    """Densities of the parameters from index ``start`` on, as many as one figure holds."""
     assert results.sampled is not None  # the caller has a converged posterior
     tree = results.sampled.tree
     shown = results.parameters[start : start + MAX_PANELS]
@@ -154,14 +154,8 @@ def _ranks(results: Results) -> ReportFigure:
     titles |= {f"rho[{c.name}]": c.title or c.name for c in results.combination.assumption_set.coefficients}
     figure, axes = panels(len(results.ranks), columns=2, height=2.5)
     for index, (ax, own) in enumerate(zip(axes, results.ranks, strict=False)):
-        draw_ranks(
-            own.counts,
-            expected=own.expected,
-            spread=own.spread,
-            label=titles[own.quantity],
-            legend=index == 0,
-            ax=ax,
-        )
+        label = titles[own.quantity]
+        draw_ranks(own.counts, expected=own.expected, spread=own.spread, label=label, legend=index == 0, ax=ax)
     caption = (
         "Ranks of the draws of each chain among all draws: flat if the chains explore the same distribution. Bands: 1 and 2 "
         "standard deviations of a flat histogram, given the effective sample size."

@@ -63,13 +63,13 @@ __all__ = [
 # Coefficients whose scan is drawn as a curve: the ones that move the result most.
 MAX_CURVES: Final = 12
 CURVE_POINTS: Final = 5
-# A shift below this fraction of the error is rounding of the fit.
+# A shift below this part of the error is rounding of the fit.
 ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScanCurve:
-    """Values and errors of all parameters along one coefficient, dims ``parameter``, ``point``; minus those at nominal."""
+    """Change of values and errors of all parameters along one coefficient from nominal, dims ``parameter``, ``point``."""
 
     name: str
     title: str
@@ -81,11 +81,11 @@ class ScanCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Results(Analysis):
-    """What a report shows, besides the analysis itself.
+    """Everything that a report shows: the analysis and what is computed from it.
 
     Attributes:
         check, scan, compatibility: of the combination.
-        averages: what people who average print.
+        averages: numbers that averaging groups publish.
         curves: scans of the coefficients that matter most.
         estimates: profile in which every estimate is its own observable: its covariance is the total covariance of the
             estimates, in the order of the combination's estimates.
@@ -98,7 +98,7 @@ class Results(Analysis):
             :func:`bayescomb.studies.theory.study.theory_fits` and :func:`bayescomb.predicted_bins`.
         missing_information: fraction of missing information on the energy of each chain (E-BFMI).
         sets: the result under every assumption set, see :func:`bayescomb.output.report.gathered.sets.set_rows`.
-        labels: nuisance -> what people call it, see :func:`bayescomb.output.report.gathered.ranking.nuisance_labels`.
+        labels: nuisance -> its label for readers, see :func:`bayescomb.output.report.gathered.ranking.nuisance_labels`.
         rankings: result -> its nuisances, see :func:`bayescomb.output.report.gathered.ranking.ranked`.
         post_fit: correlation of the results and the leading nuisances after the fit.
         covariance, correlation: of the combined quantities, shape (P, P), of the posterior if it has converged, else of the
@@ -234,7 +234,7 @@ def _first_draws(usable: Sampled | None, name: str) -> Summary | None:
 
 
 def _missing_information(posterior: xr.DataTree | None) -> tuple[float, ...]:
-    """Of each chain; low values mean that tails are not reached."""
+    """Of each chain; a chain with a low value does not reach the tails."""
     if posterior is None or "energy" not in posterior["sample_stats"]:
         return ()
     return tuple(float(value) for value in np.ravel(az.bfmi(posterior)["energy"].to_numpy()))
@@ -277,7 +277,7 @@ def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
         try:
             values, errors = scan_curve(scanned.combination, index=names.index(row.name), points=points)
         except BayescombError:
-            continue  # feasible at both ends only: a repair changed the family in between
+            continue  # a repair changed the family in between: only the ends are feasible
         curves.append(
             ScanCurve(
                 name=row.name,

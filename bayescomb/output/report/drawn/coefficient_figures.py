@@ -37,13 +37,13 @@ __all__ = [
 ]
 
 MAX_LINES: Final = 6  # curves in one panel
-# Part of the uncertainty of a result; a coefficient that moves it less is in the tables only.
+# A coefficient that moves a result by less than this part of its uncertainty is in the tables only.
 STILL_SHIFT: Final = 0.01
 MAX_PAIRS: Final = 30  # correlations in one figure
 
 
 def scan_shift_figure(results: Results) -> ReportFigure:
-    """Two panels for each of the first parameters: shift of the value and shift of the error."""
+    """Half shifts of value and error of the parameters that move most, two panels for each."""
     rows = list(results.scan.rows)
     scale = results.fit.errors
 
@@ -85,7 +85,7 @@ def scan_shift_figure(results: Results) -> ReportFigure:
 
 
 def scan_curve_figure(results: Results) -> ReportFigure:
-    """Curves of the coefficients that matter most, value and error."""
+    """Value and error along the coefficients that move the result most."""
     curves = results.curves[:MAX_LINES]
     shown = _most_moved(results)
     longest = max(len(curve.title) for curve in curves)
@@ -120,7 +120,7 @@ def scan_curve_figure(results: Results) -> ReportFigure:
 
 
 def _most_moved(results: Results) -> tuple[Observable, ...]:
-    """The two parameters that a coefficient moves most, value or error, in their order."""
+    """The two parameters whose value or error the coefficients move most, in the order of the results."""
     if len(results.parameters) <= 2:
         return results.parameters
     largest: dict[str, float] = {}
@@ -135,13 +135,13 @@ def _most_moved(results: Results) -> tuple[Observable, ...]:
 
 
 def _left_out(results: Results, shown: Sequence[Observable]) -> str:
-    """Sentence about the parameters that are not drawn."""
+    """Sentence that names the parameters that are not drawn."""
     hidden = [p.name for p in results.parameters if p not in shown]
     return f" Drawn are the two that move most; only in the tables: {', '.join(hidden)}." if hidden else ""
 
 
 def scan_correlation_figure(results: Results) -> ReportFigure | None:
-    """Correlations of results across experiments at both ends of the coefficient that moves them most."""
+    """Correlations of results across experiments over the range of the coefficient that moves them most."""
     found = results.pair_correlations[:MAX_PAIRS]
     if not found:
         return None
@@ -163,7 +163,7 @@ def scan_correlation_figure(results: Results) -> ReportFigure | None:
 
 
 def _feasible_ends(results: Results) -> dict[str, tuple[float, float]]:
-    """Feasible interval of each coefficient by its block; the total covariance counts where there is no block."""
+    """Feasible interval of each coefficient that belongs to a block, NaN where no value is feasible."""
     ends: dict[str, tuple[float, float]] = {}
     for statement in results.check.block_statements:
         for name, low, high in zip(statement.coefficients, statement.feasible_low, statement.feasible_high, strict=True):
@@ -172,10 +172,11 @@ def _feasible_ends(results: Results) -> dict[str, tuple[float, float]]:
 
 
 def coefficient_figure(results: Results) -> ReportFigure:
-    """Prior range, nominal value, posterior and feasible part of the range."""
+    """Quoted and feasible range, nominal value and posterior of every coefficient."""
     coefficients = results.combination.assumption_set.coefficients[:MAX_ROWS]
     found = {} if results.usable is None else results.usable.coefficients
-    ends = [_feasible_ends(results).get(c.name, (math.nan, math.nan)) for c in coefficients]
+    feasible_ends = _feasible_ends(results)
+    ends = [feasible_ends.get(c.name, (math.nan, math.nan)) for c in coefficients]
     sampled = any(c.name in found for c in coefficients)
 
     def ends_of(key: str) -> list[float]:
@@ -209,10 +210,7 @@ def coefficient_figure(results: Results) -> ReportFigure:
 
 
 def coefficient_panels(results: Results) -> ReportFigure | None:
-    """A panel for each coefficient that the data know or that moves the first result: prior, posterior, range, shift.
-
-    ``None`` where there is no such coefficient.
-    """
+    """A panel for each coefficient that moves the first result or whose posterior is not its prior, ``None`` without one."""
     parameter = results.parameters[0]
     at, symbol = {"parameter": parameter.name}, label_of(parameter)
     error = float(results.fit.errors.sel(at))
@@ -268,7 +266,7 @@ def coefficient_panels(results: Results) -> ReportFigure | None:
 
 
 def _tells(results: Results, curve: ScanCurve, error: float) -> bool:
-    """Whether a coefficient moves the result, or has a posterior that is not its prior."""
+    """Whether a coefficient moves the first result, or has a posterior that is not its prior."""
     if float(abs(curve.values.sel(parameter=results.parameters[0].name)).max()) > STILL_SHIFT * error:
         return True
     usable = results.usable
@@ -276,7 +274,7 @@ def _tells(results: Results, curve: ScanCurve, error: float) -> bool:
 
 
 def predictive_figure(results: Results) -> ReportFigure | None:
-    """Measured values on what the model expects."""
+    """Measured values on the intervals of their posterior predictive distributions."""
     table = results.predictive
     if table is None:
         return None

@@ -1,4 +1,4 @@
-"""Figures of the report about the result: inputs, experiments and all, every assumption set, measured bins, correlations."""
+"""Figures of the report about the result: inputs and experiments, assumption sets, measured bins, correlations."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class _Forest:
         self.texts.append(text)
 
     def add_fit(self, name: str, kind: str, fit: ProfileResult) -> None:
-        """A fit; what its bound holds has no parts."""
+        """Add a fit; a result at its bound has no parts."""
         at = {"parameter": self.parameter.name}
         value, error, up, down = (float(x.sel(at)) for x in (fit.values, fit.errors, fit.up_errors, fit.down_errors))
         held = self.parameter.name in fit.at_bound
@@ -97,7 +97,7 @@ def _with_parts(value: float, error: float, parts: dict[str, float]) -> str:
 
 
 def input_figure(results: Results, parameter: Observable) -> ReportFigure | None:
-    """Inputs that measure this parameter directly, each experiment, and all; nothing if there is nothing to compare."""
+    """Inputs that measure a parameter directly, each experiment alone and all; ``None`` if there is nothing to compare."""
     combination, own = results.combination, results.estimates
     if combination.normalise:
         return None  # a single estimate has no share of a sum
@@ -142,7 +142,7 @@ def input_figure(results: Results, parameter: Observable) -> ReportFigure | None
 
 
 def set_figure(results: Results, parameter: Observable) -> ReportFigure | None:
-    """Every assumption set: each experiment and all."""
+    """A parameter under every assumption set, of each experiment alone and of all; ``None`` if there is one set only."""
     if not results.sets or parameter.name in results.fit.at_bound:
         return None
     forest = _Forest(parameter)
@@ -175,7 +175,7 @@ def estimate_correlation_figure(results: Results) -> ReportFigure:
 
 
 def parameter_correlation_figure(results: Results) -> ReportFigure:
-    """Correlation of the combined quantities: posterior where it may be used, else profile."""
+    """Correlation of the combined quantities, of the posterior if it has converged, else of the profile."""
     size = min(WIDTH, 3.8 + 0.26 * len(results.parameters))
     figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
     names = [label_of(o) for o in results.parameters]
@@ -185,7 +185,7 @@ def parameter_correlation_figure(results: Results) -> ReportFigure:
 
 
 def bin_figures(results: Results) -> Iterator[ReportFigure]:
-    """One figure per prediction."""
+    """Measured and predicted bins, one figure per prediction."""
     extraction = results.combination.extraction_in_force
     assert extraction is not None  # asked for with an extraction only
     predictions = {p.name: p for p in results.combination.predictions}
@@ -217,7 +217,7 @@ def bin_figures(results: Results) -> Iterator[ReportFigure]:
 
 
 def _quantity(results: Results, prediction: Prediction, *, normalised: bool) -> tuple[str, str]:
-    """What is on the axis, and its unit."""
+    """Label of the axis of the bins, and its unit."""
     unit = {o.name: o.unit for o in results.combination.observables}[str(prediction.observables[0])]
     word = prediction.variable.split(" ")[0].split("=")[0] or "x"
     density = typeset(f"d(sigma)/d({word})") if typeset(word) != word else f"{typeset('d(sigma)')}/d{word}"
@@ -236,7 +236,7 @@ def _measured_by(results: Results, prediction: Prediction) -> str:
 
 
 def without_each_figure(results: Results, parameter: Observable) -> ReportFigure | None:
-    """Forest of the results without each input; nothing where none moves the result, or a row for each is too many."""
+    """A parameter without each input in turn; ``None`` if no input moves it or there are too many inputs for a row each."""
     found = results.averages.without
     at = {"parameter": parameter.name}
     rows = () if found is None else [row for row in found.rows if bool(np.isfinite(row.errors.sel(at)))]

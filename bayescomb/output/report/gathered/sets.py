@@ -1,4 +1,4 @@
-"""The result under every assumption set of the model, of each experiment and of all, and how the experiments correlate."""
+"""Results under every assumption set, of each experiment and of all, with their correlations; pulls of the estimates."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class SetRow:
     Attributes:
         name, description: of the set.
         fit: of all inputs, ``None`` if it has no minimum.
-        experiments: of each experiment that measures every result alone.
-        correlations: of two experiments: correlation of the first headline result of each by the measured values,
-            without theory, which is common to both.
+        experiments: experiment -> its fit alone, if its estimates determine every result.
+        correlations: two experiments -> correlation of their first headline results by the measured values, without theory,
+            which is common to both.
         problem: why there is no fit, empty if there is one.
     """
 
@@ -96,13 +96,13 @@ def experiment_profiles(combination: Combination, *, parts: Parts = "propagated"
 def set_rows(
     combination: Combination, fit: ProfileResult, estimates: ProfileResult, experiments: dict[str, ProfileResult]
 ) -> tuple[SetRow, ...]:
-    """Every assumption set of the model; nothing if it has one only, or if results are divided by their sum.
+    """Every assumption set of the model; none if there is one only, or if results are normalised or have a bound.
 
     Args:
         combination: what is reported.
-        fit: its profile, under the set in force, which is not computed again.
-        estimates: likewise that of the estimates.
-        experiments: likewise those of each experiment.
+        fit: its profile under the set in force.
+        estimates: of :func:`estimate_profile`, under the set in force.
+        experiments: of :func:`experiment_profiles`, under the set in force.
     """
     if len(combination.assumption_sets) < 2 or combination.normalise or combination.nonnegative:
         return ()

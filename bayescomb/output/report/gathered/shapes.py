@@ -66,7 +66,7 @@ class RankHistogram:
 
 
 def rank_histograms(sampled: Sampled, parameters: list[str]) -> tuple[RankHistogram, ...]:
-    """Parameters first, then the sampled coefficients with the smallest effective sample size."""
+    """Rank histograms of the parameters, then of the sampled coefficients with the smallest effective sample size."""
     draws, table = sampled.draws, sampled.verdict.table
     quantities = [variable_name(name) for name in parameters][:MAX_PANELS]
     if "rho" in draws:
@@ -86,7 +86,7 @@ def rank_histograms(sampled: Sampled, parameters: list[str]) -> tuple[RankHistog
 
 
 def exact_densities(sampled: Sampled, parameters: list[str]) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Parameter -> grid and density, where the moments given the coefficients of each draw are exact."""
+    """Parameter -> grid and posterior density, where the moments at given coefficients are exact."""
     conditional = sampled.tree["conditional"].to_dataset()
     known = set(conditional["parameter"].to_numpy())
     return {
@@ -100,7 +100,7 @@ def exact_densities(sampled: Sampled, parameters: list[str]) -> dict[str, tuple[
 
 
 def theory_sizes(fit: ProfileResult) -> dict[str, FloatArray]:
-    """Prediction -> effect of one prior width of all its theory nuisances at the fit, in the unit of the bins shown."""
+    """Prediction -> uncertainty of each bin from one prior width of its theory nuisances at the fit, in the unit shown."""
     compiled = theory(fit.combination)
     assert compiled is not None  # the profile is one of an extraction
     names = [*compiled.masses, *compiled.scales]
@@ -110,7 +110,7 @@ def theory_sizes(fit: ProfileResult) -> dict[str, FloatArray]:
         own = slice(start, start + len(prediction.observables))
         start = own.stop
         size = np.sqrt((shifts[own] ** 2).sum(axis=1))
-        if compiled.extraction.distributions[prediction.name] == "normalised":  # the shifts are in that unit already
+        if compiled.extraction.distributions[prediction.name] == "normalised":  # the shifts are normalised already
             size = size / float(central[own] @ np.asarray(prediction.divisors, dtype=float))
         found[prediction.name] = size
     return found

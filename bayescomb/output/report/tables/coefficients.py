@@ -22,15 +22,13 @@ from bayescomb.output.tables.table import Column, Row, Table, fixed_column, numb
 __all__ = ["coefficient_table", "set_table"]
 
 SUMMARISED: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean")
-
-
 # Shown for a coefficient that the data do not constrain.
 AS_PRIOR: Final = "as the prior"
 EXACT_PLACES: Final = 4
 
 
 def coefficient_table(results: Results) -> Table:
-    """Each coefficient before and after the data."""
+    """One row per coefficient: its prior, its posterior and the half shift of the first result in the scan."""
     coefficients = results.combination.assumption_set.coefficients
     prior = {} if results.sampled is None else results.sampled.prior_coefficients
     posterior = {} if results.usable is None else results.usable.coefficients

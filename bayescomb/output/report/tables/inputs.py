@@ -1,4 +1,4 @@
-"""Tables of what went in: estimates, provenance, checks of the source matrices, feasibility, repairs."""
+"""Tables of the inputs: estimates, weights, provenance, checks of the source matrices, feasibility, repairs."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ def _feasibility(results: Results) -> Table:
         }
         for index, s in enumerate(results.check.statements)
     ]
-    # The page names what is restricted; that everything else is feasible is one sentence.
-    # The total covariance counts under the covariance treatment only; the blocks imply it under the other one.
+    # The page lists what is restricted only; one sentence says that all else is feasible.
+    # The total covariance is listed under the treatment ``covariance`` only; under ``nuisance`` the blocks imply it.
     covariance = results.combination.treatment == "covariance"
     restricted = [
         i for i, s in enumerate(results.check.statements) if (covariance if s.label == TOTAL else s.status != "box")
@@ -183,7 +183,7 @@ MAX_INTERVALS = 4
 
 
 def _intervals(statement: Statement, titles: dict[str, str]) -> str:
-    """What of the quoted ranges is feasible, in words."""
+    """The feasible part of the quoted ranges in words."""
     names, k = [titles.get(name, name) for name in statement.coefficients], len(statement.coefficients)
     if statement.status == "empty":
         return "no value in the range" if k else "none, and no coefficient acts on it"
@@ -206,7 +206,7 @@ def _share(row: Row) -> str:
 
 
 def _eigenvalue(value: float | None) -> str:
-    """An eigenvalue of a singular matrix is rounding; its digits would look like a result."""
+    """An eigenvalue; 0 for that of a singular matrix, whose digits are rounding and would look like a result."""
     return "0" if value is not None and abs(value) < 1e-9 else significant(value)
 
 

@@ -1,4 +1,4 @@
-"""Tables of the report about what came out: results, pulls, diagnostics, settings, sources of uncertain size."""
+"""Tables of the results of a report: values, pulls, diagnostics, settings, sources of uncertain size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.output.report.gathered.ranking import leading_pulls
 from bayescomb.output.report.results import Results
-from bayescomb.output.report.tables.coefficients import coefficient_table
+from bayescomb.output.report.tables.coefficients import coefficient_table, set_table
 from bayescomb.output.report.told.matters import input_titles
 from bayescomb.output.report.told.titles import block_title, observable_titles, quantity_title
 from bayescomb.output.statements import settings
@@ -51,6 +51,7 @@ def result_tables(results: Results) -> dict[str, Table]:
         _not_recovered(results),
         _diagnostics(results),
         _settings(results),
+        set_table(results),
         *average_tables(results.averages).values(),
     ]
     return {table.name: table for table in tables}
@@ -111,7 +112,7 @@ def _not_recovered(results: Results) -> Table:
 
 
 def _diagnostics(results: Results) -> Table:
-    # The Monte Carlo error of the draws; that of a result, which may come from exact conditional moments, is in the summary.
+    # Here the Monte Carlo error is that of the draws; that of a result in the summary may be of exact conditional moments.
     keys = {"r_hat": "r_hat", "ess_bulk": "ess_bulk", "ess_tail": "ess_tail", "mcse_mean": "mcse_of_draws"}
     rows: list[dict[str, Any]] = []
     shown: list[int] = []
@@ -125,7 +126,7 @@ def _diagnostics(results: Results) -> Table:
         leaders = {f"pull[{row.name}]" for row in results.nuisances if row.leader == row.name}
         nuisances = [i for i, n in enumerate(names) if n in leaders]
         worst = sorted(nuisances, key=lambda i: least[i])[:WORST]
-        # Members of a PDF set are one row: the worst of them.
+        # The theory nuisances, such as the members of a PDF set, are one row: the worst of them.
         members = [i for i, n in enumerate(names) if n.startswith("theory_pull[")]
         worst_of = sorted(members, key=lambda i: least[i])[:1]
         more = f" (worst of {len(members)} nuisances of the prediction)" if len(members) > 1 else ""
@@ -167,7 +168,7 @@ def _settings(results: Results) -> Table:
 
 
 def size_table(results: Results) -> Table:
-    """One row per uncertain size; empty if all are certain."""
+    """One row per source of uncertain size; empty if there is none."""
     rows: list[dict[str, Any]] = []
     posterior = {} if results.usable is None else results.usable.sizes
     found = results.fit.sizes
@@ -213,7 +214,7 @@ def size_table(results: Results) -> Table:
 
 
 def covariance_table(results: Results) -> Table:
-    """For the files: covariance of all pairs of combined quantities."""
+    """Covariance of all pairs of combined quantities; the page shows it of a few only."""
     covariance, kind = results.covariance, results.covariance_kind
     rows = [
         {
@@ -227,7 +228,7 @@ def covariance_table(results: Results) -> Table:
     ]
     names = [o.name for o in results.parameters]
     titles = observable_titles(results.combination)
-    # Each pair once, and a matrix of many as a figure only.
+    # The page has each pair once; a matrix of many is a figure only.
     few = [i * len(names) + j for i in range(len(names)) for j in range(i, len(names))]
     columns = [
         *(Column(title="", show=lambda row, key=key: titles.get(row[key], row[key]), text=True)  # type: ignore[misc]

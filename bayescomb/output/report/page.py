@@ -1,4 +1,4 @@
-"""The words of the page: banner, headlines and the numbers inside sentences."""
+"""The text of the page: banner, headlines and the numbers inside sentences."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ SYMBOL: Final = re.compile(r"(?<!\w)([^\W\d_])_([A-Za-z0-9]+)(?!\w)")
 
 # More parameters than this are in tables only.
 MAX_SENTENCES: Final = 3
-
-
-# Sections of the page with their names in its contents, those of details in their order.
+# Sections of the page in their order, with their titles in the contents.
 CONTENTS: Final = (
     ("result", "Result"), ("matters", "What matters"), ("summary", "Profile and posterior"),
     ("coefficient-share", "Unknown correlations"), ("sets", "Assumption sets"), ("impacts", "Ranking"), ("scan", "Scan"),
@@ -89,7 +87,7 @@ def symbols(text: str) -> Markup:
 
 
 def page_context(results: Results, tables: Mapping[str, Table]) -> dict[str, Any]:
-    """Everything of the page that is neither a table nor a figure.
+    """Variables of the template besides tables and figures.
 
     Args:
         results: what is reported.
@@ -149,7 +147,7 @@ def _sets(results: Results) -> list[AssumptionSet]:
 
 
 def _draws_note(results: Results) -> str:
-    """Why the standard deviation of the draws is not the one that is quoted; of the first result."""
+    """Why the standard deviation of the draws of the first result differs from the quoted one."""
     usable, drawn = results.usable, results.first_draws
     if usable is None or drawn is None:
         return ""
@@ -164,7 +162,7 @@ def _draws_note(results: Results) -> str:
 
 
 def _sampled(results: Results, dim: str, things: str) -> str:
-    """How many of these were sampled, empty if none."""
+    """Number of these variables in the posterior in words, empty if there are none."""
     number = int(results.usable.draws.sizes.get(dim, 0)) if results.usable is not None else 0
     return counted(number, things) if number else ""
 
@@ -183,7 +181,7 @@ def _predictive(results: Results) -> dict[str, str] | None:
 
 
 def _banner(results: Results) -> dict[str, Any]:
-    """The facts of the first line; ``state`` is ``passed``, ``failed`` or ``profile``."""
+    """First line of the page: its settings, and the state ``passed``, ``failed`` or ``profile``."""
     combination, run, judged = results.combination, results.run, results.verdict
     packages = ("bayescomb", *(() if run is None else ("pymc", "arviz")))
     found = versions_text({} if run is None else run.versions, *packages)
@@ -236,13 +234,13 @@ def _headlines(results: Results) -> list[dict[str, str]]:
 
 
 def _parts(results: Results, name: str, error: float) -> str:
-    """The parts of an error, of an extraction with that of theory."""
+    """The parts of an error, with theory in an extraction."""
     parts = results.fit.error_parts(name)
     return " ± ".join(f"{rounded_like(part, error)} ({label})" for label, part in parts.items())
 
 
 def _costs(results: Results) -> list[dict[str, str]]:
-    """What not knowing the coefficients costs each parameter."""
+    """Contribution of the unknown coefficients to the uncertainty of each parameter."""
     if results.comparison is None or not results.comparison.shared:
         return []
     costs = []

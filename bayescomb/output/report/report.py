@@ -53,9 +53,11 @@ def report(
 
     The folder holds ``report.html`` (the result and its main points, the details folded) and ``report_full.html`` (the same
     unfolded, with more rows), both self-contained, ``figures/*.svg`` and ``*.pdf``, ``tables/*.csv`` and ``*.json`` in full
-    precision, the main tables as ``*.tex`` too, and ``appendix.tex``, a note's appendix of tables and figures.  It is written
-    under another name and renamed, so that an existing report stays complete until the new one is; of two processes that
-    write to the same place the last one wins.  An ``explorer.html`` of :func:`bayescomb.explore` in it is kept and linked.
+    precision, the main tables as ``*.tex`` too, and ``appendix.tex``, a note's appendix of tables and figures.
+
+    It is written under another name and renamed, so that an existing report stays complete until the new one is; of two
+    processes that write to the same place the last one wins.  An ``explorer.html`` of :func:`bayescomb.explore` in it is
+    kept and linked.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`, or ``None`` for the profile alone.  If it has not converged the page

@@ -1,4 +1,4 @@
-"""What the report says in words: what matters in five lines, and the one line of a folded section."""
+"""Sentences of the report: its main points in five lines, and one line for each folded section."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POOR_FIT: Final = 0.05
 
 
 def matters(results: Results) -> list[tuple[str, str]]:
-    """Heading and sentence of each line."""
+    """The main points of a report: heading and sentence of each line."""
     free = [p for p in results.parameters if p.name not in results.fit.at_bound][:SPOKEN]
     lines = [("Unknown correlations", " ".join(_unknown(results, p) for p in free))]
     lines.append(("Largest sources", " ".join(_sources(results, p) for p in free)))
@@ -85,7 +85,7 @@ def _scanned(results: Results, parameter: Observable) -> str:
 
 
 def shift_reason(results: Results, parameter: Observable, *, short: bool = False) -> str:
-    """Why the posterior mean is not the value at nominal coefficients; empty where nothing is to be explained.
+    """Why the posterior mean differs from the value at nominal coefficients; empty if there is no shift to explain.
 
     Args:
         results: what is reported.
@@ -138,9 +138,8 @@ def _agreement(results: Results) -> str:
     tested = [c for c in results.compatibility if c.p_value is not None]
     if len(tested) > 1:
         least = min(tested, key=lambda c: 1.0 if c.p_value is None else c.p_value)
-        text += f" {input_titles(results)[least.name]} agrees least with the rest, p-value {p_value_text(least.p_value)}"
-        expected = f", the smallest of {len(tested)}"
-        text += f"{expected}."
+        text += f" {input_titles(results)[least.name]} agrees least with the rest, p-value {p_value_text(least.p_value)}, "
+        text += f"the smallest of {len(tested)}."
     return text
 
 
@@ -160,7 +159,7 @@ def _experiments(results: Results, parameter: Observable) -> str:
 
 
 def _assumptions(results: Results, parameter: Observable) -> str:
-    """How far the result is from that of the other sets."""
+    """Shift of the result under each of the other assumption sets."""
     fine = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
     value = float(results.fit.values.sel(parameter=parameter.name))
     found = [
@@ -177,7 +176,7 @@ def _assumptions(results: Results, parameter: Observable) -> str:
 
 
 def _theory(results: Results) -> str:
-    """What theory adds, and what of it is not in the uncertainty."""
+    """Theory's part of the uncertainty, and the shifts by scales that are held fixed."""
     assert results.theory is not None
     first = results.parameters[0]
     error = float(results.fit.errors.sel(parameter=first.name))
@@ -192,7 +191,7 @@ def _theory(results: Results) -> str:
 
 
 def said(results: Results, tables: Mapping[str, Table]) -> dict[str, str]:
-    """Identifier of a section -> its line, empty where the title says all.
+    """Identifier of a section -> the line below its title, empty where the title is enough.
 
     Args:
         results: what is reported.

@@ -78,7 +78,7 @@ const numbers = (() => {
     return element;
   }
 
-  // New children in place of the old ones, the focus staying on the control of the same data-key.
+  // Replaces the children; the focus stays on the control of the same data-key.
   function replace(container, ...children) {
     const active = document.activeElement, key = container.contains(active) ? active.dataset.key : undefined;
     container.replaceChildren(...children);

@@ -323,7 +323,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
     with figure_style():
         for mass in (o.name for o in combination.headline) if combination.extraction else ():
             at = table.sel(parameter=mass)
-            figure = Figure(figsize=(7.2, 1.4 + 0.55 * len(names)), layout="constrained")
+            figure = Figure(figsize=(WIDTH, 1.4 + 0.55 * len(names)), layout="constrained")
             draw_sets(
                 names,
                 profile=(at["value"].to_numpy(), at["error"].to_numpy()),
@@ -334,7 +334,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
             )
             figures[_figure_name(f"sets_{mass}", figures)] = (figure, short_notes(combination))
         bins = table.sel(parameter=[o.name for o in combination.observables])
-        figure = Figure(figsize=(7.2, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
         draw_ratios(
             [titles[str(p)] or str(p) for p in bins["parameter"].to_numpy()],
             names=names,

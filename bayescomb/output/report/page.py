@@ -224,7 +224,7 @@ def _headlines(results: Results) -> list[dict[str, str]]:
             "interval": "",
         }
         if results.comparison is not None:
-            row = {str(k): float(v.sel(at)) for k, v in results.comparison.table.data_vars.items()}
+            row = results.compared(parameter)
             line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] > 0 else ""
             digits = row["sd"] if np.isfinite(row["sd"]) else (row["central_high"] - row["central_low"]) / 2
             line["posterior"] = mean_or_median(row, unit=parameter.unit)
@@ -245,7 +245,7 @@ def _costs(results: Results) -> list[dict[str, str]]:
         return []
     costs = []
     for parameter in results.parameters:
-        row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in results.comparison.table.data_vars.items()}
+        row = results.compared(parameter)
         if not np.isfinite(row["sd"]):  # only quantiles are given
             continue
         fine = fine_unit(row["sd"], parameter.unit)

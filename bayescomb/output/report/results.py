@@ -158,6 +158,16 @@ class Results(Analysis):
         """The quantities that the page is about: the masses of an extraction, else the combined observables."""
         return self.combination.headline
 
+    def error(self, parameter: Observable) -> float:
+        """Error of a result of the profile, in its unit."""
+        return float(self.fit.errors.sel(parameter=parameter.name))
+
+    def compared(self, parameter: Observable) -> dict[str, float]:
+        """Numbers of a result in the comparison of profile and posterior, which has to be there."""
+        assert self.comparison is not None
+        row = self.comparison.table.sel(parameter=parameter.name)
+        return {str(key): float(value) for key, value in row.data_vars.items()}
+
 
 def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
     """Compute everything a report shows.

@@ -159,8 +159,9 @@ const structures = (() => {
     const set = model.sets.find(s => s.name === state.assumptions);
     const stacked = stack(model, state.off);
     const { base, pairs } = correlations(model, set, stacked.loadings, state.sources);
-    const covariance = stacked.noise.map(row => Float64Array.from(row));
-    for (const loading of stacked.loadings.values()) addPair(covariance, loading, loading, 0.5);
+    const uncorrelated = algebra.copy(stacked.noise);
+    for (const loading of stacked.loadings.values()) addPair(uncorrelated, loading, loading, 0.5);
+    const covariance = algebra.copy(uncorrelated);
     const add = (matrix, own) => addPairs(matrix, stacked.loadings, own);
     add(covariance, base);
     const patterns = pairs.map(own => {
@@ -169,7 +170,7 @@ const structures = (() => {
       add(pattern, own);
       return pattern;
     });
-    return { ...stacked, model, set, base, pairs, covariance, patterns, blocks: blocks(model, set, stacked, base, pairs) };
+    return { ...stacked, model, set, base, pairs, uncorrelated, covariance, patterns, blocks: blocks(model, set, stacked, base, pairs) };
   }
 
   // V(r) with the entries of C that a repair changes.

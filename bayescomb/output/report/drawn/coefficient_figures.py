@@ -58,7 +58,7 @@ def scan_shift_figure(results: Results) -> ReportFigure:
     names = [rows[i].title or rows[i].name for i in order]
     for pair, parameter in zip(axes, shown, strict=True):
         symbol = label_of(parameter)
-        factor, unit, _ = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
+        factor, unit, _ = fine_unit(results.error(parameter), parameter.unit)
         series = [
             (f"shift of {symbol}", [rows[i].half_shift for i in order], COLOURS["posterior"]),
             ("of its error", [rows[i].half_error_shift for i in order], COLOURS["group"]),
@@ -95,7 +95,7 @@ def scan_curve_figure(results: Results) -> ReportFigure:
     figure, axes = panels(2 * len(shown), columns=2, height=2.9 + legend / len(shown))
     for index, parameter in enumerate(shown):
         symbol, at = label_of(parameter), {"parameter": parameter.name}
-        factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)
+        factor, unit, _ = fine_unit(results.error(parameter), parameter.unit)
         for ax, label, shifts in (
             (axes[2 * index], f"shift of {symbol}", [c.values for c in curves]),
             (axes[2 * index + 1], f"shift of the error of {symbol}", [c.errors for c in curves]),
@@ -127,7 +127,7 @@ def _most_moved(results: Results) -> tuple[Observable, ...]:
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         shifts = [s for row in results.scan.rows for s in (row.half_shift, row.half_error_shift) if s is not None]
-        error = float(results.fit.errors.sel(at))
+        error = results.error(parameter)
         moved = (abs(float(s.sel(at))) / error for s in shifts)
         largest[parameter.name] = max((size for size in moved if math.isfinite(size)), default=0.0)
     chosen = sorted(results.parameters, key=lambda p: -largest[p.name])[:2]
@@ -213,7 +213,7 @@ def coefficient_panels(results: Results) -> ReportFigure | None:
     """A panel for each coefficient that moves the first result or whose posterior is not its prior, ``None`` without one."""
     parameter = results.parameters[0]
     at, symbol = {"parameter": parameter.name}, label_of(parameter)
-    error = float(results.fit.errors.sel(at))
+    error = results.error(parameter)
     factor, unit, _ = fine_unit(error, parameter.unit)
     coefficients = {c.name: c for c in results.combination.assumption_set.coefficients}
     told = [curve for curve in results.curves if _tells(results, curve, error)]

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import at_bound_text, rounded_like, with_error
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.observables import Observable
@@ -122,10 +123,9 @@ def input_figure(results: Results, parameter: Observable) -> ReportFigure | None
     forest.add_fit("All, profile", "profile", results.fit)
     band = None if parameter.name in results.fit.at_bound else (forest.values[-1], forest.errors[-1][1])
     if results.comparison is not None:
-        row = results.comparison.table.sel(parameter=parameter.name)
-        median, low, high = (float(row[key]) for key in ("median", "hdi_low", "hdi_high"))
-        text = mean_or_median({str(key): float(row[key]) for key in row.data_vars})
-        forest.add("All, posterior", "posterior", median, (median - low, high - median), {}, text)
+        row = results.compared(parameter)
+        median, ends = row["median"], (row["median"] - row["hdi_low"], row["hdi_high"] - row["median"])
+        forest.add("All, posterior", "posterior", median, ends, {}, mean_or_median(row))
     bars = (
         "total (thin), statistical and systematic (medium) and statistical (thick)"
         if combination.extraction
@@ -154,7 +154,7 @@ def set_figure(results: Results, parameter: Observable) -> ReportFigure | None:
                 forest.add_fit(f"{row.name}: {name}", "experiment", fit)
         forest.add_fit(f"{row.name}: all" if row.experiments else row.name, "profile", row.fit)
     at = {"parameter": parameter.name}
-    band = (float(results.fit.values.sel(at)), float(results.fit.errors.sel(at)))
+    band = (float(results.fit.values.sel(at)), results.error(parameter))
     caption = (
         f"{parameter.name} under every assumption set at its nominal coefficients: each experiment alone and all; the band "
         f"is the set in force, {results.combination.assumptions}."
@@ -164,24 +164,24 @@ def set_figure(results: Results, parameter: Observable) -> ReportFigure | None:
 
 def estimate_correlation_figure(results: Results) -> ReportFigure:
     """Total correlation of the estimates."""
-    count = len(results.combination.estimates)
-    size = min(WIDTH, 3.8 + 0.26 * count)
-    figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
     titles = estimate_titles(results.combination)
-    names = [titles[e.name] for e in results.combination.estimates]
-    draw_correlation_matrix(results.estimate_correlation, names, ax=figure.subplots())
+    figure = _matrix(results.estimate_correlation, [titles[e.name] for e in results.combination.estimates])
     caption = "Total correlation of the estimates, statistics and all sources, at nominal coefficients."
     return ReportFigure(name="estimate_correlation", kind="inputs", caption=caption, figure=figure)
 
 
 def parameter_correlation_figure(results: Results) -> ReportFigure:
     """Correlation of the combined quantities, of the posterior if it has converged, else of the profile."""
-    size = min(WIDTH, 3.8 + 0.26 * len(results.parameters))
-    figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
-    names = [label_of(o) for o in results.parameters]
-    draw_correlation_matrix(results.correlation, names, ax=figure.subplots())
+    figure = _matrix(results.correlation, [label_of(o) for o in results.parameters])
     caption = f"Correlation of the combined quantities, {results.covariance_kind}."
     return ReportFigure(name="parameter_correlation", kind="correlations", caption=caption, figure=figure)
+
+
+def _matrix(correlation: FloatArray, names: list[str]) -> Figure:
+    size = min(WIDTH, 3.8 + 0.26 * len(names))
+    figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
+    draw_correlation_matrix(correlation, names, ax=figure.subplots())
+    return figure
 
 
 def bin_figures(results: Results) -> Iterator[ReportFigure]:

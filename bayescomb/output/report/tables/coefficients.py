@@ -87,7 +87,7 @@ def coefficient_table(results: Results) -> Table:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
         if len(results.as_prior) < len(posterior):
             columns.append(Column(title="posterior, central 68 %", show=interval("posterior")))
-    factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
+    factor, unit, places = fine_unit(results.error(parameter), parameter.unit)
     title = with_unit(f"half shift of {parameter.name}", unit)
     columns.append(fixed_column(title, f"half_shift[{parameter.name}]", places, sign=True, scale=factor))
     caption = (

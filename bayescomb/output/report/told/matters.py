@@ -52,7 +52,7 @@ def _unknown(results: Results, parameter: Observable) -> str:
     comparison = results.comparison
     if comparison is None or not comparison.shared:
         return _scanned(results, parameter)
-    row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in comparison.table.data_vars.items()}
+    row = results.compared(parameter)
     if not np.isfinite(row["sd"]) or results.usable is None or not results.usable.coefficients:
         return _scanned(results, parameter)
     fine = fine_unit(row["sd"], parameter.unit)
@@ -68,7 +68,7 @@ def _unknown(results: Results, parameter: Observable) -> str:
 
 def _scanned(results: Results, parameter: Observable) -> str:
     """Without a posterior: the coefficient whose range moves the result most."""
-    error = float(results.fit.errors.sel(parameter=parameter.name))
+    error = results.error(parameter)
     shifts = [
         (abs(float(row.half_shift.sel(parameter=parameter.name))), row.title or row.name)
         for row in results.scan.rows
@@ -151,7 +151,7 @@ def _experiments(results: Results, parameter: Observable) -> str:
     }
     if not found:
         return ""
-    error = float(results.fit.errors.sel(parameter=parameter.name))
+    error = results.error(parameter)
     alone = ", ".join(f"{name} {with_error(*numbers, unit=parameter.unit)}" for name, numbers in found.items())
     best = min(size for _, size in found.values())
     gain = 100 * (1 - error / best)
@@ -160,7 +160,7 @@ def _experiments(results: Results, parameter: Observable) -> str:
 
 def _assumptions(results: Results, parameter: Observable) -> str:
     """Shift of the result under each of the other assumption sets."""
-    fine = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
+    fine = fine_unit(results.error(parameter), parameter.unit)
     value = float(results.fit.values.sel(parameter=parameter.name))
     found = [
         (float(row.fit.values.sel(parameter=parameter.name)) - value, row.name)
@@ -179,7 +179,7 @@ def _theory(results: Results) -> str:
     """Theory's part of the uncertainty, and the shifts by scales that are held fixed."""
     assert results.theory is not None
     first = results.parameters[0]
-    error = float(results.fit.errors.sel(parameter=first.name))
+    error = results.error(first)
     part = results.fit.error_parts(first.name).get("theory")
     text = "" if part is None else f"Theory is {rounded_like(part, error)} {first.unit} of the uncertainty of {first.name}"
     extraction = results.combination.extraction_in_force
@@ -230,8 +230,8 @@ def _cost(results: Results) -> str:
     comparison = results.comparison
     if comparison is None or not comparison.shared:
         return "" if results.run is not None else "This report has no posterior."
-    row = comparison.table.sel(parameter=results.parameters[0].name)
-    share = percent_text(float(row["coefficient_share"]), float(row["coefficient_share_mcse"]))
+    row = results.compared(results.parameters[0])
+    share = percent_text(row["coefficient_share"], row["coefficient_share_mcse"])
     return f"({share}) % of the variance of {results.parameters[0].name}."
 
 
@@ -239,7 +239,7 @@ def _largest(results: Results) -> str:
     for parameter in results.parameters:
         found = [row for row in results.rankings.get(parameter.name, []) if not row.group]
         if found:
-            error = float(results.fit.errors.sel(parameter=parameter.name))
+            error = results.error(parameter)
             size = rounded_like(abs(found[0].post_fit), error)
             unit = f" {parameter.unit}" if parameter.unit else ""
             return f"{typeset(found[0].label)} moves {parameter.name} most, by {size}{unit} per post-fit width."

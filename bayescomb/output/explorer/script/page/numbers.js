@@ -2,7 +2,7 @@
 "use strict";
 
 const numbers = (() => {
-  const MINUS = "\u2212", NONE = "\u2013";
+  const MINUS = "\u2212", NONE = "\u2013", SYMBOL = /^([A-Za-z])_([A-Za-z0-9]+)$/;
 
   // Power of ten of the leading digit once a number is rounded to so many digits.
   const power = (value, digits) => Number(value.toExponential(digits - 1).split("e")[1]);
@@ -58,12 +58,8 @@ const numbers = (() => {
 
   // "m_t" as an italic letter with an index; anything else as it is.
   function symbol(name) {
-    const found = /^([A-Za-z])_([A-Za-z0-9]+)$/.exec(name), element = document.createElement("span");
-    if (!found) element.textContent = name;
-    else {
-      element.append(make("i", {}, found[1]), make("sub", {}, found[2]));
-    }
-    return element;
+    const found = SYMBOL.exec(name);
+    return make("span", {}, ...(found ? [make("i", {}, found[1]), make("sub", {}, found[2])] : [name]));
   }
 
   // An element with attributes and children; text is always text.
@@ -92,5 +88,5 @@ const numbers = (() => {
     return element;
   }
 
-  return { places, fixed, coefficient, significant, pValue, chi2, counted, withError, change, symbol, make, replace, drawing };
+  return { SYMBOL, places, fixed, coefficient, significant, pValue, chi2, counted, withError, change, symbol, make, replace, drawing };
 })();

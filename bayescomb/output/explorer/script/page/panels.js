@@ -10,7 +10,7 @@ const panels = (() => {
   // A symbol if the name reads like one, else the title.
   const named = (model, name) => {
     const title = model.observables.find(o => o.name === name)?.title;
-    return !title || /^[A-Za-z]_[A-Za-z0-9]+$/.test(name) ? symbol(name) : title;
+    return !title || numbers.SYMBOL.test(name) ? symbol(name) : title;
   };
   const WIDTH = 540, LEFT = 112, RIGHT = 530;
 

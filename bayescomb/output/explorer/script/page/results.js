@@ -23,8 +23,7 @@ const results = (() => {
   function expected(model, structure) {
     let theory = null;
     if (model.theory) {
-      const plain = structures.covarianceAt({ covariance: uncorrelated(structure), patterns: [] }, []);
-      const measured = fits.combine(structure, plain);
+      const measured = fits.combine(structure, structure.uncorrelated);
       if (!measured) return { theory: null, ndf: 0, undetermined: true };
       const names = structure.observables.map(o => model.observables[o].name);
       theory = theories.restrict(model.theory, structure.observables, names, measured.values);
@@ -38,14 +37,6 @@ const results = (() => {
     const index = structure.set.coefficients.findIndex(c => c.name === model.theory.scale_coefficient);
     if (index < 0 || !theory.scalePattern.some(row => row.some(value => value !== 0))) return null;
     return { label: "scales between energies", base: theory.scaleBase, patterns: new Map([[index, theory.scalePattern]]), floor: SCALE_FLOOR };
-  }
-
-  function uncorrelated(structure) {
-    const covariance = algebra.copy(structure.noise);
-    for (const { row, values } of structure.loadings.values()) {
-      values.forEach((a, i) => values.forEach((b, j) => { covariance[row + i][row + j] += a * b; }));
-    }
-    return covariance;
   }
 
   const coefficients = (structure, state) => Float64Array.from(structure.set.coefficients, c => {

@@ -1,4 +1,4 @@
-// Numbers for people: two significant digits of the error (as rounding.py), true minus signs, names in italics.
+// Texts of numbers: two significant digits of the error (as rounding.py), true minus signs, names in italics.
 "use strict";
 
 const numbers = (() => {

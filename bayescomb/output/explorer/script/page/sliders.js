@@ -120,7 +120,7 @@ const sliders = (() => {
   function sentence(c, interval, source, idle, range) {
     if (source) {
       const what = { full: "fully correlated", apart: APART, uncorrelated: severalExperiments ? EVERYWHERE : "uncorrelated" }[source];
-      return `${what}, whatever the coefficient`;
+      return `${what}, at any value of the coefficient`;
     }
     if (idle) return "acts on nothing that is on";
     if (interval.unrepaired) return mended(interval.unrepaired, range);

@@ -145,8 +145,8 @@ def _kind(combination: Combination, where: str) -> BlindingKind:
     if combination.parameters or combination.functions:
         msg = f"{where}: parameters or formulas found, which tell what a shift or factor changes; blind is not offered"
         raise OptionError(msg)
-    curved = any(n.response != "absolute" for n in combination.nuisances)
-    if curved or combination.chi2 != "neyman" or combination.nonnegative or combination.predictions:
+    curved = combination.pearson or any(n.multiplicative for n in combination.nuisances)
+    if curved or combination.nonnegative or combination.predictions:
         return "factor"
     return "shift"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -262,7 +262,15 @@ class AssumptionSet:
             check_choice(at, RANGE_ENDS, where=f"end of the ranges in {where}")
         coefficients = []
         for c in self.coefficients:
-            end = c.range[0] if at == "low" else c.range[1] if at == "high" else c.nominal
+            match at:
+                case None:
+                    end = c.nominal
+                case "low":
+                    end = c.range[0]
+                case "high":
+                    end = c.range[1]
+                case _:
+                    assert_never(at)
             coefficients.append(dataclasses.replace(c, nominal=float(values.get(c.name, end))))
         stated = ", ".join(f"{name} = {float(value):g}" for name, value in values.items())
         name = f"{self.name}{f' at {at}' if at else ''}{f' with {stated}' if stated else ''}"

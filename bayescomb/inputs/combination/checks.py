@@ -79,7 +79,7 @@ def check_settings(combination: Contents, where: str) -> None:
             "responses and shifts of a likelihood table do not allow; use the treatment 'nuisance'"
         )
         raise OptionError(msg)
-    if combination.chi2 == "pearson":
+    if combination.pearson:
         if combination.tabulated:
             msg = f"{where}: chi2 'pearson' weighs measured values, which a likelihood table has not; use 'neyman'"
             raise OptionError(msg)
@@ -157,7 +157,7 @@ def check_blinding(combination: Contents, where: str) -> None:
     found = combination.blinding
     if found is None:
         return
-    curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
+    curved = combination.pearson or any(n.multiplicative for n in combination.nuisances)
     state = "state it in the model, whose way of blinding follows it"
     named = {
         ("'normalise', whose results a common factor does not hide", "leave it out until then"): combination.normalise,

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 
@@ -101,6 +101,16 @@ class Contents:
         return "" if self.blinding is None else " BLINDED"
 
     @property
+    def pearson(self) -> bool:
+        """Whether the statistical covariance grows with the prediction."""
+        match self.chi2:
+            case "neyman":
+                return False
+            case "pearson":
+                return True
+        assert_never(self.chi2)
+
+    @property
     def quadratic(self) -> bool:
         """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
         return not self.curved_terms and not self.curved_maps and not self.tabulated
@@ -108,12 +118,12 @@ class Contents:
     @property
     def curved_terms(self) -> bool:
         """Whether responses are curved, or weights follow the prediction as Pearson's do."""
-        return self.chi2 != "neyman" or self.curved_responses
+        return self.pearson or self.curved_responses
 
     @property
     def curved_responses(self) -> bool:
         """Whether a nuisance has a response with a kink, a relative one, or shifts what a likelihood table is about."""
-        curved = any(n.response != "absolute" for n in self.nuisances)
+        curved = any(n.multiplicative for n in self.nuisances)
         shifted = any(m.responses[list(m.tables)].any() for m in self.measurements)
         return curved or shifted or any(m.down_responses is not None for m in self.measurements)
 

@@ -73,6 +73,16 @@ class Nuisance:
             msg = f"nuisance {self.name!r}: statistical, so it has a prior and no source; leave 'source' and 'free' out"
             raise InvalidNumberError(msg)
 
+    @property
+    def multiplicative(self) -> bool:
+        """Whether its shift grows with the predicted value."""
+        match self.response:
+            case "absolute":
+                return False
+            case "relative" | "lognormal":
+                return True
+        assert_never(self.response)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FittedInput:

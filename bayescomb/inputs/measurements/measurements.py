@@ -360,7 +360,7 @@ class Measurement:
         """
         up, down = self.all_responses
         for column, nuisance in enumerate(self.all_nuisances):
-            if nuisance.response == "absolute":
+            if not nuisance.multiplicative:
                 continue
             for row, estimate in enumerate(self.estimates):
                 # A single number is the factor of +1 sigma, and its inverse that of -1 sigma.
@@ -401,7 +401,7 @@ class Measurement:
                 )
                 raise InvalidMatrixError(msg)
             for nuisance, shifts in zip(self.all_nuisances, np.array([up[i], down[i]]).T, strict=True):
-                if table.offset and nuisance.response != "absolute" and shifts.any():
+                if table.offset and nuisance.multiplicative and shifts.any():
                     msg = (
                         f"{at} that falls towards its end has no value that the {nuisance.response} nuisance "
                         f"{nuisance.name!r} could be relative to; make it absolute"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, assert_never
@@ -127,6 +128,16 @@ class ScaleChoice:
         if self.treatment != "fixed" and (self.mu_r != 1 or self.mu_f != 1):
             msg = f"{where}: factors other than 1 and sampled scales found; keep one of the two"
             raise OptionError(msg)
+
+    @property
+    def bound(self) -> float:
+        """Largest |log2| of a factor that the prior allows."""
+        match self.prior:
+            case "uniform":
+                return self.width
+            case "normal":
+                return math.inf
+        assert_never(self.prior)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ __all__ = [
     "frozen_array",
     "known_name",
     "located",
+    "some_names",
     "with_article",
 ]
 
@@ -236,7 +237,7 @@ def known_name(name: str, known: Collection[str], *, kind: str, where: str) -> s
     """
     if not isinstance(name, str) or name not in known:
         close = _written_otherwise(name, known) or difflib.get_close_matches(str(name), list(dict.fromkeys(known)), n=3)
-        hint = f"did you mean {', '.join(map(repr, close))}?" if close else f"known: {_some(known)}"
+        hint = f"did you mean {', '.join(map(repr, close))}?" if close else f"known: {some_names(known)}"
         if not known:
             hint = f"there is no {kind}"
         msg = f"{where}: unknown {kind} {name!r}; {hint}"
@@ -407,10 +408,15 @@ def check_seed(seed: int | None) -> int:
     return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else check_count(seed, least=0, where="seed")
 
 
-def _some(names: Collection[str], limit: int = 8) -> str:
-    """The first few names, for a message."""
+def some_names(names: Collection[str], limit: int = 8) -> str:
+    """The first few names for a message, and the number of the others.
+
+    Examples:
+        >>> some_names(["a", "b", "c"], limit=2)
+        "'a', 'b' and 1 more"
+    """
     listed = list(dict.fromkeys(names))
-    return ", ".join(map(repr, listed[:limit])) + (", ..." if len(listed) > limit else "")
+    return ", ".join(map(repr, listed[:limit])) + (f" and {len(listed) - limit} more" if len(listed) > limit else "")
 
 
 class FrozenMapping[Key, Value](Mapping[Key, Value]):

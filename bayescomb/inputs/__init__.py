@@ -1,4 +1,4 @@
-"""What is given: measurements, assumptions about their correlations, predictions, and the combination of them.
+"""The inputs: measurements, assumptions about their correlations, predictions, and the combination of them.
 
 Imports base only.  Start at combination, then measurements.
 """

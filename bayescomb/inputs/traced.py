@@ -1,7 +1,7 @@
 """Python functions as formulas: a function is called once with symbols, and returns the formula of each observable.
 
-Arithmetic and the numpy functions of :data:`bayescomb.inputs.formulas.FUNCTIONS` leave their trace; a branch or a loop over
-the value of a symbol cannot, and is an error.
+Symbols record arithmetic and the numpy functions of :data:`bayescomb.inputs.formulas.FUNCTIONS`; a branch or a loop over
+the value of a symbol cannot be recorded and is an error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SIGNS: Final = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "tr
 
 
 class Traced:
-    """A symbol that remembers what was calculated with it.
+    """A symbol that records what is calculated with it.
 
     Examples:
         >>> import numpy as np
@@ -85,11 +85,11 @@ class Traced:
                 return -self
             if name in FUNCTIONS:
                 return Traced(Function(name, self.node))
-        msg = f"numpy's {name} leaves no trace; there is {', '.join(FUNCTIONS)}, and arithmetic"
+        msg = f"numpy's {name} found in a function of parameters; allowed: {', '.join(FUNCTIONS)}, and arithmetic"
         raise FormulaError(msg)
 
     def __bool__(self) -> bool:
-        msg = "a branch on a parameter leaves no trace; write the case that holds"
+        msg = "a branch on the value of a parameter found, which has no formula; write the case that holds"
         raise FormulaError(msg)
 
     def __float__(self) -> float:
@@ -126,12 +126,13 @@ def with_functions_of(
     """The combination whose observables are functions of parameters.
 
     Args:
-        combination: what is combined.
+        combination: the combination.
         observables: a function that takes the parameters by name and returns observable -> value, or observable -> formula.
-        start: parameter -> where a fit may begin.
+        start: parameter -> starting value of a fit.
 
     Raises:
-        FormulaError: the function is none of arithmetic, or gives no mapping.
+        FormulaError: the function uses more than arithmetic and the functions that formulas have.
+        OptionError: the function returns no mapping.
         UnknownNameError: an observable is unknown.
 
     Examples:

@@ -99,19 +99,29 @@ def file_place(path: str | Path) -> Path:
         ...
         bayescomb.base.errors.OutputError: nowhere/p.nc: cannot be written, the folder nowhere does not exist; make it first
     """
+    place = _resolved(path)
+    if os.path.lexists(place) and not place.is_file():
+        kind = "a folder" if place.is_dir() else "no regular file"
+        msg = f"{path}: cannot be written, {kind} stands there; name a file that is new or may be replaced"
+        raise OutputError(msg)
+    return place
+
+
+def _resolved(path: str | Path) -> Path:
+    """The path without links, in a folder that exists.
+
+    Raises:
+        OutputError: the folder is absent, or nothing can have such a name.
+    """
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.lstat(path)  # refuses a name that is too long
+            os.lstat(path)  # refuses a name that is too long, and one below a file
         place = Path(os.path.realpath(path))
         if not place.parent.exists():
             msg = f"{path}: cannot be written, the folder {Path(path).parent} does not exist; make it first"
             raise OutputError(msg)
-        if os.path.lexists(place) and not place.is_file():
-            kind = "a folder" if place.is_dir() else "no regular file"
-            msg = f"{path}: cannot be written, {kind} stands there; name a file that is new or may be replaced"
-            raise OutputError(msg)
     except ValueError as error:
-        msg = f"{str(path)!r}: cannot be written, no name of a file ({error}); choose another"
+        msg = f"{str(path)!r}: cannot be written, no name of a file or folder ({error}); choose another"
         raise OutputError(msg) from error
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -152,22 +162,13 @@ def require_folder(path: str | Path) -> None:
         bayescomb.base.errors.OutputError: README.md/study: cannot be written (Not a directory); a file stands where a folder
             is needed, choose another place
     """
+    place = _resolved(path)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.lstat(path)  # refuses a name that is too long, and one below a file
-        place = Path(os.path.realpath(path))
-        if not place.exists():
-            place = place.parent
-            if not place.exists():
-                msg = f"{path}: cannot be written, the folder {Path(path).parent} does not exist; make it first"
-                raise OutputError(msg)
+        place = place if place.exists() else place.parent
         if not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         with working_folder(place / "folder"):
             pass
-    except ValueError as error:
-        msg = f"{str(path)!r}: no name of a folder ({error}); choose another"
-        raise OutputError(msg) from error
     except OSError as error:
         raise cannot_write(path, error) from error
 

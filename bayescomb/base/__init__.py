@@ -3,6 +3,4 @@
 Imports nothing else of bayescomb.  Start at errors, the list of what can go wrong.
 """
 
-from bayescomb.base.errors import BayescombError, InputWarning
-
-__all__ = ["BayescombError", "InputWarning"]
+__all__: list[str] = []

@@ -27,7 +27,7 @@ import numpy as np
 
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.measurements import FittedInput, Measurement
+from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import Blinding, BlindingKind
 
 __all__ = ["blind", "fingerprint", "opened", "unblind"]
@@ -227,7 +227,7 @@ def _scaled(measurement: Measurement, factor: float) -> Measurement:
     if fit is not None:
         scale = np.ones(len(fit.information))
         scale[: len(measurement.estimates)] = 1 / factor
-        fit = FittedInput(nuisances=fit.nuisances, information=fit.information * np.outer(scale, scale), pulls=fit.pulls)
+        fit = dataclasses.replace(fit, information=fit.information * np.outer(scale, scale))
     return dataclasses.replace(
         measurement,
         estimates=tuple(e.scaled(factor) for e in measurement.estimates),

@@ -11,7 +11,7 @@ import numpy as np
 from bayescomb.base.checks import known_name, some_names
 from bayescomb.base.errors import OptionError, UnknownNameError
 from bayescomb.inputs.combination import Combination, kept_fields
-from bayescomb.inputs.measurements import FittedInput, Measurement
+from bayescomb.inputs.measurements import Measurement
 
 __all__ = ["experiment_groups", "grouped_name", "in_force", "matching_groups", "per_group", "with_estimates"]
 
@@ -68,7 +68,7 @@ def _reduced(measurement: Measurement, names: Collection[str]) -> Measurement:
     if fit is not None:
         rows = [*index, *range(len(measurement.estimates), len(fit.information))]
         information = np.linalg.inv(np.linalg.inv(fit.information)[np.ix_(rows, rows)])
-        fit = FittedInput(nuisances=fit.nuisances, information=(information + information.T) / 2, pulls=fit.pulls)
+        fit = dataclasses.replace(fit, information=(information + information.T) / 2)
     return dataclasses.replace(
         measurement,
         estimates=tuple(measurement.estimates[i] for i in index),

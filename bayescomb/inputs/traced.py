@@ -24,6 +24,11 @@ __all__ = ["Traced", "with_functions_of"]
 SIGNS: Final = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "true_divide": "/", "power": "**"}
 
 
+def _both(sign: str) -> tuple[Callable[[Traced, Any], Traced], Callable[[Traced, Any], Traced]]:
+    """Methods for an operation with the symbol as first and as second operand."""
+    return lambda own, other: _operation(sign, own, other), lambda own, other: _operation(sign, other, own)
+
+
 class Traced:
     """A symbol that records what is calculated with it.
 
@@ -40,35 +45,11 @@ class Traced:
     def __init__(self, node: Node) -> None:
         self.node = node
 
-    def __add__(self, other: Any) -> Traced:
-        return _operation("+", self, other)
-
-    def __radd__(self, other: Any) -> Traced:
-        return _operation("+", other, self)
-
-    def __sub__(self, other: Any) -> Traced:
-        return _operation("-", self, other)
-
-    def __rsub__(self, other: Any) -> Traced:
-        return _operation("-", other, self)
-
-    def __mul__(self, other: Any) -> Traced:
-        return _operation("*", self, other)
-
-    def __rmul__(self, other: Any) -> Traced:
-        return _operation("*", other, self)
-
-    def __truediv__(self, other: Any) -> Traced:
-        return _operation("/", self, other)
-
-    def __rtruediv__(self, other: Any) -> Traced:
-        return _operation("/", other, self)
-
-    def __pow__(self, other: Any) -> Traced:
-        return _operation("**", self, other)
-
-    def __rpow__(self, other: Any) -> Traced:
-        return _operation("**", other, self)
+    __add__, __radd__ = _both("+")
+    __sub__, __rsub__ = _both("-")
+    __mul__, __rmul__ = _both("*")
+    __truediv__, __rtruediv__ = _both("/")
+    __pow__, __rpow__ = _both("**")
 
     def __neg__(self) -> Traced:
         return Traced(Operation("-", Number(0.0, exact=True), self.node))

@@ -70,7 +70,7 @@ class Traced:
         raise FormulaError(msg)
 
     def __bool__(self) -> bool:
-        msg = "a branch on the value of a parameter found, which has no formula; write the case that holds"
+        msg = "a branch on a parameter found, which a formula cannot have; write the case that holds"
         raise FormulaError(msg)
 
     def __float__(self) -> float:

@@ -145,7 +145,7 @@ def size_data(found: SizeResult) -> dict[str, Any]:
 
 def _determinant(combination: Combination, *, included: bool) -> str | None:
     """Whether Pearson's weights, which follow the prediction, are normalised; ``None`` where they are constant."""
-    if combination.chi2 != "pearson":
+    if not combination.pearson:
         return None
     return "included" if included else "left out"
 

@@ -82,7 +82,7 @@ def profile_text(fit: ProfileResult) -> str:
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
     lines += scale_lines(fit)
-    if fit.combination.chi2 == "pearson":
+    if fit.combination.pearson:
         lines.append("Pearson's weights follow the prediction; their determinant is left out here, a posterior includes it")
     p_value = "p-value undefined" + ("" if fit.ndf else ": no degree of freedom")
     if fit.p_value is not None:

@@ -268,6 +268,6 @@ def test_command_line_says_a_few_warnings_of_a_kind_and_all_on_request(tmp_path,
     assert main(["convert", path, str(tmp_path / "a")]) == 0
     err = capsys.readouterr().err
     assert err.count("is no entry and not read") == 3
-    assert "5 warnings more of these kinds; --verbose says all" in err
+    assert "5 more warnings of these kinds; --verbose prints all" in err
     assert main(["--verbose", "convert", path, str(tmp_path / "b")]) == 0
     assert capsys.readouterr().err.count("is no entry and not read") == 8

@@ -8,9 +8,20 @@ from typing import Any, Final
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import FileFormatError, UnknownNameError
 from bayescomb.formats.csv import number as cell_number
-from bayescomb.formats.declared import TABLES
+from bayescomb.formats.declared import TABLES, Kind
 
-__all__ = ["check_keys", "check_table", "entries", "flag", "named_texts", "named_values", "number", "text", "texts"]
+__all__ = [
+    "check_keys",
+    "check_table",
+    "entries",
+    "flag",
+    "named_texts",
+    "named_values",
+    "number",
+    "records",
+    "text",
+    "texts",
+]
 
 
 # Settings of the whole model, which end up in a table if they stand behind its heading.
@@ -82,6 +93,17 @@ def entries(
         if declared:
             check_table(entry, declared, where=place)
         yield place, entry
+
+
+def records(document: Mapping[str, Any], key: str, *, where: str) -> Iterator[tuple[str, Mapping[str, Any], dict[str, str]]]:
+    """The tables of an array at the top of the file: place, table, and its text keys, each empty where it is not given.
+
+    Raises:
+        FileFormatError, UnknownNameError: as :func:`entries`, or a text key holds something else.
+    """
+    keys = [declared.name for declared in TABLES[key].own if declared.kind is Kind.TEXT]
+    for place, entry in entries(document, key, where=where, declared=key):
+        yield place, entry, {name: text(entry, name, where=place, default="") for name in keys}
 
 
 def named_values(table: Mapping[str, Any], key: str, *, where: str, example: str) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from bayescomb.formats.toml.measurements.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements.within import read_within, require_stated
 from bayescomb.formats.toml.sets.reader import BlockTables, read_assumption_sets
 from bayescomb.formats.toml.sets.scope import category_scope
-from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
+from bayescomb.formats.values import check_table, entries, flag, named_values, number, records, text, texts
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
@@ -314,27 +314,23 @@ def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> 
 
 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
-    observables = []
-    for place, entry in entries(document, "observables", where=where, declared="observables"):
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")}
-        observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
+    observables = [
+        Observable(**values, spectator=flag(entry, "spectator", where=place))
+        for place, entry, values in records(document, "observables", where=where)
+    ]
     check_names([o.name for o in observables], where=f"{where}: observables", allow_empty="parameters" in document)
     return observables
 
 
 def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
-    sources = []
-    for place, entry in entries(document, "sources", where=where, declared="sources"):
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "title", "group")}
-        sources.append(Source(**values))
+    sources = [Source(**values) for _, _, values in records(document, "sources", where=where)]
     check_names([s.name for s in sources], where=f"{where}: sources", allow_empty=True)
     return sources
 
 
 def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance]:
     found = []
-    for place, entry in entries(document, "provenance", where=where, declared="provenance"):
-        values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
+    for place, _, values in records(document, "provenance", where=where):
         with located(place):
             kind = check_choice(values.pop("kind"), PROVENANCE_KINDS, where=f"provenance of {values['table']}")
             found.append(Provenance(kind=kind, **values))

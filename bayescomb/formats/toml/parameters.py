@@ -22,7 +22,7 @@ from bayescomb.base.choices import BEYOND_ENDS, CURVE_KINDS
 from bayescomb.base.errors import FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, read_table
 from bayescomb.formats.csv import number as cell_number
-from bayescomb.formats.values import check_keys, check_table, entries, named_values, number, text
+from bayescomb.formats.values import check_keys, check_table, entries, named_values, number, records, text
 from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.parameters import PARAMETER_SHAPES, PRIOR_NUMBERS, Parameter, ParameterPrior
@@ -37,8 +37,7 @@ def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter,
         FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
     """
     found = []
-    for place, entry in entries(document, "parameters", where=where, declared="parameters"):
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
+    for place, entry, values in records(document, "parameters", where=where):
         start = number(entry, "start", where=place) if "start" in entry else None
         prior = _read_prior(entry["prior"], f"{place}.prior") if "prior" in entry else None
         with located(place):
@@ -65,13 +64,7 @@ def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, .
     Raises:
         FileFormatError: a key is unknown or missing, or a value is no text.
     """
-    found = []
-    for place, entry in entries(document, "derived", where=where, declared="derived"):
-        name, unit, title, formula = (
-            text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")
-        )
-        found.append(Observable(name=name, unit=unit, title=title, formula=formula))
-    return tuple(found)
+    return tuple(Observable(**values, spectator=False) for _, _, values in records(document, "derived", where=where))
 
 
 def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:

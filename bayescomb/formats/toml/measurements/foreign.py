@@ -45,7 +45,7 @@ from bayescomb.formats.csv import number
 from bayescomb.formats.fits.files import from_file
 from bayescomb.formats.toml.measurements.file_entry import FileEntry, check_alone, names_of
 from bayescomb.formats.toml.measurements.hepdata_entry import read_hepdata_entry
-from bayescomb.formats.toml.measurements.maps import read_factors
+from bayescomb.formats.toml.measurements.maps import read_observables
 from bayescomb.formats.values import named_values, text, texts
 
 __all__ = ["READERS", "read_convino_entry", "read_fit_entry"]
@@ -93,14 +93,7 @@ def _convino_maps(
     maps: dict[str, dict[str, float]] = {}
     for estimate, value in stated.items():
         known_name(estimate, file.values, kind=f"estimate of {file.path}", where=where)
-        at = f"{where}.{estimate}"
-        if isinstance(value, str):
-            maps[estimate] = {known_name(value, observables, kind="observable", where=at): 1.0}
-        elif isinstance(value, dict):
-            maps[estimate] = read_factors(value, where=at, observables=observables)
-        else:
-            msg = f'{at}: {value!r} found, allowed: "NAME" of an observable, or factors as in {{ bin1 = 1.0, bin2 = 1.0 }}'
-            raise FileFormatError(msg)
+        maps[estimate] = read_observables(value, where=f"{where}.{estimate}", observables=observables)
     for estimate in file.values:
         if estimate not in maps:
             if estimate not in observables:
@@ -158,22 +151,18 @@ def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observ
     return FileEntry(measurement=fitted)
 
 
-def _results(entry: Mapping[str, Any], place: str, observables: Collection[str]) -> dict[str, str | dict[str, float]]:
-    """Parameter -> its observable, or its factors."""
+def _results(entry: Mapping[str, Any], place: str, observables: Collection[str]) -> dict[str, dict[str, float]]:
+    """Parameter -> observable -> coefficient."""
     where, given = f"{place}.results", entry["results"]
     if isinstance(given, list):
         given = {name: name for name in texts(entry, "results", where=place)}
     elif not isinstance(given, dict):
         msg = f'{where}: {given!r} found, a list of parameters is needed, or {{ PARAMETER = "OBSERVABLE" }}'
         raise FileFormatError(msg)
-    found: dict[str, str | dict[str, float]] = {}
-    for parameter, value in given.items():
-        at = f"{where}[{parameter!r}]"
-        if isinstance(value, str):
-            found[parameter] = known_name(value, observables, kind="observable", where=at)
-        else:
-            found[parameter] = read_factors(value, where=at, observables=observables)
-    return found
+    return {
+        parameter: read_observables(value, where=f"{where}[{parameter!r}]", observables=observables)
+        for parameter, value in given.items()
+    }
 
 
 def _priors(entry: Mapping[str, Any], place: str) -> dict[str, tuple[float, float]]:

@@ -53,7 +53,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.checks import check_names, known_name, located
+from bayescomb.base.checks import check_names, located
 from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.formats.hepdata.breakdown import read_breakdown, responses_of
 from bayescomb.formats.hepdata.information import read_information
@@ -64,7 +64,7 @@ from bayescomb.formats.hepdata.record.tables import Bin
 from bayescomb.formats.hepdata.record.units import conversion, same_unit
 from bayescomb.formats.hepdata.selection import Measured
 from bayescomb.formats.toml.measurements.file_entry import FileEntry, check_alone, names_of
-from bayescomb.formats.toml.measurements.maps import read_factors
+from bayescomb.formats.toml.measurements.maps import read_observables
 from bayescomb.formats.values import text, texts
 from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance, unnamed_nuisances
 from bayescomb.inputs.observables import Provenance
@@ -196,11 +196,7 @@ def _maps(
         if row not in rows:
             msg = f"{where}: {measured.where} has no row {row!r}; it has {', '.join(map(repr, rows))}"
             raise UnknownNameError(msg)
-        at = f"{where}[{row!r}]"
-        if isinstance(value, str):
-            maps[row] = {known_name(value, units, kind="observable", where=at): 1.0}
-        else:
-            maps[row] = read_factors(value, where=at, observables=units)
+        maps[row] = read_observables(value, where=f"{where}[{row!r}]", observables=units)
     missing = [row for row in rows if row not in maps]
     if missing:
         msg = f"{where}: none for the rows {', '.join(map(repr, missing))}; name one for each, or leave rows out (leave_out)"

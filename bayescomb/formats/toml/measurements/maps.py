@@ -21,7 +21,7 @@ from bayescomb.formats.csv import number
 from bayescomb.formats.values import named_values, text
 from bayescomb.inputs.measurements import Measurement, Nuisance
 
-__all__ = ["assign_sources", "read_factors"]
+__all__ = ["assign_sources", "read_factors", "read_observables"]
 
 
 def read_factors(factors: Any, *, where: str, observables: Collection[str]) -> dict[str, float]:
@@ -43,6 +43,20 @@ def read_factors(factors: Any, *, where: str, observables: Collection[str]) -> d
     for name in factors:
         known_name(name, observables, kind="observable", where=where)
     return {name: number(factor, where=f"{where}.{name}") for name, factor in factors.items()}
+
+
+def read_observables(stated: Any, *, where: str, observables: Collection[str]) -> dict[str, float]:
+    """The same from the name of one observable, whose coefficient is 1, or from a table.
+
+    Raises:
+        FileFormatError, UnknownNameError, InvalidNumberError: as :func:`read_factors`.
+    """
+    if isinstance(stated, str):
+        return {known_name(stated, observables, kind="observable", where=where): 1.0}
+    if not isinstance(stated, dict):
+        msg = f'{where}: {stated!r} found, allowed: "NAME" of an observable, or factors as in {{ bin1 = 1.0, bin2 = 1.0 }}'
+        raise FileFormatError(msg)
+    return read_factors(stated, where=where, observables=observables)
 
 
 def assign_sources(

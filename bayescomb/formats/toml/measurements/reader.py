@@ -40,7 +40,7 @@ An entry may name a Convino measurement file instead, tables of HEPData
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -345,26 +345,12 @@ def _read_details(
     sources: Collection[str],
 ) -> dict[str, _Detail]:
     """What ``nuisances`` says, by name; it is a list of tables or the name of a CSV file."""
-    given = entry.get("nuisances", [])
-    listed = _details_of_file(folder / given) if isinstance(given, str) else _details_of_list(entry, place)
     details: dict[str, _Detail] = {}
-    for name, detail in listed:
-        known_name(name, known, kind="nuisance", where=detail.where)
+    for at, table in _detail_tables(entry, place, folder):
+        name = known_name(text(table, "name", where=at), known, kind="nuisance", where=at)
         if name in details:
-            msg = f"{detail.where}: nuisance {name!r} stands twice, first at {details[name].where}; keep one"
+            msg = f"{at}: nuisance {name!r} stands twice, first at {details[name].where}; keep one"
             raise DuplicateNameError(msg)
-        if detail.source:
-            known_name(detail.source, sources, kind="source", where=detail.where)
-        if detail.pull is not None and name not in fitted:
-            msg = f"{detail.where}: nuisance {name!r} has a pull but no fit that it comes from; leave the pull out"
-            raise FileFormatError(msg)
-        details[name] = detail
-    return details
-
-
-def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _Detail]]:
-    found = []
-    for at, table in entries(entry, "nuisances", where=place, declared="measurements.nuisances"):
         detail = _Detail(
             where=at,
             source=text(table, "source", where=at, default=""),
@@ -373,32 +359,32 @@ def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _D
             statistical=flag(table, "statistical", where=at),
             pull=number(table["pull"], where=f"{at}.pull") if "pull" in table else None,
         )
-        found.append((text(table, "name", where=at), detail))
-    return found
+        if detail.source:
+            known_name(detail.source, sources, kind="source", where=at)
+        if detail.pull is not None and name not in fitted:
+            msg = f"{at}: nuisance {name!r} has a pull but no fit that it comes from; leave the pull out"
+            raise FileFormatError(msg)
+        details[name] = detail
+    return details
 
 
-def _details_of_file(path: Path) -> list[tuple[str, _Detail]]:
-    """An empty cell says nothing."""
+def _detail_tables(entry: Mapping[str, Any], place: str, folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The tables of ``nuisances`` with their places; a row of a CSV file is a table without its empty cells."""
+    if not isinstance(entry.get("nuisances"), str):
+        yield from entries(entry, "nuisances", where=place, declared="measurements.nuisances")
+        return
+    path = folder / entry["nuisances"]
     header, rows = read_table(path, required=("name",))
     for name in header:
         known_name(name, DETAIL_KEYS, kind="column", where=str(path))
-    found = []
     for row in rows:
-        cells = {key: row.cells.get(key, "") for key in DETAIL_KEYS}
-        for key in ("free", "statistical"):
-            if cells[key] not in {"", "true", "false"}:
-                msg = f"{row.where}, column {key!r}: {cells[key]!r} found, true or false is needed, or nothing"
+        table: dict[str, Any] = {key: cell for key, cell in row.cells.items() if cell or key == "name"}
+        for key in [key for key in ("free", "statistical") if key in table]:
+            if table[key] not in {"true", "false"}:
+                msg = f"{row.where}, column {key!r}: {table[key]!r} found, true or false is needed, or nothing"
                 raise FileFormatError(msg)
-        detail = _Detail(
-            where=row.where,
-            source=cells["source"],
-            response=cells["response"] or "absolute",
-            free=cells["free"] == "true",
-            statistical=cells["statistical"] == "true",
-            pull=row.number("pull") if cells["pull"] else None,
-        )
-        found.append((cells["name"], detail))
-    return found
+            table[key] = table[key] == "true"
+        yield row.where, table | ({"pull": row.number("pull")} if "pull" in table else {})
 
 
 def _nuisances(names: Collection[str], details: Mapping[str, _Detail]) -> tuple[Nuisance, ...]:

@@ -1,4 +1,4 @@
-"""``parameters``, ``derived`` and ``curves`` of ``model.toml``: reader beside writer.
+"""Reader and writer of ``parameters``, ``derived`` and ``curves`` in ``model.toml``.
 
 ::
 
@@ -7,8 +7,8 @@
     derived = [{ name = "R", formula = "Gamma_s / Gamma_d" }]
     curves = [{ name = "sigma_th", table = "sigma.csv", x = "m_t_gev", y = "xsec_pb", rows = { member = "0" } }]
 
-A curve is two columns of a CSV table, of all rows or of those with certain cells, or two lists of numbers; it is written as
-lists.
+A curve is read from two columns of a CSV table, of all rows or of those with given cells, or from two lists of numbers.  It
+is written as lists.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ __all__ = ["curve_tables", "derived_tables", "parameter_tables", "read_curves", 
 
 
 def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter, ...]:
-    """The parameters of a document, none if it states none.
+    """The parameters of a document.
 
     Raises:
-        FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
+        FileFormatError: a key is missing, or a value has the wrong type; the other bayescomb errors for wrong content.
     """
     found = []
     for place, entry, values in records(document, "parameters", where=where):
@@ -59,23 +59,24 @@ def _read_prior(entry: Any, where: str) -> ParameterPrior:
 
 
 def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, ...]:
-    """The derived quantities of a document, none if it states none.
+    """The derived quantities of a document.
 
     Raises:
-        FileFormatError: a key is unknown or missing, or a value is no text.
+        FileFormatError: a key is missing, or a value is not a text.
+        UnknownNameError: a key is not known.
     """
     return tuple(Observable(**values, spectator=False) for _, _, values in records(document, "derived", where=where))
 
 
 def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:
-    """The curves of a document, none if it states none.
+    """The curves of a document.
 
     Args:
-        document: the whole file.
-        path: of it, beside which tables are.
+        document: the TOML document.
+        path: its file; tables are looked for beside it.
 
     Raises:
-        FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
+        FileFormatError: a key is missing, or a value has the wrong type; the other bayescomb errors for wrong content.
     """
     found = []
     for place, entry in entries(document, "curves", where=str(path), declared="curves"):
@@ -85,7 +86,7 @@ def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:
             x, y = _columns(entry, path.parent / text(entry, "table", where=place), place)
         else:
             if "rows" in entry:
-                msg = f"{place}: rows found without a table, of which they are; give the table, or leave them out"
+                msg = f"{place}: rows found without a table from which they are chosen; give the table, or leave rows out"
                 raise FileFormatError(msg)
             x, y = (_numbers(entry, key, place) for key in ("x", "y"))
         with located(place):
@@ -114,7 +115,7 @@ def _numbers(entry: Mapping[str, Any], key: str, place: str) -> tuple[float, ...
 
 
 def _columns(entry: Mapping[str, Any], table: Path, place: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Two columns of a table, of the rows that are meant."""
+    """The columns x and y of the rows that ``rows`` chooses."""
     columns = [text(entry, key, where=place) for key in ("x", "y")]
     example = 'rows = { pdf_set = "CT18NLO", member = 0 }'
     wanted = named_values(entry, "rows", where=place, example=example)
@@ -129,7 +130,7 @@ def _columns(entry: Mapping[str, Any], table: Path, place: str) -> tuple[tuple[f
 
 
 def _is(row: Row, column: str, value: Any) -> bool:
-    """Whether a cell is a text, or a number however it is written."""
+    """Whether a cell holds a value; numbers are compared as numbers, not by their spelling."""
     cell = row.cells[column]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:

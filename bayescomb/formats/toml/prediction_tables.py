@@ -1,4 +1,4 @@
-"""Tables of predicted cross sections and of factors on them: one row per variant, mass and bin, or scale point and bin."""
+"""Tables of predicted cross sections (a row per variant, mass and bin) and of factors (a row per scale point and bin)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS: Final = (
     "mc_error_pb",
 )  # fmt: skip
 FACTOR_COLUMNS: Final = ("sqrt_s_tev", "scale_choice", "mu_r", "mu_f", "bin_low", "bin_high", "factor", "factor_error")
-# A column that only tables with such errors have.
+# Optional column.
 CORRELATED: Final = "correlated_error_pb"
 
 
@@ -38,23 +38,22 @@ def read_prediction(
     rate_errors: Mapping[str, float] | None = None,
     origin: str = "",
 ) -> Prediction:
-    """Read a table with the columns :data:`COLUMNS`, in any order of rows, and perhaps a column of correlated errors.
+    """Read a table with the columns :data:`COLUMNS` and an optional column :data:`CORRELATED`, with rows in any order.
 
     Args:
-        path: a CSV file; one collider energy, every variant at the same masses and bins.
-        name: of the prediction.
+        path: a CSV file with one collider energy and the same masses and bins for every variant.
+        name: name of the prediction.
         observables: the observable of each bin, by ascending lower edge.
         order: perturbative order.
         mass_scheme: ``"pole"`` or ``"running"``.
         per_bin_width: whether the observables are divided by the width of their bin.
-        variable: what is binned, for figures.
-        rate_errors: what is open about the rate -> its relative size.
-        origin: what the figures are, where the order alone does not tell.
+        variable: variable of the bins, for figures.
+        rate_errors: name -> relative uncertainty of the rate.
+        origin: what the numbers are, if the order alone does not tell.
 
     Raises:
-        FileFormatError: a column or row is missing, there is more than one energy, or the number of bins is not that of
-            the observables.
-        InvalidNumberError: a cell is no number, or a bin is empty or overlaps the next.
+        FileFormatError: a column or row is missing, there is more than one energy, or bins and observables differ in number.
+        InvalidNumberError: a cell is not a number, or a bin is empty or overlaps the next.
         DuplicateNameError: a row stands twice.
 
     Examples:
@@ -114,11 +113,11 @@ def read_prediction(
 
 
 def read_scale_factors(path: Path) -> ScaleFactors:
-    """Read a table of factors with the columns :data:`FACTOR_COLUMNS`, in any order of rows.
+    """Read a table of factors with the columns :data:`FACTOR_COLUMNS`, with rows in any order.
 
     Raises:
         FileFormatError: a column or row is missing, or there is more than one energy.
-        InvalidNumberError: a cell is no number, or a bin is empty or overlaps the next.
+        InvalidNumberError: a cell is not a number, or a bin is empty or overlaps the next.
         DuplicateNameError: a row stands twice.
 
     Examples:
@@ -153,7 +152,7 @@ def read_scale_factors(path: Path) -> ScaleFactors:
 
 
 def _one_energy(rows: Sequence[Row], path: Path, *, per: str) -> float:
-    """The collider energy in TeV of a table."""
+    """The only collider energy of a table, in TeV."""
     if not rows:
         msg = f"{path}: no rows; give one per {per}"
         raise FileFormatError(msg)
@@ -182,7 +181,7 @@ def _positive(row: Row, column: str) -> float:
 
 
 def _check_bins(bins: list[tuple[float, float]], path: Path, *, n_observables: int) -> None:
-    """As many as observables, none empty, none overlapping."""
+    """Check that there is one bin per observable, and that no bin is empty or overlaps another."""
     if len(bins) != n_observables:
         msg = f"{path}: {len(bins)} bins found for {n_observables} observables; name one observable per bin"
         raise FileFormatError(msg)
@@ -198,7 +197,7 @@ def _check_bins(bins: list[tuple[float, float]], path: Path, *, n_observables: i
 
 
 def prediction_text(prediction: Prediction) -> str:
-    """One row per variant, mass and bin."""
+    """The table of a prediction as CSV text."""
     energy = figure(prediction.energy_tev)
     more = [prediction.correlated_errors] if prediction.correlated_errors.size else []
     numbers = np.stack([prediction.cross_sections, prediction.mc_errors, *more], axis=-1)

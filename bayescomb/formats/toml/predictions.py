@@ -1,4 +1,7 @@
-"""Predictions and extractions of a ``model.toml``: tables as CSV files or products of two, extractions by extension."""
+"""Reader and writer of ``[[predictions]]`` and ``[[extractions]]`` in ``model.toml``.
+
+A prediction is a CSV table, or the product of two; an extraction can extend another.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,16 @@ __all__ = ["extraction_tables", "prediction_tables", "read_extractions", "read_p
 # Keys of a prediction that is the product of two tables.
 PRODUCT_KEYS: Final = ("tables", "combine", "members_at")
 PRODUCT_REQUIRED: Final = ("tables", "combine", "origin")
-# What an extraction says, itself or by those that it extends.
+# Keys that an extraction states itself or inherits.
 COMPLETE: Final = ("name", "distributions", "pdf", "scales")
 SCALE_TEXTS: Final = ("choice", "treatment", "prior")
 SCALE_NUMBERS: Final = ("mu_r", "mu_f", "width", "low", "nominal", "high")
-# Names that a file can have everywhere, and no folder.
+# Names that a file can have on every system, without a folder.
 FILE_NAME: Final = re.compile(r"\w[\w .+-]*")
 
 
 def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Prediction, ...]:
-    """The ``[[predictions]]``, each with its table.
+    """The predictions of a document, each with its table.
 
     Raises:
         FileFormatError: a key or a table is missing or malformed; the other bayescomb errors for wrong content.
@@ -46,7 +49,7 @@ def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Predictio
 
 
 def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Prediction:
-    """A table, or the product of two."""
+    """The prediction of an entry."""
     stated = [key for key in PRODUCT_KEYS if key in entry]
     if ("table" in entry) == bool(stated):
         found = "table" if "table" in entry else "neither"
@@ -80,7 +83,7 @@ def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Predictio
 
 
 def _product(entry: Mapping[str, Any], place: str) -> tuple[str, str, str]:
-    """Files of a prediction and of its factors, and the rule ``"a * b"`` with its names."""
+    """The file of the first table, the file of the factors, and the rule ``"a * b"`` with their names."""
     check_table(entry, "predictions", where=place, required=PRODUCT_REQUIRED)
     tables = named_texts(entry, "tables", where=place, example='{ lo = "FILE", kfactor = "FILE" }')
     rule = text(entry, "combine", where=place)
@@ -96,7 +99,7 @@ def _product(entry: Mapping[str, Any], place: str) -> tuple[str, str, str]:
 
 
 def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple[Prediction, ...]) -> dict[str, Extraction]:
-    """The ``[[extractions]]`` by name; keys that one does not state are those of the one that it ``extends``.
+    """The extractions of a document by name; an extraction inherits keys from the one that it ``extends``.
 
     Raises:
         FileFormatError: a key is missing or malformed; the other bayescomb errors for wrong content.
@@ -166,15 +169,15 @@ def _scales(table: Mapping[str, Any], place: str) -> ScaleChoice:
 def prediction_tables(
     predictions: Iterable[Prediction], files: dict[str, str], *, reserved: str, new_name: Callable[[str], str]
 ) -> list[dict[str, Any]]:
-    """Predictions as TOML tables; their CSV files are added to the files.
+    """Predictions as TOML tables; their CSV texts are added to the files.
 
-    A file keeps the name it was read from, unless another one has that already.
+    A table keeps the file name from which it was read, unless another file has this name.
 
     Args:
-        predictions: what is written.
-        files: name -> text.
-        reserved: name that no table may take besides those of the files.
-        new_name: beginning of the name of a file, from the name of a prediction.
+        predictions: the predictions to write.
+        files: file name -> text.
+        reserved: a further name that no table may have.
+        new_name: gives the beginning of a file name from the name of a prediction.
     """
     tables = []
     for prediction in predictions:
@@ -203,7 +206,7 @@ def prediction_tables(
 
 
 def extraction_tables(extractions: Iterable[Extraction]) -> list[dict[str, Any]]:
-    """Extractions as TOML tables; one extends an earlier one where that is shorter."""
+    """Extractions as TOML tables; an extraction extends an earlier one if that is shorter."""
     tables: list[dict[str, Any]] = []
     earlier: list[Extraction] = []
     for extraction in extractions:
@@ -214,7 +217,7 @@ def extraction_tables(extractions: Iterable[Extraction]) -> list[dict[str, Any]]
 
 
 def _changes(base: Extraction, extraction: Extraction) -> dict[str, Any]:
-    """The keys that differ from the base, with defaults written out, as an absent key is inherited."""
+    """The keys that differ from the base; defaults are written out, because an absent key is inherited."""
     before, after = _stated(base), _stated(extraction)
     everything = _full(extraction)
     # As texts, because the order of predictions counts

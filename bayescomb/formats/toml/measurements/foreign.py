@@ -1,7 +1,7 @@
-"""Entries of ``[[measurements]]`` that name a file of another program: which reader takes which key.
+"""Readers of entries of ``[[measurements]]`` that name a file of another program, by key.
 
-A further format has its reader in a module of its own and a line here; its key is declared as ``foreign`` in
-:mod:`bayescomb.formats.declared.quantities`.  Files of programs that average are :mod:`bayescomb.formats.toml.averaging`.
+A new format has its reader in a module of its own and a line here; its key is declared as ``foreign`` in
+:mod:`bayescomb.formats.declared.quantities`.  :mod:`bayescomb.formats.toml.averaging` reads files of averaging programs.
 
 A Convino measurement file::
 
@@ -12,9 +12,9 @@ A Convino measurement file::
     observables = { cms_1 = "bin1", cms_23 = { bin2 = 1.0, bin3 = 1.0 } }
     sources = { "CMS_scale_j_*" = "jet energy scale" }
 
-The file is read as an input of a Convino base file: values, statistics, responses (relative and two-sided ones
-too), free nuisances, post-fit values.  What it cannot say stands in the entry: which observables an estimate measures, and
-the sources of the nuisances (:mod:`bayescomb.formats.toml.measurements.maps`).
+The file is read as an input of a Convino base file: values, statistics, responses (also relative and two-sided ones), free
+nuisances, post-fit values.  The entry adds what the file cannot state: the observables of the estimates, and the sources of
+the nuisances (:mod:`bayescomb.formats.toml.measurements.maps`).
 
 The file of a fit::
 
@@ -22,13 +22,13 @@ The file of a fit::
     name = "CMS 13 TeV"
     experiment = "CMS"
     fit = "fitDiagnostics.root:fit_s"  # or a .txt of TRExFitter, a .csv with a covariance, a .nc with a posterior
-    results = ["r"]                    # parameters, observables of their names; or { r = "mu_ttH" }, { r = { bin1 = 2.0 } }
-    free = ["norm_*"]                  # without a constraint term: names or patterns
-    left_out = ["prop_bin*"]           # not kept, as template statistics
+    results = ["r"]                    # measured parameters; or { r = "mu_ttH" }, { r = { bin1 = 2.0 } } with observables
+    free = ["norm_*"]                  # parameters without a constraint term: names or patterns
+    left_out = ["prop_bin*"]           # parameters that are left out, such as template statistics
     priors = { lumi = [1.0, 0.02] }    # centre and width of constraint terms that are not N(0, 1)
     sources = { "CMS_scale_j_*" = "jet energy scale" }
 
-Everything else is a nuisance with a prior N(0, 1), which the fit contains and the combination states once
+Every other parameter is a nuisance with a prior N(0, 1), which is removed from the fit and counted once in the combination
 (:meth:`bayescomb.Measurement.from_fit`).
 """
 
@@ -56,19 +56,18 @@ BESIDE_CONVINO: Final = ("name", "experiment", "observables", "sources")
 def read_convino_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:
     """The measurement of a Convino file, with the observables that the entry gives to its estimates.
 
-    An estimate that the entry does not name measures the observable of its own name, which must be declared then; a
-    combination allows that for a spectator only.
+    An estimate that the entry does not name measures the observable of the same name, which must be a declared spectator.
 
     Args:
         entry: the TOML table, with known keys only.
-        place: where it stands.
-        folder: where the path of the file starts.
+        place: place of the entry, for messages.
+        folder: folder from which the path of the file starts.
         observables: known observables.
 
     Raises:
-        FileFormatError: a key stands beside ``convino`` that the file speaks for, or a key or the file has the wrong form.
+        FileFormatError: a key beside ``convino`` states what the file states, or a key or the file has the wrong form.
         UnknownNameError: an estimate or observable is not known, or an estimate has no observable.
-        Other bayescomb errors: the content of the file is wrong; with its line.
+        Other bayescomb errors: the content of the file is wrong.
 
     Warns:
         InputWarning: something in the file is interpreted by guess; the author should check.
@@ -111,21 +110,21 @@ BESIDE_FIT: Final = ("name", "experiment", "results", "free", "left_out", "prior
 
 
 def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:
-    """The measurement of the file of a fit.
+    """The measurement from the file of a fit.
 
     Args:
         entry: the TOML table, with known keys only.
-        place: where it stands.
-        folder: where the path of the file starts.
+        place: place of the entry, for messages.
+        folder: folder from which the path of the file starts.
         observables: known observables.
 
     Raises:
-        FileFormatError: a key stands beside ``fit`` that the file speaks for, or a key or the file has the wrong form.
+        FileFormatError: a key beside ``fit`` states what the file states, or a key or the file has the wrong form.
         UnknownNameError: a parameter or an observable is not known.
-        Other bayescomb errors: as from the reader of the file.
+        Other bayescomb errors: from the reader of the file.
 
     Warns:
-        InputWarning: the fit holds something odd; with the numbers.
+        InputWarning: numbers of the fit look wrong.
     """
     check_alone(entry, "fit", BESIDE_FIT, place, states="file states")
     if "results" not in entry:
@@ -166,7 +165,7 @@ def _results(entry: Mapping[str, Any], place: str, observables: Collection[str])
 
 
 def _priors(entry: Mapping[str, Any], place: str) -> dict[str, tuple[float, float]]:
-    """Nuisance -> centre and width."""
+    """Nuisance -> centre and width of its constraint term."""
     if "priors" not in entry:
         return {}
     found = {}
@@ -181,10 +180,17 @@ def _priors(entry: Mapping[str, Any], place: str) -> dict[str, tuple[float, floa
 
 
 class Reader(Protocol):
-    """Of an entry: the TOML table, where it stands, where paths start, and known observables with their units."""
+    """Reader of an entry."""
 
     def __call__(self, entry: Mapping[str, Any], place: str, folder: Path, *, observables: Mapping[str, str]) -> FileEntry:
-        """What the entry says."""
+        """The measurement of an entry.
+
+        Args:
+            entry: the TOML table.
+            place: place of the entry, for messages.
+            folder: folder from which paths start.
+            observables: known observables -> unit in the model.
+        """
 
 
 READERS: Final[dict[str, Reader]] = {

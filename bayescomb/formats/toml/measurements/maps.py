@@ -1,11 +1,11 @@
-"""Maps by name in ``[[measurements]]`` of ``model.toml``: an estimate to the observables, nuisances to their sources.
+"""Maps by name in ``[[measurements]]`` of ``model.toml``: from an estimate to observables, from nuisances to sources.
 
-``sources`` stands in any entry of ``[[measurements]]`` and spares the naming of nuisances one by one::
+Any entry of ``[[measurements]]`` can state the sources of its nuisances by patterns::
 
     sources = { "CMS_scale_j_*" = "jet energy scale", "CMS_norm_tt0jet" = "modelling", "CMS_norm_*" = "background" }
 
-The patterns are those of a shell (``*``, ``?``, ``[abc]``; capitals count).  They are tried in their order and the first
-that matches decides, so that an exception stands before its rule; a source that ``nuisances`` states stands above them all.
+The patterns are those of a shell (``*``, ``?``, ``[abc]``; capitals count).  The first pattern that matches a nuisance gives
+its source, so an exception stands before its rule.  A source that ``nuisances`` states has precedence over all patterns.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def read_factors(factors: Any, *, where: str, observables: Collection[str]) -> d
     """Coefficients of the observables in the prediction of an estimate, from a TOML table.
 
     Args:
-        factors: the value of the key, whatever it is.
+        factors: the value of the key, of any type.
         where: the key, for messages.
         observables: known observables.
 
     Raises:
-        FileFormatError: it is no table.
+        FileFormatError: the value is not a table.
         UnknownNameError: an observable is not known.
-        InvalidNumberError: a coefficient is no finite number.
+        InvalidNumberError: a coefficient is not a finite number.
     """
     if not isinstance(factors, dict):
         msg = f"{where}: {factors!r} found, a table of factors is needed, as in {{ bin1 = 1.0, bin2 = 1.0 }}"
@@ -46,7 +46,7 @@ def read_factors(factors: Any, *, where: str, observables: Collection[str]) -> d
 
 
 def read_observables(stated: Any, *, where: str, observables: Collection[str]) -> dict[str, float]:
-    """The same from the name of one observable, whose coefficient is 1, or from a table.
+    """Coefficients of the observables, from the name of one observable with coefficient 1 or from a table.
 
     Raises:
         FileFormatError, UnknownNameError, InvalidNumberError: as :func:`read_factors`.
@@ -62,16 +62,16 @@ def read_observables(stated: Any, *, where: str, observables: Collection[str]) -
 def assign_sources(
     measurement: Measurement, entry: Mapping[str, Any], place: str, *, sources: Collection[str]
 ) -> Measurement:
-    """The measurement with the sources that the key ``sources`` of its entry gives to nuisances without one.
+    """The measurement with the sources that the key ``sources`` of its entry gives to nuisances without a source.
 
     Args:
-        measurement: what the rest of the entry says.
-        entry: its TOML table; without the key nothing changes.
-        place: where that stands.
+        measurement: the measurement from the other keys.
+        entry: its TOML table; without the key the measurement is unchanged.
+        place: place of the entry, for messages.
         sources: known sources.
 
     Raises:
-        FileFormatError: the key holds no table of texts, or a pattern decides nothing as all that it matches is decided.
+        FileFormatError: the value is not a table of texts, or all nuisances that a pattern matches have a source already.
         UnknownNameError: a source is not known, or a pattern matches no nuisance.
     """
     if "sources" not in entry:
@@ -107,6 +107,6 @@ def assign_sources(
 
 
 def _examples(names: Collection[str], limit: int = 5) -> str:
-    """The first few names in brackets, nothing if there are none."""
+    """The first few names in parentheses, empty without names."""
     listed = list(names)
     return f" ({', '.join(map(repr, listed[:limit]))}{', ...' if len(listed) > limit else ''})" if listed else ""

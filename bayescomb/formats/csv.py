@@ -185,10 +185,6 @@ def check_header(header: Sequence[str], *, required: Sequence[str], where: str, 
         if name in keys[:i]:
             msg = f"{where}: column {name!r} stands twice; every column needs its own name"
             raise DuplicateNameError(msg)
-    _require_columns(header, required, where=where)
-
-
-def _require_columns(header: Sequence[str], required: Sequence[str], *, where: str) -> None:
     missing = [name for name in required if name not in header]
     if missing:
         advice = _alike(missing, [name for name in header if name not in required])

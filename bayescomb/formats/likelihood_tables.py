@@ -141,7 +141,7 @@ def is_limit(cell: str) -> bool:
 
 
 def limit_width(cell: str, *, where: str) -> float:
-    """Standard deviation of the Gaussian around 0 as which an upper limit is read.
+    """Standard deviation of the Gaussian around 0 that stands for an upper limit.
 
     Raises:
         InvalidNumberError: the cell has another form, is not above 0, or its level is not between 50 and 100 %.

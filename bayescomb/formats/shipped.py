@@ -16,7 +16,7 @@ __all__ = ["copy_model", "model_title", "shipped_models"]
 
 
 def shipped_models() -> dict[str, Path]:
-    """Shipped models: name -> folder in the installed package, or in the checkout that runs.
+    """Shipped models: name -> folder in the installed package, or in the checkout that is in use.
 
     Examples:
         >>> import bayescomb as bc

@@ -3,18 +3,13 @@
 ::
 
     [hflav]
-    results = ["CDF.json", "LHCb.json"]                     # files of result sets
-    intercorrelations = ["IntercorrelationMaps.json"]       # correlations of their systematic errors
-    parameters = ["dms"]                                    # parameters that are read, by default all
-    result_sets = ["CDF2", "LHCb-Ds-3pi+"]                  # labels that are read, by default all
-    experiments = { "LHCb*" = "LHCb" }                      # patterns of labels; any other set is its own experiment
-    asymmetric = true                                       # two-sided errors of sets with one parameter
+    results = ["CDF.json", "LHCb.json"]
+    intercorrelations = ["IntercorrelationMaps.json"]
 
     [averagetools]
-    table = "input.txt"                                     # a file of S. Kluth's averagetools
-    observables = { a = "m_t" }                             # groups; any other group is the observable of its name
-    experiments = { Val1 = "ATLAS" }                        # values; any other value is its own experiment
+    table = "input.txt"
 
+``bayescomb reference hflav`` and ``bayescomb reference averagetools`` describe all keys.
 A parameter is the observable of the same name; an observable with a formula is a translator of combination-code.
 """
 

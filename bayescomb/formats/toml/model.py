@@ -353,7 +353,7 @@ def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str,
 
 
 def _read_nonnegative(document: Mapping[str, Any], where: str, observables: Sequence[Observable]) -> tuple[str, ...]:
-    """Names of the observables that cannot be negative: the stated list, or with ``true`` all fitted ones."""
+    """Names of the observables that cannot be negative: the stated list, or with ``true`` all fitted ones but spectators."""
     value = document.get("nonnegative", False)
     if isinstance(value, bool):
         return tuple(o.name for o in observables if not o.spectator and not o.formula) if value else ()

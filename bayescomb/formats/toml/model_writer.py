@@ -18,7 +18,7 @@ from bayescomb.formats.toml.parameters import curve_tables, derived_tables, para
 from bayescomb.formats.toml.predictions import extraction_tables, prediction_tables
 from bayescomb.formats.toml.sets.scope import category_scope
 from bayescomb.formats.toml.sets.writer import blocks_text, coefficient_table, common_blocks, find_base
-from bayescomb.formats.toml.text import assignments
+from bayescomb.formats.toml.text import assignments, stated
 from bayescomb.inputs.budget import Budget, unstated_pairs
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement
@@ -140,17 +140,7 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
         "assumptions": combination.assumptions,
         **more,
     }
-    observables = [
-        {
-            "name": o.name,
-            "unit": o.unit or None,
-            "title": o.title or None,
-            "spectator": o.spectator or None,
-            "formula": o.formula or None,
-        }
-        for o in combination.observables
-    ]
-    sources = [{"name": s.name, "title": s.title or None, "group": s.group or None} for s in combination.sources]
+    sources = [stated(s, "name", "title", "group") for s in combination.sources]
     lines = [
         "# Who measured what comes first, what is correlated after it; tables are in the CSV files.",
         *assignments(settings),
@@ -158,7 +148,7 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
     lists = {
         "curves": curve_tables(combination.curves),
         "parameters": parameter_tables(combination.parameters),
-        "observables": observables,
+        "observables": [stated(o, "name", "unit", "title", "spectator", "formula") for o in combination.observables],
         "derived": derived_tables(combination.derived),
     }
     for key, rows in lists.items():
@@ -167,7 +157,7 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
 
 
 def _nonnegative(combination: Combination) -> bool | list[str] | None:
-    """``True`` if no fitted observable but spectators can be negative, else the names of those that cannot."""
+    """``True`` if all fitted observables but spectators are nonnegative, else the names of those that are, if any."""
     names = list(combination.nonnegative)
     everything = names == [o.name for o in combination.observables if not o.spectator and not o.formula]
     return (everything or names) if names else None

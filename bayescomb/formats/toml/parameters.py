@@ -22,6 +22,7 @@ from bayescomb.base.choices import BEYOND_ENDS, CURVE_KINDS
 from bayescomb.base.errors import FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, read_table
 from bayescomb.formats.csv import number as cell_number
+from bayescomb.formats.toml.text import stated
 from bayescomb.formats.values import check_keys, check_table, entries, named_values, number, records, text
 from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.observables import Observable
@@ -39,16 +40,15 @@ def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter,
     found = []
     for place, entry, values in records(document, "parameters", where=where):
         start = number(entry, "start", where=place) if "start" in entry else None
-        prior = _read_prior(entry["prior"], f"{place}.prior") if "prior" in entry else None
+        prior = _read_prior(entry, place) if "prior" in entry else None
         with located(place):
             found.append(Parameter(**values, prior=prior, start=start))
     return tuple(found)
 
 
-def _read_prior(entry: Any, where: str) -> ParameterPrior:
-    if not isinstance(entry, dict):
-        msg = f'{where}: {entry!r} found, a table is needed, as in {{ shape = "normal", mean = 0.118, sd = 0.001 }}'
-        raise FileFormatError(msg)
+def _read_prior(parameter: Mapping[str, Any], place: str) -> ParameterPrior:
+    entry = named_values(parameter, "prior", where=place, example='{ shape = "normal", mean = 0.118, sd = 0.001 }')
+    where = f"{place}.prior"
     check_table(entry, "parameters.prior", where=where)
     with located(where):
         shape = check_choice(text(entry, "shape", where=where), PARAMETER_SHAPES, where="shape of a prior")
@@ -150,9 +150,7 @@ def curve_tables(curves: Sequence[Curve]) -> list[dict[str, Any]]:
             "kind": None if c.kind == "cubic" else c.kind,
             "degree": c.degree,
             "beyond": None if c.beyond == "nothing" else c.beyond,
-            "argument_unit": c.argument_unit or None,
-            "unit": c.unit or None,
-            "title": c.title or None,
+            **stated(c, "argument_unit", "unit", "title"),
         }
         for c in curves
     ]
@@ -162,9 +160,7 @@ def parameter_tables(parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
     """Entries from which the parameters are read again."""
     return [
         {
-            "name": p.name,
-            "unit": p.unit or None,
-            "title": p.title or None,
+            **stated(p, "name", "unit", "title"),
             "prior": None if p.prior is None else {"shape": p.prior.shape, **p.prior.numbers},
             "start": p.start,
         }
@@ -174,4 +170,4 @@ def parameter_tables(parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
 
 def derived_tables(derived: Sequence[Observable]) -> list[dict[str, Any]]:
     """Entries from which the derived quantities are read again."""
-    return [{"name": o.name, "unit": o.unit or None, "title": o.title or None, "formula": o.formula} for o in derived]
+    return [stated(o, "name", "unit", "title", "formula") for o in derived]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -64,33 +64,19 @@ def read_prediction(
     """
     header, rows = read_table(path, required=COLUMNS)
     energy = _one_energy(rows, path, per="variant, mass and bin")
-    variants: dict[Variant, int] = {}
-    masses: dict[float, int] = {}
-    bins: dict[tuple[float, float], int] = {}
-    cells: dict[tuple[int, int, int], Row] = {}
-    for row in rows:
-        key = (
-            variants.setdefault(_variant(row), len(variants)),
-            masses.setdefault(row.number("m_t_gev"), len(masses)),
-            bins.setdefault((row.number("bin_low"), row.number("bin_high")), len(bins)),
-        )
-        if key in cells:
-            msg = f"{row.where}: the same variant, mass and bin as {cells[key].where}; remove one of the rows"
-            raise DuplicateNameError(msg)
-        cells[key] = row
-    _check_bins(list(bins), path, n_observables=len(observables))
+    cells = _by_key(rows, lambda row: (_variant(row), row.number("m_t_gev"), _bin(row)), "variant, mass and bin")
+    variants = list(dict.fromkeys(variant for variant, _, _ in cells))
+    masses, bins = sorted({mass for _, mass, _ in cells}), sorted({edges for _, _, edges in cells})
+    _check_bins(bins, path, n_observables=len(observables))
     shape = (len(variants), len(masses), len(bins))
     values, errors, correlated = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    for i, variant in enumerate(variants):
-        for j, mass in enumerate(masses):
-            for k, edges in enumerate(bins):
-                cell = cells.get((i, j, k))
-                if cell is None:
-                    msg = f"{path}: no row for '{variant}', m_t {mass:g} GeV, bin {edges[0]:g} to {edges[1]:g}; add it"
-                    raise FileFormatError(msg)
-                values[i, j, k], errors[i, j, k] = _positive(cell, "xsec_pb"), cell.number("mc_error_pb")
-                correlated[i, j, k] = cell.number(CORRELATED) if CORRELATED in header else 0.0
-    by_mass, by_edge = np.argsort(list(masses)), np.argsort([low for low, _ in bins])
+    for (i, variant), (j, mass), (k, edges) in itertools.product(enumerate(variants), enumerate(masses), enumerate(bins)):
+        cell = cells.get((variant, mass, edges))
+        if cell is None:
+            msg = f"{path}: no row for '{variant}', m_t {mass:g} GeV, bin {edges[0]:g} to {edges[1]:g}; add it"
+            raise FileFormatError(msg)
+        values[i, j, k], errors[i, j, k] = _positive(cell, "xsec_pb"), cell.number("mc_error_pb")
+        correlated[i, j, k] = cell.number(CORRELATED) if CORRELATED in header else 0.0
     with located(str(path)):
         return Prediction(
             name=name,
@@ -100,12 +86,12 @@ def read_prediction(
             energy_tev=energy,
             per_bin_width=per_bin_width,
             variable=variable,
-            bins=np.array(list(bins))[by_edge],
-            masses=np.array(list(masses))[by_mass],
+            bins=np.array(bins),
+            masses=np.array(masses),
             variants=tuple(variants),
-            cross_sections=values[:, by_mass][:, :, by_edge],
-            mc_errors=errors[:, by_mass][:, :, by_edge],
-            correlated_errors=correlated[:, by_mass][:, :, by_edge],
+            cross_sections=values,
+            mc_errors=errors,
+            correlated_errors=correlated,
             rate_errors=rate_errors or {},
             origin=origin,
             table=path.name,
@@ -127,24 +113,16 @@ def read_scale_factors(path: Path) -> ScaleFactors:
     """
     _, rows = read_table(path, required=FACTOR_COLUMNS)
     energy = _one_energy(rows, path, per="scale point and bin")
-    cells: dict[tuple[ScalePoint, tuple[float, float]], Row] = {}
-    for row in rows:
-        point = ScalePoint(row.cells["scale_choice"], _positive(row, "mu_r"), _positive(row, "mu_f"))
-        key = (point, (row.number("bin_low"), row.number("bin_high")))
-        if key in cells:
-            msg = f"{row.where}: the same scale point and bin as {cells[key].where}; remove one of the rows"
-            raise DuplicateNameError(msg)
-        cells[key] = row
+    cells = _by_key(rows, lambda row: (_scale_point(row), _bin(row)), "scale point and bin")
     points, bins = list(dict.fromkeys(point for point, _ in cells)), sorted({edges for _, edges in cells})
     _check_bins(bins, path, n_observables=len(bins))
     values, errors = np.zeros((len(points), len(bins))), np.zeros((len(points), len(bins)))
-    for i, point in enumerate(points):
-        for k, edges in enumerate(bins):
-            cell = cells.get((point, edges))
-            if cell is None:
-                msg = f"{path}: no row for '{point}', bin {edges[0]:g} to {edges[1]:g}; add it"
-                raise FileFormatError(msg)
-            values[i, k], errors[i, k] = _positive(cell, "factor"), cell.number("factor_error")
+    for (i, point), (k, edges) in itertools.product(enumerate(points), enumerate(bins)):
+        cell = cells.get((point, edges))
+        if cell is None:
+            msg = f"{path}: no row for '{point}', bin {edges[0]:g} to {edges[1]:g}; add it"
+            raise FileFormatError(msg)
+        values[i, k], errors[i, k] = _positive(cell, "factor"), cell.number("factor_error")
     with located(str(path)):
         return ScaleFactors(
             energy_tev=energy, bins=np.array(bins), points=tuple(points), values=values, errors=errors, table=path.name
@@ -161,6 +139,26 @@ def _one_energy(rows: Sequence[Row], path: Path, *, per: str) -> float:
         msg = f"{path}: energies {sorted(energies)} TeV found, a table holds one; split the file"
         raise FileFormatError(msg)
     return energies.pop()
+
+
+def _by_key[Key](rows: Sequence[Row], key: Callable[[Row], Key], what: str) -> dict[Key, Row]:
+    """The rows by their keys, each of which stands once."""
+    found: dict[Key, Row] = {}
+    for row in rows:
+        own = key(row)
+        if own in found:
+            msg = f"{row.where}: the same {what} as {found[own].where}; remove one of the rows"
+            raise DuplicateNameError(msg)
+        found[own] = row
+    return found
+
+
+def _bin(row: Row) -> tuple[float, float]:
+    return row.number("bin_low"), row.number("bin_high")
+
+
+def _scale_point(row: Row) -> ScalePoint:
+    return ScalePoint(row.cells["scale_choice"], _positive(row, "mu_r"), _positive(row, "mu_f"))
 
 
 def _variant(row: Row) -> Variant:

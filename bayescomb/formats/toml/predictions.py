@@ -17,6 +17,7 @@ from bayescomb.base.choices import DISTRIBUTIONS, PDF_ERRORS
 from bayescomb.base.errors import FileFormatError
 from bayescomb.formats.csv import number
 from bayescomb.formats.toml.prediction_tables import prediction_text, read_prediction, read_scale_factors
+from bayescomb.formats.toml.text import stated
 from bayescomb.formats.values import check_table, entries, flag, named_texts, named_values, text, texts
 from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.theory.predictions import Prediction, scaled_prediction
@@ -50,11 +51,11 @@ def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Predictio
 
 def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Prediction:
     """The prediction of an entry."""
-    stated = [key for key in PRODUCT_KEYS if key in entry]
-    if ("table" in entry) == bool(stated):
+    given = [key for key in PRODUCT_KEYS if key in entry]
+    if ("table" in entry) == bool(given):
         found = "table" if "table" in entry else "neither"
         msg = (
-            f'{place}: {", ".join([found, *stated])} found; give table = "FILE", or tables = {{ lo = "FILE", '
+            f'{place}: {", ".join([found, *given])} found; give table = "FILE", or tables = {{ lo = "FILE", '
             'kfactor = "FILE" }, combine = "lo * kfactor" and an origin'
         )
         raise FileFormatError(msg)
@@ -68,7 +69,7 @@ def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Predictio
         "variable": text(entry, "variable", where=place, default=""),
         "rate_errors": {name: number(size, where=f"{place}.rate_errors: {name}") for name, size in rates.items()},
     }
-    if not stated:
+    if not given:
         return read_prediction(folder / text(entry, "table", where=place), order=order, origin=origin, **settings)
     base, factors, rule = _product(entry, place)
     prediction = read_prediction(folder / base, order=order, **settings)
@@ -105,13 +106,13 @@ def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple
         FileFormatError: a key is missing or malformed; the other bayescomb errors for wrong content.
     """
     found: dict[str, Extraction] = {}
-    stated: dict[str, Mapping[str, Any]] = {}
+    given: dict[str, Mapping[str, Any]] = {}
     for place, entry in entries(document, "extractions", where=where, declared="extractions"):
         if "extends" in entry:
-            base = known_name(text(entry, "extends", where=place), stated, kind="extraction before it", where=place)
-            entry = {**stated[base], **{key: value for key, value in entry.items() if key != "extends"}}
+            base = known_name(text(entry, "extends", where=place), given, kind="extraction before it", where=place)
+            entry = {**given[base], **{key: value for key, value in entry.items() if key != "extends"}}
         check_table(entry, "extractions", where=place, required=COMPLETE)
-        stated[text(entry, "name", where=place)] = entry
+        given[text(entry, "name", where=place)] = entry
         with located(place):
             extraction = _extraction(entry, place, [p.name for p in predictions])
         check_names([*found, extraction.name], where=f"{where}: extractions")
@@ -161,9 +162,9 @@ def _pdf(table: Mapping[str, Any], place: str) -> PdfChoice:
 
 def _scales(table: Mapping[str, Any], place: str) -> ScaleChoice:
     check_table(table, "extractions.scales", where=place)
-    stated: dict[str, Any] = {key: text(table, key, where=place) for key in SCALE_TEXTS if key in table}
-    stated |= {key: number(table[key], where=f"{place}.{key}") for key in SCALE_NUMBERS if key in table}
-    return ScaleChoice(**stated)
+    values: dict[str, Any] = {key: text(table, key, where=place) for key in SCALE_TEXTS if key in table}
+    values |= {key: number(table[key], where=f"{place}.{key}") for key in SCALE_NUMBERS if key in table}
+    return ScaleChoice(**values)
 
 
 def prediction_tables(
@@ -196,10 +197,7 @@ def prediction_tables(
                 "observables": list(prediction.observables),
                 "order": prediction.order,
                 "mass_scheme": prediction.mass_scheme,
-                "per_bin_width": prediction.per_bin_width or None,
-                "variable": prediction.variable or None,
-                "rate_errors": dict(prediction.rate_errors) or None,
-                "origin": prediction.origin or None,
+                **stated(prediction, "per_bin_width", "variable", "rate_errors", "origin"),
             }
         )
     return tables

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["assignments", "key_text", "value_text"]
+__all__ = ["assignments", "key_text", "stated", "value_text"]
 
 WIDTH: Final = 120
 BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -32,6 +32,11 @@ def assignments(table: Mapping[str, Any]) -> list[str]:
             line = f"{key_text(key)} = [\n{_wrapped(value)}\n]"
         lines.append(line)
     return lines
+
+
+def stated(item: object, *keys: str) -> dict[str, Any]:
+    """Attributes of an object as a table; an empty one, which is the default of its key, is ``None``."""
+    return {key: getattr(item, key) or None for key in keys}
 
 
 def key_text(key: str) -> str:

@@ -54,7 +54,7 @@ from bayescomb.inputs.budget import (
     check_source_columns,
 )
 
-__all__ = ["UNCORRELATED", "budget_rows", "read_budget", "table_path"]
+__all__ = ["UNCORRELATED", "read_budget"]
 
 UNCORRELATED: Final = "uncorrelated"
 STATISTICAL_CORRELATION: Final = "statistical_correlation"
@@ -76,8 +76,8 @@ def read_budget(
             line.
     """
     place = f"{path}: budget"
-    entry = document["budget"]
-    table_path(entry, path, place)
+    entry = named_values(document, "budget", where=str(path), example='{ table = "budget.csv" }')
+    check_table(entry, "budget", where=place)
     source_names = texts(entry, "sources", where=place, default=list(sources))
     check_names(source_names, where=f"{place}.sources", allow_empty=True)
     for name in source_names:
@@ -86,7 +86,7 @@ def read_budget(
     percent = texts(entry, "percent", where=place, default=[])
     for name in percent:
         known_name(name, source_names, kind="source", where=f"{place}.percent")
-    rows = budget_rows(entry, path, place, sources=source_names, observables=observables)
+    rows = _rows(entry, path, place, sources=source_names, observables=observables)
     nonnegative = document.get("nonnegative", False)
     for row in rows:
         measured = row.cells["observable"]
@@ -190,23 +190,10 @@ BY_PATTERN: Final = {"experiment": "experiments", "observable": "observables"}
 ORIENTATIONS: Final = ("estimates", "sources")
 
 
-def budget_rows(
+def _rows(
     entry: Mapping[str, Any], path: Path, place: str, *, sources: Sequence[str], observables: Collection[str]
 ) -> list[Row]:
-    """One row per estimate, with the column names of bayescomb.
-
-    Args:
-        entry: the TOML table ``[budget]``.
-        path: file of the model.
-        place: place of the entry, for messages.
-        sources: sources that have a column.
-        observables: known observables.
-
-    Raises:
-        FileFormatError: the table, a column or a row is missing, or nothing says the experiment or observable of a row.
-        UnknownNameError: a name of ``columns``, of a column, an experiment or an observable is not known.
-        DuplicateNameError: an estimate or a column stands twice.
-    """
+    """One row per estimate, with the column names of bayescomb."""
     table = path.parent / text(entry, "table", where=place)
     named = _columns(entry, place, sources)
     ignored = texts(entry, "ignore", where=place, default=[])
@@ -293,17 +280,3 @@ def _by_pattern(entry: Mapping[str, Any], key: str, row: Row, place: str, table:
         f'{key} = {{ "{name}" = "..." }}'
     )
     raise FileFormatError(msg)
-
-
-def table_path(entry: Any, path: Path, place: str) -> Path:
-    """The file that the key ``table`` of a TOML table names, beside the model.
-
-    Raises:
-        FileFormatError, UnknownNameError: the value is not a table, or has wrong keys.
-    """
-    if not isinstance(entry, dict):
-        key = place.rpartition(" ")[2]
-        msg = f"{place}: {entry!r} found, a table with the key 'table' is needed, as in {key} = {{ table = \"{key}.csv\" }}"
-        raise FileFormatError(msg)
-    check_table(entry, place.rpartition(" ")[2], where=place)
-    return path.parent / text(entry, "table", where=place)

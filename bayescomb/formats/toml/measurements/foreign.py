@@ -86,9 +86,7 @@ def _convino_maps(
 ) -> dict[str, dict[str, float]]:
     """Estimate -> observable -> coefficient, for every estimate of the file."""
     where = f"{place}.observables"
-    stated: Mapping[str, Any] = {}
-    if "observables" in entry:
-        stated = named_values(entry, "observables", where=place, example='{ ESTIMATE = "OBSERVABLE" }')
+    stated = named_values(entry, "observables", where=place, example='{ ESTIMATE = "OBSERVABLE" }')
     maps: dict[str, dict[str, float]] = {}
     for estimate, value in stated.items():
         known_name(estimate, file.values, kind=f"estimate of {file.path}", where=where)
@@ -166,8 +164,6 @@ def _results(entry: Mapping[str, Any], place: str, observables: Collection[str])
 
 def _priors(entry: Mapping[str, Any], place: str) -> dict[str, tuple[float, float]]:
     """Nuisance -> centre and width of its constraint term."""
-    if "priors" not in entry:
-        return {}
     found = {}
     for name, value in named_values(entry, "priors", where=place, example="{ lumi = [1.0, 0.02] }").items():
         at = f"{place}.priors[{name!r}]"

@@ -10,20 +10,17 @@ An entry::
     sources = { "sys,JES*" = "jet energy scale" }  # labels -> source
 
     [measurements.tables]
-    values = "Table 1"  # or { table = "Table 1", column = "SIG", qualifiers = { "SQRT(S)" = 8000 } }, here and below
-    rows = [1, 3]                              # or { PT = [50, 200] }; leave_out = ["100 - 200"] names the others
-    statistical = "stat"                       # label of the statistical errors, { column = "Stat." }, or a list of both
-    labels = "sys,*"                           # labels that are sources, each a nuisance of that name; a text or a list
-    uncorrelated = "sys,unc*"                  # labels or sources of tables that are independent from row to row
-    percent = ["stat"]                         # errors in percent of the values that no unit marks as such
-    breakdown = ["Table 4"]                    # shifts in tables: a column, row or table per source, or a long list
-    statistical_covariance = "Table 2"         # or statistical_correlation
-    covariances = { eff = "Table 9" }          # or correlations, of the rows for one source
-    total_covariance = "Table 3"               # or total_correlation: a check, or the statistical part by subtraction
-    total = "total"                            # label or column of the total errors, for a check only
-    ignore = ["sys"]                           # labels that are not used
-    pulls = "Table 5"                          # post-fit values, with the constraints as errors
+    values = "Table 1"          # or { table = "Table 1", column = "SIG", qualifiers = { "SQRT(S)" = 8000 } }, here and below
+    rows = [1, 3]               # or { PT = [50, 200] }; leave_out = ["100 - 200"] names the others
+    statistical = "stat"        # label of the statistical errors, { column = "Stat." }, or a list of both
+    labels = "sys,*"            # labels that are sources, each a nuisance of that name; a text or a list
+    breakdown = ["Table 4"]     # shifts in tables: a column, row or table per source, or a long list
+    covariances = { eff = "Table 9" }
+    total_covariance = "Table 3"
+    pulls = "Table 5"
     nuisance_correlation = "Table 6"
+
+``bayescomb reference measurements.tables`` describes all keys.
 
 A column is named by its header or its number from 1.  ``breakdown`` and columns of errors take ``{ table, column }``, or
 ``up`` and ``down`` of two-sided shifts; without ``table`` they are columns beside the values.  In a breakdown,
@@ -33,14 +30,9 @@ chooses one of several.  Bins are matched by edges, centres or numbers; in a bre
 the rows in their order, and ``rows = [11, 12]`` chooses rows of a larger matrix.  Percentages are recognised from units,
 headers and labels.  Other units are converted if that is exact, with a warning.
 
-``normalised = true`` marks a normalised distribution, of which one row is left out; ``symmetrise = true``, or a list of
-errors and sources, replaces two-sided errors by half their distance; ``absent_is_zero = true`` sets an error that a row does
-not state to 0; ``prefix`` is put before the names of the nuisances.
-
 With pulls, the measurement is a fitted input.  Its covariance is the total one, and the breakdown holds the shifts of the
 values when a nuisance moves by its post-fit uncertainty and the others follow; or ``nuisance_covariance`` is a table of the
-covariances of values and nuisances.  ``approximate = true`` sets unpublished correlations of the nuisances to 0; outputs
-name such an input.
+covariances of values and nuisances.
 """
 
 from __future__ import annotations

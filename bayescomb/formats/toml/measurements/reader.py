@@ -55,6 +55,7 @@ from bayescomb.formats.csv import number, read_table
 from bayescomb.formats.declared import TABLES
 from bayescomb.formats.likelihood_tables import read_likelihood
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts, statistical_sizes
+from bayescomb.formats.toml.measurements.file_entry import names_of
 from bayescomb.formats.toml.measurements.maps import assign_sources, read_factors
 from bayescomb.formats.values import check_table, entries, flag, text
 from bayescomb.inputs.measurements import (
@@ -156,6 +157,7 @@ def _read_measurement(
     if "tables" in entry:
         msg = f"{place}: 'tables' found without 'hepdata', whose tables it describes; name the submission, or remove it"
         raise FileFormatError(msg)
+    name, experiment = names_of(entry, place)
     listed = list(entries(entry, "estimates", where=place))
     estimates = [_read_estimate(table, at, folder, observables) for at, table in listed]
     names = [e.name for e in estimates]
@@ -195,7 +197,6 @@ def _read_measurement(
             where=f"{place}.total_covariance",
             values=_covariance(folder / text(entry, "total_covariance", where=place), names, kind="total"),
         )
-        name = text(entry, "name", where=place)
         covariance, kind, shifts = total.divided(covariance, shifts, name)
     if asymmetric:
         down = -shifts.up if shifts.down is None else shifts.down
@@ -203,7 +204,6 @@ def _read_measurement(
     fitted = fit.nuisances if fit else ()
     details = _read_details(entry, place, folder, known=[*fitted, *shifts.nuisances], fitted=fitted, sources=sources)
     nuisances, fitted_input = _nuisances(shifts.nuisances, details), _fitted_input(fit, details) if fit else None
-    name, experiment = text(entry, "name", where=place), text(entry, "experiment", where=place, default="")
     with located(place):
         return Measurement(
             name=name,

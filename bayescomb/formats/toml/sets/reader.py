@@ -174,14 +174,16 @@ def _read_coefficient(
         msg = f"{where}: it correlates nothing; name at least one pair, or remove the coefficient"
         raise FileFormatError(msg)
     numbers = {key: number(table[key], where=f"{where}.{key}") for key in ("nominal", "low", "high") if key in table}
+    base = inherited.get(name)
     defaults = {
-        "title": inherited[name].title if name in inherited else "",
+        "title": base.title if base else "",
         "prior": "uniform",
         "published_half_shift": "",
         "published_half_error_shift": "",
-        "scan_group": inherited[name].scan_group if name in inherited else "",
+        "scan_group": base.scan_group if base else "",
     }
     values = {key: text(table, key, where=where, default=default) for key, default in defaults.items()}
+    prior = values.pop("prior")
     descending = flag(table, "descending", where=where)
     low, high = numbers.get("low"), numbers.get("high")
     if low is not None and high is not None and not flag(table, "nominal_outside_range", where=where):
@@ -200,12 +202,9 @@ def _read_coefficient(
             nominal=numbers["nominal"],
             low=low,
             high=high,
-            scan_group=values["scan_group"],
             descending=descending,
-            title=values["title"],
-            prior=check_choice(values["prior"], PRIOR_SHAPES, where=f"prior of coefficient {name!r}"),
-            published_half_shift=values["published_half_shift"],
-            published_half_error_shift=values["published_half_error_shift"],
+            prior=check_choice(prior, PRIOR_SHAPES, where=f"prior of coefficient {name!r}"),
+            **values,
         )
 
 

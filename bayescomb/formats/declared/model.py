@@ -231,7 +231,7 @@ ASSUMPTION_SETS: Final = Table(
 COEFFICIENTS: Final = Table(
     "A correlation coefficient of one pair of nuisances or of several: the pairs are given by between, blocks or pairs.",
     (
-        Key("name", Kind.TEXT, "unique in its set", 'name = "LHCbJES"', required=True),
+        Key("name", Kind.TEXT, "name, unique in the set", 'name = "LHCbJES"', required=True),
         Key("title", Kind.TEXT, "text for tables and figures", 'title = "LHC b-JES"'),
         Key("source", Kind.TEXT, "source whose nuisances between and blocks correlate", 'source = "LHCbJES"'),
         Key("between", (Kind.TEXTS, Kind.TEXT), 'list of experiments or estimates, any two of which are correlated; or "experiments" for '

@@ -16,15 +16,8 @@ Statistics are uncorrelated unless ``statistical_correlation = "stat.csv"`` give
 estimates, with their names in the header and in the first column.  Estimates with correlated statistics form one
 measurement, whatever the rows say.
 
-Tables of other programs and publications can be read as they are::
-
-    [budget]
-    table = "tevatron.csv"
-    columns = { estimate = "Name", value = "Result", stat = "Stat", "light jets" = "dJES" }   # ours = theirs
-    rows = "sources"                                    # one row per source, one column per estimate
-    experiments = { "CI*" = "CDF", "DI*" = "D0" }       # by patterns of estimates, without such a column
-    observables = { "*F0" = "F_0", "*FL" = "F_L" }      # likewise; not needed for a single observable
-    ignore = ["rho_*", "total"]                         # rows and columns that do not belong to it
+Tables of other programs and publications can be read as they are, with ``columns``, ``rows``, ``experiments``,
+``observables`` and ``ignore`` (``bayescomb reference budget``).
 """
 
 from __future__ import annotations

@@ -405,7 +405,7 @@ def place(tmp_path, monkeypatch):
         (["profile", "."], "model.toml: no such file; name one of the models in it: good"),
         (["profile", "tables/budget.csv"], "a table found, a model is needed; bayescomb init NAME --from tables/budget.csv"),
         (["profile", "good.zip"], "a model in an archive is unpacked first"),
-        (["profile", "posterior.nc"], "a posterior found, a model is needed; a posterior stands behind it"),
+        (["profile", "posterior.nc"], "a posterior found, a model is needed; give the posterior after the model"),
         (["compare", "posterior.nc", "good"], "good: a folder found, the file of a posterior is needed"),
         (["profile", "https://www.hepdata.net/record/1"], "an address found, a file is needed; download it first"),
         (["profile", "run1_mass"], "a shipped model? bayescomb models copy run1_mass"),

@@ -324,6 +324,7 @@ def test_a_misnamed_thing_is_answered_with_what_is_there(tmp_path, mapping, erro
         ('["bin1", "bin2", "bin3"]', '["bin1", "bin2"]', FileFormatError, ["2 found, 3 needed", "0 - 50, 50 - 100"]),
         ('["bin1", "bin2", "bin3"]', '{ "0 - 50" = "bin1" }', UnknownNameError, ["rows '50 - 100', '100 - 200'"]),
         ('["bin1", "bin2", "bin3"]', '{ "0-50" = "bin1" }', UnknownNameError, ["no row '0-50'", "'0 - 50'"]),
+        ('"bin3"]', "1]", FileFormatError, ["['100 - 200']: 1 found", '"NAME" of an observable']),
         ('"bin3"]', '"bin4"]', UnknownNameError, ["unknown observable 'bin4'"]),
         ('observables = ["bin1", "bin2", "bin3"]', "", UnknownNameError, ["unknown observable"]),
         ('experiment = "ATLAS"', "statistical = [1]", FileFormatError, ["'statistical' found beside 'hepdata'"]),

@@ -12,6 +12,7 @@ from bayescomb.inputs.combination import Combination
 if TYPE_CHECKING:
     from bayescomb.fit.profile import ProfileResult
     from bayescomb.inputs.theory.predictions import Prediction
+    from bayescomb.output.analysis import Beyond
     from bayescomb.sampling.posterior.summary import Sampled
 
 __all__ = [
@@ -331,32 +332,18 @@ def versions_text(versions: Mapping[str, str], *packages: str) -> str:
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
-def beyond_notes(fit: ProfileResult) -> list[str]:
-    """Likelihood tables that end before the result, or before an end of its interval: what lies beyond is not measured."""
-    combination = fit.combination
-    if not combination.tables:
-        return []
-    import numpy as np
+def beyond_notes(beyond: Mapping[str, Beyond]) -> list[str]:
+    """Likelihood tables that end before the result, or before an end of its interval: what lies beyond is not measured.
 
-    from bayescomb.likelihood.nonlinear.model import mapping
-
-    variables = [o.name for o in combination.variables]
-    predict = mapping(combination)
-    values = fit.values.sel(parameter=variables).to_numpy()
-    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
-    slopes, reached = predict.jacobian(values), predict.value(values)
-    pulls = {str(n): float(fit.pulls.sel(nuisance=n)) for n in fit.pulls["nuisance"].to_numpy()}
-    moved = [row @ [pulls.get(n.name, 0.0) for n in m.nuisances] for m in combination.measurements for row in m.responses]
-    notes = []
-    for i, table in combination.tables.items():
-        at, error = float(reached[i] - moved[i]), float(np.sqrt(slopes[i] @ covariance @ slopes[i]))
-        low, high = table.ends
-        name = combination.estimates[i].name
-        if not low <= at <= high:
-            notes.append(f"the fit lies beyond the likelihood table of {name}, on its continuation; give it more points")
-        elif not (low <= at - error and at + error <= high) and not _at_bound(combination, i, low):
-            notes.append(f"the interval of one error reaches beyond the likelihood table of {name}, onto its continuation")
-    return notes
+    Args:
+        beyond: of :func:`bayescomb.output.analysis.beyond_tables`.
+    """
+    return [
+        f"the fit lies beyond the likelihood table of {name}, on its continuation; give it more points"
+        if what == "value"
+        else f"the interval of one error reaches beyond the likelihood table of {name}, onto its continuation"
+        for name, what in beyond.items()
+    ]
 
 
 def draws_beyond_notes(sampled: Sampled) -> list[str]:
@@ -366,12 +353,6 @@ def draws_beyond_notes(sampled: Sampled) -> list[str]:
         "more points"
         for name, share in sampled.beyond_tables.items()
     ]
-
-
-def _at_bound(combination: Combination, i: int, low: float) -> bool:
-    """Whether a table begins where what it measures cannot be lower."""
-    factors = combination.estimates[i].observables
-    return low <= 0 and set(factors) <= set(combination.nonnegative) and all(x >= 0 for x in factors.values())
 
 
 def bound_notes(fit: ProfileResult) -> list[str]:

@@ -187,7 +187,7 @@ def shares_table(
 
     Returns:
         Rows with ``parameter``, ``part``, ``kind`` (rows of the kind ``sum`` add up others), ``variance``, ``unit`` and
-        ``share`` in percent.
+        ``share``, a fraction, which the files state in percent.
     """
     rows: list[dict[str, Any]] = []
     shown: list[int] = []
@@ -209,7 +209,7 @@ def shares_table(
             for part, kind, own, fraction, large in entries:
                 shown += [len(rows)] if large else []
                 row = {"parameter": p, "part": part, "kind": kind, "variance": float(own)}
-                rows.append(row | {"unit": squared_unit(unit).replace("^2", "²"), "share": 100 * float(fraction)})
+                rows.append(row | {"unit": squared_unit(unit).replace("^2", "²"), "share": float(fraction)})
     alone = names[0] if len(names) == 1 else ""
     columns = [
         *([] if alone else [text_column("parameter", "parameter", only="page")]),
@@ -218,13 +218,13 @@ def shares_table(
         Column(title=f"part of Var({alone})", show=_share_label, only="terminal"),
         number_column("variance", "variance", significant, short=with_unit("variance", rows[0]["unit"] if rows else "")),
         text_column("unit", "unit", only="page"),
-        fixed_column("share [%]", "share", 2),
+        fixed_column("share [%]", "share", 2, scale=100),
     ]
     title = (
         "Shares of the posterior variance. Statistics, groups and theory divide E[Var(x | r)], coefficients Var(E[x | r]); "
         "the remainder is curvature of the prediction and Monte Carlo error. Coefficients below 0.1 % are in the files."
     )
-    return Table(name="variance_shares", title=title, rows=rows, columns=columns, on_page=shown)
+    return Table(name="variance_shares", title=title, rows=rows, columns=columns, on_page=shown, percent=("share",))
 
 
 def _part(row: Row, titles: Mapping[str, str]) -> str:
@@ -243,8 +243,8 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
         units: result -> its unit.
 
     Returns:
-        Rows with the names of the dataset; ``slope[parameter]`` in the unit of the parameter, ``share[parameter]`` in
-        percent of its variance.
+        Rows with the names of the dataset; ``slope[parameter]`` in the unit of the parameter, ``share[parameter]`` as
+        a fraction of its variance, which the files state in percent.
     """
     rows: list[dict[str, Any]] = []
     names: list[str] = []
@@ -257,7 +257,7 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
             for p in names:
                 slope = float(at["slope"].sel(parameter=p))
                 row |= {f"slope[{p}]": slope if np.isfinite(slope) else None}
-                row |= {f"share[{p}]": 100 * float(at["share"].sel(parameter=p))}
+                row |= {f"share[{p}]": float(at["share"].sel(parameter=p))}
             rows.append(row)
     columns = [
         text_column("coefficient", "title"),
@@ -269,9 +269,9 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
     for p in names:
         title = with_unit(f"d({p})/dr", small_unit(units.get(p, "")))
         columns.append(fixed_column(title, f"slope[{p}]", 1, sign=True, scale=1000))
-        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True, moves=True))
+        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True, scale=100, moves=True))
     title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
-    return Table(name="relevance", title=title, rows=rows, columns=columns)
+    return Table(name="relevance", title=title, rows=rows, columns=columns, percent=("share",))
 
 
 def _posterior(row: Row) -> str:

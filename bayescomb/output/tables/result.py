@@ -288,7 +288,8 @@ def correlation_table(names: Sequence[str], covariance: FloatArray) -> Table:
 
     Args:
         names: of n results.
-        covariance: shape (n, n); NaN for what has none, as it is at a bound.
+        covariance: shape (n, n); NaN for what has none, as it is at a bound. Without a variance above 0 a result has no
+            correlation either, not even with itself.
 
     Examples:
         >>> import numpy as np
@@ -298,6 +299,8 @@ def correlation_table(names: Sequence[str], covariance: FloatArray) -> Table:
     """
     with np.errstate(invalid="ignore"):
         correlation = correlation_of(covariance)
+    undefined = ~(np.diag(covariance) > 0)
+    correlation[undefined, :] = correlation[:, undefined] = np.nan
     rows: list[dict[str, Any]] = []
     for i, name in enumerate(names):
         known = {

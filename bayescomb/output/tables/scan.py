@@ -107,10 +107,15 @@ def scan_table(result: ScanResult, parameters: Sequence[Observable]) -> Table:
     return Table(name="scan", title=title, rows=rows, columns=columns, footnote="problem")
 
 
-def moves_table(result: ScanResult) -> Table:
-    """What each coefficient moves most, where a column per result would be dozens; the files have the shifts of all."""
+def moves_table(result: ScanResult, largest: Sequence[Move]) -> Table:
+    """What each coefficient moves most, where a column per result would be dozens; the files have the shifts of all.
+
+    Args:
+        result: of :func:`bayescomb.scan`.
+        largest: of :func:`largest_moves`.
+    """
     rows = scan_rows(result, [parameter.name for parameter in result.combination.headline])
-    moves = {move.row.name: move for move in largest_moves(result)}
+    moves = {move.row.name: move for move in largest}
     for row in rows:
         move = moves.get(row["coefficient"])
         for key in ("value", "error", "correlation"):

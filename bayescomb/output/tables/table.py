@@ -97,6 +97,7 @@ class Table:
         on_page: positions of the rows that people are shown; all by default.
         fields: keys of the files; those of the first row by default.
         footnote: key of a text of each row that a page says once, below the table, with a mark in the rows it belongs to.
+        percent: keys (``key`` of cells ``key[result]``) of fractions that the files of the table state in percent.
     """
 
     name: str
@@ -106,11 +107,21 @@ class Table:
     on_page: Sequence[int] | None = None
     fields: Sequence[str] = field(default=())
     footnote: str = ""
+    percent: Sequence[str] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of the files."""
         return tuple(self.fields) or (tuple(self.rows[0]) if self.rows else ())
+
+    @property
+    def file_rows(self) -> list[dict[str, Any]]:
+        """Rows as the files of the table have them: full precision, fractions in percent where the table says so."""
+        factors = {key: 100.0 if key.partition("[")[0] in self.percent else None for key in self.keys}
+        return [
+            {key: plain_value(row.get(key) if factor is None else factor * row[key]) for key, factor in factors.items()}
+            for row in self.rows
+        ]
 
     @property
     def page_columns(self) -> list[Column]:
@@ -252,7 +263,7 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
         combination: what the figures belong to; named in comment lines that start with ``#``.
     """
     units = {o.name: o.unit for o in combination.results}
-    rows = [{key: plain_value(row.get(key)) for key in table.keys} for row in table.rows]
+    rows = table.file_rows
     document = {
         "name": table.name,
         "title": table.title,

@@ -67,7 +67,9 @@ def chi2_number(value: float | None) -> str:
 def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
     from bayescomb.fit.impacts import PARTS_CLAUSE
+    from bayescomb.output.analysis import beyond_tables
 
+    beyond = beyond_tables(fit)
     lines = [header(fit.combination)]
     spectators = {o.name for o in fit.combination.observables if o.spectator}
     names = in_order(fit)
@@ -97,7 +99,7 @@ def profile_text(fit: ProfileResult) -> str:
         )
     if fit.sizes is not None:
         lines += _size_lines(fit.sizes, fit.errors)
-    lines += [*bound_notes(fit), *beyond_notes(fit)]
+    lines += [*bound_notes(fit), *beyond_notes(beyond)]
     if fit.on_kink:
         lines.append(
             "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "
@@ -291,7 +293,7 @@ def _many(result: ScanResult) -> list[str]:
     lines = []
     if moved:
         position = {row.name: i for i, row in enumerate(result.rows)}
-        table = dataclasses.replace(moves_table(result), on_page=[position[move.row.name] for move in moved[:TOP]])
+        table = dataclasses.replace(moves_table(result, moves), on_page=[position[move.row.name] for move in moved[:TOP]])
         lines += [
             "largest half shift of a value in units of its error, of an error in percent, and of a correlation "
             + ("between results of different experiments" if across_experiments(result.combination) else "of results"),

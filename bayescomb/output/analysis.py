@@ -1,6 +1,6 @@
-"""What an output is made of, computed once before anything is written: writers are given this and compute nothing.
+"""Everything that outputs show, computed once before anything is written: writers are given results and compute nothing.
 
-What an averaging group publishes (:class:`Averages`) is part of it, each piece only if it is asked for.
+Of the tables of an averaging group (:class:`Averages`) only those are computed that are asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-import xarray as xr
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_kind
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from bayescomb.fit.averaging.information import InformationWeights
     from bayescomb.fit.averaging.relative import RelativeReading
     from bayescomb.fit.averaging.some_inputs import GroupResults, WithoutEach
-    from bayescomb.fit.profile import ProfileResult
     from bayescomb.sampling.posterior.convergence import Verdict
 else:
     xr = deferred("xarray")
@@ -155,7 +153,7 @@ def analyse(fit: ProfileResult, posterior: xr.DataTree | None = None, *, impacts
 
 
 def divide(posterior: xr.DataTree, sampled: Run, combination: Combination) -> Divided:
-    """Where the variance of a posterior comes from, as far as the model allows to say."""
+    """Where the variance of a posterior comes from; empty where the model is not linear or was extended."""
     if not combination.linear or sampled.extended or not has_variances(posterior):
         return Divided()
     shares = variance_shares(posterior)
@@ -195,7 +193,7 @@ def _at_bound(combination: Combination, i: int, low: float) -> bool:
 
 
 def nominal_fit(combination: Combination) -> ProfileResult | None:
-    """The profile at nominal coefficients; ``None`` where only a posterior is known: infeasible or without one minimum."""
+    """The profile at nominal coefficients; ``None`` where these are infeasible or there is no single minimum."""
     try:
         return profile(combination)
     except (InfeasibleCorrelationError, UnderdeterminedError):
@@ -287,7 +285,7 @@ def nuisance_covariance(fit: ProfileResult, results: Sequence[str]) -> tuple[lis
     return [names[i] for i in kept], fit.pulls.to_numpy()[kept], np.vstack([cross[:, kept], whole[np.ix_(kept, kept)]])
 
 
-# What can be asked for.
+# Tables that can be asked for.
 EVERYTHING: Final = tuple(name for name in TABLES if name != "all")
 
 
@@ -386,7 +384,7 @@ def _inputs(combination: Combination) -> AverageInputs:
 
 
 def _scaled(covariances: xr.DataArray, fit: ProfileResult) -> xr.DataArray:
-    """Covariances by source with the factors that the errors of the profile have."""
+    """Covariances by source, multiplied by the scale factors of the errors of the profile."""
     if fit.scale is None:
         return covariances
     factors = np.array([fit.scale.factors[str(p)] for p in covariances["parameter"].to_numpy()])
@@ -394,7 +392,7 @@ def _scaled(covariances: xr.DataArray, fit: ProfileResult) -> xr.DataArray:
 
 
 def _compatibility(combination: Combination) -> dict[str, tuple[Compatibility, ...]]:
-    """By every kind of input that groups the estimates in a way of its own."""
+    """Compatibility by each kind of input; a kind that groups the estimates as an earlier one does is left out."""
     found: dict[str, tuple[Compatibility, ...]] = {}
     known: list[set[tuple[str, ...]]] = []
     for by in INPUT_KINDS:
@@ -406,7 +404,7 @@ def _compatibility(combination: Combination) -> dict[str, tuple[Compatibility, .
 
 
 def possible_reading(combination: Combination) -> RelativeReading | None:
-    """Of :func:`bayescomb.relative_reading`; ``None`` if one reading has no result, which must not hide everything else."""
+    """Result of :func:`bayescomb.relative_reading`; ``None`` if one reading has no result; the rest is shown then."""
     from bayescomb.fit.averaging.relative import relative_reading
 
     try:

@@ -1,4 +1,4 @@
-"""What every output has to say besides its numbers: settings, extraction, and which figures the result rests on."""
+"""What every output states besides its numbers: settings, extraction, and the figures that the result rests on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PAGE_SETTINGS: Final = ("blinding", "assumption set", "treatment", "chi2", "nonn
 
 
 def caveats(combination: Combination) -> tuple[str, ...]:
-    """The sentences, empty where there is nothing to say.
+    """The extraction and all :func:`notes`, one sentence each; empty without any.
 
     Examples:
         >>> import bayescomb as bc
@@ -60,7 +60,7 @@ def caveats(combination: Combination) -> tuple[str, ...]:
 
 
 def notes(combination: Combination) -> tuple[str, ...]:
-    """What a reader of a number has to know besides how it was extracted; empty where there is nothing to say."""
+    """What limits the use of a number: blinding, predictions not for quoting, reconstructed inputs; empty without any."""
     found = (
         blinding_note(combination),
         *origin_notes(combination),
@@ -108,7 +108,7 @@ def extraction_sentence(combination: Combination) -> str:
 
 
 def origin_notes(combination: Combination) -> tuple[str, ...]:
-    """What the figures of the predictions in use are, and what is open about their rates."""
+    """Origin of the predictions in use, and the uncertainties of their rates."""
     extraction = combination.extraction_in_force
     origins: dict[str, list[str]] = {}
     rates: dict[str, list[str]] = {}
@@ -124,13 +124,13 @@ def origin_notes(combination: Combination) -> tuple[str, ...]:
 
 
 def predictions_in_use(combination: Combination) -> list[Prediction]:
-    """The predictions in use."""
+    """Predictions that the extraction in force uses; none without one."""
     extraction = combination.extraction_in_force
     return [p for p in combination.predictions if extraction is not None and p.name in extraction.distributions]
 
 
 def blinding_note(combination: Combination) -> str:
-    """That central values are hidden, and what of the rest is as it is; empty if they are as measured.
+    """How central values are hidden, and which numbers are as measured; empty without blinding.
 
     Examples:
         >>> import bayescomb as bc
@@ -174,7 +174,7 @@ def shifted_results(combination: Combination) -> frozenset[str]:
 
 
 def quoting_note(combination: Combination) -> str:
-    """That a leading-order prediction is no ground for a mass; empty where none is used."""
+    """Warning that the mass rests on leading-order predictions; empty where none is used."""
     low = [p.name for p in predictions_in_use(combination) if not p.quotable]
     return f"NOT FOR QUOTING: the mass rests on leading-order predictions ({', '.join(low)})" if low else ""
 
@@ -186,7 +186,7 @@ def reconstructed_note(combination: Combination) -> str:
 
 
 def table_notes(combination: Combination) -> list[str]:
-    """Of each likelihood table how far it reaches, and what holds beyond.
+    """How far each likelihood table reaches, and what is assumed beyond.
 
     Examples:
         >>> import bayescomb as bc
@@ -234,7 +234,7 @@ def origin_sentence(combination: Combination) -> str:
 
 
 def settings(combination: Combination) -> dict[str, str]:
-    """What a result rests on, for people: the one statement that texts, pages, tables and exports are made of.
+    """The settings of a result in words, from which texts, pages, tables and exports state them.
 
     Examples:
         >>> import bayescomb as bc
@@ -261,7 +261,7 @@ def settings(combination: Combination) -> dict[str, str]:
 
 
 def header_data(combination: Combination) -> dict[str, Any]:
-    """The same for JSON, every setting by itself, with whether results may be quoted and the kind of every input."""
+    """The settings for JSON, a key each, with whether results may be quoted and the kind of every input."""
     return {
         "model": combination.name,
         "assumptions": combination.assumptions,
@@ -318,7 +318,7 @@ def page_settings(combination: Combination) -> list[tuple[str, str]]:
 
 
 def short_notes(combination: Combination) -> str:
-    """The notes in a few words, for a strip below a figure; empty if there is nothing to say."""
+    """The notes in a few words, for a strip below a figure; empty without any."""
     notes = ["BLINDED"] if combination.blinding is not None else []
     notes += ["leading order: not for quoting"] if quoting_note(combination) else []
     notes += dict.fromkeys(p.origin for p in predictions_in_use(combination) if p.origin)
@@ -327,7 +327,12 @@ def short_notes(combination: Combination) -> str:
 
 
 def versions_text(versions: Mapping[str, str], *packages: str) -> str:
-    """Packages and versions in one line, those of a posterior where it says them, else those that run."""
+    """Packages and versions in one line.
+
+    Args:
+        versions: those that a posterior was sampled with; of other packages the installed version is stated.
+        packages: their names.
+    """
     found = {name: versions.get(name) or importlib.metadata.version(name) for name in packages}
     return ", ".join(f"{name} {version}" for name, version in found.items())
 

@@ -1,4 +1,4 @@
-"""JSON data of what goes with an extraction, in full precision."""
+"""Predictions side by side, shares of the variance, relevance and assumption sets as data for JSON, in full precision."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ HS3_VERSION: Final = "0.2"
 
 
 class FitResults(NamedTuple):
-    """A fit as cabinetry knows it, field by field, so that its functions take it (``cabinetry.visualize.pulls``).
+    """A fit with the fields of cabinetry's ``FitResults``, which its functions accept (``cabinetry.visualize.pulls``).
 
     Attributes:
         bestfit: fitted values, shape (P,): results in their units, nuisances in widths of their priors.
@@ -61,7 +61,7 @@ def fit_results(fit: ProfileResult, *, nuisances: bool = True) -> FitResults:
 
     Args:
         fit: of :func:`bayescomb.profile` at nominal coefficients.
-        nuisances: with the nuisances, which takes a chi2 that is quadratic.
+        nuisances: whether the nuisances are included, for which chi2 must be quadratic.
 
     Raises:
         OptionError: the nuisances have no covariance: chi2 is not quadratic, sizes are uncertain, a mass is extracted, or
@@ -174,7 +174,7 @@ def _plain(name: str) -> str:
 
 
 def mv_normal(result: ProfileResult | xr.DataTree, *, name: str = "results", dims: str = "result") -> Any:
-    """The results as a ``pm.MvNormal`` in the ``pm.Model`` that is open: what was measured, as the prior of what follows.
+    """The results as a ``pm.MvNormal`` in the ``pm.Model`` that is open, as the prior of a further analysis.
 
     Args:
         result: a profile, or a posterior that has converged, of which mean and covariance are taken.

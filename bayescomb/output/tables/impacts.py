@@ -1,6 +1,6 @@
 """Tables of the uncertainty: impacts of every source and group, and where the variance comes from.
 
-A number that is to stand beside the impacts needs a field of :class:`bayescomb.fit.impacts.ImpactResult` and an entry of
+A further quantity beside the impacts needs a field of :class:`bayescomb.fit.impacts.ImpactResult` and an entry of
 :data:`QUANTITIES`; text, page, files, JSON and export follow.
 """
 
@@ -30,15 +30,15 @@ SUM_NAMES: Final = {"statistics": "stat", "all systematics": "syst"}
 
 @dataclass(frozen=True, kw_only=True)
 class ImpactQuantity:
-    """What is said of every source (or group, or sum) and result.
+    """A quantity that is stated for every source (or group, or sum) and result.
 
     Attributes:
         key: name in the files.
-        json: key of the JSON under which nuisances have it; empty for what stands under ``sources``, ``nuisances``,
-            ``groups`` and ``whole`` itself.
+        json: key of the JSON under which it stands; empty for the impacts, which stand under ``sources``, ``nuisances``,
+            ``groups`` and ``whole``.
         title: heading of a column of the page, to be filled in with a result; empty for what is in the files only.
         name, sentence: title and first sentence of an exported table, to be filled in with ``source`` or ``nuisance``.
-        values: kind of row -> numbers, shape (rows, results), both as in the result; empty where there is nothing to say.
+        values: kind of row -> numbers, shape (rows, results), both as in the result; empty without the quantity.
         show: text of a number, given the error of the result.
         in_unit: whether it has the unit of the result, else none.
     """
@@ -74,7 +74,7 @@ QUANTITIES: Final = (
 
 
 def impact_table(result: ImpactResult, parameters: Sequence[str] = ()) -> Table:
-    """Sources, groups and sums; of sources and groups the largest first, in units of the errors.
+    """Sources, groups and sums; sources and groups are sorted by size in units of the errors, the largest first.
 
     Args:
         result: of :func:`bayescomb.impacts`.
@@ -166,7 +166,7 @@ SMALL: Final = 1e-3
 SHARE_PLACES: Final = 3
 # Information, in Monte Carlo errors, above which the data constrain a coefficient.
 TOLD: Final = 3.0
-# Numbers of a coefficient that are of no single result.
+# Numbers of a coefficient that do not refer to a result.
 SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 
 
@@ -275,7 +275,7 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
 
 
 def _posterior(row: Row) -> str:
-    """On a page not the digits of a posterior that nothing tells from its prior."""
+    """Mean and sd of the posterior; "as the prior" where the data give no information on the coefficient."""
     known = row["information"] > TOLD * row["information_error"]
     return with_error(row["posterior_mean"], row["posterior_sd"]) if known else "as the prior"
 

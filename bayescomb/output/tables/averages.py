@@ -261,7 +261,7 @@ def scale_table(found: Sequence[ScaleFactors]) -> Table:
     title = (
         "Factors on the errors that the scatter of the inputs suggests: the Birge ratio √(χ²/ndf); S of the Particle Data "
         "Group, without inputs whose error is above 3 √N times that of the average, 1 at least; the expansion of CODATA, "
-        "after which no input is further off than twice its error. They are applied only where that is asked for and said."
+        "after which no input is further off than twice its error. No error is multiplied by one without request."
     )
     return Table(name="scale_factors", title=title, rows=rows, columns=columns)
 

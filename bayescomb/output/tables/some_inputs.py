@@ -91,8 +91,8 @@ def group_table(found: GroupResults) -> Table:
             f"{counted(found.ndf, 'degrees of freedom')}, p-value {p_value_text(found.p_value)}."
         )
     title = (
-        "Results of groups of inputs: alone, and together with observables of their own for each group, so that correlated "
-        f"sources of one tell about those of another.{agreement}"
+        "Results of groups of inputs: alone, and together with observables of their own for each group, so that sources "
+        f"of one group constrain correlated ones of another.{agreement}"
     )
     return Table(name="groups", title=title, rows=rows, columns=columns)
 

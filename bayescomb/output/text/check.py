@@ -73,9 +73,7 @@ def _look_alike_lines(result: CheckResult) -> list[str]:
     for pair in result.look_alikes:
         groups.setdefault((pair.first, pair.measurements), []).append(f"{pair.second} ({pair.why})")
     count = counted(len(result.look_alikes), "pairs")
-    lines = [
-        f"{count} of nuisances of different inputs look alike without a stated correlation; relate those that are one:"
-    ]
+    lines = [f"{count} of nuisances of different inputs look alike without a stated correlation; relate those that are one:"]
     for (first, (own, other)), partners in list(groups.items())[:FEW_ALIKE]:
         more = f" and {len(partners) - FEW_ALIKE} more" if len(partners) > FEW_ALIKE else ""
         lines.append(f"  {first} of {own}: {', '.join(partners[:FEW_ALIKE])}{more} of {other}")

@@ -179,7 +179,8 @@ def run_sample(options: argparse.Namespace) -> int:
         say(posterior_text(sampled))
     say(str(options.output))
     if options.json is not None:
-        write_result(posterior_data(sampled, nominal_fit(combination)), options.json)
+        fit = nominal_fit(combination)
+        write_result(posterior_data(sampled, fit), options.json)
     if sampled.run.interrupted:
         return EXIT_INTERRUPTED
     return 0 if sampled.verdict.passed else EXIT_NOT_CONVERGED

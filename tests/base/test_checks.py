@@ -117,7 +117,7 @@ def test_unknown_name_comes_with_the_nearest_ones():
 
 
 def test_unknown_name_that_resembles_nothing_comes_with_the_first_known_ones():
-    with refused(UnknownNameError, "unknown source 'zzz'", "known: 'a0', 'a1'", "'a7', ..."):
+    with refused(UnknownNameError, "unknown source 'zzz'", "known: 'a0', 'a1'", "'a7' and 12 more"):
         known_name("zzz", [f"a{i}" for i in range(20)], kind="source", where="row 3")
 
 

@@ -108,7 +108,7 @@ class TestRelations:
 
     def test_a_shared_name_needs_a_word(self):
         fits = [fit(m, ["jes"]) for m in "NST"]
-        with refused(DuplicateNameError, "'N' and 'S' and 'T'", "'jes'", "shared_names", "relations"):
+        with refused(DuplicateNameError, "'N' and 'S' and 'T'", "'jes'", "shared_names", "by a relation"):
             bc.combine(fits)
         with refused(DuplicateNameError, "'jes'"):  # nothing is said of the third
             bc.combine(fits, relations={"JES": {"N": "jes", "S": "jes"}})

@@ -98,7 +98,7 @@ class Quantities:
                 if found[name][0] >= found[name][1]:
                     msg = (
                         f"{o.name!r}: curve {call.curve.name!r} has values for {name} from {low:g} to {high:g}, another "
-                        f'from {before[0]:g} to {before[1]:g}; give points in a common range, or beyond = "straight"'
+                        f'from {before[0]:g} to {before[1]:g}; give points in common, or beyond = "straight"'
                     )
                     raise RangeError(msg)
         return found

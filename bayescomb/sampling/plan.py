@@ -27,7 +27,7 @@ from bayescomb.likelihood.theory import Theory, theory
 from bayescomb.likelihood.uncertain_sizes import SCALE, UncertainSize, uncertain_sizes
 from bayescomb.sampling.priors import Draft, FeasibleSet, RadialBlock, radial_block_of, restrict_block, restrict_total
 
-__all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan", "stacked"]
+__all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan", "stacked", "stacked_vector"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +114,7 @@ class SamplingPlan:
 
     def weights_of(self, draws: xr.Dataset) -> FloatArray:
         """Weights of all draws of a posterior, chains one after the other, shape (n, K + m)."""
-        n = draws.sizes["chain"] * draws.sizes["draw"]
-        rho, scales = (
-            draws[name].to_numpy().reshape(n, -1) if name in draws else np.zeros((n, 0)) for name in ("rho", SCALE)
-        )
-        return np.asarray(self.weights(rho, scales))
+        return np.asarray(self.weights(stacked_vector(draws, "rho"), stacked_vector(draws, SCALE)))
 
     def prior_weights(self, coefficients: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Weights with the scales drawn from their prior.
@@ -199,6 +195,12 @@ def stacked(draws: xr.Dataset, names: Iterable[str]) -> FloatArray:
     n = draws.sizes["chain"] * draws.sizes["draw"]
     columns = [draws[variable_name(name)].to_numpy().reshape(n) for name in names]
     return np.array(columns).reshape(len(columns), n).T
+
+
+def stacked_vector(draws: xr.Dataset, name: str) -> FloatArray:
+    """Values of a vector at all draws of a posterior, chains one after the other, shape (n, size); size 0 if absent."""
+    n = draws.sizes["chain"] * draws.sizes["draw"]
+    return draws[name].to_numpy().reshape(n, -1) if name in draws else np.zeros((n, 0))
 
 
 def sampling_plan(combination: Combination, *, correlations: Correlations = "prior") -> SamplingPlan:

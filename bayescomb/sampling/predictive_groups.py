@@ -39,7 +39,14 @@ from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import given_coefficients
 from bayescomb.sampling.tree import differences
 
-__all__ = ["BY_MEASUREMENT", "left_out_densities", "predictive_groups", "prior_group", "proper_variables"]
+__all__ = [
+    "BY_MEASUREMENT",
+    "left_out_densities",
+    "predicted_estimates",
+    "predictive_groups",
+    "prior_group",
+    "proper_variables",
+]
 
 # The group of log likelihoods per measurement.
 BY_MEASUREMENT = "log_likelihood_by_measurement"
@@ -64,7 +71,7 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
         return {}
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n = shape[0] * shape[1]
-    predicted = _predicted(combination, posterior)
+    predicted = predicted_estimates(combination, stacked(posterior, (o.name for o in combination.variables)))
     weights = plan.weights_of(posterior)
     own = sampling_plan(combination.saturated(), correlations="prior" if len(plan.sampled) else "nominal")
     index = [own.parameters.index(e.name) for e in combination.estimates]
@@ -140,9 +147,17 @@ def _blocks(combination: Combination) -> list[IntArray]:
     return found
 
 
-def _predicted(combination: Combination, posterior: xr.Dataset) -> FloatArray:
-    """T of every draw, shape (n, E)."""
-    values, predict = stacked(posterior, (o.name for o in combination.variables)), mapping(combination)
+def predicted_estimates(combination: Combination, values: FloatArray) -> FloatArray:
+    """Predicted estimates t at n draws of the V fitted variables.
+
+    Args:
+        combination: E estimates.
+        values: of the variables, in their units, shape (n, V).
+
+    Returns:
+        Shape (n, E), in the units of the estimates.
+    """
+    predict = mapping(combination)
     if predict.linear and not predict.tables:
         return np.asarray(values @ predict.design.T + predict.constant)
     return np.array([predict.compared(row) for row in values])

@@ -16,7 +16,7 @@ from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.model.extraction import draw_theory
-from bayescomb.sampling.plan import SamplingPlan, stacked
+from bayescomb.sampling.plan import SamplingPlan, stacked, stacked_vector
 from bayescomb.sampling.recovery import (
     conditional_masses,
     conditional_moments,
@@ -75,8 +75,7 @@ def _linear_parameters(
     curved = plan.curved
     if curved is None:
         return parameters
-    size = len(curved.offset)
-    white = posterior["white_explicit"].to_numpy().reshape(-1, size) if size else np.zeros((len(parameters), 0))
+    white = stacked_vector(posterior, "white_explicit")
     base, patterns = plan.explicit_prior
     roots = np.linalg.cholesky(base + np.tensordot(coefficients, patterns, axes=1))
     return curved.pseudo_parameters(parameters, white, roots)

@@ -29,7 +29,7 @@ from bayescomb.fit.impacts import THEORY_GROUP
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.inputs.combination import Combination
-from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked, stacked_vector
 from bayescomb.sampling.posterior.storage import combination_of, is_extended, run_of
 from bayescomb.sampling.posterior.summary import result_moments
 from bayescomb.sampling.priors import log_density, prior_draws
@@ -225,7 +225,7 @@ def _effective(weights: FloatArray) -> float:
 
 
 def _reweighted_coefficients(plan: SamplingPlan, draws: xr.Dataset, names: list[str]) -> list[_Change]:
-    rho = draws["rho"].to_numpy().reshape(-1, len(plan.sampled))
+    rho = stacked_vector(draws, "rho")
     old = np.array([log_density(plan.coefficients, r, xp=np) for r in rho])
     changes = []
     for title, other in _other_shapes(plan.coefficients):

@@ -29,6 +29,7 @@ from bayescomb.sampling.plan import SamplingPlan
 __all__ = [
     "CENTRAL",
     "INTERVAL",
+    "LEVELS",
     "QUANTILES_ONLY",
     "Summary",
     "coefficient_summaries",
@@ -42,7 +43,9 @@ __all__ = [
 ]
 
 INTERVAL: Final = 0.68
-CENTRAL: Final = (0.16, 0.84)  # as written: 0.5 - 0.34 is another number in its last digit
+CENTRAL: Final = (0.16, 0.84)  # as written: 0.5 - 0.34 differs in the last digit
+# Label -> probability of the intervals whose coverage is studied.
+LEVELS: Final = {"68": INTERVAL, "95": 0.95}
 # Intervals of a law among which the shortest is looked for.
 GRID: Final = 401
 # Monte Carlo errors within which two summaries are the same.

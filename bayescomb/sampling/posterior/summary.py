@@ -50,6 +50,7 @@ __all__ = [
     "Sampled",
     "Summary",
     "coefficient_summaries",
+    "conditional_gaussian",
     "draws_summary",
     "mean_sd",
     "mixture_moments",
@@ -189,7 +190,7 @@ def result_summary(posterior: xr.DataTree, name: str) -> Summary:
         posterior: a tree of :func:`bayescomb.sample`.
         name: of an observable or mass.
     """
-    moments, draws = _conditional(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
+    moments, draws = _exact(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
     if moments is None:
         return draws_summary(draws)
     mean, sd = moments
@@ -222,7 +223,7 @@ def result_summary(posterior: xr.DataTree, name: str) -> Summary:
 
 def result_moments(posterior: xr.DataTree, name: str) -> tuple[float, float]:
     """Mean and standard deviation of a result, those of :func:`result_summary`; NaN where only quantiles are given."""
-    moments, draws = _conditional(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
+    moments, draws = _exact(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
     if quantiles_only(draws):
         return float("nan"), float("nan")
     return mean_sd(draws) if moments is None else mixture_moments(*moments)
@@ -259,7 +260,7 @@ def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: A
         Shape (n,), in the unit of the parameter.
     """
     wanted = np.asarray(probabilities, dtype=float)
-    moments = _conditional(posterior, parameter)
+    moments = _exact(posterior, parameter)
     if moments is not None:
         return _quantiles(*moments)(wanted)
     return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
@@ -318,15 +319,28 @@ def size_quantiles(draws: xr.Dataset) -> dict[str, tuple[float, float, float]]:
     }
 
 
-def _conditional(posterior: xr.DataTree, name: str) -> tuple[xr.DataArray, xr.DataArray] | None:
-    """Exact mean and sd of a result at every draw, ``None`` where there are none: those of an extraction are of tangents."""
-    if "conditional" not in posterior.children or posterior.attrs.get("extraction"):
+def conditional_gaussian(posterior: xr.DataTree, name: str) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Mean and sd of a result given the coefficients of each draw; of a mass by the tangent at its own minimum.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        name: of an observable or mass.
+
+    Returns:
+        Dims ``chain``, ``draw``, in the unit of the result; ``None`` where the posterior has no such moments.
+    """
+    if "conditional" not in posterior.children:
         return None
     conditional = posterior["conditional"].to_dataset()
     if name not in conditional["parameter"].to_numpy():
         return None
     own = conditional.sel(parameter=name)
     return own["mean"], own["sd"]
+
+
+def _exact(posterior: xr.DataTree, name: str) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """:func:`conditional_gaussian` where it is exact, which the tangents of an extraction are not."""
+    return None if posterior.attrs.get("extraction") else conditional_gaussian(posterior, name)
 
 
 def _constant(values: xr.DataArray, scale: float) -> bool:

@@ -20,9 +20,10 @@ from bayescomb.base.checks import check_count, check_seed, expects
 from bayescomb.base.choices import Correlations
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
+from bayescomb.sampling.posterior.moments import LEVELS
 from bayescomb.studies.executors import executor_of
 from bayescomb.studies.simulated.curved_toys import CurvedToys, require_curved
-from bayescomb.studies.simulated.ranks import LEVELS, RANKS
+from bayescomb.studies.simulated.ranks import RANKS
 from bayescomb.studies.simulated.response_toys import ResponseToys, require_responses
 from bayescomb.studies.simulated.toys import Toys, require_simulated
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records

@@ -39,7 +39,7 @@ from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.model.extraction import draw_theory, extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
 from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
-from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked, stacked_vector
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
 from bayescomb.sampling.tree import differences
@@ -316,9 +316,7 @@ class Toys(DataSets):
         theory = self.plan.theory
         n = draws.sizes["chain"] * draws.sizes["draw"]
         draws = with_integrated(plan, dataclasses.replace(self._fused[0], plan=plan), draws, rng)
-        rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
         weights = plan.weights_of(draws)
-
         found: dict[str, FloatArray] = {}
         if theory is None:
             parameters = stacked(draws, plan.parameters)
@@ -333,7 +331,7 @@ class Toys(DataSets):
                 found[SCALE_COEFFICIENT] = draws[SCALE_COEFFICIENT].to_numpy().reshape(n)
         drawn = dict(zip(plan.parameters, parameters.T, strict=True))
         found |= {variable_name(name): values for name, values in (drawn | self._functions(drawn)).items()}
-        found |= self._named_coefficients(rho.T)
+        found |= self._named_coefficients(stacked_vector(draws, "rho").T)
         scales = weights[:, len(plan.sampled) :].T
         found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}
         if len(self.followed):

@@ -12,7 +12,7 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.theory import theory
-from bayescomb.sampling.posterior.summary import Sampled, posterior_density, rank_counts
+from bayescomb.sampling.posterior.summary import Sampled, conditional_gaussian, posterior_density, rank_counts
 
 __all__ = ["MAX_PANELS", "RankHistogram", "exact_densities", "rank_histograms", "theory_sizes"]
 
@@ -60,15 +60,11 @@ def rank_histograms(sampled: Sampled, parameters: list[str]) -> tuple[RankHistog
 
 def exact_densities(sampled: Sampled, parameters: list[str]) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Parameter -> grid and density, where the moments given the coefficients of each draw are exact."""
-    conditional = sampled.tree["conditional"].to_dataset()
-    known = set(conditional["parameter"].to_numpy())
+    found = {name: conditional_gaussian(sampled.tree, name) for name in parameters}
     return {
-        name: posterior_density(
-            conditional["mean"].sel(parameter=name).to_numpy().ravel(),
-            conditional["sd"].sel(parameter=name).to_numpy().ravel(),
-        )
-        for name in parameters
-        if name in known
+        name: posterior_density(moments[0].to_numpy(), moments[1].to_numpy())
+        for name, moments in found.items()
+        if moments is not None
     }
 
 

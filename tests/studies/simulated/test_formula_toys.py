@@ -106,7 +106,7 @@ def test_each_truth_is_ranked_among_the_draws_of_its_own_data_set(monkeypatch):
     def stub(simulated, **settings):
         asked.append((simulated, settings))
         shares = np.random.default_rng(1).permutation((np.arange(500) + 0.5) / 500).reshape(1, 500)
-        draws = {name: (("chain", "draw"), 2 * shares - 0.5) for name in ("a", "b", "c", "ratio", "free")}
+        draws = dict.fromkeys(("a", "b", "c", "ratio", "free"), (("chain", "draw"), 2 * shares - 0.5))
         statistics = {"diverging": (("chain", "draw"), np.arange(500).reshape(1, 500) < 3)}
         return xr.DataTree.from_dict({"posterior": xr.Dataset(draws), "sample_stats": xr.Dataset(statistics)})
 

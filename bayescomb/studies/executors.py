@@ -82,7 +82,7 @@ def _require_scheduler(address: str, timeout: float) -> None:
             found = thread.submit(asyncio.run, identity()).result()
     except Exception as error:  # any answer of another service, even a MemoryError from a wrong length
         reason = str(error) or f"nothing within {timeout:g} s"
-        msg = f"{address}: no Dask scheduler answers there ({reason}); give the address that the scheduler printed at its start"
+        msg = f"{address}: no Dask scheduler answers there ({reason}); give the address that the scheduler printed"
         raise WorkerError(msg) from error
     if found["type"] != "Scheduler":
         msg = f"{address}: a {found['type']} of Dask answers there instead of a scheduler; give the address of the scheduler"

@@ -158,7 +158,9 @@ def opened_study(
         folder: made if it is absent.
         combination: what is studied.
         settings: a study is continued only with the same settings.
-        file, key, kind: see :class:`Study`.
+        file: this and what follows as in :class:`Study`.
+        key: likewise.
+        kind: likewise.
 
     Raises:
         OptionError: the folder holds another study, or a damaged one.
@@ -219,8 +221,10 @@ def study_records(folder: str | Path, file: str, key: str, kind: type) -> list[R
     """Records of finished pieces, each once, in the order of finishing; lines that are no complete record are left out.
 
     Args:
-        folder: of the study.
-        file, key, kind: see :class:`Study`.
+        folder: this and what follows as in :class:`Study`.
+        file: likewise.
+        key: likewise.
+        kind: likewise.
     """
     path = Path(folder) / file
     found: dict[Any, Record] = {}

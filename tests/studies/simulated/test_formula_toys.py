@@ -159,7 +159,7 @@ def test_a_study_of_curved_formulas_is_one_as_others(tmp_path):
 
 
 def test_what_cannot_be_simulated_is_refused():
-    with refused(OptionError, "'a' flat", "--profile-only"):
+    with refused(OptionError, "the prior of 'a' is flat", "--profile-only"):
         CurvedToys(curved(b=RANGE), seed=1)
     with refused(OptionError, "chi2 'neyman'", "absolute"):
         CurvedToys(dataclasses.replace(curved(), chi2="pearson"), seed=1, posterior=False)

@@ -1,9 +1,9 @@
-"""Summary of a posterior: one function per quantity, which every output calls, so that one name is one number everywhere.
+"""Summary of a posterior: one function per quantity, called by every output, so that all outputs have the same number.
 
-Of a result of a linear model the posterior is the average of the Gaussians that the draws of the coefficients leave: mean,
-sd, median and intervals are those of that average, with less Monte Carlo error than the draws and none where no coefficient
-was sampled.  Everything else is summarised by its draws.  Two kinds of 68 % interval have names of their own: ``hdi``, the
-shortest, and ``central``, between the quantiles 0.16 and 0.84.
+The posterior of a result of a linear model is the average of its Gaussians given the coefficients of each draw.  Mean, sd,
+median and intervals are those of this average, with less Monte Carlo error than the draws and none where no coefficient was
+sampled.  All other quantities are summarised by their draws.  The 68 % interval is of two kinds: ``hdi``, the shortest, and
+``central``, between the quantiles 0.16 and 0.84.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from bayescomb.sampling.posterior.moments import (
 )
 from bayescomb.sampling.posterior.storage import Run, combination_of, run_of
 
-if TYPE_CHECKING:  # ArviZ takes a second to import, which nothing but a posterior needs
+if TYPE_CHECKING:  # it imports ArviZ, which takes a second
     from bayescomb.sampling.posterior.convergence import Verdict
 
 __all__ = [
@@ -71,35 +71,35 @@ __all__ = [
 QUANTILES: Final = (0.025, CENTRAL[0], 0.5, CENTRAL[1], 0.975)
 HDI_KIND: Final = f"{100 * INTERVAL:g} % highest-density interval"
 CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"
-# Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
+# Points of the distribution function of a mixture, and Gaussians in it: its error is far below the rounding of outputs.
 GRID: Final = 801
 MIXTURE_DRAWS: Final = 2000
-# Widths of the middle of a distribution beyond which its sd tells of nothing but its tails.
+# An sd above this many widths of the middle of a distribution describes its tails only.
 MIDDLE: Final = 4.0
-# A spread below this fraction of the sd is rounding: the quantity does not depend on what was sampled.
+# A spread below this fraction of the sd is rounding: the quantity does not depend on the draws.
 ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Sampled(Shown):
-    """A posterior with everything that an output says of it, computed once; shown as ``bayescomb sample`` prints it.
+    """A posterior with all numbers that outputs show, computed once; ``str`` of it is the text of ``bayescomb sample``.
 
     Attributes:
-        tree: the posterior as it was given.
+        tree: the posterior.
         combination: what was sampled, with its settings in force.
         run: how it was sampled.
-        verdict: whether it has converged; where it has not, no output but the diagnostics may show its numbers.
+        verdict: whether it has converged; where it has not, only the diagnostics may be shown.
         results: observable or mass -> its summary, in its unit.
         coefficients: sampled correlation coefficient -> its summary.
-        prior_coefficients: the same before the data, the prior restricted to the feasible set, see
+        prior_coefficients: sampled correlation coefficient -> summary of its prior, restricted to the feasible set, see
             :func:`prior_summaries`.
         nuisances: name -> mean (pull) and standard deviation (constraint) in prior widths.
         free: nuisance without a prior -> mean and standard deviation in its unit.
         sizes: source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation.
         correlation: of the results in their order, shape (P, P).
         quantiles: result -> its quantiles at :data:`QUANTILES`.
-        beyond_tables: estimate whose likelihood is a table -> share of the draws beyond the ends of the table, where its
-            continuation counts; without those of which none is.
+        beyond_tables: estimate whose likelihood is a table -> share of the draws beyond the ends of the table, where the
+            table is extrapolated; without estimates whose share is 0.
     """
 
     tree: xr.DataTree
@@ -144,7 +144,7 @@ class Sampled(Shown):
 
 
 def summarise(posterior: xr.DataTree) -> Sampled:
-    """Everything that an output says of a posterior; ``str`` of it is the text of ``bayescomb sample``.
+    """All numbers that outputs show of a posterior; ``str`` of the result is the text of ``bayescomb sample``.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
@@ -188,7 +188,7 @@ def result_summary(posterior: xr.DataTree, name: str) -> Summary:
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
-        name: of an observable or mass.
+        name: name of an observable or mass.
     """
     moments, draws = _exact(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
     if moments is None:
@@ -235,11 +235,11 @@ def mixture_moments(mean: xr.DataArray, sd: xr.DataArray) -> tuple[float, float]
 
 
 def monte_carlo_error(values: xr.DataArray, *, scale: float) -> float:
-    """Monte Carlo error of an average over draws, 0 for what no draw changes.
+    """Monte Carlo error of an average over draws, 0 for values that do not depend on the draws.
 
     Args:
         values: dims ``chain``, ``draw``.
-        scale: of the quantity, against which a spread is rounding.
+        scale: size of the quantity, compared with which a small spread is rounding.
     """
     if _constant(values, scale):
         return 0.0
@@ -249,7 +249,7 @@ def monte_carlo_error(values: xr.DataArray, *, scale: float) -> float:
 
 
 def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: ArrayLike) -> FloatArray:
-    """Quantiles of the same distribution that the mean and the intervals of :func:`result_summary` are of.
+    """Quantiles of the distribution whose mean and intervals :func:`result_summary` gives.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
@@ -274,7 +274,7 @@ def _correlation(posterior: xr.DataTree, names: list[str]) -> FloatArray:
 
 
 def shares_beyond_tables(combination: Combination, draws: xr.Dataset) -> dict[str, float]:
-    """Estimate -> share of the draws beyond its likelihood table, where one is; nuisances without draws are taken at 0."""
+    """Estimate -> share of the draws beyond its likelihood table, if it is not 0; nuisances without draws count as 0."""
     if not combination.tables:
         return {}
     predict = mapping(combination)
@@ -296,7 +296,7 @@ def shares_beyond_tables(combination: Combination, draws: xr.Dataset) -> dict[st
 
 
 def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:
-    """Mean (pull) and standard deviation (constraint) of each nuisance, those of a prediction last; NaN without moments."""
+    """Nuisance -> mean (pull) and standard deviation (constraint), theory nuisances last; NaN where quantiles are given."""
     found: dict[str, tuple[float, float]] = {}
     for variable, dim in (("pull", "nuisance"), ("theory_pull", "theory_nuisance")):
         if variable in draws:
@@ -308,7 +308,7 @@ def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:
 
 
 def size_quantiles(draws: xr.Dataset) -> dict[str, tuple[float, float, float]]:
-    """Central 68 % interval with the median: low, median, high of true over quoted standard deviation of uncertain sizes."""
+    """Source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation."""
     if SCALE not in draws:
         return {}
     scales = draws[SCALE].transpose("uncertain_size", "chain", "draw")
@@ -324,7 +324,7 @@ def conditional_gaussian(posterior: xr.DataTree, name: str) -> tuple[xr.DataArra
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
-        name: of an observable or mass.
+        name: name of an observable or mass.
 
     Returns:
         Dims ``chain``, ``draw``, in the unit of the result; ``None`` where the posterior has no such moments.
@@ -353,7 +353,7 @@ def _quantiles(mean: xr.DataArray, sd: xr.DataArray) -> Callable[[FloatArray], F
     if _constant(mean, total) and _constant(sd, total):
         return lambda probabilities: centre + total * norm.ppf(probabilities)
     centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
-    # Where long tails alone make the sd, the grid covers the middle.
+    # Where long tails determine the sd, the grid covers the middle of the distribution.
     low, middle, high = np.quantile(centres, [CENTRAL[0], 0.5, CENTRAL[1]])
     broad = MIDDLE * float(np.median(widths) + high - low)
     if total > broad:

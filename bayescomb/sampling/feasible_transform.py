@@ -1,6 +1,7 @@
-"""Coordinates of what is sampled as PyMC transforms: the feasible set of the coefficients, and results above 0.
+"""PyMC transforms of the sampled variables: the feasible set of the coefficients, and results above 0.
 
-The map of :mod:`.fused.coordinates` is one node of the graph, its reverse sweep another: a sampler calls it at every step.
+The map of :mod:`bayescomb.sampling.fused.coordinates` and its reverse sweep are one node of the graph each, as a sampler
+calls them at every step.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform"]
 
 
 class FeasibleMap(Op):
-    """(point, log Jacobian) of unconstrained coordinates."""
+    """The map of unconstrained coordinates to (point, log Jacobian)."""
 
     __props__ = ()
 
@@ -43,7 +44,7 @@ class FeasibleMap(Op):
         return Apply(self, [pt.as_tensor(value, dtype="float64")], [pt.dvector(), pt.dscalar()])
 
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
-        """By the compiled kernel."""
+        """Point and log Jacobian by the compiled kernel."""
         del node
         point, log_jacobian, _, _ = feasible_point(inputs[0], *self.constants)
         output_storage[0][0], output_storage[1][0] = point, np.asarray(log_jacobian)
@@ -59,7 +60,7 @@ class FeasibleMap(Op):
 
 
 class _FeasiblePullback(Op):
-    """Cotangent of the coordinates from those of point and log Jacobian; not differentiated further."""
+    """Cotangent of the coordinates from those of point and log Jacobian; it has no derivative of its own."""
 
     __props__ = ()
 
@@ -77,7 +78,7 @@ class _FeasiblePullback(Op):
         return Apply(self, [pt.as_tensor(i, dtype="float64") for i in inputs], [pt.dvector()])
 
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
-        """By the compiled kernel."""
+        """The cotangent by the compiled kernel."""
         del node
         value, by_point, by_log = inputs
         point, _, scales, slopes = feasible_point(value, *self.constants)
@@ -113,7 +114,7 @@ def _numba_pullback(op: _FeasiblePullback, **kwargs: Any) -> Any:
 
 
 class FeasibleTransform(Transform):
-    """The map as a PyMC transform.
+    """The map onto the feasible set as a PyMC transform.
 
     Args:
         low: lower ends of the box, shape (K,).
@@ -139,16 +140,15 @@ class FeasibleTransform(Transform):
         return self.map(value)[1]
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """Unconstrained coordinates from coefficients, which need not be fast: only starting points go this way."""
+        """Unconstrained coordinates from coefficients, needed for starting points only."""
         del inputs
         return _FeasibleInverse(self)(value)
 
 
 class AboveZero(Transform):
-    """x = s log(1 + exp(u / s)) > 0: u itself some widths above 0, and its exponential below.
+    """x = s log(1 + exp(u / s)) > 0: about u some widths above 0, and about s exp(u / s) below.
 
-    Far from the bound the sampler moves in the same coordinates as without it, so that what ties results to each other stays
-    straight.
+    Far from the bound the coordinate is the value itself, so that linear correlations of results stay linear.
 
     Args:
         scale: s, the width of the quantity, in its unit.
@@ -195,7 +195,7 @@ class _FeasibleInverse(Op):
         return Apply(self, [pt.as_tensor(value, dtype="float64")], [pt.dvector()])
 
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
-        """Only starting points go this way."""
+        """The coordinates of a starting point."""
         del node
         own = self.transform
         output_storage[0][0] = coordinates_of(inputs[0], own.low, own.high, own.radial)

@@ -4,14 +4,14 @@ With d = w_0 - K p the data are d = F lambda + e, e ~ N(0, J), and lambda ~ N(0,
 the rest b (whose covariance stays in the noise) Matheron's rule draws exactly from the conditional distribution: take
 a_0 ~ N(0, C_aa) and e_0 ~ N(0, V - F_a C_aa F_a^T), then a = a_0 + C_aa F_a^T V^-1 (d - F_a a_0 - e_0).  C is not inverted.
 
-Rows of sign -1, from constraints above 1, widen the prior instead of adding noise: with M = -V_--^-1 (the part of V in those
-rows) a_0 ~ N(0, C + C F_-^T M F_- C), and F_a a_0 + e_0 is left out of those rows.
+Rows of sign -1, from constraints above 1, widen the prior instead of adding noise.  With M = -V_--^-1, of V in those rows,
+a_0 ~ N(0, C + C F_-^T M F_- C), and F_a a_0 + e_0 is left out of those rows.
 
-Only nuisances in blocks with a sampled coefficient need this for every draw, on the reduced model of a few dozen rows.  Given
-them, the conditional covariance of all others does not depend on r.
+Only nuisances in blocks with a sampled coefficient need this for every draw, on the reduced model of a few dozen rows.
+Given them, the conditional covariance of all others does not depend on r.
 
-Parameters of a linear model are Gaussian given the coefficients, with exact moments.  Masses have mean and standard deviation
-at each draw of the coefficients from the tangent at its own minimum.
+Parameters of a linear model are Gaussian given the coefficients, with exact moments.  Mean and standard deviation of masses
+come from the tangent at the minimum that belongs to each draw of the coefficients.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Variables of the fitted quantities in a PyMC model, and the points at which chains begin.
 
-The Gaussian of a stated prior is already an input of the combination (:mod:`bayescomb.inputs.parameters`).  The variable adds
-its range and, for a lognormal prior, whose input is the logarithm, the Jacobian 1/p.
+The Gaussian of a stated prior is already an input of the combination (:mod:`bayescomb.inputs.parameters`).  The variable
+adds its range and, for a lognormal prior, whose input is the logarithm, the Jacobian 1/p.
 
 PyMC's own ``initval`` is not part of the graph of a model: ``pm.do``, ``pm.observe`` and ``pm.compute_log_likelihood`` copy
 the graph and refuse models with such values.  Here the point is an argument of the distribution, its support point, so that

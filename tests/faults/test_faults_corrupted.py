@@ -184,5 +184,5 @@ def test_damaged_study_is_refused_or_continued(tmp_path):
     )
     assert bc.coverage(combination, tmp_path, toys=12, **settings).identical(whole)
     (tmp_path / "study.json").write_text(json.dumps({"name": "star"})[:-3])
-    with pytest.raises(bc.BayescombError, match=r"study\.json: .*no study"):
+    with pytest.raises(bc.BayescombError, match=r"study\.json: .*not a study"):
         bc.coverage(combination, tmp_path, toys=12, **settings)

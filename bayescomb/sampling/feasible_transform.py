@@ -21,23 +21,27 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.coordinates import PULLBACK, coordinates_of, feasible_point, feasible_pullback, range_constants
 from bayescomb.sampling.priors import RadialBlock
 
-__all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform"]
+__all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform", "IdentityOp"]
 
 
-class FeasibleMap(Op):
-    """The map of unconstrained coordinates to (point, log Jacobian)."""
+class IdentityOp(Op):
+    """An operation that is equal to itself only, as its constants are not compared."""
 
     __props__ = ()
-
-    def __init__(self, constants: Sequence[FloatArray]) -> None:
-        self.constants = tuple(np.ascontiguousarray(c, dtype=np.float64) for c in constants)
-        self.reverse = _FeasiblePullback(self.constants)
 
     def __eq__(self, other: object) -> bool:
         return self is other
 
     def __hash__(self) -> int:
         return id(self)
+
+
+class FeasibleMap(IdentityOp):
+    """The map of unconstrained coordinates to (point, log Jacobian)."""
+
+    def __init__(self, constants: Sequence[FloatArray]) -> None:
+        self.constants = tuple(np.ascontiguousarray(c, dtype=np.float64) for c in constants)
+        self.reverse = _FeasiblePullback(self.constants)
 
     def make_node(self, value: Any) -> Apply:
         """A vector and a scalar."""
@@ -59,19 +63,11 @@ class FeasibleMap(Op):
         return [self.reverse(inputs[0], by_point, by_log)]
 
 
-class _FeasiblePullback(Op):
+class _FeasiblePullback(IdentityOp):
     """Cotangent of the coordinates from those of point and log Jacobian; it has no derivative of its own."""
-
-    __props__ = ()
 
     def __init__(self, constants: tuple[FloatArray, ...]) -> None:
         self.constants = constants
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def make_node(self, *inputs: Any) -> Apply:
         """Coordinates, cotangent of the point, cotangent of the log Jacobian -> a vector."""
@@ -176,19 +172,11 @@ class AboveZero(Transform):
         return -pt.softplus(-value / self.scale)
 
 
-class _FeasibleInverse(Op):
+class _FeasibleInverse(IdentityOp):
     """Unconstrained coordinates of a feasible point."""
-
-    __props__ = ()
 
     def __init__(self, transform: FeasibleTransform) -> None:
         self.transform = transform
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def make_node(self, value: Any) -> Apply:
         """A vector."""

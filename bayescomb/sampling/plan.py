@@ -248,14 +248,16 @@ def sampling_plan(combination: Combination, *, correlations: Correlations = "pri
     radial = tuple(radial_block_of(index, affine, region, draft.sampled) for index, affine, region in draft.radial)
     for radial_block in radial:
         initial[radial_block.index] = radial_block.centre
-    sizes = _uncertain_sizes(combination, family, draft.fixed, sampled, initial)
+    at_start = _with_coefficients(family, draft.fixed, sampled, initial)
+    sizes: tuple[UncertainSize, ...] = ()
+    if combination.errors_on_errors:
+        sizes = uncertain_sizes(combination, family, linear_model(combination).loading, at_start)
     kept = _kept_nuisances(family, sampled, sizes)
     curved: CurvedPlan | None = None
     if combination.quadratic:
         model = linear_model(combination)
         reduced = integrate_out(model, kept, draft.fixed)
     else:
-        at_start = _with_coefficients(family, draft.fixed, sampled, initial)
         curved = curved_plan(combination, at_start, kept)
         model, reduced = curved.model, curved.reduced
     plan = SamplingPlan(
@@ -283,15 +285,6 @@ def sampling_plan(combination: Combination, *, correlations: Correlations = "pri
     loading[:, kept] = reduced.loading
     base, patterns = plan.projected(loading)
     return dataclasses.replace(plan, base=np.diag(reduced.signs) + base, patterns=patterns)
-
-
-def _uncertain_sizes(
-    combination: Combination, family: CorrelationFamily, fixed: FloatArray, sampled: IntArray, initial: FloatArray
-) -> tuple[UncertainSize, ...]:
-    if not combination.errors_on_errors:
-        return ()
-    correlation = _with_coefficients(family, fixed, sampled, initial)
-    return uncertain_sizes(combination, family, linear_model(combination).loading, correlation)
 
 
 def _size_of(family: CorrelationFamily, sampled: IntArray, sizes: tuple[UncertainSize, ...]) -> IntArray:

@@ -160,21 +160,20 @@ def sample(
     watched = None if progress is None and not show else False  # otherwise the sampler shows its own bars
     if starts:
         with announced(f"sampling from {len(starts)} minima", progress=watched):
-            draws_of, statistics, modes_found = run_modes(compiled, **settings)
+            posterior, statistics, modes_found = run_modes(compiled, **settings)
         log.info(f"{len(modes)} minima, chains began in each; weights {', '.join(f'{w:.3f}' for w in modes_found.weights)}")
     else:
         with announced("sampling", progress=watched):
-            draws_of, statistics = run_nuts(compiled, **settings)
-    requested, chains = chains, draws_of.sizes["chain"]
+            posterior, statistics = run_nuts(compiled, **settings)
+    requested, chains = chains, posterior.sizes["chain"]
     interrupted = bool(statistics.attrs["interrupted"])
     if interrupted:
         log.warning(f"interrupted: {chains} of {requested} chains are finished and kept; sample again for all of them")
     sampling_time = time.perf_counter() - clock - compile_time
     log.info(f"sampled in {sampling_time:.1f} s")
     not_recovered: dict[str, str] = {}
-    posterior = draws_of
     if fused is not None:
-        posterior = with_integrated(plan, fused, draws_of, np.random.default_rng([seed, 5]))
+        posterior = with_integrated(plan, fused, posterior, np.random.default_rng([seed, 5]))
     if engine == "marginal":
         if plan.theory is not None:
             posterior = with_theory(plan, plan.theory, posterior, seed)

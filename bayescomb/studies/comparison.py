@@ -98,16 +98,15 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     for name in names:
         value, error = float(fit.values.sel(parameter=name)), float(fit.errors.sel(parameter=name))
         # Where an uncertain size leaves no standard deviation, the interval Delta chi2 = 1 needs Bartlett's correction.
-        corrected = fit.sizes is not None and name in fit.sizes.without_sd
-        up, down = fit.up_errors.sel(parameter=name), fit.down_errors.sel(parameter=name)
-        if corrected and fit.sizes is not None:
-            up, down = (fit.sizes.intervals[key].sel(parameter=name) for key in ("up", "down"))
+        up, down, corrected = fit.up_errors, fit.down_errors, 0.0
+        if fit.sizes is not None and name in fit.sizes.without_sd:
+            up, down, corrected = fit.sizes.intervals["up"], fit.sizes.intervals["down"], 1.0
         row = {
             "profile_value": value,
             "profile_error": error,
-            "profile_up": float(up),
-            "profile_down": float(down),
-            "profile_corrected": float(corrected),
+            "profile_up": float(up.sel(parameter=name)),
+            "profile_down": float(down.sel(parameter=name)),
+            "profile_corrected": corrected,
         }
         found = result_summary(posterior, name)
         row |= found.numbers

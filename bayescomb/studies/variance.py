@@ -82,19 +82,13 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     draws = posterior["posterior"].to_dataset()
     total = np.array([result_moments(posterior, name)[1] ** 2 for name in names])
     labels, kinds, parts = _given_coefficients(combination, draws, names)
-    for coefficient, part in _of_coefficients(posterior, names).items():
-        labels.append(coefficient)
-        kinds.append("coefficient")
-        parts.append(part)
-    labels.append(REMAINDER)
-    kinds.append("remainder")
+    coefficients = _of_coefficients(posterior, names)
+    labels += [*coefficients, REMAINDER]
+    kinds += [*["coefficient"] * len(coefficients), "remainder"]
+    parts += coefficients.values()
     parts.append(total - np.sum(parts, axis=0))
-    variance = xr.DataArray(
-        np.array(parts),
-        dims=("part", "parameter"),
-        coords={"part": labels, "kind": ("part", kinds), "parameter": names},
-        name="variance",
-    )
+    coords = {"part": labels, "kind": ("part", kinds), "parameter": names}
+    variance = xr.DataArray(np.array(parts), coords, ("part", "parameter"), name="variance")
     return xr.Dataset({"variance": variance, "share": variance / xr.DataArray(total, dims="parameter")})
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
+from bayescomb.sampling.feasible_transform import IdentityOp
 from bayescomb.sampling.fused.curved import curved_constants, curved_kernel
 from bayescomb.sampling.fused.likelihood import (
     centred,
@@ -107,7 +107,7 @@ def curved_log_density(coefficients: Any, parameters: Any, white: Any, *, plan: 
     return ScalarWithGradient(curved_kernel, curved_constants(plan, curved), n_inputs=3)(coefficients, parameters, white)[0]
 
 
-class ScalarWithGradient(Op):
+class ScalarWithGradient(IdentityOp):
     """A scalar function of vectors that returns its value and its gradients together.
 
     Args:
@@ -116,19 +116,10 @@ class ScalarWithGradient(Op):
         n_inputs: number of vectors.
     """
 
-    __props__ = ()
-
     def __init__(self, function: Callable[..., Any], constants: Sequence[FloatArray], *, n_inputs: int) -> None:
         self.function = function
         self.constants = tuple(np.ascontiguousarray(c, dtype=np.float64) for c in constants)
         self.n_inputs = n_inputs
-
-    # Operations are equal only if they are the same object, as the constants are not compared.
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def make_node(self, *inputs: Any) -> Apply:
         """One scalar and one vector per input."""

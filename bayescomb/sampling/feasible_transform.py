@@ -1,6 +1,7 @@
-"""Coordinates of what is sampled as PyMC transforms: the feasible set of the coefficients, and results above 0.
+"""PyMC transforms of the sampled variables: the feasible set of the coefficients, and results above 0.
 
-The map of :mod:`.fused.coordinates` is one node of the graph, its reverse sweep another: a sampler calls it at every step.
+The map of :mod:`bayescomb.sampling.fused.coordinates` and its reverse sweep are one node of the graph each, as a sampler
+calls them at every step.
 """
 
 from __future__ import annotations
@@ -20,17 +21,13 @@ from bayescomb.base.arrays import FloatArray
 from bayescomb.sampling.fused.coordinates import PULLBACK, coordinates_of, feasible_point, feasible_pullback, range_constants
 from bayescomb.sampling.priors import RadialBlock
 
-__all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform"]
+__all__ = ["AboveZero", "FeasibleMap", "FeasibleTransform", "IdentityOp"]
 
 
-class FeasibleMap(Op):
-    """(point, log Jacobian) of unconstrained coordinates."""
+class IdentityOp(Op):
+    """An operation that is equal to itself only, as its constants are not compared."""
 
     __props__ = ()
-
-    def __init__(self, constants: Sequence[FloatArray]) -> None:
-        self.constants = tuple(np.ascontiguousarray(c, dtype=np.float64) for c in constants)
-        self.reverse = _FeasiblePullback(self.constants)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -38,12 +35,20 @@ class FeasibleMap(Op):
     def __hash__(self) -> int:
         return id(self)
 
+
+class FeasibleMap(IdentityOp):
+    """The map of unconstrained coordinates to (point, log Jacobian)."""
+
+    def __init__(self, constants: Sequence[FloatArray]) -> None:
+        self.constants = tuple(np.ascontiguousarray(c, dtype=np.float64) for c in constants)
+        self.reverse = _FeasiblePullback(self.constants)
+
     def make_node(self, value: Any) -> Apply:
         """A vector and a scalar."""
         return Apply(self, [pt.as_tensor(value, dtype="float64")], [pt.dvector(), pt.dscalar()])
 
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
-        """By the compiled kernel."""
+        """Point and log Jacobian by the compiled kernel."""
         del node
         point, log_jacobian, _, _ = feasible_point(inputs[0], *self.constants)
         output_storage[0][0], output_storage[1][0] = point, np.asarray(log_jacobian)
@@ -58,26 +63,18 @@ class FeasibleMap(Op):
         return [self.reverse(inputs[0], by_point, by_log)]
 
 
-class _FeasiblePullback(Op):
-    """Cotangent of the coordinates from those of point and log Jacobian; not differentiated further."""
-
-    __props__ = ()
+class _FeasiblePullback(IdentityOp):
+    """Cotangent of the coordinates from those of point and log Jacobian; it has no derivative of its own."""
 
     def __init__(self, constants: tuple[FloatArray, ...]) -> None:
         self.constants = constants
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def make_node(self, *inputs: Any) -> Apply:
         """Coordinates, cotangent of the point, cotangent of the log Jacobian -> a vector."""
         return Apply(self, [pt.as_tensor(i, dtype="float64") for i in inputs], [pt.dvector()])
 
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
-        """By the compiled kernel."""
+        """The cotangent by the compiled kernel."""
         del node
         value, by_point, by_log = inputs
         point, _, scales, slopes = feasible_point(value, *self.constants)
@@ -113,7 +110,7 @@ def _numba_pullback(op: _FeasiblePullback, **kwargs: Any) -> Any:
 
 
 class FeasibleTransform(Transform):
-    """The map as a PyMC transform.
+    """The map onto the feasible set as a PyMC transform.
 
     Args:
         low: lower ends of the box, shape (K,).
@@ -139,16 +136,15 @@ class FeasibleTransform(Transform):
         return self.map(value)[1]
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """Unconstrained coordinates from coefficients, which need not be fast: only starting points go this way."""
+        """Unconstrained coordinates from coefficients, needed for starting points only."""
         del inputs
         return _FeasibleInverse(self)(value)
 
 
 class AboveZero(Transform):
-    """x = s log(1 + exp(u / s)) > 0: u itself some widths above 0, and its exponential below.
+    """x = s log(1 + exp(u / s)) > 0: about u some widths above 0, and about s exp(u / s) below.
 
-    Far from the bound the sampler moves in the same coordinates as without it, so that what ties results to each other stays
-    straight.
+    Far from the bound the coordinate is the value itself, so that linear correlations of results stay linear.
 
     Args:
         scale: s, the width of the quantity, in its unit.
@@ -176,26 +172,18 @@ class AboveZero(Transform):
         return -pt.softplus(-value / self.scale)
 
 
-class _FeasibleInverse(Op):
+class _FeasibleInverse(IdentityOp):
     """Unconstrained coordinates of a feasible point."""
-
-    __props__ = ()
 
     def __init__(self, transform: FeasibleTransform) -> None:
         self.transform = transform
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def make_node(self, value: Any) -> Apply:
         """A vector."""
         return Apply(self, [pt.as_tensor(value, dtype="float64")], [pt.dvector()])
 
     def perform(self, node: Apply, inputs: Sequence[FloatArray], output_storage: Sequence[list[Any]]) -> None:
-        """Only starting points go this way."""
+        """The coordinates of a starting point."""
         del node
         own = self.transform
         output_storage[0][0] = coordinates_of(inputs[0], own.low, own.high, own.radial)

@@ -1,4 +1,4 @@
-"""Parameters of a linear model given the covariance of its rows, a Gaussian for every draw of that covariance."""
+"""Posterior of the parameters of a linear model given the covariance of its rows: a Gaussian for each covariance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bayescomb.likelihood.least_squares import unit_columns
 
 __all__ = ["CHUNK", "LinearPosterior", "linear_posterior"]
 
-CHUNK = 500  # draws at a time, so that memory does not grow with the run
+CHUNK = 500  # draws that are worked on at a time, which limits the memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class LinearPosterior:
         mean: shape (n, P).
         root: B with B B^T the covariance, shape (n, P, P).
         chi2: minima, shape (n,).
-        size: log det of K^T V^-1 K in units of the columns of K, which are the same for all n, shape (n,).
+        size: log det of K^T V^-1 K, with the columns of K divided by scales that are the same for all n, shape (n,).
     """
 
     mean: FloatArray

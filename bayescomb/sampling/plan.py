@@ -1,4 +1,4 @@
-"""What is sampled and what is integrated: the numbers that a model is built from, worked out once before sampling."""
+"""The sampling plan: what is sampled, what is integrated out, and the arrays that a model is built from."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from bayescomb.likelihood.theory import Theory, theory
 from bayescomb.likelihood.uncertain_sizes import SCALE, UncertainSize, uncertain_sizes
 from bayescomb.sampling.priors import Draft, FeasibleSet, RadialBlock, radial_block_of, restrict_block, restrict_total
 
-__all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan", "stacked"]
+__all__ = ["CurvedPlan", "SamplingPlan", "curved_plan", "sampling_plan", "stacked", "stacked_vector"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingPlan:
-    """Everything numerical that the sampled model needs; K sampled coefficients.
+    """The arrays of the sampled model; K sampled coefficients, N nuisances, R rows of the reduced model.
 
     Attributes:
         combination: what is sampled.
         family: C(r) over all coefficients.
         model: the full linear model; where chi2 is not quadratic its parameters are those of ``curved``.
         curved: what is not linear, ``None`` where chi2 is quadratic.
-        theory: the prediction of the extraction in force, ``None`` in combination mode; all models here are then the ones
-            of the observables, which the prediction makes functions of masses and theory nuisances.
+        theory: the prediction of the extraction in force, ``None`` without one.  The linear models are those of the
+            observables, which the prediction makes functions of masses and theory nuisances.
         fixed_correlation: C with the coefficients that are not sampled at their fixed values, repairs applied, and the
             sampled ones at 0, shape (N, N).
         sampled: positions of the sampled coefficients in the family, shape (K,).
         low, high: sampling box, inside the quoted ranges, shape (K,).
-        initial: a point well inside, shape (K,).
-        radial: blocks whose box is still partly infeasible.
+        initial: coefficients where chains begin, away from the ends of the box and feasible, shape (K,).
+        radial: blocks whose box is partly infeasible.
         kept: positions of the nuisances in blocks with a sampled coefficient or an uncertain size.
         reduced: linear model with all other nuisances integrated out.
         base, patterns: V(y) = base + sum_c y_c patterns_c of the reduced model, shapes (R, R) and (K + m, R, R).  The
-            weights y of the patterns (:meth:`weights`) are the coefficients, each multiplied by the scale of its block, and
-            the scales; where no size is uncertain they are the coefficients.
+            weights y (:meth:`weights`) are the coefficients, each multiplied by the scale of its block, and the scales;
+            without uncertain sizes they are the coefficients.
         repairs: blocks repaired on request; their coefficients are held at nominal.
-        statements: feasibility of what is sampled, for people.
+        statements: feasibility of the sampled blocks as text.
         sizes: m sources of uncertain size, whose scales s are sampled too.
         size_of: position of the size that multiplies the block of each coefficient, -1 for none, shape (K,).
     """
@@ -80,7 +80,7 @@ class SamplingPlan:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Observables and free nuisances, the variables of the posterior besides the coefficients and the nuisances."""
+        """Names of the fitted variables and free nuisances."""
         if self.curved is None:
             return self.model.parameters
         return self.curved.map.parts.observables + self.curved.map.parts.free
@@ -109,23 +109,22 @@ class SamplingPlan:
 
     @property
     def start(self) -> FloatArray:
-        """Weights at the initial coefficients and the quoted sizes, shape (K + m,)."""
+        """Weights at the initial coefficients and quoted sizes, shape (K + m,)."""
         return np.asarray(self.weights(self.initial, np.ones(len(self.sizes))))
 
     def weights_of(self, draws: xr.Dataset) -> FloatArray:
         """Weights of all draws of a posterior, chains one after the other, shape (n, K + m)."""
-        n = draws.sizes["chain"] * draws.sizes["draw"]
-        rho, scales = (
-            draws[name].to_numpy().reshape(n, -1) if name in draws else np.zeros((n, 0)) for name in ("rho", SCALE)
-        )
-        return np.asarray(self.weights(rho, scales))
+        return np.asarray(self.weights(stacked_vector(draws, "rho"), stacked_vector(draws, SCALE)))
 
     def prior_weights(self, coefficients: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Weights with the scales drawn from their prior.
+        """Weights of given coefficients with the scales drawn from their prior.
 
         Args:
             coefficients: r, shape (n, K).
             rng: source of randomness.
+
+        Returns:
+            Shape (n, K + m).
         """
         shapes = np.array([size.shape for size in self.sizes])
         scales = shapes / rng.gamma(shapes, size=(len(coefficients), len(shapes))) if len(shapes) else np.zeros((1, 0))
@@ -180,7 +179,7 @@ class SamplingPlan:
         return self.base[cut:, cut:], self.patterns[:, cut:, cut:]
 
     def feasible(self) -> FeasibleSet | None:
-        """The feasible set of the K coefficients; ``None`` if the box alone keeps every block feasible."""
+        """The feasible set of the K coefficients; ``None`` if all of the box is feasible."""
         if not self.radial:
             return None
 
@@ -201,15 +200,22 @@ def stacked(draws: xr.Dataset, names: Iterable[str]) -> FloatArray:
     return np.array(columns).reshape(len(columns), n).T
 
 
+def stacked_vector(draws: xr.Dataset, name: str) -> FloatArray:
+    """Values of a vector at all draws of a posterior, chains one after the other, shape (n, size); size 0 if absent."""
+    n = draws.sizes["chain"] * draws.sizes["draw"]
+    return draws[name].to_numpy().reshape(n, -1) if name in draws else np.zeros((n, 0))
+
+
 def sampling_plan(combination: Combination, *, correlations: Correlations = "prior") -> SamplingPlan:
-    """Decide what is sampled, restrict it to the feasible set and integrate the rest.
+    """Decide which coefficients are sampled, restrict them to the feasible set and integrate out the other nuisances.
 
     Args:
         combination: what to sample.
         correlations: ``"prior"`` samples every coefficient with a range, ``"nominal"`` holds all at their nominal values.
 
     Raises:
-        OptionError: ``correlations`` is neither.
+        OptionError: ``correlations`` is neither, or the feasible set is not convex (treatment ``covariance`` with
+            constraints above 1).
         InfeasibleCorrelationError: a block has no feasible value in its range and no repair was asked for.
     """
     check_choice(correlations, CORRELATIONS, where="correlations")
@@ -251,14 +257,16 @@ def sampling_plan(combination: Combination, *, correlations: Correlations = "pri
     radial = tuple(radial_block_of(index, affine, region, draft.sampled) for index, affine, region in draft.radial)
     for radial_block in radial:
         initial[radial_block.index] = radial_block.centre
-    sizes = _uncertain_sizes(combination, family, draft.fixed, sampled, initial)
+    at_start = _with_coefficients(family, draft.fixed, sampled, initial)
+    sizes: tuple[UncertainSize, ...] = ()
+    if combination.errors_on_errors:
+        sizes = uncertain_sizes(combination, family, linear_model(combination).loading, at_start)
     kept = _kept_nuisances(family, sampled, sizes)
     curved: CurvedPlan | None = None
     if combination.quadratic:
         model = linear_model(combination)
         reduced = integrate_out(model, kept, draft.fixed)
     else:
-        at_start = _with_coefficients(family, draft.fixed, sampled, initial)
         curved = curved_plan(combination, at_start, kept)
         model, reduced = curved.model, curved.reduced
     plan = SamplingPlan(
@@ -288,17 +296,8 @@ def sampling_plan(combination: Combination, *, correlations: Correlations = "pri
     return dataclasses.replace(plan, base=np.diag(reduced.signs) + base, patterns=patterns)
 
 
-def _uncertain_sizes(
-    combination: Combination, family: CorrelationFamily, fixed: FloatArray, sampled: IntArray, initial: FloatArray
-) -> tuple[UncertainSize, ...]:
-    if not combination.errors_on_errors:
-        return ()
-    correlation = _with_coefficients(family, fixed, sampled, initial)
-    return uncertain_sizes(combination, family, linear_model(combination).loading, correlation)
-
-
 def _size_of(family: CorrelationFamily, sampled: IntArray, sizes: tuple[UncertainSize, ...]) -> IntArray:
-    """Which size the block of each sampled coefficient has; all its pairs are of one source, or of none with a size."""
+    """Position of the size that multiplies each sampled coefficient, -1 for none: all its pairs have the same source."""
     found = np.full(len(sampled), -1, dtype=np.intp)
     for i, c in enumerate(sampled):
         first = family.pairs[c][0]
@@ -324,23 +323,23 @@ def _kept_nuisances(family: CorrelationFamily, sampled: IntArray, sizes: tuple[U
 
 @dataclass(frozen=True, kw_only=True)
 class CurvedPlan:
-    """Curved predictions, and the variables in which they are sampled; P parameters, Z explicit directions.
+    """The nonlinear part of chi2, and the variables in which it is sampled; P parameters, Z explicit directions.
 
-    The sampler moves p (observables and free nuisances) and white xi, with zeta = z_0 + A (p - p_0) + B xi: near the
-    minimum of chi2 the xi are independent of p and of unit variance, whatever an input constrains and correlates.  Of zeta
-    to z it is the identity but for the last ones, whose prior covariance S(r) the coefficients r change: there
-    z = S(r)^1/2 zeta with the Cholesky root, which takes the funnel towards a singular S(r) out of the posterior.
+    The sampler moves p (observables and free nuisances) and white variables xi, with zeta = z_0 + A (p - p_0) + B xi, so
+    that near the minimum of chi2 the xi are independent of p and have unit variance.  The explicit directions are z = zeta,
+    except for the last ones, whose prior covariance S(r) depends on the coefficients r: there z = S(r)^1/2 zeta with the
+    Cholesky root, which removes the funnel towards a singular S(r) from the posterior.
 
     Attributes:
         map: (p, z) -> predictions.
         model: the full linear model in q.
-        reduced: the same with all but the kept nuisances integrated.
+        reduced: the linear model in q with all but the kept nuisances integrated out.
         centre: p_0, shape (P,).
         covariance: of p near the minimum, shape (P, P).
         offset: z_0, shape (Z,).
         slope: A, shape (Z, P).
         scale: B, shape (Z, Z).
-        n_kept: number of last z whose prior the coefficients change; S is 1 for them at the point of the plan.
+        n_kept: number of the last z, whose prior the coefficients change; at the initial coefficients their S is 1.
         minima: theta and chi2 of the minima of chi2, the lowest first.
     """
 
@@ -356,7 +355,7 @@ class CurvedPlan:
     minima: tuple[tuple[FloatArray, float], ...]
 
     def white(self, theta: FloatArray) -> FloatArray:
-        """Xi of a theta at the point of the plan, where S(r) is 1, shape (Z,)."""
+        """Xi of a theta at the initial coefficients, where S(r) is 1, shape (Z,)."""
         n = len(self.centre)
         return np.linalg.solve(self.scale, theta[n:] - self.offset - self.slope @ (theta[:n] - self.centre))
 
@@ -377,11 +376,11 @@ class CurvedPlan:
 
 
 def curved_plan(combination: Combination, correlation: FloatArray, kept: IntArray) -> CurvedPlan:
-    """Models and variables.
+    """The nonlinear part of a sampling plan.
 
     Args:
         combination: one whose chi2 is not quadratic.
-        correlation: C of the nuisances at a feasible point well inside, shape (N, N).
+        correlation: C of the nuisances at the initial coefficients, shape (N, N).
         kept: positions of the nuisances whose prior the coefficients change.
     """
     parts = nonlinear_parts(combination)
@@ -410,9 +409,9 @@ def curved_plan(combination: Combination, correlation: FloatArray, kept: IntArra
 
 
 def _reduced(model: NonlinearModel, correlation: FloatArray, kept: IntArray) -> LinearModel:
-    """The linear model with all but the kept nuisances integrated.
+    """The linear model with all but the kept nuisances integrated out.
 
-    The rows that tie z to kept nuisances have no noise and nothing integrated in them, so they join after the integration.
+    The rows that tie z to kept nuisances have no noise and contain no integrated nuisance: they are added afterwards.
     """
     full, cut = model.linear, len(model.linear.offset) - model.white_sizes[-1]
     head = dataclasses.replace(

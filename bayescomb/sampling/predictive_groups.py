@@ -1,18 +1,18 @@
 r"""Draws and densities for ArviZ: log likelihoods, predictive draws of the measured values, draws of the priors.
 
-Given a draw of what is fitted and of the coefficients the E estimates are Gaussian, x ~ N(t, V(r)), all nuisances integrated
-out.  With K = V^-1 and g = K (x - t) what the others say of the estimates b of one measurement, or of one estimate alone, is
-Gaussian too, and its density at the measured values is
+Given a draw of the fitted variables and coefficients, and with all nuisances integrated out, the E estimates are Gaussian,
+x ~ N(t, V(r)).  The distribution of the estimates b of one measurement, or of one estimate alone, given all others is then
+Gaussian too.  With K = V^-1 and g = K (x - t) its density at the measured values is
 
 .. math:: \log p(x_b \mid x_{-b}, t, r) = -\tfrac12\, g_b^T (K_{bb})^{-1} g_b
           + \tfrac12 \log \det K_{bb} - \tfrac{n_b}{2} \log 2 \pi,
 
 exactly and for every draw (Sundararajan and Keerthi, Neural Computation 13 (2001) 1103; Bürkner, Gabry and Vehtari, Comput.
-Stat. 36 (2021) 1243), so that ``az.loo`` holds for correlated data.  Post-fit nuisance values move what an input says of its
-estimates with the coefficients; x then is that.
+Stat. 36 (2021) 1243), so that ``az.loo`` holds for correlated data.  With post-fit nuisance values the x of an input depend
+on the coefficients.
 
-A result is flat, and has no draws, unless it has a stated prior or a range with two ends, or follows from such alone; the
-attribute ``flat`` of the group names these.
+Prior draws exist for results with a stated prior or a range with two ends, and for functions of such results alone.  All
+others are flat; the attribute ``flat`` of the group ``prior`` names them.
 """
 
 from __future__ import annotations
@@ -39,19 +39,28 @@ from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.recovery import given_coefficients
 from bayescomb.sampling.tree import differences
 
-__all__ = ["BY_MEASUREMENT", "left_out_densities", "predictive_groups", "prior_group", "proper_variables"]
+__all__ = [
+    "BY_MEASUREMENT",
+    "left_out_densities",
+    "predicted_estimates",
+    "predictive_groups",
+    "prior_group",
+    "proper_variables",
+]
 
-# The group of log likelihoods per measurement.
+# Group of the log likelihoods per measurement.
 BY_MEASUREMENT = "log_likelihood_by_measurement"
 
 
 def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -> dict[str, xr.Dataset]:
-    """The groups ``posterior_predictive``, ``log_likelihood`` and that of log likelihoods per measurement.
+    """The groups ``posterior_predictive``, ``log_likelihood`` and ``log_likelihood_by_measurement``.
 
-    There are none where nuisances have responses that are not absolute, or Pearson's weights follow the prediction: given
-    what is fitted, the estimates are not Gaussian then; none of free nuisances, which no estimate is predicted without; and
-    none where fits widen the prior of a nuisance that they share by so much that only together with common observables
-    all information is positive: the estimates have no joint density of their own then.
+    The result is empty where the estimates have no Gaussian density given the fitted variables:
+
+    - with curved responses, Pearson's weights or uncertain sizes they are not Gaussian;
+    - with free nuisances their prediction depends on a nuisance that is not integrated out;
+    - where inputs widen the prior of a shared nuisance so much that the information is positive only together with common
+      observables, they have no joint density.
 
     Args:
         plan: of the posterior.
@@ -64,7 +73,7 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
         return {}
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     n = shape[0] * shape[1]
-    predicted = _predicted(combination, posterior)
+    predicted = predicted_estimates(combination, stacked(posterior, (o.name for o in combination.variables)))
     weights = plan.weights_of(posterior)
     own = sampling_plan(combination.saturated(), correlations="prior" if len(plan.sampled) else "nominal")
     index = [own.parameters.index(e.name) for e in combination.estimates]
@@ -104,12 +113,15 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
 
 
 def left_out_densities(residual: FloatArray, covariance: FloatArray, blocks: list[IntArray]) -> FloatArray:
-    """Log densities of each block given all others, shape (n, number of blocks).
+    """Log densities of each block of estimates given all others.
 
     Args:
         residual: x - t, shape (n, E).
-        covariance: V, shape (n, E, E), or (1, E, E) for all.
+        covariance: V, shape (n, E, E), or (1, E, E) for all draws.
         blocks: positions of the estimates of each block.
+
+    Returns:
+        Shape (n, number of blocks).
 
     Examples:
         >>> import numpy as np
@@ -140,16 +152,24 @@ def _blocks(combination: Combination) -> list[IntArray]:
     return found
 
 
-def _predicted(combination: Combination, posterior: xr.Dataset) -> FloatArray:
-    """T of every draw, shape (n, E)."""
-    values, predict = stacked(posterior, (o.name for o in combination.variables)), mapping(combination)
+def predicted_estimates(combination: Combination, values: FloatArray) -> FloatArray:
+    """Predicted estimates t at n draws of the V fitted variables.
+
+    Args:
+        combination: E estimates.
+        values: of the variables, in their units, shape (n, V).
+
+    Returns:
+        Shape (n, E), in the units of the estimates.
+    """
+    predict = mapping(combination)
     if predict.linear and not predict.tables:
         return np.asarray(values @ predict.design.T + predict.constant)
     return np.array([predict.compared(row) for row in values])
 
 
 def prior_group(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr.Dataset | None:
-    """The group ``prior``: ``rho`` restricted to the feasible set, and the results with a proper prior.
+    """The group ``prior``: ``rho`` restricted to the feasible set, and results with a proper prior in their units.
 
     Args:
         plan: of the posterior.
@@ -187,7 +207,10 @@ def prior_group(plan: SamplingPlan, *, draws: int, chains: int, seed: int) -> xr
 
 
 def proper_variables(combination: Combination) -> dict[str, Callable[[np.random.Generator, int], FloatArray]]:
-    """Variables with a stated prior, within their range, or with a range of two ends -> draws of it, (rng, n) -> (n,)."""
+    """Variable with a proper prior -> function of (rng, n) that returns n draws of it.
+
+    A proper prior is a stated one, restricted to the range of the variable, or a range with two ends.
+    """
     from scipy import stats
 
     stated = {p.name: p.prior for p in combination.parameters if p.prior is not None}
@@ -209,7 +232,7 @@ def _drawn(law: Any, low: float, high: float, rng: np.random.Generator, n: int) 
 
 
 def _extracted(theory: Theory, n: int, rng: np.random.Generator) -> dict[str, FloatArray]:
-    """Draws of masses, uniform over the tables, their differences, and scales."""
+    """Prior draws of masses (uniform over the tables), their differences, and scales."""
     count, scales = len(theory.masses), theory.extraction.scales
     found = {name: rng.uniform(theory.low[i], theory.high[i], size=n) for i, name in enumerate(theory.masses)}
     found |= differences(theory, found)

@@ -1,6 +1,6 @@
-"""Priors of the correlation coefficients over their quoted ranges, restricted to what is feasible, block by block.
+"""Priors of the correlation coefficients over their quoted ranges, restricted to the feasible set, block by block.
 
-Densities are known up to a constant (the restriction's normalisation is never needed); draws are exact.
+Densities are known up to a constant, as the normalisation of the restriction is never needed; draws are exact.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __all__ = [
     "restrict_total",
 ]
 
-# Rejected draws of the box per kept one above which walkers replace rejection.
+# Draws of the box per feasible one above which random walks replace rejection.
 MAX_REJECTION: Final = 2000
-# Walks beside each other, and their steps per coefficient before the first draw and between two.
+# Number of walks, and their steps per coefficient before the first draw and between two draws.
 WALKERS: Final = 128
 FORGET: Final = 20
 KEEP: Final = 2
-# A slice shorter than this, in parts of the box, leaves the walker where it is.
+# A slice shorter than this, in units of the box, leaves the walker where it is.
 STILL: Final = 1e-12
 
 
@@ -54,10 +54,10 @@ def log_density(coefficients: Sequence[CorrelationCoefficient], values: Any, *, 
     Args:
         coefficients: K coefficients.
         values: r, shape (K,), an array or a symbolic vector.
-        xp: ``numpy`` or ``pytensor.tensor``; both offer what is used here.
+        xp: ``numpy`` or ``pytensor.tensor``.
 
     Returns:
-        A scalar of the kind of ``values``.
+        A number, or a symbolic scalar.
     """
     total: Any = xp.sum(values * 0.0)
     for shape in dict.fromkeys(c.sampled_shape for c in coefficients):
@@ -79,9 +79,9 @@ def prior_draws(
 ) -> FloatArray:
     """Draws of the prior restricted to [low, high] and to the feasible set.
 
-    They are independent, drawn from the box and rejected outside of the set.  Where hardly any point of the box is feasible
-    they are those of hit-and-run walks instead (Smith, Oper. Res. 32 (1984) 1296), each with slices that shrink towards the
-    walker (Neal, Ann. Stat. 31 (2003) 705), kept so seldom that they are nearly independent.
+    They are independent: drawn from the box, and rejected outside of the feasible set.  Where hardly any point of the box is
+    feasible, they come from hit-and-run walks (Smith, Oper. Res. 32 (1984) 1296) with slices that shrink towards the walker
+    (Neal, Ann. Stat. 31 (2003) 705), with so many steps between two draws that these are nearly independent.
 
     Args:
         coefficients: K coefficients.
@@ -95,7 +95,8 @@ def prior_draws(
         Draws, shape (n, K).
 
     Raises:
-        InfeasibleCorrelationError: hardly any point of the box is feasible, and no point is known to begin a walk from.
+        InfeasibleCorrelationError: hardly any point of the box is feasible, and no feasible point in it is known at which a
+            walk can begin.
     """
     frozen = [c.distribution for c in coefficients]
     start = np.array([d.cdf(a) for d, a in zip(frozen, low, strict=True)])
@@ -156,7 +157,7 @@ def _walked(
             reached = _log_densities(coefficients, trial)
             good = feasible.holds(trial) & (reached >= level[moving])
             point[moving[good]], density[moving[good]] = trial[good], reached[good]
-            # The slice shrinks towards the walker, which is inside.
+            # The slice shrinks towards the walker, which is inside the set.
             missed = moving[~good]
             forth[missed] = np.where(length[~good] > 0, length[~good], forth[missed])
             back[missed] = np.where(length[~good] > 0, back[missed], length[~good])
@@ -178,11 +179,11 @@ def _log_densities(coefficients: Sequence[CorrelationCoefficient], points: Float
 
 @dataclass(frozen=True, kw_only=True)
 class FeasibleSet:
-    """Where coefficients may be.
+    """The set of coefficients for which every matrix is positive semidefinite.
 
     Attributes:
-        holds: tells for points of shape (m, K) which are in the set.
-        start: a point of it, shape (K,).
+        holds: points, shape (m, K) -> whether each is in the set, shape (m,).
+        start: a point of the set, shape (K,).
     """
 
     holds: Callable[[FloatArray], BoolArray]
@@ -191,13 +192,14 @@ class FeasibleSet:
 
 @dataclass(frozen=True, kw_only=True)
 class RadialBlock:
-    """Several coefficients whose box leaves their feasible set; sampled through a radial map of the box onto the set.
+    """Several coefficients whose box is partly infeasible; sampled through a radial map of the box onto the feasible set.
 
     Attributes:
         index: positions among the sampled coefficients, shape (k,).
-        centre: point inside, shape (k,).
-        patterns: -L^-1 Q^T E_c Q L^-T with Q a basis of the range of the matrix at the centre and L its Cholesky factor
-            there, shape (k, n, n): their combination by a direction has largest eigenvalue 1 at the boundary.
+        centre: a point inside the feasible set, shape (k,).
+        patterns: -L^-1 Q^T E_c Q L^-T, shape (k, n, n), with Q a basis of the range of the matrix at the centre and L the
+            Cholesky factor of the matrix in that basis.  A point centre + d is on the boundary of the set where the largest
+            eigenvalue of sum_c d_c patterns_c is 1.
     """
 
     index: IntArray
@@ -207,7 +209,17 @@ class RadialBlock:
 
 @dataclass(kw_only=True)
 class Draft:
-    """Decisions about blocks, collected before anything is integrated."""
+    """Decisions about the blocks, collected before nuisances are integrated out.
+
+    Attributes:
+        fixed: C with all coefficients at nominal, or at the values at which they are held, shape (N, N).
+        sampled: positions of the sampled coefficients in the family.
+        bounds: position of a coefficient -> its sampling interval.
+        radial: blocks for a radial map.
+        repairs: repaired blocks.
+        statements: feasibility of the blocks as text.
+        infeasible: texts for the error message.
+    """
 
     fixed: FloatArray
     sampled: list[int]
@@ -219,14 +231,14 @@ class Draft:
 
 
 def restrict_total(combination: Combination, family: CorrelationFamily, draft: Draft) -> None:
-    """Covariance treatment: the total covariance must stay positive definite.
+    """Treatment ``covariance``: restrict the coefficients to a positive-definite total covariance.
 
     Raises:
-        OptionError: its feasible set is not convex because an input has negative information.
+        OptionError: the feasible set is not convex, as an input has constraints above 1.
     """
     if has_negative_information(combination):
         if not draft.sampled:
-            return  # the only point is checked where it is used
+            return  # the fixed coefficients are checked where they are used
         msg = (
             f"combination {combination.name!r}: an input has constraints above 1, for which the treatment 'covariance' has "
             "no convex feasible set to sample; use the treatment 'nuisance', or correlations 'nominal'"
@@ -243,7 +255,7 @@ def restrict_total(combination: Combination, family: CorrelationFamily, draft: D
 
 
 def restrict_block(combination: Combination, family: CorrelationFamily, block: NuisanceBlock, draft: Draft) -> None:
-    """Nuisance treatment: every block must be a correlation matrix."""
+    """Treatment ``nuisance``: restrict the coefficients of a block so that its matrix is a correlation matrix."""
     index = np.array([c for c in block.coefficients if c in draft.bounds], dtype=np.intp)
     affine = block_family(family, block, varied=index)
     region = feasible_region(affine)
@@ -253,7 +265,7 @@ def restrict_block(combination: Combination, family: CorrelationFamily, block: N
     if region.status == "partial":
         _restrict(index, affine, region, draft)
     elif region.status == "point":
-        # Nothing to sample: the coefficients are held at the only value there is.
+        # The coefficients are held at their only feasible values.
         draft.sampled = [i for i in draft.sampled if i not in index]
         _set_block(block, affine.matrix(region.centre), draft)
     elif region.status == "empty":
@@ -283,10 +295,10 @@ def _restrict(index: IntArray, affine: AffineFamily, region: FeasibleRegion, dra
 
 
 def radial_block_of(index: IntArray, affine: AffineFamily, region: FeasibleRegion, sampled: list[int]) -> RadialBlock:
-    """Whitened patterns on the face of the centre.
+    """The block in whitened coordinates, on the face of the positive-semidefinite cone that holds the centre.
 
     Raises:
-        InfeasibleCorrelationError: a coefficient moves the matrix out of that face, so that it cannot vary at all.
+        InfeasibleCorrelationError: a coefficient moves the matrix out of that face, so that it has only one feasible value.
     """
     centre = affine.matrix(region.centre)
     basis = face_basis(centre)
@@ -297,7 +309,7 @@ def radial_block_of(index: IntArray, affine: AffineFamily, region: FeasibleRegio
     ]
     if leaving:
         msg = (
-            f"{affine.label}: the fully correlated nuisances in it allow only one value for {len(leaving)} of "
+            f"{affine.label}: its fully correlated nuisances allow only one value for {len(leaving)} of "
             f"{len(index)} coefficients; fix those ('prior = \"fixed\"') at a feasible value"
         )
         raise InfeasibleCorrelationError(msg)

@@ -1,16 +1,17 @@
-"""Nuisances given coefficients and parameters: exact draws, vectorised over the draws of the sampler.
+"""What was integrated out, given the draws of the sampler: exact draws of nuisances, and moments of parameters and masses.
 
-With d = w_0 - K p the data say d = F lambda + e, e ~ N(0, J), and lambda ~ N(0, C(r)).  For the recovered nuisances a and
-the rest b (whose covariance stays in the noise) Matheron's rule draws from the conditional exactly: take a_0 ~ N(0, C_aa)
-and e_0 ~ N(0, V - F_a C_aa F_a^T), then a = a_0 + C_aa F_a^T V^-1 (d - F_a a_0 - e_0).  Nothing inverts C.
+With d = w_0 - K p the data are d = F lambda + e, e ~ N(0, J), and lambda ~ N(0, C(r)).  For the recovered nuisances a and
+the rest b (whose covariance stays in the noise) Matheron's rule draws exactly from the conditional distribution: take
+a_0 ~ N(0, C_aa) and e_0 ~ N(0, V - F_a C_aa F_a^T), then a = a_0 + C_aa F_a^T V^-1 (d - F_a a_0 - e_0).  C is not inverted.
 
-Rows of sign -1, which constraints above 1 give, widen the prior instead of adding noise: with M = -V_--^-1 (the part of V
-in those rows) a_0 ~ N(0, C + C F_-^T M F_- C), and F_a a_0 + e_0 is left out of those rows.
+Rows of sign -1, from constraints above 1, widen the prior instead of adding noise.  With M = -V_--^-1, of V in those rows,
+a_0 ~ N(0, C + C F_-^T M F_- C), and F_a a_0 + e_0 is left out of those rows.
 
-Only nuisances in blocks with a sampled coefficient need that for every draw, on the reduced model of a few dozen rows; given
-them, all others have the same conditional covariance whatever r.
+Only nuisances in blocks with a sampled coefficient need this for every draw, on the reduced model of a few dozen rows.
+Given them, the conditional covariance of all others does not depend on r.
 
-Masses given the correlation coefficients: mean and standard deviation at each draw, by the tangent at its own minimum.
+Parameters of a linear model are Gaussian given the coefficients, with exact moments.  Mean and standard deviation of masses
+come from the tangent at the minimum that belongs to each draw of the coefficients.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ __all__ = [
 
 MASS_CHUNK = 400  # draws at a time
 STEPS = 40
-# Largest last step of a mass or scale, in its own unit: far below any error, above the rounding of the algebra.
+# Step of masses and scales, in their units, below which the iteration ends: far below any error, above the rounding.
 STEP_TOLERANCE = 1e-7
 
 
@@ -65,7 +66,7 @@ class Recoverable:
 
 
 def recoverable_nuisances(plan: SamplingPlan) -> Recoverable:
-    """Nuisances with a posterior: all under ``nuisance``, those of sources that are correlation matrices otherwise."""
+    """Nuisances with a posterior: all under ``nuisance``, else those of sources whose matrix is a correlation matrix."""
     blocks, reasons = [], {}
     for block in plan.family.blocks:
         match plan.combination.treatment:
@@ -112,7 +113,7 @@ def recover_nuisances(
     everything = _System.full(plan)
     if not np.isin(plan.kept, recoverable.index).all():
         return _in_chunks(plan, everything, recoverable.blocks, coefficients, parameters, rng)
-    # Given the kept nuisances the others do not depend on the coefficients: one gain serves all draws.
+    # Given the kept nuisances the others do not depend on the coefficients, so that all draws have the same gain.
     kept_blocks = tuple(b for b in recoverable.blocks if np.isin(b.nuisances, plan.kept).all())
     kept = _in_chunks(plan, _System.reduced(plan), kept_blocks, coefficients, parameters, rng)
     others = np.setdiff1d(recoverable.index, plan.kept)
@@ -153,9 +154,9 @@ class _System:
 def _draw_others(
     plan: SamplingPlan, others: IntArray, kept: FloatArray, parameters: FloatArray, rng: np.random.Generator
 ) -> FloatArray:
-    """Nuisances whose prior no coefficient changes, given the kept ones: mean G d and a covariance of their own.
+    """Draws of the nuisances whose prior no coefficient changes, given the kept ones: mean G d and one covariance.
 
-    Those of them that have no posterior stay in the noise.
+    Nuisances without a posterior stay in the noise.
     """
     model = plan.model
     rest = np.setdiff1d(np.arange(len(model.nuisances)), plan.kept)
@@ -238,7 +239,7 @@ def _draw_directly(
     residual: FloatArray,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Draws from the conditional covariance itself, a matrix over the nuisances for every draw: slow, and always right."""
+    """Draws from the conditional covariance itself: valid for all signs, but slow, with a matrix of nuisances per draw."""
     gain = np.swapaxes(np.linalg.solve(total, reach), 1, 2)
     mean = np.einsum("nmr,nr->nm", gain, residual)
     return mean + _draw_gaussian(plan.correlation(coefficients, index) - gain @ reach, rng)
@@ -298,20 +299,21 @@ def given_coefficients(plan: SamplingPlan, coefficients: FloatArray) -> tuple[Fl
 
 
 def has_conditional_masses(theory: Theory) -> bool:
-    """Whether masses are near Gaussian given the coefficients: not with scales that are uniform in a box."""
+    """Whether masses are nearly Gaussian given the coefficients, which they are not with uniform priors of scales."""
     return len(theory.scales) == len(theory.scale_correlation)
 
 
 def conditional_masses(
     plan: SamplingPlan, theory: Theory, coefficients: FloatArray
 ) -> tuple[tuple[str, ...], FloatArray, FloatArray, FloatArray]:
-    """Gauss-Newton to the minimum at every draw, all draws at once, on the reduced model.
+    """Masses given each draw of the coefficients, by Gauss-Newton steps to its minimum, all draws at once.
 
-    The evidence is the likelihood with everything but the coefficients integrated, by the Gaussian of the tangent.
+    The evidence is the likelihood with everything but the coefficients integrated out, in the Gaussian approximation of the
+    tangent.
 
     Args:
         plan: K sampled coefficients.
-        theory: the prediction, without uniform scales.
+        theory: the prediction, without uniform priors of scales.
         coefficients: shape (N, K).
 
     Returns:

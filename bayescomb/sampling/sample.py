@@ -1,4 +1,4 @@
-"""Posterior of a combination: NUTS over what is not Gaussian, exact draws of the rest, one tree with everything inside."""
+"""Posterior of a combination: NUTS for all variables that are not Gaussian, exact draws of the others, and its groups."""
 
 from __future__ import annotations
 
@@ -49,9 +49,8 @@ __all__ = ["fused_of", "level_widths", "sample", "target_accept", "with_integrat
 
 log = logging.getLogger(__name__)
 
-
 STATISTICS = ("diverging", "energy", "logp", "n_steps", "depth", "maxdepth_reached", "step_size", "mean_tree_accept", "mode")
-# Duration of the compilation that the progress line announces.
+# Duration of the compilation, for the progress line.
 COMPILING = {
     "fused": "half a minute once on this machine",
     "vm": "seconds, and up to half a minute once on this machine",
@@ -85,28 +84,31 @@ def sample(
         chains: number of chains.
         correlations: ``"prior"`` samples the coefficients that have a range, ``"nominal"`` holds them.
         engine: ``"marginal"`` or ``"full"``, see :func:`bayescomb.build_model`.
-        backend: ``"fused"`` draws at once and fastest, from models that nobody extended, with the engine
-            ``"marginal"``; of other models ``"vm"`` starts at once, ``"numba"`` compiles for tens of seconds and then
-            draws several times faster.  ``"auto"`` is ``"fused"`` where it can be, else what is predicted to end first.
+        backend: ``"fused"`` starts at once and is the fastest; it needs a model that was not extended, linear formulas, no
+            lognormal priors, and the engine ``"marginal"``.  ``"vm"`` starts at once, ``"numba"`` compiles for tens of
+            seconds and then draws several times faster than ``"vm"``.  ``"auto"`` is ``"fused"`` where that is possible,
+            else the backend that is predicted to end first.
         model: an extension of ``build_model(combination)`` with the same names; built here by default.
         progress: show a progress bar; by default in a terminal and in a notebook.
 
     Returns:
-        A tree with the groups ``posterior`` (one variable per observable in its unit, ``rho`` over ``coefficient``,
-        ``pull`` over ``nuisance`` in prior widths, ``variance_scale`` where sizes are uncertain), ``sample_stats``,
-        ``prior`` (of the coefficients, and of the results whose prior is proper; its attribute ``flat`` names the others),
-        ``conditional`` (exact mean and sd of each result given each draw's coefficients and scales, that
-        is then Gaussian; not with ranges of the observables),
-        ``observed_data``, ``posterior_predictive`` and ``log_likelihood`` of the estimates (each given all others, exact, so
-        that ``az.loo`` and ``az.compare`` hold; per measurement in a group of its own), where these are Gaussian given what
-        is fitted; and in its attributes the model, the assumption
-        set, the treatment, the seed and all versions.
+        A tree with the model, the assumption set, the treatment, the seed and all versions in its attributes, and the groups
+
+        - ``posterior``: one variable per observable in its unit, ``rho`` over ``coefficient``, ``pull`` over ``nuisance`` in
+          prior widths, ``variance_scale`` over ``uncertain_size`` where sizes are uncertain;
+        - ``sample_stats`` and ``observed_data``;
+        - ``prior``: of the coefficients and of the results with a proper prior; its attribute ``flat`` names the others;
+        - ``conditional``: mean and sd of each result given the coefficients and scales of each draw, exact for a linear
+          model without ranges of the observables;
+        - ``posterior_predictive`` and ``log_likelihood`` of the estimates, where these are Gaussian given the fitted
+          variables.  The log likelihood of an estimate is that given all others, so that ``az.loo`` and ``az.compare``
+          hold for correlated data; ``log_likelihood_by_measurement`` has that of each measurement.
 
     Raises:
-        KeyboardInterrupt: interrupted before a chain was finished; later the finished chains are the result, its attribute
-            ``interrupted`` and a warning in the log say so.
+        KeyboardInterrupt: interrupted before a chain was finished.  Later the finished chains are returned, with the
+            attribute ``interrupted`` and a warning in the log.
         OptionError: an option is not offered or out of range.
-        InfeasibleCorrelationError: the treatment has no feasible coefficients.
+        InfeasibleCorrelationError: no coefficients are feasible under the treatment.
 
     Examples:
         >>> import bayescomb as bc
@@ -124,16 +126,16 @@ def sample(
     not_fused = _not_fused(plan, engine=engine, extended=extended)
     fused = fused_of(plan) if backend in {"auto", "fused"} and not not_fused else None
     if backend == "fused" and fused is None:
-        msg = f"backend 'fused' has no density of {not_fused}; use the backend 'auto'"
+        msg = f"backend 'fused' does not support {not_fused}; use the backend 'auto'"
         raise OptionError(msg)
     clock = time.perf_counter()
     modes = separated_modes(plan)
     not_weighted = _not_weighted(modes, engine=engine, extended=extended)
     starts = () if not_weighted else [mode.start for mode in modes]
     if starts and fused is None:
-        backend = "vm"  # it evaluates the density at a point and accepts starting points
+        backend = "vm"  # unlike numba it accepts starting points and evaluates the density at a point
     kind = "fused" if fused is not None else "vm" if backend == "auto" else backend
-    # Of "auto", why it is not the fastest; whether the graph is evaluated or compiled is predicted with it in hand.
+    # For "auto" the log says why it is not the fastest backend; vm or numba is chosen when the graph is built.
     why = f" the graph of {not_fused}" if asked == "auto" and not_fused else ""
     log.info(f"backend {'vm or numba' if why else kind}:{why or (' the fastest' if asked == 'auto' else ' as asked for')}")
     with announced(f"compiling{why}, {COMPILING[kind]}", progress=progress):
@@ -155,24 +157,23 @@ def sample(
         "draws": draws, "tune": tune, "chains": chains, "seed": seed, "progress": show, "target_accept": accept,
     }  # fmt: skip
     modes_found: ModeMixture | None = None
-    watched = None if progress is None and not show else False  # elsewhere the sampler draws its own bars
+    watched = None if progress is None and not show else False  # otherwise the sampler shows its own bars
     if starts:
         with announced(f"sampling from {len(starts)} minima", progress=watched):
-            draws_of, statistics, modes_found = run_modes(compiled, **settings)
+            posterior, statistics, modes_found = run_modes(compiled, **settings)
         log.info(f"{len(modes)} minima, chains began in each; weights {', '.join(f'{w:.3f}' for w in modes_found.weights)}")
     else:
         with announced("sampling", progress=watched):
-            draws_of, statistics = run_nuts(compiled, **settings)
-    requested, chains = chains, draws_of.sizes["chain"]
+            posterior, statistics = run_nuts(compiled, **settings)
+    requested, chains = chains, posterior.sizes["chain"]
     interrupted = bool(statistics.attrs["interrupted"])
     if interrupted:
         log.warning(f"interrupted: {chains} of {requested} chains are finished and kept; sample again for all of them")
     sampling_time = time.perf_counter() - clock - compile_time
     log.info(f"sampled in {sampling_time:.1f} s")
     not_recovered: dict[str, str] = {}
-    posterior = draws_of
     if fused is not None:
-        posterior = with_integrated(plan, fused, draws_of, np.random.default_rng([seed, 5]))
+        posterior = with_integrated(plan, fused, posterior, np.random.default_rng([seed, 5]))
     match engine:
         case "marginal":
             if plan.theory is not None:
@@ -195,7 +196,7 @@ def sample(
     if combination.normalise:
         tree["posterior"], tree["unnormalised"] = normalised(combination, tree["posterior"])
     elif combination.bounds or has_logarithmic_prior(combination):
-        pass  # given the coefficients the observables are not Gaussian, so the draws are summarised
+        pass  # the observables are not Gaussian given the coefficients
     elif not extended and plan.curved is None and (plan.theory is None or has_conditional_masses(plan.theory)):
         tree["conditional"] = conditional_group(plan, posterior)
     prior = prior_group(plan, draws=draws, chains=chains, seed=seed)
@@ -239,7 +240,7 @@ def _not_weighted(modes: Sequence[Mode], *, engine: str, extended: bool) -> str:
     if not modes:
         return ""
     if extended:
-        return "of a model that was extended their weights are not known"
+        return "their weights are not known for a model that was extended"
     if engine != "marginal":
         return "the engine 'full' begins in one of them; use the engine 'marginal'"
     if len(modes) > MAX_MODES:
@@ -250,7 +251,7 @@ def _not_weighted(modes: Sequence[Mode], *, engine: str, extended: bool) -> str:
 def _mode_record(
     modes: Sequence[Mode], mixture: ModeMixture | None, not_weighted: str, bfmi: float | None
 ) -> dict[str, Any]:
-    """What the posterior keeps of its modes, for the verdict and for people."""
+    """Record of the modes in the attributes of the posterior, for the verdict and for outputs."""
     if not modes:
         return {}
     reason = not_weighted or (mixture.reason if mixture is not None else "")
@@ -260,7 +261,7 @@ def _mode_record(
         "crossing": mixture is not None and mixture.crossing,
     }
     if bfmi is not None:
-        record["bfmi"] = bfmi  # of the chains as they were run, whose energies are no longer in order
+        record["bfmi"] = bfmi  # of the chains as they were run; the mixed draws have no order of energies
     if mixture is not None and not reason:
         for entry, weight, error in zip(record["minima"], mixture.weights, mixture.errors, strict=True):
             entry |= {"weight": float(weight), "weight_error": float(error)}
@@ -268,7 +269,7 @@ def _mode_record(
 
 
 def _not_fused(plan: SamplingPlan, *, engine: Engine, extended: bool) -> str:
-    """What of a model has no fused density; empty if nothing."""
+    """The feature of a model that the fused density does not support; empty if it supports the model."""
     if extended:
         return "a model that was extended"
     if engine != "marginal":
@@ -283,7 +284,7 @@ def _not_fused(plan: SamplingPlan, *, engine: Engine, extended: bool) -> str:
 
 
 def fused_of(plan: SamplingPlan) -> FusedModel | None:
-    """The fused density of a plan; ``None`` where it has none: formulas that are not linear, lognormal priors."""
+    """The fused density of a plan; ``None`` with formulas that are not linear or lognormal priors."""
     if _not_fused(plan, engine="marginal", extended=False):
         return None
     if plan.theory is not None:
@@ -295,7 +296,7 @@ def fused_of(plan: SamplingPlan) -> FusedModel | None:
 
 
 def with_integrated(plan: SamplingPlan, fused: FusedModel, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    """Draws of a fused density with exact ones of the parameters that were integrated out."""
+    """Draws of a fused density, with exact draws of the parameters that were integrated out."""
     shape = (draws.sizes["chain"], draws.sizes["draw"])
     flat = {str(name): values.to_numpy().reshape(shape[0] * shape[1], *values.shape[2:]) for name, values in draws.items()}
     found = fused.integrated_draws(flat, plan.weights_of(draws), rng)
@@ -303,7 +304,7 @@ def with_integrated(plan: SamplingPlan, fused: FusedModel, draws: xr.Dataset, rn
 
 
 def level_widths(plan: SamplingPlan) -> dict[str, float]:
-    """Half-widths of the starting points of the flat variables."""
+    """Half-widths of the starting points of the flat variables, in their unconstrained coordinates."""
     if plan.theory is not None:
         start = extraction_start(plan, plan.theory)
         return dict(zip(map(variable_name, start.level_names), start.level_errors, strict=True))
@@ -312,10 +313,10 @@ def level_widths(plan: SamplingPlan) -> dict[str, float]:
 
 
 def target_accept(plan: SamplingPlan, engine: Engine, *, fused: bool = False) -> float:
-    """Short steps where the density is curved: explicit nuisances, scales of a prediction, responses with a kink.
+    """Target acceptance: high, for short steps, with explicit nuisances, scales of a prediction or curved responses.
 
-    In the coordinates of the fused density a flat prior is a standard normal one, and the kinks of the map onto the feasible
-    set are all that a step can be too long for: half as many steps at an acceptance of 0.7 cost a quarter of the effective
+    In the coordinates of the fused density a flat prior is a standard normal one, so that only the kinks of the map onto the
+    feasible set limit the step.  There an acceptance of 0.7 halves the number of steps and costs a quarter of the effective
     draws.
     """
     if plan.curved is not None or engine == "full" or (plan.theory is not None and plan.theory.scales):
@@ -326,7 +327,7 @@ def target_accept(plan: SamplingPlan, engine: Engine, *, fused: bool = False) ->
 
 
 def _held(plan: SamplingPlan, correlations: Correlations) -> list[str]:
-    """Coefficients with a prior that are held although priors were asked for: their blocks leave them no room."""
+    """Coefficients with a prior that are held although priors were asked for, as their blocks leave only one value."""
     if correlations == "nominal":
         return []
     return [c.name for i, c in enumerate(plan.family.coefficients) if c.sampled and i not in plan.sampled]

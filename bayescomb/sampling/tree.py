@@ -1,4 +1,4 @@
-"""The tree of a posterior: what is integrated out is drawn, named and put beside the draws of the sampler."""
+"""The groups of a posterior: draws of what was integrated out beside those of the sampler, with names and units."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.theory import Theory
 from bayescomb.likelihood.uncertain_sizes import SCALE
 from bayescomb.sampling.model.extraction import draw_theory
-from bayescomb.sampling.plan import SamplingPlan, stacked
+from bayescomb.sampling.plan import SamplingPlan, stacked, stacked_vector
 from bayescomb.sampling.recovery import (
     conditional_masses,
     conditional_moments,
@@ -40,7 +40,7 @@ __all__ = [
 
 
 def with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed: int) -> xr.Dataset:
-    """The posterior with exact draws of its theory nuisances and the observables that follow."""
+    """The posterior with exact draws of its theory nuisances and of the observables that follow from them."""
     levels = theory.free_names + plan.reduced.parameters[len(theory.select) :]
     nuisances, parameters = draw_theory(
         plan,
@@ -58,32 +58,31 @@ def with_theory(plan: SamplingPlan, theory: Theory, posterior: xr.Dataset, seed:
 
 
 def with_differences(theory: Theory, posterior: xr.Dataset) -> xr.Dataset:
-    """The posterior with the differences of masses that the extraction names."""
+    """The posterior with the mass differences of the extraction."""
     masses = {name: posterior[variable_name(name)] for name in theory.masses}
     return posterior.assign({variable_name(name): values for name, values in differences(theory, masses).items()})
 
 
 def differences(theory: Theory, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The differences of masses that the extraction names, from values, or draws, of the masses."""
+    """The mass differences of the extraction, from values, or draws, of the masses."""
     return {f"{first} - {second}": values[first] - values[second] for first, second in theory.extraction.differences}
 
 
 def _linear_parameters(
     plan: SamplingPlan, posterior: xr.Dataset, coefficients: FloatArray, parameters: FloatArray
 ) -> FloatArray:
-    """Parameters of the linear model for every draw: those of the posterior, or the q that they and z determine."""
+    """Parameters of the linear model at every draw: those of the posterior, or the q that they determine together with z."""
     curved = plan.curved
     if curved is None:
         return parameters
-    size = len(curved.offset)
-    white = posterior["white_explicit"].to_numpy().reshape(-1, size) if size else np.zeros((len(parameters), 0))
+    white = stacked_vector(posterior, "white_explicit")
     base, patterns = plan.explicit_prior
     roots = np.linalg.cholesky(base + np.tensordot(coefficients, patterns, axes=1))
     return curved.pseudo_parameters(parameters, white, roots)
 
 
 def normalised(combination: Combination, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
-    """The posterior with its observables divided by their sum, draw by draw, and the observables as they were sampled."""
+    """The posterior with its observables divided by their sum at each draw, and the observables as they were sampled."""
     names = [variable_name(name) for name in normalised_names(combination)]
     total = sum(posterior[name] for name in names)
     divided = posterior.copy()
@@ -94,11 +93,11 @@ def normalised(combination: Combination, posterior: xr.Dataset) -> tuple[xr.Data
 
 
 def with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tuple[xr.Dataset, dict[str, str]]:
-    """The posterior with exact draws of its nuisances."""
+    """The posterior with exact draws of its nuisances, and block -> why its nuisances have none."""
     recoverable = recoverable_nuisances(plan)
     rng = np.random.default_rng([seed, 1])
     coefficients = plan.weights_of(posterior)
-    # Row by row in memory: the rounding of products depends on it, and so do the draws of a seed.
+    # Contiguous rows: the rounding of products depends on the memory layout, and with it the draws of a seed.
     parameters = np.ascontiguousarray(stacked(posterior, plan.parameters))
     linear = _linear_parameters(plan, posterior, coefficients, parameters)
     nuisances = recover_nuisances(plan, recoverable, coefficients, linear, rng=rng)
@@ -109,19 +108,19 @@ def with_nuisances(plan: SamplingPlan, posterior: xr.Dataset, seed: int) -> tupl
 
 
 def has_logarithmic_prior(combination: Combination) -> bool:
-    """Whether a parameter has a prior of its logarithm."""
+    """Whether a parameter has a lognormal prior."""
     return any(p.prior is not None and p.prior.logarithmic for p in combination.parameters)
 
 
 def with_functions(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
-    """The posterior with the observables that have a formula and the derived quantities, draw by draw."""
+    """The posterior with the observables that have a formula and the derived quantities, computed at each draw."""
     values = {o.name: posterior[variable_name(o.name)] for o in combination.variables} if combination.functions else {}
     nodes = combination.quantities.nodes
     return posterior.assign({variable_name(o.name): evaluate(nodes[o.name], values) for o in combination.functions})
 
 
 def labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
-    """Units and titles as attributes."""
+    """The posterior with units and titles as attributes of its variables."""
     for quantity in combination.results:
         posterior[variable_name(quantity.name)].attrs = {
             "name": quantity.name,
@@ -140,7 +139,10 @@ def labelled(combination: Combination, posterior: xr.Dataset) -> xr.Dataset:
 
 
 def conditional_group(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
-    """Exact for a linear model; of an extraction the masses alone, by the tangent."""
+    """Mean and sd of each result given the coefficients of each draw.
+
+    They are exact for a linear model; of an extraction only the masses have them, by the tangent.
+    """
     coefficients = plan.weights_of(posterior)
     if plan.theory is None:
         names, (mean, sd) = _with_linear_functions(plan, coefficients)
@@ -155,7 +157,7 @@ def conditional_group(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
 def _with_linear_functions(
     plan: SamplingPlan, coefficients: FloatArray
 ) -> tuple[tuple[str, ...], tuple[FloatArray, FloatArray]]:
-    """Names, and exact means and standard deviations, of the parameters and the linear functions of them."""
+    """Names, exact means and standard deviations of the parameters and of their linear functions."""
     quantities, variables = plan.combination.quantities, plan.combination.variables
     functions = [o for o in quantities.functions if quantities.affine[o.name] is not None]
     if not functions:

@@ -1,11 +1,11 @@
-"""Variables of the fitted quantities in a PyMC model, and the points at which their chains begin.
+"""Variables of the fitted quantities in a PyMC model, and the points at which chains begin.
 
-The Gaussian of a stated prior is an input of the combination already (:mod:`bayescomb.inputs.parameters`); what is left to
-the variable is its range, and for a lognormal prior, whose input is the logarithm, the Jacobian 1/p.
+The Gaussian of a stated prior is already an input of the combination (:mod:`bayescomb.inputs.parameters`).  The variable
+adds its range and, for a lognormal prior, whose input is the logarithm, the Jacobian 1/p.
 
-PyMC's own ``initval`` stands beside the graph of a model: ``pm.do``, ``pm.observe`` and ``pm.compute_log_likelihood`` copy
-that graph, and refuse models with such values.  Here the point is an argument of the distribution, its support point, so
-that every copy and every sampler has it.  A flat prior has no draws: they are NaN, and so is what is predicted with them.
+PyMC's own ``initval`` is not part of the graph of a model: ``pm.do``, ``pm.observe`` and ``pm.compute_log_likelihood`` copy
+the graph and refuse models with such values.  Here the point is an argument of the distribution, its support point, so that
+every copy and every sampler has it.  A flat prior has no draws: they are NaN, and so are predictions from them.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ __all__ = ["FittedVariable", "FlatFrom", "HalfFlatFrom", "UniformFrom", "above_z
 
 # Below this many standard deviations a Gaussian above 0 is exponential to a per cent, and its moments lose digits.
 FAR_BELOW = -12.0
-# Chains begin at least this part of a range away from its ends, where the unconstrained coordinate is infinite.
+# Chains begin at least this fraction of a range away from its ends, where the unconstrained coordinate is infinite.
 ROOM = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class FittedVariable:
-    """One variable.
+    """The variable of one fitted quantity.
 
     Attributes:
         name: of the quantity.
-        value: where chains begin.
-        width: of its posterior there.
+        value: where chains begin, in its unit.
+        width: of its posterior there, in its unit.
         low, high: ends of its range.
-        logarithmic: its stated prior is one of its logarithm.
+        logarithmic: whether its stated prior is lognormal.
     """
 
     name: str
@@ -57,7 +57,7 @@ class FittedVariable:
 
     @property
     def positive(self) -> bool:
-        """Whether it lies above 0 and nothing else."""
+        """Whether its range is that above 0."""
         return self.low == 0 and not np.isfinite(self.high)
 
     @property
@@ -74,10 +74,10 @@ class FittedVariable:
         return f"{name}_interval__" if np.isfinite(self.low) else name
 
     def build(self, prior: ParameterPrior | None = None) -> Any:
-        """The PyMC variable, in the model that is open.
+        """The PyMC variable, in the open model.
 
         Args:
-            prior: its distribution, where it is no input of the combination.
+            prior: its distribution, if the prior is not an input of the combination.
         """
         name = variable_name(self.name)
         if prior is not None:
@@ -119,7 +119,7 @@ class FittedVariable:
 
     @property
     def slope(self) -> float:
-        """Derivative of the unconstrained coordinate by the value, where chains begin."""
+        """Derivative of the unconstrained coordinate with respect to the value, where chains begin."""
         if self.positive:
             return float(-1 / np.expm1(-self.value / self.width))
         if np.isfinite(self.low):
@@ -128,9 +128,9 @@ class FittedVariable:
 
 
 def flat_variables(plan: SamplingPlan) -> tuple[FittedVariable, ...]:
-    """The variables of the fitted quantities, which begin near the best fit at a feasible point.
+    """The variables of the fitted quantities; chains begin near the best fit at the initial coefficients.
 
-    Value and width of one that cannot be negative are mean and standard deviation of the Gaussian that is left above 0.
+    Value and width of a quantity that cannot be negative are mean and standard deviation of the Gaussian cut off below 0.
     """
     if plan.curved is not None:
         values, errors = plan.curved.centre, np.sqrt(np.diag(plan.curved.covariance))
@@ -183,7 +183,7 @@ def above_zero(mean: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray
 
 
 def _at(start: Any, size: Any) -> Any:
-    """The point in the shape of a variable."""
+    """The starting point in the shape of a variable."""
     return start if size is None or getattr(size, "data", 0) is None else pt.full(size, start)
 
 
@@ -195,7 +195,7 @@ class _FlatFromRV(RandomVariable):
 
     @classmethod
     def rng_fn(cls, rng: Any, start: FloatArray, size: Any = None) -> FloatArray:
-        """Draws: none."""
+        """NaN, as a flat variable has no draws."""
         del rng
         return np.full(np.shape(start) if size is None else size, np.nan)
 
@@ -308,7 +308,7 @@ class UniformFrom(pm.Uniform):
 
 
 def begun(law: Any, name: str, *parameters: Any, start: FloatArray | float, **settings: Any) -> Any:
-    """A variable of any PyMC distribution that begins at a point.
+    """A variable of any PyMC distribution whose chains begin at a given point.
 
     Args:
         law: the distribution, e.g. ``pm.Normal``.

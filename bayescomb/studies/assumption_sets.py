@@ -1,4 +1,4 @@
-"""The same measurements under every assumption set: with fixed coefficients, and with their priors."""
+"""The same measurements under every assumption set, with fixed coefficients and with their priors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["SetComparison", "SetResult", "compare_sets"]
 
 SETS: Final = "sets.jsonl"
 KEY: Final = "assumptions"
-# What is kept of each quantity of a posterior.
+# Numbers that are kept of each result of a posterior.
 SUMMARISED: Final = ("mean", "sd", "mcse_mean")
 
 
@@ -42,14 +42,13 @@ class SetResult:
 
     Attributes:
         name, description: of the set.
-        combined: profile of the observables, nothing extracted; ``None`` if nominal is infeasible.
+        combined: profile of the observables, without an extraction; ``None`` if nominal is infeasible.
         extracted: profile of the extraction in force; ``None`` without one.
-        impacts: on the observables, by nuisance and, held together at their fitted values, by group of sources.  With this
-            definition the sources of one experiment have an impact on the bins of another through their correlations,
-            although the bins of the other determine nothing else.
+        impacts: on the observables, with parts ``held``, by nuisance and by group of sources.  With this definition the
+            sources of one experiment have an impact on the bins of another experiment through their correlations.
         statements: feasibility of its blocks.
-        posterior: mean and standard deviation of every result with the coefficients sampled (``mean``, ``sd``, dim
-            ``parameter``); ``None`` if nothing was sampled.
+        posterior: ``mean``, ``sd`` and ``mcse_mean`` of every result with the coefficients sampled, dim ``parameter``, in
+            the unit of the result; ``None`` if nothing was sampled.
         problem: why there is no profile, empty if there is one.
     """
 
@@ -65,7 +64,7 @@ class SetResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SetComparison:
-    """All sets of one combination, in the order of the model; the first of them if it was interrupted."""
+    """All sets of one combination, in the order of the model; after an interruption those that were finished."""
 
     combination: Combination
     sets: tuple[SetResult, ...]
@@ -84,12 +83,12 @@ class SetComparison:
         units = {o.name: o.unit for o in self.combination.results}
         columns: dict[str, list[list[float]]] = {key: [] for key in ("value", "error", *SUMMARISED)}
         for row in self.sets:
-            fits = [fit for fit in (row.combined, row.extracted) if fit is not None]  # masses are in the second only
+            # Masses are in the extracted fit only; of observables the combined fit counts.
+            fits = [fit for fit in (row.extracted, row.combined) if fit is not None]
             for key, which in (("value", "values"), ("error", "errors")):
                 found: dict[str, float] = {}
-                for fit in reversed(fits):
-                    series = getattr(fit, which)
-                    found |= dict(zip(series["parameter"].to_numpy(), series.to_numpy(), strict=True))
+                for fit in fits:
+                    found |= getattr(fit, which).to_series().to_dict()
                 columns[key].append([float(found.get(name, np.nan)) for name in names])
             for key in SUMMARISED:
                 known = {} if row.posterior is None or key not in row.posterior else row.posterior[key].to_series().to_dict()
@@ -121,21 +120,21 @@ def compare_sets(
     """Profile, and if asked sample, under each assumption set.
 
     Args:
-        combination: what to combine; an extraction in force is done besides the combination of the observables.
+        combination: what to combine; the observables, and with an extraction in force also the masses.
         names: assumption sets; all by default.
         draws: of the posterior with the priors of the coefficients, per chain; 0 samples nothing.
         tune: tuning steps per chain.
         chains: number of chains.
-        seed: of the sampling; that of the study in the folder, or drawn, if it is ``None``.
-        directory: folder in which what was sampled is kept set by set; an interrupted study of the same sets goes on there.
-        executor: where the sets are sampled; in this process by default.
+        seed: of the sampling; if it is ``None`` that of the study in the folder, else drawn.
+        directory: folder in which the posteriors are kept set by set; an interrupted study of the same sets continues there.
+        executor: samples the sets; this process by default.
         progress: show a progress bar; by default in a terminal and in a notebook.  Ctrl-C keeps the sets that are finished.
 
     Raises:
         KeyboardInterrupt: interrupted before a set was finished.
         UnknownNameError: there is no such set.
         OptionError: the folder holds another study.
-        OutputError: the folder cannot be written, or another process has it.
+        OutputError: the folder cannot be written, or is used by another process.
 
     Examples:
         >>> import bayescomb as bc
@@ -178,7 +177,7 @@ def _sampled_sets(
     executor: concurrent.futures.Executor | None,
     progress: bool | None,
 ) -> dict[str, xr.Dataset]:
-    """Posterior of every set, on an executor, kept in a folder, or both."""
+    """Summary of the posterior of every set, sampled on an executor, kept in a folder, or both."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory()) if directory is None else directory
         study = stack.enter_context(opened_study(folder, combination, settings, file=SETS, key=KEY, kind=str))
@@ -194,7 +193,7 @@ def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, se
     """Summary of every result of the posterior under the set in force, extracted and combined.
 
     Raises:
-        KeyboardInterrupt: a set with fewer chains than the others is not finished.
+        KeyboardInterrupt: sampling was interrupted; a set with fewer chains than the others does not count as finished.
     """
     kinds = [combination, combination.with_extraction("")] if combination.extraction else [combination]
     found: dict[str, dict[str, float]] = {key: {} for key in SUMMARISED}
@@ -202,7 +201,7 @@ def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, se
         tree = sample(kind, seed=seed, draws=draws, tune=tune, chains=chains, progress=False)
         if run_of(tree).interrupted:
             raise KeyboardInterrupt
-        for result in kind.results:  # of two that share a name the last one counts
+        for result in kind.results:  # of two results with the same name the last one counts
             own = result_summary(tree, result.name)
             for key in SUMMARISED:
                 found[key][result.name] = own.numbers[key]
@@ -211,12 +210,12 @@ def _sampled(combination: Combination, *, draws: int, tune: int, chains: int, se
 
 def _dataset(found: Mapping[str, Any]) -> xr.Dataset:
     coords = {"parameter": list(found["mean"])}
-    # A study that was begun before the Monte Carlo error was kept has none.
+    # Folders of earlier versions have no Monte Carlo error.
     return xr.Dataset({key: ("parameter", list(found[key].values())) for key in SUMMARISED if key in found}, coords)
 
 
 def grouped(combination: Combination) -> Combination:
-    """The combination with the groups of its sources as impact groups, where it states none of its own."""
+    """The combination with the groups of its sources as impact groups, unless it states impact groups itself."""
     if combination.impact_groups:
         return combination
     group_of = {s.name: s.group for s in combination.sources}

@@ -1,4 +1,4 @@
-"""Posterior beside profile, and how much of the uncertainty comes from not knowing the correlations."""
+"""Posterior beside profile, and the part of the variance that comes from not knowing the coefficients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bayescomb.base.shown import Shown
 from bayescomb.fit.profile import ProfileResult, require_unscaled
 from bayescomb.inputs.combination import Combination
 from bayescomb.sampling.posterior.storage import require_same_model, require_same_settings
-from bayescomb.sampling.posterior.summary import INTERVAL, monte_carlo_error, result_summary
+from bayescomb.sampling.posterior.summary import INTERVAL, conditional_gaussian, monte_carlo_error, result_summary
 
 __all__ = ["Comparison", "compare"]
 
@@ -27,22 +27,26 @@ SHARES = (
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(Shown):
-    """Per parameter, in the unit of the parameter (coord ``unit``).
+    """A posterior beside the profile at nominal coefficients.
 
     Attributes:
         combination: what was combined.
-        table: dim ``parameter``, with the variables ``profile_value``, ``profile_error``; ``mean``, ``sd``, ``median``,
-            ``hdi_low``, ``hdi_high`` (68 % highest-density interval), ``central_low``, ``central_high``, ``mcse_mean`` and
-            ``mcse_sd`` of the posterior, mean and sd NaN where only quantiles are given, see
-            :func:`bayescomb.sampling.posterior.summary.result_summary`; ``profile_up`` and ``profile_down``, with Bartlett's
-            correction where ``profile_corrected`` is 1, as without a standard deviation; ``nominal_mean``,
-            ``nominal_sd``, ``nominal_median``, ``nominal_hdi_low``, ``nominal_hdi_high`` of the posterior with all
-            coefficients at nominal (exact: it is Gaussian); ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` =
-            Var(E[x | r]) and ``coefficient_share`` = Var(E[x | r]) / (their sum), the share of the variance that comes
-            from not knowing the coefficients r, each from exact conditional moments; ``coefficient_share_mcse`` its Monte
-            Carlo error; ``shift_of_mean`` = E[E[x | r]] minus the profile, what sampling r does to the mean, and
-            ``shift_of_mean_mcse``.  What rests on the model being linear is absent where it is not, or is normalised; of an
-            extraction the shares of the masses are there, from the tangent at each draw, and NaN for all else.
+        table: dim ``parameter`` with the coordinate ``unit``; all numbers but shares in the unit of the parameter.
+
+            - ``profile_value``, ``profile_error``, ``profile_up`` and ``profile_down``.  Where ``profile_corrected`` is 1
+              the parameter has no standard deviation, and the interval has Bartlett's correction.
+            - ``mean``, ``sd``, ``median``, ``hdi_low``, ``hdi_high`` (68 % highest-density interval), ``central_low``,
+              ``central_high``, ``mcse_mean`` and ``mcse_sd`` of the posterior, see
+              :func:`bayescomb.sampling.posterior.summary.result_summary`; mean and sd are NaN where they are not given.
+            - ``nominal_mean``, ``nominal_sd``, ``nominal_median``, ``nominal_hdi_low`` and ``nominal_hdi_high`` of the
+              posterior with all coefficients at nominal, which is Gaussian and therefore exact.
+            - ``mean_of_variance`` = E[Var(x | r)], ``variance_of_mean`` = Var(E[x | r]) and ``coefficient_share`` =
+              Var(E[x | r]) / (their sum), the share of the variance that comes from not knowing the coefficients r, with
+              its Monte Carlo error ``coefficient_share_mcse``; ``shift_of_mean`` = E[E[x | r]] minus the profile, with
+              ``shift_of_mean_mcse``.  They are made of the exact conditional moments.
+
+            The last two items are absent where the model is not linear or results are normalised.  An extraction has the
+            last item alone: for masses from the tangent at each draw, NaN for everything else.
     """
 
     combination: Combination
@@ -58,7 +62,7 @@ class Comparison(Shown):
 
     @property
     def shared(self) -> bool:
-        """Whether the shares of the variance are in the table, of an extraction those of its masses."""
+        """Whether the shares of the variance are in the table; an extraction has those of its masses."""
         return "coefficient_share" in self.table
 
 
@@ -72,8 +76,8 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
         fit: the profile of the same combination under the same assumption set and treatment.
 
     Raises:
-        PosteriorError: the posterior was made from other inputs, or one of them has bounds that the other does not have.
-        OptionError: a scale factor is in the errors of the profile.
+        PosteriorError: the posterior was made from other inputs, or only one of posterior and profile has bounds.
+        OptionError: the errors of the profile contain a scale factor.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -89,30 +93,28 @@ def compare(posterior: xr.DataTree, fit: ProfileResult) -> Comparison:
     if combination.nonnegative != fit.combination.nonnegative:
         require_same_settings(posterior, fit.combination)
     names = [str(p) for p in fit.values["parameter"].to_numpy()]
-    # Only a linear model has exact conditional moments.
-    conditional = posterior["conditional"].to_dataset() if "conditional" in posterior.children else None
+    shared = "conditional" in posterior.children
     rows = []
     for name in names:
         value, error = float(fit.values.sel(parameter=name)), float(fit.errors.sel(parameter=name))
-        # Where a size leaves no standard deviation, the interval Delta = 1 is not told without its correction.
-        corrected = fit.sizes is not None and name in fit.sizes.without_sd
-        up, down = fit.up_errors.sel(parameter=name), fit.down_errors.sel(parameter=name)
-        if corrected and fit.sizes is not None:
-            up, down = (fit.sizes.intervals[key].sel(parameter=name) for key in ("up", "down"))
+        # Where an uncertain size leaves no standard deviation, the interval Delta chi2 = 1 needs Bartlett's correction.
+        up, down, corrected = fit.up_errors, fit.down_errors, 0.0
+        if fit.sizes is not None and name in fit.sizes.without_sd:
+            up, down, corrected = fit.sizes.intervals["up"], fit.sizes.intervals["down"], 1.0
         row = {
             "profile_value": value,
             "profile_error": error,
-            "profile_up": float(up),
-            "profile_down": float(down),
-            "profile_corrected": float(corrected),
+            "profile_up": float(up.sel(parameter=name)),
+            "profile_down": float(down.sel(parameter=name)),
+            "profile_corrected": corrected,
         }
         found = result_summary(posterior, name)
         row |= found.numbers
-        if conditional is not None and not combination.extraction and not combination.errors_on_errors:
+        if shared and not combination.extraction and not combination.errors_on_errors:
             row |= _gaussian_at_nominal(value, error)
-        if conditional is not None:
-            known = name in conditional["parameter"].to_numpy() and not found.reason
-            row |= _shares(conditional, name, value) if known else dict.fromkeys(SHARES, float("nan"))
+        if shared:
+            moments = None if found.reason else conditional_gaussian(posterior, name)
+            row |= dict.fromkeys(SHARES, float("nan")) if moments is None else _shares(*moments, value)
         rows.append(row)
     table = xr.Dataset({key: ("parameter", [row[key] for row in rows]) for key in rows[0]}, {"parameter": names})
     units = fit.values["unit"].to_numpy()
@@ -131,9 +133,9 @@ def _gaussian_at_nominal(value: float, error: float) -> dict[str, float]:
     }
 
 
-def _shares(conditional: xr.Dataset, name: str, value: float) -> dict[str, float]:
-    """What the coefficients contribute to the variance, and to the mean beside the profile's value."""
-    mean, variance = conditional["mean"].sel(parameter=name), conditional["sd"].sel(parameter=name) ** 2
+def _shares(mean: xr.DataArray, sd: xr.DataArray, value: float) -> dict[str, float]:
+    """Contribution of the coefficients to the variance, and to the mean minus the value of the profile."""
+    variance = sd**2
     of_mean, of_variance = float(mean.var()), float(variance.mean())
     # Delta method on the two Monte Carlo averages; the mean's own error is of second order.
     total = of_mean + of_variance

@@ -1,11 +1,11 @@
 r"""How far the profile scatters from the truth over simulated data sets, in units of the error that it quotes.
 
-Where the model is right the ratio is 1.  It is not where the post-fit nuisance values of fitted inputs are ignored, i.e. 0
-put in their place, as combinations do that know of an input's values and covariance only: an input with strongly
-constrained nuisances then tells the others that these are at 0 within the constraint, wherever its fit found them.
+Where the model is right the ratio is 1.  It differs from 1 where the post-fit nuisance values of fitted inputs are ignored,
+i.e. replaced by 0, as in combinations that know only values and covariance of an input.  An input with strongly constrained
+nuisances then tells the others that these are at 0 within the constraint, wherever its fit found them.
 
-The estimator remains linear in the measured values x, with the weights W that the result states, so that its true spread
-follows without simulation: with :math:`\Sigma` the covariance of what is measured, nuisances drawn from their prior,
+The estimator remains linear in the measured values x, with the weights W of the result, so that its true spread follows
+without simulation.  With :math:`\Sigma` the covariance of the measured values, nuisances drawn from their prior,
 
 .. math:: \mathrm{ratio}^2 = \frac{(W \Sigma W^T)_{pp}}{\mathrm{covariance}_{pp}}.
 """
@@ -42,10 +42,10 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
 
     Returns:
         Dims ``nuisance_values`` (``used``, ``ignored``) and ``parameter``: ``ratio``, its Monte Carlo error ``ratio_error``,
-        and the ratio ``expected`` from the covariance of what is measured; ``error``, the quoted one; attribute ``toys``.
+        and the ratio ``expected`` from the covariance of the measured values; ``error``, the quoted one; attribute ``toys``.
 
     Raises:
-        OptionError: the combination cannot be simulated or has bounds, or there are too few toys.
+        OptionError: the combination cannot be simulated, has bounds or a curved formula, or there are too few toys.
 
     Examples:
         >>> import bayescomb as bc
@@ -73,7 +73,7 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
             values[i, j] = solve(linear_model(data.with_nuisance_values(choice)), correlation).values
     error = np.sqrt(np.diag(nominal.covariance))
     ratio = values.std(axis=0, ddof=1) / error
-    # Post-fit values that are used are data too; the estimator then has the variance that it states.
+    # Used post-fit values are data too; the estimator then has the variance that it states, so that the ratio is 1.
     variance = nominal.weights @ measured_covariance(combination, correlation) @ nominal.weights.T
     expected = np.array([np.ones(len(error)), np.sqrt(np.diag(variance)) / error])
     dims = ("nuisance_values", "parameter")
@@ -92,8 +92,8 @@ def spread_over_quoted(combination: Combination, *, toys: int, seed: int) -> xr.
 def measured_covariance(combination: Combination, correlation: FloatArray) -> FloatArray:
     """Covariance of the measured values at fixed observables, the nuisances drawn from N(0, C), shape (E, E).
 
-    A fitted input measures x_hat of H z_hat = R^T w_0 with w_0 = R z + e, so that its values scatter with the noise e and
-    with that part of every nuisance which its own fit did not take out.
+    A fitted input measures x_hat of H z_hat = R^T w_0 with w_0 = R z + e.  Its values scatter with the noise e and with the
+    part of every nuisance that its own fit did not determine.
 
     Args:
         combination: E estimates, N nuisances.

@@ -1,6 +1,7 @@
-"""Work on a cluster: an existing Dask scheduler, as dask-jobqueue starts it on a batch farm, as an executor.
+"""Executors for many independent pieces of work: an existing Dask scheduler, or processes of this machine.
 
-Local processes for many independent pieces of work: they leave Ctrl-C to their parent and do not outlive it.
+Dask schedulers run e.g. on a batch farm, where dask-jobqueue starts them.  Local processes leave Ctrl-C to their parent and
+end with it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ __all__ = ["dask_executor", "executor_of", "local_processes"]
 
 log = logging.getLogger(__name__)
 CONNECT_SECONDS: Final = 15.0
+KEPT: Final = "what is finished is kept, the same command goes on"
 
 
 @contextlib.contextmanager
 def dask_executor(address: str, *, timeout: float = CONNECT_SECONDS) -> Iterator[concurrent.futures.Executor]:
-    """An executor on the workers of a Dask scheduler; what a worker that dies was doing is done again by another.
+    """An executor on the workers of a Dask scheduler; the work of a worker that dies is done again by another.
 
     Args:
         address: of the scheduler, e.g. ``tcp://node17:8786``.
@@ -36,8 +38,8 @@ def dask_executor(address: str, *, timeout: float = CONNECT_SECONDS) -> Iterator
 
     Raises:
         OptionError: Dask distributed is not installed.
-        WorkerError: no scheduler answers at the address, it or its workers have another bayescomb or none, it was lost, or
-            a piece of work killed one worker after another.
+        WorkerError: no scheduler answers at the address, the scheduler or a worker has no bayescomb or another version, the
+            connection was lost, or a piece of work killed one worker after another.
     """
     try:
         from distributed import Client, KilledWorker
@@ -49,23 +51,23 @@ def dask_executor(address: str, *, timeout: float = CONNECT_SECONDS) -> Iterator
     client = Client(address, timeout=timeout, set_as_default=False)
     try:
         _require_same_version(address, client)
-        # The number is part of a task, so that two tasks with equal arguments stay apart.
+        # Dask would run pure tasks with equal arguments only once.
         yield client.get_executor(pure=False)
     except KilledWorker as error:
-        msg = f"{address}: a piece of work killed one worker after another ({error}); look at their memory and their logs"
+        msg = f"{address}: a piece of work killed one worker after another ({error}); look at memory and logs of the workers"
         raise WorkerError(msg) from error
     except (concurrent.futures.CancelledError, CommClosedError) as error:
-        msg = f"{address}: the scheduler was lost; what is finished is kept, the same command goes on"
+        msg = f"{address}: the connection to the scheduler was lost; {KEPT}"
         raise WorkerError(msg) from error
     finally:
         client.close()
 
 
 def _require_scheduler(address: str, timeout: float) -> None:
-    """Raise unless a Dask scheduler answers: a client itself would ask for ever where something else listens.
+    """Raise unless a Dask scheduler answers; a client would wait for ever for an answer of any other service.
 
     Raises:
-        WorkerError: none does.
+        WorkerError: no scheduler answers.
     """
 
     async def identity() -> Any:
@@ -75,25 +77,25 @@ def _require_scheduler(address: str, timeout: float) -> None:
             return await remote.identity()
 
     try:
-        # In a thread: a notebook has a loop of its own that runs.
+        # In a thread, as a notebook has a running event loop of its own.
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             found = thread.submit(asyncio.run, identity()).result()
     except Exception as error:  # any answer of another service, even a MemoryError from a wrong length
         reason = str(error) or f"nothing within {timeout:g} s"
-        msg = f"{address}: no Dask scheduler answers there ({reason}); give the address that it printed when it started"
+        msg = f"{address}: no Dask scheduler answers there ({reason}); give the address that the scheduler printed"
         raise WorkerError(msg) from error
     if found["type"] != "Scheduler":
-        msg = f"{address}: a {found['type']} of Dask answers there, no scheduler; give the address of the scheduler"
+        msg = f"{address}: a {found['type']} of Dask answers there instead of a scheduler; give the address of the scheduler"
         raise WorkerError(msg)
     if not found["workers"]:
         log.warning(f"{address}: the scheduler has no workers yet; waiting for them")
 
 
 def _require_same_version(address: str, client: Any) -> None:
-    """A worker that cannot load what it is sent falls over, and the study would wait for ever.
+    """Raise unless scheduler and workers have this version of bayescomb: a worker that cannot load its task never answers.
 
     Raises:
-        WorkerError: the scheduler or a worker has no bayescomb, or another one.
+        WorkerError: the scheduler or a worker has no bayescomb, or another version.
     """
     own = importlib.metadata.version("bayescomb")
     versions = client.run(importlib.metadata.version, "bayescomb", on_error="return")
@@ -104,13 +106,13 @@ def _require_same_version(address: str, client: Any) -> None:
     for where, version in versions.items():
         if version != own:
             what = f"bayescomb {version}" if isinstance(version, str) else f"no bayescomb ({version})"
-            msg = f"{address}: {where} has {what}, {own} is needed; start it where that is installed"
+            msg = f"{address}: {where} has {what}, {own} is needed; install bayescomb {own} there and start it again"
             raise WorkerError(msg)
 
 
 @contextlib.contextmanager
 def executor_of(*, scheduler: str | None = None, workers: int = 0) -> Iterator[concurrent.futures.Executor | None]:
-    """What a command line asks for: a scheduler, else local processes, else nothing, which is this process.
+    """Executor of a scheduler if an address is given, else of local processes, else ``None`` for this process.
 
     Args:
         scheduler: address of a Dask scheduler.
@@ -134,14 +136,14 @@ def executor_of(*, scheduler: str | None = None, workers: int = 0) -> Iterator[c
 
 @contextlib.contextmanager
 def local_processes(count: int) -> Iterator[concurrent.futures.Executor]:
-    """An executor on processes of this machine; after an error or Ctrl-C they are ended at once, whatever they do.
+    """An executor on processes of this machine, which are ended at once after an error or Ctrl-C.
 
     Args:
         count: number of processes.
 
     Raises:
-        OptionError: their number is not above 0.
-        WorkerError: one of them died.
+        OptionError: the number of processes is below 1.
+        WorkerError: a process died.
 
     Examples:
         >>> from bayescomb.studies.executors import local_processes
@@ -151,13 +153,13 @@ def local_processes(count: int) -> Iterator[concurrent.futures.Executor]:
     """
     check_count(count, least=1, where="workers")
     others = set(multiprocessing.active_children())
-    # Not forked: a process that has threads, as samplers and BLAS do, must not be.
+    # Not forked: a process with threads, as samplers and BLAS start them, must not be forked.
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent)
     try:
         with _interrupts_held():
             for _ in range(count):
-                pool.submit(int)  # starts a process, as long as none is idle
+                pool.submit(int)  # starts a process unless one is idle
         yield pool
         pool.shutdown()
     except BaseException as error:
@@ -165,14 +167,17 @@ def local_processes(count: int) -> Iterator[concurrent.futures.Executor]:
             process.terminate()
         pool.shutdown(cancel_futures=True)
         if isinstance(error, concurrent.futures.BrokenExecutor):
-            msg = "a worker process died (killed, or out of memory); what is finished is kept, the same command goes on"
+            msg = f"a worker process died (killed, or out of memory); {KEPT}"
             raise WorkerError(msg) from error
         raise
 
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C goes to every process of a terminal; those started in here never see it, this one when the block ends."""
+    """Hold Ctrl-C back until the block ends, and from the processes that are started in the block for ever.
+
+    A terminal sends Ctrl-C to all of its processes; the children inherit the mask.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -184,7 +189,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed cannot end its workers, and they would wait for work for ever."""
+    """End this worker when its parent ends: a parent that was killed cannot end its workers."""
     parent = multiprocessing.parent_process()
 
     def follow() -> None:

@@ -1,9 +1,9 @@
-r"""Posterior predictive: what the model expects each estimate to be, beside what was measured.
+r"""Posterior predictive distribution of each estimate, beside the measured value.
 
-Given coefficients r and observables mu, a repetition of the measurements has estimates N(B mu, V(r)) with V the total
-covariance, in which the nuisances are repeated too.  With draws of (r, mu) the predictive probability of a value below the
-measured one is an average of Gaussian integrals, and the chi2 of a repetition,
-:math:`(x - B\mu)^T V^{-1} (x - B\mu)`, has a chi2 distribution for every draw: neither needs simulated data.
+Given coefficients r and observables mu, a repetition of the measurements has estimates N(B mu, V(r)), where the total
+covariance V contains the nuisances: they are repeated too.  The predictive probability of a value below the measured one is
+an average of Gaussian integrals over the draws of (r, mu).  The chi2 of a repetition,
+:math:`(x - B\mu)^T V^{-1} (x - B\mu)`, has a chi2 distribution at every draw.  Neither needs simulated data.
 """
 
 from __future__ import annotations
@@ -19,32 +19,31 @@ from bayescomb.base.checks import expects
 from bayescomb.base.numerics import single_threaded, unit_diagonal
 from bayescomb.fit.profile import profile
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.observables import variable_name
-from bayescomb.likelihood.nonlinear.model import mapping
-from bayescomb.sampling.plan import sampling_plan
+from bayescomb.sampling.plan import sampling_plan, stacked
+from bayescomb.sampling.posterior.moments import LEVELS
 from bayescomb.sampling.posterior.storage import combination_of, run_of
+from bayescomb.sampling.predictive_groups import predicted_estimates
 from bayescomb.sampling.recovery import given_coefficients
 
 __all__ = ["posterior_predictive"]
 
 MAX_DRAWS: Final = 1000
-LEVELS: Final = {"68": 0.68, "95": 0.95}
 
 
 @expects(posterior="posterior")
 @single_threaded
 def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
-    """Predictive distribution of every estimate, and how far out in it the measured value lies.
+    """Predictive distribution of every estimate, and the p-value of the measured value in it.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
 
     Returns:
         Dim ``estimate``: ``measured``; ``mean`` and ``sd`` of the predictive distribution; ends ``low68``, ``high68``,
-        ``low95``, ``high95`` of its central intervals; ``p_value``, twice the smaller tail beyond the measured one.  All but
-        the last in the unit of the estimate, coordinate ``unit``.  Scalars: ``chi2`` (posterior mean of the discrepancy),
+        ``low95``, ``high95`` of its central intervals; ``p_value``, twice the smaller tail beyond the measured value.  All
+        but ``p_value`` are in the unit of the estimate, coordinate ``unit``.  Scalars: ``chi2`` (its posterior mean),
         ``size`` (rank of the covariance) and ``chi2_p_value`` (probability that a repetition has a larger chi2).  Attribute
-        ``covariance``: ``"of each draw"``, or ``"at nominal coefficients"`` where the model is not linear.
+        ``covariance``: ``"of each draw"``, or ``"at nominal coefficients"`` where chi2 is not quadratic.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -67,7 +66,7 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
     size = int(np.linalg.matrix_rank(first, tol=1e-12, hermitian=True))
     below = stats.norm.cdf(residual / sd).mean(axis=0)
     measured = np.array([e.value for e in combination.estimates])
-    # The measured value at the centre of each draw's own estimate: post-fit pulls can move it with the coefficients.
+    # Post-fit nuisance values move what an input says of its estimates with the coefficients; the shift undoes this.
     shift = measured - values
     columns = {
         "measured": measured,
@@ -89,25 +88,20 @@ def posterior_predictive(posterior: xr.DataTree) -> xr.Dataset:
 
 
 def _draws(posterior: xr.DataTree, combination: Combination) -> tuple[FloatArray, IntArray]:
-    """B mu, shape (n, E), of evenly spaced draws, and their positions, shape (n,)."""
+    """Predicted estimates at evenly spaced draws, shape (n, E), and the positions of these draws, shape (n,)."""
     draws = posterior["posterior"].to_dataset()
-    raw = posterior["unnormalised"].to_dataset() if "unnormalised" in posterior.children else draws
-    total = draws.sizes["chain"] * draws.sizes["draw"]
-    chosen = np.unique(np.linspace(0, total - 1, min(total, MAX_DRAWS)).astype(int))
-    observables = np.array(
-        [
-            (raw if name in raw else draws)[name].to_numpy().ravel()[chosen]
-            for name in (variable_name(o.name) for o in combination.variables)
-        ]
-    )
-    if not combination.curved_maps and not combination.tabulated:
-        return observables.T @ combination.design.T + combination.constant, chosen
-    predict = mapping(combination).compared
-    return np.array([predict(draw) for draw in observables.T]), chosen
+    if "unnormalised" in posterior.children:
+        draws = draws.assign(posterior["unnormalised"].to_dataset())
+    values = stacked(draws, (o.name for o in combination.variables))
+    chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), MAX_DRAWS)).astype(int))
+    return predicted_estimates(combination, values[chosen]), chosen
 
 
 def _measured(combination: Combination, posterior: xr.DataTree, chosen: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Estimates, each determined by its own measurement, and their total covariance; shapes (n or 1, E), (n or 1, E, E)."""
+    """Estimates, each determined by its own measurement, and their total covariance.
+
+    Shapes (n, E) and (n, E, E); n = 1 where the covariance is the same for all draws.
+    """
     own = combination.saturated()
     names = [e.name for e in combination.estimates]
     if not combination.quadratic:
@@ -116,14 +110,14 @@ def _measured(combination: Combination, posterior: xr.DataTree, chosen: IntArray
         return fit.values.sel(parameter=names).to_numpy()[None], covariance[None]
     plan = sampling_plan(own, correlations=run_of(posterior).correlations)
     index = [plan.parameters.index(name) for name in names]
-    # Coefficients between inputs, none of which the saturated model leaves out, are those that were sampled.
+    # The saturated model keeps all inputs, so that its sampled coefficients are those of the posterior.
     weights = plan.weights_of(posterior["posterior"].to_dataset())[chosen]
     values, covariance, _ = given_coefficients(plan, weights if weights.shape[1] else np.zeros((1, 0)))
     return values[:, index], covariance[:, index][:, :, index]
 
 
 def _quantile(means: FloatArray, sd: FloatArray, probability: float) -> FloatArray:
-    """Quantile of the average of Gaussians, per column: bisection on its distribution function."""
+    """Quantile of an average of Gaussians, per column, by bisection of its distribution function."""
     low, high = (means - 8 * sd).min(axis=0), (means + 8 * sd).max(axis=0)
     for _ in range(60):
         middle = (low + high) / 2

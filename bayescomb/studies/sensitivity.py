@@ -1,14 +1,14 @@
-r"""Prior sensitivity: what a result owes to its priors, auxiliary ones apart from subjective ones.
+r"""Prior sensitivity: how results change under other priors, auxiliary and subjective ones.
 
-Auxiliary priors are those of the nuisances: each stands for a measurement or a calculation that somebody made.  They are
-widened at nominal coefficients, where the answer is exact, and fitted again.  Subjective priors are those that nobody
-measured: of the coefficients, of the masses or observables and of the scales of a prediction.  They are replaced: where the
-parameters are Gaussian given the coefficients r, by averaging their conditional moments over draws of the new prior with
-the evidence of each draw as weight,
+Auxiliary priors are those of the nuisances: each stands for a measurement or a calculation.  They are widened at nominal
+coefficients, where the answer is exact, and the profile is repeated.  Subjective priors are those without a measurement
+behind them: of the coefficients, of the masses or observables, and of the scales of a prediction.  They are replaced.  Where
+the parameters are Gaussian given the coefficients r, their conditional moments are averaged over draws of the new prior,
+weighted with the marginal likelihood L(r) of each draw,
 
-.. math::  E[x] = \frac{\sum_i L(r_i) E[x | r_i]}{\sum_i L(r_i)}, \qquad r_i \sim p_\mathrm{new}(r),
+.. math::  E[x] = \frac{\sum_i L(r_i) E[x | r_i]}{\sum_i L(r_i)}, \qquad r_i \sim p_\mathrm{new}(r);
 
-elsewhere by reweighting the draws of the posterior with p_new / p (importance sampling).
+elsewhere the draws of the posterior are reweighted with p_new / p (importance sampling).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bayescomb.fit.impacts import THEORY_GROUP
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.assumptions.prior_shapes import SAMPLED_SHAPES, shape_law
 from bayescomb.inputs.combination import Combination
-from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked, stacked_vector
 from bayescomb.sampling.posterior.storage import combination_of, is_extended, run_of
 from bayescomb.sampling.posterior.summary import result_moments
 from bayescomb.sampling.priors import log_density, prior_draws
@@ -40,13 +40,13 @@ __all__ = ["prior_sensitivity"]
 # Draws of each prior of the coefficients over which conditional moments are averaged.
 DRAWS: Final = 600
 AUXILIARY, SUBJECTIVE = "auxiliary", "subjective"
-# Smallest number of effective draws after reweighting that gives a number.
+# Effective draws after reweighting below which a change is left out.
 MIN_EFFECTIVE: Final = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Change:
-    """Shift of mean and of sd of each result under other priors, shapes (P,), and what they rest on."""
+    """Shifts of mean and sd of each result under other priors, shape (P,) each, and the effective number of draws."""
 
     label: str
     kind: str
@@ -62,15 +62,15 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
-        widening: factor on the prior widths of nuisances; those of scales are divided by it.
+        widening: factor on the prior widths of nuisances; the widths of scales are divided by it.
 
     Returns:
         ``shift`` and ``sd_shift`` in the unit of the result and ``sd`` of the posterior, dims ``change``, ``parameter``;
         coordinates of each change: ``kind`` (``auxiliary`` or ``subjective``) and ``effective``, the number of effective
-        draws where draws are weighted (NaN where the answer is exact).  What has fewer than 100 is left out.
+        draws where draws are weighted (NaN where the answer is exact).  Changes with fewer than 100 are left out.
 
     Raises:
-        OptionError: the result is normalised, the model was extended, or the factor is not above 1.
+        OptionError: results are normalised, the model was extended, or the factor is not above 1.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -120,7 +120,7 @@ def prior_sensitivity(posterior: xr.DataTree, *, widening: float = 1.1) -> xr.Da
 
 
 def _auxiliary(combination: Combination, names: list[str], widening: float) -> Iterator[_Change]:
-    """All nuisances, and each group of them, with wider priors: s C s at nominal coefficients."""
+    """All nuisances, and each group of them, with wider priors at nominal coefficients: C becomes s C s."""
     fitter = Fitter(combination)
     correlation, _ = fitter.correlation()
     nominal = fitter.fit(correlation, errors="hesse")
@@ -130,7 +130,7 @@ def _auxiliary(combination: Combination, names: list[str], widening: float) -> I
         try:
             wider = fitter.fit(correlation * np.outer(width, width), errors="hesse", near=nominal)
         except BayescombError:
-            continue  # no result: an indefinite total covariance, or a mass outside its table
+            continue  # the fit fails: an indefinite total covariance, or a mass outside its table
         yield _Change(
             label=f"{label}, widths x {widening:g}",
             kind=AUXILIARY,
@@ -140,7 +140,7 @@ def _auxiliary(combination: Combination, names: list[str], widening: float) -> I
 
 
 def _groups(combination: Combination, nuisances: tuple[str, ...]) -> dict[str, BoolArray]:
-    """Members of each group of sources; sources without a group are only in the first, which is all."""
+    """Members of each group of sources; the first group is all nuisances, those without a group included."""
     group_of = {s.name: s.group for s in combination.sources}
     source_of = {n.name: n.source for n in combination.nuisances}
     labels = np.array([group_of.get(source_of[n], "") if n in source_of else THEORY_GROUP for n in nuisances], dtype=object)
@@ -163,7 +163,7 @@ def _coefficients(plan: SamplingPlan, names: list[str], seed: int) -> list[_Chan
         try:
             other_mean, other_sd, effective = _averaged(plan, coefficients, low, high, names, seed)
         except BayescombError:
-            continue  # next to nothing of that half is feasible
+            continue  # hardly any point of that half is feasible
         changes.append(
             _Change(
                 label=f"coefficients: {label}",
@@ -179,7 +179,7 @@ def _coefficients(plan: SamplingPlan, names: list[str], seed: int) -> list[_Chan
 def _other_shapes(
     stated: tuple[CorrelationCoefficient, ...],
 ) -> Iterator[tuple[str, tuple[CorrelationCoefficient, ...]]]:
-    """Title of each shape, and all coefficients with it; not where a nominal value lies outside its range, being no mode."""
+    """Title of each other shape, and all coefficients with it; a shape with a mode needs nominal values in their ranges."""
     inside = all(c.range[0] <= c.nominal <= c.range[1] for c in stated)
     for shape in SAMPLED_SHAPES:
         law = shape_law(shape)
@@ -197,7 +197,7 @@ def _averaged(
 ) -> tuple[FloatArray, FloatArray, float]:
     """Mean and sd of each result under a prior of the coefficients, and the effective number of its draws.
 
-    The same random numbers serve every prior, so that differences carry less noise than the numbers.
+    The same random numbers serve every prior, so that differences have less noise than the moments.
     """
     rng = np.random.default_rng([seed, 4])
     points = prior_draws(coefficients, low=low, high=high, draws=DRAWS, rng=rng, feasible=plan.feasible())
@@ -225,7 +225,7 @@ def _effective(weights: FloatArray) -> float:
 
 
 def _reweighted_coefficients(plan: SamplingPlan, draws: xr.Dataset, names: list[str]) -> list[_Change]:
-    rho = draws["rho"].to_numpy().reshape(-1, len(plan.sampled))
+    rho = stacked_vector(draws, "rho")
     old = np.array([log_density(plan.coefficients, r, xp=np) for r in rho])
     changes = []
     for title, other in _other_shapes(plan.coefficients):
@@ -235,7 +235,7 @@ def _reweighted_coefficients(plan: SamplingPlan, draws: xr.Dataset, names: list[
 
 
 def _reweighted(label: str, draws: xr.Dataset, names: list[str], log_ratio: FloatArray) -> _Change:
-    """Draws of the posterior weighted with the ratio of the priors."""
+    """Change of the moments by weighting the draws of the posterior with the ratio of the priors."""
     values = stacked(draws, names)
     weights = np.exp(log_ratio - log_ratio.max())
     mean, sd = _moments(values, 0.0, np.ones(len(values)))
@@ -246,26 +246,26 @@ def _reweighted(label: str, draws: xr.Dataset, names: list[str], log_ratio: Floa
 
 
 def _parameters(combination: Combination, draws: xr.Dataset, names: list[str], widening: float) -> Iterator[_Change]:
-    """Flat priors made flat in the logarithm, and scales in a narrower range."""
+    """Flat priors replaced by ones that are flat in the logarithm, and narrower priors of the scales."""
     extraction = combination.extraction_in_force
     stated = {p.name for p in combination.parameters if p.prior is not None}
     flat = (
         list(extraction.mass_parameters) if extraction else [o.name for o in combination.variables if o.name not in stated]
     )
     values = stacked(draws, flat).T
-    if len(flat) and (values > 0).all() and not combination.nonnegative:  # flat in the logarithm has no posterior near 0
+    if len(flat) and (values > 0).all() and not combination.nonnegative:  # near 0 such a prior gives no proper posterior
         kind = "masses" if extraction else "observables"
         yield _reweighted(f"{kind}: flat in the logarithm", draws, names, -np.log(values).sum(axis=0))
     if extraction is None or not extraction.scale_parameters:
         return
     scales = stacked(draws, extraction.scale_parameters).T / extraction.scales.width
-    if extraction.scales.treatment == "correlated":
-        return  # the prior of the scales is of both energies together
     match extraction.scales.prior:
         case "uniform":
             inside = (np.abs(scales) * widening <= 1).all(axis=0)
             ratio = np.where(inside, 0.0, -np.inf)
         case "normal":
+            if extraction.scales.treatment == "correlated":
+                return  # the scales of all energies have one prior together
             ratio = -0.5 * (widening**2 - 1) * (scales**2).sum(axis=0)
         case _:
             assert_never(extraction.scales.prior)

@@ -1,7 +1,7 @@
-"""Studies: many independent pieces of work on one combination, on any executor, kept in a folder as they come.
+"""Studies: many independent pieces of work on one combination, on any executor, each kept in a folder when it is finished.
 
-``study.json`` says what is studied, a file of lines holds one JSON record per finished piece in the order of finishing.  An
-interrupted study continues where it was; pieces that a worker lost are done again, each is kept once.
+``study.json`` holds the combination and the settings, a second file one JSON record per line for each finished piece, in the
+order of finishing.  An interrupted study is continued; pieces that a worker lost are done again, and each is kept once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Piece", "Study", "completed", "opened_study", "restored", "stored_se
 
 STUDY: Final = "study.json"
 LOCK: Final = ".lock"
-# Pieces given to an executor at a time: enough for some hundred workers, and little memory.
+# Pieces given to an executor at a time: enough for a few hundred workers, with little memory.
 WINDOW: Final = 400
 ONE_AT_A_TIME: Final = threading.Lock()
 
@@ -42,12 +42,12 @@ class Study:
     """An open study.
 
     Attributes:
-        folder: where it is.
+        folder: of the study.
         file: name of the file of records.
-        key: field of a record that says which piece it is.
-        kind: of its value, ``int`` or ``str``.
-        model: the combination as compressed JSON, which every piece is given.
-        settings: JSON text, likewise.
+        key: field that identifies the piece of a record.
+        kind: type of the value of this field, ``int`` or ``str``.
+        model: the combination as compressed JSON, an argument of every piece.
+        settings: as JSON text, an argument of every piece.
     """
 
     folder: Path
@@ -70,13 +70,13 @@ class Study:
         text: str,
         progress: bool | None,
     ) -> None:
-        """Do what is missing, and keep each result when it comes.
+        """Do the tasks that have no record, and keep each result as soon as it is there.
 
         Args:
-            piece: a function of a module, so that it can be sent to other processes; given model, settings and task.
-            tasks: what is to be done.
-            executor: where; in this process if it is ``None``.
-            text: what is done, for the progress bar.
+            piece: function of model, settings and task, defined in a module so that it can be sent to other processes.
+            tasks: all tasks of the study.
+            executor: runs them; this process if it is ``None``.
+            text: name of the work, for the progress bar.
             progress: as in :func:`bayescomb.base.progress.tracked`.
 
         Raises:
@@ -102,7 +102,7 @@ class Study:
             while rest:
                 rest = rest[stream.write(rest) :]
         except OSError as error:
-            raise cannot_write(path, error, what="cannot be written, what is there is kept") from error
+            raise cannot_write(path, error, what="cannot be written, earlier records are kept") from error
 
 
 def completed(
@@ -112,8 +112,8 @@ def completed(
 
     Args:
         function: of one task.
-        tasks: what it is given.
-        executor: where; in this process, one after the other, if it is ``None``.
+        tasks: its arguments.
+        executor: runs them; this process, one after the other, if it is ``None``.
 
     Examples:
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -131,7 +131,7 @@ def completed(
         while running:
             finished, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
             running |= {executor.submit(_guarded, function, task) for task in itertools.islice(waiting, len(finished))}
-            for future in sorted(finished, key=_failed):  # what is finished is kept before an error ends the rest
+            for future in sorted(finished, key=_failed):  # results first, as an error ends the loop
                 yield future.result()
     finally:
         for future in running:
@@ -139,7 +139,7 @@ def completed(
 
 
 def _guarded(function: Callable[[Any], Record], task: Any) -> Record:
-    """One piece at a time in a process, whose threads may be workers too: a compiled density has one place for its data."""
+    """Run one piece at a time per process, also where its threads are workers: a compiled density has one data buffer."""
     with ONE_AT_A_TIME:
         return function(task)
 
@@ -152,19 +152,19 @@ def _failed(future: concurrent.futures.Future[Record]) -> bool:
 def opened_study(
     folder: str | Path, combination: Combination, settings: Record, *, file: str, key: str, kind: type
 ) -> Iterator[Study]:
-    """A study, new or to continue, for this process alone: two would do the same work.
+    """A study, new or to be continued, locked for this process, as two processes would do the same work.
 
     Args:
         folder: made if it is absent.
         combination: what is studied.
-        settings: what a study is continued only with.
-        file: name of the file of records.
-        key: field of a record that says which piece it is.
-        kind: of its value, ``int`` or ``str``.
+        settings: a study is continued only with the same settings.
+        file: this and what follows as in :class:`Study`.
+        key: likewise.
+        kind: likewise.
 
     Raises:
         OptionError: the folder holds another study, or a damaged one.
-        OutputError: it cannot be written, or another process has it.
+        OutputError: the folder cannot be written, or is used by another process.
     """
     folder = Path(folder)
     with contextlib.ExitStack() as stack:
@@ -192,12 +192,12 @@ def _require_same(folder: Path, combination: Combination, settings: Record) -> N
         what = what or difference(own, combination)
         what = f"of another model, which differs in {what}" if what else ""
     if what or set(found["settings"]) != set(settings):
-        msg = f"{folder}: holds another study ({what}); name another folder, or continue that study with its settings"
+        msg = f"{folder}: holds another study ({what}); name another folder, or continue that study with its own settings"
         raise OptionError(msg)
 
 
 def stored_settings(folder: str | Path) -> Record:
-    """Settings of the study in a folder, none if there is no study.
+    """Settings of the study in a folder, empty if there is no study.
 
     Raises:
         OptionError: the study is damaged.
@@ -213,18 +213,18 @@ def _stored(folder: Path) -> Record:
             return found
     except (OSError, ValueError):
         pass
-    msg = f"{path}: damaged or no study of bayescomb; restore the file, or name another folder"
+    msg = f"{path}: damaged, or not a study of bayescomb; restore the file, or name another folder"
     raise OptionError(msg)
 
 
 def study_records(folder: str | Path, file: str, key: str, kind: type) -> list[Record]:
-    """Finished pieces, each once, in the order of finishing; a line that was cut off by a fault is as if it were not there.
+    """Records of finished pieces, each once, in the order of finishing; lines that are no complete record are left out.
 
     Args:
-        folder: of the study.
-        file: name of the file of records.
-        key: field that says which piece a record is.
-        kind: of its value, ``int`` or ``str``; what has another is no record.
+        folder: this and what follows as in :class:`Study`.
+        file: likewise.
+        key: likewise.
+        kind: likewise.
     """
     path = Path(folder) / file
     found: dict[Any, Record] = {}
@@ -232,7 +232,7 @@ def study_records(folder: str | Path, file: str, key: str, kind: type) -> list[R
         for line in path.read_bytes().splitlines():
             try:
                 record = json.loads(line)
-            except ValueError:  # no JSON, or no text at all
+            except ValueError:  # not JSON, or not text
                 continue
             if isinstance(record, dict) and isinstance(record.get(key), kind):
                 found.setdefault(record[key], record)
@@ -241,5 +241,5 @@ def study_records(folder: str | Path, file: str, key: str, kind: type) -> list[R
 
 @functools.lru_cache(maxsize=2)
 def restored(model: bytes) -> Combination:
-    """The combination of a study, in whatever process; made once in each."""
+    """The combination of a study, read once in each process."""
     return combination_from_json(zlib.decompress(model).decode())

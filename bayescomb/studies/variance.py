@@ -1,12 +1,13 @@
-r"""Where the variance of a result comes from: statistics, groups of sources, theory, and not knowing the coefficients.
+r"""Parts of the variance of a result, and the relevance of each coefficient.
 
-The law of total variance, Var(x) = E[Var(x | r)] + Var(E[x | r]), separates the coefficients r.  The first part is divided
-like the impacts, by the linear influence of the data at draws of r; the second by the regression of E[x | r] on r, whose
-covariance with each term b_c r_c is that coefficient's part.  What is left (curvature of the prediction, scales that feel
-the end of their range, coefficients that act together, Monte Carlo error) is stated as the remainder, so that the parts
-close to the variance.
+The parts are those of statistics, groups of sources, theory, and not knowing the coefficients.  The law of total variance,
+Var(x) = E[Var(x | r)] + Var(E[x | r]), separates the coefficients r.  The first term is divided like the impacts, by the
+linear influence of the data at draws of r.  The second is divided by the regression of E[x | r] on r: the part of
+coefficient c is the covariance of E[x | r] with the term b_c r_c.  The remainder (curvature of the prediction, scales near
+the end of their range, products of coefficients, Monte Carlo error) is a part of its own, so that all parts add up to the
+variance.
 
-Which correlation matters: what the data say of each coefficient, and what each coefficient does to the result.
+The relevance of a coefficient is the information that the data give on it, and its effect on the result.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import variable_name
 from bayescomb.likelihood.correlation import correlation_family
 from bayescomb.likelihood.uncertain_sizes import SCALE
+from bayescomb.sampling.plan import stacked_vector
 from bayescomb.sampling.posterior.storage import combination_of, is_extended
-from bayescomb.sampling.posterior.summary import mean_sd, prior_summaries, result_moments
+from bayescomb.sampling.posterior.summary import conditional_gaussian, mean_sd, prior_summaries, result_moments
 
 __all__ = ["coefficient_relevance", "conditional_mean", "divided_relevance", "has_variances", "variance_shares"]
 
 # Draws of the coefficients over which the division of E[Var(x | r)] is averaged.
 POINTS: Final = 24
 STATISTICS, COUPLING, REMAINDER = "statistics", "coupling between groups", "remainder"
+# Equally probable bins of the prior in which the posterior draws of a coefficient are counted.
 BINS: Final = 10
 
 
@@ -49,13 +52,13 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
 
     Returns:
         ``variance`` in the unit of the result squared and ``share`` of the total, dims ``part``, ``parameter``; coordinate
-        ``kind`` of each part: ``statistics``, ``group``, ``coupling``, ``coefficient`` or ``remainder``.  Parts can be
-        negative, as those of anticorrelated sources are.  They add up to the variance: of a linear
-        model that of its exact conditional moments, else that of the draws.
+        ``kind`` of each part: ``statistics``, ``group``, ``coupling``, ``coefficient`` or ``remainder``.  Parts of
+        anticorrelated sources can be negative.  The parts add up to the variance, which is that of the exact conditional
+        moments for a combination and that of the draws for an extraction.
 
     Raises:
-        OptionError: chi2 is not quadratic, or normalised, or an observable cannot be negative, or the model was extended, so
-            that there is no linear influence to divide by; or a result has no variance.
+        OptionError: there is no linear influence of the data, as chi2 is not quadratic, results are normalised, an
+            observable has a range, or the model was extended; or a result has no variance.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -67,65 +70,63 @@ def variance_shares(posterior: xr.DataTree) -> xr.Dataset:
     """
     combination = combination_of(posterior)
     if not combination.linear or is_extended(posterior):
-        msg = f"{combination.name!r}: a variance is divided by the influence of the data, in which this model is not linear"
+        msg = (
+            f"{combination.name!r}: shares of a variance need results that are linear in the data: a quadratic chi2, no "
+            "normalisation, no ranges, and a model that was not extended"
+        )
         raise OptionError(msg)
     if not has_variances(posterior):
-        msg = f"{combination.name!r}: a result has no variance to divide, see what 'bayescomb sample' says of it"
+        msg = f"{combination.name!r}: a result has no variance to divide; 'bayescomb sample' says which one and why"
         raise OptionError(msg)
     names = [o.name for o in combination.headline]
     draws = posterior["posterior"].to_dataset()
     total = np.array([result_moments(posterior, name)[1] ** 2 for name in names])
     labels, kinds, parts = _given_coefficients(combination, draws, names)
-    for coefficient, part in _of_coefficients(posterior, names).items():
-        labels.append(coefficient)
-        kinds.append("coefficient")
-        parts.append(part)
-    labels.append(REMAINDER)
-    kinds.append("remainder")
+    coefficients = _of_coefficients(posterior, names)
+    labels += [*coefficients, REMAINDER]
+    kinds += [*["coefficient"] * len(coefficients), "remainder"]
+    parts += coefficients.values()
     parts.append(total - np.sum(parts, axis=0))
-    variance = xr.DataArray(
-        np.array(parts),
-        dims=("part", "parameter"),
-        coords={"part": labels, "kind": ("part", kinds), "parameter": names},
-        name="variance",
-    )
+    coords = {"part": labels, "kind": ("part", kinds), "parameter": names}
+    variance = xr.DataArray(np.array(parts), coords, ("part", "parameter"), name="variance")
     return xr.Dataset({"variance": variance, "share": variance / xr.DataArray(total, dims="parameter")})
 
 
 def has_variances(posterior: xr.DataTree) -> bool:
-    """Whether every result has a variance: of tails that are too long only quantiles are given."""
+    """Whether every result has a variance; where tails are too long for one, only quantiles are given."""
     names = [o.name for o in combination_of(posterior).headline]
     return bool(np.isfinite([result_moments(posterior, name)[1] for name in names]).all())
 
 
 def conditional_mean(posterior: xr.DataTree, name: str) -> FloatArray:
-    """E[x | r] at every draw, shape (n,), or the draws of x themselves where it is not known."""
-    if "conditional" in posterior.children:
-        means = posterior["conditional"]["mean"]
-        if name in means["parameter"].to_numpy():
-            return means.sel(parameter=name).to_numpy().ravel()
-    return posterior["posterior"][variable_name(name)].to_numpy().ravel()
+    """E[x | r] at every draw, shape (n,), or the draws of x where it is not known."""
+    moments = conditional_gaussian(posterior, name)
+    values = posterior["posterior"][variable_name(name)] if moments is None else moments[0]
+    return values.to_numpy().ravel()
 
 
 def _given_coefficients(
     combination: Combination, draws: xr.Dataset, names: list[str]
 ) -> tuple[list[str], list[str], list[FloatArray]]:
-    """E[Var(x | r)] by statistics, groups and their coupling: averages over some draws of r."""
+    """E[Var(x | r)] by statistics, groups and their coupling: averages over some draws of r.
+
+    Returns:
+        Labels and kinds of the parts, and their variances, shape (P,) each.
+    """
     family = correlation_family(combination)
-    ungrouped = dataclasses.replace(combination, impact_groups={})  # which overlap, as groups of sources do not
+    ungrouped = dataclasses.replace(combination, impact_groups={})  # impact groups may overlap, groups of sources do not
     points = [family.nominal]
     scales: list[FloatArray] = []
+    chosen = np.linspace(0, draws.sizes["chain"] * draws.sizes["draw"] - 1, POINTS).astype(int)
     if "rho" in draws:
-        rho = draws["rho"].stack(sample=("chain", "draw"))
-        position = [[c.name for c in family.coefficients].index(str(name)) for name in rho["coefficient"].to_numpy()]
+        position = [[c.name for c in family.coefficients].index(str(name)) for name in draws["coefficient"].to_numpy()]
         points = []
-        for i in np.linspace(0, rho.sizes["sample"] - 1, POINTS).astype(int):
+        for values in stacked_vector(draws, "rho")[chosen]:
             coefficients = family.nominal
-            coefficients[position] = rho.isel(sample=i).to_numpy()
+            coefficients[position] = values
             points.append(coefficients)
     if SCALE in draws:
-        stacked = draws[SCALE].stack(sample=("chain", "draw")).transpose("sample", "uncertain_size").to_numpy()
-        scales = list(stacked[np.linspace(0, len(stacked) - 1, POINTS).astype(int)])
+        scales = list(stacked_vector(draws, SCALE)[chosen])
         points = points if len(points) > 1 else points * POINTS
         found = [parts_at(ungrouped, coefficients=p, scales=s) for p, s in zip(points, scales, strict=True)]
     else:
@@ -137,9 +138,9 @@ def _given_coefficients(
 
 
 def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], FloatArray]:
-    """Signed variances of one impact table: statistics, groups, sources without a group or of theory, what couples them.
+    """Signed variances of one impact table: statistics, groups, sources without a group, theory, and coupling of groups.
 
-    By kind and name, as a group may be called like a source, or "statistics".
+    The keys are kind and name, as a group and a source may have the same name.
     """
 
     def squared(values: xr.DataArray) -> FloatArray:
@@ -149,7 +150,7 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], Fl
     group_of = {s.name: s.group for s in result.combination.sources}
     measured = {*group_of, *(n.source for n in result.combination.nuisances)}
     own = set(group_of.values())
-    # Theory is shown by its sources, unless the model has a group of that name itself.
+    # Theory is divided into its sources, unless the model itself has a group of that name.
     grouped = {str(g) for g in result.groups["group"].to_numpy() if str(g) in own}
     parts = {("statistics", STATISTICS): squared(result.statistics)}
     if label := unsplit_label(result.combination.measurements):
@@ -164,14 +165,14 @@ def _divided(result: ImpactResult, names: list[str]) -> dict[tuple[str, str], Fl
         elif not from_theory and group_of.get(name, "") not in grouped:
             parts["source", name] = squared(impact)
     rest = squared(result.total) - np.sum(list(parts.values()), axis=0)
-    rest[np.abs(rest) < 1e-12 * np.abs(squared(result.total))] = 0.0  # a difference of equal sums
+    rest[np.abs(rest) < 1e-12 * np.abs(squared(result.total))] = 0.0  # rounding of a difference of equal sums
     return parts | {("coupling", COUPLING): rest}
 
 
 def _of_coefficients(posterior: xr.DataTree, names: list[str]) -> dict[str, FloatArray]:
     """Var(E[x | r]) by coefficient, from the regression of the conditional mean on all of them.
 
-    Log scales of uncertain sizes are conditioned on as the coefficients are, and have their part.
+    The logarithms of the scales of uncertain sizes are regressors like the coefficients, with a part each.
     """
     draws = posterior["posterior"].to_dataset()
     labels: list[str] = []
@@ -179,7 +180,7 @@ def _of_coefficients(posterior: xr.DataTree, names: list[str]) -> dict[str, Floa
     for name, dim, prefix in (("rho", "coefficient", ""), (SCALE, "uncertain_size", SIZE_OF)):
         if name in draws:
             labels += [f"{prefix}{label}" for label in draws[dim].to_numpy()]
-            values = draws[name].stack(sample=("chain", "draw")).transpose("sample", dim).to_numpy()
+            values = stacked_vector(draws, name)
             columns.append(np.log(values) if name == SCALE else values)
     if not columns:
         return {}
@@ -197,18 +198,18 @@ def _of_coefficients(posterior: xr.DataTree, names: list[str]) -> dict[str, Floa
 def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
     """Prior, posterior, information gained and effect of every sampled coefficient.
 
-    The information gained is the Kullback-Leibler divergence of the marginal posterior from the marginal prior in bits,
-    from the shares p_i of the posterior draws in ten equally probable bins of the prior, sum_i p_i log2(10 p_i), less the
-    value that it has on average for draws of the prior itself, (bins - 1) / (2 n ln 2) with n the effective sample size
-    (Miller, in Information Theory in Psychology (1955) 95).  It is what the coefficient's own margin shows; 0 within its
-    error means that the data say nothing of it.
+    The information gained is the Kullback-Leibler divergence of the marginal posterior from the marginal prior in bits.  It
+    is estimated from the shares p_i of the posterior draws in ten equally probable bins of the prior as
+    sum_i p_i log2(10 p_i) - (bins - 1) / (2 n ln 2), n being the effective sample size: the second term is the average of
+    the first for draws of the prior (Miller, in Information Theory in Psychology (1955) 95).  A value compatible with 0
+    means that the data do not constrain the coefficient by itself.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample` with sampled coefficients.
 
     Returns:
         Dim ``coefficient``: ``prior_mean``, ``prior_sd``, ``posterior_mean``, ``posterior_sd``, ``information`` (bits),
-        ``information_error`` (its Monte Carlo error where there is nothing to gain); with dim ``parameter`` besides:
+        ``information_error`` (its Monte Carlo error where the posterior is the prior).  Dims ``coefficient``, ``parameter``:
         ``slope`` (derivative of the profile at nominal, unit of the parameter) and ``share`` (of the posterior variance).
 
     Raises:
@@ -226,7 +227,7 @@ def coefficient_relevance(posterior: xr.DataTree) -> xr.Dataset:
 
 
 def divided_relevance(posterior: xr.DataTree, divided: xr.Dataset | None) -> xr.Dataset:
-    """The same, given what :func:`variance_shares` says of the posterior.
+    """The table of :func:`coefficient_relevance`, given the result of :func:`variance_shares`.
 
     Raises:
         PosteriorError: no coefficient was sampled.
@@ -240,7 +241,7 @@ def divided_relevance(posterior: xr.DataTree, divided: xr.Dataset | None) -> xr.
     gains = np.array([_information(prior.sel(coefficient=c), rho.sel(coefficient=c)) for c in names]).reshape(-1, 2)
     slopes = scan_slopes(combination)
     shares = divided["share"]
-    # Parts of other kinds may have the name of a coefficient; those of sizes come after those of the coefficients.
+    # Parts of other kinds may have the name of a coefficient; the parts of sizes come after those of the coefficients.
     of_coefficients = shares.isel(part=np.flatnonzero(shares["kind"].to_numpy() == "coefficient")[: len(names)])
     parameters = [str(p) for p in shares["parameter"].to_numpy()]
     before = prior_summaries(combination, posterior["prior"].to_dataset())
@@ -248,13 +249,14 @@ def divided_relevance(posterior: xr.DataTree, divided: xr.Dataset | None) -> xr.
         "prior": [(before[c].mean, before[c].sd) for c in names],
         "posterior": [mean_sd(rho.sel(coefficient=c)) for c in names],
     }
-    moments = {}
-    for kind, rows in pairs.items():
-        found = np.array(rows).reshape(-1, 2)
-        moments[kind] = {"mean": found[:, 0], "sd": found[:, 1]}
+    moments = {kind: np.array(rows).reshape(-1, 2).T for kind, rows in pairs.items()}
     table = xr.Dataset(
         {
-            **{f"{kind}_{key}": ("coefficient", row) for kind, rows in moments.items() for key, row in rows.items()},
+            **{
+                f"{kind}_{key}": ("coefficient", row)
+                for kind, rows in moments.items()
+                for key, row in zip(("mean", "sd"), rows, strict=True)
+            },
             "information": ("coefficient", gains[:, 0]),
             "information_error": ("coefficient", gains[:, 1]),
             "slope": slopes.sel(coefficient=names, parameter=parameters),
@@ -271,15 +273,15 @@ def _information(prior: xr.DataArray, posterior: xr.DataArray) -> tuple[float, f
     edges = np.quantile(prior.to_numpy(), np.linspace(0, 1, BINS + 1)[1:-1])
     counts = np.bincount(np.searchsorted(edges, posterior.to_numpy().ravel()), minlength=BINS)
     shares = counts / counts.sum()
-    # Bins do not profit from draws that are antithetic for the mean.
+    # Draws that are antithetic for the mean, with an ESS above their number, are no better for the counts in bins.
     effective = float(counts.sum())
     if posterior.sizes["draw"] > 3:
         import arviz as az  # takes a second to import, which a profile does not need
 
         effective = min(effective, *(float(az.ess(posterior.to_numpy(), method=m)) for m in ("bulk", "sd")))
-    # The bins come from draws too, as many as the prior has.
+    # The edges of the bins come from the draws of the prior, which add to the noise.
     draws = 1 / (1 / effective + 1 / prior.size)
     found = float(np.sum(shares * np.log2(BINS * np.maximum(shares, 1e-12))))
     scale = 1 / (2 * draws * np.log(2))
-    # 2 n ln2 times the plain estimate is chi2 with bins - 1 degrees of freedom where there is nothing to gain.
+    # Where the posterior is the prior, 2 n ln 2 times the first term has a chi2 distribution of bins - 1 degrees of freedom.
     return found - (BINS - 1) * scale, float(np.sqrt(2 * (BINS - 1)) * scale)

@@ -113,13 +113,13 @@ WRONG = {
     "no versions": (without_attribute("versions"), "attribute 'versions' is missing"),
     "repairs no JSON": (with_attribute("repairs", "[["), "attribute 'repairs' is not JSON"),
     "versions a number": (with_attribute("versions", 3), "attribute 'versions' is not JSON"),
-    "model cut off": (with_attribute("model", '{"name": "star", '), "attribute 'model' is no model"),
-    "model of nothing": (with_attribute("model", "{}"), "attribute 'model' is no model"),
-    "model a number": (with_attribute("model", 1.5), "attribute 'model' is no model"),
+    "model cut off": (with_attribute("model", '{"name": "star", '), "attribute 'model' is not a model"),
+    "model of nothing": (with_attribute("model", "{}"), "attribute 'model' is not a model"),
+    "model a number": (with_attribute("model", 1.5), "attribute 'model' is not a model"),
     "no result": (without_result, "variable 'x1' of group 'posterior' is missing"),
     "no divergences": (without_diverging, "variable 'diverging' of group 'sample_stats' is missing"),
     "no chains": (without_chains, "not chain and draw first"),
-    "not a number": (with_nan, "variable 'pull' holds what is no finite number"),
+    "not a number": (with_nan, "variable 'pull' has values that are not finite"),
 }
 
 
@@ -184,5 +184,5 @@ def test_damaged_study_is_refused_or_continued(tmp_path):
     )
     assert bc.coverage(combination, tmp_path, toys=12, **settings).identical(whole)
     (tmp_path / "study.json").write_text(json.dumps({"name": "star"})[:-3])
-    with pytest.raises(bc.BayescombError, match=r"study\.json: .*no study"):
+    with pytest.raises(bc.BayescombError, match=r"study\.json: .*not a study"):
         bc.coverage(combination, tmp_path, toys=12, **settings)

@@ -146,7 +146,7 @@ def test_full_study_keeps_what_is_there_and_continues(tmp_path):
     sizes = {path.name: path.stat().st_size for path in (tmp_path / "whole").iterdir()}
     limit = (sizes["study.json"] + sizes["toys.jsonl"]) // 2  # room for what is simulated, not for all results
     assert sizes["study.json"] < limit < sizes["toys.jsonl"]
-    with file_size_limit(limit), pytest.raises(OutputError, match=r"toys\.jsonl: cannot be written.*what is there is kept"):
+    with file_size_limit(limit), pytest.raises(OutputError, match=r"toys\.jsonl: cannot be written.*records are kept"):
         bc.coverage(combination, folder, toys=30, **settings)
     found = study_summary(folder).attrs["toys"]
     assert 0 < found < 30

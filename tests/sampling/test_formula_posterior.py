@@ -222,5 +222,5 @@ def test_a_proper_prior_is_the_same_density_and_has_draws(name):
 
 
 def test_proper_priors_need_a_prior_of_each_parameter():
-    with refused(OptionError, "'a', 'b' flat", "state a prior"):
+    with refused(OptionError, "no prior is stated of 'a', 'b'", "state one"):
         build_model(formula_model(1).combination, proper_priors=True)

@@ -1,7 +1,7 @@
-"""Numba functions with a cache on disk that knows of the whole room.
+"""Numba functions with a cache on disk that is valid until a file of this folder changes.
 
-Numba takes what is cached of a function as long as the file of that function is the same, although the functions it calls
-are compiled into it.  Here a change of any file of the room makes everything in it new.
+Numba's own cache of a function is valid until the file of that function changes, although the functions that it calls, of
+other files, are compiled into it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba.core.ccallback import CFunc
 
 __all__ = ["REORDER", "c_function", "compiled"]
 
-# Sums may be reordered, which lets several terms be added at once; infinities and NaN stay what they are.
+# Sums may be reordered, so that several terms are added at once; infinities and NaN keep their meaning.
 REORDER = {"reassoc", "contract"}
 
 
@@ -30,7 +30,7 @@ STAMP = _stamp()
 
 
 class _RoomCache(FunctionCache):
-    """The cache of a function, good as long as no file of the room changes."""
+    """The cache of a function, valid until a file of this folder changes."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
@@ -38,7 +38,7 @@ class _RoomCache(FunctionCache):
 
 
 def compiled(*, reorder: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator of a numba function; divisions by 0 give infinities as in numpy.
+    """Decorator that makes a numba function; divisions by 0 give infinities as in numpy.
 
     Args:
         reorder: whether the terms of sums may be reordered.

@@ -1,14 +1,15 @@
-"""Priors and coordinates of the fused density: from what the sampler moves to coefficients, scales and masses, and back.
+"""Priors and coordinates of the fused density: maps from coordinates to coefficients, scales and masses, and back.
 
-The sampler moves xi; u = shift + stretch xi are the coordinates, standard normal or of about unit width near the best fit.
+The sampler moves x; u = shift + stretch x are the coordinates, standard normal or of about unit width near the best fit.
 
-The normal distribution function takes each coordinate to its interval, so that a flat prior is a standard normal one in the
-coordinates: what a sampler is best at.
+The normal distribution function maps each coordinate of a coefficient to its interval, so that a flat prior is a standard
+normal one in the coordinates.
 
-With g the gauge of each set seen from the centre c (1 at its boundary, linear along rays) and d = y - c, a point y of the
-box goes to c + s d with s = 1 / (1 + max(0, g_feasible(d) - g_box(d))): the identity near the centre, and a side of the box
-goes to the boundary of the set.  Along a ray the excess e is linear, so d . grad s = -s^2 e and the Jacobian determinant of
-the map, s^(k-1) (s + d . grad s), is s^(k+1).
+The box of several coefficients is mapped onto their feasible set.  Let g be the gauge of each set from the centre c (1 at
+its boundary, linear along rays) and d = y - c.  A point y of the box is mapped to c + s d with
+s = 1 / (1 + max(0, g_feasible(d) - g_box(d))): the identity where the box is the smaller set, while the sides of the box
+outside of the feasible set are mapped to its boundary.  Along a ray the excess e is linear, so that d . grad s = -s^2 e, and
+the Jacobian determinant of the map, s^(k-1) (s + d . grad s), is s^(k+1).
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ __all__ = [
     "theta_pullback",
 ]
 
-# What a mass or a scale of a prediction is, first column of its row: flat in a box by the logistic function, normal, or one
-# of normal ones that are correlated between energies.
+# Prior of a mass or a scale of a prediction, first column of its row: flat in a range (a logistic function of the
+# coordinate), normal, or normal and correlated between energies.
 BOXED, NORMAL, CORRELATED = 0, 1, 2
 
 
 @compiled()
 def prior_laws(coefficients, laws, by_coefficients):  # type: ignore[no-untyped-def]
-    """Log prior density of coefficients inside their ranges, its derivative added to ``by_coefficients``.
+    """Log prior density of coefficients inside their ranges; its derivative is added to ``by_coefficients``.
 
     Args:
         coefficients: r, shape (K,).
@@ -91,8 +92,8 @@ def theta_point(u, kinds):  # type: ignore[no-untyped-def]
     """Masses and scales of a prediction, and the log of their density in the coordinates.
 
     Args:
-        u: coordinates, shape (H,); where scales are correlated the last one is that of their coefficient.
-        kinds: what each is, low and high of a box, and standard deviation of a normal one, shape (H, 4).
+        u: coordinates, shape (H,); with correlated scales the last one is that of their coefficient.
+        kinds: kind of prior, low and high of a range, and standard deviation of a normal prior, shape (H, 4).
 
     Returns:
         Theta, shape (H,), and the log density.
@@ -158,7 +159,7 @@ def theta_pullback(u, value, kinds, by_value, by_u):  # type: ignore[no-untyped-
                 by_value[i] = own * by_value[i] + common * by_total
     for h in range(count):
         if kinds[h, 0] == BOXED:
-            fall = np.exp(-abs(u[h]))  # in which nothing cancels at either end
+            fall = np.exp(-abs(u[h]))  # no cancellation at either end of the range
             side = 1.0 if u[h] < 0 else -1.0
             by_u[h] = by_value[h] * (kinds[h, 2] - kinds[h, 1]) * fall / (1 + fall) ** 2 + side * (1 - fall) / (1 + fall)
         else:
@@ -166,15 +167,15 @@ def theta_pullback(u, value, kinds, by_value, by_u):  # type: ignore[no-untyped-
 
 
 ROOT_HALF = math.sqrt(0.5)
-PULLBACK = 5  # constants of the map that its pullback needs, the first ones
+PULLBACK = 5  # number of constants of the map, the first ones, that are arguments of its pullback
 
 
 @compiled()
 def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-untyped-def]
-    """By how much the gauge of the feasible set exceeds that of the box, max(0, g_feasible - g_box), and its gradient.
+    """Excess of the gauge of the feasible set over that of the box, max(0, g_feasible - g_box), and its gradient.
 
-    A gauge is 1 at the boundary of its set and grows linearly along rays from the centre.  g_box is the largest share of
-    the way to a side, g_feasible the largest eigenvalue of sum_c d_c patterns_c, 1 where the matrix becomes singular.
+    g_box is the largest fraction of the distance to a side; g_feasible is the largest eigenvalue of sum_c d_c patterns_c,
+    which is 1 where the matrix of the block becomes singular.
 
     Args:
         offset: d, point minus centre, shape (k,).
@@ -197,7 +198,7 @@ def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-
         for i in range(size):
             for j in range(size):
                 matrix[i, j] += offset[c] * patterns[c, i * size + j]
-    # Most points are within, and a factor of g_box 1 - matrix says so at a tenth of the price of the eigenvalues.
+    # At most points the excess is 0, which the factor of g_box 1 - matrix shows ten times faster than the eigenvalues.
     within = -matrix
     for i in range(size):
         within[i, i] += gauge_box
@@ -205,7 +206,7 @@ def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-
         return 0.0, gradient
     try:
         eigenvalues, vectors = np.linalg.eigh(matrix)
-    except Exception:  # numba knows no narrower class; of a step so far out that it is no number, which is rejected later
+    except Exception:  # numba knows no narrower class; the step is so far out that it is not finite, and is rejected later
         return 0.0, gradient
     excess = eigenvalues[size - 1] - gauge_box
     if excess <= 0.0:
@@ -220,7 +221,7 @@ def excess_kernel(offset, room_below, room_above, patterns):  # type: ignore[no-
 
 @compiled()
 def feasible_point(value, low, high, sizes, index, centre, below, above, shapes, patterns):  # type: ignore[no-untyped-def]
-    """Point and log Jacobian of the map, and what its pullback is made of.
+    """Point and log Jacobian of the map, and the arguments of its pullback.
 
     Args:
         value: unconstrained coordinates, shape (K,).
@@ -242,7 +243,7 @@ def feasible_point(value, low, high, sizes, index, centre, below, above, shapes,
     point, scales, slopes = np.empty(count), np.empty(len(sizes)), np.empty(len(index))
     log_jacobian = -0.5 * count * np.log(2 * np.pi)
     for i in range(count):
-        # The nearer end is the one that the distance is taken from.
+        # The distance is computed from the nearer end, which avoids cancellation.
         if value[i] < 0:
             point[i] = low[i] + (high[i] - low[i]) * 0.5 * math.erfc(-value[i] * ROOT_HALF)
         else:
@@ -294,7 +295,7 @@ def feasible_pullback(  # type: ignore[no-untyped-def]
         by_excess = -(k + 1) * scales[b] * by_log
         for i in range(k):
             where = int(index[start + i])
-            # scale^2 times the offset of the box
+            # scale^2 times the offset in the box
             by_excess -= scales[b] * by_point[where] * (point[where] - centre[start + i])
         for i in range(k):
             where = int(index[start + i])
@@ -335,7 +336,7 @@ def range_constants(low: FloatArray, high: FloatArray, radial: Sequence[RadialBl
 def coordinates_of(point: FloatArray, low: FloatArray, high: FloatArray, radial: Sequence[RadialBlock]) -> FloatArray:
     """Unconstrained coordinates of a feasible point, shape (K,).
 
-    Along each ray the excess is linear, so that the way back divides by 1 - excess.
+    Along each ray the excess is linear, so that the inverse map divides by 1 - excess.
     """
     point = point.copy()
     for block in radial:
@@ -355,7 +356,7 @@ LOGISTIC = np.pi / np.sqrt(3.0)
 def kept_coordinates(
     plan: SamplingPlan, kept: IntArray, values: FloatArray, ranges: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of parameters at their start, and a root of their covariance there."""
+    """Coordinates of the sampled parameters at their starting point, and a root of their covariance in coordinates."""
     if not len(kept):
         return np.zeros(0), np.zeros((0, 0))
     root = solve(plan.model, plan.correlation(plan.start[None])[0]).root[kept]
@@ -363,12 +364,12 @@ def kept_coordinates(
 
 
 def at_ranges(values: FloatArray, ranges: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of values inside their ranges, and the root of a covariance of the values in them.
+    """Coordinates of values inside their ranges, and the root of a covariance of the values, transformed to coordinates.
 
     Args:
         values: shape (P,).
         ranges: as in :func:`.density.bounded_point`, shape (P, 3).
-        root: shape (P, P).
+        root: of the covariance of the values, shape (P, P).
     """
     u, slope = values.copy(), np.ones(len(values))  # slope: dx/du
     for i, (width, low, high) in enumerate(ranges):
@@ -381,14 +382,14 @@ def at_ranges(values: FloatArray, ranges: FloatArray, root: FloatArray) -> tuple
             u[i] = np.log(values[i] - low) - np.log(high - values[i])
             slope[i] = (values[i] - low) * (high - values[i]) / (high - low)
     moved = root / slope[:, None]
-    # Data that tell less than a range leave the coordinate as wide as a flat density makes it.
+    # Where data constrain a value less than its range, the coordinate has the width of a flat density in the range.
     size = np.sqrt((moved**2).sum(axis=1))
     boxed = np.isfinite(ranges[:, 2]) & (ranges[:, 0] > 0) & (size > LOGISTIC)
     return u, moved * np.where(boxed, LOGISTIC / np.where(size > 0, size, 1.0), 1.0)[:, None]
 
 
 def theta_kinds(theory: Theory) -> FloatArray:
-    """Rows of :func:`.coordinates.theta_point`."""
+    """The argument ``kinds`` of :func:`theta_point`, shape (H, 4)."""
     scales, masses = theory.extraction.scales, len(theory.masses)
     rows = [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses)]
     match scales.prior:
@@ -405,7 +406,7 @@ def theta_kinds(theory: Theory) -> FloatArray:
 
 
 def theta_coordinates(theory: Theory, kinds: FloatArray, theta: FloatArray) -> FloatArray:
-    """Coordinates of a point; of correlated scales with the middle of the range of their coefficient."""
+    """Coordinates of masses and scales; the coefficient of correlated scales is at the middle of its range."""
     value, boxed = np.append(theta, np.zeros(len(kinds) - len(theta))), kinds[:, 0] == BOXED
     if len(kinds) > len(theta):
         value[-1] = kinds[-1, 1:3].mean()

@@ -1,7 +1,8 @@
-r"""Compiled log density where chi2 is not quadratic, with its gradients: explicit nuisances over a linear-Gaussian model.
+r"""Compiled log density where chi2 is not quadratic, with its gradients: explicit nuisances and a linear-Gaussian model.
 
-It is :class:`bayescomb.sampling.plan.CurvedPlan` and :class:`bayescomb.likelihood.nonlinear.model.Curved` again, written for
-numba with the reverse sweep by hand, because a graph of every step takes minutes to compile; tests hold the two together.
+The formulas are those of :class:`bayescomb.sampling.plan.CurvedPlan` and
+:class:`bayescomb.likelihood.nonlinear.model.Curved`, written again for numba with the reverse sweep by hand, as a graph of
+every step takes minutes to compile.  Tests compare the two forms.
 """
 
 from __future__ import annotations
@@ -15,14 +16,11 @@ from bayescomb.sampling.plan import CurvedPlan, SamplingPlan
 
 __all__ = ["curved_constants", "curved_kernel", "has_kernel"]
 
-TINY = 1e-300  # in place of a factor of exactly 0, many sigma away, so that quotients stay finite
+TINY = 1e-300  # replaces a factor of exactly 0, many sigma away, so that quotients stay finite
 
 
 def has_kernel(curved: CurvedPlan) -> bool:
-    """Whether the predictions are linear in the variables, which the kernel takes.
-
-    Formulas and likelihood tables are a graph of their own.
-    """
+    """Whether the kernel covers the predictions: those linear in the variables, without constants and likelihood tables."""
     found = curved.map.parts.map
     return found.linear and not found.constant.any() and not found.tables
 
@@ -107,7 +105,7 @@ def root_of(matrix):  # type: ignore[no-untyped-def]
 def root_pullback(root, by_root):  # type: ignore[no-untyped-def]
     """Derivative by the lower triangle of a matrix, from that by its Cholesky factor, which is overwritten.
 
-    The factorisation above run backwards (Murray, arXiv:1602.07527).
+    It is the reverse sweep of :func:`root_of` (Murray, arXiv:1602.07527).
     """
     n = len(root)
     by_matrix = np.zeros((n, n))
@@ -156,13 +154,13 @@ def curved_kernel(  # type: ignore[no-untyped-def]
     prior, prior_patterns, mean, basis, to_estimates, up, down, response_centre, shifts, measured, factor,
     counted,
 ):  # fmt: skip
-    """Log density of (r, p, xi) with all nuisances integrated out but those in which chi2 is curved, and its gradients.
+    """Log density of (r, p, xi), all nuisances integrated out except those in which chi2 is not quadratic; its gradients.
 
     Args:
         coefficients: r, shape (K,).
         parameters: p, observables and free nuisances, shape (P,).
         white: xi, shape (Z,).
-        base: this and the next four as in :func:`.likelihood.marginal_kernel`, over q.
+        base: this and the next four as in :func:`.likelihood.marginal_kernel`, with q as parameters.
         patterns: likewise.
         design: likewise.
         offset: likewise.
@@ -183,7 +181,7 @@ def curved_kernel(  # type: ignore[no-untyped-def]
         shifts: of the estimates at the centres of their nuisances, for Pearson's chi2, shape (E,).
         measured: shape (E,).
         factor: L of Pearson's weights, shape (E, E), or empty for Neyman's.
-        counted: 1 for estimates whose weights follow the prediction then, 0 for stated priors, shape (E,).
+        counted: 1 for estimates with Pearson's weights, 0 for stated priors, shape (E,).
 
     Returns:
         Value, gradient by r, by p, by xi.

@@ -1,7 +1,7 @@
-"""The fused density: everything between what a sampler moves and the log density with its gradient, as a C function.
+"""The fused density: a C function from the variables of the sampler to the log density and its gradient.
 
-Its constants are one array of numbers, so that one function, compiled once and cached on disk, serves every model of its
-kind, in threads of its own and without the interpreter.
+Its constants are packed in one array of numbers, so that one function, compiled once and cached on disk, serves every model
+of its kind, in threads and without the interpreter.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from bayescomb.sampling.fused.likelihood import extraction_kernel, marginal_kern
 
 __all__ = ["COMBINATION", "CURVED", "EXTRACTION", "DensityKind", "pack", "segment"]
 
-HEADER = 5  # numbers per array: where it begins, and up to four dimensions
-NOT_FINITE = 4  # what the sampler takes as a step to be rejected
+HEADER = 5  # numbers per array in the header: its position and up to four dimensions
+NOT_FINITE = 4  # return code with which the sampler rejects a step
 DENSITY = types.int64(
     types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.CPointer(types.double), types.voidptr
 )
@@ -39,7 +39,7 @@ EXPAND = types.int64(types.uint64, types.uint64, types.CPointer(types.double), t
 
 
 def pack(arrays: Sequence[FloatArray]) -> FloatArray:
-    """Arrays of up to four dimensions as one array: its length, where each begins and its shape, and their numbers.
+    """Arrays of up to four dimensions as one array: its length, position and shape of each, and their numbers.
 
     Examples:
         >>> segment(pack([np.arange(3.0), np.eye(2)]), 1).tolist()
@@ -55,7 +55,7 @@ def pack(arrays: Sequence[FloatArray]) -> FloatArray:
 
 
 def segment(packed: FloatArray, i: int) -> FloatArray:
-    """A view of the array with number i; dimensions of 0 at the end count as none."""
+    """A view of array number i; trailing dimensions of 0 are dropped."""
     start, *shape = packed[1 + HEADER * i : 1 + HEADER * (i + 1)].astype(int)
     while len(shape) > 1 and shape[-1] == 0:
         shape.pop()
@@ -96,7 +96,7 @@ def hypercube(packed, i):  # type: ignore[no-untyped-def]
 
 @compiled()
 def coefficient_weights(u, packed):  # type: ignore[no-untyped-def]
-    """Weights y of the patterns, their log prior density in the coordinates, and what the way back needs."""
+    """Weights y of the patterns, their log prior density in the coordinates, and the arguments of the pullback."""
     low, scale_shapes, size_of = vector(packed, 2), vector(packed, 12), vector(packed, 13)
     count, sizes = len(low), len(scale_shapes)
     point, log, scales, slopes = feasible_point(
@@ -136,7 +136,7 @@ def weights_pullback(  # type: ignore[no-untyped-def]
 
 @compiled()
 def opened(x, packed):  # type: ignore[no-untyped-def]
-    """Coordinates u of what the sampler moves."""
+    """Coordinates u from the variables x of the sampler."""
     shift, stretch, mix = vector(packed, 0), vector(packed, 1), matrix(packed, 18)
     u, first = shift + stretch * x, len(x) - len(mix)
     for p in range(len(mix)):
@@ -147,7 +147,7 @@ def opened(x, packed):  # type: ignore[no-untyped-def]
 
 @compiled()
 def closed(by_rest, packed, gradient):  # type: ignore[no-untyped-def]
-    """Gradient by what the sampler moves from that by coefficients and scales, in place, and by the other coordinates."""
+    """Gradient by x, in place, from that by coefficients and scales in ``gradient`` and by the other coordinates."""
     stretch, mix = vector(packed, 1), matrix(packed, 18)
     first = len(gradient) - len(mix)
     for i in range(first):
@@ -160,12 +160,15 @@ def closed(by_rest, packed, gradient):  # type: ignore[no-untyped-def]
 
 @compiled()
 def bounded_point(u, ranges):  # type: ignore[no-untyped-def]
-    """Values of coordinates inside their ranges; their slopes, and log of these with its derivatives.
+    """Values of coordinates, inside their ranges, and the derivatives of the map.
 
     Args:
         u: coordinates, shape (P,).
-        ranges: width, low and high of each, shape (P, 3); with a width of 0 the coordinate is the value, with a high end of
-            infinity it is the value some widths above the low end, which is 0, else the value is logistic.
+        ranges: width, low and high of each, shape (P, 3).  With width 0 the value is the coordinate, without a high end it
+            is width log(1 + exp(u / width)) above 0, else it is a logistic function of the coordinate.
+
+    Returns:
+        Values, slopes dx/du, sum of the logarithms of the slopes, and its derivatives by u.
     """
     count, log = len(ranges), 0.0
     value, slope, by_log = u.copy(), np.ones(count), np.zeros(count)
@@ -213,7 +216,7 @@ def combination_density(x, gradient, packed):  # type: ignore[no-untyped-def]
 
 @compiled()
 def curved_density(x, gradient, packed):  # type: ignore[no-untyped-def]
-    """The same where chi2 is not quadratic."""
+    """Log density where chi2 is not quadratic; its gradient is written to ``gradient``."""
     u = opened(x, packed)
     weights, log, point, scales, slopes, by_point, by_logs = coefficient_weights(u, packed)
     rest, slope, log_slope, by_rest = bounded_point(u[len(weights) :], matrix(packed, 19))
@@ -236,7 +239,7 @@ def curved_density(x, gradient, packed):  # type: ignore[no-untyped-def]
 
 @compiled()
 def extraction_density(x, gradient, packed):  # type: ignore[no-untyped-def]
-    """The same of an extraction."""
+    """Log density of an extraction; its gradient is written to ``gradient``."""
     u = opened(x, packed)
     weights, log, point, scales, slopes, by_point, by_logs = coefficient_weights(u, packed)
     kinds, predicted, first = matrix(packed, 19), matrix(packed, 20), len(weights)
@@ -256,7 +259,7 @@ def extraction_density(x, gradient, packed):  # type: ignore[no-untyped-def]
 
 @compiled()
 def finite(value, gradient):  # type: ignore[no-untyped-def]
-    """Whether value and gradient are numbers."""
+    """Whether value and gradient are finite."""
     good = np.isfinite(value)
     for i in range(len(gradient)):
         good = good and np.isfinite(gradient[i])
@@ -298,14 +301,14 @@ def _expand(dim, expanded, point, result, _constants):  # type: ignore[no-untype
 
 @dataclass(frozen=True)
 class DensityKind:
-    """A kind of model: its density for Python, and for the sampler."""
+    """A kind of model: its density as a numba function, and the function that the sampler calls."""
 
     density: Any
     sampled: Any
 
     @functools.cached_property
     def functions(self) -> tuple[Any, Any]:
-        """C functions for nutpie: log density with gradient, and what is stored of a point."""
+        """C functions for nutpie: the log density with its gradient, and the copy of a point that is stored."""
         return c_function(DENSITY, self.sampled), c_function(EXPAND, _expand)
 
 

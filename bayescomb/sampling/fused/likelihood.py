@@ -1,15 +1,15 @@
-r"""Compiled log densities with their gradients: a Gaussian, a linear-Gaussian model, and a prediction over one.
+r"""Compiled log densities with their gradients: a Gaussian, a linear-Gaussian model, and an extraction.
 
-The prediction is :meth:`bayescomb.likelihood.theory.Theory.predict` again, written for numba with the reverse sweep by hand,
-so that a gradient costs about as much as two values; tests hold the two together.
+The prediction is that of :meth:`bayescomb.likelihood.theory.Theory.predict`, written again for numba with the reverse sweep
+by hand, so that a gradient costs about as much as two values.  Tests compare the two forms.
 
-With V(y) = base + sum_c y_c patterns_c and a residual w it is -(w^T V^-1 w + log |det V|) / 2.  Symmetric matrices are kept
-as their upper triangle, row after row, R (R + 1) / 2 numbers.  One factor U with V = U^T s U gives everything:
+With V(y) = base + sum_c y_c patterns_c and a residual w the log density is -(w^T V^-1 w + log |det V|) / 2.  Symmetric
+matrices are packed: their upper triangle, row after row, R (R + 1) / 2 numbers.  One factor U with V = U^T s U is enough:
 
 .. math::  \frac{\partial}{\partial V} = \frac{1}{2} (V^{-1} w w^T V^{-1} - V^{-1}), \qquad V^{-1} = U^{-1} s U^{-T}.
 
-The signs s of the pivots are prescribed: -1 for the rows of J that are -1, and for rows that integrate a parameter out.
-Such a quasi-definite matrix has this factor in any order of its rows (Vanderbei, SIAM J. Optim. 5 (1995) 100), and another
+The signs s of the pivots are known: -1 for the rows of sign -1 in J, and for rows that integrate a parameter out.  Such a
+quasi-definite matrix has this factor in any order of its rows (Vanderbei, SIAM J. Optim. 5 (1995) 100); a pivot of the other
 sign means that the total precision is not positive definite.
 """
 
@@ -47,7 +47,7 @@ def marginal_kernel(coefficients, parameters, base, patterns, design, offset, si
     Args:
         coefficients: r, shape (k,).
         parameters: p, shape (P,).
-        base: packed as above, R (R + 1) / 2 numbers.
+        base: packed, R (R + 1) / 2 numbers.
         patterns: packed, shape (k, R (R + 1) / 2).
         design: K, shape (R, P).
         offset: w_0, shape (R,).
@@ -129,7 +129,7 @@ def shift_products(theta, mass_index, centre, half_width, gram):  # type: ignore
 
 @compiled(reorder=True)
 def product(first, second):  # type: ignore[no-untyped-def]
-    """A matrix product of a few rows."""
+    """The product of two small matrices."""
     result = np.zeros((first.shape[0], second.shape[1]))
     for i in range(first.shape[0]):
         for k in range(first.shape[1]):
@@ -145,20 +145,20 @@ def extraction_kernel(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     r"""Log density of (r, theta, levels) with all nuisances integrated out, and its gradients.
 
-    With c and D of the prediction, V = base + sum_c r_c patterns_c + A D D^T A^T and w = A c + L levels - w_0 it is
-    -(w^T V^-1 w + log |det V|) / 2.
+    With c and D of the prediction, V = base + sum_c r_c patterns_c + A D D^T A^T and w = A c + L levels - w_0 the log
+    density is -(w^T V^-1 w + log |det V|) / 2.
 
     Args:
         coefficients: r, shape (k,).
         theta: masses and scales, shape (H,).
         levels: free directions and free nuisances, shape (Z + F,).
-        base: V without theory at r = 0, packed as above.
+        base: V without theory at r = 0, packed.
         patterns: dV/dr, packed, shape (k, R (R + 1) / 2).
         predicted: A, shape (R, n).
         linear: L, shape (R, Z + F).
         offset: w_0, shape (R,).
         signs: of the pivots, shape (R,).
-        mass_index: this and what follows as in :class:`~bayescomb.likelihood.theory.Theory`; shape (n,).
+        mass_index: this and what follows as in :class:`~bayescomb.likelihood.theory.Theory`, shape (n,).
         scale_index: shape (n, 2).
         centre: shape (n,).
         half_width: shape (n,).
@@ -183,7 +183,7 @@ def extraction_kernel(  # type: ignore[no-untyped-def]
         normalised = normalised or same[i, i] > 0
         share[i] = raw[i] / total if same[i, i] > 0 else raw[i]
         value[i] = factor[i] * share[i]
-    # e e^T of the shifts e = (1 - W) d of what is normalised, W_ij = t_j in row i of its own distribution
+    # e e^T of the shifts e = (1 - W) d of normalised distributions, W_ij = t_j for i, j in the same distribution
     turned, spread = shifts, shifts.copy()
     if normalised:
         for i in range(n):
@@ -264,7 +264,7 @@ def extraction_kernel(  # type: ignore[no-untyped-def]
 
 
 def theory_constants(theory: Theory) -> tuple[FloatArray, ...]:
-    """The last arguments of :func:`extraction_kernel`, which knows of the theory nuisances what their products are."""
+    """The last arguments of :func:`extraction_kernel`; theory nuisances enter through the products of their shifts only."""
     return (
         theory.mass_index.astype(float),
         theory.scale_index.astype(float),
@@ -279,23 +279,23 @@ def theory_constants(theory: Theory) -> tuple[FloatArray, ...]:
 
 
 def centred(model: LinearModel) -> tuple[FloatArray, FloatArray]:
-    """A point p_0 near the data, shape (P,), and w_0 - K p_0, which is not large where data are precise, shape (R,)."""
+    """A point p_0 near the data, shape (P,), and w_0 - K p_0, which stays small where data are precise, shape (R,)."""
     centre = near(model.design, model.offset)
     return centre, model.offset - model.design @ centre
 
 
 def pivot_order(signs: FloatArray) -> IntArray:
-    """The rows of sign -1 last, where their pivots are small differences of nothing, shape (R,)."""
+    """Order of the rows with those of sign -1 last, which keeps their pivots accurate, shape (R,)."""
     return np.concatenate([np.flatnonzero(signs >= 0), np.flatnonzero(signs < 0)])
 
 
 def pivot_signs(signs: FloatArray) -> FloatArray:
-    """Signs of the pivots of V: rows without noise have variance from their nuisances, shape (R,)."""
+    """Signs of the pivots of V: 1 also for rows without noise, whose variance is that of their nuisances, shape (R,)."""
     return np.where(signs < 0, -1.0, 1.0)
 
 
-TINY = 1e-300  # below this a number has lost digits
-SINGULAR = 1e-16  # a pivot of this share of its row is rounding
+TINY = 1e-300  # smaller numbers lose digits
+SINGULAR = 1e-16  # a pivot below this share of the diagonal is rounding
 
 
 def packed(matrices: FloatArray) -> FloatArray:
@@ -317,7 +317,7 @@ def packed(matrices: FloatArray) -> FloatArray:
 
 @compiled(reorder=True)
 def signed_factor(upper, signs):  # type: ignore[no-untyped-def]
-    """U with V = U^T s U in place of V, and log |det V|.
+    """Replace V by U with V = U^T s U.
 
     Args:
         upper: V, of which the upper triangle is read and replaced, shape (R, R).
@@ -347,7 +347,7 @@ def signed_factor(upper, signs):  # type: ignore[no-untyped-def]
 
 @compiled(reorder=True)
 def gaussian_kernel(weights, residual, covariance, patterns, signs, by_covariance):  # type: ignore[no-untyped-def]
-    """Log density, and what its gradients are made of.
+    """Log density of a Gaussian, and the terms of its gradients.
 
     Args:
         weights: y, shape (k,).
@@ -358,7 +358,7 @@ def gaussian_kernel(weights, residual, covariance, patterns, signs, by_covarianc
         by_covariance: whether the derivative by V is wanted where there are no patterns.
 
     Returns:
-        Value, minus infinity where a pivot has another sign; gradient by y, shape (k,); V^-1 w, shape (R,); derivative by
+        Value, minus infinity where a pivot has the wrong sign; gradient by y, shape (k,); V^-1 w, shape (R,); derivative by
         the independent entries of V, packed.
     """
     size, count = len(residual), len(weights)

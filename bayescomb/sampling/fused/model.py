@@ -1,13 +1,13 @@
-r"""A plan as constants of the fused density, and draws of it as named variables.
+r"""The constants of the fused density of a plan, and its draws as named variables.
 
-Parameters that chi2 is quadratic in, with a flat prior, are integrated out too: they are Gaussian given the rest and drawn
-exactly afterwards.  With K their design, V = J + F C F^T and N a basis of the complement of K,
+Parameters with a flat prior in which chi2 is quadratic are integrated out too: given the other variables they are Gaussian,
+and are drawn exactly afterwards.  With K their design, V = J + F C F^T and N a basis of the complement of K,
 
 .. math::  \log |\det V| + \log \det K^T V^{-1} K = \log |\det N^T V N| + \mathrm{const}, \qquad
            \min_p (K p - w)^T V^{-1} (K p - w) = (N^T w)^T (N^T V N)^{-1} N^T w,
 
-so that they only make the model smaller.  With rows of sign -1 they are rows of sign -1 without variance instead, (K^T, 0)
-below (V, K), which says the same and keeps the signs of all pivots known.
+so that the integration only makes the model smaller.  Where J has rows of sign -1, the parameters instead become further
+rows of sign -1 without variance, (K^T, 0) below (V, K).  This is equivalent, and keeps the signs of all pivots known.
 """
 
 from __future__ import annotations
@@ -48,31 +48,31 @@ __all__ = ["FusedModel", "fused_model"]
 
 # Positions among the constants.
 SHIFT, STRETCH, OFFSET, MIX, REST = 0, 1, 17, 18, 19
-# Coordinates of explicit nuisances, as in the model that can be extended.
+# Name of the coordinates of explicit nuisances, as in the PyMC model.
 WHITE = "white_explicit"
-# Ends of the names of coordinates of parameters above 0 and of ones in a box, which are those of the same model.
+# Ends of the names of coordinates of parameters above 0 and of those in a range, as in the PyMC model.
 ABOVE_ZERO, INTERVAL = "_above_zero__", "_interval__"
-# Step of the second derivatives by masses and scales, in their coordinates, and the least of these: that of a prior.
+# Step of the numerical second derivatives by the coordinates of masses and scales, and their least value: that of a prior.
 STEP = 1e-4
 LEAST_CURVATURE = 0.25
-# Half-widths of the starting points in what the sampler moves, of coefficients and of all else.
+# Half-widths of the starting points, of coefficients and of all other variables of the sampler.
 SPREAD = (1.0, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FusedModel:
-    """Constants of the fused density of a plan; D coordinates, R rows of the reduced model, I parameters integrated out.
+    """The fused density of a plan; D variables x, R rows of the reduced model, I parameters integrated out.
 
     Attributes:
-        plan: what is sampled.
-        constants: packed.
+        plan: the sampling plan.
+        constants: packed, see :func:`bayescomb.sampling.fused.density.pack`.
         integrated: design of the parameters that are integrated out, shape (R, I).
-        origin: values of them at which the offset is taken, shape (I,).
+        origin: their values at which the offset is taken, shape (I,).
         reduce: map from w_0 of the reduced model to the offset among the constants, shape (R', R).
-        sampled: names of the parameters that are sampled, those that cannot be negative; all where nothing else is.
-        names: of the parameters that are integrated out.
-        spread: half-widths of the starting points around 0, shape (D,).
-        start: where they are, shape (D,).
+        sampled: names of the sampled parameters: those with a range, or all where nothing else is sampled.
+        names: names of the parameters that are integrated out.
+        start: x where chains begin, shape (D,).
+        spread: half-widths of the starting points around ``start``, shape (D,).
     """
 
     plan: SamplingPlan
@@ -86,35 +86,35 @@ class FusedModel:
     spread: FloatArray
 
     def set_offset(self, offset: FloatArray) -> None:
-        """Other data: w_0 of the reduced model, shape (R,)."""
+        """Replace the data: w_0 of the reduced model, shape (R,)."""
         segment(self.constants, OFFSET)[:] = self.reduce @ (offset - self.integrated @ self.origin)
 
     def evaluate(self, x: FloatArray) -> tuple[float, FloatArray]:
-        """Log density and gradient at what the sampler moves, shape (D,)."""
+        """Log density and gradient at x, shape (D,)."""
         gradient = np.zeros(len(x))
         return float(self.kind.density(np.ascontiguousarray(x, dtype=np.float64), gradient, self.constants)), gradient
 
     def coordinates(self, draws: FloatArray) -> FloatArray:
-        """U of draws, shape (n, D)."""
+        """Coordinates u of draws of x, shape (n, D)."""
         u = segment(self.constants, SHIFT) + segment(self.constants, STRETCH) * draws
         u[:, self._cut :] += draws[:, self._cut :] @ self._mix.T
         return np.asarray(u)
 
     @property
     def kind(self) -> DensityKind:
-        """Its function."""
+        """The kind of its density."""
         if self.plan.curved is not None:
             return CURVED
         return COMBINATION if self.plan.theory is None else EXTRACTION
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """Of the variables that are no numbers."""
+        """Dimensions of the variables that are vectors."""
         return {"rho": ("coefficient",), SCALE: ("uncertain_size",), WHITE: ("white",)}
 
     @property
     def coords(self) -> dict[str, list[Any]]:
-        """Of these dimensions."""
+        """Coordinates of these dimensions."""
         return {
             "coefficient": [c.name for c in self.plan.coefficients],
             "uncertain_size": [size.name for size in self.plan.sizes],
@@ -122,7 +122,7 @@ class FusedModel:
         }
 
     def at(self, values: Mapping[str, FloatArray]) -> FloatArray:
-        """What the sampler moves at the start but for some values.
+        """X at the starting point with some values replaced, shape (D,).
 
         Args:
             values: value variables of the PyMC model: parameters, or coordinates of those with a range,
@@ -153,14 +153,15 @@ class FusedModel:
 
     @property
     def _cut(self) -> int:
-        """Number of coefficients and scales of sizes, which come first."""
+        """Number of coefficients and scales of sizes, which come first in x."""
         return len(self.plan.sampled) + len(self.plan.sizes)
 
     def variables(self, draws: FloatArray) -> dict[str, FloatArray]:
-        """Named values of draws, shape (n, D): all but what is integrated out.
+        """Named values of draws of x, shape (n, D), without the parameters that are integrated out.
 
         Returns:
-            Shape (n,), or (n, K) of ``rho`` and (n, m) of the scales of uncertain sizes.
+            Variable -> values, shape (n,), or (n, K) for ``rho``, (n, m) for the scales of uncertain sizes and (n, Z) for
+            ``white_explicit``.
         """
         u, plan = self.coordinates(draws), self.plan
         count, cut = len(plan.sampled), self._cut
@@ -187,7 +188,7 @@ class FusedModel:
     def integrated_draws(
         self, values: Mapping[str, FloatArray], weights: FloatArray, rng: np.random.Generator
     ) -> dict[str, FloatArray]:
-        """Exact draws of what is integrated out, given each draw of the rest.
+        """Exact draws of the parameters that are integrated out, given each draw of the other variables.
 
         Args:
             values: :meth:`variables` of n draws.
@@ -233,13 +234,13 @@ def fused_model(
     values: FloatArray | None = None,
     ranges: FloatArray | None = None,
 ) -> FusedModel:
-    """Constants of a plan.
+    """The fused density of a plan.
 
     Args:
-        plan: what is sampled.
+        plan: the sampling plan.
         theta: masses and scales of an extraction where chains begin, shape (H,).
         values: of all P parameters of a combination where chains begin, shape (P,).
-        ranges: width, low and high end of all P parameters, the width 0 of those without a range, shape (P, 3).
+        ranges: width, low and high end of all P parameters, with width 0 for those without a range, shape (P, 3).
     """
     if plan.curved is not None:
         assert values is not None
@@ -299,14 +300,14 @@ def fused_model(
 
 
 def _starts(plan: SamplingPlan, rest: int) -> tuple[FloatArray, FloatArray]:
-    """Where chains begin, and the half-widths around it, with some coordinates that begin at 0 in the end."""
+    """X where chains begin, and half-widths around it; the last ``rest`` variables and the scales of sizes begin at 0."""
     start = coordinates_of(plan.initial, plan.low, plan.high, plan.radial)
     count = len(plan.sizes) + rest
     return np.append(start, np.zeros(count)), np.repeat(SPREAD, [len(start), count])
 
 
 def _first_constants(plan: SamplingPlan, shift: FloatArray) -> list[FloatArray]:
-    """Constants of all kinds: shift and stretch, and those of coefficients and scales."""
+    """The constants that all kinds have first: shift and stretch, and those of coefficients and scales of sizes."""
     shapes = np.array([size.shape for size in plan.sizes])
     return [
         np.append(np.zeros(len(plan.sampled) + len(shapes)), shift),
@@ -319,7 +320,7 @@ def _first_constants(plan: SamplingPlan, shift: FloatArray) -> list[FloatArray]:
 
 
 def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, ranges: FloatArray) -> FusedModel:
-    """All parameters and the coordinates of the explicit nuisances are sampled."""
+    """The fused density where chi2 is not quadratic: all parameters and the explicit nuisances are sampled."""
     size, count = len(curved.offset), len(plan.parameters)
     shift, root = at_ranges(values, ranges, np.linalg.cholesky(curved.covariance))
     base, patterns, design, offset, signs, *rest = curved_constants(plan, curved)
@@ -350,7 +351,7 @@ def _curved_model(plan: SamplingPlan, curved: CurvedPlan, values: FloatArray, ra
 
 
 def _without(integrated: FloatArray, plan: SamplingPlan) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Map from the rows of the reduced model to those that are left, base and patterns of these, and signs of the pivots."""
+    """The reduced model with parameters integrated out: map of its rows, base, patterns, and signs of the pivots."""
     reduced, base, patterns = plan.reduced, plan.base, plan.patterns
     rows, count = integrated.shape
     scaled = integrated / unit_columns(integrated)
@@ -368,13 +369,13 @@ def _without(integrated: FloatArray, plan: SamplingPlan) -> tuple[FloatArray, Fl
 
 
 def _laws(plan: SamplingPlan) -> FloatArray:
-    """Rows of :func:`.coordinates.prior_laws`."""
+    """The argument ``laws`` of :func:`.coordinates.prior_laws`, shape (K, 10)."""
     rows = [(*c.range, c.nominal, *shape_law(c.sampled_shape).terms(*c.range, c.nominal)) for c in plan.coefficients]
     return np.array(rows, dtype=float).reshape(len(rows), 10)
 
 
 def _whitened(model: FusedModel) -> FloatArray:
-    """Root of the inverse of the second derivatives by masses and scales where chains begin."""
+    """Root of the inverse second derivatives by the coordinates of masses and scales, where chains begin."""
     size, cut = len(model.start), model._cut
     rows = []
     for i in range(cut, size):

@@ -1,4 +1,4 @@
-"""The PyMC model of a combination: its variables, its density as an operation, its likelihood in the model of a user.
+"""The PyMC model of a combination: its variables, its density as an operation, its likelihood in a user's own model.
 
 Imports the plan and the fused density.  Start at build.
 """

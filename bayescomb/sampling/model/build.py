@@ -1,8 +1,8 @@
-"""The PyMC model of a combination, to sample as it is or to extend.
+"""The PyMC model of a combination, to be sampled as it is or to be extended.
 
 Two engines give the same posterior.  ``marginal`` has the coefficients ``rho`` and one variable per observable; all
 nuisances are integrated out exactly (:mod:`bayescomb.likelihood.linear_gaussian`).  ``full`` has every nuisance as a
-variable and the estimates as data: slower, and the form to extend when a nuisance itself is to be used.
+variable and is slower; it is the one to extend where the extension contains a nuisance.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from bayescomb.sampling.variables import UniformFrom, begun, flat_variables
 
 __all__ = ["build_model", "coefficient_variable", "pattern_weights", "strong_mixture"]
 
-# Ratio of width to length of a posterior below which steps along single variables are too short.
+# Ratio of width to length of a posterior below which steps along single variables are inefficient.
 NEEDLE = 0.2
 
 
@@ -61,28 +61,33 @@ def build_model(
         combination: what to sample.
         engine: ``"marginal"`` or ``"full"``.
         correlations: ``"prior"`` or ``"nominal"`` (all coefficients fixed).
-        plan: a plan made before, to save making it again.
-        proper_priors: make the stated priors of parameters distributions of the variables instead of data, so that prior
-            predictive draws are of them; every variable needs one then.  The posterior is the same.
+        plan: the sampling plan of the combination, made here by default.
+        proper_priors: whether stated priors of parameters are distributions of the variables instead of data, so that prior
+            predictive draws follow them; every variable needs a stated prior then.  The posterior is the same.
 
     Returns:
-        A model with one scalar variable per parameter and observable without a formula (flat, in the range that is
-        stated, or with the stated prior), ``rho`` over
-        the sampled coefficients, and for ``full`` ``pull`` over all nuisances; ``variance_scale`` where the sizes of sources
-        are uncertain.  If a mass is extracted, the variables are masses (flat over the tables), scales with their priors and
-        flat levels of what is normalised or dropped in place of the observables, which for ``full`` are deterministic
-        functions of them and ``theory_pull``.
+        A model with the variables
 
-        The measured values are the observed variable ``estimate_value`` where all responses are absolute and weights those
-        of Neyman, so that PyMC's log likelihoods and predictive draws are of them; elsewhere, in ``full`` and with an
-        extraction, their density is a potential.  Chains and ``pm.find_MAP`` begin near the best fit, in every copy of the
-        model (``pm.do``, ``pm.observe``).  A flat variable has no prior draws: they are NaN.  The end of a range of a
-        coefficient lies at infinity of its coordinate, which ``pm.find_MAP`` approaches; where coefficients together end
-        in a curved feasible set, ``method="TNC"`` gets there, while the default may stop short on the edge.
+        - one scalar per parameter and per observable without a formula: flat, in the stated range, or with the stated prior;
+        - ``rho`` over the sampled coefficients, ``variance_scale`` over the sources of uncertain size;
+        - with the engine ``full`` ``pull`` over all nuisances.
+
+        If a mass is extracted, the observables are replaced by masses (flat over the tables), scales with their priors, and
+        flat levels of distributions that are normalised and of bins that are dropped.  With ``full`` the observables are
+        deterministic functions of these and of ``theory_pull``.
+
+        The measured values are the observed variable ``estimate_value`` where all responses are absolute and chi2 is
+        Neyman's, so that PyMC's log likelihoods and predictive draws contain them.  Elsewhere, with ``full`` and with an
+        extraction, their density is a potential.
+
+        Chains and ``pm.find_MAP`` begin near the best fit, in every copy of the model (``pm.do``, ``pm.observe``).  A flat
+        variable has no prior draws: they are NaN.  The ends of the range of a coefficient are at infinity of its
+        unconstrained coordinate, which ``pm.find_MAP`` approaches.  Where several coefficients have a curved feasible set,
+        ``method="TNC"`` reaches its edge, while the default method may stop before the maximum.
 
     Raises:
-        OptionError: the engine is unknown, or ``full`` is asked for under the covariance treatment, whose sources need not
-            be correlation matrices, or with a singular statistical covariance.
+        OptionError: the engine is unknown; or ``full`` is asked for under the treatment ``covariance``, which does not
+            define every nuisance, or with a singular statistical covariance.
 
     Examples:
         >>> import bayescomb as bc
@@ -105,8 +110,8 @@ def build_model(
         raise OptionError(msg)
     if engine == "full" and any((factor == 0).any() for _, factor in map(estimate_factor, combination.measurements)):
         msg = (
-            "engine 'full' samples the data given every nuisance, of which a singular statistical covariance leaves no "
-            "density; use the engine 'marginal'"
+            "engine 'full' samples every nuisance, and given all of them the data have no density where a statistical "
+            "covariance is singular; use the engine 'marginal'"
         )
         raise OptionError(msg)
     if plan.theory is not None:
@@ -114,7 +119,6 @@ def build_model(
     with pm.Model(coords={"coefficient": [c.name for c in plan.coefficients]}) as model:
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
         weights, scales = pattern_weights(model, plan, rho)
-        # Sampled with the coefficients, whose posterior takes in the probability that the observables are above 0.
         priors = stated if proper_priors else {}
         parameters = pt.stack([variable.build(priors.get(variable.name)) for variable in flat_variables(plan)])
         match engine:
@@ -128,7 +132,7 @@ def build_model(
 
 
 def _without_priors(combination: Combination, stated: Collection[str]) -> Combination:
-    """The combination whose parameters have no priors, for variables that have them.
+    """The combination without the priors of parameters, which the variables have instead.
 
     Raises:
         OptionError: a variable has no stated prior, or a mass is extracted.
@@ -137,8 +141,11 @@ def _without_priors(combination: Combination, stated: Collection[str]) -> Combin
     flat = [o.name for o in combination.variables if o.name not in stated]
     flat += [n.name for n in combination.nuisances if n.free]
     if flat or combination.extraction:
-        found = ", ".join(map(repr, flat)) or "what is extracted"
-        msg = f"proper priors of {combination.name!r}: {found} flat; state a prior of each parameter, and no extraction"
+        found = ", ".join(map(repr, flat)) or "the levels of an extraction"
+        msg = (
+            f"proper priors of {combination.name!r}: no prior is stated of {found}; state one of each parameter, and use no "
+            "extraction"
+        )
         raise OptionError(msg)
     names = {p.prior_name for p in combination.parameters}
     return dataclasses.replace(
@@ -181,9 +188,9 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.
 
 
 def strong_mixture(plan: SamplingPlan) -> Mixture | None:
-    """How the flat variables depend on each other near the best fit; ``None`` where steps along each of them do.
+    """The correlation of the flat variables near the best fit, where it is too strong for steps along each of them.
 
-    A precise constraint on a combination of observables makes their posterior a needle askew to all of them.
+    A precise constraint on a linear combination of observables makes their posterior narrow along it and long across it.
     """
     if plan.theory is not None or len(plan.parameters) < 2:
         return None
@@ -268,7 +275,10 @@ def coefficient_variable(plan: SamplingPlan, *, prefix: str = "") -> Any:
 
 
 def pattern_weights(model: pm.Model, plan: SamplingPlan, rho: Any, *, prefix: str = "") -> tuple[Any, Any]:
-    """Symbolic weights of the patterns, and the scales of uncertain sizes with their prior (:mod:`.uncertain_sizes`)."""
+    """Symbolic weights of the patterns, and scales of uncertain sizes with their prior.
+
+    See :mod:`bayescomb.likelihood.uncertain_sizes`.
+    """
     if not plan.sizes:
         return rho, pt.zeros(0)
     dims = f"{prefix}uncertain_size"
@@ -280,7 +290,10 @@ def pattern_weights(model: pm.Model, plan: SamplingPlan, rho: Any, *, prefix: st
 
 
 def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, scales: Any) -> Any:
-    """Lambda = Q chol(Q^T C(r) Q) z per block, z ~ N(0, 1): a factor that serves a singular C, whose range Q is fixed."""
+    """The variable ``pull``: lambda = Q chol(Q^T C(r) Q) z per block with z ~ N(0, 1).
+
+    The range Q of a singular C is the same for all r.
+    """
     family = plan.family
     if not family.nuisances:
         return pt.zeros(0)
@@ -298,7 +311,7 @@ def _explicit_nuisances(model: pm.Model, plan: SamplingPlan, rho: Any, scales: A
         else:
             fixed.append(basis @ np.linalg.cholesky(basis.T @ plan.fixed_correlation[inside] @ basis))
             fixed_order.append(block.nuisances)
-    # All that no sampled coefficient touches in one product: hundreds of nodes would take minutes to compile.
+    # One product for all blocks without a sampled coefficient: hundreds of nodes would take minutes to compile.
     factor = np.asarray(block_diag(*fixed)) if fixed else np.zeros((0, 0))
     white = pm.Normal("white_nuisance", shape=factor.shape[1] + sum(basis.shape[1] for _, basis in pieces))
     start = factor.shape[1]

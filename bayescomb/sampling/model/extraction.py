@@ -1,4 +1,4 @@
-"""What an extraction adds to the model: masses and scales, where they start, and draws of what is integrated out."""
+"""Variables of an extraction: masses, scales and levels, their starting points, and draws of the theory nuisances."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ __all__ = ["ExtractionStart", "draw_theory", "extraction_start", "level_variable
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionStart:
-    """Where chains begin: the fit at a feasible point well inside.
+    """The point at which chains begin: the fit at the initial coefficients.
 
     Attributes:
         theta: masses and scales, shape (H,).
         levels: free directions of the observables and free nuisances, shape (Z + F,).
-        level_names: their names.
-        level_errors: their errors, shape (Z + F,).
+        level_names: names of the levels.
+        level_errors: errors of the levels, shape (Z + F,).
     """
 
     theta: FloatArray
@@ -47,12 +47,12 @@ def extraction_start(plan: SamplingPlan, theory: Theory) -> ExtractionStart:
     fit = partial(fit_extraction, theory, plan.reduced, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
     try:
         fitted = fit()
-    except UnderdeterminedError:  # uniform scales that the data do not determine have their ranges as a proper prior
+    except UnderdeterminedError:  # uniform scales that the data do not determine; their ranges are proper priors
         fitted = fit(hold_scales=True)
     inner = fitted.solution.inner
     names = theory.free_names + plan.reduced.parameters[len(theory.select) :]
     index = [inner.parameters.index(name) for name in names]
-    # Not on the edge of a box, where the unconstrained coordinate is infinite.
+    # Away from the ends of a range, where the unconstrained coordinate is infinite.
     room = np.where(np.isfinite(theory.high - theory.low), 0.05 * (theory.high - theory.low), 0.0)
     return ExtractionStart(
         theta=np.clip(fitted.theta, theory.low + room, theory.high - room),
@@ -108,9 +108,9 @@ def draw_theory(
     levels: FloatArray,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Theory nuisances given each draw, and the observables that follow.
+    """Draws of the theory nuisances given each draw of the rest, and the observables that follow from them.
 
-    With d = w_0 - A c - L levels the data say d = A D eta + e, e ~ N(0, V(r)), and eta ~ N(0, 1), so that eta is Gaussian
+    With d = w_0 - A c - L levels the data are d = A D eta + e with e ~ N(0, V(r)) and eta ~ N(0, 1), so that eta is Gaussian
     with gain G = (A D)^T (V + A D D^T A^T)^-1, mean G d and covariance 1 - G A D.
 
     Args:

@@ -1,7 +1,7 @@
-"""The densities as JAX operations, for numpyro, blackjax and nutpie's JAX backend; loaded where JAX is installed only.
+"""The densities as JAX operations, for numpyro, blackjax and nutpie's JAX backend, if JAX is installed.
 
-The kernels are compiled functions of this package that give value and gradient together.  JAX calls them back on the
-processor, and takes the gradient that they give: the value is differentiated by a rule of its own.
+The kernels are compiled functions of this package that return value and gradient together.  JAX calls them back on the CPU,
+and a custom rule of differentiation hands it their gradient.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["offer_jax"]
 
 @cache
 def offer_jax() -> bool:
-    """Tell PyTensor the JAX form of the densities; whether JAX is installed."""
+    """Register the JAX form of the densities with PyTensor, if JAX is installed; return whether it is."""
     if importlib.util.find_spec("jax") is None:
         return False
     from pytensor.link.jax.dispatch import jax_funcify
@@ -47,7 +47,7 @@ def _jax_scalar_with_gradient(op: ScalarWithGradient, **kwargs: Any) -> Any:
         return found, found[1:]
 
     def backward(gradients: tuple[Any, ...], cotangents: tuple[Any, ...]) -> tuple[Any, ...]:
-        # The gradients themselves are not differentiated.
+        # The gradients have no derivatives of their own.
         return tuple(cotangents[0] * gradient for gradient in gradients)
 
     function = jax.custom_vjp(call)
@@ -75,13 +75,13 @@ def _jax_feasible_map(op: FeasibleMap, **kwargs: Any) -> Any:
 
 
 def _jax_called_back(op: Op, **kwargs: Any) -> Any:
-    """A JAX function of an operation whose one output has the shape of its first input, not differentiated."""
+    """A JAX function, without derivative, of an operation whose one output has the shape of its first input."""
     del kwargs
     return lambda *inputs: _called_back(op, inputs, [inputs[0].shape])[0]
 
 
 def _called_back(op: Op, inputs: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> tuple[Any, ...]:
-    """Outputs of an operation by its own ``perform``."""
+    """Outputs of an operation, computed by its ``perform``."""
     jax, jnp = (importlib.import_module(name) for name in ("jax", "jax.numpy"))
 
     def host(*values: Any) -> tuple[Any, ...]:

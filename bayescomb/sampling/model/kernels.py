@@ -1,8 +1,8 @@
 """The marginal log densities as PyTensor operations with a hand-written gradient.
 
-Each is one node of the graph whatever the size of the problem, because compile time is what a user waits for: the same
-density written out in PyTensor's linear algebra takes 20 to 240 s to compile with numba and 0.7 s in this form (figures:
-``tests/benchmarks``).  The kernels are those of :mod:`.fused.likelihood`; PyTensor's own numba mode uses them directly.
+Each is one node of the graph whatever the size of the problem, to save compilation: the same density written out in
+PyTensor's linear algebra takes 20 to 240 s to compile with numba, and 0.7 s in this form (figures: ``tests/benchmarks``).
+The kernels are those of :mod:`bayescomb.sampling.fused.likelihood`; PyTensor's numba mode calls them directly.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.likelihood.linear_gaussian import LinearModel
 from bayescomb.likelihood.theory import Theory
+from bayescomb.sampling.feasible_transform import IdentityOp
 from bayescomb.sampling.fused.curved import curved_constants, curved_kernel
 from bayescomb.sampling.fused.likelihood import (
     centred,
@@ -101,34 +101,25 @@ def curved_log_density(coefficients: Any, parameters: Any, white: Any, *, plan: 
         coefficients: symbolic r, shape (K,).
         parameters: symbolic p, shape (P,).
         white: symbolic xi, shape (Z,).
-        plan: what is sampled.
-        curved: what is not linear in it.
+        plan: with ``curved``.
+        curved: the nonlinear part of the plan.
     """
     return ScalarWithGradient(curved_kernel, curved_constants(plan, curved), n_inputs=3)(coefficients, parameters, white)[0]
 
 
-class ScalarWithGradient(Op):
+class ScalarWithGradient(IdentityOp):
     """A scalar function of vectors that returns its value and its gradients together.
 
     Args:
         function: numba function ``f(*vectors, *constants) -> (value, gradient_1, ...)``.
-        constants: arrays passed after the vectors.
+        constants: arrays that follow the vectors as arguments.
         n_inputs: number of vectors.
     """
-
-    __props__ = ()
 
     def __init__(self, function: Callable[..., Any], constants: Sequence[FloatArray], *, n_inputs: int) -> None:
         self.function = function
         self.constants = tuple(np.ascontiguousarray(c, dtype=np.float64) for c in constants)
         self.n_inputs = n_inputs
-
-    # Two operations are the same only if they are one object: the constants are not compared.
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def make_node(self, *inputs: Any) -> Apply:
         """One scalar and one vector per input."""
@@ -144,20 +135,20 @@ class ScalarWithGradient(Op):
             storage[0] = gradient
 
     def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-        """Cotangent of the value times the gradients; the gradients themselves are not differentiated."""
+        """Cotangent of the value times the gradients; the gradients have no derivatives of their own."""
         del inputs
         return [cotangents[0] * gradient for gradient in outputs[1:]]
 
 
 @numba_dispatch.numba_funcify.register(ScalarWithGradient)
 def _numba_scalar_with_gradient(op: ScalarWithGradient, **kwargs: Any) -> Any:
-    """PyTensor's numba mode calls the kernel without leaving compiled code."""
+    """The kernel for PyTensor's numba mode, called within compiled code."""
     del kwargs
     function, constants = op.function, op.constants
     if op.n_inputs == 3:
 
         @numba_dispatch.numba_njit
-        def three(first, second, third):  # type: ignore[no-untyped-def]  # as above
+        def three(first, second, third):  # type: ignore[no-untyped-def]  # compiled by numba from its argument types
             value, gradient_first, gradient_second, gradient_third = function(first, second, third, *constants)
             return np.asarray(value), gradient_first, gradient_second, gradient_third
 

@@ -1,8 +1,8 @@
-"""The likelihood of a combination inside anybody's PyMC model.
+"""The likelihood of a combination in a user's own PyMC model.
 
-What is measured may be any PyTensor expression there: an effective theory, a surrogate, a hierarchical model over years.
-Nuisances are integrated out and coefficients are sampled as in :func:`bayescomb.build_model`, which is made of the same
-parts; stated priors of parameters are left out, as the model around it has its own.
+The measured quantities may be any PyTensor expressions there: an effective theory, a surrogate, a hierarchical model over
+years.  Nuisances are integrated out and coefficients are sampled as in :func:`bayescomb.build_model`.  Stated priors of
+parameters are left out, as the user's model has its own.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = ["Likelihood", "likelihood"]
 
 @dataclass(frozen=True, kw_only=True)
 class Likelihood:
-    """What was added to a model.
+    """The likelihood that was added to a model.
 
     Attributes:
-        plan: what is sampled and what is integrated; its quantities are those that are measured.
+        plan: the sampling plan; its variables are the measured quantities, or one per estimate.
         rho: the sampled coefficients, symbolic, shape (K,).
         quantities: measured quantity -> its expression.
     """
@@ -50,20 +50,19 @@ class Likelihood:
 def likelihood(
     combination: Combination, observables: Mapping[str, Any], *, correlations: Correlations = "prior", name: str = ""
 ) -> Likelihood:
-    """Add the data of a combination to the PyMC model that is open, for observables that are expressions.
+    """Add the data of a combination to the open PyMC model, with expressions in place of its observables.
 
     Args:
-        combination: the data; an extraction in force is left out, its prediction is the model's own.
-        observables: name of a parameter, or of an observable, with or without a formula -> a scalar expression or number.
-            Everything that is measured must follow from them.
+        combination: the data; an extraction in force is left out, as the model has its own prediction.
+        observables: name of a parameter or observable (with or without a formula) -> a scalar expression or number in its
+            unit.  Every measured quantity must follow from them.
         correlations: ``"prior"`` samples every coefficient with a range, ``"nominal"`` holds them.
-        name: begins the names of all variables and dimensions that are added, so that a model can hold several
-            combinations.
+        name: beginning of the names of all added variables and dimensions, so that a model can hold several combinations.
 
     Raises:
-        UnknownNameError: a name is unknown, or something that is measured does not follow.
-        OptionError: no model is open, or an error of a coefficient's option.
-        InfeasibleCorrelationError: the treatment has no feasible coefficients.
+        UnknownNameError: a name is unknown, or a measured quantity does not follow from the expressions.
+        OptionError: no model is open, ``correlations`` is unknown, or a free nuisance is not determined.
+        InfeasibleCorrelationError: no coefficients are feasible under the treatment.
 
     Examples:
         >>> import pymc as pm
@@ -85,7 +84,7 @@ def likelihood(
     try:
         target = _of_quantities(combination, list(measured))
         values = list(measured.values())
-    except UnderdeterminedError:  # several quantities are functions of few
+    except UnderdeterminedError:  # the estimates do not determine all quantities, which may be functions of few variables
         target = _of_estimates(combination)
         estimates = [e for m in _data(combination) for e in m.estimates]
         values = [sum(w * measured[o] for o, w in e.observables.items() if w) for e in estimates]
@@ -103,7 +102,7 @@ def likelihood(
 
 
 def _measured(combination: Combination, observables: Mapping[str, Any]) -> dict[str, Any]:
-    """What the estimates are about -> its expression, by formulas where it is not given."""
+    """Measured quantity -> its expression, from formulas where none is given."""
     where = f"likelihood() of {combination.name!r}"
     check_mapping(observables, where=where, example='{"m_t": m_t}')
     quantities = combination.quantities
@@ -116,8 +115,8 @@ def _measured(combination: Combination, observables: Mapping[str, Any]) -> dict[
         if quantity not in found:
             if quantity not in quantities.written:
                 msg = (
-                    f"{where}: {quantity!r} is measured, or a formula of something measured needs it, and no expression is "
-                    f"given for it; give one beside {', '.join(map(repr, observables)) or 'nothing'}"
+                    f"{where}: {quantity!r} is measured, or in the formula of a measured quantity, and has no expression; "
+                    f"found {', '.join(map(repr, observables)) or 'none'}; give one for it too"
                 )
                 raise UnknownNameError(msg)
             tree = quantities.written[quantity]
@@ -129,10 +128,10 @@ def _measured(combination: Combination, observables: Mapping[str, Any]) -> dict[
 
 
 def _of_quantities(combination: Combination, names: list[str]) -> Combination:
-    """The combination whose observables are what is measured, without formulas, priors and extractions.
+    """The combination whose observables are the measured quantities, without formulas, priors and extractions.
 
     Raises:
-        UnderdeterminedError: the estimates do not determine all of it.
+        UnderdeterminedError: the estimates do not determine all quantities.
     """
     units = {o.name: o.unit for o in combination.results}
     return dataclasses.replace(
@@ -150,16 +149,16 @@ def _of_quantities(combination: Combination, names: list[str]) -> Combination:
 
 
 def _of_estimates(combination: Combination) -> Combination:
-    """The combination in which every estimate is a quantity of its own, without priors.
+    """The combination with one observable per estimate, without priors.
 
     Raises:
-        OptionError: a nuisance outside the fits is free, and would not be determined.
+        OptionError: a nuisance of an input without a fit is free, and would not be determined.
     """
     free = [n.name for m in combination.measurements for n in m.nuisances if n.free]
     if free:
         msg = (
-            f"likelihood() of {combination.name!r}: the free nuisances {', '.join(map(repr, free))} are not determined "
-            "where the estimates do not determine what they measure; give them a prior"
+            f"likelihood() of {combination.name!r}: the estimates do not determine all measured quantities, and therefore "
+            f"not the free nuisances {', '.join(map(repr, free))}; give these a prior"
         )
         raise OptionError(msg)
     whole, data = combination.saturated(), {e.name for m in _data(combination) for e in m.estimates}

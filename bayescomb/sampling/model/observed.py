@@ -1,9 +1,8 @@
-"""The data of a combination in a PyMC model: their density given what is fitted, and draws of data like them.
+"""The data of a combination in a PyMC model: their density given the fitted variables, and predictive draws.
 
-Where all responses are absolute and weights those of Neyman the measured values are an observed variable: with t the
-predicted estimates they are x ~ N(t, V(r)), all nuisances integrated out, so that predictive draws, graphs and log
-likelihoods of PyMC know them.  Elsewhere the nuisances that stay make the density one of data and nuisances together, and it
-is a potential.
+Where all responses are absolute and chi2 is Neyman's, the measured values are an observed variable: with t the predicted
+estimates x ~ N(t, V(r)), all nuisances integrated out, so that PyMC's predictive draws, graphs and log likelihoods contain
+them.  Elsewhere some nuisances remain variables; the density is then one of data and nuisances together, and is a potential.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ ESTIMATE = "estimate"
 
 
 def data_density(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, *, prefix: str = "") -> Any:
-    """Symbolic log density of the data with all nuisances integrated out, but those in which chi2 is curved.
+    """Symbolic log density of the data with all nuisances integrated out, except those in which chi2 is not quadratic.
 
     Args:
-        model: which gets these as variables.
+        model: to which these nuisances are added as variables.
         plan: without an extraction.
         weights: of the patterns, shape (K + m,).
         parameters: fitted quantities and free nuisances, shape (P,).
@@ -50,7 +49,7 @@ def data_density(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: 
 
 
 def _curved_density(model: pm.Model, plan: SamplingPlan, curved: CurvedPlan, rho: Any, parameters: Any, prefix: str) -> Any:
-    """All nuisances integrated but those in which chi2 is curved, which z stands for; Pearson's determinant included."""
+    """The density with the explicit directions z as variables, Pearson's determinant included."""
     size = len(curved.offset)
     white: Any = pt.zeros(0)
     if size:
@@ -83,7 +82,7 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
     """Add the data to a model, as an observed variable where they have a density of their own.
 
     Args:
-        model: which gets them.
+        model: to which they are added.
         plan: without an extraction.
         weights: of the patterns, symbolic, shape (K + m,).
         parameters: fitted quantities and free nuisances, symbolic, shape (P,).
@@ -100,10 +99,10 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
     constant = _constant(plan, inputs)
 
     def logp(value: Any, weights: Any, parameters: Any, centre: Any) -> Any:
-        del centre  # it only tells the shape
+        del centre  # it only determines the shape
         if isinstance(value, Constant) and np.array_equal(value.data, measured):
             return data_density(model, plan, weights, parameters, prefix=prefix) + constant
-        if curved is not None:  # whose first parameters are prediction less data
+        if curved is not None:  # its first parameters q are prediction minus data
             q = curved.map.pseudo_parameters(parameters, curved.map.prediction(parameters, xp=pt), xp=pt)
             q = pt.concatenate([q[: len(measured)] + measured - value, q[len(measured) :]])
             return marginal_log_density(weights, q, model=plan.reduced, base=plan.base, patterns=plan.patterns) + constant
@@ -142,7 +141,7 @@ def observe(model: pm.Model, plan: SamplingPlan, weights: Any, parameters: Any, 
 
 
 def _inputs_alone(plan: SamplingPlan) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
-    """What the inputs say of their estimates at weights of the patterns, shape (K + m,): mean, shape (E,), and root of V."""
+    """Function of the weights of the patterns, shape (K + m,): estimates by the inputs alone, shape (E,), and root of V."""
     own = linear_model(plan.combination.saturated())
     index = [own.parameters.index(e.name) for e in plan.combination.estimates]
 
@@ -154,10 +153,10 @@ def _inputs_alone(plan: SamplingPlan) -> Callable[[FloatArray], tuple[FloatArray
 
 
 def _constant(plan: SamplingPlan, inputs: Callable[[FloatArray], tuple[FloatArray, FloatArray]]) -> float:
-    """What makes the density one of the measured values, log N(x; t, V): found at the starting point.
+    """The constant that normalises the density to log N(x; t, V), computed at the starting point.
 
-    It is not normalised with free nuisances, which no estimate is predicted without, where V is singular, or where fits
-    widen a shared prior by so much that the estimates have no joint density of their own.
+    It is 0 where the estimates have no such density: with free nuisances, on which their prediction depends, with a singular
+    V, or where inputs widen a shared prior so much that the estimates have no joint density.
     """
     if any(n.free for n in plan.combination.nuisances):
         return 0.0

@@ -1,13 +1,13 @@
-r"""Separated modes: a posterior that a chain does not cross is sampled mode by mode, and the modes are weighted.
+r"""Separated modes: where chains do not cross between modes, each is sampled, and the draws are mixed by their weights.
 
 Responses with different slopes up and down, and inputs of uncertain size that disagree, can give chi2 several minima.  All
-chains that begin near one of them agree on it, whatever lies in the others, so that no comparison of chains tells.  The
-minima are known before sampling; chains begin in each, and with disjoint regions R_m around them the posterior is
+chains that begin near one of them agree, so that a comparison of chains does not reveal the others.  The minima are found
+before sampling, and chains begin in each.  With disjoint regions R_m around them the posterior is
 
 .. math::  p(x) = \sum_m w_m\, p(x \mid R_m), \qquad w_m \propto Z_m = \int_{R_m} f(x)\, dx,
 
-Z_m by bridge sampling between the draws in R_m and a Gaussian of their moments (Meng and Wong, Statistica Sinica 6 (1996)
-831).  The draws of the result are those of the modes in these proportions, in random order.
+with Z_m from bridge sampling between the draws in R_m and a Gaussian with their moments (Meng and Wong, Statistica Sinica 6
+(1996) 831).  The draws of the modes are mixed in these proportions, in random order.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ __all__ = ["MAX_MODES", "Mode", "ModeMixture", "separated_modes", "weighted_mode
 
 Density = Callable[[FloatArray], float]
 
-# Minima that chains are started in; with more, the weights would take too long.
+# Largest number of minima that are sampled; with more, the weights would take too long.
 MAX_MODES: Final = 6
-# R-hat and effective draws of the region of a draw, with which chains cross between the modes as often as it takes.
+# Limits on R-hat and effective draws of the indicator of each region: within them chains cross between the modes often.
 CROSSING_R_HAT: Final = 1.01
 CROSSING_ESS: Final = 400
-# Draws of a mode that its weight needs at least, and that are used at most.
+# Least and largest number of draws of a mode from which its weight is computed.
 LEAST_DRAWS: Final = 100
 BRIDGE_DRAWS: Final = 4000
 BRIDGE_STEPS: Final = 200
 BRIDGE_TOLERANCE: Final = 1e-10
 BLOCKS: Final = 8
-# Steps in which draws are assigned to the nearest mode.
+# Largest number of steps in which draws are assigned to the nearest mode.
 REGION_STEPS: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mode:
-    """A minimum that chains begin in.
+    """A minimum in which chains begin.
 
     Attributes:
-        start: value variable of the model -> its value there.
-        values: parameter -> its value there, in its unit.
-        delta_chi2: by how much chi2 is above its lowest minimum.
+        start: value variable of the model -> its value at the minimum.
+        values: parameter -> its value at the minimum, in its unit.
+        delta_chi2: chi2 minus that of the lowest minimum.
     """
 
     start: dict[str, FloatArray]
@@ -62,14 +62,14 @@ class Mode:
 
 @dataclass(frozen=True, kw_only=True)
 class ModeMixture:
-    """How the draws of M modes make up the posterior.
+    """The mixture of the draws of M modes.
 
     Attributes:
         weights: w, shape (M,).
         errors: their Monte Carlo errors, shape (M,).
-        crossing: whether the chains cross between the modes by themselves, so that nothing has to be weighted.
+        crossing: whether the chains cross between the modes by themselves, so that no weights are needed.
         reason: why the weights are not known; empty if they are.
-        chosen: mode and draw within its chain of each draw of the result, per chain, shape (2, chains, draws).
+        chosen: mode, and draw within the chain of that mode, of each draw of the mixture, shape (2, chains, draws).
     """
 
     weights: FloatArray
@@ -80,7 +80,7 @@ class ModeMixture:
 
 
 def separated_modes(plan: SamplingPlan) -> tuple[Mode, ...]:
-    """The minima of chi2 at the initial coefficients, the lowest first; none if there is only one."""
+    """The minima of chi2 at the initial coefficients, the lowest first; empty if there is only one."""
     if plan.curved is not None:
         curved = plan.curved
         count, variables = len(curved.centre), flat_variables(plan)
@@ -119,7 +119,7 @@ def separated_modes(plan: SamplingPlan) -> tuple[Mode, ...]:
 def weighted_modes(
     samples: Sequence[FloatArray], density: Density, *, starts: Sequence[FloatArray], rng: np.random.Generator
 ) -> ModeMixture:
-    """Weights of the modes, and which draws the result is made of.
+    """Weights of the modes, and the draws of the mixture.
 
     Args:
         samples: unconstrained draws of the chains that began in each mode, M arrays of shape (chains, draws, D).
@@ -142,9 +142,7 @@ def weighted_modes(
     for m in range(count):
         own = region[m] == m
         if own.sum() < LEAST_DRAWS or own.any(axis=1).sum() < chains:
-            reason = (
-                f"the chains that begin in minimum {m + 1} leave it and do not come back, so that its weight is not known"
-            )
+            reason = f"the chains that begin in minimum {m + 1} leave it for good, so that its weight is not known"
             logs.append(np.full(BLOCKS, -np.inf))
             continue
         logs.append(_evidence(samples[m], own, m, gaussians, density, rng))
@@ -165,7 +163,7 @@ def weighted_modes(
 
 
 def _regions(samples: list[FloatArray], starts: Sequence[FloatArray]) -> list[_Gaussian]:
-    """A Gaussian per mode, that of the draws nearest to it whatever chain they are from: chains may cross now and then."""
+    """A Gaussian per mode, with the moments of its nearest draws of all chains, as chains may cross now and then."""
     count, points = len(samples), np.concatenate(samples)
     scale = np.maximum(points.std(axis=0), 1e-300)
     label = np.array([(((points - start) / scale) ** 2).sum(axis=1) for start in starts]).argmin(axis=0)
@@ -206,7 +204,7 @@ class _Gaussian:
         self.mean = points.mean(axis=0)
         centred = points - self.mean
         _, singular, vectors = np.linalg.svd(centred / np.sqrt(len(points) - 1), full_matrices=False)
-        # A direction in which no draw moved gets the width of rounding, not 0.
+        # A direction in which the points do not differ gets a tiny width instead of 0.
         width = np.maximum(singular, 1e-8 * singular.max(initial=1.0))
         self.root = vectors.T * width
         self.inverse = vectors / width[:, None]
@@ -229,7 +227,7 @@ def _evidence(
     density: Density,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Log of the integral over a region, by blocks of draws; those that made the Gaussian are not among them."""
+    """Log of the integral over a region, by blocks of draws other than those that determine the Gaussian."""
     half = sample.shape[1] // 2
     points = sample[:, half:][own[:, half:]]
     if len(points) < LEAST_DRAWS:
@@ -245,7 +243,7 @@ def _evidence(
 
 
 def _bridge(ratio: FloatArray, proposed: FloatArray) -> float:
-    """Log evidence from log f/q at draws of f and of q, the fixed point of Meng and Wong."""
+    """Log of the integral of f from log f/q at draws of f and of q: the fixed point of Meng and Wong."""
     share = len(ratio) / (len(ratio) + len(proposed))
     log_z = float(np.median(ratio))
     for _ in range(BRIDGE_STEPS):
@@ -262,7 +260,7 @@ def _bridge(ratio: FloatArray, proposed: FloatArray) -> float:
 
 
 def _interleaved(region: IntArray, weights: FloatArray, rng: np.random.Generator) -> IntArray:
-    """Draws of the modes in the proportions of their weights, each mode's in its own order, the modes in random order."""
+    """Mode and draw of each draw of the mixture: modes by weight and in random order, the draws of a mode in their order."""
     count, chains, draws = region.shape
     chosen = np.zeros((2, chains, draws), dtype=np.intp)
     for chain in range(chains):

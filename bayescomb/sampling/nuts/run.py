@@ -1,11 +1,10 @@
-"""NUTS by nutpie, around the fused density of a plan or the log density and gradient of a ``pm.Model``.
+"""NUTS by nutpie, with the fused density of a plan or the log density and gradient of a ``pm.Model``.
 
-Backend ``fused`` is a C function that is compiled once on a machine and then serves every model that nobody extended: the
-first draw comes at once, and chains use all cores.  Of a ``pm.Model`` backend ``vm`` evaluates the graph in PyTensor's
-virtual machine, node by node in C that is compiled once and cached on disk: the first draw comes after a second.  Backend
-``numba`` compiles the whole graph for every model: tens of seconds first, then several times faster draws, which pays for
-long runs.
-Without a C++ compiler the virtual machine falls back to Python and is fifty times slower.
+Backend ``fused`` is a C function that is compiled once on a machine and serves all models that were not extended: the first
+draw comes at once, and chains use all cores.  For a ``pm.Model`` backend ``vm`` evaluates the graph in PyTensor's virtual
+machine, node by node in C that is compiled once and cached on disk: the first draw comes after a second.  Without a C++
+compiler it runs in Python and is fifty times slower.  Backend ``numba`` compiles the whole graph of each model for tens of
+seconds and then draws several times faster, which pays off in long runs.
 """
 
 from __future__ import annotations
@@ -39,29 +38,28 @@ __all__ = ["BACKENDS", "CompiledModel", "Mixture", "compile_model", "run_modes",
 
 log = logging.getLogger(__name__)
 
-
 # Factor on the usual spread of the starting points, so that chains of one minimum do not begin near another.
 NEAR_MODE = 0.3
-# To predict which backend ends first: gradients per step; seconds and gain of a compilation by numba.
+# For the prediction which backend ends first: gradients per step; duration of a compilation by numba, and gain in speed.
 GRADIENTS_PER_STEP = 15
 NUMBA_SECONDS, NUMBA_SECONDS_PER_NODE, NUMBA_GAIN = 10.0, 0.25, 4.0
 TRIALS = 20
-# Milliseconds between two states of the bars.
+# Milliseconds between two updates of the progress bars.
 RATE = 300
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledModel:
-    """A model ready to be sampled any number of times.
+    """A compiled model, to be sampled any number of times.
 
     Attributes:
         sampler: nutpie's compiled model.
         backend: ``fused``, ``vm`` or ``numba``.
-        constrain: maps unconstrained draws to named variables; ``None`` where nutpie does it.
-        dims: dimensions of each variable.
-        coords: coordinates of the model.
-        modes: starting points, shape (D,), and the same model with chains that begin near each; not with ``numba``.
-        log_density: of one unconstrained point, shape (D,); ``None`` where nutpie has it.
+        constrain: unconstrained draws, shape (..., D) -> named variables; ``None`` where nutpie does it.
+        dims: variable -> its dimensions besides chain and draw.
+        coords: dimension -> its coordinates.
+        modes: starting points, shape (D,), each with nutpie's model of chains that begin near it; empty with ``numba``.
+        log_density: of one unconstrained point, shape (D,); ``None`` with ``numba``.
     """
 
     sampler: Any
@@ -75,11 +73,11 @@ class CompiledModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """Scalar variables that are sampled as x = x_0 + B xi, x_0 being the initial point of the model.
+    """Strongly correlated scalar variables, sampled as x = x_0 + B xi with x_0 the initial point of the model.
 
     Attributes:
-        names: P variables.
-        root: B with B B^T about their covariance, in unconstrained units, shape (P, P).
+        names: of the P variables.
+        root: B, with B B^T about the covariance of their unconstrained coordinates, shape (P, P).
     """
 
     names: tuple[str, ...]
@@ -98,13 +96,13 @@ def compile_model(
     """Compile a model once.
 
     Args:
-        model: a fused model, to which nothing but ``starts`` applies, or any ``pm.Model`` of continuous variables.
-        backend: ``vm``, ``numba``, or ``auto``: what is predicted to end first, compiling and drawing; the log says so.
-        spread: half-width of the starting points around the model's initial point, per variable, in its unconstrained
-            units; 1 where it is not given.
-        mixture: variables that depend on each other too strongly for steps along each of them; ``vm`` only.
-        starts: points that chains begin near, value variable -> value, where there are several minima; not with ``numba``.
-        steps: number of kept and tuning steps of all chains that the prediction is made for.
+        model: a fused model, to which only ``starts`` applies, or any ``pm.Model`` of continuous variables.
+        backend: ``vm``, ``numba``, or ``auto``, the one that is predicted to end first, compilation included.
+        spread: variable -> half-width of the starting points around the model's initial point, in the unconstrained
+            coordinate; 1 by default.
+        mixture: variables that are too strongly correlated for steps along each of them; ``vm`` only.
+        starts: minima near which chains begin, value variable -> value; not with ``numba``.
+        steps: total number of kept and tuning steps of all chains, for the prediction.
 
     Raises:
         OptionError: the backend is unknown, or is ``fused`` for a ``pm.Model``.
@@ -131,14 +129,14 @@ def compile_model(
             pass
         case _:
             assert_never(backend)
-    # The matrices that PyTensor itself multiplies are a few rows in size: it need not look, and warn, for a BLAS library.
-    # The machine's own loop in C ("cvm") saves a quarter of a gradient, and needs the compiler.
+    # PyTensor itself multiplies matrices of a few rows only, so that it need not search for a BLAS library, and warn.
+    # The loop of the virtual machine in C ("cvm") saves a quarter of the time of a gradient, and needs the compiler.
     linker = "cvm" if pytensor.config.cxx else "vm"
     mode = pytensor.compile.mode.Mode(linker=linker, optimizer="fast_run").excluding("BlasOpt", "c_blas", "local_usmm")
     point = model.initial_point()
     density = model.logp_dlogp_function(ravel_inputs=True, mode=mode, initial_point=point)
     density.set_extra_values({})
-    function = density._pytensor_function  # raw function: nutpie checks its own inputs
+    function = density._pytensor_function  # the raw function, as nutpie checks its inputs itself
     start = np.concatenate([np.ravel(v) for v in point.values()])
     if backend == "auto":
         if not starts and _numba_ends_first(function, start, steps=steps, chains_at_once=available_cores()):
@@ -213,7 +211,7 @@ def compile_model(
 
 
 def _numba_ends_first(function: Any, start: FloatArray, *, steps: int, chains_at_once: int) -> bool:
-    """Whether compiling all of a graph pays for so many steps."""
+    """Whether a compilation by numba pays off for this number of steps."""
     function.trust_input = True
     times = []
     for _ in range(TRIALS):
@@ -229,7 +227,7 @@ def _numba_ends_first(function: Any, start: FloatArray, *, steps: int, chains_at
 
 
 def _compile_fused(model: FusedModel, starts: Sequence[dict[str, FloatArray]]) -> CompiledModel:
-    """The C function of a fused model; nothing is compiled but once on a machine."""
+    """The C function of a fused model, which is compiled once on a machine."""
     density, expand = model.kind.functions
     size = len(model.start)
 
@@ -271,9 +269,9 @@ def _compile_fused(model: FusedModel, starts: Sequence[dict[str, FloatArray]]) -
 
 
 def _guarded(function: Callable[..., Any], x: FloatArray) -> tuple[Any, Any]:
-    """Log density and gradient; minus infinity, which rejects the step, where they are no numbers.
+    """Log density and gradient; minus infinity, which rejects the step, where they are not finite.
 
-    A trial step far out overflows what the density is made of, and an exception there would end the whole run.
+    Trial steps far out overflow; an exception would end the whole run.
     """
     try:
         value, gradient = function(x)
@@ -285,6 +283,7 @@ def _guarded(function: Callable[..., Any], x: FloatArray) -> tuple[Any, Any]:
 
 
 def _split(row: FloatArray, shapes: dict[str, tuple[int, ...]]) -> list[FloatArray]:
+    """The values of each variable in one unconstrained point, shape (D,)."""
     values, start = [], 0
     for shape in shapes.values():
         size = int(np.prod(shape))
@@ -305,11 +304,11 @@ def run_nuts(
     target_accept: float = 0.9,
     cores: int | None = None,
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Sample a compiled model; by default on all cores that may be used, but for ``vm``.
+    """Sample a compiled model, by default on all available cores; ``vm`` always uses one.
 
     Returns:
-        Posterior variables and sampler statistics, each with dims ``chain``, ``draw`` first; after an interruption those of
-        the chains that were finished, with the attribute ``interrupted`` of the statistics set.
+        Posterior variables and sampler statistics, each with dims ``chain``, ``draw`` first.  After an interruption they
+        are those of the finished chains, and the attribute ``interrupted`` of the statistics is 1.
 
     Raises:
         KeyboardInterrupt: interrupted before a chain was finished.
@@ -334,22 +333,22 @@ def run_modes(
     seed: int,
     **settings: Any,
 ) -> tuple[xr.Dataset, xr.Dataset, ModeMixture]:
-    """Sample a compiled model from each of its starting points, and put the draws together by the weights of the modes.
+    """Sample a compiled model from each of its minima, and mix the draws by the weights of the modes.
 
     Args:
-        compiled: with starting points.
-        draws: this and all that follows as :func:`run_nuts` takes it.
+        compiled: with minima.
+        draws: this and what follows as in :func:`run_nuts`.
         chains: likewise.
-        seed: of the first mode, that of the others follows.
-        settings: the rest.
+        seed: of the first mode; the following modes have the following seeds.
+        settings: other arguments of :func:`run_nuts`.
 
     Returns:
-        As :func:`run_nuts`, and the weights.
+        The posterior variables and statistics of :func:`run_nuts`, and the weights.
 
     Raises:
-        KeyboardInterrupt: interrupted; the draws of single modes are no result.
+        KeyboardInterrupt: interrupted, as the draws of some modes are not a posterior.
     """
-    assert compiled.log_density is not None  # modes are sampled with the virtual machine
+    assert compiled.log_density is not None  # numba, which has none, does not accept minima
     samples, found = [], []
     for number, (_, sampler) in enumerate(compiled.modes):
         tree, statistics = _run(compiled, sampler, draws=draws, chains=chains, seed=seed + number, **settings)
@@ -410,7 +409,7 @@ def _run(
             # Only whole chains are kept: shortened ones would overweight their beginning.
             tree = sampler.abort()
             energy = tree["sample_stats"]["energy"].to_numpy()
-            # The trace is as long as its longest chain, the rest of the others is NaN.
+            # The trace is as long as its longest chain; the other chains are filled up with NaN.
             finished = ~np.isnan(energy).any(axis=1) & (energy.shape[1] == draws)
             if not finished.any():
                 raise

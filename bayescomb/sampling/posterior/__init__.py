@@ -1,4 +1,4 @@
-"""What is made of draws: the gate of convergence, summaries, moments that exist, and the file of a posterior.
+"""A posterior after sampling: convergence, summaries, the moments that exist, and its file.
 
 Imports the plan of sampling, not the sampler.  Start at summary.
 """

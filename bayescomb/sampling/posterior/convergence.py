@@ -1,4 +1,4 @@
-"""The gate: whether a posterior may be used at all."""
+"""Convergence of a posterior: whether its numbers may be used."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ __all__ = ["MAX_R_HAT", "MIN_ESS", "Verdict", "smallest_bfmi", "verdict"]
 
 MAX_R_HAT: Final = 1.01
 MIN_ESS: Final = 400
-# Monte Carlo errors of mean and sd over the sd: those of 400 independent draws, and twice those for the sd of long tails.
+# Largest Monte Carlo errors of mean and sd over the sd: that of a mean of 400 independent draws, and twice as much for the
+# sd, whose error grows with long tails.
 MAX_MCSE_MEAN: Final = 0.05
 MAX_MCSE_SD: Final = 0.1
-# Energy fraction of missing information below which the momenta do not reach all energies (Betancourt, arXiv:1604.00695).
+# Bayesian fraction of missing information (E-BFMI) below which momenta do not reach all energies (arXiv:1604.00695).
 MIN_BFMI: Final = 0.2
-# Share of divergent transitions above which the sampler is not to be trusted wherever they are.
+# Share of divergent transitions above which the sampler is unreliable, wherever they are.
 MAX_DIVERGENT: Final = 0.01
-# A region that the sampler diverges at may hold this many times the draws that it diverged from; leaving them all out must
-# not move a mean or an sd by more than the share of an sd below.
+# The unseen region behind a divergence may hold up to this many times the draws that diverged; they must not move a mean or
+# an sd by more than the share of an sd below.
 UNSEEN: Final = 10.0
 MAX_MOVED: Final = 0.05
 
@@ -40,15 +41,16 @@ class Verdict:
 
     Attributes:
         passed: every quantity has R-hat below 1.01, bulk and tail ESS above 400 and Monte Carlo errors of mean and sd below
-            0.05 and 0.1 sd; E-BFMI is above 0.2 in every chain; divergent transitions are few, and where they are they
-            can move no mean or sd by 0.05 sd; and all separated modes are in it with known weights.
-        reasons: what failed, empty if nothing.
+            0.05 and 0.1 sd; E-BFMI is above 0.2 in every chain; at most 1 % of the transitions diverge, and they can move no
+            mean or sd by 0.05 sd; and all separated modes are included with known weights.
+        reasons: the failed criteria, empty if all passed.
         divergences: number of divergent transitions.
         max_r_hat: largest R-hat.
         min_ess: smallest of all bulk and tail effective sample sizes.
-        table: dim ``quantity``: ``r_hat``, ``ess_bulk``, ``ess_tail``, ``mcse_mean``, ``mcse_sd``, ``sd``, and ``moved``, by
-            how many sd the divergences can move mean or sd.
-        min_bfmi: smallest E-BFMI of the chains; NaN where the sampler did not tell energies.
+        table: dim ``quantity``: ``r_hat``, ``ess_bulk``, ``ess_tail``, ``mcse_mean``, ``mcse_sd``, ``sd``; ``moved``, by
+            how many sd the divergences can move mean or sd; and ``weight_error``, the error of the mean from the weights of
+            separated modes over the sd.
+        min_bfmi: smallest E-BFMI of the chains; NaN where the sampler did not record energies.
     """
 
     passed: bool
@@ -73,9 +75,9 @@ class Verdict:
 
 @expects(posterior="posterior")
 def verdict(posterior: xr.DataTree) -> Verdict:
-    """Judge every quantity of the group ``posterior`` by what its numbers need, with ArviZ's rank-normalised diagnostics.
+    """Judge the convergence of every quantity of the group ``posterior`` with ArviZ's rank-normalised diagnostics.
 
-    Of a quantity of which only quantiles are given the Monte Carlo errors of mean and sd do not count.
+    The Monte Carlo errors of mean and sd are not judged where only quantiles are given.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
@@ -127,7 +129,7 @@ def verdict(posterior: xr.DataTree) -> Verdict:
 
 
 def smallest_bfmi(energy: FloatArray) -> float:
-    """Smallest energy fraction of missing information of chains: mean square of the steps over the variance.
+    """Smallest E-BFMI of chains: mean square of the steps of the energy over its variance.
 
     Args:
         energy: shape (chains, draws).
@@ -138,7 +140,7 @@ def smallest_bfmi(energy: FloatArray) -> float:
 
 
 def _bfmi(statistics: xr.Dataset, modes: Mapping[str, Any]) -> float:
-    """Smallest E-BFMI of the chains as they were run, before the draws of separated modes were put together."""
+    """Smallest E-BFMI of the chains as they were run, before the draws of separated modes were mixed."""
     if "bfmi" in modes:
         return float(modes["bfmi"])
     if "energy" not in statistics or statistics.sizes["draw"] < 2:
@@ -148,7 +150,7 @@ def _bfmi(statistics: xr.Dataset, modes: Mapping[str, Any]) -> float:
 
 def _diagnostics(draws: xr.Dataset, diverging: BoolArray, mode: xr.DataArray | None, modes: Mapping[str, Any]) -> xr.Dataset:
     """Diagnostics of every scalar quantity, named ``variable`` or ``variable[coordinate]``."""
-    # A quantity that never moves has R-hat 0/0; the gate rejects the NaN without a warning of numpy.
+    # A quantity that never moves has R-hat 0/0 = NaN, which fails the criterion; numpy need not warn.
     with np.errstate(invalid="ignore", divide="ignore"):
         measures = {
             "r_hat": az.rhat(draws),
@@ -167,7 +169,7 @@ def _diagnostics(draws: xr.Dataset, diverging: BoolArray, mode: xr.DataArray | N
         names += [f"{variable}[{label}]" if label else str(variable) for label in labels]
         own = flat.to_numpy().reshape(-1, values.sizes["chain"], values.sizes["draw"])
         sd = own.std(axis=(1, 2))
-        # Sizes are summarised by quantiles only.
+        # Scales of uncertain sizes are summarised by quantiles only.
         told = [variable != SCALE and not quantiles_only(flat[i] if inner else flat) for i in range(len(own))]
         for key, measure in measures.items():
             found = np.ravel(measure[variable].to_numpy()).astype(float)
@@ -180,7 +182,7 @@ def _diagnostics(draws: xr.Dataset, diverging: BoolArray, mode: xr.DataArray | N
 
 
 def _moved(values: FloatArray, sd: float, diverging: BoolArray) -> float:
-    """By how many sd leaving out what diverged, and as much again of what was not seen there, moves mean or sd."""
+    """By how many sd mean or sd can be wrong if each divergent draw stands for ten unseen ones."""
     if not diverging.any() or diverging.all() or not sd > 0:
         return 0.0
     rest = values[~diverging]
@@ -190,7 +192,7 @@ def _moved(values: FloatArray, sd: float, diverging: BoolArray) -> float:
 
 
 def _from_weights(values: FloatArray, sd: float, mode: xr.DataArray | None, errors: FloatArray) -> float:
-    """Error of a mean by the errors of the weights of separated modes, over the sd."""
+    """Error of a mean due to the errors of the weights of separated modes, over the sd."""
     if mode is None or not errors.any() or not sd > 0:
         return 0.0
     labels, centre = mode.transpose("chain", "draw").to_numpy(), float(values.mean())
@@ -199,7 +201,7 @@ def _from_weights(values: FloatArray, sd: float, mode: xr.DataArray | None, erro
 
 
 def _failures(table: xr.Dataset, failed: np.ndarray, key: str, text: str, form: str) -> list[str]:
-    """One sentence that names the first few quantities."""
+    """A sentence that names the first few failed quantities; empty if none failed."""
     index = np.flatnonzero(failed)
     if not index.size:
         return []

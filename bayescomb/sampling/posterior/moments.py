@@ -1,7 +1,7 @@
-"""One quantity in numbers: which moments it has, and summaries of draws, coefficients and the laws of their priors.
+"""Summaries of draws, of coefficients and of their priors, and the quantities whose moments do not exist.
 
-Uncertain sizes give tails of known order (:func:`bayescomb.likelihood.uncertain_sizes.tail_degrees`); of everything else the
-draws themselves tell, by the generalised Pareto distribution of the largest of them.
+Uncertain sizes give tails of known order (:func:`bayescomb.likelihood.uncertain_sizes.tail_degrees`).  The tails of other
+quantities are judged by the generalised Pareto distribution of their largest draws.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from bayescomb.sampling.plan import SamplingPlan
 __all__ = [
     "CENTRAL",
     "INTERVAL",
+    "LEVELS",
     "QUANTILES_ONLY",
     "Summary",
     "coefficient_summaries",
@@ -42,11 +43,18 @@ __all__ = [
 ]
 
 INTERVAL: Final = 0.68
-CENTRAL: Final = (0.16, 0.84)  # as written: 0.5 - 0.34 is another number in its last digit
-# Intervals of a law among which the shortest is looked for.
+CENTRAL: Final = (0.16, 0.84)  # as written: 0.5 - 0.34 differs in the last digit
+# Label -> probability of the intervals whose coverage is studied.
+LEVELS: Final = {"68": INTERVAL, "95": 0.95}
+# Intervals of a prior among which the shortest is searched.
 GRID: Final = 401
 # Monte Carlo errors within which two summaries are the same.
 SAME: Final = 3.0
+# Attribute of a variable of the posterior: why its mean and sd are not given; for a vector a JSON mapping by name.
+QUANTILES_ONLY: Final = "quantiles_only"
+# Pareto k above which averages of draws are unreliable (Vehtari et al., J. Mach. Learn. Res. 25 (2024) 72).
+MAX_PARETO_K: Final = 0.7
+LEAST_DRAWS: Final = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +66,8 @@ class Summary:
         hdi_low, hdi_high: ends of the 68 % highest-density interval.
         central_low, central_high: quantiles 0.16 and 0.84.
         mcse_mean, mcse_sd: Monte Carlo errors of mean and sd, 0 where they are exact.
-        origin: ``"exact"`` (known without any draw), ``"conditional"`` (the average of exact conditional
-            Gaussians over the draws of what they depend on), ``"draws"`` or ``"quantiles"``.
+        origin: ``"exact"`` (independent of the draws), ``"conditional"`` (the average of exact Gaussians given the
+            coefficients of each draw), ``"draws"`` or ``"quantiles"``.
         reason: why only quantiles are given, empty if there are moments.
     """
 
@@ -77,23 +85,23 @@ class Summary:
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The numbers by name."""
+        """All numbers by name."""
         return {key: value for key, value in vars(self).items() if key not in {"origin", "reason"}}
 
     @property
     def half_width(self) -> float:
-        """Half the central 68 % interval, which sets the digits where there is no sd."""
+        """Half the central 68 % interval, which determines the rounding where there is no sd."""
         return (self.central_high - self.central_low) / 2
 
     def without_moments(self, reason: str) -> Summary:
-        """The quantiles alone."""
+        """The summary without mean and sd."""
         nan = float("nan")
         moments = {"mean": nan, "sd": nan, "mcse_mean": nan, "mcse_sd": nan}
         return dataclasses.replace(self, origin="quantiles", reason=reason, **moments)
 
 
 def mean_sd(values: ArrayLike) -> tuple[float, float]:
-    """Mean and standard deviation of draws, with n - 1.
+    """Mean and standard deviation (with n - 1) of draws.
 
     Examples:
         >>> mean_sd([1.0, 2.0, 3.0])
@@ -104,7 +112,7 @@ def mean_sd(values: ArrayLike) -> tuple[float, float]:
 
 
 def draws_summary(values: xr.DataArray) -> Summary:
-    """Summary of the draws themselves.
+    """Summary of draws.
 
     Args:
         values: dims ``chain``, ``draw``.
@@ -132,7 +140,11 @@ def draws_summary(values: xr.DataArray) -> Summary:
 
 
 def coefficient_summaries(draws: xr.Dataset) -> dict[str, Summary]:
-    """Summary of each sampled coefficient, that of the scales of an extraction included, of a posterior or its prior."""
+    """Summary of each sampled coefficient, that of the scales of an extraction included.
+
+    Args:
+        draws: group ``posterior`` or ``prior``.
+    """
     found: dict[str, Summary] = {}
     if "rho" in draws:
         rho = draws["rho"]
@@ -143,16 +155,15 @@ def coefficient_summaries(draws: xr.Dataset) -> dict[str, Summary]:
 
 
 def prior_summaries(combination: Combination, prior: xr.Dataset) -> dict[str, Summary]:
-    """Summary of each sampled coefficient before the data.
+    """Summary of the prior of each sampled coefficient.
 
     Args:
         combination: with the assumption set and treatment that were sampled.
         prior: group ``prior`` of a posterior; empty if no coefficient was sampled.
 
     Returns:
-        Without Monte Carlo error where the law is known (see
-        :func:`bayescomb.sampling.posterior.moments.exact_priors`), else of the draws of the prior
-        restricted to the feasible set.
+        Without Monte Carlo error where :func:`exact_priors` knows the prior, else from the draws of the prior restricted to
+        the feasible set.
     """
     found = coefficient_summaries(prior)
     if not found:
@@ -162,7 +173,7 @@ def prior_summaries(combination: Combination, prior: xr.Dataset) -> dict[str, Su
 
 
 def same_as_prior(posterior: Summary, prior: Summary) -> bool:
-    """Whether mean and standard deviation agree within three Monte Carlo errors, so that their digits tell nothing.
+    """Whether mean and standard deviation of posterior and prior agree within three Monte Carlo errors.
 
     Examples:
         >>> import numpy as np, xarray as xr
@@ -178,11 +189,12 @@ def same_as_prior(posterior: Summary, prior: Summary) -> bool:
 
 
 def _of_law(law: Any) -> Summary:
+    """Summary of a frozen scipy distribution."""
     low, median, high = (float(law.ppf(q)) for q in (CENTRAL[0], 0.5, CENTRAL[1]))
     start = np.linspace(0.0, 1.0 - INTERVAL, GRID)
     ends = law.ppf(start), law.ppf(start + INTERVAL)
     width = ends[1] - ends[0]
-    # All intervals of a flat law are equally short: the central one is named.
+    # All intervals of a flat distribution are equally short: the central one is taken.
     shortest = int(np.argmin(width)) if width.min() < (1 - 1e-9) * (high - low) else -1
     hdi = (low, high) if shortest < 0 else (float(ends[0][shortest]), float(ends[1][shortest]))
     return Summary(
@@ -199,15 +211,8 @@ def _of_law(law: Any) -> Summary:
     )
 
 
-# Attribute of a variable of the posterior: why its mean and sd are not given; of a vector a JSON mapping by name.
-QUANTILES_ONLY: Final = "quantiles_only"
-# Pareto k above which averages of draws are not to be trusted (Vehtari et al., J. Mach. Learn. Res. 25 (2024) 72).
-MAX_PARETO_K: Final = 0.7
-LEAST_DRAWS: Final = 400
-
-
 def mark_tails(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
-    """The posterior with the reason beside every quantity of which only quantiles are to be given."""
+    """The posterior with the attribute ``quantiles_only`` on every variable that has quantities without moments."""
     degrees: dict[str, float] = {}
     if plan.sizes and plan.theory is None:  # masses end with their tables
         correlation = plan.correlation(np.asarray(plan.weights(plan.initial, np.ones(len(plan.sizes))))[None])[0]
@@ -235,11 +240,11 @@ def mark_tails(plan: SamplingPlan, posterior: xr.Dataset) -> xr.Dataset:
 def _no_moments(degrees: float) -> str:
     missing = "the standard deviation does not exist" if degrees > 1 else "neither mean nor standard deviation exists"
     number = plain(significant(degrees, 3))
-    return f"its tails are those of Student's t with {number} degrees of freedom, by sizes that are uncertain: {missing}"
+    return f"its tails are those of Student's t with {number} degrees of freedom, due to uncertain sizes: {missing}"
 
 
 def _heavy(values: xr.DataArray) -> str:
-    """Why the draws themselves say that averages of them are not to be trusted; empty if they do not."""
+    """Why averages of the draws are unreliable, judged by the draws themselves; empty if they are reliable."""
     draws = values.transpose("chain", "draw").to_numpy()
     if draws.size < LEAST_DRAWS or draws.std() == 0:
         return ""
@@ -253,7 +258,7 @@ def quantiles_only(values: xr.DataArray) -> str:
     """Why mean and sd of a quantity are not given, empty if they are.
 
     Args:
-        values: a variable of the posterior, or what is selected of one by the name of a nuisance.
+        values: a variable of the posterior, or one nuisance selected from it.
     """
     reason = str(values.attrs.get(QUANTILES_ONLY, ""))
     if not reason.startswith("{"):
@@ -264,10 +269,10 @@ def quantiles_only(values: xr.DataArray) -> str:
 
 
 def exact_priors(combination: Combination) -> dict[str, Any]:
-    """Coefficient -> its prior as a frozen scipy distribution, where every value of its range is feasible.
+    """Coefficient -> its prior as a frozen scipy distribution, where the quoted ranges are wholly feasible.
 
-    Under the treatment ``covariance`` the total covariance has to be positive definite for all of the quoted box, under
-    ``nuisance`` the block of the coefficient: priors of different blocks are independent.
+    Under the treatment ``covariance`` the total covariance must be positive definite in all of the quoted box.  Under
+    ``nuisance`` this holds for the block of the coefficient alone, as the priors of different blocks are independent.
 
     Examples:
         >>> import bayescomb as bc

@@ -1,8 +1,8 @@
-"""A posterior as a netCDF file with a checksum at its end, everything that can be wrong with it, and what it carries.
+"""A posterior as a netCDF file with a checksum at its end: writing, reading, checks, and its decoded attributes.
 
-The file is made in memory: HDF5 that finds its disk full while writing ends the process.  The last line of the file is the
-SHA-256 of all before it, which netCDF readers do not look at; the attribute ``checksum`` says that it must be there.
-Without it more than half of all damaged bytes would be read as other numbers.
+The file is made in memory, as HDF5 ends the process if the disk is full while it writes.  The last line of the file is the
+SHA-256 of everything before it, which netCDF readers ignore; the attribute ``checksum`` says that the line must be there.
+Without the checksum more than half of all damaged bytes would be read as other numbers.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MARK: Final = "checksum"
 KIND: Final = "sha256 of the file, in its last line"
 LAST_LINE: Final = re.compile(rb"\nsha256 ([0-9a-f]{64})\n\Z")
 LINE_SIZE: Final = 73
-# What readers need: attributes of the tree, and groups with a variable.
+# Attributes that every posterior has; the second list holds JSON texts.
 ATTRIBUTES: Final = ("seed", "correlations", "engine", "treatment", "assumptions")
 JSON_ATTRIBUTES: Final = ("repairs", "held_coefficients", "not_recovered", "versions")
 SAMPLED_WITH: Final = ("seed", "draws", "tune", "chains", "interrupted", "correlations", "engine", "backend", "created")
@@ -57,22 +57,22 @@ AGAIN: Final = "sample again, or restore the file"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """How a posterior was sampled: its attributes, decoded.
+    """The decoded attributes of a posterior: how it was sampled.
 
     Attributes:
         settings: seed, draws, tune, chains, interrupted, correlations, engine, backend and created, as far as known.
         correlations: ``prior`` or ``nominal``.
         engine: ``marginal`` or ``full``.
         seed: of everything random.
-        interrupted: which chains are finished, empty if all are.
-        compile_seconds, sampling_seconds: of the clock on the wall.
+        interrupted: number of finished chains, e.g. ``"3 of 4 chains"``; empty if all are finished.
+        compile_seconds, sampling_seconds: elapsed time.
         repairs: blocks that were repaired and held at nominal.
-        held_coefficients: names of those with a prior whose blocks leave them no room.
+        held_coefficients: names of coefficients with a prior that are held, as their blocks leave only one value.
         not_recovered: block -> why its nuisances have no posterior.
         versions: package -> version that sampled.
-        extended: whether the model was one that a user extended.
-        modes: what was done about separated minima: ``minima`` (values, delta_chi2, weight, weight_error) and, where they
-            could not be weighted, the ``reason``; empty for one minimum.
+        extended: whether the model was extended by a user.
+        modes: separated minima: ``minima`` (values, delta_chi2, weight, weight_error) and, where they could not be
+            weighted, the ``reason``; empty for one minimum.
     """
 
     settings: Mapping[str, str | int]
@@ -123,22 +123,22 @@ def run_of(posterior: xr.DataTree) -> Run:
 
 
 def modes_of(posterior: xr.DataTree) -> dict[str, Any]:
-    """What was done about separated minima, see :class:`Run`; empty for one minimum."""
+    """Record of separated minima, see :class:`Run`; empty for one minimum."""
     found: dict[str, Any] = json.loads(posterior.attrs.get("modes", "{}"))
     return found
 
 
 def _python(value: Any) -> Any:
-    """A number of netCDF as one of Python."""
+    """A numpy scalar, as netCDF attributes are, as a Python number; other values unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 @expects(posterior="posterior")
 def save_posterior(posterior: xr.DataTree, path: str | Path) -> Path:
-    """Write a posterior as netCDF; an existing file stays whole until the new one is complete.
+    """Write a posterior as netCDF; an existing file is replaced when the new one is complete.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -159,7 +159,7 @@ def load_posterior(path: str | Path) -> xr.DataTree:
     """Read a posterior that :func:`save_posterior` wrote.
 
     Raises:
-        PosteriorError: the file is absent, damaged or not one of ours.
+        PosteriorError: the file is absent, damaged, or not a posterior of bayescomb.
 
     Examples:
         With ``posterior = bc.sample(bc.load("models/run1_mass"), seed=1)``:
@@ -178,9 +178,9 @@ def load_posterior(path: str | Path) -> xr.DataTree:
         msg = f"{path}: no such file; make one with 'bayescomb sample MODEL --output {path.name}'"
         raise PosteriorError(msg) from error
     except IsADirectoryError as error:
-        msg = f"{path}: a folder found, the file of a posterior is needed; a model stands before it: MODEL POSTERIOR.nc"
+        msg = f"{path}: a folder found, the file of a posterior is needed; the model comes first: MODEL POSTERIOR.nc"
         raise PosteriorError(msg) from error
-    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+    except (OSError, ValueError) as error:  # ValueError: an impossible path
         msg = f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); name the file of a posterior"
         raise PosteriorError(msg) from error
     return posterior_from_bytes(data, where=str(path))
@@ -193,17 +193,17 @@ def combination_of(posterior: xr.DataTree) -> Combination:
 
 @functools.lru_cache(maxsize=4)
 def _read(text: str) -> Combination:
-    """Read once: a combination cannot be changed, and every part of an output asks for that of its posterior."""
+    """The combination, read once: it is immutable, and every part of an output asks for it."""
     return combination_from_json(text)
 
 
 def is_extended(posterior: xr.DataTree) -> bool:
-    """Whether the sampled model was one that a user extended, of which the closed forms of the combination know nothing."""
+    """Whether the sampled model was extended by a user, so that the closed forms of the combination do not hold for it."""
     return bool(posterior.attrs.get("extended", 0))
 
 
 def require_same_model(posterior: xr.DataTree, combination: Combination) -> Combination:
-    """The given combination under the posterior's assumption set and treatment.
+    """The combination of the posterior, if it has the same inputs as the given one.
 
     Raises:
         PosteriorError: the posterior was made from other inputs.
@@ -214,7 +214,7 @@ def require_same_model(posterior: xr.DataTree, combination: Combination) -> Comb
         hidden = "hidden" if own.blinding is not None else "as measured"
         msg = (
             f"posterior of {own.name!r}: its central values are {hidden}, those of the model as it is now are not; sample "
-            "again with the same phrase and the same --seed, which gives the same draws at the other place"
+            "again with the same phrase and the same --seed, which gives the same draws, shifted"
         )
         raise PosteriorError(msg)
     if where:
@@ -226,24 +226,24 @@ def require_same_model(posterior: xr.DataTree, combination: Combination) -> Comb
     free = [name for name in combination.nonnegative if name not in own.nonnegative]
     if free:
         msg = (
-            f"{free[0]!r} cannot be negative in {combination.name!r} as it is now, in the posterior it can; sample again "
-            "from this model, or leave it out of 'nonnegative'"
+            f"{free[0]!r} cannot be negative in {combination.name!r} as it is now, but can be in the posterior; sample "
+            "again from this model, or leave it out of 'nonnegative'"
         )
         raise PosteriorError(msg)
     return own
 
 
 def require_same_settings(posterior: xr.DataTree, combination: Combination) -> None:
-    """Posterior and profile stand side by side only if assumption set, treatment and the like are the same.
+    """Raise unless posterior and profile have the same assumption set, treatment and other settings.
 
     Raises:
-        PosteriorError: one of them is not.
+        PosteriorError: a setting differs.
     """
     own = combination_of(posterior)
     for key in SETTINGS:
         found, wanted = getattr(own, key), getattr(combination, key)
         if found != wanted:
-            msg = f"the posterior has the {key} {found!r}, the profile {wanted!r}; make both with the same {key}"
+            msg = f"the posterior has {key} {found!r}, the profile {wanted!r}; make both with the same {key}"
             raise PosteriorError(msg)
 
 
@@ -276,7 +276,7 @@ def posterior_from_bytes(data: bytes, *, where: str) -> xr.DataTree:
         where: name of the file, for messages.
 
     Raises:
-        PosteriorError: the bytes are damaged, or not those of a posterior of ours.
+        PosteriorError: the bytes are damaged, or not a posterior of bayescomb.
 
     Examples:
         >>> from bayescomb.sampling.posterior.storage import posterior_from_bytes
@@ -294,7 +294,7 @@ def posterior_from_bytes(data: bytes, *, where: str) -> xr.DataTree:
         msg = f"{where}: damaged, its bytes are not those that were written (the checksum in its last line differs); {AGAIN}"
         raise PosteriorError(msg)
     try:
-        # First without h5netcdf, whose half-made files complain on standard error.
+        # First without h5netcdf, which prints to standard error when it cannot open a file.
         with h5py.File(io.BytesIO(content), "r") as file:
             marked = MARK in list(file.attrs) and bool(list(file))
         if signed or not marked:
@@ -318,10 +318,10 @@ def posterior_from_bytes(data: bytes, *, where: str) -> xr.DataTree:
 
 
 def _check(posterior: xr.DataTree, where: str) -> None:
-    """Everything that readers rely on is there.
+    """Raise unless all attributes, groups and variables are there that outputs need.
 
     Raises:
-        PosteriorError: something is not.
+        PosteriorError: something is missing or has the wrong form.
     """
     if "posterior" not in posterior.children or "model" not in posterior.attrs:
         msg = f"{where}: no posterior of bayescomb (group 'posterior' and attribute 'model' are needed); sample again"
@@ -330,8 +330,8 @@ def _check(posterior: xr.DataTree, where: str) -> None:
     if not problem:
         try:
             combination = combination_from_json(posterior.attrs["model"])
-        except Exception as error:  # any error from a text that is no model
-            msg = f"{where}: its attribute 'model' is no model ({type(error).__name__}: {error}); {AGAIN}"
+        except Exception as error:  # a text that is not a model can raise any error
+            msg = f"{where}: its attribute 'model' is not a model ({type(error).__name__}: {error}); {AGAIN}"
             raise PosteriorError(msg) from error
         problem = _group_problem(posterior, combination)
     if problem:
@@ -367,4 +367,4 @@ def _group_problem(posterior: xr.DataTree, combination: Combination) -> str:
                 return f"variable {name!r} of group {group!r} has dimensions {found[name].dims}, not chain and draw first"
     numbers = {str(name): values for name, values in draws.data_vars.items() if values.dtype.kind == "f"}
     wrong = [name for name, values in numbers.items() if not np.isfinite(values.to_numpy()).all()]
-    return f"variable {wrong[0]!r} holds what is no finite number" if wrong else ""
+    return f"variable {wrong[0]!r} has values that are not finite" if wrong else ""

@@ -1,9 +1,9 @@
-"""Summary of a posterior: one function per quantity, which every output calls, so that one name is one number everywhere.
+"""Summary of a posterior: one function per quantity, called by every output, so that all outputs have the same number.
 
-Of a result of a linear model the posterior is the average of the Gaussians that the draws of the coefficients leave: mean,
-sd, median and intervals are those of that average, with less Monte Carlo error than the draws and none where no coefficient
-was sampled.  Everything else is summarised by its draws.  Two kinds of 68 % interval have names of their own: ``hdi``, the
-shortest, and ``central``, between the quantiles 0.16 and 0.84.
+The posterior of a result of a linear model is the average of its Gaussians given the coefficients of each draw.  Mean, sd,
+median and intervals are those of this average, with less Monte Carlo error than the draws and none where no coefficient was
+sampled.  All other quantities are summarised by their draws.  The 68 % interval is of two kinds: ``hdi``, the shortest, and
+``central``, between the quantiles 0.16 and 0.84.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from bayescomb.sampling.posterior.moments import (
 )
 from bayescomb.sampling.posterior.storage import Run, combination_of, run_of
 
-if TYPE_CHECKING:  # ArviZ takes a second to import, which nothing but a posterior needs
+if TYPE_CHECKING:  # it imports ArviZ, which takes a second
     from bayescomb.sampling.posterior.convergence import Verdict
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Sampled",
     "Summary",
     "coefficient_summaries",
+    "conditional_gaussian",
     "draws_summary",
     "mean_sd",
     "mixture_moments",
@@ -70,35 +71,35 @@ __all__ = [
 QUANTILES: Final = (0.025, CENTRAL[0], 0.5, CENTRAL[1], 0.975)
 HDI_KIND: Final = f"{100 * INTERVAL:g} % highest-density interval"
 CENTRAL_KIND: Final = f"central {100 * INTERVAL:g} % interval"
-# Points of the distribution function of a mixture, and Gaussians in it: far more than its rounding on a page asks for.
+# Points of the distribution function of a mixture, and Gaussians in it: its error is far below the rounding of outputs.
 GRID: Final = 801
 MIXTURE_DRAWS: Final = 2000
-# Widths of the middle of a distribution beyond which its sd tells of nothing but its tails.
+# An sd above this many widths of the middle of a distribution describes its tails only.
 MIDDLE: Final = 4.0
-# A spread below this fraction of the sd is rounding: the quantity does not depend on what was sampled.
+# A spread below this fraction of the sd is rounding: the quantity does not depend on the draws.
 ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Sampled(Shown):
-    """A posterior with everything that an output says of it, computed once; shown as ``bayescomb sample`` prints it.
+    """A posterior with all numbers that outputs show, computed once; ``str`` of it is the text of ``bayescomb sample``.
 
     Attributes:
-        tree: the posterior as it was given.
+        tree: the posterior.
         combination: what was sampled, with its settings in force.
         run: how it was sampled.
-        verdict: whether it has converged; where it has not, no output but the diagnostics may show its numbers.
+        verdict: whether it has converged; where it has not, only the diagnostics may be shown.
         results: observable or mass -> its summary, in its unit.
         coefficients: sampled correlation coefficient -> its summary.
-        prior_coefficients: the same before the data, the prior restricted to the feasible set, see
+        prior_coefficients: sampled correlation coefficient -> summary of its prior, restricted to the feasible set, see
             :func:`prior_summaries`.
         nuisances: name -> mean (pull) and standard deviation (constraint) in prior widths.
         free: nuisance without a prior -> mean and standard deviation in its unit.
         sizes: source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation.
         correlation: of the results in their order, shape (P, P).
         quantiles: result -> its quantiles at :data:`QUANTILES`.
-        beyond_tables: estimate whose likelihood is a table -> share of the draws beyond the ends of the table, where its
-            continuation counts; without those of which none is.
+        beyond_tables: estimate whose likelihood is a table -> share of the draws beyond the ends of the table, where the
+            table is extrapolated; without estimates whose share is 0.
     """
 
     tree: xr.DataTree
@@ -143,7 +144,7 @@ class Sampled(Shown):
 
 
 def summarise(posterior: xr.DataTree) -> Sampled:
-    """Everything that an output says of a posterior; ``str`` of it is the text of ``bayescomb sample``.
+    """All numbers that outputs show of a posterior; ``str`` of the result is the text of ``bayescomb sample``.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
@@ -187,9 +188,9 @@ def result_summary(posterior: xr.DataTree, name: str) -> Summary:
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
-        name: of an observable or mass.
+        name: name of an observable or mass.
     """
-    moments, draws = _conditional(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
+    moments, draws = _exact(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
     if moments is None:
         return draws_summary(draws)
     mean, sd = moments
@@ -222,7 +223,7 @@ def result_summary(posterior: xr.DataTree, name: str) -> Summary:
 
 def result_moments(posterior: xr.DataTree, name: str) -> tuple[float, float]:
     """Mean and standard deviation of a result, those of :func:`result_summary`; NaN where only quantiles are given."""
-    moments, draws = _conditional(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
+    moments, draws = _exact(posterior, name), posterior["posterior"].to_dataset()[variable_name(name)]
     if quantiles_only(draws):
         return float("nan"), float("nan")
     return mean_sd(draws) if moments is None else mixture_moments(*moments)
@@ -234,11 +235,11 @@ def mixture_moments(mean: xr.DataArray, sd: xr.DataArray) -> tuple[float, float]
 
 
 def monte_carlo_error(values: xr.DataArray, *, scale: float) -> float:
-    """Monte Carlo error of an average over draws, 0 for what no draw changes.
+    """Monte Carlo error of an average over draws, 0 for values that do not depend on the draws.
 
     Args:
         values: dims ``chain``, ``draw``.
-        scale: of the quantity, against which a spread is rounding.
+        scale: size of the quantity, compared with which a small spread is rounding.
     """
     if _constant(values, scale):
         return 0.0
@@ -248,7 +249,7 @@ def monte_carlo_error(values: xr.DataArray, *, scale: float) -> float:
 
 
 def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: ArrayLike) -> FloatArray:
-    """Quantiles of the same distribution that the mean and the intervals of :func:`result_summary` are of.
+    """Quantiles of the distribution whose mean and intervals :func:`result_summary` gives.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`.
@@ -259,7 +260,7 @@ def posterior_quantiles(posterior: xr.DataTree, parameter: str, probabilities: A
         Shape (n,), in the unit of the parameter.
     """
     wanted = np.asarray(probabilities, dtype=float)
-    moments = _conditional(posterior, parameter)
+    moments = _exact(posterior, parameter)
     if moments is not None:
         return _quantiles(*moments)(wanted)
     return np.quantile(posterior["posterior"][variable_name(parameter)].to_numpy(), wanted)
@@ -273,7 +274,7 @@ def _correlation(posterior: xr.DataTree, names: list[str]) -> FloatArray:
 
 
 def shares_beyond_tables(combination: Combination, draws: xr.Dataset) -> dict[str, float]:
-    """Estimate -> share of the draws beyond its likelihood table, where one is; nuisances without draws are taken at 0."""
+    """Estimate -> share of the draws beyond its likelihood table, if it is not 0; nuisances without draws count as 0."""
     if not combination.tables:
         return {}
     predict = mapping(combination)
@@ -295,7 +296,7 @@ def shares_beyond_tables(combination: Combination, draws: xr.Dataset) -> dict[st
 
 
 def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:
-    """Mean (pull) and standard deviation (constraint) of each nuisance, those of a prediction last; NaN without moments."""
+    """Nuisance -> mean (pull) and standard deviation (constraint), theory nuisances last; NaN where quantiles are given."""
     found: dict[str, tuple[float, float]] = {}
     for variable, dim in (("pull", "nuisance"), ("theory_pull", "theory_nuisance")):
         if variable in draws:
@@ -307,7 +308,7 @@ def nuisance_moments(draws: xr.Dataset) -> dict[str, tuple[float, float]]:
 
 
 def size_quantiles(draws: xr.Dataset) -> dict[str, tuple[float, float, float]]:
-    """Central 68 % interval with the median: low, median, high of true over quoted standard deviation of uncertain sizes."""
+    """Source of uncertain size -> quantile 0.16, median and quantile 0.84 of true over quoted standard deviation."""
     if SCALE not in draws:
         return {}
     scales = draws[SCALE].transpose("uncertain_size", "chain", "draw")
@@ -318,15 +319,28 @@ def size_quantiles(draws: xr.Dataset) -> dict[str, tuple[float, float, float]]:
     }
 
 
-def _conditional(posterior: xr.DataTree, name: str) -> tuple[xr.DataArray, xr.DataArray] | None:
-    """Exact mean and sd of a result at every draw, ``None`` where there are none: those of an extraction are of tangents."""
-    if "conditional" not in posterior.children or posterior.attrs.get("extraction"):
+def conditional_gaussian(posterior: xr.DataTree, name: str) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Mean and sd of a result given the coefficients of each draw; of a mass by the tangent at its own minimum.
+
+    Args:
+        posterior: a tree of :func:`bayescomb.sample`.
+        name: name of an observable or mass.
+
+    Returns:
+        Dims ``chain``, ``draw``, in the unit of the result; ``None`` where the posterior has no such moments.
+    """
+    if "conditional" not in posterior.children:
         return None
     conditional = posterior["conditional"].to_dataset()
     if name not in conditional["parameter"].to_numpy():
         return None
     own = conditional.sel(parameter=name)
     return own["mean"], own["sd"]
+
+
+def _exact(posterior: xr.DataTree, name: str) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """:func:`conditional_gaussian` where it is exact, which the tangents of an extraction are not."""
+    return None if posterior.attrs.get("extraction") else conditional_gaussian(posterior, name)
 
 
 def _constant(values: xr.DataArray, scale: float) -> bool:
@@ -339,7 +353,7 @@ def _quantiles(mean: xr.DataArray, sd: xr.DataArray) -> Callable[[FloatArray], F
     if _constant(mean, total) and _constant(sd, total):
         return lambda probabilities: centre + total * norm.ppf(probabilities)
     centres, widths = mean.to_numpy().ravel(), sd.to_numpy().ravel()
-    # Where long tails alone make the sd, the grid covers the middle.
+    # Where long tails determine the sd, the grid covers the middle of the distribution.
     low, middle, high = np.quantile(centres, [CENTRAL[0], 0.5, CENTRAL[1]])
     broad = MIDDLE * float(np.median(widths) + high - low)
     if total > broad:

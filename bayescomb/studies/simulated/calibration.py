@@ -1,6 +1,7 @@
-"""Calibration studies: many simulated data sets, each analysed once (:mod:`.study_folder`), and what they say together.
+"""Calibration studies: many simulated data sets, each analysed once, and the summary of their records.
 
-Data set i is the same whoever makes it and when; its record is a line of ``toys.jsonl``.
+Data set i depends on the seed and i alone, not on the process or the order; its record is a line of ``toys.jsonl`` in the
+folder of the study (:mod:`bayescomb.studies.study_folder`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from bayescomb.base.checks import check_count, check_seed, expects
 from bayescomb.base.choices import Correlations
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
+from bayescomb.sampling.posterior.moments import LEVELS
 from bayescomb.studies.executors import executor_of
 from bayescomb.studies.simulated.curved_toys import CurvedToys, require_curved
-from bayescomb.studies.simulated.ranks import LEVELS, RANKS
+from bayescomb.studies.simulated.ranks import RANKS
 from bayescomb.studies.simulated.response_toys import ResponseToys, require_responses
 from bayescomb.studies.simulated.toys import Toys, require_simulated
 from bayescomb.studies.study_folder import opened_study, restored, stored_settings, study_records
@@ -54,20 +56,20 @@ def coverage(
     """Simulate data sets, analyse each by profile and posterior, and summarise pulls, coverage and ranks.
 
     Args:
-        combination: what is studied, see :class:`~bayescomb.studies.simulated.toys.Toys`; with responses that are not
-            straight or Pearson's weights :class:`~bayescomb.studies.simulated.response_toys.ResponseToys`; with formulas
-            that are not linear, or ranges, :class:`~bayescomb.studies.simulated.curved_toys.CurvedToys`.
-        directory: folder of the study; one that is there is continued if it is of the same study.
-        toys: number of data sets in the end.
+        combination: what is studied, see :class:`~bayescomb.studies.simulated.toys.Toys`; with curved responses or Pearson's
+            weights :class:`~bayescomb.studies.simulated.response_toys.ResponseToys`; with formulas that are not linear, or
+            ranges, :class:`~bayescomb.studies.simulated.curved_toys.CurvedToys`.
+        directory: folder of the study; an unfinished study of the same settings in it is continued.
+        toys: number of data sets, those of an earlier run included.
         seed: of everything random.
         correlations: ``"prior"`` draws the true coefficients from their priors and samples them (simulation-based
             calibration), ``"nominal"`` holds them (frequentist coverage at fixed truth).
-        posterior: sample each data set; without, the profile alone.
+        posterior: whether each data set is sampled too, or profiled alone.
         draws: kept steps per chain.
         tune: tuning steps per chain.
         chains: number of chains.
-        nuisances: how many nuisances are followed.
-        executor: where the data sets are analysed; local processes by default, this one where nothing is sampled.
+        nuisances: number of nuisances that are followed.
+        executor: analyses the data sets; local processes by default, this process where nothing is sampled.
         workers: number of local processes.
         progress: show a progress bar; by default in a terminal and in a notebook.
 
@@ -76,7 +78,7 @@ def coverage(
 
     Raises:
         OptionError: an option is out of range, the combination cannot be simulated, or the folder holds another study.
-        OutputError: the folder cannot be written, or another process has it.
+        OutputError: the folder cannot be written, or is used by another process.
         WorkerError: a local process died; what is finished is kept.
 
     Examples:
@@ -109,19 +111,19 @@ def coverage(
 
 @functools.lru_cache(maxsize=2)
 def _prepared(model: bytes, settings: str) -> Toys | ResponseToys | CurvedToys:
-    """One preparation and, of a linear model, one compilation per process, whatever the number of data sets."""
+    """The data sets, prepared (and, of a linear model, compiled) once per process, whatever their number."""
     return toys_of(restored(model), **json.loads(settings))
 
 
 def toys_of(combination: Combination, **settings: Any) -> Toys | ResponseToys | CurvedToys:
-    """Data sets of a combination, by what makes its chi2 curved.
+    """Data sets of a combination: linear, with a curved chi2, or with curved formulas or ranges.
 
     Args:
         combination: what is studied.
         settings: see :class:`bayescomb.studies.simulated.toys.Toys`.
 
     Raises:
-        OptionError: data sets cannot be simulated of it.
+        OptionError: no data sets can be simulated for the combination.
     """
     if combination.linear:
         return Toys(combination, **settings)
@@ -133,21 +135,25 @@ def _analyse(model: bytes, settings: str, toy: int) -> dict[str, Any]:
 
 
 def study_summary(directory: str | Path) -> xr.Dataset:
-    """What the finished data sets of a study say.
+    """Pulls, coverage and ranks of the finished data sets of a study.
 
     Args:
         directory: folder of the study.
 
     Returns:
-        Dims ``quantity``, ``answer`` (``profile``, ``posterior``) and ``level`` (``68``, ``95``): ``coverage`` and
-        ``coverage_error`` (binomial, at the level itself), of a posterior that of the interval between draws, which is exact
-        for any number of them; of the pulls (estimate - truth) / error ``pull_mean`` and
-        ``pull_width`` with ``pull_mean_error`` and ``pull_width_error``; a profile that holds a scale at an end of its range
-        has no error of it, and does not count for that scale;
-        ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins), and ``rank_p_value_corrected`` for
-        having looked at all quantities (Holm); NaN where there is none.  Dims ``toy``, ``quantity``: ``rank``, as a
-        fraction.  Attributes: ``toys``, ``problems`` (data sets that could not be analysed, or not fitted),
-        ``divergences``.
+        Dims ``quantity``, ``answer`` (``profile``, ``posterior``):
+
+        - ``coverage`` and ``coverage_error`` (binomial, at the level itself) with the third dim ``level`` (``68``, ``95``);
+          for a posterior of the interval between draws, whose coverage is exact for any number of draws.
+        - ``pull_mean`` and ``pull_width`` of the pulls (estimate - truth) / error, with ``pull_mean_error`` and
+          ``pull_width_error``.  A profile with a scale at an end of its range has no error of it and is left out there.
+
+        Dim ``quantity``: ``rank_p_value`` of the posterior ranks (chi2 test of uniformity in 20 bins), and
+        ``rank_p_value_corrected`` for the number of quantities (Holm); NaN without a posterior.
+
+        Dims ``toy``, ``quantity``: ``rank``, as a fraction.
+
+        Attributes: ``toys``, ``problems`` (data sets that could not be analysed or fitted), ``divergences``.
 
     Raises:
         OptionError: the folder holds no study.
@@ -169,7 +175,7 @@ def study_summary(directory: str | Path) -> xr.Dataset:
 
 
 def summary_of(records: list[dict[str, Any]]) -> xr.Dataset:
-    """The same of the records of data sets.
+    """The dataset of :func:`study_summary`, from the records of data sets.
 
     Args:
         records: see :meth:`bayescomb.studies.simulated.toys.Toys.analyse`.
@@ -224,7 +230,7 @@ def summary_of(records: list[dict[str, Any]]) -> xr.Dataset:
 
 
 def _holm(p_values: FloatArray) -> FloatArray:
-    """Holm's correction, which holds whatever the quantities have to do with each other; NaN stays NaN."""
+    """Holm's correction, which is valid for any dependence of the quantities on each other; NaN stays NaN."""
     order = np.argsort(p_values)  # NaN last
     left = np.maximum(np.isfinite(p_values).sum() - np.arange(len(p_values)), 1)
     corrected = np.empty(len(p_values))
@@ -238,7 +244,7 @@ def _stacked(records: list[dict[str, Any]], answer: str, columns: Any) -> dict[s
 
 
 def _profile_answer(values: FloatArray) -> tuple[BoolArray, FloatArray]:
-    """Whether Gaussian intervals from the errors hold the truth, shape (n, 2), and pulls, shape (n,); errors are not 0."""
+    """Whether Gaussian intervals from the errors, which are not 0, hold the truth, shape (n, 2); and pulls, shape (n,)."""
     truth, value, up, down, _ = values.T
     pull = (value - truth) / np.where(truth > value, up, -down)
     return np.column_stack([abs(pull) < stats.norm.ppf(0.5 + level / 2) for level in LEVELS.values()]), pull
@@ -247,9 +253,10 @@ def _profile_answer(values: FloatArray) -> tuple[BoolArray, FloatArray]:
 def _posterior_answer(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Whether intervals between draws hold the truth, shape (n, 2), and pulls, shape (n,).
 
-    The ends are those of the 99 nearly independent draws of the rank, number 100 (1 - level) / 2 from below and from above;
-    half way between two of them counts as half.  Quantiles of all draws would cover less than they state, by a share
-    2 / (number of effective draws), which is the study's doing and not that of the posterior.
+    The ends are two of the 99 nearly independent draws of the rank: number 100 (1 - level) / 2 from below and from above.
+    Where that number is not an integer, a truth between the two neighbouring draws counts in proportion.  Intervals between
+    quantiles of all draws would cover less than their level, by a share of 2 / (number of effective draws), although the
+    posterior is right.
     """
     truth, mean, sd, rank = values.T[:4]
     from_end = np.minimum(rank, RANKS - rank)[:, None]  # draws between the truth and the nearer end

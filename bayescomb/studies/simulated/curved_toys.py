@@ -1,8 +1,9 @@
-"""Simulated data sets of formulas that are not linear and of ranges: each is a combination of its own, fitted and sampled.
+"""Simulated data sets of models with formulas that are not linear or with ranges.
 
-At a fixed truth the profile has a cover, whatever its formulas: the truth is the best fit to the real data, and the
-auxiliary measurements that the stated priors are vary as all others do.  Ranks of a posterior are uniform where the truth is
-drawn from its priors, which stay as they are stated: every variable needs a proper one, stated or a range with two ends.
+Each data set is a combination of its own, fitted and sampled.  The coverage of the profile is studied at a fixed truth, the
+best fit to the real data; stated priors are auxiliary measurements there, whose values vary like all others.  The ranks of a
+posterior are uniform where the truth is drawn from its priors, which keep their stated values: every variable needs a proper
+prior, stated or a range with two ends.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ __all__ = ["CurvedToys", "require_curved"]
 
 
 def require_curved(combination: Combination, *, posterior: bool) -> None:
-    """Data sets can be simulated of a combination whose formulas are not linear or whose variables have ranges.
+    """Raise unless data sets can be simulated of a combination with curved formulas or ranges.
 
     Raises:
-        OptionError: weights or responses are not those of a Gaussian, a nuisance is free, or results are normalised; or
-            posteriors are asked for and a variable is flat.
+        OptionError: chi2 is Pearson's, a response is curved, a nuisance is free, or results are normalised; or posteriors
+            are asked for and a variable has a flat prior.
     """
     where = f"{combination.name!r}"
     free = [n.name for n in combination.nuisances if n.free]
     if combination.curved_terms or combination.normalise or free:
         msg = (
-            f"{where}: data sets are simulated of chi2 'neyman' with absolute symmetric responses, of results that are not "
-            "normalised, and without free nuisances where formulas are not linear or variables have ranges"
+            f"{where}: where formulas are not linear or variables have ranges, data sets are simulated only with chi2 "
+            "'neyman', absolute symmetric responses, results that are not normalised, and no free nuisances"
         )
         raise OptionError(msg)
     if posterior:
@@ -46,9 +47,9 @@ def require_curved(combination: Combination, *, posterior: bool) -> None:
         flat = [o.name for o in combination.variables if o.name not in proper]
         if flat:
             msg = (
-                f"{where}: {', '.join(map(repr, flat))} flat, which is no prior to draw the truth of a posterior from, as "
-                "formulas that are not linear and ranges need; state a prior of each parameter, or study the profile alone "
-                "(--profile-only)"
+                f"{where}: the prior of {', '.join(map(repr, flat))} is flat, so that no truth can be drawn from it, as a "
+                "study of posteriors needs where formulas are not linear or variables have ranges; state a prior of each "
+                "parameter, or study the profile alone (--profile-only)"
             )
             raise OptionError(msg)
 
@@ -57,9 +58,9 @@ class CurvedToys(SeparateDataSets):
     """Data sets of one combination and their analysis; nuisances are not followed.
 
     Args:
-        combination: what is studied.
-        settings: as :class:`~bayescomb.studies.simulated.data_sets.DataSets` takes them; with ``posterior`` the truth is
-            drawn from the priors.
+        combination: what is studied, see :func:`require_curved`.
+        settings: those of :class:`~bayescomb.studies.simulated.data_sets.DataSets`; with ``posterior`` the truth is drawn
+            from the priors.
 
     Raises:
         OptionError: an option is not offered, or the combination cannot be simulated.
@@ -77,7 +78,7 @@ class CurvedToys(SeparateDataSets):
 
     @single_threaded
     def data(self, toy: int) -> tuple[Combination, dict[str, float]]:
-        """Data set number ``toy``, and the truth by quantity."""
+        """Data set number ``toy``: the combination with its simulated values, and the true value by quantity."""
         combination, rng = self.combination, self._data_stream(toy)
         drawn = self._true_coefficients(rng)[0]
         coefficients = {c.name: float(r) for c, r in zip(self.plan.coefficients, drawn, strict=True)}
@@ -98,7 +99,7 @@ class CurvedToys(SeparateDataSets):
         return simulated, truth | {f"rho[{name}]": r for name, r in coefficients.items()}
 
     def _profile(self, simulated: Combination, truth: dict[str, float]) -> dict[str, Any]:
-        """The fit; one that ends at the end of a range has no errors, and does not count."""
+        """The fit; a best fit at an end of a range has no errors, which are then 0, and is left out of the coverage."""
         names = [o.name for o in self.combination.results]
         try:
             fitted = Fitter(simulated).fit(self.correlation, errors="crossing")

@@ -1,4 +1,4 @@
-"""What all simulated data sets of a combination share: settings, random streams, true values and records of an analysis."""
+"""Settings, random streams, true values and records that all simulated data sets of a combination share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayescomb.base.numerics import single_threaded
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.formulas import evaluate
 from bayescomb.inputs.observables import variable_name
-from bayescomb.sampling.plan import SamplingPlan
+from bayescomb.sampling.plan import SamplingPlan, stacked_vector
 from bayescomb.sampling.posterior.storage import modes_of
 from bayescomb.sampling.priors import prior_draws
 from bayescomb.sampling.sample import sample
@@ -30,13 +30,13 @@ class DataSets:
 
     Args:
         combination: what is studied.
-        seed: toy i is the same whatever else is done.
+        seed: of everything random; data set i depends on the seed and i alone.
         correlations: ``"prior"`` draws the true coefficients from their prior and samples them, ``"nominal"`` holds them.
         posterior: whether each data set is sampled too.
         draws: kept steps per chain.
         tune: tuning steps per chain.
         chains: number of chains.
-        nuisances: how many nuisances are followed, chosen at random.
+        nuisances: number of nuisances that are followed, chosen at random.
 
     Raises:
         OptionError: an option is not offered.
@@ -61,7 +61,7 @@ class DataSets:
         self.draws, self.tune, self.chains, self.nuisances = draws, tune, chains, nuisances
 
     def _followed(self, count: int) -> IntArray:
-        """Positions, in order, of the nuisances that are followed of so many."""
+        """Positions, ascending, of the followed nuisances among ``count``."""
         rng = np.random.default_rng([self.seed, 0])
         return np.sort(rng.choice(count, size=min(self.nuisances, count), replace=False))
 
@@ -101,14 +101,14 @@ class DataSets:
 
 
 class SeparateDataSets(DataSets):
-    """Data sets of which each is a combination of its own, fitted and sampled as any other."""
+    """Data sets of which each is a combination of its own, fitted and sampled as any other combination."""
 
     def data(self, toy: int) -> tuple[Combination, dict[str, float]]:
-        """Data set number ``toy``: the combination with its values, and the true value by quantity."""
+        """Data set number ``toy``: the combination with its simulated values, and the true value by quantity."""
         raise NotImplementedError
 
     def _profile(self, simulated: Combination, truth: dict[str, float]) -> dict[str, Any]:
-        """``chi2`` and ``profile`` of one data set."""
+        """``chi2`` and ``profile`` of the record of one data set."""
         raise NotImplementedError
 
     @single_threaded
@@ -143,7 +143,6 @@ def _quantities(draws: xr.Dataset) -> dict[str, FloatArray]:
     found = {str(name): values.to_numpy().ravel() for name, values in draws.items() if values.ndim == 2}
     for variable, dim in (("rho", "coefficient"), ("pull", "nuisance")):
         if variable in draws:
-            columns = draws[variable].transpose(dim, "chain", "draw")
-            names = columns[dim].to_numpy()
-            found |= {f"{variable}[{n}]": x.ravel() for n, x in zip(names, columns.to_numpy(), strict=True)}
+            columns = zip(draws[dim].to_numpy(), stacked_vector(draws, variable).T, strict=True)
+            found |= {f"{variable}[{name}]": values for name, values in columns}
     return found

@@ -1,4 +1,4 @@
-"""What is kept of the posterior of a simulated data set: the rank of each true value among nearly independent draws."""
+"""Record of the posterior of a simulated data set: rank of each true value among nearly independent draws, and summaries."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import arviz as az
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.sampling.posterior.summary import mean_sd
+from bayescomb.sampling.posterior.moments import LEVELS, mean_sd
 from bayescomb.sampling.recovery import semidefinite_factor
 
 __all__ = ["RANKS", "effective_draws", "matrix_root", "ranked"]
 
-# A rank is taken among this many evenly spaced draws, fewer than are effective, so that they are nearly independent.
-RANKS = 99
-LEVELS = {"68": 0.68, "95": 0.95}
-# Effective draws that they need, and by how much longer chains may get where fewer are.
+# Evenly spaced draws among which a rank is taken; fewer than the effective draws, so that they are nearly independent.
+RANKS: Final = 99
+# Effective draws needed for that, and the factors on the chain length that are tried until there are so many.
 LEAST_EFFECTIVE: Final = 120
 LONGER: Final = (1, 2, 4, 8)
 
@@ -27,10 +26,12 @@ def ranked(
 ) -> dict[str, Any]:
     """Ranks and summaries of the posterior of a data set, as plain data.
 
+    Chains are made longer until their draws suffice for the ranks.
+
     Args:
         truth: true value by quantity.
-        sampled: draws of each quantity, chains one after the other, the number of divergences, and why the draws are not
-            those of the posterior; of chains so many times as long.
+        sampled: samples with chains longer by the given factor; returns the draws of each quantity, chains one after the
+            other, the number of divergences, and why the draws are not those of the posterior (empty if they are).
         chains: number of chains.
 
     Returns:
@@ -66,8 +67,8 @@ def effective_draws(found: Mapping[str, FloatArray], *, chains: int) -> float:
 def matrix_root(covariance: FloatArray) -> FloatArray:
     """The symmetric square root of a positive semidefinite matrix.
 
-    It is unique: other factors turn with the eigenvectors of equal eigenvalues, which depend on rounding and so on the
-    machine, and with them the data set of a seed would.
+    This root is unique, so that a seed gives the same data set on every machine.  Other factors depend on the choice of
+    eigenvectors of equal eigenvalues, which follows from rounding.
     """
     factor = semidefinite_factor(covariance)
     length = np.linalg.norm(factor, axis=0)

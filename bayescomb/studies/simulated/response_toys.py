@@ -1,13 +1,13 @@
-"""Simulated data sets of responses that are not straight: each is a combination of its own, fitted and sampled like any.
+"""Simulated data sets of models with curved responses or Pearson's weights.
 
-Kinked, relative and lognormal responses make minima, widths and modes depend on the data, so that nothing is prepared once
-for all.  A data set is x_i ~ N(X_i(p, lambda), S) with the nuisances lambda ~ N(0, C(r)) and the coefficients r from their
-priors.  What was published in per cent stays that: a relative shift is the same part of the simulated value, and with
-Pearson's chi2 the statistical variance is proportional to it.
+Each data set is a combination of its own, fitted and sampled: with kinked, relative or lognormal responses the minima,
+widths and modes depend on the data, so that nothing can be prepared once for all data sets.  A data set is
+x_i ~ N(X_i(p, lambda), S) with nuisances lambda ~ N(0, C(r)) and coefficients r from their priors.  Relative shifts keep
+their percentage, now of the simulated value, and with Pearson's chi2 the statistical variance is proportional to that value.
 
-A parameter with a stated prior is drawn from it.  A flat one has no draws and is held at the best fit.  Where all responses
-are absolute a shift of it shifts data and posterior alike, so that ranks are uniform there as well; elsewhere the study is
-one of coverage at that value, and ranks need a stated prior.
+A parameter with a stated prior is drawn from it.  A parameter with a flat prior has no draws and is held at the best fit.
+Where all responses are absolute, a shift of such a parameter shifts data and posterior alike, so that the ranks are uniform
+all the same.  Elsewhere the study is one of coverage at that value, and ranks need a stated prior.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ __all__ = ["ResponseToys", "require_responses"]
 
 
 def require_responses(combination: Combination) -> None:
-    """Data sets can be simulated of a combination whose responses are not straight, or whose weights are Pearson's.
+    """Raise unless data sets can be simulated of a combination with curved responses or Pearson's weights.
 
     Raises:
-        OptionError: results are normalised, a formula is not linear, a likelihood is a table, a bound is no prior, or an
-            input is itself a fit.
+        OptionError: results are normalised, a formula is not linear, a likelihood is a table, a parameter has a bound
+            without a prior or a lognormal prior, or an input is itself a fit.
     """
     stated = {p.name for p in combination.parameters if p.prior is not None}
     fits = [m.name for m in combination.measurements if m.fit is not None]
@@ -56,8 +56,8 @@ def require_responses(combination: Combination) -> None:
         found = f"input {fits[0]!r} is a fit of nuisances"
     if found:
         msg = (
-            f"{combination.name!r}: {found}; where responses are not straight or chi2 is Pearson's data sets are simulated "
-            "of values with shifts, whose parameters are flat or have priors that are not lognormal"
+            f"{combination.name!r}: {found}; where responses are curved or chi2 is Pearson's, data sets are simulated only "
+            "of values with shifts, with parameters whose priors are flat, normal, half-normal or uniform"
         )
         raise OptionError(msg)
 
@@ -67,10 +67,10 @@ class ResponseToys(SeparateDataSets):
 
     Args:
         combination: what is studied, see :func:`require_responses`.
-        settings: as :class:`~bayescomb.studies.simulated.data_sets.DataSets` takes them.
+        settings: those of :class:`~bayescomb.studies.simulated.data_sets.DataSets`.
 
     Raises:
-        OptionError: an option is not offered, or data sets cannot be simulated of the combination.
+        OptionError: an option is not offered, or no data sets can be simulated of the combination.
     """
 
     @single_threaded
@@ -94,7 +94,7 @@ class ResponseToys(SeparateDataSets):
 
     @single_threaded
     def data(self, toy: int) -> tuple[Combination, dict[str, float]]:
-        """Data set number ``toy``: the combination with its values, and the true value by quantity."""
+        """Data set number ``toy``: the combination with its simulated values, and the true value by quantity."""
         parts, rng = self._parts, self._data_stream(toy)
         coefficients = self._true_coefficients(rng)
         correlation = self.plan.correlation(coefficients)[0]
@@ -116,7 +116,7 @@ class ResponseToys(SeparateDataSets):
         measurements, start = [], 0
         for measurement in self.combination.measurements:
             stop = start + len(measurement.estimates)
-            if not measurement.is_prior:  # from which the truth is drawn
+            if not measurement.is_prior:  # a prior keeps its values, as the truth is drawn from it
                 measurement = self._measured(measurement, predicted[start:stop], rng)
             measurements.append(measurement)
             start = stop
@@ -125,7 +125,7 @@ class ResponseToys(SeparateDataSets):
         }
 
     def _measured(self, measurement: Measurement, predicted: FloatArray, rng: np.random.Generator) -> Measurement:
-        """A measurement of a prediction, shape (n,)."""
+        """The measurement with values simulated around a prediction, shape (n,)."""
         covariance = np.asarray(measurement.statistical_covariance)
         published = np.array([e.value for e in measurement.estimates])
         pearson = self.combination.pearson

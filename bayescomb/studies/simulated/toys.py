@@ -1,16 +1,20 @@
-"""Simulated data sets of a model, each analysed by profile and by posterior; prepared once, whatever the number.
+"""Simulated data sets of a linear model, each analysed by profile and by posterior.
 
 A data set is a vector w_0 of the factored data (:mod:`bayescomb.likelihood.linear_gaussian`): w_0 = K p + F lambda + e with
-e ~ N(0, 1), nuisances lambda ~ N(0, C(r)) and coefficients r from their prior.  Design, loading and therefore V(r) are
-those of the real data, so that one compiled density serves all data sets: only the reduced offset in it is replaced.
+e ~ N(0, 1), nuisances lambda ~ N(0, C(r)) and coefficients r from their prior.  Design K, loading F and therefore V(r) are
+those of the real data, so that one compiled density serves all data sets: only its reduced offset is replaced.
 
-The observables have flat priors, from which nothing can be drawn.  They are held at the best fit: shifting them shifts data
-and posterior alike, so that the rank of the true value among the draws is uniform at any of them as it is over the prior.
-Not so scales that are parameters of an extraction: the data tell little of them, and the best fit is often at the end of a
-flat prior, where every estimate lies on the same side of the truth and takes the mass along.  They are drawn from their
-priors, as the nuisances are.  Predictions are no straight lines in the masses: ranks are uniform at one of them as far as
-they are, and exactly so with masses drawn from their priors, which end with the tables.
-Sources that are no correlation matrices (treatment covariance) are drawn as part of V, without nuisances of their own.
+The observables have flat priors, from which nothing can be drawn, and are held at the best fit.  Shifting them shifts data
+and posterior alike, so that the rank of the true value among the draws is uniform at any fixed value.
+
+Scales that are parameters of an extraction are drawn from their priors, like the nuisances.  The data constrain them weakly,
+and the best fit is often at an end of a flat prior, where every estimate would lie on the same side of the truth and bias
+the mass with it.
+
+Masses are held at the best fit, or drawn from their priors, which end with the tables.  At a fixed mass the ranks are
+uniform only as far as the prediction is linear in the mass; with masses drawn from their priors they are exactly uniform.
+
+Sources whose matrix is not a correlation matrix (treatment ``covariance``) are drawn as part of V, without nuisances.
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ from bayescomb.sampling.fused.model import FusedModel
 from bayescomb.sampling.model.extraction import draw_theory, extraction_start
 from bayescomb.sampling.nuts.modes import MAX_MODES, separated_modes
 from bayescomb.sampling.nuts.run import CompiledModel, compile_model, run_modes, run_nuts
-from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked
+from bayescomb.sampling.plan import SamplingPlan, sampling_plan, stacked, stacked_vector
 from bayescomb.sampling.recovery import recover_nuisances, recoverable_nuisances
 from bayescomb.sampling.sample import fused_of, target_accept, with_integrated
 from bayescomb.sampling.tree import differences
@@ -48,15 +52,15 @@ from bayescomb.studies.simulated.ranks import matrix_root, ranked
 
 __all__ = ["Toys", "require_simulated"]
 
-# Steps longer than those of a single posterior, where nothing curved forbids them: more draws of a data set are
-# correlated, which costs nothing as long as more than RANKS are effective, and half the gradients are saved.
+# Acceptance for steps longer than those of a single posterior: the draws are more correlated, but more than RANKS of them
+# stay effective, and half the gradients are saved.  Above CURVED_ACCEPT the density is curved and needs its short steps.
 TOY_ACCEPT = 0.6
 CURVED_ACCEPT = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Data:
-    """A simulated data set with what it was made from.
+    """A simulated data set and its true values.
 
     Attributes:
         offset: w_0, shape (R,).
@@ -68,32 +72,31 @@ class _Data:
 
 
 def require_simulated(combination: Combination) -> None:
-    """Data sets can be simulated of the combination and analysed.
+    """Raise unless data sets of the combination can be simulated and analysed as those of a linear model.
 
     Raises:
-        OptionError: chi2 is not quadratic, results are normalised or have bounds, or constraints above 1 leave no data.
+        OptionError: chi2 is not quadratic, results are normalised or have bounds, or an input has constraints above 1.
     """
     if not combination.linear:
         msg = f"{combination.name!r}: its results are not linear in the data; use studies.simulated.curved_toys.CurvedToys"
         raise OptionError(msg)
     if (linear_model(combination).signs < 0).any():
-        msg = f"{combination.name!r}: constraints above 1 leave no data to simulate"
+        msg = f"{combination.name!r}: an input has constraints above 1, which leave no data to simulate"
         raise OptionError(msg)
 
 
 class Toys(DataSets):
-    """Data sets of one linear model, of which a mass may be extracted, and their analysis.
+    """Data sets of one linear model, with or without an extraction, and their analysis.
 
     Args:
         combination: what is studied.
         masses: ``"fitted"`` holds the true masses of an extraction at the best fit, ``"prior"`` draws them from their flat
             priors.
-        settings: as :class:`~bayescomb.studies.simulated.data_sets.DataSets` takes them.  Scales that are parameters are
-            drawn from their priors whatever ``correlations`` is.
+        settings: those of :class:`~bayescomb.studies.simulated.data_sets.DataSets`.  Scales that are parameters are drawn
+            from their priors whatever ``correlations`` is.
 
     Raises:
-        OptionError: an option is not offered, chi2 is not quadratic, the result is normalised, or constraints above 1 leave
-            no data to simulate.
+        OptionError: an option is not offered, or :func:`require_simulated` raises it.
 
     Examples:
         >>> import bayescomb as bc
@@ -105,7 +108,7 @@ class Toys(DataSets):
         (172.51, True)
     """
 
-    # With the threads of the analysis: eigenvectors, and with them the rows of the reduced model, depend on the rounding.
+    # One thread, as in the analysis: eigenvectors, and with them the rows of the reduced model, depend on the rounding.
     @single_threaded
     def __init__(self, combination: Combination, *, masses: str = "fitted", **settings: Any) -> None:
         super().__init__(combination, **settings)
@@ -124,12 +127,12 @@ class Toys(DataSets):
 
     @cached_property
     def _correlation(self) -> FloatArray:
-        """C of the profile, theory included."""
+        """C of the profile, theory nuisances included."""
         return self._fitter.correlation()[0]
 
     @cached_property
     def _integrated(self) -> DataReduction:
-        """All nuisances integrated, for the profile of an extraction."""
+        """The model with all nuisances integrated out, for the profile of an extraction."""
         n = len(self.plan.model.nuisances)
         return data_reduction(self.plan.model, np.zeros(0, dtype=np.intp), self._correlation[:n, :n])
 
@@ -139,7 +142,7 @@ class Toys(DataSets):
 
     @cached_property
     def _true_parameters(self) -> tuple[FloatArray, FloatArray]:
-        """Masses and scales, and flat parameters (levels of an extraction): the best fit to the real data."""
+        """Best fit to the real data: masses and scales, and flat parameters (the levels of an extraction)."""
         if self.plan.theory is None:
             return np.zeros(0), self._solution.values
         start = extraction_start(self.plan, self.plan.theory)
@@ -148,7 +151,7 @@ class Toys(DataSets):
     def _with_scales(
         self, theory: Theory, theta: FloatArray, rng: np.random.Generator
     ) -> tuple[FloatArray, dict[str, float]]:
-        """Theta with its scales drawn from their priors, and the correlation between energies that they were drawn with."""
+        """Theta with the scales, and the masses if asked for, drawn from their priors; and the drawn scale correlation."""
         scales, count = theory.extraction.scales, len(theory.scales)
         if self.masses == "prior":
             own = slice(len(theory.masses))
@@ -175,7 +178,7 @@ class Toys(DataSets):
         return self._factors(np.zeros((1, 0)))
 
     def _factors(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Roots of C of the nuisances with draws of their own, and of the covariance of w_0 that is left."""
+        """Roots of C of the nuisances that are drawn, and of the remaining covariance of w_0."""
         plan, index = self.plan, self.recoverable.index
         correlation = plan.correlation(weights, index)[0]
         loading = plan.model.loading[:, index]
@@ -222,15 +225,15 @@ class Toys(DataSets):
         """Truth, profile and posterior of one data set as plain data.
 
         Returns:
-            ``toy``; ``chi2``; ``profile``: quantity -> [truth, value, up, down], signed errors; ``posterior``: quantity ->
-            [truth, rank among 99 draws, mean, sd, low68, high68, low95, high95]; ``divergences``; or ``problem``
-            if the data set cannot be analysed, ``no_profile`` if it has a posterior alone.
+            ``toy``; ``chi2``; ``profile``: quantity -> [truth, value, up, down], signed errors; ``posterior`` and
+            ``divergences`` as in :func:`bayescomb.studies.simulated.ranks.ranked`; or ``problem``, why the data set cannot
+            be analysed, or ``no_profile``, why it has a posterior alone.
         """
         data = self.data(toy)
         try:
             record = {"toy": toy} | self._profile(data)
         except BayescombError as error:
-            # Without them the ranks of the posterior would be those of selected data.
+            # The posterior is kept: without such data sets its ranks would be those of selected data.
             record = {"toy": toy, "no_profile" if self.posterior else "problem": str(error)}
         return record | self._posterior(data, toy) if self.posterior else record
 
@@ -263,13 +266,13 @@ class Toys(DataSets):
         """Map from w_0 to the offset of the reduced model, shape (R', R)."""
         found = data_reduction(self.plan.model, self.plan.kept, self.plan.fixed_correlation)
         if not np.allclose(found.model.offset, self.plan.reduced.offset, rtol=1e-8):
-            msg = "the reduced model is not that of its plan"
+            msg = "the reduction of the data is not that of the sampling plan"
             raise ArithmeticError(msg)
         return found.reduce
 
     @cached_property
     def _fused(self) -> tuple[FusedModel, CompiledModel]:
-        """The density, whose offset is replaced, and its sampler."""
+        """The density, whose offset is replaced for each data set, and its sampler."""
         fused = fused_of(self.plan)
         assert fused is not None  # a linear model has one
         return fused, compile_model(fused)
@@ -299,7 +302,7 @@ class Toys(DataSets):
             "chains": self.chains,
             "seed": self._sampler_seed(toy),
             "target_accept": accept if accept > CURVED_ACCEPT else TOY_ACCEPT,
-            "cores": 1,  # toys are what is done beside each other
+            "cores": 1,  # the data sets run in parallel, not the chains
         }
         if not starts:
             return *run_nuts(compiled, **settings), ""
@@ -307,7 +310,7 @@ class Toys(DataSets):
         return found, statistics, mixture.reason
 
     def _plan_of(self, data: _Data) -> SamplingPlan:
-        """The plan with simulated data."""
+        """The plan with the simulated data in place of the real ones."""
         return dataclasses.replace(
             self.plan,
             model=dataclasses.replace(self.plan.model, offset=data.offset),
@@ -319,9 +322,7 @@ class Toys(DataSets):
         theory = self.plan.theory
         n = draws.sizes["chain"] * draws.sizes["draw"]
         draws = with_integrated(plan, dataclasses.replace(self._fused[0], plan=plan), draws, rng)
-        rho = draws["rho"].to_numpy().reshape(n, -1) if "rho" in draws else np.zeros((n, 0))
         weights = plan.weights_of(draws)
-
         found: dict[str, FloatArray] = {}
         if theory is None:
             parameters = stacked(draws, plan.parameters)
@@ -336,7 +337,7 @@ class Toys(DataSets):
                 found[SCALE_COEFFICIENT] = draws[SCALE_COEFFICIENT].to_numpy().reshape(n)
         drawn = dict(zip(plan.parameters, parameters.T, strict=True))
         found |= {variable_name(name): values for name, values in (drawn | self._functions(drawn)).items()}
-        found |= self._named_coefficients(rho.T)
+        found |= self._named_coefficients(stacked_vector(draws, "rho").T)
         scales = weights[:, len(plan.sampled) :].T
         found |= {f"scale[{size.name}]": s for size, s in zip(plan.sizes, scales, strict=True)}
         if len(self.followed):

@@ -1,4 +1,4 @@
-"""What the theory does to an extracted mass: orders, predictions, scales, and rate and shape apart.
+"""Effect of the theory on an extracted mass: orders, predictions, scales, and rate and shape separately.
 
 Imports fit and what is below it.  Start at study.
 """

@@ -1,4 +1,4 @@
-"""What the shape and the rate of a distribution say of a mass, apart, and how compatible they are."""
+"""The mass from the shape and from the rate of a distribution separately, and the compatibility of the two."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bayescomb.inputs.theory.extractions import Extraction, ScaleChoice
 
 __all__ = ["FLAT_SCALES", "MassConstraint", "RateAndShape", "extraction_in_force", "rate_and_shape"]
 
-FLAT_SCALES: Final = "scales fixed at their centres: with a flat prior they turn a rate to any value"
+FLAT_SCALES: Final = "scales fixed at their centres: with a flat prior they can turn the rate to any value"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MassConstraint:
-    """The profile of a mass from a part of what a distribution says.
+    """The profile of a mass from the shape or the rate of a distribution, or from both.
 
     Attributes:
-        value, error: GeV; ``None`` if there is none.
-        chi2, ndf: goodness of fit.
-        problem: why there is no number, or why its interval is not known; empty if there is no problem.
+        value, error: GeV; ``None`` if the fit has none.
+        chi2, ndf: goodness of fit; ``None`` if there is a problem.
+        problem: why there is no value, or why its interval is not known; empty if there is no problem.
     """
 
     value: float | None = None
@@ -45,10 +45,11 @@ class RateAndShape:
         prediction: the distribution.
         mass: name of its mass parameter.
         shape, rate, both: from the normalised distribution, from the sum of its bins, and from both.
-        chi2: minimum for both less those for shape and rate, which is the compatibility of the two.
-        ndf: its degrees of freedom, 1 with fixed scales or scales with a normal prior: the rate adds one number.
-        p_value: probability of a larger chi2; ``None`` if there is none.
-        note: what was changed in the extraction to tell the two apart; empty if nothing was.
+        chi2: of the compatibility of shape and rate: the minimum for both minus that for the shape.  The rate alone fits
+            exactly.  ``None``, as ``ndf`` and ``p_value``, if the shape or both have no goodness of fit.
+        ndf: its degrees of freedom, 1 as the rate adds one number.
+        p_value: probability of a larger chi2.
+        note: what was changed in the extraction to separate shape and rate; empty if nothing was.
     """
 
     prediction: str
@@ -65,10 +66,10 @@ class RateAndShape:
 @expects(combination="combination")
 @single_threaded
 def rate_and_shape(combination: Combination) -> tuple[RateAndShape, ...]:
-    """Every absolute distribution of the extraction in force, each alone with all its bins; none for normalised ones.
+    """Shape and rate of every absolute distribution of the extraction in force, each alone with all its bins.
 
-    Scales that are parameters with a flat prior can turn the rate to any value, so that the rate alone would have no mass:
-    they are fixed at their centres, in all three fits.
+    Scales that are parameters with a flat prior can turn the rate to any value, so that the rate alone would not determine
+    the mass; they are fixed at their centres in all three fits.
 
     Raises:
         OptionError: no mass is extracted.
@@ -94,7 +95,6 @@ def rate_and_shape(combination: Combination) -> tuple[RateAndShape, ...]:
         shape, rate, both = (_constraint(combination, fits[part], mass) for part in ("shape", "rate", "both"))
         chi2, ndf, p_value = None, None, None
         if shape.chi2 is not None and both.chi2 is not None and shape.ndf is not None and both.ndf is not None:
-            # The rate alone fits exactly, chi2 = 0 for 0 degrees of freedom
             chi2, ndf = both.chi2 - shape.chi2, both.ndf - shape.ndf
             p_value = goodness_of_fit(chi2, ndf)
         found.append(
@@ -115,22 +115,20 @@ def rate_and_shape(combination: Combination) -> tuple[RateAndShape, ...]:
 
 def _constraint(combination: Combination, extraction: Extraction, mass: str) -> MassConstraint:
     chosen = combination.with_extraction(extraction)
-    problem = ""
     try:
         fit = profile(chosen)
-        return MassConstraint(
-            value=float(fit.values.sel(parameter=mass)),
-            error=float(fit.errors.sel(parameter=mass)),
-            chi2=fit.chi2,
-            ndf=fit.ndf,
-        )
     except (FitError, UnderdeterminedError) as error:
-        problem = str(error)
-    return _linear(chosen, mass, problem)
+        return _linear(chosen, mass, str(error))
+    return MassConstraint(
+        value=float(fit.values.sel(parameter=mass)),
+        error=float(fit.errors.sel(parameter=mass)),
+        chi2=fit.chi2,
+        ndf=fit.ndf,
+    )
 
 
 def _linear(combination: Combination, mass: str, problem: str) -> MassConstraint:
-    """Value and parabolic error of an interval that leaves the predicted masses."""
+    """Value and parabolic error, where the interval leaves the masses of the tables."""
     fitter = Fitter(combination)
     try:
         fit = fitter.fit(fitter.correlation()[0], errors="hesse")

@@ -1,4 +1,4 @@
-"""What the theory does to an extraction: orders, predictions, scales, rate and shape, goodness of fit; and its bins."""
+"""Studies of the theory of an extraction: orders, predictions, scales, rate and shape, goodness of fit, predicted bins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bayescomb.studies.theory.variants import (
 
 __all__ = ["TheoryFit", "TheoryStudy", "predicted_bins", "theory_fits", "theory_study"]
 
-# GeV: beside the fit.
+# Masses in GeV at which bins are predicted beside the fit.
 MASSES: Final = (167.5, 172.5, 177.5)
 
 
@@ -35,7 +35,7 @@ class TheoryFit:
     """Goodness of fit with some of the theory uncertainties.
 
     Attributes:
-        theory: which of them.
+        theory: which theory uncertainties.
         chi2, ndf, p_value: ``None`` if there is a problem.
         problem: why there is no number, empty if there is one.
     """
@@ -49,7 +49,7 @@ class TheoryFit:
 
 @dataclass(frozen=True, kw_only=True)
 class TheoryStudy:
-    """The mass with other predictions, and how well the tables are interpolated.
+    """The mass with other predictions, and the quality of the interpolation of the tables.
 
     Attributes:
         combination: with an extraction in force.
@@ -69,7 +69,7 @@ class TheoryStudy:
 
 
 def theory_study(combination: Combination) -> TheoryStudy:
-    """The mass with other predictions.
+    """All studies of the theory of the extraction in force.
 
     Raises:
         OptionError: no mass is extracted.
@@ -133,12 +133,13 @@ def predicted_bins(
 
     Args:
         fit: profile of an extraction.
+        masses: GeV, at which to predict with theory nuisances at 0 and scales at their centres; those outside the tables are
+            left out.
         combined: the profile without the prediction, computed if it is not given.
-        masses: GeV, at which to predict, theory nuisances at 0 and scales at their centre.
 
     Returns:
-        Prediction -> ``measured``, ``error``, ``fitted`` (dim ``bin``), ``predicted`` (dims ``m_t``, ``bin``), and the edges
-        ``low`` and ``high``.
+        Prediction -> ``measured``, ``error``, ``fitted`` (dim ``bin``) and ``predicted`` (dims ``m_t``, ``bin``) in the unit
+        of the bins, or as shares of the sum where the distribution is normalised; edges ``low`` and ``high`` of the bins.
 
     Examples:
         >>> import bayescomb as bc
@@ -148,7 +149,7 @@ def predicted_bins(
     """
     combination = fit.combination
     compiled = theory(combination)
-    assert compiled is not None  # the profile is one of an extraction
+    assert compiled is not None  # the profile is that of an extraction
     plain = combined if combined is not None else profile(combination.with_extraction(""))
     scales = np.zeros(len(compiled.scales))
     found, start = {}, 0

@@ -1,4 +1,4 @@
-"""The mass with other predictions side by side: orders, PDF sets, scale definitions, and the seven points of the scales."""
+"""The mass with other predictions: orders, PDF sets, scale definitions, and the seven points of the scale variation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bayescomb.studies.theory.rate_and_shape import extraction_in_force
 
 __all__ = ["NOT_TABULATED", "OrderRow", "VariantRow", "order_variants", "prediction_variants", "scale_envelope"]
 
-# Beginning of the problem of a row whose prediction does not exist.
+# Beginning of the problem of a row whose prediction is in no table.
 NOT_TABULATED: Final = "not in the table"
 
 
@@ -32,7 +32,7 @@ class VariantRow:
         pdf_set, scale_choice, mu_r, mu_f: the prediction.
         value, error: GeV; ``None`` if there is a problem.
         chi2, ndf: goodness of fit.
-        shift: value less that of the extraction in force, or of the centre of an envelope, GeV.
+        shift: value minus that of the extraction in force, or of the centre of an envelope, GeV.
         problem: why there is no number, empty if there is one.
     """
 
@@ -59,9 +59,9 @@ class OrderRow:
         predictions: their names.
         value, error, theory_error: GeV; ``None`` if there is a problem.
         chi2, ndf: goodness of fit.
-        shift: value less that of the order in force, GeV.
-        up, down: ends of the seven-point envelope from its centre, GeV; ``None`` if points of it have no number.
-        problem: why there is no number, empty if there is one.
+        shift: value minus that of the order in force, GeV.
+        up, down: largest and smallest shift of the seven-point envelope, GeV; ``None`` if a point has no value.
+        problem: why there is no value, empty if there is one.
     """
 
     mass: str
@@ -81,16 +81,16 @@ class OrderRow:
 @expects(combination="combination")
 @single_threaded
 def order_variants(combination: Combination, *, envelope: tuple[VariantRow, ...] | None = None) -> tuple[OrderRow, ...]:
-    """The extraction in force, and the same with predictions of another order of the same observables.
+    """The extraction in force, and the same extraction with predictions of other orders for the same observables.
 
-    PDF members are taken at the scale of the extraction where the tables have them there, else at one where they do.
+    PDF members are taken at the scale of the extraction where the tables have them, else at a scale that has them.
 
     Args:
         combination: with an extraction in force.
-        envelope: that of the extraction in force, see :func:`scale_envelope`; computed if it is not given.
+        envelope: of the extraction in force, see :func:`scale_envelope`; computed if it is not given.
 
     Returns:
-        The order in force first; no rows where the combination has predictions of one order only.
+        The order in force first; empty if the combination has predictions of one order only.
 
     Raises:
         OptionError: no mass is extracted.
@@ -125,7 +125,7 @@ def _difference(value: float | None, start: float | None) -> float | None:
 
 
 def _of_order(combination: Combination, own: Mapping[str, Prediction], order: str) -> Extraction | None:
-    """The extraction with a prediction of that order in the place of each of its own; ``None`` where one has none."""
+    """The extraction with each prediction replaced by one of that order; ``None`` if one has no counterpart."""
     extraction = extraction_in_force(combination)
     other: dict[str, Prediction] = {}
     for name, mine in own.items():
@@ -148,7 +148,7 @@ def _of_order(combination: Combination, own: Mapping[str, Prediction], order: st
 
 
 def _order(order: str, combination: Combination, envelope: tuple[VariantRow, ...]) -> list[OrderRow]:
-    """Rows of one order, a mass each, without their shifts."""
+    """Rows of one order, one per mass, without their shifts."""
     extraction = extraction_in_force(combination)
     names = tuple(extraction.distributions)
     try:
@@ -183,10 +183,10 @@ def _order(order: str, combination: Combination, envelope: tuple[VariantRow, ...
 @expects(combination="combination")
 @single_threaded
 def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
-    """Every PDF set and scale definition that all tables in use hold, scales fixed at their centre.
+    """The extraction with every PDF set and scale definition that all tables in use have, scales fixed at their centres.
 
-    PDF members are those of the extraction where the set is its own; for other sets the central member alone is known to
-    the tables, and the uncertainty has no PDF part.
+    The PDF set of the extraction keeps its members; of other sets the tables have the central member alone, so that the
+    error has no PDF part.
 
     Raises:
         OptionError: no mass is extracted.
@@ -204,12 +204,11 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
     common = [key for key in every if all(key in k for k in keys)]
     rows: list[VariantRow] = []
     for pdf_set, choice in common:
-        own = pdf_set == extraction.pdf.set
-        if own and not extraction.pdf.shifts_at:  # other scale definitions may have no members of their own
-            own_pdf = dataclasses.replace(extraction.pdf, shifts_at=extraction.scales.choice)
-        else:
-            own_pdf = extraction.pdf
-        pdf = own_pdf if own else dataclasses.replace(extraction.pdf, set=pdf_set, errors="none", alpha_s=())
+        pdf = extraction.pdf
+        if pdf_set != pdf.set:
+            pdf = dataclasses.replace(pdf, set=pdf_set, errors="none", alpha_s=())
+        elif not pdf.shifts_at:  # other scale definitions may have no members of their own
+            pdf = dataclasses.replace(pdf, shifts_at=extraction.scales.choice)
         scales = ScaleChoice(choice=choice)
         rows += _rows(combination, dataclasses.replace(extraction, pdf=pdf, scales=scales))
     in_force = (extraction.pdf.set, extraction.scales.choice)
@@ -219,9 +218,9 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
 @expects(combination="combination")
 @single_threaded
 def scale_envelope(combination: Combination) -> tuple[VariantRow, ...]:
-    """The seven points of the usual scale variation, the centre first, scales fixed at each.
+    """The extraction at the seven points of the usual scale variation, the centre first, with scales fixed at each point.
 
-    A point that is not in the tables of the prediction has no number, and the problem says so.
+    A point that is not in the tables of the prediction has no value but a problem.
 
     Raises:
         OptionError: no mass is extracted.
@@ -241,7 +240,7 @@ def scale_envelope(combination: Combination) -> tuple[VariantRow, ...]:
 
 
 def _shifted(rows: list[VariantRow], is_base: Callable[[VariantRow], bool]) -> tuple[VariantRow, ...]:
-    """The rows with their shifts from the base row of the same mass."""
+    """The rows with their shifts relative to the base row of the same mass."""
     base = {row.mass: row.value for row in rows if is_base(row)}
     return tuple(dataclasses.replace(row, shift=_difference(row.value, base[row.mass])) for row in rows)
 

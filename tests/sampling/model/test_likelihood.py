@@ -130,7 +130,7 @@ def test_names_that_do_not_do_are_refused():
     with pm.Model():
         with refused(UnknownNameError, "'z'", "observable or parameter"):
             bc.likelihood(linear(), {"z": 1.0})
-        with refused(UnknownNameError, "'y' is measured", "give one beside 'x'"):
+        with refused(UnknownNameError, "'y' is measured", "found 'x'", "give one"):
             bc.likelihood(linear(), {"x": 1.0})
 
 

@@ -120,7 +120,7 @@ def test_a_mode_that_its_chains_leave_has_no_weight():
     left[1][2:, 100:] = samples[0][2:, 100:]
     left[1][:2] = samples[0][:2]
     found = weighted_modes(left, log_density, starts=STARTS, rng=np.random.default_rng(1))
-    assert "leave it and do not come back" in found.reason
+    assert "leave it for good" in found.reason
 
 
 @pytest.mark.slow

@@ -4,12 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import xarray as xr
 from refusals import refused
 from repetitions import repetitions
 from scipy import stats
 
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
+from bayescomb.studies.simulated import data_sets
 from bayescomb.studies.simulated.curved_toys import CurvedToys
 from bayescomb.studies.simulated.toys import Toys
 
@@ -97,6 +99,37 @@ def test_the_truth_of_a_posterior_is_drawn_from_its_priors_which_stay():
     assert np.abs((pulls**2).mean(axis=0) - 1).max() < 5 * np.sqrt(2 / n)
 
 
+def test_each_truth_is_ranked_among_the_draws_of_its_own_data_set(monkeypatch):
+    """Draws at the 500 middles of equal shares of (-0.5, 1.5) for every quantity, in an order without correlation."""
+    asked = []
+
+    def stub(simulated, **settings):
+        asked.append((simulated, settings))
+        shares = np.random.default_rng(1).permutation((np.arange(500) + 0.5) / 500).reshape(1, 500)
+        draws = dict.fromkeys(("a", "b", "c", "ratio", "free"), (("chain", "draw"), 2 * shares - 0.5))
+        statistics = {"diverging": (("chain", "draw"), np.arange(500).reshape(1, 500) < 3)}
+        return xr.DataTree.from_dict({"posterior": xr.Dataset(draws), "sample_stats": xr.Dataset(statistics)})
+
+    monkeypatch.setattr(data_sets, "sample", stub)
+    toys = CurvedToys(curved(a=ABOVE, b=RANGE), seed=5, draws=100, tune=200, chains=1)
+    record = toys.analyse(1)
+    ((simulated, settings),) = asked  # 500 effective draws suffice, so that no chain is made longer
+    drawn, truths = toys.data(1)
+    assert simulated.estimates == drawn.estimates
+    assert settings == {
+        "seed": settings["seed"], "draws": 100, "tune": 200, "chains": 1, "correlations": "prior", "progress": False,
+    }  # fmt: skip
+    assert record["divergences"] == 3
+    assert set(record["posterior"]) == {"a", "b", "c", "ratio"} == set(record["profile"])
+    for name, (truth, rank, mean, sd, *ends) in record["posterior"].items():
+        assert truth == truths[name] == record["profile"][name][0]
+        share = np.clip((truth + 0.5) / 2, 0, 1)
+        # 99 of the 500 draws: five standard deviations of their number below the truth
+        assert rank == pytest.approx(99 * share, abs=5 * np.sqrt(99 * share * (1 - share)) + 1)
+        assert (mean, sd) == pytest.approx((0.5, 2 / np.sqrt(12)), rel=2e-3)
+        assert ends == pytest.approx([-0.18, 1.18, -0.45, 1.45], abs=2e-3)
+
+
 @pytest.mark.slow
 def test_a_posterior_of_simulated_data_is_one_of_its_combination():
     toys = CurvedToys(curved(a=ABOVE, b=RANGE), seed=5, draws=100, tune=200, chains=1)
@@ -126,7 +159,7 @@ def test_a_study_of_curved_formulas_is_one_as_others(tmp_path):
 
 
 def test_what_cannot_be_simulated_is_refused():
-    with refused(OptionError, "'a' flat", "--profile-only"):
+    with refused(OptionError, "the prior of 'a' is flat", "--profile-only"):
         CurvedToys(curved(b=RANGE), seed=1)
     with refused(OptionError, "chi2 'neyman'", "absolute"):
         CurvedToys(dataclasses.replace(curved(), chi2="pearson"), seed=1, posterior=False)

@@ -22,7 +22,7 @@ from bayescomb.output.analysis import Divided
 from bayescomb.output.statements import shifted_results
 from bayescomb.output.tables.scan import STILL, across_experiments
 from bayescomb.sampling.posterior.moments import CENTRAL, exact_priors
-from bayescomb.sampling.posterior.summary import Sampled, posterior_density, rank_counts
+from bayescomb.sampling.posterior.summary import Sampled, conditional_gaussian, posterior_density, rank_counts
 from bayescomb.studies.comparison import Comparison
 
 __all__ = [
@@ -87,15 +87,11 @@ def rank_histograms(sampled: Sampled, parameters: list[str]) -> tuple[RankHistog
 
 def exact_densities(sampled: Sampled, parameters: list[str]) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Parameter -> grid and posterior density, where the moments at given coefficients are exact."""
-    conditional = sampled.tree["conditional"].to_dataset()
-    known = set(conditional["parameter"].to_numpy())
+    found = {name: conditional_gaussian(sampled.tree, name) for name in parameters}
     return {
-        name: posterior_density(
-            conditional["mean"].sel(parameter=name).to_numpy().ravel(),
-            conditional["sd"].sel(parameter=name).to_numpy().ravel(),
-        )
-        for name in parameters
-        if name in known
+        name: posterior_density(moments[0].to_numpy(), moments[1].to_numpy())
+        for name, moments in found.items()
+        if moments is not None
     }
 
 

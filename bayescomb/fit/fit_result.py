@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bayescomb.base.arrays import BoolArray, FloatArray
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.checks import FrozenMapping
 from bayescomb.base.choices import ScaleRule
 from bayescomb.likelihood.linear_gaussian import Solution
@@ -154,6 +154,47 @@ class Fit:
     sizes: FittedSizes | None = None
     at_bound: tuple[str, ...] = ()
     others: tuple[OtherMinimum, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        solution: Solution | DerivedSolution,
+        *,
+        chi2: float,
+        mean: FloatArray | None,
+        up: FloatArray | None = None,
+        down: FloatArray | None = None,
+        theta: FloatArray | None = None,
+        at_bound: Sequence[int] | IntArray = (),
+    ) -> Fit:
+        """The fit of which everything is in a solution of the linear model.
+
+        Args:
+            solution: P parameters, N nuisances.
+            chi2: its minimum.
+            mean: prior mean of the nuisances, shape (N,); ``None`` leaves the nuisances out, whose variances take time.
+            up: upper Delta chi2 = 1 errors, shape (P,); those of the linearised model by default.
+            down: the lower ones, below 0, shape (P,), likewise.
+            theta: variables of a numerical fit.
+            at_bound: positions of the parameters that their bound holds at 0.
+        """
+        error = np.sqrt(np.diag(solution.covariance))
+        nothing = np.zeros(0)
+        return cls(
+            parameters=solution.parameters,
+            nuisances=() if mean is None else solution.model.nuisances,
+            values=solution.values,
+            covariance=solution.covariance,
+            up=error if up is None else up,
+            down=-error if down is None else down,
+            chi2=chi2,
+            pulls=nothing if mean is None else mean + solution.pulls,
+            nuisance_variance=nothing if mean is None else solution.nuisance_variance,
+            cross_covariance=np.zeros((len(error), 0)) if mean is None else solution.cross_covariance,
+            solution=solution,
+            theta=nothing if theta is None else theta,
+            at_bound=tuple(solution.parameters[i] for i in at_bound),
+        )
 
     @property
     def hesse(self) -> Fit:

@@ -230,25 +230,11 @@ class Fitter:
         free = solve(model, held.correlation)
         bounded = positions(model.parameters, tuple(self.combination.bounds))
         solution, active = within_bounds(free, bounded)
-        error = np.sqrt(np.diag(solution.covariance))
-        up, down = error, -error
+        up = down = None
         if len(bounded) and errors != "hesse":
-            ends = [bounded_interval(free.values, free.root, bounded, i) for i in range(len(error))]
+            ends = [bounded_interval(free.values, free.root, bounded, i) for i in range(len(free.values))]
             up, down = (np.array(end) for end in zip(*ends, strict=True))
-        return Fit(
-            parameters=model.parameters,
-            nuisances=model.nuisances,
-            values=solution.values,
-            covariance=solution.covariance,
-            up=up,
-            down=down,
-            chi2=solution.chi2,
-            pulls=held.mean + solution.pulls,
-            nuisance_variance=solution.nuisance_variance,
-            cross_covariance=solution.cross_covariance,
-            solution=solution,
-            at_bound=tuple(model.parameters[i] for i in active),
-        )
+        return Fit.of(solution, chi2=solution.chi2, mean=held.mean, up=up, down=down, at_bound=active)
 
     def _surface(self, held: Held, fit: Fit) -> Surface:
         """Chi2 around the minimum of a fit."""
@@ -278,22 +264,7 @@ class Fitter:
             correlation=held.correlation,
             errors=errors,
         )
-        solution = fitted.solution
-        inner = solution.inner
-        return Fit(
-            parameters=solution.parameters,
-            nuisances=solution.model.nuisances,
-            values=solution.values,
-            covariance=solution.covariance,
-            up=fitted.up,
-            down=fitted.down,
-            chi2=fitted.chi2,
-            pulls=held.mean + inner.pulls,
-            nuisance_variance=inner.nuisance_variance,
-            cross_covariance=solution.cross_covariance,
-            theta=fitted.theta,
-            solution=solution,
-        )
+        return Fit.of(fitted.solution, chi2=fitted.chi2, mean=held.mean, up=fitted.up, down=fitted.down, theta=fitted.theta)
 
     @cached_property
     def _free_names(self) -> frozenset[str]:

@@ -23,11 +23,10 @@ from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.functions import with_functions
 from bayescomb.fit.minimise.bounds import positions, within_bounds
 from bayescomb.fit.minimise.extraction import fit_extraction
-from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import feasible_correlation, indefinite_blocks
-from bayescomb.likelihood.linear_gaussian import LinearModel, Solution, integrate_out, solve
+from bayescomb.likelihood.linear_gaussian import LinearModel, integrate_out, solve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -388,31 +387,14 @@ class _Scanner:
             return self.fitter.fit(correlation, errors="hesse", near=self.nominal)
         model, kept = self.reduced(correlation)
         inner, prediction = correlation[np.ix_(kept, kept)], self.fitter.theory
-        solution: Solution | DerivedSolution
-        at_bound: tuple[str, ...] = ()
         if prediction is None:
             bounded = positions(model.parameters, tuple(self.combination.bounds))
             solution, active = within_bounds(solve(model, inner), bounded)
-            at_bound, chi2 = tuple(model.parameters[i] for i in active), solution.chi2
+            fit = Fit.of(solution, chi2=solution.chi2, mean=None, at_bound=active)
         else:
             prior = self.fitter.with_theory(inner)
             fitted = fit_extraction(prediction, model, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
-            solution, chi2 = fitted.solution, fitted.chi2
-        error = np.sqrt(np.diag(solution.covariance))
-        fit = Fit(
-            parameters=solution.parameters,
-            nuisances=(),
-            values=solution.values,
-            covariance=solution.covariance,
-            up=error,
-            down=-error,
-            chi2=chi2,
-            pulls=np.zeros(0),
-            nuisance_variance=np.zeros(0),
-            cross_covariance=np.zeros((len(error), 0)),
-            solution=solution,
-            at_bound=at_bound,
-        )
+            fit = Fit.of(fitted.solution, chi2=fitted.chi2, mean=None)
         return with_functions(self.combination, fit, None) if self.combination.functions else fit
 
 

@@ -190,10 +190,10 @@ def _estimates(combination: Combination, family: CorrelationFamily, correlation:
         else:
             statistical = np.diag(np.linalg.inv(m.fit.information[:n, :n]))
             total = np.diag(np.linalg.inv(m.fit.information))[:n]
-        down = -m.responses if m.down_responses is None else m.down_responses
+        up, down = m.two_sided_responses
         bound = [i for i, nuisance in enumerate(m.nuisances) if not nuisance.free]
         index = [position[m.nuisances[i].name] for i in bound]
-        shifts = ((m.responses - down) / 2)[:, bound]
+        shifts = ((up - down) / 2)[:, bound]
         total = total + np.einsum("en,nm,em->e", shifts, correlation[np.ix_(index, index)], shifts)
         asymmetric = np.array([m.nuisances[i].statistical for i in bound], dtype=bool)
         statistical = statistical + (shifts[:, asymmetric] ** 2).sum(axis=1)

@@ -152,11 +152,11 @@ def _measurement_at(measurement: Measurement, predicted: FloatArray) -> Measurem
         return measurement
     measured = np.array([e.value for e in measurement.estimates])
     ratio = np.divide(predicted, measured, out=np.ones_like(measured), where=measured != 0)[:, None]
-    down = -measurement.responses if measurement.down_responses is None else measurement.down_responses
-    mean = (measurement.responses - down) / 2
+    up, down = measurement.two_sided_responses
+    mean = (up - down) / 2
     return dataclasses.replace(
         measurement,
         nuisances=tuple(dataclasses.replace(n, response="absolute") for n in measurement.nuisances),
-        responses=np.where(curved, mean * ratio, measurement.responses),
+        responses=np.where(curved, mean * ratio, up),
         down_responses=None if measurement.down_responses is None else np.where(curved, -mean * ratio, down),
     )

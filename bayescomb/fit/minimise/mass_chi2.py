@@ -372,6 +372,16 @@ class DerivedSolution:
         return self.influence @ self.model.estimate_loading
 
     @property
+    def pulls(self) -> FloatArray:
+        """Fitted nuisances in units of the prior width, shape (N,)."""
+        return self.inner.pulls
+
+    @property
+    def nuisance_variance(self) -> FloatArray:
+        """Post-fit variance of each nuisance, shape (N,)."""
+        return self.inner.nuisance_variance
+
+    @property
     def nuisance_covariance(self) -> FloatArray:
         """Post-fit covariance of the nuisances, shape (N, N)."""
         return self.inner.nuisance_covariance

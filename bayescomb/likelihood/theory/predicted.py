@@ -17,6 +17,7 @@ keep the sum of the bins are free.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -170,7 +171,7 @@ def theory(combination: Combination) -> Theory | None:
     extraction = combination.extraction_in_force
     if extraction is None:
         return None
-    predictions = [p for p in combination.predictions if p.name in extraction.distributions]
+    predictions = combination.predictions_in_use
     names = [o.name for o in combination.variables]
     curves = [prediction_curves(p, extraction) for p in predictions]
     masses = extraction.mass_parameters
@@ -220,7 +221,7 @@ def theory(combination: Combination) -> Theory | None:
     width = extraction.scales.width if extraction.scales.prior == "uniform" else np.inf
     return Theory(
         extraction=extraction,
-        predictions=tuple(predictions),
+        predictions=predictions,
         masses=masses,
         scales=scales,
         scale_correlation=scale_correlation(extraction, extraction.scales.nominal),
@@ -267,11 +268,11 @@ def _check_masses(extraction: Extraction, masses: tuple[str, ...], ends: list[li
             raise OptionError(msg)
 
 
-def _repeat(values: list[int], predictions: list[Prediction]) -> IntArray:
+def _repeat(values: list[int], predictions: Sequence[Prediction]) -> IntArray:
     return np.repeat(np.array(values, dtype=np.intp), [len(p.observables) for p in predictions])
 
 
-def _scale_index(extraction: Extraction, predictions: list[Prediction]) -> IntArray:
+def _scale_index(extraction: Extraction, predictions: Sequence[Prediction]) -> IntArray:
     """Positions of x and y of every predicted observable in theta, -1 with fixed scales, shape (n, 2)."""
     theta = extraction.mass_parameters + extraction.scale_parameters
     rows = []

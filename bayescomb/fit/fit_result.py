@@ -1,4 +1,4 @@
-"""What a fit gives: parameters, nuisances and their errors, and what was held or fitted besides."""
+"""Results of a fit: parameters, nuisances, their errors, fitted sizes of sources and other minima."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class FittedSizes:
     """Uncertain sizes of sources after the fit.
 
     Attributes:
-        sizes: m of them.
+        sizes: the m sizes.
         fit: their fitted values.
         profile: the likelihood they were fitted to.
         certain: the fit with the sizes held there.
@@ -126,13 +126,13 @@ class Fit:
         cross_covariance: of parameters and nuisances, shape (P, N).
         on_kink: nuisances that sit on the kink of an asymmetric response; the linearised one has the mean of both slopes.
         solution: of the linear model, the tangent at the minimum where chi2 is not quadratic, with all that is linear in
-            the data: influence, weights and parts of the errors.  What it says of values and pulls is the tangent's.
+            the data: influence, weights and parts of the errors.  Its values and pulls are those of the tangent.
         theta: all variables of a numerical fit; empty for closed forms.
         second: ``None`` where chi2 is quadratic, on a kink and without Delta chi2 = 1 errors.
         correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
-        sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
-        at_bound: parameters that their bound holds at 0.  Nothing is linear there: covariances, weights and influence are 0,
-            and those of the others hold with these at 0.
+        sizes: the fitted sizes of sources, ``None`` if all are certain.
+        at_bound: parameters that their bound holds at 0.  Their covariances, weights and influence are 0; those of the
+            others are with these held at 0.
         others: other minima, the lowest first; looked for with ``errors="minos"`` only.
     """
 
@@ -167,7 +167,7 @@ class Fit:
         theta: FloatArray | None = None,
         at_bound: Sequence[int] | IntArray = (),
     ) -> Fit:
-        """The fit of which everything is in a solution of the linear model.
+        """The fit that a solution of the linear model describes.
 
         Args:
             solution: P parameters, N nuisances.
@@ -198,7 +198,7 @@ class Fit:
 
     @property
     def hesse(self) -> Fit:
-        """The fit with the covariances of the second derivatives, where there are any."""
+        """The fit with the covariances of the second derivatives, where it has them."""
         if self.second is None:
             return self
         return replace(
@@ -210,7 +210,7 @@ class Fit:
 
     @property
     def errors(self) -> FloatArray:
-        """Of the linearised model, shape (P,); NaN for what is at its bound."""
+        """Errors of the linearised model, shape (P,); NaN for a parameter at its bound."""
         return np.where(self.bound_hit, np.nan, np.sqrt(np.diag(self.covariance)))
 
     @property

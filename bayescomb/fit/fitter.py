@@ -1,14 +1,12 @@
-r"""Maximum-likelihood fits at fixed coefficients: closed form where chi2 is quadratic, iminuit where it is not.
+r"""Maximum-likelihood fits at fixed coefficients, in closed form or by iminuit, and their normalised results.
 
 Profile, impacts, scans and compatibility all fit through :class:`Fitter`, which prepares once what does not depend on the
 coefficients.  Holding nuisances at given values is conditioning their prior: N(m, C') with
 C' = C - C_g C_gg^+ C_g^T and m = C_g C_gg^+ lambda_g, which serves a singular C too.
 
-Normalised results: observables divided by their sum.
-
-With S the sum of the values x and y = x / S, the derivative of y is J = (1 - y 1^T) / S, so that the covariance of y is
-J V J^T, of rank one less than its size.  The interval beside it has in place of V the correlations of the second derivatives
-with the larger of the Delta chi2 = 1 errors, the choice of Convino, whose toys this replaces.
+Normalised results are the observables x divided by their sum S.  The derivative of y = x / S is J = (1 - y 1^T) / S, so that
+the covariance of y is J V J^T, of rank one less than its size.  For their intervals V consists of the correlations of the
+second derivatives and the larger of the Delta chi2 = 1 errors, the choice of Convino, whose toys this replaces.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ class Fitter:
 
     Args:
         combination: what is fitted.
-        linear: its linear model with other data, that of its own data by default.
+        linear: its linear model with other data; by default that with its own data.
     """
 
     def __init__(self, combination: Combination, *, linear: LinearModel | None = None) -> None:
@@ -81,7 +79,7 @@ class Fitter:
         return theory(self.combination)
 
     def with_theory(self, correlation: FloatArray) -> FloatArray:
-        """C with the prior of the theory nuisances and of normal scales after it, if a mass is extracted."""
+        """C, followed by the prior of the theory nuisances and of normal scales if a mass is extracted."""
         return correlation if self.theory is None else self.theory.with_prior(correlation)
 
     def correlation(
@@ -123,9 +121,9 @@ class Fitter:
 
         Args:
             correlation: C, shape (N, N).
-            held: the prior of :meth:`hold` in its place.
-            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 too, but without MINOS as starting point: faster) or
-                ``"hesse"``; the same where chi2 is quadratic.
+            held: the prior of :meth:`hold`, used instead of C.
+            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 as well, faster because MINOS gives no starting point) or
+                ``"hesse"``; all are the same where chi2 is quadratic.
             near: an earlier fit of the same combination used as starting point.
             of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
 
@@ -177,11 +175,11 @@ class Fitter:
         return scaled(correlation, self.sizes(correlation), np.asarray(scales, dtype=float))
 
     def certain(self, correlation: FloatArray, *, errors: FitErrors = "hesse") -> Fit:
-        """The fit with all sizes as C has them, whatever is uncertain."""
+        """The fit with all sizes as in C, none of them uncertain."""
         return self.fit(correlation, held=Held(mean=np.zeros(len(correlation)), correlation=correlation), errors=errors)
 
     def _uncertain(self, correlation: FloatArray, *, errors: FitErrors, of: Collection[str] | None) -> Fit:
-        """The sizes of sources fitted too; everything linear is that of the fit at these sizes."""
+        """The fit with the sizes of sources fitted too; everything linear is that at the fitted sizes."""
         from bayescomb.fit.minimise.sizes import STEP, SizeProfile
         from bayescomb.likelihood.uncertain_sizes import scaled
 

@@ -37,9 +37,9 @@ else:
 
 __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
 
-# Relative rounding of a chi2; a smaller difference is 0.
+# A chi2 below this is rounding.
 ROUNDING = 1e-9
-# Results that one line has room for.
+# Number of results that fit on one line.
 FEW = 3
 
 
@@ -70,12 +70,12 @@ class ProfileResult(Shown):
         statistical_errors, systematic_errors, theory_errors: parts of each error, dim ``parameter``, by the statistical
             covariance, by all nuisances and by the theory nuisances of an extraction.  They add in quadrature to ``errors``,
             ``held`` ones to ``up_errors`` (of the linearised model for an extraction and with bounds).
-        unsplit_errors: what comes from inputs of which only the total covariance is known, in no other part.
+        unsplit_errors: part by inputs of which only the total covariance is known, in no other part.
         parts: their definition, ``"propagated"`` or ``"held"``.
         repairs: source matrices that were repaired on request.
         on_kink: nuisances that sit on the kink of an asymmetric response.
-        at_bound: observables that cannot be negative and are at 0 because data would have them below.  They have an
-            interval; errors and their parts, covariances and weights are NaN, those of the others are with these held at 0.
+        at_bound: observables that cannot be negative and are at 0, as the data prefer values below.  They have an interval;
+            their errors, parts, covariances and weights are NaN, and those of the others are with these held at 0.
         unnormalised: the result before normalisation, ``None`` if nothing was normalised.
         sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
             variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
@@ -115,7 +115,7 @@ class ProfileResult(Shown):
 
     @property
     def names(self) -> list[str]:
-        """Of the parameters."""
+        """Names of the parameters."""
         return labels(self, "values", "parameter")
 
     def row(self, name: str) -> ResultRow:
@@ -169,9 +169,9 @@ class ProfileResult(Shown):
         return self.combination.chi2
 
     def error_parts(self, parameter: str) -> dict[str, float]:
-        """Parts of an error by their names: ``stat``, ``syst``, ``theory`` of an extraction, and what totals do not divide.
+        """Parts of an error by name: ``stat``, ``syst``, ``theory`` of an extraction, and that of undivided totals.
 
-        A result that rests on total covariances alone has no statistical and no systematic part.
+        A result of total covariances alone has no statistical and no systematic part.
 
         Args:
             parameter: name of a result.
@@ -214,7 +214,7 @@ def profile(
         observables: observables as functions of parameters, beside those that the combination states: a Python function of
             the parameters by name that returns observable -> value, or a mapping observable -> formula.  The function is
             called once with symbols, so that derivatives are exact; it is of arithmetic and numpy functions.
-        start: the parameters of ``observables``, each with a value that the fit may begin at.
+        start: the parameters of ``observables``, each with its starting value.
 
     Raises:
         OptionError: the definition of the parts is unknown, or only one of ``observables`` and ``start`` is given.
@@ -276,7 +276,7 @@ def has_pulls(combination: Combination, measurement: Measurement) -> bool:
 
 
 def degrees_of_freedom(combination: Combination) -> int:
-    """Estimates less what the observables, or masses and scales, and free nuisances outside the fits, can adapt."""
+    """Number of estimates less the rank of their derivatives by observables (or masses, scales) and free nuisances."""
     free = np.concatenate([np.zeros((len(combination.estimates), 0)), *_free_responses(combination)], axis=1)
     prediction = Fitter(combination).theory
     design = _slopes(combination) if prediction is None else combination.design @ prediction.design
@@ -284,7 +284,7 @@ def degrees_of_freedom(combination: Combination) -> int:
 
 
 def _slopes(combination: Combination) -> FloatArray:
-    """Derivative of the estimates by the variables, where curved formulas fit the data."""
+    """Derivative of the estimates by the variables, of curved formulas at the best starting point."""
     if not combination.curved_maps:
         return combination.design
     from bayescomb.fit.minimise.first_guess import starting_points
@@ -341,7 +341,7 @@ def _result(
     shown: Fit | None = None,
     jacobian: FloatArray | None = None,
 ) -> ProfileResult:
-    """Labelled result of a fit, or of what is shown of it with its derivative by the fitted parameters."""
+    """Labelled result of a fit, or of its normalised form ``shown`` with the derivative of that by its parameters."""
     combination, correlation = fitter.combination, fit.correlation
     units = {o.name: o.unit for o in combination.results if shown is None or o.spectator}
     shown = fit if shown is None else shown
@@ -402,14 +402,14 @@ def _result(
 
 
 def require_unscaled(fit: ProfileResult, *, where: str) -> None:
-    """Raise if scale factors are in the errors, where other numbers would stand beside them without.
+    """Raise if the errors have scale factors, for an output with other numbers that have none.
 
     Args:
         fit: a profile.
-        where: what it is for.
+        where: the output, for the message.
 
     Raises:
-        OptionError: they are.
+        OptionError: the errors have scale factors.
     """
     if fit.scale is not None:
         msg = (
@@ -431,7 +431,7 @@ def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> 
 
 
 def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> BoolArray:
-    """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
+    """Which nuisances have a proper marginal: all except those of blocks that are indefinite under ``covariance``."""
     proper = np.ones(len(correlation), dtype=bool)
     for block, _ in indefinite_blocks(family.blocks, correlation):
         proper[block.nuisances] = False

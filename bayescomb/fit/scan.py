@@ -36,9 +36,9 @@ else:
 __all__ = ["ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slopes"]
 
 
-# Of the range: far above rounding, and the curvature of a coefficient's effect is of second order in it.
+# Step of a slope, as a share of the range: far above rounding, and the error of the slope is of second order in it.
 SLOPE_STEP = 0.01
-# Halvings of the range to find where the feasible set ends: to the tolerance that eigenvalues are judged by.
+# Halvings of the range to find where the feasible set ends, down to the tolerance on eigenvalues.
 BISECTIONS = 40
 
 
@@ -76,18 +76,18 @@ class ScanRow:
     Attributes:
         name, title: of the coefficient or the group.
         low, nominal, high: of the (first) coefficient; low is where the scan starts.
-        reached: where the (first) coefficient starts and ends in fact: at low and high, or where the feasible set ends
-            between them; ``None`` if nothing between them is feasible.
+        reached: actual start and end of the (first) coefficient: low and high, or where the feasible set ends between
+            them; ``None`` if nothing between them is feasible.
         half_shift: half of value(end) - value(start) between the points reached, dim ``parameter``, in the unit of the
             parameter; ``None`` if nothing is feasible.
         half_error_shift: half of error(end) - error(start), likewise.
         half_covariance_shift, half_correlation_shift: the same of the covariances and correlations of the parameters, dims
             ``parameter``, ``parameter_b``.
         problem: why there is no number, empty if there is one.
-        blocks: what is not positive semidefinite at a quoted end that is not reached.
+        blocks: blocks that are not positive semidefinite at a quoted end that is not reached.
         points: equidistant points from low to high, these included.
-        ends: the points that were reached.
-        published_half_shift, published_half_error_shift: what a publication quotes, as text, empty if nothing.
+        ends: the points at start and end.
+        published_half_shift, published_half_error_shift: published numbers as text, empty without any.
     """
 
     name: str
@@ -206,7 +206,7 @@ def scan_slopes(combination: Combination) -> xr.DataArray:
         coefficient = family.coefficients[index]
         low, high = coefficient.range
         step = SLOPE_STEP * (high - low)
-        # On one side only where nominal is at an end of the range, or of the feasible set.
+        # One-sided where nominal is at an end of the range, or of the feasible set.
         found = [scanner.point([index], np.array([coefficient.nominal + s])) for s in (-step, 0.0, step)]
         inside = [(s, at.values) for s, at in zip((-step, 0.0, step), found, strict=True) if at.values is not None]
         rows.append((inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0]) if len(inside) > 1 else None)
@@ -237,13 +237,13 @@ class _Path:
         return self.stop if share == 1 else self.start + share * (self.stop - self.start)
 
     def share_of(self, values: FloatArray) -> float | None:
-        """Where on the way the coefficients have these values; ``None`` if nowhere."""
+        """Share of the way at which the coefficients have these values; ``None`` if they never have."""
         share = float((values[0] - self.start[0]) / (self.stop[0] - self.start[0]))
         return share if 0 <= share <= 1 and np.allclose(self.at(share), values, rtol=0, atol=1e-12) else None
 
 
 def _half_shifts(ends: tuple[ScanPoint, ScanPoint] | None) -> dict[str, xr.DataArray | None]:
-    """Half of what changes from one end to the other."""
+    """Half of the changes from one end to the other."""
     names = {"half_shift": "values", "half_error_shift": "errors", "half_covariance_shift": "covariance",
              "half_correlation_shift": "correlation"}  # fmt: skip
     if ends is None:
@@ -260,9 +260,9 @@ class _Scanner:
         self._reduced: tuple[LinearModel, IntArray] | None = None
 
     def reduced(self, correlation: FloatArray) -> tuple[LinearModel, IntArray]:
-        """The linear model with every nuisance integrated whose prior no range changes, and the positions of the others.
+        """The linear model with all nuisances integrated whose prior no range changes, and the positions of the others.
 
-        The priors of the integrated ones are the same in the correlation of every point, so the first one serves all.
+        The integrated nuisances have the same prior at every point, so that the correlation of the first point serves all.
         """
         if self._reduced is None:
             family = self.fitter.family
@@ -309,9 +309,9 @@ class _Scanner:
         )
 
     def _reached(self, members: list[int], path: _Path, found: tuple[ScanPoint, ...]) -> tuple[ScanPoint, ScanPoint] | None:
-        """The two ends of what is feasible between the quoted ends, ``None`` if nothing is.
+        """Both ends of the feasible interval between the quoted ends, ``None`` if nothing is feasible.
 
-        The feasible set is convex, so that what a straight path has in common with it is one interval.
+        The feasible set is convex, so that the feasible part of a straight path is one interval.
         """
         shares = np.linspace(0, 1, len(found))
         inside = [float(share) for share, at in zip(shares, found, strict=True) if at.values is not None]
@@ -328,7 +328,7 @@ class _Scanner:
     def _last_feasible(self, members: list[int], path: _Path, inside: float, outside: float) -> ScanPoint:
         """The last feasible point from one that is feasible to one that is not, by bisection."""
         best = None
-        for judge in (self._allowed, self.point):  # the matrix alone is cheap, but a fit can fail where it is allowed
+        for judge in (self._allowed, self.point):  # The matrix alone is cheap, but a fit can fail where it is allowed.
             good, bad = inside, outside
             for _ in range(BISECTIONS):
                 middle = (good + bad) / 2
@@ -345,22 +345,24 @@ class _Scanner:
         return self.combination.treatment == "covariance" or not self._infeasible_blocks(members, values)
 
     def _infeasible_blocks(self, members: list[int], values: FloatArray) -> list[str]:
-        """Labels of what is not positive semidefinite; the total covariance where every block is."""
+        """Labels of the blocks that are not positive semidefinite."""
         family = self.fitter.family
-        coefficients = family.nominal
-        coefficients[members] = values
-        correlation = family.correlation(coefficients)
+        correlation = family.correlation(self._coefficients(members, values))
         varied = [b for b in family.blocks if np.isin(b.coefficients, members).any()]
         return [b.label for b, _ in indefinite_blocks(varied, correlation)]
 
+    def _coefficients(self, members: list[int], values: FloatArray) -> FloatArray:
+        """All coefficients, some at values and the others at nominal, shape (K,)."""
+        coefficients = self.fitter.family.nominal
+        coefficients[members] = values
+        return coefficients
+
     def point(self, members: list[int], values: FloatArray) -> ScanPoint:
         """The fit with some coefficients at values, the others at nominal."""
-        family = self.fitter.family
-        coefficients = family.nominal
-        coefficients[members] = values
-        at = {family.coefficients[i].name: float(value) for i, value in zip(members, values, strict=True)}
+        names = [self.fitter.family.coefficients[i].name for i in members]
+        at = {name: float(value) for name, value in zip(names, values, strict=True)}
         try:
-            fit = self._fit(coefficients)
+            fit = self._fit(self._coefficients(members, values))
         except InfeasibleCorrelationError as error:
             return ScanPoint(coefficients=at, problem=str(error))
         fit, _ = normalised_fit(self.combination, fit)
@@ -399,5 +401,5 @@ class _Scanner:
 
 
 def _first_value(point: ScanPoint) -> float:
-    """Of the first coefficient that is scanned there."""
+    """Value of the first scanned coefficient."""
     return next(iter(point.coefficients.values()))

@@ -1,4 +1,4 @@
-"""What ``bayescomb check`` says about a model: sizes, blocks, indefinite matrices, feasibility."""
+"""Findings of ``bayescomb check`` about a model: sizes, blocks, indefinite matrices, feasibility."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROUNDING = 0.005
 
 @dataclass(frozen=True, kw_only=True)
 class IndefiniteBlock:
-    """A block that is no correlation matrix at nominal coefficients.
+    """A block that is not a correlation matrix at nominal coefficients.
 
     Attributes:
         label: the block.
@@ -70,13 +70,13 @@ class WidenedInput:
 
 @dataclass(frozen=True, kw_only=True)
 class EstimateRow:
-    """An estimate as it was read, all in its own unit.
+    """An estimate as it was read, in its own unit.
 
     Attributes:
         name, measurement, experiment: of the estimate.
         value: measured value.
         stat: uncertainty with the nuisances held.
-        total: uncertainty with all of them, at nominal coefficients; of two-sided shifts their mean size counts.
+        total: uncertainty with all nuisances, at nominal coefficients; a two-sided shift counts with its mean size.
     """
 
     name: str
@@ -92,8 +92,8 @@ class SourceRow:
     """How one source of one experiment is correlated, as it was read.
 
     Attributes:
-        source: its name; of nuisances that name none, empty.
-        experiment: whose measurements have it.
+        source: name of the source; empty for nuisances without one.
+        experiment: experiment of the measurements that have it.
         inside: the correlation between its nuisances there.
         across: the correlation with those of other experiments.
     """
@@ -111,13 +111,13 @@ class CheckResult(Shown):
     Attributes:
         combination: the model.
         sizes: counts of its parts.
-        indefinite: blocks that are no correlation matrices at nominal coefficients.
+        indefinite: blocks that are not correlation matrices at nominal coefficients.
         statements: feasibility of the quoted ranges, the total covariance first.
         widened: fitted inputs with nuisances that their fit left wider than the prior.
         wide: nuisances with relative responses so large that their factor can reach 0.
-        estimates: as they were read.
-        correlations: one row per source and experiment, as they were read and as they are assumed where nothing is said.
-        look_alikes: nuisances of different inputs that look alike by name, and of which nothing is stated.
+        estimates: the estimates as read.
+        correlations: one row per source and experiment: the correlations as read, or 0 where the inputs state none.
+        look_alikes: pairs of nuisances of different inputs with similar names and no stated correlation.
     """
 
     combination: Combination
@@ -258,7 +258,7 @@ def _across(
     experiment_of: NDArray[np.object_],
     stated: Stated,
 ) -> str:
-    """What is stated, by experiment; the pairs of nuisances that nothing is stated of are not listed."""
+    """The stated correlations by experiment; pairs of nuisances without one are not listed."""
     found = []
     for experiment in dict.fromkeys(experiment_of[others]):
         other = others[experiment_of[others] == experiment]
@@ -296,7 +296,7 @@ def _stated(family: CorrelationFamily) -> Stated:
 
 
 def _related(family: CorrelationFamily, correlation: FloatArray) -> set[frozenset[str]]:
-    """Names of the pairs that a coefficient or a block speaks of."""
+    """Names of the pairs whose correlation a coefficient or a fixed block states."""
     pairs = {frozenset(map(int, pair)) for pair in zip(*np.nonzero(np.triu(correlation, 1)), strict=True)}
     return {frozenset(family.nuisances[i] for i in pair) for pair in pairs | _stated(family).keys()}
 

@@ -1,9 +1,8 @@
-"""The prior correlation of the nuisances as a function of the coefficients: C(r) = C_0 + sum_c r_c E_c.
+"""The prior correlation of the nuisances as a function of the coefficients, C(r) = C_0 + sum_c r_c E_c, and its repair.
 
-C is affine in the coefficients, which is what makes its feasible set convex and every projection of it cheap.  It may be
-singular or indefinite; nothing here or elsewhere inverts it.
-
-Correlation matrices at fixed coefficients: checked under the treatment in force, repaired only where the user asks.
+C is affine in the coefficients, which makes its feasible set convex and every projection of it cheap.  It may be singular
+or indefinite; nothing inverts it.  At fixed coefficients it is checked under the treatment in force, and repaired only
+where the user asks for it.
 """
 
 from __future__ import annotations
@@ -83,12 +82,12 @@ class CorrelationFamily:
         return np.array([c.nominal for c in self.coefficients], dtype=float)
 
     def vector(self, coefficients: ArrayLike | Mapping[str, float] | None) -> FloatArray:
-        """Coefficients in the order of the family, shape (K,): of a mapping by name the others are nominal.
+        """Coefficients in the order of the family, shape (K,); those that a mapping leaves out are nominal.
 
         Raises:
             UnknownNameError: a name is not that of a coefficient.
-            OptionError: there are not K of them.
-            InvalidNumberError: one is no finite number.
+            OptionError: the number of coefficients is not K.
+            InvalidNumberError: a coefficient is not finite.
         """
         if coefficients is None:
             return self.nominal
@@ -185,7 +184,7 @@ def correlation_family(combination: Combination) -> CorrelationFamily:
 def _connected_blocks(
     base: FloatArray, pairs: list[tuple[IntArray, IntArray, FloatArray]], nuisances: tuple[Nuisance, ...]
 ) -> tuple[NuisanceBlock, ...]:
-    """Connected components of the pair graph; a pair counts whatever its coefficient's value is."""
+    """Connected components of the pair graph; a pair counts even where its coefficient is 0."""
     rows, columns = np.nonzero(base)
     rows = np.concatenate([rows, *(p[0] for p in pairs)])
     columns = np.concatenate([columns, *(p[1] for p in pairs)])
@@ -210,7 +209,7 @@ def _connected_blocks(
 
 
 def _label(members: list[int], nuisances: tuple[Nuisance, ...], sizes: Mapping[str, int]) -> str:
-    """The sources of a block; its ends too where a source falls into several blocks."""
+    """Sources of a block; with its first and last nuisance where a source belongs to several blocks."""
     sources = list(dict.fromkeys(nuisances[i].source for i in members))
     if not all(sources):
         names = [nuisances[i].name for i in members]
@@ -288,11 +287,11 @@ def feasible_correlation(
 
 
 def indefinite_blocks(blocks: Iterable[NuisanceBlock], correlation: FloatArray) -> Iterator[tuple[NuisanceBlock, float]]:
-    """Blocks of C that are no correlation matrices, each with its smallest eigenvalue.
+    """Blocks of C that are not positive semidefinite, each with its smallest eigenvalue.
 
     Args:
-        blocks: those to look at.
-        correlation: C of all N nuisances, or of more after them.
+        blocks: the blocks to check.
+        correlation: C of all N nuisances; theory nuisances may follow.
     """
     for block in blocks:
         if len(block.nuisances) > 1:  # most nuisances of a real input are uncorrelated
@@ -382,7 +381,7 @@ def _with_unit_diagonal(matrix: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, kw_only=True)
 class _DualPoint:
-    """The dual at y: eigensystem of A + diag(y), what its positive part has on the diagonal above 1, and its value."""
+    """The dual problem at y: eigensystem of A + diag(y), diagonal of its positive part less 1, and value."""
 
     shift: FloatArray
     eigenvalues: FloatArray

@@ -1,4 +1,4 @@
-r"""What each estimate contributes to each result, and how well it agrees: everything that follows from one fit.
+r"""Contribution of each estimate to each result, and its agreement with the others, all from one fit.
 
 With w_i the weights of estimate i (of the model linearised at the minimum), V the covariance of the results and
 
@@ -7,10 +7,10 @@ With w_i the weights of estimate i (of the model linearised at the minimum), V t
 (G_i the derivative of the rows of data by the measured value, r their residual, V_d their covariance, K the design), leaving
 estimate i out changes V by :math:`w_i w_i^T / q_i`, the results by :math:`-w_i u_i / q_i` and chi2 by :math:`-u_i^2 / q_i`.
 
-Definitions of Valassi and Chierici, EPJC 74 (2014) 2717, for the information :math:`I = 1 / V_{aa}` on a result a:
-the *marginal information weight* is the share of it that is lost without estimate i, :math:`1 - I_{(-i)} / I`; the
-*intrinsic* one is what the estimate knows alone, :math:`B_{ia}^2 / (\sigma_i^2 I)`, with what all together lack of 1 the
-weight of the correlations; relative importance is :math:`|w_i| / \sum_j |w_j|`.  Weights can be negative, marginal
+Definitions of Valassi and Chierici, EPJC 74 (2014) 2717, for the information :math:`I = 1 / V_{aa}` on a result a: the
+*marginal information weight* is the share of it that is lost without estimate i, :math:`1 - I_{(-i)} / I`; the *intrinsic*
+one is the information of the estimate alone, :math:`B_{ia}^2 / (\sigma_i^2 I)`, and 1 less the sum of all intrinsic ones is
+the weight of the correlations; relative importance is :math:`|w_i| / \sum_j |w_j|`.  Weights can be negative, marginal
 information weights cannot.
 
 The *order of importance* is that of the BLUE program (Nisius, EPJC 74 (2014) 3004): the most precise estimate first, then
@@ -83,7 +83,7 @@ class InformationWeights(Shown):
 @expects(combination="combination")
 @single_threaded
 def information_weights(combination: Combination) -> InformationWeights:
-    """Weights of the estimates, what they know, and in which order they matter, at nominal coefficients.
+    """Weights, information and order of importance of the estimates, at nominal coefficients.
 
     Sizes of uncertain sources stay at their fitted values, as in the weights of a profile.
 
@@ -154,7 +154,7 @@ def information_weights(combination: Combination) -> InformationWeights:
 
 
 def _intrinsic(combination: Combination, names: list[str], covariance: FloatArray, variance: FloatArray) -> FloatArray:
-    """Shape (P, E); 0 for an estimate of other observables alone, NaN for one of several and for what is no observable."""
+    """Shape (P, E); 0 for an estimate of other observables alone, NaN for one of several and for results of another kind."""
     found = np.full((len(names), len(covariance)), np.nan)
     if combination.normalise:
         return found
@@ -169,7 +169,7 @@ def _intrinsic(combination: Combination, names: list[str], covariance: FloatArra
 
 
 def _orders(combination: Combination, covariance: FloatArray, fit: Fit) -> dict[str, xr.Dataset]:
-    """Of each observable, from the estimates that measure it alone."""
+    """Order of importance for each observable, from the estimates that measure no other."""
     values = np.array([e.value for e in combination.estimates])
     names = np.array([e.name for e in combination.estimates], dtype=object)
     design = combination.observable_map

@@ -6,7 +6,7 @@ y = log2 of that on mu_F that passes through all seven points of the usual varia
 .. math:: T_b(m, x, y) = P_b(m) \exp \sum_k c_{kb}(m) \varphi_k(x, y), \qquad
           \varphi = (x, x^2, y, y^2, xy, xy(x + y)/2).
 
-PDF members, numerical errors and what is open about a rate are relative shifts :math:`d_{kb}(m)` per unit of a nuisance
+PDF members, numerical errors and uncertainties of a rate are relative shifts :math:`d_{kb}(m)` per unit of a nuisance
 eta_k, so that given masses and scales the prediction is linear in the nuisances.  Numerical errors have their sizes at the
 central scales.  A normalised distribution divides by the sum over its bins, to first order in eta.  The measured one is
 normalised to first order too, at its measured values o: with S the sum of the measured bins, observables are S t(m) + a o
@@ -43,7 +43,7 @@ class Theory:
     The observables are o = select (c(theta) + D(theta) eta) + free zeta.
 
     Attributes:
-        extraction: what it was made for.
+        extraction: the extraction that it was made for.
         predictions: the tables in use.
         masses, scales: names of the parameters theta, masses (GeV) first; scales are log2 of a factor.
         scale_correlation: of the normal prior of the scales at nominal, shape (S, S); no rows for a uniform prior, whose
@@ -99,7 +99,7 @@ class Theory:
 
     @property
     def sources(self) -> dict[str, str]:
-        """Theory nuisance, or scale with a normal prior -> what it comes from."""
+        """Theory nuisance, or scale with a normal prior -> its source."""
         found = {name: "alpha_s" if name == "alpha_s" else "PDF" for name in self.nuisances}
         for begin, source in ((NUMERICAL, "numerical errors"), (CORRELATED, "correlated numerical errors"), (RATE, "rate")):
             found |= {name: source for name in self.nuisances if name.startswith(f"{begin} ")}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import FrozenMapping
 from bayescomb.base.choices import ScaleRule
 from bayescomb.likelihood.linear_gaussian import Solution
@@ -211,9 +211,13 @@ class Fit:
     @property
     def errors(self) -> FloatArray:
         """Errors of the linearised model, shape (P,); NaN for a parameter at its bound."""
-        return np.where(self.bound_hit, np.nan, np.sqrt(np.diag(self.covariance)))
+        return self.nan_at_bound + np.sqrt(np.diag(self.covariance))
 
     @property
-    def bound_hit(self) -> BoolArray:
-        """Which parameters their bound holds at 0, shape (P,)."""
-        return np.array([name in self.at_bound for name in self.parameters], dtype=bool)
+    def nan_at_bound(self) -> FloatArray:
+        """NaN for parameters that their bound holds at 0, which have an interval but no error; 0 for others, shape (P,)."""
+        return np.array([np.nan if name in self.at_bound else 0.0 for name in self.parameters])
+
+    def positions(self, names: Iterable[str]) -> list[int]:
+        """Positions of some parameters."""
+        return [self.parameters.index(name) for name in names]

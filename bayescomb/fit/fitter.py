@@ -290,7 +290,7 @@ def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]
     """
     if not combination.normalise:
         return fit, np.eye(len(fit.parameters))
-    index = [fit.parameters.index(name) for name in normalised_names(combination)]
+    index = fit.positions(normalised_names(combination))
     total = float(fit.values[index].sum())
     if not total > 0:
         msg = f"combination {combination.name!r}: the observables sum to {total:g}, a normalisation needs a sum above 0"

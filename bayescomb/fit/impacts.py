@@ -264,8 +264,8 @@ def _result(
 ) -> ImpactResult:
     """Labelled parts of the results, of arrays over the parameters of the fit; rows have a kind and a name."""
     names = [o.name for o in combination.results]
-    shown = [fit.parameters.index(name) for name in names]
-    known = np.where(fit.bound_hit, np.nan, 0.0)  # a result at its bound has no parts
+    shown = fit.positions(names)
+    known = fit.nan_at_bound
     coords = {"source": [name for _, name in rows], "parameter": names, "kind": ("source", [kind for kind, _ in rows])}
 
     def row(values: FloatArray) -> Any:

@@ -162,7 +162,7 @@ class HeldParts:
         held = self.fitter.hold(self.fit, self.fit.correlation, names)
         fixed = self.fitter.fit(self.fit.correlation, held=held, near=self.fit, errors="hesse")
         weights = self._no_weights
-        weights[[self.fit.parameters.index(name) for name in fixed.parameters]] = fixed.solution.weights
+        weights[self.fit.positions(fixed.parameters)] = fixed.solution.weights
         return normalised_fit(self.fitter.combination, self.fit)[1] @ weights
 
     def _shown(self, fit: Fit) -> Fit:

@@ -359,7 +359,7 @@ def _result(
     def table(values: FloatArray, dim: str, names: list[str], name: str) -> Any:
         return labelled(values, ("parameter", dim), {"parameter": parameters, dim: names}, name=name)
 
-    known = np.where(fit.bound_hit, np.nan, 0.0)
+    known = fit.nan_at_bound
     whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     sizes, untold = None, np.zeros(len(parameters), dtype=bool)
@@ -413,7 +413,7 @@ def require_unscaled(fit: ProfileResult, *, where: str) -> None:
     """
     if fit.scale is not None:
         msg = (
-            f"{where}: errors multiplied by a scale factor ({fit.scale.rule}) found; give the profile as it is, S stands "
+            f"{where}: errors multiplied by a scale factor ({fit.scale.rule}) found; give the unscaled profile, S is shown "
             "beside it"
         )
         raise OptionError(msg)

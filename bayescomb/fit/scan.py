@@ -200,9 +200,8 @@ def scan_slopes(combination: Combination) -> xr.DataArray:
     """
     scanner = _Scanner(combination)
     family = scanner.fitter.family
-    varied = [i for i, c in enumerate(family.coefficients) if c.varied]
     rows = []
-    for index in varied:
+    for index in family.varied.tolist():
         coefficient = family.coefficients[index]
         low, high = coefficient.range
         step = SLOPE_STEP * (high - low)
@@ -210,7 +209,7 @@ def scan_slopes(combination: Combination) -> xr.DataArray:
         found = [scanner.point([index], np.array([coefficient.nominal + s])) for s in (-step, 0.0, step)]
         inside = [(s, at.values) for s, at in zip((-step, 0.0, step), found, strict=True) if at.values is not None]
         rows.append((inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0]) if len(inside) > 1 else None)
-    names = [family.coefficients[i].name for i in varied]
+    names = [family.coefficients[i].name for i in family.varied]
     parameters = [*(o.name for o in combination.results), *(n.name for n in combination.nuisances if n.free)]
     values = [np.full(len(parameters), np.nan) if row is None else row.sel(parameter=parameters).to_numpy() for row in rows]
     table = np.array(values).reshape(len(names), len(parameters))
@@ -266,8 +265,7 @@ class _Scanner:
         """
         if self._reduced is None:
             family = self.fitter.family
-            varied = [i for i, c in enumerate(family.coefficients) if c.varied]
-            members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, varied).any()]
+            members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, family.varied).any()]
             kept = np.sort(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)
             self._reduced = integrate_out(self.fitter.linear, kept, correlation), kept
         return self._reduced
@@ -367,7 +365,7 @@ class _Scanner:
             return ScanPoint(coefficients=at, problem=str(error))
         fit, _ = normalised_fit(self.combination, fit)
         coords = {"parameter": list(fit.parameters)}
-        known = np.where(fit.bound_hit, np.nan, 0.0)
+        known = fit.nan_at_bound
         return ScanPoint(
             coefficients=at,
             chi2=fit.chi2,

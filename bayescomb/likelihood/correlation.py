@@ -77,6 +77,11 @@ class CorrelationFamily:
     blocks: tuple[NuisanceBlock, ...]
 
     @property
+    def varied(self) -> IntArray:
+        """Positions of the coefficients that have a range."""
+        return np.array([i for i, c in enumerate(self.coefficients) if c.varied], dtype=np.intp)
+
+    @property
     def nominal(self) -> FloatArray:
         """Nominal coefficients, shape (K,)."""
         return np.array([c.nominal for c in self.coefficients], dtype=float)

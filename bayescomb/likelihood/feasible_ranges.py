@@ -133,7 +133,7 @@ def feasibility_statements(combination: Combination) -> tuple[Statement, ...]:
     ``covariance`` an infeasible block is allowed, but its nuisances have no posterior of their own.
     """
     family = correlation_family(combination)
-    varied = np.array([i for i, c in enumerate(family.coefficients) if c.varied], dtype=np.intp)
+    varied = family.varied
     statements = []
     if not has_negative_information(combination):
         total = total_family(combination, family, varied=varied)
@@ -211,7 +211,7 @@ def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) ->
     share = plain(share_text(region.share, region.share_error))
     further = ""
     if region.missing.any():
-        further = f"; the search was ended, ends may lie further out by {plain(significant(region.missing.max()))}"
+        further = f"; the search stopped early, ends may lie further out by up to {plain(significant(region.missing.max()))}"
     return f"{affine.label}: feasible for {intervals}, {share} % of the quoted box ({nominal}{further})"
 
 

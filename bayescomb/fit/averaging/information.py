@@ -113,9 +113,9 @@ def information_weights(combination: Combination) -> InformationWeights:
     tested = felt > ROUNDING * scale
     pull_of = into.T @ white.solve(inner.residual)
     names = [o.name for o in combination.results]
-    column = [fit.parameters.index(name) for name in names]
+    column = fit.positions(names)
     _, jacobian = normalised_fit(combination, fit)
-    known = np.where(fit.bound_hit, np.nan, 0.0)[column]
+    known = fit.nan_at_bound[column]
     weights = (jacobian @ solution.weights)[column] + known[:, None]
     variance = np.diag(jacobian @ solution.covariance @ jacobian.T)[column] + known
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -278,8 +278,8 @@ def source_covariances(combination: Combination) -> xr.DataArray:
     coupling = rest_of(total, np.array(list(found.values())), scale=scale)
     found |= ({COUPLING: coupling} if coupling.any() else {}) | {TOTAL: total}
     names = [o.name for o in combination.results]
-    index = [fit.parameters.index(name) for name in names]
-    known = np.where(fit.bound_hit, np.nan, 0.0)[index]
+    index = fit.positions(names)
+    known = fit.nan_at_bound[index]
     values = np.array([part[np.ix_(index, index)] for part in found.values()]) + known + known[:, None]
     coords = {"part": list(found), "parameter": names, "parameter_b": names}
     return xr.DataArray(values, dims=("part", "parameter", "parameter_b"), coords=coords, name="covariance")

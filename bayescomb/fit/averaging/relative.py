@@ -132,7 +132,7 @@ def iterated_combination(combination: Combination) -> tuple[Combination, int]:
 
 def _fitted(combination: Combination) -> tuple[FloatArray, FloatArray, float]:
     fit, _ = normalised_fit(combination, Fitter(combination).nominal())
-    index = [fit.parameters.index(o.name) for o in combination.observables]
+    index = fit.positions(o.name for o in combination.observables)
     return fit.values[index], fit.errors[index], fit.chi2
 
 

@@ -230,8 +230,8 @@ def _fitted(combination: Combination) -> tuple[float, xr.DataArray, xr.DataArray
     """Chi2, values and covariance of the results."""
     fit, _ = normalised_fit(combination, Fitter(combination).nominal())
     names = [o.name for o in combination.results]
-    index = [fit.parameters.index(name) for name in names]
-    known = np.where(fit.bound_hit, np.nan, 0.0)[index]
+    index = fit.positions(names)
+    known = fit.nan_at_bound[index]
     covariance = fit.covariance[np.ix_(index, index)] + known + known[:, None]
     coords = {"parameter": names}
     square = xr.DataArray(covariance, dims=("parameter", "parameter_b"), coords={**coords, "parameter_b": names})

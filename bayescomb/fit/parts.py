@@ -169,20 +169,19 @@ class HeldParts:
         return normalised_fit(self.fitter.combination, fit)[0]
 
 
-def whole_parts(fitter: Fitter, fit: Fit, *, parts: Parts, jacobian: FloatArray | None = None) -> WholeParts:
+def whole_parts(fitter: Fitter, fit: Fit, *, parts: Parts, jacobian: FloatArray) -> WholeParts:
     """Statistics, systematics and theory of the parameters of a fit by a definition.
 
     Args:
         fitter: the fitter of the fit.
         fit: with Delta chi2 = 1 errors for ``held``.
         parts: ``"propagated"`` or ``"held"``.
-        jacobian: of normalised results, shape (P, P).
+        jacobian: d(results)/d(parameters of the fit), shape (P, P).
     """
     match parts:
         case "held":
             return HeldParts(fitter, fit).whole
         case "propagated":
-            jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
             return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
     assert_never(parts)
 

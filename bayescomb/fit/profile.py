@@ -244,12 +244,10 @@ def profile(
     correlation, repairs = fitter.correlation(coefficients)
     fit = fitter.fit(correlation)
     own = own_chi2(combination, correlation)
+    result = _result(fitter, fit, own, repairs, parts=parts)
     if not combination.normalise:
-        return _result(fitter, fit, own, repairs, parts=parts)
-    shown, jacobian = normalised_fit(combination, fit)
-    plain = dataclasses.replace(combination, normalise=False)
-    unnormalised = _result(Fitter(plain), fit, own, repairs, parts=parts)
-    result = _result(fitter, fit, own, repairs, parts=parts, shown=shown, jacobian=jacobian)
+        return result
+    unnormalised = _result(Fitter(dataclasses.replace(combination, normalise=False)), fit, own, repairs, parts=parts)
     return dataclasses.replace(result, unnormalised=dataclasses.replace(unnormalised, combination=combination))
 
 
@@ -331,21 +329,11 @@ def chi2_survival(chi2: float, ndf: int) -> float:
     return min(math.fsum([found, *terms]), 1.0)
 
 
-def _result(
-    fitter: Fitter,
-    fit: Fit,
-    own: float,
-    repairs: tuple[Repair, ...],
-    *,
-    parts: Parts,
-    shown: Fit | None = None,
-    jacobian: FloatArray | None = None,
-) -> ProfileResult:
-    """Labelled result of a fit, or of its normalised form ``shown`` with the derivative of that by its parameters."""
+def _result(fitter: Fitter, fit: Fit, own: float, repairs: tuple[Repair, ...], *, parts: Parts) -> ProfileResult:
+    """Labelled result of a fit, normalised if the combination asks for that."""
     combination, correlation = fitter.combination, fit.correlation
-    units = {o.name: o.unit for o in combination.results if shown is None or o.spectator}
-    shown = fit if shown is None else shown
-    jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
+    units = {o.name: o.unit for o in combination.results if o.spectator or not combination.normalise}
+    shown, jacobian = normalised_fit(combination, fit)
     parameters, nuisances = list(fit.parameters), np.array(fit.nuisances, dtype=object)
     has_posterior = _has_posterior(fitter.family, correlation)
     by_parameter_coords = {"parameter": parameters, "unit": ("parameter", [units.get(p, "") for p in parameters])}

@@ -265,8 +265,7 @@ class _Scanner:
         """
         if self._reduced is None:
             family = self.fitter.family
-            members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, family.varied).any()]
-            kept = np.sort(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)
+            kept = family.linked(family.varied)
             self._reduced = integrate_out(self.fitter.linear, kept, correlation), kept
         return self._reduced
 

@@ -81,6 +81,11 @@ class CorrelationFamily:
         """Positions of the coefficients that have a range."""
         return np.array([i for i, c in enumerate(self.coefficients) if c.varied], dtype=np.intp)
 
+    def linked(self, index: ArrayLike) -> IntArray:
+        """Positions of the nuisances in blocks where one of these coefficients acts, ascending."""
+        members = [b.nuisances for b in self.blocks if np.isin(b.coefficients, index).any()]
+        return np.sort(np.concatenate([np.zeros(0, dtype=np.intp), *members]))
+
     @property
     def nominal(self) -> FloatArray:
         """Nominal coefficients, shape (K,)."""

@@ -98,8 +98,7 @@ def total_family(combination: Combination, family: CorrelationFamily, *, varied:
     at_zero[varied] = 0.0
     correlation = family.correlation(at_zero)
     if combination.treatment == "nuisance" and len(model.offset) > MANY_ROWS:
-        members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, varied).any()]
-        kept = np.sort(np.concatenate([np.zeros(0, dtype=np.intp), *members]))
+        kept = family.linked(varied)
         try:
             model = integrate_out(model, kept, correlation)
         except InfeasibleCorrelationError:  # indefinite fixed blocks have statements of their own

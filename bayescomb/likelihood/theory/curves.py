@@ -121,16 +121,12 @@ def _shifts(prediction: Prediction, extraction: Extraction, central: Variant) ->
         low, high = (prediction.curve(at._replace(member=m)) / centre for m in pdf.alpha_s)
         names.append("alpha_s")
         shifts.append((high - low) / 2)
-    if extraction.numerical_errors:
-        relative = prediction.numerical_error(central) / prediction.curve(central)
-        for i, observable in enumerate(prediction.observables):
-            names.append(f"{NUMERICAL} {observable}")
-            shifts.append(relative * np.eye(len(prediction.bins))[i])
+    numerical = {NUMERICAL: prediction.numerical_error(central)} if extraction.numerical_errors else {}
     if extraction.numerical_errors and prediction.correlated_errors.size:
-        relative = prediction.correlated_error(central) / prediction.curve(central)
-        for i, observable in enumerate(prediction.observables):
-            names.append(f"{CORRELATED} {observable}")
-            shifts.append(relative * np.eye(len(prediction.bins))[i])
+        numerical[CORRELATED] = prediction.correlated_error(central)
+    for label, error in numerical.items():
+        names += [f"{label} {observable}" for observable in prediction.observables]
+        shifts += [error / prediction.curve(central) * unit for unit in np.eye(len(prediction.bins))]
     if extraction.rate_errors and extraction.distributions[prediction.name] != "normalised":
         for source, size in prediction.rate_errors.items():
             names.append(f"{RATE} {source}")

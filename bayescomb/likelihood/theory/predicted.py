@@ -179,7 +179,8 @@ def theory(combination: Combination) -> Theory | None:
     nuisances = list(dict.fromkeys(name for c in curves for name in c.nuisances))
     measured = _measured(combination)
     position = {name: i for i, name in enumerate(names)}
-    n = sum(len(p.observables) for p in predictions)
+    lengths = [len(p.observables) for p in predictions]
+    n = sum(lengths)
     select, same = np.zeros((len(names), n)), np.zeros((n, n))
     factor, shifts = np.zeros(n), np.zeros((extraction.degree + 1, len(nuisances), n))
     free, free_names, start = [], [], 0
@@ -229,12 +230,10 @@ def theory(combination: Combination) -> Theory | None:
         high=np.array([min(b for _, b in e) for e in ends] + [width] * len(scales), dtype=float),
         nuisances=tuple(nuisances),
         free_names=tuple(free_names),
-        mass_index=_repeat([masses.index(extraction.masses[p.name]) for p in predictions], predictions),
+        mass_index=np.repeat([masses.index(extraction.masses[p.name]) for p in predictions], lengths),
         scale_index=_scale_index(extraction, predictions),
-        centre=np.concatenate([np.full(len(p.observables), c.centre) for p, c in zip(predictions, curves, strict=True)]),
-        half_width=np.concatenate(
-            [np.full(len(p.observables), c.half_width) for p, c in zip(predictions, curves, strict=True)]
-        ),
+        centre=np.repeat([c.centre for c in curves], lengths),
+        half_width=np.repeat([c.half_width for c in curves], lengths),
         factor=factor,
         same=same,
         base=np.concatenate([c.base for c in curves], axis=1),
@@ -266,10 +265,6 @@ def _check_masses(extraction: Extraction, masses: tuple[str, ...], ends: list[li
             spans = " and ".join(f"{low:g} to {high:g}" for low, high in tables)
             msg = f"extraction {extraction.name!r}: the predictions of {mass} have masses {spans} GeV, none in common"
             raise OptionError(msg)
-
-
-def _repeat(values: list[int], predictions: Sequence[Prediction]) -> IntArray:
-    return np.repeat(np.array(values, dtype=np.intp), [len(p.observables) for p in predictions])
 
 
 def _scale_index(extraction: Extraction, predictions: Sequence[Prediction]) -> IntArray:

@@ -17,8 +17,9 @@ OWN = {Path(place) for place in ("benchmarks", "data", "data/fits", "faults", "h
 
 
 def folders(root):
-    """Every folder below a root, relative to it; what Python and the tools cache is none."""
-    found = (path.relative_to(root) for path in root.rglob("*") if path.is_dir())
+    """Every folder below a root that holds a file, relative to it; what Python and the tools cache is none."""
+    files = [path.relative_to(root) for path in root.rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
+    found = {folder for path in files for folder in path.parents if folder.name}
     return sorted(path for path in found if not any(part.startswith((".", "__")) for part in path.parts))
 
 

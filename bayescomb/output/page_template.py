@@ -17,7 +17,7 @@ __all__ = ["EXPLORER", "LINK", "PLACE", "link_from_report", "page_template"]
 
 
 def page_template(path: Path, **filters: Callable[..., Any]) -> jinja2.Template:
-    """The template of a page.
+    """The template of a page; it can include ``page_head.html``, which all pages share.
 
     Args:
         path: of its file.
@@ -33,7 +33,7 @@ def page_template(path: Path, **filters: Callable[..., Any]) -> jinja2.Template:
         'a&lt;a&lt;'
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(path.parent),
+        loader=jinja2.FileSystemLoader([path.parent, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -123,7 +123,7 @@ def _freeable(combination: Combination) -> bool:
 def _freed(fitter: Fitter, correlation: FloatArray, members: Sequence[str]) -> tuple[float, int]:
     """Chi2 and degrees of freedom of the rest, from the linear model of all: its chi2 with an unknown shift per member.
 
-    It saves making and checking a combination per input, which takes several times as long as its fit.
+    Making and checking a combination per input would take several times as long as its fit.
     """
     model, design = fitter.linear, fitter.combination.design
     out = np.isin(model.estimates, members)

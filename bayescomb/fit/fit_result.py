@@ -71,7 +71,7 @@ class FittedSizes:
         fit: their fitted values.
         profile: the likelihood they were fitted to.
         certain: the fit with the sizes held there.
-        variance: what not knowing each size adds to the variance of each parameter, shape (m, P).
+        variance: part of the variance of each parameter by each uncertain size, shape (m, P).
     """
 
     sizes: tuple[UncertainSize, ...]
@@ -83,7 +83,7 @@ class FittedSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class SecondDerivatives:
-    """Covariances by the second derivatives of chi2 at its minimum, as HESSE has them: what Convino's definitions refer to.
+    """Covariances by the second derivatives of chi2 at its minimum, as in HESSE; Convino's definitions refer to these.
 
     Attributes:
         covariance: shape (P, P).

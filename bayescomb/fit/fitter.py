@@ -43,7 +43,7 @@ class Fitter:
     """Fits of one combination at any coefficients.
 
     Args:
-        combination: what is fitted.
+        combination: the combination to fit.
         linear: its linear model with other data; by default that with its own data.
     """
 
@@ -85,7 +85,7 @@ class Fitter:
     def correlation(
         self, coefficients: ArrayLike | Mapping[str, float] | None = None
     ) -> tuple[FloatArray, tuple[Repair, ...]]:
-        """C at the coefficients, nominal by default, theory nuisances included, and what was repaired.
+        """C at the coefficients, nominal by default, theory nuisances included, and the repairs.
 
         Raises:
             InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.

@@ -84,7 +84,7 @@ def curved_surface(
     Args:
         chi2: the objective.
         theta: its minimum, shape (size,).
-        covariance: of theta, 0 for what is held, shape (size, size).
+        covariance: of theta, 0 for held components, shape (size, size).
         bounds: ends of the ranges of variables.
         held: components that stay.
     """

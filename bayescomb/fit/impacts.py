@@ -75,7 +75,7 @@ class ImpactResult(Shown):
             ``None`` for propagated parts.
         statistics, systematics, theory, total: dim ``parameter``; ``theory`` is by the theory nuisances of an extraction
             and in no other; the total is the error, for ``held`` the upper one.
-        unsplit: dim ``parameter``: by inputs of which only the total covariance is known, in no other part; 0 without any.
+        unsplit: dim ``parameter``: part by inputs of which only the total covariance is known, in no other part.
         coupling: dim ``parameter``: part by correlations between different sources, of propagated parts.
 
     A result that its bound holds at 0 has no parts: NaN.

@@ -63,7 +63,7 @@ class ProfileResult(Shown):
         pulls: fitted nuisances in prior widths, dim ``nuisance``; free nuisances are parameters.
         constraints: post-fit over prior width, dim ``nuisance``, without those of indefinite sources, which have none.
         cross_covariance: of parameters and nuisances, dims ``parameter``, ``nuisance``.
-        chi2: minimum of chi2 less what the inputs' own pulls cost before combining (``own_chi2``); NaN with it.
+        chi2: minimum of chi2 less the cost of the inputs' own pulls (``own_chi2``); NaN if that is NaN.
         ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
         own_chi2: minimum with an observable for each estimate; 0 without post-fit nuisance values, NaN where the inputs
             do not determine their estimates one by one.
@@ -78,8 +78,8 @@ class ProfileResult(Shown):
             their errors, parts, covariances and weights are NaN, and those of the others are with these held at 0.
         unnormalised: the result before normalisation, ``None`` if nothing was normalised.
         sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
-            variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
-            sizes adds, and weights hold at the fitted sizes.
+            variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include the uncertainty
+            of the sizes, and weights hold at the fitted sizes.
         other_minima: dims ``minimum``, ``parameter``, coordinate ``delta_chi2``: other minima up to 15 above the lowest,
             which responses with a kink and uncertain sizes can have, divided by their sum where the values are.
         scale: factors that all errors, their parts and covariances were multiplied by (:func:`bayescomb.scaled_profile`),
@@ -211,7 +211,7 @@ def profile(
         combination: what to combine.
         coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
         parts: definition of the statistical and systematic parts, see :data:`bayescomb.fit.impacts.PARTS`.
-        observables: observables as functions of parameters, beside those that the combination states: a Python function of
+        observables: observables as functions of parameters, in addition to those of the combination: a Python function of
             the parameters by name that returns observable -> value, or a mapping observable -> formula.  The function is
             called once with symbols, so that derivatives are exact; it is of arithmetic and numpy functions.
         start: the parameters of ``observables``, each with its starting value.
@@ -312,7 +312,7 @@ def chi2_survival(chi2: float, ndf: int) -> float:
 
     With y = chi2 / 2 it is :math:`e^{-y} \sum_{k < n/2} y^k / k!` for even n, and :math:`\mathrm{erfc} \sqrt y + e^{-y}
     \sum_{k < (n-1)/2} y^{k+1/2} / \Gamma(k + 3/2)` for odd n (Abramowitz and Stegun, 26.4.4 and 26.4.5).  Every term is
-    positive, so that nothing cancels; the library of special functions, which has it too, takes longer to load than a
+    positive, so that nothing cancels.  The library of special functions, which offers it too, takes longer to load than a
     profile.
 
     Examples:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.arrays import FloatArray, IntArray
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.checks import expects
 from bayescomb.base.numerics import single_threaded
 from bayescomb.base.rounding import counted
@@ -24,6 +25,8 @@ __all__ = ["WIDE_RESPONSE", "CheckResult", "EstimateRow", "IndefiniteBlock", "So
 
 # Pair of nuisances -> the coefficients that act on it.
 Stated = dict[frozenset[int], list[int]]
+# Pairs of nuisances -> text about their correlations.
+Description = Callable[[Sequence[tuple[int, int]]], str]
 
 # A factor 1 + g lambda / x of this size reaches 0 at four sigma, which a sampler visits.
 WIDE_RESPONSE = 0.25
@@ -223,6 +226,7 @@ def _correlations(combination: Combination, family: CorrelationFamily, correlati
             if shift or m.fit is not None:  # a budget has a nuisance of size 0 where a source does not apply
                 members.setdefault((nuisance.source, m.experiment), []).append(i)
     stated = _stated(family)
+    described = partial(_described, family, correlation, stated)
     linked = correlation != 0
     for pair in stated:
         first, second = min(pair), max(pair)
@@ -234,41 +238,33 @@ def _correlations(combination: Combination, family: CorrelationFamily, correlati
         yield SourceRow(
             source=source,
             experiment=experiment,
-            inside=_inside(family, correlation, index, shifted, stated),
-            across=_across(family, correlation, index, partners, experiment_of, stated),
+            inside=_inside(described, index, shifted),
+            across=_across(
+                described, index, {e: partners[experiment_of[partners] == e] for e in experiment_of[partners]}, linked
+            ),
         )
 
 
-def _inside(
-    family: CorrelationFamily, correlation: FloatArray, index: list[int], shifted: NDArray[np.int_], stated: Stated
-) -> str:
+def _inside(described: Description, index: list[int], shifted: NDArray[np.int_]) -> str:
     if len(index) == 1:
         count = int(shifted[index[0]])
         return "one estimate" if count < 2 else f"one nuisance, common to its {count} estimates"
     first, second = np.triu_indices(len(index), 1)
     pairs = list(zip(np.array(index)[first], np.array(index)[second], strict=True))
-    return f"{len(index)} nuisances, {_described(family, correlation, pairs, stated)}"
+    return f"{len(index)} nuisances, {described(pairs)}"
 
 
-def _across(
-    family: CorrelationFamily,
-    correlation: FloatArray,
-    index: list[int],
-    others: IntArray,
-    experiment_of: NDArray[np.object_],
-    stated: Stated,
-) -> str:
+def _across(described: Description, index: list[int], partners: dict[str, IntArray], linked: BoolArray) -> str:
     """The stated correlations by experiment; pairs of nuisances without one are not listed."""
     found = []
-    for experiment in dict.fromkeys(experiment_of[others]):
-        other = others[experiment_of[others] == experiment]
-        pairs = [(i, j) for i in index for j in other if correlation[i, j] != 0 or frozenset((i, j)) in stated]
+    for experiment, others in partners.items():
+        pairs = [(i, j) for i in index for j in others if linked[i, j]]
         if pairs:
-            found.append(f"with {experiment or 'no experiment'} {_described(family, correlation, pairs, stated)}")
+            found.append(f"with {experiment or 'no experiment'} {described(pairs)}")
     return ", ".join(found) or "uncorrelated with others"
 
 
-def _described(family: CorrelationFamily, correlation: FloatArray, pairs: Sequence[tuple[int, int]], stated: Stated) -> str:
+def _described(family: CorrelationFamily, correlation: FloatArray, stated: Stated, pairs: Sequence[tuple[int, int]]) -> str:
     """The correlations of some pairs: coefficients by name with their range, fixed ones by their values."""
     acting = dict.fromkeys(c for pair in pairs for c in stated.get(frozenset(pair), ()))
     texts = []

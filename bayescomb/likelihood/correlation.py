@@ -249,7 +249,7 @@ def _merge_by_coefficient(component: IntArray, acting: list[set[int]]) -> list[t
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    """What a repair did to one block.
+    """Effect of a repair on one block.
 
     Attributes:
         block: label of the block.
@@ -273,7 +273,7 @@ def feasible_correlation(
     every block must be positive semidefinite, or the combination must ask for a repair.
 
     Returns:
-        C, shape (N, N), and what was repaired.
+        C, shape (N, N), and the repairs.
 
     Raises:
         InfeasibleCorrelationError: a block is indefinite and no repair was asked for.
@@ -311,7 +311,7 @@ def indefinite_blocks(blocks: Iterable[NuisanceBlock], correlation: FloatArray) 
 
 
 def infeasible_message(combination: Combination, infeasible: list[str]) -> str:
-    """Message that names the blocks and what a user can do."""
+    """Message that names the blocks and the remedies."""
     covariance = (
         ", use the treatment 'covariance' (only the total must be positive definite)" if combination.quadratic else ""
     )

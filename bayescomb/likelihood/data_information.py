@@ -53,7 +53,7 @@ def measurement_factor(measurement: Measurement, *, nuisance_values: NuisanceVal
     factor = Factor(rows=own, offset=own @ measured, signs=own_signs, derivative=own)
     if measurement.fit is not None:
         factor = _with_fit(factor, measurement, nuisance_values=nuisance_values)
-    # The fit was made at externalised nuisances zero: they shift what it measures.
+    # The fit was made with externalised nuisances at 0: they shift the values that it measures.
     externalised = factor.rows[:, : len(measured)] @ on_prediction(measurement.responses)
     rows = np.hstack([factor.rows, externalised])
     return Factor(rows=rows, offset=factor.offset, signs=factor.signs, derivative=factor.derivative)

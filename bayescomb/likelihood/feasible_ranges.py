@@ -103,7 +103,7 @@ def total_family(combination: Combination, family: CorrelationFamily, *, varied:
             model = integrate_out(model, kept, correlation)
         except InfeasibleCorrelationError:  # indefinite fixed blocks have statements of their own
             kept = np.arange(len(family.nuisances))
-    # Rows without statistical variance have the unit of what shifts them.
+    # Rows without statistical variance have the unit of their shifts.
     size = np.where(model.signs == 0, np.sqrt((model.loading**2).sum(axis=1)), 1.0)
     model = dataclasses.replace(model, loading=model.loading / np.where(size > 0, size, 1.0)[:, None])
     base = marginal_covariance(model, correlation[np.ix_(kept, kept)])

@@ -130,7 +130,7 @@ def _by_root(signs: FloatArray, loading: FloatArray, scale: FloatArray) -> tuple
     Args:
         signs: rows of sign -1 last.
         loading: F C^1/2.
-        scale: what the rows are divided by.
+        scale: divisors of the rows.
     """
     n = int((signs >= 0).sum())
     stacked = np.vstack([np.diag(np.sqrt(signs[:n])), loading[:n].T]) / scale[:n]

@@ -437,7 +437,7 @@ def _compressed(rows: FloatArray, right: FloatArray, signs: FloatArray) -> tuple
     if len(upper) < len(scale):
         signs = np.concatenate([np.ones(len(upper)), signs[minus]])
         return np.vstack([upper, rows[minus]]), signs, np.vstack([along, right[minus]]), constant
-    # In d = R z - a the sum is |d|^2 - |M d - b|^2, of which the square is completed.
+    # In d = R z - a the sum is |d|^2 - |M d - b|^2, which is written as one square and a constant.
     reach = np.linalg.solve((upper / scale).T, (rows[minus] / scale).T).T
     missing = right[minus] - reach @ along
     inner, signs, shift = signed_factor(np.eye(len(scale)) - reach.T @ reach, -reach.T @ missing, scale=np.ones(len(scale)))

@@ -23,7 +23,7 @@ EMPTY: Final = frozenset({"np", "nuis", "nuisance", "sys", "syst", "systematic",
 HEADS: Final = frozenset({"alpha", "theta", "fit"})
 # Least number of letters of a common stem, of a word cut short in it, and of words in which one and two letters may differ.
 BEGINNING, PART, ONE_LETTER, TWO_LETTERS = 3, 4, 4, 9
-# Numbers from here on are years; smaller ones count the members of a series, none of which lacks a number.
+# Numbers from here on are years.  Smaller ones count members of a series, to which no name without a number belongs.
 YEARS: Final = 100
 
 

@@ -64,7 +64,7 @@ class Responses:
     """Responses of E predictions to n nuisances, split by form; a form that a nuisance does not have is 0 there.
 
     Attributes:
-        absolute_up, absolute_down: what +1 and what -1 adds to the prediction, shape (E, n).
+        absolute_up, absolute_down: shifts of the prediction at +1 and at -1, shape (E, n).
         relative_up, relative_down: the same over the measured value, shape (E, n).
         log_up, log_down: logarithm of the prediction's factor at +1 and at -1, shape (E, n).
         centre: values at which the shifts are 0, shape (n,).

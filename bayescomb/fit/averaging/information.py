@@ -60,7 +60,7 @@ class InformationWeights(Shown):
             where the estimate measures another observable, several, or the result is a mass) and ``marginal`` (1 where the
             result is not determined without the estimate); without ``parameter`` the variables ``error`` (total, of the
             estimate), ``pull`` (u_i / sqrt(q_i): its distance from the result without it in units of the error of that
-            distance, which is that of the combined result too) and ``chi2`` (what it adds), NaN where nothing else tests it.
+            distance, which is that of the combined result too) and ``chi2`` (its part), NaN where no other one tests it.
         correlation_weight: dim ``parameter``: 1 less all intrinsic weights, NaN where some are.
         covariance: total covariance of the estimates, dims ``estimate``, ``estimate_b``.
         order: observable -> dims ``rank``, coordinate ``estimate``: ``improvement`` (relative, by this one alone over the
@@ -252,7 +252,7 @@ def source_covariances(combination: Combination) -> xr.DataArray:
 
     Returns:
         Dims ``part``, ``parameter``, ``parameter_b``; parts are statistics (with inputs of which only the total is known),
-        the sources as in the inputs, sizes of uncertain ones, what couples different sources, and their sum, the total.
+        the sources as in the inputs, sizes of uncertain ones, correlations between sources, and their sum, the total.
 
     Examples:
         >>> import bayescomb as bc

@@ -81,7 +81,7 @@ class WithoutEach(Shown):
         return f"{self.combination.name}: results without each of {counted(len(self.rows), f'{self.by}s')}"
 
     def title(self, row: PartialResult) -> str:
-        """Title of the estimate that is left out, where it is one; empty without."""
+        """Title of the estimate that is left out; empty for several estimates, or without a title."""
         members = input_groups(self.combination, self.by).get(row.name, ())
         titles = {e.name: e.title for e in self.combination.estimates}
         return titles[members[0]] if len(members) == 1 else ""

@@ -111,7 +111,7 @@ class SizeProfile:
         return tuple(fit for fit in fits if fit is not None)
 
     def _parabola(self, log_scales: FloatArray, chi2: float) -> SizeFit | None:
-        """The fit at a point where the objective is least; ``None`` where it is no minimum."""
+        """The fit at the lowest point of the objective; ``None`` if its second derivatives make it no minimum."""
         steps = STEP * np.eye(len(log_scales))
         second = np.array([(self.value(log_scales + h)[1] - self.value(log_scales - h)[1]) / (2 * STEP) for h in steps])
         covariance = np.linalg.inv((second + second.T) / 4)

@@ -55,7 +55,7 @@ class AffineFamily:
     """Matrices base + sum_c r_c patterns_c over a box of coefficients.
 
     Attributes:
-        label: what the matrices are, for messages.
+        label: name of the matrices in messages.
         base: shape (n, n).
         patterns: one row per coefficient, the symmetric matrix flat, shape (k, n * n); sparse, because a coefficient of a
             pair fills two entries.

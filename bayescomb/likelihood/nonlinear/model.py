@@ -49,8 +49,8 @@ class NonlinearParts:
         hints: starting value of each variable, NaN where none is known, shape (V,).
         ranges: ends of the range of each variable, infinite where it has none, shape (V, 2).
         factor: L with L^T L the inverse statistical covariance, shape (E, E); if that is singular, L S L^T = J.
-        signs: diagonal of J, 0 for what has no statistical variance, shape (E,).
-        shifts: what each of the N nuisances adds to each prediction, 0 for explicit ones, shape (E, N).
+        signs: diagonal of J, 0 for directions without statistical variance, shape (E,).
+        shifts: shift of each prediction by each of the N nuisances, 0 for explicit ones, shape (E, N).
         centre: values of the N nuisances at which their shifts are 0.
         explicit: positions of the explicit ones among the N nuisances, all that shift an estimate with a table included.
         constant: part of chi2 that nothing can change.
@@ -176,7 +176,7 @@ class Curved:
     """Predictions as a function of theta = (observables, free nuisances, z).
 
     Attributes:
-        parts: what does not depend on the prior.
+        parts: the parts that do not depend on the prior.
         mean: T m, values of the functionals at z = 0, shape (Y,).
         basis: R, shape (Y, Z).
     """

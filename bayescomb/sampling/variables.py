@@ -10,6 +10,7 @@ that every copy and every sampler has it.  A flat prior has no draws: they are N
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -101,8 +102,15 @@ class FittedVariable:
             pm.Potential(f"{name}_jacobian__", -pt.log(found))
         return found
 
+    def inside(self, value: float) -> float:
+        """The value, or the point near the end of the range beyond which it lies."""
+        if self.bounded:
+            room = ROOM * (self.high - self.low)
+            return float(np.clip(value, self.low + room, self.high - room))
+        return max(value, self.low + ROOM * self.width)
+
     def unconstrained(self, value: float) -> float:
-        """The unconstrained coordinate of a value."""
+        """The unconstrained coordinate of a value inside the range."""
         if self.positive:
             return float(value + self.width * np.log1p(-np.exp(-value / self.width)))
         if np.isfinite(self.low):
@@ -136,14 +144,14 @@ def flat_variables(plan: SamplingPlan) -> tuple[FittedVariable, ...]:
     for name, fitted, error in zip(plan.parameters, values, errors, strict=True):
         low, high = bounds.get(name, (-np.inf, np.inf))
         value, width = float(fitted), float(error)
-        if low == 0 and not np.isfinite(high):
-            mean, sd = above_zero(np.array([value]), np.array([width]))
-            value, width = float(mean[0]), float(sd[0])
-        elif np.isfinite(low):
-            room = ROOM * (high - low)
-            value, width = float(np.clip(value, low + room, high - room)), min(width, high - low)
         log = name in logarithmic
-        found.append(FittedVariable(name=name, value=value, width=width, low=low, high=high, logarithmic=log))
+        variable = FittedVariable(name=name, value=value, width=width, low=low, high=high, logarithmic=log)
+        if variable.positive:
+            mean, sd = above_zero(np.array([value]), np.array([width]))
+            variable = dataclasses.replace(variable, value=float(mean[0]), width=float(sd[0]))
+        elif variable.bounded:
+            variable = dataclasses.replace(variable, value=variable.inside(value), width=min(width, high - low))
+        found.append(variable)
     return tuple(found)
 
 

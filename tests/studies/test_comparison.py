@@ -12,7 +12,7 @@ from bayescomb.base.rounding import plain, with_error
 from bayescomb.output.analysis import nominal_fit
 from bayescomb.output.data.groups import export_groups
 from bayescomb.output.data.results import comparison_data, posterior_data
-from bayescomb.output.report.results import collect, parameter_covariance
+from bayescomb.output.report.results import collect
 from bayescomb.output.report.tables.coefficients import coefficient_table
 from bayescomb.output.tables.result import summary_table
 from bayescomb.output.text.posterior import posterior_text
@@ -106,7 +106,7 @@ def test_every_output_names_one_number_for_one_quantity(combination, posterior):
     assert own["hdi68"] == [group["hdi_low"].item(), group["hdi_high"].item()]
     assert own["central68"] == group["quantile"].sel(probability=[0.16, 0.84]).to_numpy().tolist()
     _close(sampled["covariance"]["matrix"][0][0], own["sd"] ** 2)
-    _close(float(parameter_covariance(results)[0][0, 0]), own["sd"] ** 2)
+    _close(float(results.covariance[0, 0]), own["sd"] ** 2)
     _close(float(bc.variance_shares(posterior)["variance"].sum("part").item()), own["sd"] ** 2)
     assert bc.prior_sensitivity(posterior)["sd"].item() == own["sd"]
     assert f"x = {plain(with_error(own['mean'], own['sd'], unit='pb'))}" in posterior_text(results.sampled)

@@ -1,4 +1,4 @@
-"""The assumption explorer: one page that fits again in the browser, its scripts in script/.
+"""The assumption explorer: one page that repeats the fit in the browser; its scripts are in script/.
 
 Imports output and its figures, not report or export.  Start at page.
 """

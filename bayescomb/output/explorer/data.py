@@ -1,8 +1,9 @@
-"""The numbers of the assumption explorer: a combination as plain data from which a page can work out any setting exactly.
+"""Numbers of the assumption explorer: a combination as plain data from which a page fits any setting exactly.
 
-Every measurement is reduced to rows over its estimates and those of its nuisances whose correlation can be changed, all
-others being integrated; with F the loadings of the kept ones, the covariance of the rows is V(r) = V_0 + F C(r) F^T for all
-assumption sets.  What each integrated nuisance adds to V_0 stays beside it, so that the variance can be divided by source.
+Every measurement is reduced to rows over its estimates and those of its nuisances whose correlation can be changed; all
+others are integrated.  With F the loadings of the kept ones, the covariance of the rows is V(r) = V_0 + F C(r) F^T for all
+assumption sets.  The part of V_0 that each integrated nuisance contributes is kept, so that the variance can be divided by
+source.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ __all__ = ["explorer_model"]
 
 
 def explorer_model(combination: Combination) -> ExplorerModel:
-    """Everything that the explorer works from.
+    """All numbers of the explorer page.
 
     Args:
         combination: with a chi2 that is quadratic in the observables.
 
     Raises:
-        OptionError: it cannot be explored: its chi2 is curved, its results are normalised or cannot be negative, or the
-            sizes of its sources are uncertain.
+        OptionError: it has parameters or formulas, its chi2 is not quadratic, its results are normalised or cannot be
+            negative, an extraction uses a rate alone, or the sizes of its sources are uncertain.
 
     Examples:
         >>> import bayescomb as bc
@@ -118,7 +119,7 @@ def _require_explorable(combination: Combination) -> None:
 
 
 def _shared_switches(combination: Combination, bound: list[Nuisance]) -> list[ExplorerSwitch]:
-    """The sources with one nuisance per estimate at most: correlated or not, that is a statement on each two of them.
+    """Sources with at most one nuisance per estimate, so that each pair of these can be set to correlated or not.
 
     Pairs are positions among all nuisances with a prior.
     """
@@ -138,7 +139,7 @@ def _shared_switches(combination: Combination, bound: list[Nuisance]) -> list[Ex
     switches = []
     for source, index in members.items():
         pairs = list(itertools.combinations(index, 2))
-        # Those that shift nothing come along, because a set may correlate them with those that do.
+        # Nuisances without a shift are included, because a set may correlate them with the others.
         acting = [i for i in index if support[bound[i].name]]
         if len(acting) > 1 and not any(support[bound[i].name] & support[bound[j].name] for i, j in pairs):
             found: Pairs = [(i, j, 1.0) for i, j in pairs]
@@ -147,7 +148,7 @@ def _shared_switches(combination: Combination, bound: list[Nuisance]) -> list[Ex
 
 
 def _kept(families: dict[str, CorrelationFamily], shared: list[ExplorerSwitch]) -> list[int]:
-    """Positions of the nuisances that some set correlates, or a switch can."""
+    """Positions of the nuisances that an assumption set correlates or a switch can correlate."""
     kept = {int(i) for family in families.values() for b in family.blocks if len(b.nuisances) > 1 for i in b.nuisances}
     kept |= {i for switch in shared for pair in switch.pairs for i in pair[:2]}
     return sorted(kept)
@@ -233,7 +234,7 @@ def _set(
     stated = {frozenset(pair[:2]) for switch in switches for pair in switch.pairs}
     taken = {switch.name for switch in switches}
     for c in coefficients:
-        # A pair of components of two profiled fits: the statement is on this pair, not on all components of the source.
+        # A pair of components of two profiled fits: the switch sets this pair, not all components of the source.
         if c.name not in taken and not any(frozenset(pair[:2]) in stated for pair in c.pairs):
             switches.append(ExplorerSwitch(name=c.name, title=c.title, pairs=c.pairs))
     scales = _scale_coefficient(combination)

@@ -1,4 +1,4 @@
-"""One page that holds a combination itself: move a correlation and see the result, worked out exactly in the browser."""
+"""The assumption explorer: one page that holds a combination and fits it in the browser at any correlations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["SCRIPTS", "explore"]
 
 FOLDER: Final = Path(__file__).parent
 PAGE: Final = "explorer.html"
-# In the order in which one uses the other.
+# Each uses scripts before it only.
 SCRIPTS: Final = (
     "algebra",
     "structure",
@@ -66,17 +66,17 @@ def explore(
 ) -> Path:
     """Write the assumption explorer: one self-contained page that opens from disk and asks for nothing else.
 
-    The page holds the reduced linear model of every assumption set, and the prediction of an extraction, and works out the
-    profile at any setting of the coefficients as :func:`bayescomb.profile` does.  Behind it stands the posterior of the
-    assumption set and treatment in force, integrated over the priors of the coefficients.  If it is written as
-    ``explorer.html`` into the folder of a report, the report links to it.
+    The page holds the reduced linear model of every assumption set and the prediction of an extraction.  It calculates the
+    profile at any setting of the coefficients as :func:`bayescomb.profile` does.  A band shows the posterior of the set and
+    treatment in force, integrated over the priors of the coefficients.  If the page is written as ``explorer.html`` into the
+    folder of a report, the report links to it.
 
     Args:
         combination: what to combine; its assumption set and treatment are those with which the page opens.
-        output: the page; an existing one stays whole until the new one is complete.
+        output: path of the page; an existing page stays complete until the new one is.
         posterior: a tree of :func:`bayescomb.sample` of this combination; sampled here by default.
         draws: per chain, if it is sampled here; 0 for a page without a posterior.
-        seed: of this sampling; drawn and stored in the page if it is ``None``.
+        seed: of this sampling; if it is ``None``, one is drawn and stated in the page.
         progress: show a progress bar; by default in a terminal and in a notebook.
 
     Returns:
@@ -132,13 +132,13 @@ def explore(
 
 
 def _json(data: dict[str, Any]) -> Markup:
-    """JSON that no name inside can end the script element with."""
+    """JSON in which no name can end the script element."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
 def _posterior_data(sampled: Sampled | None, combination: Combination) -> dict[str, Any] | None:
-    """The band behind the moving point: mean, standard deviation and 68 % interval of each result."""
+    """The posterior behind the band: its settings, and mean, standard deviation and 68 % interval of each result."""
     if sampled is None:
         return None
     found = sampled.results if sampled.verdict.passed else {}
@@ -155,13 +155,13 @@ def _posterior_data(sampled: Sampled | None, combination: Combination) -> dict[s
 
 
 def _band(found: Summary) -> dict[str, float]:
-    """Where only quantiles are given the line is the median, and half the central interval the width."""
+    """Band of one result; if only quantiles are given, its median and half of its central interval."""
     mean, sd = (found.median, found.half_width) if found.reason else (found.mean, found.sd)
     return {"mean": mean, "sd": sd, "hdi_low": found.hdi_low, "hdi_high": found.hdi_high}
 
 
 def _band_note(band: dict[str, Any] | None) -> str:
-    """What the band is, in words."""
+    """Sentence that says what the band is."""
     if band is None:
         return "No posterior is in this page: it was written without draws."
     if not band["results"]:
@@ -180,8 +180,8 @@ def _band_note(band: dict[str, Any] | None) -> str:
 
 
 def _facts(combination: Combination, run: Run | None) -> list[tuple[str, str]]:
-    """What stands beside the setting in the first line of the page, as in a report."""
-    # The set and the treatment move with the setting and have places of their own.
+    """Facts in the first line of the page besides the setting, as in a report."""
+    # The set and the treatment change with the setting and are shown apart.
     facts = [(name, value) for name, value in page_settings(combination) if name not in {"assumption set", "treatment"}]
     versions = {} if run is None else run.versions
     packages = ("bayescomb", *(name for name in ("pymc", "arviz") if name in versions))

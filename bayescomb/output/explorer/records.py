@@ -1,6 +1,6 @@
-"""What the assumption explorer is given, as records of plain lists, numbers and strings.
+"""Data of the assumption explorer: records of plain lists, numbers and strings.
 
-The prediction of an extraction as plain data for the explorer: polynomial coefficients, not tables.
+A prediction is stated by the coefficients of its polynomials, not by its tables.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ class ExplorerMeasurement:
     """One input: R rows, E estimates, F free nuisances, n kept and m integrated ones.
 
     Attributes:
-        name, experiment: for people.
+        name, experiment: for readers.
         estimates: positions of its estimates in those of the model.
         free: names of its free nuisances.
-        free_externalised: which of them are outside of the input's own fit.
+        free_externalised: whether each of them is outside of the input's own fit.
         kept: positions of its kept nuisances in those of the model.
         integrated: source of each integrated nuisance.
         design: rows by estimate, shape (R, E).
         free_design: rows by free nuisance, shape (R, F).
-        free_responses: of the estimates to the externalised free nuisances, shape (E, .).
+        free_responses: of the estimates to the externalised free nuisances, shape (E, number of these).
         loading: shape (R, n).
         integrated_loading: shape (R, m).
-        total: whether that is a total covariance, of which no part is known to be statistical.
+        total: whether ``statistical`` is a total covariance, whose statistical part is not known.
         statistical: covariance of the rows without any nuisance, shape (R, R).
-        noise: the same with the integrated nuisances, shape (R, R).
+        noise: covariance of the rows with the integrated nuisances, shape (R, R).
         negative: number of negative eigenvalues of ``noise``: directions of negative information.
         derivative: of the offset by the measured values, shape (R, E).
         offset: shape (R,).
-        constant: part of chi2 that nothing changes.
+        constant: part of chi2 that no setting changes.
     """
 
     name: str
@@ -102,7 +102,7 @@ class ExplorerBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class ExplorerSwitch:
-    """What a source (or coefficient of a source that is not one nuisance per estimate) is when its pairs are set alike."""
+    """Pairs that can be set alike: those of a source, or of a coefficient if a source has several nuisances per estimate."""
 
     name: str
     title: str
@@ -126,17 +126,17 @@ class ExplorerModel:
     """A combination as plain data.
 
     Attributes:
-        name, title: for people.
-        observables, estimates, sources: what they are, as mappings.
+        name, title: for readers.
+        observables, estimates, sources: name, title and further properties of each.
         design: from observables to estimates, shape (E, O).
-        nuisances: the kept ones: name and source of each.
+        nuisances: name and source of each kept one.
         measurements: the inputs.
         sets: all assumption sets.
-        assumptions, treatment, repair: those in force, with which the page opens.
-        pulls: whether the inputs' own pulls cost chi2, which is taken off.
+        assumptions, treatment, repair: in force when the page opens.
+        pulls: whether the inputs' own pulls add to chi2; the page subtracts this part.
         theory: the extraction in force, ``None`` in combination mode.
-        bases: set -> the set of the model file that it is but for nominal values.
-        extraction: what ``--extraction`` is to be given; empty where the model extracts nothing.
+        bases: set -> the set of the model file from which it differs in nominal values only.
+        extraction: value of the option ``--extraction``; empty for a model without extractions.
     """
 
     name: str
@@ -203,12 +203,12 @@ class ExplorerTheory:
     Attributes:
         name, title: of the extraction.
         masses, scales: names of the parameters.
-        mass_title: scheme of the mass, for people.
+        mass_title: scheme of the mass, for readers.
         width: half width or standard deviation of the prior of the scales.
         scale_base, scale_pattern: correlation of their normal prior = base + coefficient * pattern, shape (S, S) each; no
             rows for a uniform prior.
         scale_coefficient: name of this coefficient; empty if the scales have none.
-        nuisances, sources: names of the K theory nuisances, and what each comes from.
+        nuisances, sources: names and sources of the K theory nuisances.
         predictions: the distributions.
     """
 

@@ -1,8 +1,8 @@
-"""All figures of bayescomb: ``draw_x(arrays, *, options, ax=None) -> Axes``, in the unit of the arrays they are given.
+"""The figures of bayescomb: ``draw_x(arrays, *, options, ax=None) -> Axes``, in the unit of the given arrays.
 
-They draw on the axes of any figure, know nothing of combinations or posteriors, show nothing and leave the global style
-alone; :func:`bayescomb.output.figures.style.figure_style` is the style that the report uses around them.  Imports base,
-studies and the statements of output.  Start at result.
+Each draws on the axes of any figure, opens no window, knows neither combinations nor posteriors and does not change the
+global style; :func:`bayescomb.output.figures.style.figure_style` is the style of the report.  Imports base, studies, and the
+statements and words of output.  Start at result.
 
 Examples:
     >>> from matplotlib.figure import Figure

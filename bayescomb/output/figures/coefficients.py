@@ -1,4 +1,4 @@
-"""Figures of the correlation coefficients: what is assumed, what the data say, what a coefficient does to the result."""
+"""Figures of the correlation coefficients: prior and feasible ranges, posteriors, and shifts of a result along them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from bayescomb.base.rounding import with_unit
+from bayescomb.output.figures.result import histogram
 from bayescomb.output.figures.style import COLOURS, LINES, axes_or_new, plain, set_rows
 
 __all__ = ["draw_coefficient", "draw_coefficients", "draw_correlation_scan", "draw_scan_curves", "draw_scan_shifts"]
@@ -39,9 +40,9 @@ def draw_coefficients(
         low: lower ends of the quoted ranges, shape (k,).
         high: upper ends, shape (k,).
         nominal: nominal values, shape (k,).
-        feasible: lower and upper ends of what is feasible, shape (k,) each, NaN where nothing is; a single point is drawn as
-            a short line.
-        feasible_label: what it is the range of, for the legend.
+        feasible: lower and upper ends of the feasible ranges, shape (k,) each, NaN where no value is feasible; a single
+            point is drawn as a short line.
+        feasible_label: of the feasible range in the legend.
         median: posterior medians, shape (k,), NaN where there is none.
         interval: lower and upper ends of the central 68 % posterior intervals, shape (k,) each.
         ax: where to draw; a new figure by default.
@@ -107,7 +108,7 @@ def draw_coefficient(
         posterior: draws of the posterior, shape (m,), or ``None``.
         law: values of the coefficient and the exact density of the prior there, shape (k,) each, in place of draws.
         quoted: ends of the quoted range.
-        feasible: ends of what of it is feasible; the rest is hatched.
+        feasible: ends of its feasible part; the rest is hatched.
         nominal: nominal value.
         curve: values of the coefficient and shifts of the result there, shape (k,) each.
         title: name of the coefficient.
@@ -129,11 +130,10 @@ def draw_coefficient(
     """
     ax = axes_or_new(ax)
     edges = np.linspace(*quoted, bins + 1)
+    samples = ((posterior, COLOURS["posterior"], True), (prior, "#808080", False))
+    histograms = [(histogram(draws, edges)[0], colour, filled) for draws, colour, filled in samples if draws is not None]
     peak = 0.0
-    for draws, colour, filled in ((posterior, COLOURS["posterior"], True), (prior, "#808080", False)):
-        if draws is None:
-            continue
-        heights, _ = np.histogram(np.asarray(draws, dtype=float), bins=edges, density=True)
+    for heights, colour, filled in histograms:
         ax.stairs(heights, edges, fill=filled, color=colour, alpha=0.35 if filled else 1.0, linewidth=1.3)
         peak = max(peak, float(heights.max()))
     if law is not None:
@@ -175,8 +175,8 @@ def draw_scan_shifts(
     Args:
         names: k names, the first at the top.
         shifts: signed half shifts, shape (k,), NaN where an end of the range is infeasible.
-        published: of each row a published size and half the width that its rounding leaves open, ``None`` without one;
-            drawn on the side of the shift.
+        published: per row the published size and half the width of its rounding interval, or ``None``; drawn with the sign
+            of the shift.
         label: what is shown, for the axis.
         unit: unit of the shifts.
         colour: of the bars.
@@ -213,13 +213,13 @@ def draw_scan_shifts(
 def draw_correlation_scan(
     names: Sequence[str], low: ArrayLike, nominal: ArrayLike, high: ArrayLike, *, ax: Axes | None = None
 ) -> Axes:
-    """Correlations of pairs of results at the lower end of a range, at nominal and at the upper end.
+    """Correlations of pairs of results with a coefficient at the lower end of its range, at nominal and at the upper end.
 
     Args:
         names: k names, the first at the top.
         low: correlations at the lower end, shape (k,).
-        nominal: at the nominal coefficient, shape (k,).
-        high: at the upper end, shape (k,).
+        nominal: correlations at the nominal coefficient, shape (k,).
+        high: correlations at the upper end, shape (k,).
         ax: where to draw; a new figure by default.
 
     Returns:

@@ -51,11 +51,11 @@ def draw_impacts(
     places: int = 3,
     ax: Axes | None = None,
 ) -> Axes:
-    """Uncertainty components as bars with their numbers, one row each; a gap where the kind changes.
+    """Uncertainty components as bars with their numbers, one row each; a line where the kind changes.
 
     Args:
         names: n names, the first at the top.
-        impacts: shape (n,), in the unit of the parameter; negative for a part that an anticorrelation takes away.
+        impacts: shape (n,), in the unit of the parameter; negative for a coupling that reduces the variance.
         kinds: ``"source"``, ``"group"``, ``"statistics"`` or ``"total"`` per row.
         label: what is shown, for the axis.
         unit: unit of the impacts.
@@ -87,7 +87,7 @@ def draw_impacts(
 
 
 def _numbered_bars(ax: Axes, values: FloatArray, colours: Sequence[str], *, places: int) -> tuple[float, float, float]:
-    """A bar per row with its number; the lower end of all bars, the upper one, and their distance, never 0."""
+    """Draw a bar with its number per row; the lowest and highest end of all bars, and their distance, never 0."""
     ax.barh(range(len(values)), values, height=0.68, color=colours)
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
     span = max(high - low, 1e-12)
@@ -111,8 +111,8 @@ def draw_pulls(
         names: n names, the first at the top.
         pulls: posterior means in prior widths, shape (n,), NaN where there is none.
         constraints: posterior over prior widths, shape (n,), NaN where there is none.
-        profile_pulls: the same of the profile, shape (n,).
-        profile_constraints: the same of the profile, shape (n,).
+        profile_pulls: pulls of the profile, shape (n,).
+        profile_constraints: constraints of the profile, shape (n,).
         ax: where to draw; a new figure by default.
 
     Returns:
@@ -158,7 +158,7 @@ def draw_correlation_matrix(
     Args:
         matrix: shape (n, n).
         names: n names.
-        first: how many of the first rows are of a kind of their own, set apart by lines.
+        first: number of leading rows that lines separate from the others.
         label: of the colour bar.
         ax: where to draw; a new figure by default.
 
@@ -201,9 +201,9 @@ def draw_ranks(
     """Rank histogram of one quantity: the same for every chain if the chains explore the same distribution.
 
     Args:
-        counts: draws per chain and bin of the rank among the draws of all chains, shape (chains, bins).
-        expected: count of a uniform histogram.
-        spread: its standard deviation, drawn as bands of 1 and 2.
+        counts: number of draws per chain and bin of their rank among the draws of all chains, shape (chains, bins).
+        expected: number of draws in each bin of a uniform histogram.
+        spread: its standard deviation; bands show 1 and 2 of it.
         label: name of the quantity, the title.
         legend: name the chains.
         ax: where to draw; a new figure by default.
@@ -258,9 +258,9 @@ def draw_ranking(
     Args:
         names: n names, the first at the top.
         up: shift for the nuisance one post-fit width above its fitted value, shape (n,).
-        down: the same below, shape (n,).
-        pulls: fitted nuisances in prior widths, shape (n,); NaN for what has none.
-        constraints: post-fit over prior width, shape (n,); NaN for what has none.
+        down: shift for the nuisance one post-fit width below, shape (n,).
+        pulls: fitted nuisances in prior widths, shape (n,); NaN for rows without a pull.
+        constraints: post-fit over prior width, shape (n,); NaN for rows without a pull.
         before: the same as ``up`` and ``down`` for one pre-fit width, shape (n,) each, NaN where there is none; drawn as
             open bars.
         groups: how many of the last rows are groups, below a line and in a colour of their own.

@@ -26,6 +26,27 @@ KIND_COLOURS: Final = {
 }
 
 
+def histogram(draws: ArrayLike, bins: int | FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Heights of a normalised histogram, shape (B,), and its edges, shape (B + 1,).
+
+    Args:
+        draws: shape (n,).
+        bins: their number, or their edges.
+
+    Examples:
+        >>> [values.tolist() for values in histogram([0.0, 0.0, 0.5, 2.0], 2)]
+        [[0.75, 0.25], [0.0, 1.0, 2.0]]
+    """
+    heights, edges = np.histogram(np.asarray(draws, dtype=float), bins=bins, density=True)
+    return heights, edges
+
+
+def gaussian_density(value: float, error: float) -> tuple[FloatArray, FloatArray]:
+    """Grid of 201 points within four errors of a value, and the density of a Gaussian of this width on it."""
+    x = np.linspace(value - 4 * error, value + 4 * error, 201)
+    return x, np.exp(-0.5 * ((x - value) / error) ** 2) / (error * np.sqrt(2 * np.pi))
+
+
 def draw_posterior(
     draws: ArrayLike,
     *,
@@ -52,9 +73,9 @@ def draw_posterior(
         density: grid and density values, shape (m,) each, drawn as the line of the posterior.
         label: symbol or name of the parameter, for the axis.
         unit: its unit.
-        gaussian: say of the profile that it is drawn as a Gaussian with its parabolic error.
+        gaussian: label the profile as a Gaussian with its parabolic error.
         bins: number of bins of the histogram.
-        legend: explain the marks above the curves.
+        legend: name the curves and marks above them.
         ax: where to draw; a new figure by default.
 
     Returns:
@@ -69,26 +90,26 @@ def draw_posterior(
         '$m_t$ [GeV]'
     """
     ax = axes_or_new(ax)
-    draws = np.asarray(draws, dtype=float)
-    heights, _, _ = ax.hist(
-        draws, bins=bins, density=True, histtype="stepfilled", color=COLOURS["posterior"], alpha=0.2, label="posterior draws"
-    )
-    peak = float(np.max(heights))
+    heights, edges = histogram(draws, bins)
+    centre = float(np.median(np.asarray(draws, dtype=float))) if median is None else median
+    curve = None if profile is None else gaussian_density(*profile)
+    ax.hist(
+        edges[:-1], edges.tolist(), weights=heights, histtype="stepfilled", color=COLOURS["posterior"], alpha=0.2,
+        label="posterior draws",
+    )  # fmt: skip
+    peak = float(heights.max())
     if density is not None:
         x, y = np.asarray(density[0], dtype=float), np.asarray(density[1], dtype=float)
         inside = np.linspace(*interval, 101)
         ax.fill_between(inside, np.interp(inside, x, y), color=COLOURS["posterior"], alpha=0.2, linewidth=0)
         ax.plot(x, y, color=COLOURS["posterior"], label="posterior density")
         peak = max(peak, float(y.max()))
-    rows = [(float(np.median(draws)) if median is None else median, interval, "posterior", "posterior median, 68 % HDI")]
-    if profile is not None:
+    rows = [(centre, interval, "posterior", "posterior median, 68 % HDI")]
+    if profile is not None and curve is not None:
         value, error = profile
-        x = np.linspace(value - 4 * error, value + 4 * error, 201)
-        y = np.exp(-0.5 * ((x - value) / error) ** 2) / (error * np.sqrt(2 * np.pi))
-        ax.plot(
-            x, y, color=COLOURS["profile"], linestyle="--", label="profile, Gaussian" if gaussian else "profile, exp(-Δχ²/2)"
-        )
-        peak = max(peak, float(y.max()))
+        shown = "profile, Gaussian" if gaussian else "profile, exp(-Δχ²/2)"
+        ax.plot(*curve, color=COLOURS["profile"], linestyle="--", label=shown)
+        peak = max(peak, float(curve[1].max()))
         rows.append((value, (value - error, value + error), "profile", "profile, Δχ² = 1"))
     for row, (centre, (low, high), kind, text) in enumerate(rows):
         ax.errorbar(
@@ -133,8 +154,8 @@ def draw_inputs(
         kinds: ``"input"``, ``"experiment"``, ``"profile"`` or ``"posterior"`` per row; sets the colour, and a line is drawn
             where the kind changes.  All inputs by default.
         texts: n texts for the right margin, e.g. the rounded numbers.
-        heading: what they are, above the first.
-        band: value and error of a combination, drawn as a band behind everything.
+        heading: above the first text.
+        band: value and error of a combination, drawn as a band behind all rows.
         label: symbol or name of the parameter, for the axis.
         unit: its unit.
         ax: where to draw; a new figure by default.
@@ -188,7 +209,7 @@ def draw_inputs(
 
 
 def _explain_bars(ax: Axes, inner: FloatArray, middle: FloatArray) -> None:
-    """Which bar is which part of the uncertainty, above the rows."""
+    """Legend above the rows: which bar is which part of the uncertainty."""
     parts = [(inner, 5.0, "statistical"), (middle, 2.6, "and systematic")]
     shown = [(width, label) for sizes, width, label in parts if np.isfinite(sizes).any()]
     if not shown:
@@ -214,15 +235,15 @@ def draw_bins(
     measured_by: str = "measured",
     axes: tuple[Axes, Axes] | None = None,
 ) -> tuple[Axes, Axes]:
-    """Bins above, all over the fit below.
+    """Measured and predicted bins in the upper panel, their ratios to the fit in the lower one.
 
     Args:
         edges: lower and upper edge of each of the n bins, shape (n, 2).
         measured: shape (n,).
-        errors: total uncertainties, shape (n,).
+        errors: total uncertainties of the measured values, shape (n,).
         predicted: label -> prediction, shape (n,), in the unit of the measurement.
         fitted: prediction at the best fit, theory nuisances included, shape (n,).
-        theory: uncertainty of the prediction by its theory nuisances before the fit, shape (n,); a band about the fit.
+        theory: uncertainty of the prediction from its theory nuisances before the fit, shape (n,); a band about the fit.
         quantity: what is measured, for the axis.
         unit: its unit.
         variable: what is binned.

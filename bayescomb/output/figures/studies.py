@@ -1,4 +1,4 @@
-"""Figures of studies: ranks and coverage of a calibration; masses and cross sections under every assumption set."""
+"""Figures of studies: ranks and coverage of a calibration; results under every assumption set."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import with_error, with_unit
 from bayescomb.output.figures.style import (
     COLOURS,
@@ -42,12 +43,43 @@ MAX_LEGEND = 12
 LONGEST_FIGURE_NAME = 60
 
 
+def ecdf_difference(ranks: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Corners of the empirical distribution function of fractional ranks minus that of the uniform distribution.
+
+    Args:
+        ranks: in (0, 1), shape (n,).
+
+    Returns:
+        x and y of the corners, shape (2 n + 2,) each.
+
+    Examples:
+        >>> [values.tolist() for values in ecdf_difference([0.25])]
+        [[0.0, 0.25, 0.25, 1.0], [0.0, -0.25, 0.75, 0.0]]
+    """
+    ordered = np.sort(np.asarray(ranks, dtype=float))
+    steps = np.arange(len(ordered) + 1) / max(len(ordered), 1)
+    x = np.concatenate([[0.0], np.repeat(ordered, 2), [1.0]])
+    return x, np.repeat(steps, 2) - x
+
+
+def uniform_band(count: int, probability: float) -> float:
+    """Half width of the band that holds the whole of such a curve of ``count`` uniform ranks with this probability.
+
+    The distribution of Kolmogorov and Smirnov, exact for ``count``.
+
+    Examples:
+        >>> round(uniform_band(100, 0.95), 4)
+        0.134
+    """
+    return float(stats.kstwo.ppf(probability, max(count, 1)))
+
+
 def draw_ecdf_difference(
     ranks: Mapping[str, ArrayLike], *, probability: float = 0.95, legend: bool = True, ax: Axes | None = None
 ) -> Axes:
-    """Empirical distribution function of fractional ranks less that of the uniform distribution, with a simultaneous band.
+    """Empirical distribution function of fractional ranks minus that of the uniform distribution, with a simultaneous band.
 
-    The band holds the whole curve of uniform ranks with the stated probability (Kolmogorov and Smirnov, exact for n).
+    See :func:`ecdf_difference` and :func:`uniform_band`, which is that of the quantity with the fewest ranks.
 
     Args:
         ranks: fractional ranks in (0, 1) by name, shape (n,) each.
@@ -67,18 +99,13 @@ def draw_ecdf_difference(
     """
     ax = axes_or_new(ax)
     cycle = ("posterior", "profile", "feasible", "extra", "group", "statistical")
-    smallest = min((len(np.asarray(values)) for values in ranks.values()), default=1)
-    half = float(stats.kstwo.ppf(probability, max(smallest, 1)))
+    half = uniform_band(min((len(np.asarray(values)) for values in ranks.values()), default=1), probability)
+    curves = {name: ecdf_difference(values) for name, values in ranks.items()}
     ax.axhspan(-half, half, color=COLOURS["prior"], alpha=0.35, linewidth=0, label=f"{100 * probability:.0f} % band")
     ax.axhline(0.0, color=COLOURS["black"], linewidth=0.6)
-    for i, (name, values) in enumerate(ranks.items()):
-        ordered = np.sort(np.asarray(values, dtype=float))
-        steps = np.arange(len(ordered) + 1) / max(len(ordered), 1)
-        x = np.concatenate([[0.0], np.repeat(ordered, 2), [1.0]])
-        ax.plot(
-            x, np.repeat(steps, 2) - x, linewidth=1.1, color=COLOURS[cycle[i % len(cycle)]],
-            linestyle=LINES[i // len(cycle) % len(LINES)], label=math_name(name),
-        )  # fmt: skip
+    for i, (name, (x, y)) in enumerate(curves.items()):
+        line, colour = LINES[i // len(cycle) % len(LINES)], COLOURS[cycle[i % len(cycle)]]
+        ax.plot(x, y, linewidth=1.1, color=colour, linestyle=line, label=math_name(name))
     ax.set_xlim(0.0, 1.0)
     ax.set_xlabel("fractional rank of the true value")
     ax.set_ylabel("ECDF - uniform")
@@ -90,11 +117,11 @@ def draw_ecdf_difference(
 def draw_coverage(
     rows: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], *, level: float, ax: Axes | None = None
 ) -> Axes:
-    """Shares of data sets whose interval holds the truth, with their errors, beside the level that the interval states.
+    """Coverage of intervals, the share of data sets whose interval holds the true value, and their nominal level as a line.
 
     Args:
-        rows: label of a row -> answer (``profile`` or ``posterior``) -> (share, binomial error) of each quantity in it.
-        level: of the intervals.
+        rows: label of a row -> ``profile`` or ``posterior`` -> (coverage, binomial error) of each quantity of the row.
+        level: nominal coverage of the intervals.
         ax: where to draw; a new figure by default.
 
     Returns:
@@ -125,11 +152,14 @@ def draw_coverage(
 
 
 def save_calibration_figures(study: xr.Dataset, folder: Path) -> list[Path]:
-    """Write the ranks of a study as PDF and PNG, one panel for results, coefficients and nuisances each.
+    """Write the ranks of a calibration as PDF and PNG, one panel for results, coefficients and nuisances each.
 
     Args:
         study: of :func:`bayescomb.study_summary`.
-        folder: where they go.
+        folder: of the files; made if it does not exist.
+
+    Returns:
+        The paths; none if no quantity has ranks.
 
     Raises:
         OutputError: a file cannot be written.
@@ -166,7 +196,7 @@ def draw_sets(
     unit: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """One row per assumption set: fixed coefficients above, with their priors below.
+    """Result under every assumption set, one row per set: at fixed coefficients, and below it with their priors.
 
     Args:
         names: of the n sets.
@@ -219,13 +249,13 @@ def draw_ratios(
     errors: ArrayLike,
     ax: Axes | None = None,
 ) -> Axes:
-    """Every observable in every set over its value in the first set, with relative errors.
+    """Ratio of every observable under each assumption set to its value under the first, with relative errors.
 
     Args:
         observables: titles of the m observables.
         names: of the n sets.
-        values: shape (n, m); NaN where there is none.
-        errors: shape (n, m).
+        values: of the observables, shape (n, m); NaN where there is none.
+        errors: of the observables, shape (n, m).
         ax: where to draw; a new figure by default.
 
     Returns:
@@ -262,17 +292,21 @@ def draw_ratios(
 
 
 def _figure_name(text: str, taken: Collection[str]) -> str:
-    """A file name that every file system takes and no other figure has; the names of masses are free."""
-    plain = re.sub(r"[^\w.+-]", "", text)[:LONGEST_FIGURE_NAME]
-    name, count = plain, 1
+    """A file name that every file system accepts and no other figure has: names of masses can hold any character."""
+    start = re.sub(r"[^\w.+-]", "", text)[:LONGEST_FIGURE_NAME]
+    name, count = start, 1
     while name in taken or name == "sets_observables":
         count += 1
-        name = f"{plain}_{count}"
+        name = f"{start}_{count}"
     return name
 
 
 def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
-    """Write the figures as PDF and PNG into a folder, which is made if it is not there.
+    """Write the figures of a comparison of assumption sets as PDF and PNG.
+
+    Args:
+        comparison: of :func:`bayescomb.compare_sets`.
+        folder: of the files; made if it does not exist.
 
     Returns:
         The paths.
@@ -289,7 +323,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
     with figure_style():
         for mass in (o.name for o in combination.headline) if combination.extraction else ():
             at = table.sel(parameter=mass)
-            figure = Figure(figsize=(7.2, 1.4 + 0.55 * len(names)), layout="constrained")
+            figure = Figure(figsize=(WIDTH, 1.4 + 0.55 * len(names)), layout="constrained")
             draw_sets(
                 names,
                 profile=(at["value"].to_numpy(), at["error"].to_numpy()),
@@ -300,7 +334,7 @@ def save_set_figures(comparison: SetComparison, folder: Path) -> list[Path]:
             )
             figures[_figure_name(f"sets_{mass}", figures)] = (figure, short_notes(combination))
         bins = table.sel(parameter=[o.name for o in combination.observables])
-        figure = Figure(figsize=(7.2, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.4 + 0.45 * len(combination.observables)), layout="constrained")
         draw_ratios(
             [titles[str(p)] or str(p) for p in bins["parameter"].to_numpy()],
             names=names,

@@ -20,6 +20,7 @@ from matplotlib.ticker import NullLocator
 
 from bayescomb.base.errors import warn_input
 from bayescomb.base.files.writing import cannot_write, written_beside
+from bayescomb.output.words import split_symbol
 
 __all__ = [
     "COLOURS",
@@ -36,7 +37,7 @@ __all__ = [
     "title_text",
 ]
 
-# Okabe and Ito's palette, told apart with every common colour vision; each meaning keeps its colour in all figures.
+# Okabe and Ito's palette, distinct for every common colour vision; each meaning keeps its colour in all figures.
 COLOURS: Final = {
     "black": "#000000",
     "posterior": "#0072B2",
@@ -49,10 +50,10 @@ COLOURS: Final = {
     "extra": "#CC79A7",
 }
 CYCLE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-# Line styles in turn, one per round of the colours, so that many curves stay apart.
+# One line style per cycle through the colours, so that many curves can be told apart.
 LINES: Final = ("-", "--", ":")
 STYLE: Final = {
-    # A common power of ten would stand where the label of the axis does.
+    # A common power of ten would overlap the label of the axis.
     "axes.formatter.limits": (-5, 6),
     "font.size": 10.0,
     "axes.labelsize": 11.0,
@@ -87,7 +88,9 @@ MISSING_GLYPH: Final = re.compile(r"Glyph (\d+) .*missing from")
 
 @contextlib.contextmanager
 def figure_style() -> Iterator[None]:
-    """The style of the figures inside a ``with`` block: mplhep's, with smaller type, and a font that has every sign.
+    """The style of the figures inside a ``with`` block: mplhep's ATLAS style, with smaller type and a second font.
+
+    The second font has the characters that the first lacks.
 
     Examples:
         >>> import matplotlib as mpl
@@ -97,7 +100,7 @@ def figure_style() -> Iterator[None]:
         >>> inside, mpl.rcParams["font.size"] == before
         ('in', True)
     """
-    import mplhep  # brings its fonts, so it is imported only where a figure is made
+    import mplhep  # loads its fonts, so it is imported only where a figure is made
 
     settings: Any = {**mplhep.style.ATLAS, **STYLE}
     settings["font.sans-serif"] = [*settings["font.sans-serif"], "DejaVu Sans"]
@@ -111,7 +114,7 @@ def axes_or_new(ax: Axes | None) -> Axes:
 
 
 def plain(text: str) -> str:
-    r"""A user's text as a label: the sign that matplotlib takes for mathematics escaped, the middle of a long one left out.
+    r"""A user's text as a label: ``$`` is escaped, which matplotlib reads as mathematics, and a long text loses its middle.
 
     Examples:
         >>> plain("50 $"), len(plain(300 * "l"))
@@ -121,7 +124,7 @@ def plain(text: str) -> str:
 
 
 def title_text(text: str) -> str:
-    r"""A user's title as a label: mathematics between two ``$`` is drawn where matplotlib can read it, else as it stands.
+    r"""A user's title as a label: mathematics between two ``$`` if matplotlib can read it, else plain text.
 
     Examples:
         >>> print(title_text(r"$\sigma_t$"), title_text(r"$\frac{$"))
@@ -137,25 +140,25 @@ def title_text(text: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    """A label longer than its figure would leave no place for what is drawn."""
+    """A text cut to the length of a label: a longer one would leave no room for the figure."""
     if len(text) <= LONGEST_LABEL:
         return text
     return f"{text[: LONGEST_LABEL // 2]}…{text[len(text) - LONGEST_LABEL // 2 + 1 :]}"
 
 
 def math_name(name: str) -> str:
-    """A name as mathematics where it reads like a symbol with an index, else as it stands.
+    """A name as mathematics if it reads like a symbol with an index, else as plain text.
 
     Examples:
         >>> math_name("m_t"), math_name("sigma_tt_13TeV")
         ('$m_{t}$', 'sigma_tt_13TeV')
     """
-    found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
-    return f"${found[1]}_{{{found[2]}}}$" if found else plain(name)
+    found = split_symbol(name)
+    return f"${found[0]}_{{{found[1]}}}$" if found else plain(name)
 
 
 def symbol(name: str, title: str = "") -> str:
-    """Title of a quantity for an axis, with its name where that reads like a symbol."""
+    """Title of a quantity for an axis, followed by its name if that reads like a symbol."""
     short = math_name(name)
     if not title:
         return short
@@ -171,7 +174,7 @@ def set_rows(ax: Axes, names: Sequence[str]) -> None:
 
 
 def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
-    """The file of a figure; in memory, because drawing into a disk that becomes full ends in an error of its own.
+    """Content of the file of a figure, made in memory: matplotlib has an error of its own for a full disk.
 
     Args:
         figure: what is drawn.
@@ -197,7 +200,7 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: int = PNG_DPI) -> bytes:
         found = MISSING_GLYPH.match(str(warning.message))
         if found is None:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        elif ending != "pdf":  # which measures its text in the first font alone
+        elif ending != "pdf":  # PDF measures its text in the first font alone
             missing.append(chr(int(found[1])))
     if missing:
         shown = " ".join(dict.fromkeys(missing))
@@ -221,24 +224,24 @@ def pages_bytes(figures: Iterable[Figure]) -> bytes:
 
     content = io.BytesIO()
     with warnings.catch_warnings(), PdfPages(content, metadata={"CreationDate": None}) as pages:
-        warnings.filterwarnings("ignore", message=MISSING_GLYPH.pattern)  # said once, of the first file
+        warnings.filterwarnings("ignore", message=MISSING_GLYPH.pattern)  # the SVG has warned already
         for figure in figures:
             pages.savefig(figure)
     return content.getvalue()
 
 
 def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
-    """Write figures into a folder, which is made if it is not there; figures of the same names are replaced.
+    """Write figures as PDF and PNG into a folder; figures of the same names are replaced.
 
     Args:
         figures: name of the files without ending -> figure.
-        folder: where they go.
+        folder: of the files; made if it does not exist.
 
     Returns:
         The paths.
 
     Raises:
-        OutputError: the folder or a file cannot be written; the figures that were there are whole.
+        OutputError: the folder or a file cannot be written; earlier figures stay complete.
 
     Examples:
         >>> import tempfile

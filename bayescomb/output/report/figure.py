@@ -1,4 +1,4 @@
-"""What the figures of the report share: the figure with its name and caption, panels, labels, units."""
+"""Common parts of the figures of the report: a figure with its name and caption, panels, labels, names of files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ReportFigure:
         kind: section it belongs to.
         caption: what it shows.
         figure: the matplotlib figure; draw and save it inside :func:`bayescomb.output.figures.style.figure_style`.
-        more: further pages of the PDF, drawn when they are written.
+        more: functions that draw further pages of the PDF, called when they are written.
     """
 
     name: str
@@ -51,7 +51,7 @@ class ReportFigure:
 
 
 def file_name(kind: str, parameter: Observable, results: Results) -> str:
-    """Names of parameters may hold any sign; a file gets its position instead, if there are several."""
+    """Name of the file of a parameter's figure, with its position if there are several: its name can hold any character."""
     if len(results.parameters) == 1:
         return kind
     return f"{kind}_{results.parameters.index(parameter) + 1}"

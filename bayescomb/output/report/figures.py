@@ -1,4 +1,4 @@
-"""Which figures a report has: from results to matplotlib figures with a name and a caption."""
+"""The figures of a report in their order: from results to matplotlib figures with a name and a caption."""
 
 from __future__ import annotations
 
@@ -46,62 +46,64 @@ __all__ = ["report_figures"]
 def report_figures(results: Results) -> Iterator[ReportFigure]:
     """All figures of a report, one after the other, so that only one is held in memory."""
     with figure_style():
-        for parameter in results.parameters:
-            yield from _present(input_figure(results, parameter))
-        if results.comparison is not None:
-            for start in range(0, len(results.parameters), MAX_PANELS):
-                yield _posterior(results, results.comparison, start)
-        if len(results.combination.estimates) > 1:
-            yield estimate_correlation_figure(results)
-        if 1 < len(results.parameters) <= MAX_ROWS:
-            yield parameter_correlation_figure(results)
-        yield from _present(post_fit_figure(results))
-        for parameter in results.parameters:
-            yield from _present(set_figure(results, parameter))
-        if any(moves(row.half_shift, row.half_error_shift, results.fit) for row in results.scan.rows):
-            yield scan_shift_figure(results)
-        if results.curves:
-            yield scan_curve_figure(results)
-        yield from _present(scan_correlation_figure(results))
-        # A result at its bound has no parts.
-        for parameter in (p for p in results.parameters if p.name not in results.fit.at_bound):
-            yield impact_figure(results, parameter)
-            yield from _present(ranking_figure(results, parameter))
-        yield from _present(impact_map_figure(results))
-        yield from share_figures(results)
-        if results.combination.extraction:
-            yield from bin_figures(results)
-        if results.combination.assumption_set.coefficients:
-            yield coefficient_figure(results)
-        yield from _present(coefficient_panels(results))
-        if leading_pulls(results.nuisances):
-            yield _pulls(results)
-        if results.sampled is not None:
-            yield _ranks(results)
-        yield from _present(predictive_figure(results))
-        for parameter in results.parameters:
-            yield from _present(without_each_figure(results, parameter))
+        for figure in _figures(results):
+            if figure is not None:
+                yield figure
 
 
-def _present(figure: ReportFigure | None) -> Iterator[ReportFigure]:
-    if figure is not None:
-        yield figure
+def _figures(results: Results) -> Iterator[ReportFigure | None]:
+    """The figures in their order, ``None`` for one that does not apply to these results."""
+    for parameter in results.parameters:
+        yield input_figure(results, parameter)
+    if results.comparison is not None:
+        for start in range(0, len(results.parameters), MAX_PANELS):
+            yield _posterior(results, results.comparison, start)
+    if len(results.combination.estimates) > 1:
+        yield estimate_correlation_figure(results)
+    if 1 < len(results.parameters) <= MAX_ROWS:
+        yield parameter_correlation_figure(results)
+    yield post_fit_figure(results)
+    for parameter in results.parameters:
+        yield set_figure(results, parameter)
+    if any(moves(row.half_shift, row.half_error_shift, results.fit) for row in results.scan.rows):
+        yield scan_shift_figure(results)
+    if results.curves:
+        yield scan_curve_figure(results)
+    yield scan_correlation_figure(results)
+    # A result at its bound has no parts.
+    for parameter in (p for p in results.parameters if p.name not in results.fit.at_bound):
+        yield impact_figure(results, parameter)
+        yield ranking_figure(results, parameter)
+    yield impact_map_figure(results)
+    yield from share_figures(results)
+    if results.combination.extraction:
+        yield from bin_figures(results)
+    if results.combination.assumption_set.coefficients:
+        yield coefficient_figure(results)
+    yield coefficient_panels(results)
+    if leading_pulls(results.nuisances):
+        yield _pulls(results)
+    if results.sampled is not None:
+        yield _ranks(results)
+    yield predictive_figure(results)
+    for parameter in results.parameters:
+        yield without_each_figure(results, parameter)
 
 
 def _posterior(results: Results, comparison: Comparison, start: int) -> ReportFigure:
-    """Panels of as many parameters as a figure holds, from one of them on."""
+    """Densities of the parameters from index ``start`` on, as many as one figure holds."""
     assert results.sampled is not None  # the caller has a converged posterior
     tree = results.sampled.tree
     shown = results.parameters[start : start + MAX_PANELS]
     figure, axes = panels(len(shown), columns=1 if len(shown) == 1 else 2, height=4.0 if len(shown) == 1 else 3.6)
     cut = results.fit.at_bound + results.fit.ends_at_bound
     for ax, parameter in zip(axes, shown, strict=False):
-        row = comparison.table.sel(parameter=parameter.name)
+        row = results.compared(parameter)
         draw_posterior(
             tree["posterior"][variable_name(parameter.name)].to_numpy().ravel(),
-            interval=(float(row["hdi_low"]), float(row["hdi_high"])),
-            median=float(row["median"]),
-            profile=None if parameter.name in cut else (float(row["profile_value"]), float(row["profile_error"])),
+            interval=(row["hdi_low"], row["hdi_high"]),
+            median=row["median"],
+            profile=None if parameter.name in cut else (row["profile_value"], row["profile_error"]),
             density=results.densities.get(parameter.name),
             label=symbol_of(parameter) if len(shown) == 1 else label_of(parameter),
             unit=parameter.unit,
@@ -154,14 +156,8 @@ def _ranks(results: Results) -> ReportFigure:
     titles |= {f"rho[{c.name}]": c.title or c.name for c in results.combination.assumption_set.coefficients}
     figure, axes = panels(len(results.ranks), columns=2, height=2.5)
     for index, (ax, own) in enumerate(zip(axes, results.ranks, strict=False)):
-        draw_ranks(
-            own.counts,
-            expected=own.expected,
-            spread=own.spread,
-            label=titles[own.quantity],
-            legend=index == 0,
-            ax=ax,
-        )
+        label = titles[own.quantity]
+        draw_ranks(own.counts, expected=own.expected, spread=own.spread, label=label, legend=index == 0, ax=ax)
     caption = (
         "Ranks of the draws of each chain among all draws: flat if the chains explore the same distribution. Bands: 1 and 2 "
         "standard deviations of a flat histogram, given the effective sample size."

@@ -1,4 +1,4 @@
-"""The words of the page: banner, headlines and the numbers inside sentences."""
+"""The text of the page: banner, headlines and the numbers inside sentences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from bayescomb.output.report.told.matters import POOR_FIT, matters, said, shift_
 from bayescomb.output.statements import beyond_notes, bound_notes, extraction_sentence, notes, page_settings, versions_text
 from bayescomb.output.tables.table import Table
 from bayescomb.output.text_layout import mean_or_median
-from bayescomb.output.words import typeset
+from bayescomb.output.words import split_symbol, typeset
 
 __all__ = ["page_context", "symbol", "symbols"]
 
@@ -39,9 +39,7 @@ SYMBOL: Final = re.compile(r"(?<!\w)([^\W\d_])_([A-Za-z0-9]+)(?!\w)")
 
 # More parameters than this are in tables only.
 MAX_SENTENCES: Final = 3
-
-
-# Sections of the page with their names in its contents, those of details in their order.
+# Sections of the page in their order, with their titles in the contents.
 CONTENTS: Final = (
     ("result", "Result"), ("matters", "What matters"), ("summary", "Profile and posterior"),
     ("coefficient-share", "Unknown correlations"), ("sets", "Assumption sets"), ("impacts", "Ranking"), ("scan", "Scan"),
@@ -65,10 +63,12 @@ def symbol(name: str) -> Markup:
         >>> str(symbol("m_t")), str(symbol("<x>"))
         ('<i>m</i><sub>t</sub>', '&lt;x&gt;')
     """
-    found = re.fullmatch(r"([A-Za-z])_([A-Za-z0-9]+)", name)
-    if found is None:
-        return escape(name)
-    return Markup("<i>{}</i><sub>{}</sub>").format(found[1], found[2])
+    found = split_symbol(name)
+    return escape(name) if found is None else _italic(*found)
+
+
+def _italic(letter: str, index: str) -> Markup:
+    return Markup("<i>{}</i><sub>{}</sub>").format(letter, index)
 
 
 def symbols(text: str) -> Markup:
@@ -82,12 +82,12 @@ def symbols(text: str) -> Markup:
     # Text, letter, index, text, ...
     found = [escape(parts[0])]
     for letter, index, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-        found.append(Markup("<i>{}</i><sub>{}</sub>{}").format(letter, index, rest))
+        found += [_italic(letter, index), escape(rest)]
     return Markup("").join(found)
 
 
 def page_context(results: Results, tables: Mapping[str, Table]) -> dict[str, Any]:
-    """Everything of the page that is neither a table nor a figure.
+    """Variables of the template besides tables and figures.
 
     Args:
         results: what is reported.
@@ -147,7 +147,7 @@ def _sets(results: Results) -> list[AssumptionSet]:
 
 
 def _draws_note(results: Results) -> str:
-    """Why the standard deviation of the draws is not the one that is quoted; of the first result."""
+    """Why the standard deviation of the draws of the first result differs from the quoted one."""
     usable, drawn = results.usable, results.first_draws
     if usable is None or drawn is None:
         return ""
@@ -162,7 +162,7 @@ def _draws_note(results: Results) -> str:
 
 
 def _sampled(results: Results, dim: str, things: str) -> str:
-    """How many of these were sampled, empty if none."""
+    """Number of these variables in the posterior in words, empty if there are none."""
     number = int(results.usable.draws.sizes.get(dim, 0)) if results.usable is not None else 0
     return counted(number, things) if number else ""
 
@@ -181,7 +181,7 @@ def _predictive(results: Results) -> dict[str, str] | None:
 
 
 def _banner(results: Results) -> dict[str, Any]:
-    """The facts of the first line; ``state`` is ``passed``, ``failed`` or ``profile``."""
+    """First line of the page: its settings, and the state ``passed``, ``failed`` or ``profile``."""
     combination, run, judged = results.combination, results.run, results.verdict
     packages = ("bayescomb", *(() if run is None else ("pymc", "arviz")))
     found = versions_text({} if run is None else run.versions, *packages)
@@ -224,7 +224,7 @@ def _headlines(results: Results) -> list[dict[str, str]]:
             "interval": "",
         }
         if results.comparison is not None:
-            row = {str(k): float(v.sel(at)) for k, v in results.comparison.table.data_vars.items()}
+            row = results.compared(parameter)
             line["monte_carlo"] = significant(row["mcse_mean"], 2) if row["mcse_mean"] > 0 else ""
             digits = row["sd"] if np.isfinite(row["sd"]) else (row["central_high"] - row["central_low"]) / 2
             line["posterior"] = mean_or_median(row, unit=parameter.unit)
@@ -234,18 +234,18 @@ def _headlines(results: Results) -> list[dict[str, str]]:
 
 
 def _parts(results: Results, name: str, error: float) -> str:
-    """The parts of an error, of an extraction with that of theory."""
+    """The parts of an error, with theory in an extraction."""
     parts = results.fit.error_parts(name)
     return " ± ".join(f"{rounded_like(part, error)} ({label})" for label, part in parts.items())
 
 
 def _costs(results: Results) -> list[dict[str, str]]:
-    """What not knowing the coefficients costs each parameter."""
+    """Contribution of the unknown coefficients to the uncertainty of each parameter."""
     if results.comparison is None or not results.comparison.shared:
         return []
     costs = []
     for parameter in results.parameters:
-        row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in results.comparison.table.data_vars.items()}
+        row = results.compared(parameter)
         if not np.isfinite(row["sd"]):  # only quantiles are given
             continue
         fine = fine_unit(row["sd"], parameter.unit)

@@ -27,7 +27,6 @@ from bayescomb.output.report.figure import ReportFigure
 from bayescomb.output.report.figures import report_figures
 from bayescomb.output.report.page import page_context, symbol, symbols
 from bayescomb.output.report.results import Results, collect
-from bayescomb.output.report.tables.coefficients import set_table
 from bayescomb.output.report.tables.inputs import input_tables
 from bayescomb.output.report.tables.results import result_tables
 from bayescomb.output.report.tables.theory import extraction_tables, prior_tables
@@ -40,7 +39,7 @@ __all__ = ["page_tables", "report"]
 PAGE: Final = "report.html"
 FULL: Final = "report_full.html"
 APPENDIX: Final = "appendix.tex"
-# Of the pictures of reports that an earlier version wrote, which may be replaced, too.
+# Types of files in the folders; earlier versions wrote PNG figures, and their reports can be replaced too.
 SUFFIXES: Final = {"figures": {".svg", ".pdf", ".png"}, "tables": {".csv", ".json", ".tex"}}
 NOTE_HEIGHT: Final = 0.16  # inches
 
@@ -52,12 +51,13 @@ def report(
 ) -> Path:
     """Write the report of a combination.
 
-    The folder holds ``report.html`` (the result and what matters of it, all else folded) and ``report_full.html`` (the same
+    The folder holds ``report.html`` (the result and its main points, the details folded) and ``report_full.html`` (the same
     unfolded, with more rows), both self-contained, ``figures/*.svg`` and ``*.pdf``, ``tables/*.csv`` and ``*.json`` in full
-    precision, the main tables as ``*.tex`` too, and ``appendix.tex``, a note's appendix of tables and figures.  It
-    is written beside its place and renamed, so an existing report
-    stays whole until the new one is complete; of two processes that write to the same place the one that ends last wins.  An
-    ``explorer.html`` of :func:`bayescomb.explore` in it is kept and linked.
+    precision, the main tables as ``*.tex`` too, and ``appendix.tex``, a note's appendix of tables and figures.
+
+    It is written under another name and renamed, so that an existing report stays complete until the new one is; of two
+    processes that write to the same place the last one wins.  An ``explorer.html`` of :func:`bayescomb.explore` in it is
+    kept and linked.
 
     Args:
         posterior: a tree of :func:`bayescomb.sample`, or ``None`` for the profile alone.  If it has not converged the page
@@ -100,10 +100,10 @@ def report(
 
 
 def _check_target(target: Path) -> None:
-    """Raise unless the target is absent, empty or a report of ours.
+    """Raise unless the target is absent, empty or an earlier report.
 
     Raises:
-        OutputError: it is something else, or the folder above it does not exist.
+        OutputError: it is none of these, or the folder above it does not exist.
     """
     if not target.parent.is_dir():
         msg = f"{target}: the folder {target.parent} does not exist; make it first"
@@ -122,14 +122,14 @@ def _check_target(target: Path) -> None:
     if (entries and not (target / PAGE).is_file()) or foreign:
         shown = ", ".join(str(p.relative_to(target)) for p in foreign[:3]) or "no report.html"
         msg = (
-            f"{target}: holds what is no part of a report ({shown}{', ...' if len(foreign) > 3 else ''}); name a folder "
+            f"{target}: holds what a report does not write ({shown}{', ...' if len(foreign) > 3 else ''}); name a folder "
             "that is new, empty or an earlier report, or move these files away"
         )
         raise OutputError(msg)
 
 
 def _ours(path: Path) -> bool:
-    """Whether a path inside a folder is what a report writes there."""
+    """Whether a report writes a file of this path, relative to its folder."""
     if path in (Path(PAGE), Path(FULL), Path(APPENDIX), Path(EXPLORER)):
         return True
     return len(path.parts) == 2 and path.suffix in SUFFIXES.get(path.parts[0], set())
@@ -169,7 +169,7 @@ def _write(results: Results, folder: Path, *, progress: bool | None) -> None:
 
 
 def _draw(item: ReportFigure, note: str, folder: Path) -> str:
-    """Write the figure as SVG and as PDF; the SVG in base 64."""
+    """Write the figure as SVG and as PDF; return the SVG in base 64."""
     _remark(item.figure, note)
     picture = figure_bytes(item.figure, "svg")
     (folder / f"{item.name}.svg").write_bytes(picture)
@@ -191,7 +191,7 @@ def _pages(item: ReportFigure, note: str) -> Iterator[Figure]:
 
 
 def _remark(figure: Figure, note: str) -> None:
-    """A strip below everything that is drawn, with what a figure must not be shown without."""
+    """Add a strip below the figure with the notes without which it must not be shown."""
     if note:
         strip = NOTE_HEIGHT / figure.get_figheight()
         figure.set_layout_engine("constrained", rect=(0, strip, 1, 1 - strip))
@@ -200,13 +200,7 @@ def _remark(figure: Figure, note: str) -> None:
 
 def page_tables(results: Results) -> dict[str, Table]:
     """The tables of the page by name, those without a row too."""
-    return (
-        input_tables(results)
-        | result_tables(results)
-        | extraction_tables(results)
-        | prior_tables(results)
-        | {table.name: table for table in (set_table(results),)}
-    )
+    return input_tables(results) | result_tables(results) | extraction_tables(results) | prior_tables(results)
 
 
 def _documents(results: Results) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import arviz as az
 import numpy as np
@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import BayescombError
+from bayescomb.base.numerics import correlation_of
 from bayescomb.fit.compatibility import Compatibility
 from bayescomb.fit.post_fit import post_fit_correlation
 from bayescomb.fit.profile import ProfileResult
@@ -26,10 +27,27 @@ from bayescomb.output.report.gathered.ranking import (
     nuisance_rows,
     ranked,
 )
-from bayescomb.output.report.gathered.sets import SetRow, estimate_profile, experiment_profiles, set_rows
-from bayescomb.output.report.gathered.shapes import RankHistogram, exact_densities, rank_histograms, theory_sizes
-from bayescomb.sampling.posterior.moments import exact_priors
-from bayescomb.sampling.posterior.summary import Sampled, Summary, draws_summary
+from bayescomb.output.report.gathered.sets import (
+    SetRow,
+    estimate_profile,
+    estimate_pulls,
+    experiment_profiles,
+    set_rows,
+)
+from bayescomb.output.report.gathered.shapes import (
+    MeanShift,
+    PairCorrelation,
+    RankHistogram,
+    exact_densities,
+    mean_shifts,
+    pair_correlations,
+    prior_densities,
+    prior_sizes,
+    rank_histograms,
+    relative_impacts,
+    theory_sizes,
+)
+from bayescomb.sampling.posterior.summary import Sampled, Summary, draws_summary, same_as_prior
 from bayescomb.studies.predictive import posterior_predictive
 from bayescomb.studies.sensitivity import prior_sensitivity
 from bayescomb.studies.theory.study import TheoryFit, TheoryStudy, predicted_bins, theory_fits, theory_study
@@ -40,19 +58,18 @@ __all__ = [
     "ScanCurve",
     "collect",
     "moves",
-    "parameter_covariance",
 ]
 
 # Coefficients whose scan is drawn as a curve: the ones that move the result most.
 MAX_CURVES: Final = 12
 CURVE_POINTS: Final = 5
-# A shift below this fraction of the error is rounding of the fit.
+# A shift below this part of the error is rounding of the fit.
 ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScanCurve:
-    """Values and errors of all parameters along one coefficient, dims ``parameter``, ``point``; minus those at nominal."""
+    """Change of values and errors of all parameters along one coefficient from nominal, dims ``parameter``, ``point``."""
 
     name: str
     title: str
@@ -64,11 +81,11 @@ class ScanCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Results(Analysis):
-    """What a report shows, besides the analysis itself.
+    """Everything that a report shows: the analysis and what is computed from it.
 
     Attributes:
         check, scan, compatibility: of the combination.
-        averages: what people who average print.
+        averages: numbers that averaging groups publish.
         curves: scans of the coefficients that matter most.
         estimates: profile in which every estimate is its own observable: its covariance is the total covariance of the
             estimates, in the order of the combination's estimates.
@@ -81,10 +98,20 @@ class Results(Analysis):
             :func:`bayescomb.studies.theory.study.theory_fits` and :func:`bayescomb.predicted_bins`.
         missing_information: fraction of missing information on the energy of each chain (E-BFMI).
         sets: the result under every assumption set, see :func:`bayescomb.output.report.gathered.sets.set_rows`.
-        labels: nuisance -> what people call it, see :func:`bayescomb.output.report.gathered.ranking.nuisance_labels`.
+        labels: nuisance -> its label for readers, see :func:`bayescomb.output.report.gathered.ranking.nuisance_labels`.
         rankings: result -> its nuisances, see :func:`bayescomb.output.report.gathered.ranking.ranked`.
         post_fit: correlation of the results and the leading nuisances after the fit.
-        laws: coefficient -> its prior, where every value of its range is feasible; of a posterior with draws of the prior.
+        covariance, correlation: of the combined quantities, shape (P, P), of the posterior if it has converged, else of the
+            profile; ``covariance_kind`` says which.
+        estimate_correlation: total correlation of the estimates, shape (E, E).
+        estimate_pulls: see :func:`bayescomb.output.report.gathered.sets.estimate_pulls`.
+        pair_correlations: see :func:`bayescomb.output.report.gathered.shapes.pair_correlations`.
+        relative_impacts: see :func:`bayescomb.output.report.gathered.shapes.relative_impacts`.
+        mean_shifts: see :func:`bayescomb.output.report.gathered.shapes.mean_shifts`.
+        as_prior: coefficients whose posterior is their prior within the Monte Carlo errors.
+        prior_densities: coefficient -> grid and density of its prior, where every value of its range is feasible; of a
+            posterior with draws of the prior.
+        prior_sizes: source of uncertain size -> central 68 % interval of true over quoted size before the data.
         densities: result -> grid and posterior density, where that is exact given the coefficients.
         ranks: rank histograms of the chains, empty without a posterior.
         theory_sizes: prediction -> effect of its theory nuisances on each bin.
@@ -110,7 +137,17 @@ class Results(Analysis):
     labels: dict[str, str]
     rankings: dict[str, list[Ranked]]
     post_fit: xr.DataArray
-    laws: dict[str, Any]
+    covariance: FloatArray
+    covariance_kind: str
+    correlation: FloatArray
+    estimate_correlation: FloatArray
+    estimate_pulls: dict[str, float | None]
+    pair_correlations: tuple[PairCorrelation, ...]
+    relative_impacts: xr.DataArray | None
+    mean_shifts: dict[str, MeanShift]
+    as_prior: frozenset[str]
+    prior_densities: dict[str, tuple[FloatArray, FloatArray]]
+    prior_sizes: dict[str, tuple[float, float]]
     densities: dict[str, tuple[FloatArray, FloatArray]]
     ranks: tuple[RankHistogram, ...]
     theory_sizes: dict[str, FloatArray]
@@ -120,6 +157,16 @@ class Results(Analysis):
     def parameters(self) -> tuple[Observable, ...]:
         """The quantities that the page is about: the masses of an extraction, else the combined observables."""
         return self.combination.headline
+
+    def error(self, parameter: Observable) -> float:
+        """Error of a result of the profile, in its unit."""
+        return float(self.fit.errors.sel(parameter=parameter.name))
+
+    def compared(self, parameter: Observable) -> dict[str, float]:
+        """Numbers of a result in the comparison of profile and posterior, which has to be there."""
+        assert self.comparison is not None
+        row = self.comparison.table.sel(parameter=parameter.name)
+        return {str(key): float(value) for key, value in row.data_vars.items()}
 
 
 def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
@@ -148,6 +195,9 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
     }
     exact = usable is not None and analysis.comparison is not None and analysis.comparison.exact
     plain = usable is not None and not combination.normalise and not usable.run.extended
+    divided = Divided() if usable is None else divide(usable.tree, usable.run, combination)
+    covariance, covariance_kind = _covariance(fit, usable)
+    count = len(combination.estimates)
     return Results(
         **vars(analysis),
         check=check(combination),
@@ -158,7 +208,7 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         estimates=estimates,
         experiments=experiments,
         nuisances=nuisances,
-        divided=Divided() if usable is None else divide(usable.tree, usable.run, combination),
+        divided=divided,
         sensitivity=prior_sensitivity(usable.tree) if plain and usable is not None else None,
         predictive=posterior_predictive(usable.tree) if usable is not None else None,
         theory=theory_study(combination) if extracted else None,
@@ -169,7 +219,17 @@ def collect(posterior: xr.DataTree | None, fit: ProfileResult) -> Results:
         labels=labels,
         rankings=rankings,
         post_fit=post_fit_correlation(fit, leading_nuisances(fit, rankings)),
-        laws=exact_priors(combination) if posterior is not None and "prior" in posterior.children else {},
+        covariance=covariance,
+        covariance_kind=covariance_kind,
+        correlation=correlation_of(covariance),
+        estimate_correlation=correlation_of(estimates.covariance.to_numpy()[:count, :count]),
+        estimate_pulls=estimate_pulls(fit, estimates),
+        pair_correlations=pair_correlations(scanned, fit),
+        relative_impacts=relative_impacts(analysis.impacts, fit),
+        mean_shifts=mean_shifts(analysis.comparison, divided),
+        as_prior=_as_prior(usable),
+        prior_densities=prior_densities(combination) if posterior is not None and "prior" in posterior.children else {},
+        prior_sizes=prior_sizes(fit),
         densities=exact_densities(usable, headline) if exact and usable is not None else {},
         ranks=() if analysis.sampled is None else rank_histograms(analysis.sampled, headline),
         theory_sizes=theory_sizes(fit) if extracted else {},
@@ -184,7 +244,7 @@ def _first_draws(usable: Sampled | None, name: str) -> Summary | None:
 
 
 def _missing_information(posterior: xr.DataTree | None) -> tuple[float, ...]:
-    """Of each chain; low values mean that tails are not reached."""
+    """Of each chain; a chain with a low value does not reach the tails."""
     if posterior is None or "energy" not in posterior["sample_stats"]:
         return ()
     return tuple(float(value) for value in np.ravel(az.bfmi(posterior)["energy"].to_numpy()))
@@ -199,14 +259,21 @@ def moves(shift: xr.DataArray | None, error_shift: xr.DataArray | None, fit: Pro
     return size if size > ROUNDING else 0.0
 
 
-def parameter_covariance(results: Results) -> tuple[FloatArray, str]:
-    """Covariance of the combined quantities, shape (P, P), of the posterior where it may be used, and what it is of."""
-    names = [o.name for o in results.parameters]
-    if results.usable is None:
-        covariance = results.fit.covariance.sel(parameter=names, parameter_b=names)
-        return covariance.to_numpy(), "profile at nominal coefficients"
-    position = [list(results.usable.results).index(name) for name in names]
-    return results.usable.covariance[np.ix_(position, position)], "posterior"
+def _covariance(fit: ProfileResult, usable: Sampled | None) -> tuple[FloatArray, str]:
+    names = [o.name for o in fit.combination.headline]
+    if usable is None:
+        return fit.covariance.sel(parameter=names, parameter_b=names).to_numpy(), "profile at nominal coefficients"
+    position = [list(usable.results).index(name) for name in names]
+    return usable.covariance[np.ix_(position, position)], "posterior"
+
+
+def _as_prior(usable: Sampled | None) -> frozenset[str]:
+    if usable is None:
+        return frozenset()
+    prior = usable.prior_coefficients
+    return frozenset(
+        name for name, found in usable.coefficients.items() if name in prior and same_as_prior(found, prior[name])
+    )
 
 
 def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
@@ -220,7 +287,7 @@ def _curves(scanned: ScanResult, fit: ProfileResult) -> tuple[ScanCurve, ...]:
         try:
             values, errors = scan_curve(scanned.combination, index=names.index(row.name), points=points)
         except BayescombError:
-            continue  # feasible at both ends only: a repair changed the family in between
+            continue  # a repair changed the family in between: only the ends are feasible
         curves.append(
             ScanCurve(
                 name=row.name,

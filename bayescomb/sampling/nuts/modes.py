@@ -86,7 +86,11 @@ def separated_modes(plan: SamplingPlan) -> tuple[Mode, ...]:
         count, variables = len(curved.centre), flat_variables(plan)
         found = [
             Mode(
-                start={v.value_name: np.asarray(v.unconstrained(x)) for v, x in zip(variables, theta[:count], strict=True)}
+                start={
+                    # The minimum of a chi2 that knows no range can lie beyond its end.
+                    v.value_name: np.asarray(v.unconstrained(v.inside(x)))
+                    for v, x in zip(variables, theta[:count], strict=True)
+                }
                 | ({"white_explicit": curved.white(theta)} if len(curved.offset) else {}),
                 values=dict(zip(plan.parameters, map(float, theta[:count]), strict=True)),
                 delta_chi2=chi2 - curved.minima[0][1],

@@ -1,5 +1,6 @@
 """Separated modes: minima that the profile names, weights of modes that are known, and a posterior with two."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_chains_are_to_begin_in_every_minimum():
     assert [round(mode.delta_chi2, 3) for mode in modes] == [0.0, 1.185]
     assert separated_modes(sampling_plan(kinked(4.0))) == ()
     assert len(separated_modes(sampling_plan(disagreeing()))) == 2
+
+
+def test_chains_begin_inside_a_range_beyond_which_a_minimum_lies():
+    """y, published as 3 in place of 50, is 7.4 or -2.3 in the minima; chi2 knows no range."""
+    both = kinked()
+    a, b = both.measurements
+    near = dataclasses.replace(b, estimates=(b.estimates[0], dataclasses.replace(b.estimates[1], value=3.0)))
+    bounded = dataclasses.replace(both, measurements=(a, near)).with_nonnegative(["y"])
+    modes = separated_modes(sampling_plan(bounded))
+    assert [round(mode.values["y"], 1) for mode in modes] == [7.4, -2.3]
+    assert all(np.isfinite(start).all() for mode in modes for start in mode.start.values())
 
 
 def two_gaussians(share):

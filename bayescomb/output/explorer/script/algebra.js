@@ -100,7 +100,7 @@ const algebra = (() => {
     return result;
   }
 
-  // Orthogonal columns Q, upper triangle R and lengths d with a = Q R d, by Gram-Schmidt that is done twice.
+  // Orthogonal columns Q, upper triangle R and lengths d with a = Q R d, by Gram-Schmidt in two passes.
   function triangle(a) {
     const columns = transpose(a), n = columns.length, upper = zeros(n, n);
     const scale = columns.map(x => Math.hypot(...x) || 1), found = [];
@@ -158,7 +158,7 @@ const algebra = (() => {
 
   function inverse(a) {
     const result = solve(a, identity(a.length));
-    // Symmetric to the last digit, as what is read off it has to be.
+    // Symmetric to the last digit, because covariances are made of it.
     return result && result.map((row, i) => row.map((value, j) => (value + result[j][i]) / 2));
   }
 
@@ -180,7 +180,7 @@ const algebra = (() => {
   // In ascending order.
   const eigenvalues = symmetric => diagonalise(copy(symmetric), []).sort();
 
-  // Eigenvalues in no order, and the vectors in the columns of a matrix.
+  // Eigenvalues in no order, and the eigenvectors as columns of a matrix.
   function eigensystem(symmetric) {
     const vectors = identity(symmetric.length);
     return { values: diagonalise(copy(symmetric), vectors), vectors };

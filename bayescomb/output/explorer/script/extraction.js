@@ -1,12 +1,12 @@
 // Fit of masses and scales to the combined observables, by the iteration of the command line: the tangent until it stays.
 // Theta holds the masses, then the scales: parameters in a box with a uniform prior, else nuisances of their own.
-// The data enter as p_hat with covariance V_p, which is all that the rows say of the observables and free nuisances.
+// The data enter as p_hat with covariance V_p, which contains all information of the rows on observables and free nuisances.
 "use strict";
 
 const extractions = (() => {
   const { zeros, transpose, dot, times, timesTransposed, multiply, addSquare, inverse } = algebra;
   const STEPS = 60, START_MASSES = 13, START_SCALES = [0, -0.8, 0.8], CROSSING_STEPS = 60;
-  // How far from the minimum of its tangent a fit may stand, in standard deviations.
+  // Largest distance of a fit from the minimum of its tangent, in standard deviations.
   const MISSED = 1e-7;
 
   const parametersOf = theory => theory.low.length - theory.priorScales;
@@ -57,7 +57,7 @@ const extractions = (() => {
     const scaled = slopes.map(row => row.slice(n).map(value => value * theory.width));
     const loading = theory.priorScales ? shifts.map((row, i) => Float64Array.from([...row, ...scaled[i]])) : shifts;
     const correlation = theory.prior;
-    // p = c + D eta' + c' (theta' - theta) + ...: what does not vary goes to the side of the data.
+    // p = c + D eta' + c' (theta' - theta) + ...: constant terms are subtracted from the data.
     const offset = data.values.map((value, i) => {
       if (i >= theory.observables) return value;
       const touching = predicted.central[i] - dot(slopes[i], theta);
@@ -70,7 +70,7 @@ const extractions = (() => {
     return { fit, moving, design, loading, correlation, covariance, pulls, slopes, shifts, predicted };
   }
 
-  // The lowest point of a grid in a common mass, the scales at their centres; then of one in these, which opens the box.
+  // The lowest point of a grid in a common mass with the scales at their centres; then of a grid in scales of uniform prior.
   function start(theory, data) {
     const n = theory.masses.length, half = theory.scales.length / 2;
     const low = Math.max(...theory.low.slice(0, n)), high = Math.min(...theory.high.slice(0, n));
@@ -131,7 +131,7 @@ const extractions = (() => {
     }
   }
 
-  // Scales at an end of their box that chi2 would push on.
+  // Scales at an end of their box beyond which chi2 would fall.
   function pressed(theory, { theta, eta, back }) {
     const n = theory.masses.length, ends = theta.map((_, i) => i).slice(n, parametersOf(theory))
       .filter(i => theta[i] === theory.low[i] || theta[i] === theory.high[i]);
@@ -163,7 +163,7 @@ const extractions = (() => {
     if (!begin) return { problem: "a parameter is not determined by the inputs that are on" };
     let best = descend(theory, data, begin, []);
     if (!best) return { problem: "a parameter is not determined by the inputs that are on" };
-    // As the command line: what chi2 holds at an end of its box does not move, and has no error.
+    // As in the command line: a scale that chi2 holds at an end of its box is fixed, and has no error.
     const held = theory.scales.map((_, s) => theory.masses.length + s).filter(i => !theory.priorScales && atEnd(theory, best.theta, i));
     if (held.some(i => best.theta[i] !== theory.low[i] && best.theta[i] !== theory.high[i])) {
       const theta = [...best.theta];
@@ -173,7 +173,7 @@ const extractions = (() => {
     const lost = theory.masses.find((_, i) => atEnd(theory, best.theta, i));
     if (lost) return { problem: `${lost} runs to the end of the predicted masses: the prediction does not describe the data` };
     const { theta, eta } = best, solution = tangent(theory, data, theta, eta, held);
-    // Where the prediction is far from the data the steps need not get there.
+    // If the prediction is far from the data, the steps may not reach the minimum.
     const missed = solution.moving.some((h, i) => Math.abs(solution.fit.values[i] - theta[h]) > MISSED * Math.sqrt(solution.fit.covariance[i][i]));
     if (missed) return { problem: "the minimum of χ² is not found to rounding: the prediction does not describe the data" };
     return { ...derived(theory, data, parameters, solution, theta, eta), chi2: best.chi2, best };
@@ -220,7 +220,7 @@ const extractions = (() => {
     return { parameters: rows.map(r => r.name), values: Float64Array.from(rows, r => r.value), influence, reach, correlation };
   }
 
-  // Signed distance at which chi2, all else profiled, has grown by 1; null if that is outside of the table.
+  // Signed distance at which chi2, profiled over all else, has grown by 1; null if it is outside of the table.
   function crossing(theory, data, best, index, begin) {
     const end = (begin > 0 ? theory.high : theory.low)[index] - best.theta[index];
     const growth = distance => {
@@ -237,7 +237,7 @@ const extractions = (() => {
       [inner, below, outer] = [outer, above, Math.abs(2 * outer) < Math.abs(end) ? 2 * outer : end];
       above = growth(outer);
     }
-    // Secant in the root of chi2's growth, where a parabola is a line; kept between the two sides.
+    // Secant in the square root of the growth of chi2, which is a line for a parabola; kept between the two sides.
     for (let step = 0; step < CROSSING_STEPS && Math.abs(outer - inner) > 1e-9 * Math.abs(outer); step++) {
       const [a, b] = [Math.sqrt(1 + below), Math.sqrt(1 + above)];
       let middle = inner + (outer - inner) * (1 - a) / (b - a);
@@ -250,7 +250,7 @@ const extractions = (() => {
     return (inner + outer) / 2;
   }
 
-  // Directions of the observables that masses, uniform scales and free levels open, for the degrees of freedom.
+  // Derivatives of the observables by masses, uniform scales and free levels, for the degrees of freedom.
   function openDirections(theory) {
     const middle = theory.low.map((low, i) => (Number.isFinite(low) ? (low + theory.high[i]) / 2 : 0));
     const { slopes } = theories.predict(theory, middle, new Float64Array(theory.nuisances));

@@ -1,5 +1,5 @@
-// Where the coefficients may go: blocks of C(r) that stay positive semidefinite, a total covariance that stays definite.
-// Of the state, only treatment and repair matter here.
+// Feasible coefficients: blocks of C(r) stay positive semidefinite, the total covariance stays positive definite.
+// Of the state, only treatment and repair are used.
 "use strict";
 
 const feasibility = (() => {
@@ -7,14 +7,14 @@ const feasibility = (() => {
   const { blockAt, factor, isCorrelation, smallestEigenvalue, remembered } = structures;
   const TOTAL = "total covariance";
   const TOTAL_FLOOR = 1e-12;
-  // An eigenvalue that grows like the square of the distance makes the floor look like a width of 1e-4.
+  // For an eigenvalue that grows with the square of the distance, the floor alone has a width of 1e-4.
   const WIDTH_TOLERANCE = 1e-3;
   // How far inside a boundary a coefficient stops, relative to the way there.
   const INSIDE = 1e-6;
-  // Nearer to a boundary than this share of the line counts as being there already.
+  // A point nearer to a boundary than this share of the line counts as on it.
   const NEAR = 1e-4;
 
-  // In units of the size of each row where the coefficients are 0, which leaves the signs of the eigenvalues.
+  // In units of the size of each row at coefficients of 0, which keeps the signs of the eigenvalues.
   function scaled(structure, matrix) {
     structure.scale ??= structure.covariance.map((row, i) => Math.sqrt(Math.abs(row[i])) || 1);
     return matrix.map((row, i) => row.map((value, j) => value / (structure.scale[i] * structure.scale[j])));
@@ -27,14 +27,14 @@ const feasibility = (() => {
 
   function totalFeasible(structure, matrix) {
     if (structure.negative === 0) return cholesky(raised(matrix, TOTAL_FLOOR)) !== null;
-    // Negative information of an input makes V indefinite, as it has to be: the count of its negative eigenvalues decides.
+    // Negative information of an input makes V indefinite: it is feasible with exactly so many negative eigenvalues.
     return eigenvalues(matrix).filter(value => value <= 0).length === structure.negative;
   }
 
-  // The total needs no look of its own where all blocks are correlation matrices and no input has negative information.
-  const looksAtTotal = (structure, state) => state.treatment === "covariance" || structure.negative > 0;
+  // The total needs no check if all blocks are correlation matrices and no input has negative information.
+  const checksTotal = (structure, state) => state.treatment === "covariance" || structure.negative > 0;
 
-  // The blocks that have to be correlation matrices; that of the scales of a prediction under every treatment.
+  // The blocks that have to be correlation matrices; the block of the scales has to be one under every treatment.
   const demanded = (structure, state) => [
     ...(state.treatment === "nuisance" && !repairs.inForce(state) ? structure.blocks : []),
     ...(structure.scaleBlock ? [structure.scaleBlock] : []),
@@ -48,13 +48,13 @@ const feasibility = (() => {
       const what = `no correlation matri${bad.length > 1 ? "ces" : "x"}`;
       return `${bad.map(b => b.label).join(", ")}: ${what} (smallest eigenvalue ${smallest})`;
     }
-    if (looksAtTotal(structure, state) && !totalFeasible(structure, totalAt(structure, state, r))) {
+    if (checksTotal(structure, state) && !totalFeasible(structure, totalAt(structure, state, r))) {
       return `${TOTAL} is not positive definite`;
     }
     return null;
   }
 
-  // How far t may go from 0 to below and above, within [low, high], for L L^T + t pattern, which is feasible at 0.
+  // Feasible t below and above 0, within [low, high], for L L^T + t pattern, which is feasible at 0.
   function reach(lower, pattern, low, high) {
     if (!lower) return [0, 0];
     const half = forward(lower, pattern), whitened = forward(lower, transpose(half));
@@ -76,8 +76,8 @@ const feasibility = (() => {
     return inner;
   }
 
-  // Feasible part of the line r + t direction for t in [low, high], and what stops it at either end (null: the end itself).
-  // `here` is what `factored` gives at r.
+  // Feasible part of the line r + t direction for t in [low, high], and what limits it at each end (null for low and high).
+  // `here` is the result of `factored` at r.
   function line(structure, here, r, direction, low, high) {
     const found = { low, high, lowStop: null, highStop: null };
     const inside = end => (Math.abs(end) < NEAR * (high - low) ? 0 : end * (1 - INSIDE));
@@ -96,7 +96,7 @@ const feasibility = (() => {
     const items = acting(structure.patterns.entries());
     if (items.length && here.total) {
       const pattern = scaled(structure, along(items));
-      // With a repair V is not affine in r, so that the point itself is looked at.
+      // With a repair V is not affine in r, so that it is calculated at the point itself.
       const away = t => (repairs.inForce(here.state) ? totalAt(structure, here.state, r.map((value, c) => value + t * direction[c]))
         : combine(here.total, t, pattern));
       const isFeasible = t => totalFeasible(structure, away(t));
@@ -109,7 +109,7 @@ const feasibility = (() => {
   // The factors at r from which every line through r starts.
   function factored(structure, state, r) {
     const blocks = demanded(structure, state).filter(b => b.patterns.size);
-    const total = looksAtTotal(structure, state) ? totalAt(structure, state, r) : null;
+    const total = checksTotal(structure, state) ? totalAt(structure, state, r) : null;
     return {
       state, blocks: blocks.map(block => ({ block, lower: factor(block, r) })),
       total, lower: total && structure.negative === 0 ? cholesky(raised(total, TOTAL_FLOOR)) : null,
@@ -132,8 +132,8 @@ const feasibility = (() => {
 
   const acts = (structure, index) => structure.pairs[index].length > 0 || Boolean(structure.scaleBlock?.patterns.has(index));
 
-  // Where between low and high a coefficient leaves its block a correlation matrix, the others given, wherever it stands
-  // itself; no numbers if nowhere. There is nothing to repair.
+  // Interval of a coefficient within [low, high] in which its block is a correlation matrix and needs no repair, given the
+  // others; NaN if there is none.
   function unrepaired(structure, r, index, low, high) {
     const block = structure.blocks.find(b => b.patterns.has(index));
     if (!block) return { low, high, label: "" };

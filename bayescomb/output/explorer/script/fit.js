@@ -4,7 +4,7 @@
 const fits = (() => {
   const { zeros, column, transpose, dot, times, multiply, quadratic, cholesky, forward, backward, solve } = algebra;
 
-  // As the command line: the smallest singular value of a design with unit columns below which it is rounding.
+  // As in the command line: below this, the smallest singular value of a design with unit columns is rounding.
   const RANK_TOLERANCE = 1e-12;
 
   // Values, covariance and influence (derivative by the offset) of parameters p with w = K p - w_0, cov(w) = V.
@@ -13,7 +13,7 @@ const fits = (() => {
     if (!map) return null;
     const { influence, root } = map, back = residual => column(solve(covariance, asColumn(residual)), 0);
     const left = values => offset.map((value, i) => value - dot(design[i], values));
-    // What is left of the data once the fit is taken off is small, and so is its rounding.
+    // A second step from the residuals, which are small, as is their rounding.
     const first = times(influence, offset), step = times(influence, left(first));
     const values = first.map((value, i) => value + step[i]), residual = left(values), solved = back(residual);
     return { values, covariance: multiply(root, transpose(root)), influence, chi2: dot(residual, solved), back: solved };
@@ -21,7 +21,7 @@ const fits = (() => {
 
   const asColumn = x => Array.from(x, value => [value]);
 
-  // By the triangle of the design in rows of unit noise: its own condition counts, not the square of it.
+  // QR decomposition of the design in rows of unit noise: the error grows with its condition, not with the square.
   function whitened(lower, design) {
     const triangle = algebra.triangle(forward(lower, design));
     if (!triangle) return null;
@@ -33,7 +33,7 @@ const fits = (() => {
 
   const norm = matrix => Math.sqrt(matrix.reduce((sum, row) => sum + dot(row, row), 0));
 
-  // By the information, where V is indefinite because an input carries negative information.
+  // By the information matrix, if V is indefinite because an input carries negative information.
   function weighted(covariance, design) {
     const scale = design[0].map((_, j) => Math.hypot(...design.map(row => row[j])) || 1);
     const scaled = design.map(row => row.map((value, j) => value / scale[j]));
@@ -47,13 +47,13 @@ const fits = (() => {
     return { root: unscaled, influence: multiply(gain, transpose(solved), covariance.length) };
   }
 
-  // The observables and free nuisances, whatever becomes of them in an extraction.
+  // Fit of the observables and free nuisances; an extraction starts from its result.
   function combine(structure, covariance) {
     const fit = leastSquares(covariance, structure.design, structure.offset);
     return fit && { ...fit, parameters: structure.parameters, chi2: fit.chi2 + structure.constant };
   }
 
-  // What the inputs' own pulls cost: chi2 with an observable for every estimate; null where that is not determined.
+  // Part of chi2 from the inputs' own pulls: chi2 with an observable for every estimate; null if it is not determined.
   function ownChi2(structure, covariance) {
     const fitted = structure.measurements.flatMap(m => m.free_externalised.map(outside => !outside));
     const design = structure.estimateDesign.map((row, i) => {
@@ -65,7 +65,7 @@ const fits = (() => {
     return Math.abs(chi2) > 1e-9 ? chi2 : 0;
   }
 
-  // Estimates less what the parameters can adapt; the design maps whatever is fitted to the observables in use.
+  // Number of estimates minus the rank of the parameters; `design` maps the fitted parameters to the observables in use.
   function degreesOfFreedom(structure, design) {
     const outside = structure.measurements.map(m => m.free_externalised.filter(Boolean).length);
     const wide = outside.reduce((a, b) => a + b, 0);

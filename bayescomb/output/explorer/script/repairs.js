@@ -1,4 +1,4 @@
-// Repairs of blocks that are no correlation matrices, as the treatment "nuisance" may ask for; the steps of the command line.
+// Repairs of blocks that are no correlation matrices under treatment "nuisance", as the command line makes them.
 "use strict";
 
 const repairs = (() => {
@@ -48,7 +48,7 @@ const repairs = (() => {
     return correlationOf(point.vectors, positive(point.values));
   }
 
-  // The dual at y: eigensystem of A + diag(y), what its positive part has on the diagonal above 1, and its value.
+  // The dual at y: eigensystem of A + diag(y), diagonal of its positive part minus 1, and the value of the dual.
   function dualPoint(matrix, shift) {
     const { values, vectors } = eigensystem(matrix.map((row, i) => row.map((entry, j) => (i === j ? entry + shift[i] : entry))));
     const above = positive(values);
@@ -56,7 +56,7 @@ const repairs = (() => {
     return { shift, values, vectors, excess, value: algebra.dot(above, above) / 2 - sum(shift) };
   }
 
-  // Derivative of the excess by y, from that of the positive part of a matrix in its own basis (Loewner).
+  // Derivative of the excess by y, from that of the positive part of a matrix in its eigenbasis (Loewner).
   function curvature({ values, vectors }) {
     const share = Array.from(values, a => Float64Array.from(values, b => {
       if (a > 0 && b > 0) return 1;
@@ -67,7 +67,7 @@ const repairs = (() => {
     }));
   }
 
-  // What is repaired at r: label, smallest eigenvalue, largest change, and the changed entries as [i, j, difference].
+  // Repaired blocks at r: label, smallest eigenvalue, largest change, and the changed entries as [i, j, difference].
   function at(structure, state, r) {
     if (!inForce(state)) return [];
     return structure.blocks.filter(b => !structures.isCorrelation(b, r)).map(block => {

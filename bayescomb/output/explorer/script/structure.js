@@ -1,4 +1,5 @@
-// What of the model does not depend on the coefficients: which inputs are in, and V(r) = V_0 + sum_c r_c P_c over their rows.
+// Parts of the model that do not depend on the coefficients: the inputs that are on, and V_0 and P_c of
+// V(r) = V_0 + sum_c r_c P_c over their rows.
 "use strict";
 
 const structures = (() => {
@@ -7,7 +8,7 @@ const structures = (() => {
   const BLOCK_FLOOR = -9.99e-10;
   const key = (i, j) => (i < j ? `${i},${j}` : `${j},${i}`);
 
-  // V += value (F_i F_j^T + F_j F_i^T), F_i being the loading of nuisance i, which is zero outside its own input.
+  // V += value (F_i F_j^T + F_j F_i^T) with F_i the loading of nuisance i, which is zero outside its own input.
   function addPair(matrix, first, second, value) {
     for (let a = 0; a < first.values.length; a++) {
       for (let b = 0; b < second.values.length; b++) {
@@ -64,15 +65,15 @@ const structures = (() => {
     return stacked;
   }
 
-  // Nuisance -> its experiment; an input without one stands for itself.
+  // Nuisance -> its experiment; an input without one counts as its own.
   function owners(model) {
     const found = new Map();
     for (const m of model.measurements) for (const i of m.kept) found.set(i, m.experiment || m.name);
     return found;
   }
 
-  // Off-diagonal entries of C that no coefficient moves, and those that each one moves, once the switches are set:
-  // "full" and "uncorrelated" are of every pair, "apart" is of those between experiments and leaves the others as they are.
+  // Off-diagonal entries of C that no coefficient moves, and those that each coefficient moves, with the switches applied:
+  // "full" and "uncorrelated" set every pair, "apart" sets those between experiments only.
   function correlations(model, set, loadings, sources) {
     const overridden = new Map(), owner = owners(model);
     for (const item of set.switches) {
@@ -123,7 +124,7 @@ const structures = (() => {
     });
   }
 
-  // The matrix of a block at r, its factor (null if it is no correlation matrix), and whether it has one.
+  // The matrix of a block at r, its Cholesky factor, and whether it is a correlation matrix; if not, the factor is null.
   function blockAt(block, r) {
     let matrix = block.base;
     for (const [c, pattern] of block.patterns) if (r[c] !== 0) matrix = combine(matrix, r[c], pattern);
@@ -137,14 +138,14 @@ const structures = (() => {
     return remembered(block, "smallest eigenvalue", key, () => eigenvalues(blockAt(block, r))[0]);
   };
 
-  // What was worked out last: most blocks do not move when one slider does.
+  // Keeps the last result: most blocks do not change when one slider moves.
   function remembered(block, what, key, work) {
     block.memory ??= new Map();
     if (block.memory.get(what)?.key !== key) block.memory.set(what, { key, value: work() });
     return block.memory.get(what).value;
   }
 
-  // As the command line names a block: its sources, and its ends too where a source falls into several blocks.
+  // Name of a block as in the command line: its sources, with first and last nuisance if a source has several blocks.
   function label(model, stacked, nuisances) {
     const items = nuisances.map(i => model.nuisances[i]), found = [...new Set(items.map(item => item.source))];
     const text = found.length < 4 ? found.join(" + ") : `${found[0]} + ${found.length - 1} more`;
@@ -153,13 +154,14 @@ const structures = (() => {
     return whole ? text : `${text} (${items[0].name} ... ${items[items.length - 1].name})`;
   }
 
-  // state: { assumptions, off, sources }; what else it holds makes no difference here.
+  // Of the state, only assumptions, off and sources are used.
   function compile(model, state) {
     const set = model.sets.find(s => s.name === state.assumptions);
     const stacked = stack(model, state.off);
     const { base, pairs } = correlations(model, set, stacked.loadings, state.sources);
-    const covariance = stacked.noise.map(row => Float64Array.from(row));
-    for (const loading of stacked.loadings.values()) addPair(covariance, loading, loading, 0.5);
+    const uncorrelated = algebra.copy(stacked.noise);
+    for (const loading of stacked.loadings.values()) addPair(uncorrelated, loading, loading, 0.5);
+    const covariance = algebra.copy(uncorrelated);
     const add = (matrix, own) => addPairs(matrix, stacked.loadings, own);
     add(covariance, base);
     const patterns = pairs.map(own => {
@@ -168,10 +170,10 @@ const structures = (() => {
       add(pattern, own);
       return pattern;
     });
-    return { ...stacked, model, set, base, pairs, covariance, patterns, blocks: blocks(model, set, stacked, base, pairs) };
+    return { ...stacked, model, set, base, pairs, uncorrelated, covariance, patterns, blocks: blocks(model, set, stacked, base, pairs) };
   }
 
-  // V(r), the entries of C that are changed by a repair coming on top.
+  // V(r) with the entries of C that a repair changes.
   function covarianceAt(structure, r, changed = []) {
     const result = algebra.copy(structure.covariance);
     structure.patterns.forEach((pattern, c) => {

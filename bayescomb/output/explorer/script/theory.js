@@ -18,8 +18,8 @@ const theories = (() => {
   const perBin = (table, b) => Float64Array.from(table, row => row[b]);
   const perNuisance = (table, b) => (table[0] ?? []).map((_, k) => Float64Array.from(table, rows => rows[k][b]));
 
-  // The part of the prediction that concerns the observables in use; null if nothing of it does.
-  // `measured` are the observables as the inputs have them without correlations: they normalise a measured distribution.
+  // The part of the prediction for the observables in use; null if there is none.
+  // `measured` are the observables combined without correlations: they normalise a measured distribution.
   function restrict(theory, observables, names, measured) {
     const position = new Map(observables.map((o, i) => [o, i]));
     const predictions = theory.predictions.filter(p => p.observables.every(o => position.has(o)));
@@ -67,7 +67,7 @@ const theories = (() => {
 
   const square = (matrix, index) => (matrix.length ? index.map(i => Float64Array.from(index, j => matrix[i][j])) : []);
 
-  // The theory at a correlation of its scales, and the prior of everything in it that is not free.
+  // The theory at a correlation of its scales, with the prior of its nuisances and scales.
   function at(restricted, scaleCorrelation) {
     const known = scaleCorrelation ?? restricted.scaleBase, { nuisances } = restricted;
     const prior = algebra.identity(nuisances + known.length);
@@ -105,7 +105,7 @@ const theories = (() => {
       result.relative = new Float64Array(nuisances);
       for (let k = 0; k < nuisances; k++) {
         const coefficients = curves.shifts[k];
-        let shift = 0, change = 0; // as above, without an array for each of the many
+        let shift = 0, change = 0; // as in polynomial(), without an array for each of many nuisances
         for (let d = coefficients.length - 1; d >= 0; d--) {
           change = change * u + shift;
           shift = shift * u + coefficients[d];

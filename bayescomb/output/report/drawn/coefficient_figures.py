@@ -11,7 +11,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.numerics import correlation_of
 from bayescomb.base.rounding import counted, fine_unit
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.figures import (
@@ -26,8 +25,7 @@ from bayescomb.output.figures.style import COLOURS
 from bayescomb.output.report.figure import MAX_ROWS, WIDTH, ReportFigure, label_of, panels
 from bayescomb.output.report.results import Results, ScanCurve
 from bayescomb.output.report.told.titles import estimate_titles
-from bayescomb.output.tables.scan import STILL, across_experiments, published_size
-from bayescomb.sampling.posterior.summary import same_as_prior
+from bayescomb.output.tables.scan import across_experiments, published_size
 
 __all__ = [
     "coefficient_figure",
@@ -39,13 +37,13 @@ __all__ = [
 ]
 
 MAX_LINES: Final = 6  # curves in one panel
-# Part of the uncertainty of a result; a coefficient that moves it less is in the tables only.
+# A coefficient that moves a result by less than this part of its uncertainty is in the tables only.
 STILL_SHIFT: Final = 0.01
 MAX_PAIRS: Final = 30  # correlations in one figure
 
 
 def scan_shift_figure(results: Results) -> ReportFigure:
-    """Two panels for each of the first parameters: shift of the value and shift of the error."""
+    """Half shifts of value and error of the parameters that move most, two panels for each."""
     rows = list(results.scan.rows)
     scale = results.fit.errors
 
@@ -60,7 +58,7 @@ def scan_shift_figure(results: Results) -> ReportFigure:
     names = [rows[i].title or rows[i].name for i in order]
     for pair, parameter in zip(axes, shown, strict=True):
         symbol = label_of(parameter)
-        factor, unit, _ = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
+        factor, unit, _ = fine_unit(results.error(parameter), parameter.unit)
         series = [
             (f"shift of {symbol}", [rows[i].half_shift for i in order], COLOURS["posterior"]),
             ("of its error", [rows[i].half_error_shift for i in order], COLOURS["group"]),
@@ -87,7 +85,7 @@ def scan_shift_figure(results: Results) -> ReportFigure:
 
 
 def scan_curve_figure(results: Results) -> ReportFigure:
-    """Curves of the coefficients that matter most, value and error."""
+    """Value and error along the coefficients that move the result most."""
     curves = results.curves[:MAX_LINES]
     shown = _most_moved(results)
     longest = max(len(curve.title) for curve in curves)
@@ -97,7 +95,7 @@ def scan_curve_figure(results: Results) -> ReportFigure:
     figure, axes = panels(2 * len(shown), columns=2, height=2.9 + legend / len(shown))
     for index, parameter in enumerate(shown):
         symbol, at = label_of(parameter), {"parameter": parameter.name}
-        factor, unit, _ = fine_unit(float(results.fit.errors.sel(at)), parameter.unit)
+        factor, unit, _ = fine_unit(results.error(parameter), parameter.unit)
         for ax, label, shifts in (
             (axes[2 * index], f"shift of {symbol}", [c.values for c in curves]),
             (axes[2 * index + 1], f"shift of the error of {symbol}", [c.errors for c in curves]),
@@ -122,14 +120,14 @@ def scan_curve_figure(results: Results) -> ReportFigure:
 
 
 def _most_moved(results: Results) -> tuple[Observable, ...]:
-    """The two parameters that a coefficient moves most, value or error, in their order."""
+    """The two parameters whose value or error the coefficients move most, in the order of the results."""
     if len(results.parameters) <= 2:
         return results.parameters
     largest: dict[str, float] = {}
     for parameter in results.parameters:
         at = {"parameter": parameter.name}
         shifts = [s for row in results.scan.rows for s in (row.half_shift, row.half_error_shift) if s is not None]
-        error = float(results.fit.errors.sel(at))
+        error = results.error(parameter)
         moved = (abs(float(s.sel(at))) / error for s in shifts)
         largest[parameter.name] = max((size for size in moved if math.isfinite(size)), default=0.0)
     chosen = sorted(results.parameters, key=lambda p: -largest[p.name])[:2]
@@ -137,49 +135,35 @@ def _most_moved(results: Results) -> tuple[Observable, ...]:
 
 
 def _left_out(results: Results, shown: Sequence[Observable]) -> str:
-    """Sentence about the parameters that are not drawn."""
+    """Sentence that names the parameters that are not drawn."""
     hidden = [p.name for p in results.parameters if p not in shown]
     return f" Drawn are the two that move most; only in the tables: {', '.join(hidden)}." if hidden else ""
 
 
 def scan_correlation_figure(results: Results) -> ReportFigure | None:
-    """Correlations of results across experiments at both ends of the coefficient that moves them most."""
-    pairs = across_experiments(results.combination)
-    rows = [r for r in results.scan.rows if r.ends is not None and r.half_correlation_shift is not None]
-    if not pairs or not rows:
+    """Correlations of results across experiments over the range of the coefficient that moves them most."""
+    found = results.pair_correlations[:MAX_PAIRS]
+    if not found:
         return None
-    names = [p.name for p in results.parameters]
-    first, second = (np.array([names.index(pair[i]) for pair in pairs]) for i in (0, 1))
-    at = {"parameter": names, "parameter_b": names}
-    shifts = np.array(
-        [r.half_correlation_shift.sel(at).to_numpy()[first, second] for r in rows if r.half_correlation_shift is not None]
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.25 * len(found)), layout="constrained")
+    draw_correlation_scan(
+        [f"{', '.join(row.pair)}: {row.coefficient}" for row in found],
+        [row.low for row in found],
+        [row.nominal for row in found],
+        [row.high for row in found],
+        ax=figure.subplots(),
     )
-    leading = np.abs(shifts).argmax(axis=0)  # the coefficient that moves each pair most
-    size = np.abs(shifts).max(axis=0)
-    order = [int(i) for i in np.argsort(-size)[:MAX_PAIRS] if size[i] > STILL]
-    if not order:
-        return None
-    covariance = results.fit.covariance.sel(at).to_numpy()
-    nominal = correlation_of(covariance)[first, second]
-    ends: list[list[float]] = [[], []]
-    for i in order:
-        row = rows[int(leading[i])]
-        for values, end in zip(ends, row.ends or (), strict=True):
-            assert end.correlation is not None  # it was reached
-            values.append(float(end.correlation.sel(parameter=pairs[i][0], parameter_b=pairs[i][1])))
-    labels = [f"{pairs[i][0]}, {pairs[i][1]}: {rows[int(leading[i])].title or rows[int(leading[i])].name}" for i in order]
-    figure = Figure(figsize=(WIDTH, 1.2 + 0.25 * len(order)), layout="constrained")
-    draw_correlation_scan(labels, ends[0], nominal[order], ends[1], ax=figure.subplots())
+    count = len(across_experiments(results.combination))
     caption = (
-        f"Correlation of results across experiments, for the {len(order)} of {len(pairs)} pairs that move most, each with "
-        "the coefficient that moves it most: at the lower end of its range, at nominal and at the upper end (of what is "
+        f"Correlation of results across experiments, for the {len(found)} of {count} pairs that move most, each with the "
+        "coefficient that moves it most: at the lower end of its range, at nominal and at the upper end (of what is "
         "feasible)."
     )
     return ReportFigure(name="scan_correlations", kind="scan", caption=caption, figure=figure)
 
 
 def _feasible_ends(results: Results) -> dict[str, tuple[float, float]]:
-    """Feasible interval of each coefficient by its block; the total covariance counts where there is no block."""
+    """Feasible interval of each coefficient that belongs to a block, NaN where no value is feasible."""
     ends: dict[str, tuple[float, float]] = {}
     for statement in results.check.block_statements:
         for name, low, high in zip(statement.coefficients, statement.feasible_low, statement.feasible_high, strict=True):
@@ -188,10 +172,11 @@ def _feasible_ends(results: Results) -> dict[str, tuple[float, float]]:
 
 
 def coefficient_figure(results: Results) -> ReportFigure:
-    """Prior range, nominal value, posterior and feasible part of the range."""
+    """Quoted and feasible range, nominal value and posterior of every coefficient."""
     coefficients = results.combination.assumption_set.coefficients[:MAX_ROWS]
     found = {} if results.usable is None else results.usable.coefficients
-    ends = [_feasible_ends(results).get(c.name, (math.nan, math.nan)) for c in coefficients]
+    feasible_ends = _feasible_ends(results)
+    ends = [feasible_ends.get(c.name, (math.nan, math.nan)) for c in coefficients]
     sampled = any(c.name in found for c in coefficients)
 
     def ends_of(key: str) -> list[float]:
@@ -225,13 +210,10 @@ def coefficient_figure(results: Results) -> ReportFigure:
 
 
 def coefficient_panels(results: Results) -> ReportFigure | None:
-    """A panel for each coefficient that the data know or that moves the first result: prior, posterior, range, shift.
-
-    ``None`` where there is no such coefficient.
-    """
+    """A panel for each coefficient that moves the first result or whose posterior is not its prior, ``None`` without one."""
     parameter = results.parameters[0]
     at, symbol = {"parameter": parameter.name}, label_of(parameter)
-    error = float(results.fit.errors.sel(at))
+    error = results.error(parameter)
     factor, unit, _ = fine_unit(error, parameter.unit)
     coefficients = {c.name: c for c in results.combination.assumption_set.coefficients}
     told = [curve for curve in results.curves if _tells(results, curve, error)]
@@ -253,12 +235,11 @@ def coefficient_panels(results: Results) -> ReportFigure | None:
     for index, (ax, curve) in enumerate(zip(axes, told, strict=False)):
         feasible = ends.get(curve.name, (math.nan, math.nan))
         quoted = coefficients[curve.name].range
-        law = results.laws.get(curve.name) if prior is not None else None
-        grid = np.linspace(*quoted, 101)
+        density = results.prior_densities.get(curve.name)
         draw_coefficient(
-            None if law is not None else draws(prior, curve.name),
+            draws(prior, curve.name) if density is None else None,
             draws(posterior, curve.name),
-            law=None if law is None else (grid, law.pdf(grid)),
+            law=density,
             quoted=quoted,
             feasible=feasible if math.isfinite(feasible[0]) else None,
             nominal=curve.nominal,
@@ -285,17 +266,15 @@ def coefficient_panels(results: Results) -> ReportFigure | None:
 
 
 def _tells(results: Results, curve: ScanCurve, error: float) -> bool:
-    """Whether a coefficient moves the result, or has a posterior that is not its prior."""
+    """Whether a coefficient moves the first result, or has a posterior that is not its prior."""
     if float(abs(curve.values.sel(parameter=results.parameters[0].name)).max()) > STILL_SHIFT * error:
         return True
     usable = results.usable
-    if usable is None or curve.name not in usable.coefficients:
-        return False
-    return not same_as_prior(usable.coefficients[curve.name], usable.prior_coefficients[curve.name])
+    return usable is not None and curve.name in usable.coefficients and curve.name not in results.as_prior
 
 
 def predictive_figure(results: Results) -> ReportFigure | None:
-    """Measured values on what the model expects."""
+    """Measured values on the intervals of their posterior predictive distributions."""
     table = results.predictive
     if table is None:
         return None

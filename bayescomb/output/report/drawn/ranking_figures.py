@@ -1,4 +1,4 @@
-"""Figures of the report about what matters: impacts, ranking of nuisances, their correlations, shares of the variance."""
+"""Figures of the report: impacts, ranking of the nuisances, their correlations after the fit, shares of the variance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-import xarray as xr
 from matplotlib.figure import Figure
 
 from bayescomb.base.rounding import counted, decimals
@@ -21,10 +20,10 @@ from bayescomb.output.words import typeset
 
 __all__ = ["impact_figure", "impact_map_figure", "post_fit_figure", "ranking_figure", "share_figures"]
 
-# Nuisances on one page of a ranking, and groups below those of the first.
+# Nuisances on one page of a ranking, and groups below the nuisances of its first page.
 RANKED: Final = 20
 GROUPS: Final = 12
-# Part of the largest shift of a ranking below which a shift is not drawn.
+# Shifts below this part of the largest one are not drawn.
 STILL: Final = 1e-3
 MAX_QUANTITIES: Final = 40
 # Shares of single coefficients below this are only in the table.
@@ -32,7 +31,7 @@ MIN_SHARE: Final = 1e-3
 
 
 def impact_figure(results: Results, parameter: Observable) -> ReportFigure:
-    """Sources, groups and sums as bars."""
+    """Impacts of sources, groups and sums on one result."""
     found = impact_table(results.impacts, [parameter.name]).rows
     sources = [row for row in found if row["kind"] in {"source", "nuisance", "size"}]
     groups = [row for row in found if row["kind"] == "group"]
@@ -59,7 +58,7 @@ def impact_figure(results: Results, parameter: Observable) -> ReportFigure:
 
 
 def ranking_figure(results: Results, parameter: Observable) -> ReportFigure | None:
-    """The nuisances that shift a result most; one of every fully correlated set, all of them on the pages of the PDF."""
+    """The nuisances that shift a result most, one of every fully correlated set; the pages of the PDF have all of them."""
     found = results.rankings[parameter.name]
     rows, groups = [r for r in found if not r.group], [r for r in found if r.group]
     if not rows:
@@ -127,30 +126,21 @@ def post_fit_figure(results: Results) -> ReportFigure | None:
 
 
 def impact_map_figure(results: Results) -> ReportFigure | None:
-    """Groups of sources on every observable, in percent of it; nothing if there is one observable only."""
-    fit, impacts = results.fit, results.impacts
-    observables = [o for o in results.combination.observables if o.name in fit.values["parameter"].to_numpy()]
-    names = [o.name for o in observables]
-    if not 1 < len(names) <= MAX_QUANTITIES or not impacts.groups.sizes["group"]:
+    """Impacts of groups on every observable in percent of its value, ``None`` for one observable or too many of them."""
+    table = results.relative_impacts
+    if table is None or table.sizes["parameter"] > MAX_QUANTITIES:
         return None
-    values = fit.values.sel(parameter=names)
-    if bool((values == 0).any()):
-        return None
-    parts: list[xr.DataArray] = [impacts.groups.sel(group=g) for g in impacts.groups["group"].to_numpy()]
-    labels = [str(g) for g in impacts.groups["group"].to_numpy()]
-    sums = {label: part for label, part in impacts.sums.items() if label not in {"all systematics", *labels}}
-    parts += sums.values()
-    labels += sums
-    table = np.array([(100 * part.sel(parameter=names) / abs(values)).to_numpy() for part in parts])
+    named = {o.name: typeset(o.title or o.name) for o in results.combination.observables}
+    labels = [str(part) for part in table["part"].to_numpy()]
+    titles = [named[str(name)] for name in table["parameter"].to_numpy()]
     figure = Figure(figsize=(WIDTH, 1.5 + 0.28 * len(labels)), layout="constrained")
-    titles = [typeset(o.title or o.name) for o in observables]
     draw_impact_map(labels, titles, table, label="impact, relative", ax=figure.subplots())
     caption = "Impact of groups of sources and of statistics on every observable, in percent of its value."
     return ReportFigure(name="impact_map", kind="impacts", caption=caption, figure=figure)
 
 
 def share_figures(results: Results) -> Iterator[ReportFigure]:
-    """Where the variance of each headline result comes from."""
+    """Shares of the variance of each headline result."""
     if results.divided.shares is None:
         return
     kinds = [str(kind) for kind in results.divided.shares["kind"].to_numpy()]
@@ -168,11 +158,10 @@ def share_figures(results: Results) -> Iterator[ReportFigure]:
             )
             for i in shown[:MAX_ROWS]
         ]
-        for kind, things in (("coefficient", "coefficients"), ("group", "groups")):
+        for kind in ("coefficient", "group"):
             small = [i for i, own in enumerate(kinds) if own == kind and i not in shown]
             if small:
-                label = f"{len(small)} other {things}" if len(small) > 1 else f"1 other {things.removesuffix('s')}"
-                rows.append((label, float(shares[small].sum()), kind))
+                rows.append((counted(len(small), f"other {kind}s"), float(shares[small].sum()), kind))
         rows.sort(key=lambda row: (row[2] == "remainder", row[2] == "coefficient"))
         figure = Figure(figsize=(WIDTH, 0.9 + 0.25 * len(rows)), layout="constrained")
         draw_shares(

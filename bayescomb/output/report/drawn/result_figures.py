@@ -1,4 +1,4 @@
-"""Figures of the report about the result: inputs, experiments and all, every assumption set, measured bins, correlations."""
+"""Figures of the report about the result: inputs and experiments, assumption sets, measured bins, correlations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from bayescomb.base.numerics import correlation_of
+from bayescomb.base.arrays import FloatArray
 from bayescomb.base.rounding import at_bound_text, rounded_like, with_error
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.observables import Observable
@@ -17,7 +17,7 @@ from bayescomb.inputs.theory.predictions import Prediction
 from bayescomb.output.figures import draw_correlation_matrix, draw_inputs
 from bayescomb.output.figures.result import draw_bins
 from bayescomb.output.report.figure import WIDTH, ReportFigure, file_name, label_of, symbol_of
-from bayescomb.output.report.results import ROUNDING, Results, parameter_covariance
+from bayescomb.output.report.results import ROUNDING, Results
 from bayescomb.output.report.told.titles import estimate_titles
 from bayescomb.output.text_layout import mean_or_median
 from bayescomb.output.words import typeset
@@ -62,7 +62,7 @@ class _Forest:
         self.texts.append(text)
 
     def add_fit(self, name: str, kind: str, fit: ProfileResult) -> None:
-        """A fit; what its bound holds has no parts."""
+        """Add a fit; a result at its bound has no parts."""
         at = {"parameter": self.parameter.name}
         value, error, up, down = (float(x.sel(at)) for x in (fit.values, fit.errors, fit.up_errors, fit.down_errors))
         held = self.parameter.name in fit.at_bound
@@ -98,7 +98,7 @@ def _with_parts(value: float, error: float, parts: dict[str, float]) -> str:
 
 
 def input_figure(results: Results, parameter: Observable) -> ReportFigure | None:
-    """Inputs that measure this parameter directly, each experiment, and all; nothing if there is nothing to compare."""
+    """Inputs that measure a parameter directly, each experiment alone and all; ``None`` if there is nothing to compare."""
     combination, own = results.combination, results.estimates
     if combination.normalise:
         return None  # a single estimate has no share of a sum
@@ -123,10 +123,9 @@ def input_figure(results: Results, parameter: Observable) -> ReportFigure | None
     forest.add_fit("All, profile", "profile", results.fit)
     band = None if parameter.name in results.fit.at_bound else (forest.values[-1], forest.errors[-1][1])
     if results.comparison is not None:
-        row = results.comparison.table.sel(parameter=parameter.name)
-        median, low, high = (float(row[key]) for key in ("median", "hdi_low", "hdi_high"))
-        text = mean_or_median({str(key): float(row[key]) for key in row.data_vars})
-        forest.add("All, posterior", "posterior", median, (median - low, high - median), {}, text)
+        row = results.compared(parameter)
+        median, ends = row["median"], (row["median"] - row["hdi_low"], row["hdi_high"] - row["median"])
+        forest.add("All, posterior", "posterior", median, ends, {}, mean_or_median(row))
     bars = (
         "total (thin), statistical and systematic (medium) and statistical (thick)"
         if combination.extraction
@@ -143,7 +142,7 @@ def input_figure(results: Results, parameter: Observable) -> ReportFigure | None
 
 
 def set_figure(results: Results, parameter: Observable) -> ReportFigure | None:
-    """Every assumption set: each experiment and all."""
+    """A parameter under every assumption set, of each experiment alone and of all; ``None`` if there is one set only."""
     if not results.sets or parameter.name in results.fit.at_bound:
         return None
     forest = _Forest(parameter)
@@ -155,7 +154,7 @@ def set_figure(results: Results, parameter: Observable) -> ReportFigure | None:
                 forest.add_fit(f"{row.name}: {name}", "experiment", fit)
         forest.add_fit(f"{row.name}: all" if row.experiments else row.name, "profile", row.fit)
     at = {"parameter": parameter.name}
-    band = (float(results.fit.values.sel(at)), float(results.fit.errors.sel(at)))
+    band = (float(results.fit.values.sel(at)), results.error(parameter))
     caption = (
         f"{parameter.name} under every assumption set at its nominal coefficients: each experiment alone and all; the band "
         f"is the set in force, {results.combination.assumptions}."
@@ -165,30 +164,28 @@ def set_figure(results: Results, parameter: Observable) -> ReportFigure | None:
 
 def estimate_correlation_figure(results: Results) -> ReportFigure:
     """Total correlation of the estimates."""
-    count = len(results.combination.estimates)
-    covariance = results.estimates.covariance.to_numpy()[:count, :count]
-    size = min(WIDTH, 3.8 + 0.26 * count)
-    figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
     titles = estimate_titles(results.combination)
-    names = [titles[e.name] for e in results.combination.estimates]
-    draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
+    figure = _matrix(results.estimate_correlation, [titles[e.name] for e in results.combination.estimates])
     caption = "Total correlation of the estimates, statistics and all sources, at nominal coefficients."
     return ReportFigure(name="estimate_correlation", kind="inputs", caption=caption, figure=figure)
 
 
 def parameter_correlation_figure(results: Results) -> ReportFigure:
-    """Correlation of the combined quantities: posterior where it may be used, else profile."""
-    covariance, kind = parameter_covariance(results)
-    size = min(WIDTH, 3.8 + 0.26 * len(covariance))
-    figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
-    names = [label_of(o) for o in results.parameters]
-    draw_correlation_matrix(correlation_of(covariance), names, ax=figure.subplots())
-    caption = f"Correlation of the combined quantities, {kind}."
+    """Correlation of the combined quantities, of the posterior if it has converged, else of the profile."""
+    figure = _matrix(results.correlation, [label_of(o) for o in results.parameters])
+    caption = f"Correlation of the combined quantities, {results.covariance_kind}."
     return ReportFigure(name="parameter_correlation", kind="correlations", caption=caption, figure=figure)
 
 
+def _matrix(correlation: FloatArray, names: list[str]) -> Figure:
+    size = min(WIDTH, 3.8 + 0.26 * len(names))
+    figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
+    draw_correlation_matrix(correlation, names, ax=figure.subplots())
+    return figure
+
+
 def bin_figures(results: Results) -> Iterator[ReportFigure]:
-    """One figure per prediction."""
+    """Measured and predicted bins, one figure per prediction."""
     extraction = results.combination.extraction_in_force
     assert extraction is not None  # asked for with an extraction only
     predictions = {p.name: p for p in results.combination.predictions}
@@ -220,7 +217,7 @@ def bin_figures(results: Results) -> Iterator[ReportFigure]:
 
 
 def _quantity(results: Results, prediction: Prediction, *, normalised: bool) -> tuple[str, str]:
-    """What is on the axis, and its unit."""
+    """Label of the axis of the bins, and its unit."""
     unit = {o.name: o.unit for o in results.combination.observables}[str(prediction.observables[0])]
     word = prediction.variable.split(" ")[0].split("=")[0] or "x"
     density = typeset(f"d(sigma)/d({word})") if typeset(word) != word else f"{typeset('d(sigma)')}/d{word}"
@@ -239,7 +236,7 @@ def _measured_by(results: Results, prediction: Prediction) -> str:
 
 
 def without_each_figure(results: Results, parameter: Observable) -> ReportFigure | None:
-    """Forest of the results without each input; nothing where none moves the result, or a row for each is too many."""
+    """A parameter without each input in turn; ``None`` if no input moves it or there are too many inputs for a row each."""
     found = results.averages.without
     at = {"parameter": parameter.name}
     rows = () if found is None else [row for row in found.rows if bool(np.isfinite(row.errors.sel(at)))]

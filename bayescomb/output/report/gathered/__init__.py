@@ -1,4 +1,5 @@
-"""What a report shows of nuisances and assumption sets, computed before anything is drawn or written.
+"""Numbers of a report, computed before anything is drawn or written.
 
-Imports fit and sampling, not the results of the report, which hold it.  Start at ranking.
+Imports fit, sampling, studies, and analysis and tables of output; not the results of the report, which hold these numbers.
+Start at ranking.
 """

@@ -1,6 +1,6 @@
-"""Ranking of the nuisances after the fit, those that are fully correlated as one set with a leader.
+"""Nuisances after the fit: pulls, labels for readers, and their ranking by the shift of a result.
 
-Each is ranked by what it moves, in words that a reader of the note knows.
+Fully correlated nuisances are one set, which one of them, its leader, represents.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ __all__ = ["NuisanceRow", "Ranked", "leading_nuisances", "leading_pulls", "nuisa
 
 # Nuisances of the correlation matrix.
 LEADING: Final = 15
+MAX_PULLS: Final = 20  # in the table and the figure of the largest pulls
 # Shifts below this part of an error are rounding.
 STILL: Final = 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """What one nuisance, group or set of theory nuisances does to a result.
+    """Effect of a nuisance, a group or a set of theory nuisances on a result.
 
     Attributes:
-        label: for people.
+        label: for readers.
         name: of the nuisance; empty for a group.
-        post_fit: shift of the result one post-fit width up; of a group its impact.
-        pre_fit: the same one prior width up, NaN for a group.
+        post_fit: shift of the result for the nuisance one post-fit width up; of a group its impact.
+        pre_fit: shift of the result for the nuisance one prior width up, NaN for a group.
         pull, constraint: after the fit in prior widths, NaN for a group.
         group: whether it is one.
     """
@@ -57,12 +58,11 @@ class Ranked:
 def nuisance_labels(combination: Combination, rows: tuple[NuisanceRow, ...]) -> dict[str, str]:
     """Nuisance -> its source, experiment, and the number of inputs that share it: "LHC b-JES, CMS (9 inputs)".
 
-    Where that names several nuisances the input is added, or what the nuisance's own name says beyond its experiment.
+    Where several sets would have the same label, the input is added, or the part of the name in which they differ.
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.output.report.gathered.ranking import nuisance_labels
-        >>> from bayescomb.output.report.gathered.ranking import nuisance_rows
+        >>> from bayescomb.output.report.gathered.ranking import nuisance_labels, nuisance_rows
         >>> combination = bc.load("models/run1_mass")
         >>> labels = nuisance_labels(combination, nuisance_rows(bc.profile(combination), None))
         >>> labels["LHCbJES[j]"], labels["method[k]"]
@@ -90,14 +90,14 @@ def nuisance_labels(combination: Combination, rows: tuple[NuisanceRow, ...]) -> 
         else f"{first[leader]}, {_detail(leader, owners[leader], [name for name, own in heads.items() if own == head])}"
         for leader, head in heads.items()
     }
-    # A nuisance has the title of its set; where two would be equal it keeps its name.
+    # Where two sets still have the same label, the name of the leader is added.
     again = Counter(distinct.values())
     final = {leader: text if again[text] == 1 else f"{text} ({leader})" for leader, text in distinct.items()}
     return {row.name: final[row.leader] for row in rows}
 
 
 def _detail(name: str, measurement: Measurement, alike: list[str]) -> str:
-    """What tells nuisances of one source apart: the input, or what their names do not share where one has several."""
+    """What distinguishes nuisances of one source: the only estimate of the input, else the end of the name."""
     if measurement.fit is None and len(measurement.estimates) == 1:
         estimate = measurement.estimates[0]
         return estimate.title or measurement.name
@@ -121,7 +121,7 @@ def ranked(
         parameter: name of a result that its bound does not hold.
         fit: the profile.
         impacts: of the same combination.
-        nuisances: of :func:`bayescomb.output.report.gathered.ranking.nuisance_rows`.
+        nuisances: of :func:`nuisance_rows`.
         labels: of :func:`nuisance_labels`.
     """
     known = {str(name) for name in fit.constraints["nuisance"].to_numpy()}
@@ -171,7 +171,7 @@ def leading_nuisances(fit: ProfileResult, rankings: Mapping[str, Sequence[Ranked
 
     Args:
         fit: the profile.
-        rankings: result -> what :func:`ranked` says of it.
+        rankings: result -> its ranking, of :func:`ranked`.
     """
     size: dict[str, float] = {}
     for parameter, rows in rankings.items():
@@ -183,9 +183,6 @@ def leading_nuisances(fit: ProfileResult, rankings: Mapping[str, Sequence[Ranked
     return [name for name in order[:LEADING] if size[name] > STILL]
 
 
-MAX_PULLS: Final = 20
-
-
 @dataclass(frozen=True, kw_only=True)
 class NuisanceRow:
     """A nuisance parameter after the fit.
@@ -193,9 +190,9 @@ class NuisanceRow:
     Attributes:
         name, source: of the nuisance.
         pull, constraint: posterior mean and standard deviation in prior widths, ``None`` if it has no posterior.
-        profile_pull, profile_constraint: the same of the profile at nominal coefficients, ``None`` where it has none.
-        leader: the nuisance that stands for all that are fully correlated with it.
-        followers: number of other nuisances a leader stands for.
+        profile_pull, profile_constraint: of the profile at nominal coefficients, ``None`` where it has none.
+        leader: the nuisance that represents all that are fully correlated with it.
+        followers: number of other nuisances that a leader represents.
     """
 
     name: str
@@ -209,15 +206,14 @@ class NuisanceRow:
 
 
 def nuisance_rows(fit: ProfileResult, sampled: Sampled | None) -> tuple[NuisanceRow, ...]:
-    """All nuisances after the fit; those that are fully correlated whatever the coefficients share a leader."""
+    """All nuisances after the fit; those that are fully correlated for all values of the coefficients share a leader."""
     family = correlation_family(fit.combination)
     # A free nuisance has no prior, hence no correlation in it.
     leaders = {n.name: n.name for n in fit.combination.nuisances} | _leaders(fit.combination, family)
     posterior = {} if sampled is None else sampled.nuisances
     centres = {str(n): float(v) for n, v in zip(fit.pulls["nuisance"].to_numpy(), fit.pulls.to_numpy(), strict=True)}
-    widths_of = {
-        str(n): float(v) for n, v in zip(fit.constraints["nuisance"].to_numpy(), fit.constraints.to_numpy(), strict=True)
-    }
+    names = fit.constraints["nuisance"].to_numpy()
+    widths_of = {str(n): float(v) for n, v in zip(names, fit.constraints.to_numpy(), strict=True)}
     rows = []
     for nuisance in fit.combination.nuisances:
         name = nuisance.name
@@ -238,7 +234,7 @@ def nuisance_rows(fit: ProfileResult, sampled: Sampled | None) -> tuple[Nuisance
 
 
 def _leaders(combination: Combination, family: CorrelationFamily) -> dict[str, str]:
-    """Name -> the fully correlated nuisance that moves the estimates most."""
+    """Nuisance -> of those that are fully correlated with it, the one that moves the estimates most."""
     model = linear_model(combination)
     column = {name: i for i, name in enumerate(model.nuisances)}
     strength = np.array(

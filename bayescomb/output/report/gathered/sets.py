@@ -1,4 +1,4 @@
-"""The result under every assumption set of the model, of each experiment and of all, and how the experiments correlate."""
+"""Results under every assumption set, of each experiment and of all, with their correlations; pulls of the estimates."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from bayescomb.base.choices import Parts
 from bayescomb.base.errors import FitError, InfeasibleCorrelationError, UnderdeterminedError
 from bayescomb.fit.profile import ProfileResult, profile
 from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.nonlinear.model import mapping
 
-__all__ = ["SetRow", "estimate_profile", "experiment_profiles", "set_rows"]
+__all__ = ["SetRow", "estimate_profile", "estimate_pulls", "experiment_profiles", "set_rows"]
 
 FAILURES = (UnderdeterminedError, InfeasibleCorrelationError, FitError)
 
@@ -24,9 +25,9 @@ class SetRow:
     Attributes:
         name, description: of the set.
         fit: of all inputs, ``None`` if it has no minimum.
-        experiments: of each experiment that measures every result alone.
-        correlations: of two experiments: correlation of the first headline result of each by the measured values,
-            without theory, which is common to both.
+        experiments: experiment -> its fit alone, if its estimates determine every result.
+        correlations: two experiments -> correlation of their first headline results by the measured values, without theory,
+            which is common to both.
         problem: why there is no fit, empty if there is one.
     """
 
@@ -50,6 +51,34 @@ def estimate_profile(combination: Combination, *, parts: Parts = "propagated") -
     return profile(combination.saturated(), parts=parts)
 
 
+def estimate_pulls(fit: ProfileResult, estimates: ProfileResult) -> dict[str, float | None]:
+    """Estimate -> its distance from the fit in units of the error of that distance.
+
+    ``None`` for inputs that come from a fit, and where nothing else measures the same.
+
+    Args:
+        fit: the profile.
+        estimates: of :func:`estimate_profile`.
+    """
+    combination = fit.combination
+    variables = [o.name for o in combination.variables]
+    values = fit.values.sel(parameter=variables).to_numpy()
+    predict = mapping(combination)
+    design = predict.jacobian(values)
+    # An observable at its bound is fixed in the fit of the others.
+    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
+    total = np.diag(estimates.covariance.to_numpy())[: len(combination.estimates)]
+    # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
+    variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
+    residual = np.array([e.value for e in combination.estimates]) - predict.compared(values)
+    fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
+    determined = (variance <= 1e-9 * total) | fitted
+    return {
+        estimate.name: None if determined[i] else float(residual[i] / np.sqrt(variance[i]))
+        for i, estimate in enumerate(combination.estimates)
+    }
+
+
 def experiment_profiles(combination: Combination, *, parts: Parts = "propagated") -> dict[str, ProfileResult]:
     """Combination of each experiment alone, where its estimates determine the results."""
     names = list(dict.fromkeys(m.experiment for m in combination.measurements))
@@ -67,13 +96,13 @@ def experiment_profiles(combination: Combination, *, parts: Parts = "propagated"
 def set_rows(
     combination: Combination, fit: ProfileResult, estimates: ProfileResult, experiments: dict[str, ProfileResult]
 ) -> tuple[SetRow, ...]:
-    """Every assumption set of the model; nothing if it has one only, or if results are divided by their sum.
+    """Every assumption set of the model; none if there is one only, or if results are normalised or have a bound.
 
     Args:
         combination: what is reported.
-        fit: its profile, under the set in force, which is not computed again.
-        estimates: likewise that of the estimates.
-        experiments: likewise those of each experiment.
+        fit: its profile under the set in force.
+        estimates: of :func:`estimate_profile`, under the set in force.
+        experiments: of :func:`experiment_profiles`, under the set in force.
     """
     if len(combination.assumption_sets) < 2 or combination.normalise or combination.nonnegative:
         return ()

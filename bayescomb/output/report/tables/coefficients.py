@@ -18,20 +18,17 @@ from bayescomb.base.rounding import (
 from bayescomb.output.report.results import Results
 from bayescomb.output.tables.scan import range_on_page
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
-from bayescomb.sampling.posterior.summary import same_as_prior
 
 __all__ = ["coefficient_table", "set_table"]
 
 SUMMARISED: Final = ("mean", "sd", "median", "hdi_low", "hdi_high", "central_low", "central_high", "mcse_mean")
-
-
 # Shown for a coefficient that the data do not constrain.
 AS_PRIOR: Final = "as the prior"
 EXACT_PLACES: Final = 4
 
 
 def coefficient_table(results: Results) -> Table:
-    """Each coefficient before and after the data."""
+    """One row per coefficient: its prior, its posterior and the half shift of the first result in the scan."""
     coefficients = results.combination.assumption_set.coefficients
     prior = {} if results.sampled is None else results.sampled.prior_coefficients
     posterior = {} if results.usable is None else results.usable.coefficients
@@ -55,13 +52,11 @@ def coefficient_table(results: Results) -> Table:
         row[f"half_shift[{parameter.name}]"] = None if shift is None else float(shift.sel(parameter=parameter.name))
         rows.append(row)
 
-    same = {name for name, found in posterior.items() if name in prior and same_as_prior(found, prior[name])}
-
     def pair(kind: str) -> Any:
         def show(row: Row) -> str:
             if row[f"{kind}_mean"] is None:
                 return "\N{EN DASH}"
-            if kind == "posterior" and row["coefficient"] in same:
+            if kind == "posterior" and row["coefficient"] in results.as_prior:
                 return AS_PRIOR
             exact = row[f"{kind}_mcse_mean"] == 0
             digits = {"mean": coefficient_text(row[f"{kind}_mean"]), "sd": fixed(row[f"{kind}_sd"], EXACT_PLACES)}
@@ -73,7 +68,7 @@ def coefficient_table(results: Results) -> Table:
         def show(row: Row) -> str:
             if row[f"{kind}_mean"] is None:
                 return "\N{EN DASH}"
-            if kind == "posterior" and row["coefficient"] in same:
+            if kind == "posterior" and row["coefficient"] in results.as_prior:
                 return AS_PRIOR
             return interval_text(row[f"{kind}_central_low"], row[f"{kind}_central_high"], error=row[f"{kind}_sd"])
 
@@ -90,9 +85,9 @@ def coefficient_table(results: Results) -> Table:
         columns.append(Column(title="prior, central 68 %", show=interval("prior")))
     if posterior:
         columns.append(Column(title="posterior mean ± sd", show=pair("posterior")))
-        if len(same) < len(posterior):
+        if len(results.as_prior) < len(posterior):
             columns.append(Column(title="posterior, central 68 %", show=interval("posterior")))
-    factor, unit, places = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
+    factor, unit, places = fine_unit(results.error(parameter), parameter.unit)
     title = with_unit(f"half shift of {parameter.name}", unit)
     columns.append(fixed_column(title, f"half_shift[{parameter.name}]", places, sign=True, scale=factor))
     caption = (
@@ -101,7 +96,7 @@ def coefficient_table(results: Results) -> Table:
     )
     if prior:
         caption += " Of a range that is feasible as a whole the moments of the prior are exact and have four decimals."
-    if same:
+    if results.as_prior:
         caption += f" {AS_PRIOR[0].upper()}{AS_PRIOR[1:]}: within three Monte Carlo errors."
     return Table(name="coefficients", title=caption, rows=rows, columns=columns)
 

@@ -1,14 +1,11 @@
-"""Tables of what went in: estimates, provenance, checks of the source matrices, feasibility, repairs."""
+"""Tables of the inputs: estimates, weights, provenance, checks of the source matrices, feasibility, repairs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from bayescomb.base.rounding import coefficient_text, rounded_like, significant
 from bayescomb.likelihood.feasible_ranges import TOTAL, Statement, share_text
-from bayescomb.likelihood.nonlinear.model import mapping
 from bayescomb.output.report.results import Results
 from bayescomb.output.report.told.titles import block_title, coefficient_titles, estimate_titles, observable_titles
 from bayescomb.output.tables.result import weights_table
@@ -24,7 +21,7 @@ def input_tables(results: Results) -> dict[str, Table]:
         weights_table(
             results.fit,
             [o.name for o in results.parameters],
-            pulls=_pulls(results),
+            pulls=results.estimate_pulls,
             titles=estimate_titles(results.combination),
         ),
         _correlation(results),
@@ -93,30 +90,6 @@ def _estimates(results: Results) -> Table:
     return Table(name="estimates", title=title, rows=rows, columns=columns)
 
 
-def _pulls(results: Results) -> dict[str, float | None]:
-    """How far each estimate lies from the fit in units of the error of that distance.
-
-    ``None`` for inputs that come from a fit, and where nothing else measures the same.
-    """
-    combination, fit = results.combination, results.fit
-    variables = [o.name for o in combination.variables]
-    values = fit.values.sel(parameter=variables).to_numpy()
-    predict = mapping(combination)
-    design = predict.jacobian(values)
-    # An observable at its bound is fixed in the fit of the others.
-    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
-    total = np.diag(results.estimates.covariance.to_numpy())[: len(combination.estimates)]
-    # For the best linear unbiased estimate the residual has covariance V - B cov B^T.
-    variance = total - np.einsum("ep,pq,eq->e", design, covariance, design)
-    residual = np.array([e.value for e in combination.estimates]) - predict.compared(values)
-    fitted = [m.fit is not None for m in combination.measurements for _ in m.estimates]
-    determined = (variance <= 1e-9 * total) | fitted
-    return {
-        estimate.name: None if determined[i] else float(residual[i] / np.sqrt(variance[i]))
-        for i, estimate in enumerate(combination.estimates)
-    }
-
-
 def _correlation(results: Results) -> Table:
     names = [e.name for e in results.combination.estimates]
     covariance = results.estimates.covariance.to_numpy()[: len(names), : len(names)]
@@ -176,8 +149,8 @@ def _feasibility(results: Results) -> Table:
         }
         for index, s in enumerate(results.check.statements)
     ]
-    # The page names what is restricted; that everything else is feasible is one sentence.
-    # The total covariance counts under the covariance treatment only; the blocks imply it under the other one.
+    # The page lists what is restricted only; one sentence says that all else is feasible.
+    # The total covariance is listed under the treatment ``covariance`` only; under ``nuisance`` the blocks imply it.
     covariance = results.combination.treatment == "covariance"
     restricted = [
         i for i, s in enumerate(results.check.statements) if (covariance if s.label == TOTAL else s.status != "box")
@@ -210,7 +183,7 @@ MAX_INTERVALS = 4
 
 
 def _intervals(statement: Statement, titles: dict[str, str]) -> str:
-    """What of the quoted ranges is feasible, in words."""
+    """The feasible part of the quoted ranges in words."""
     names, k = [titles.get(name, name) for name in statement.coefficients], len(statement.coefficients)
     if statement.status == "empty":
         return "no value in the range" if k else "none, and no coefficient acts on it"
@@ -233,7 +206,7 @@ def _share(row: Row) -> str:
 
 
 def _eigenvalue(value: float | None) -> str:
-    """An eigenvalue of a singular matrix is rounding; its digits would look like a result."""
+    """An eigenvalue; 0 for that of a singular matrix, whose digits are rounding and would look like a result."""
     return "0" if value is not None and abs(value) < 1e-9 else significant(value)
 
 

@@ -1,4 +1,4 @@
-"""Tables of the report about what came out: results, pulls, diagnostics, settings, sources of uncertain size."""
+"""Tables of the results of a report: values, pulls, diagnostics, settings, sources of uncertain size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib.metadata
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import invgamma
 
 from bayescomb.base.rounding import (
     PULL_PLACES,
@@ -16,8 +15,8 @@ from bayescomb.base.rounding import (
     with_error,
 )
 from bayescomb.output.report.gathered.ranking import leading_pulls
-from bayescomb.output.report.results import Results, parameter_covariance
-from bayescomb.output.report.tables.coefficients import coefficient_table
+from bayescomb.output.report.results import Results
+from bayescomb.output.report.tables.coefficients import coefficient_table, set_table
 from bayescomb.output.report.told.matters import input_titles
 from bayescomb.output.report.told.titles import block_title, observable_titles, quantity_title
 from bayescomb.output.statements import settings
@@ -28,7 +27,6 @@ from bayescomb.output.tables.scan import moves_table, scan_table
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.text_layout import MANY
 from bayescomb.output.words import typeset
-from bayescomb.sampling.posterior.summary import CENTRAL
 
 __all__ = ["covariance_table", "result_tables", "size_table"]
 
@@ -53,6 +51,7 @@ def result_tables(results: Results) -> dict[str, Table]:
         _not_recovered(results),
         _diagnostics(results),
         _settings(results),
+        set_table(results),
         *average_tables(results.averages).values(),
     ]
     return {table.name: table for table in tables}
@@ -113,7 +112,7 @@ def _not_recovered(results: Results) -> Table:
 
 
 def _diagnostics(results: Results) -> Table:
-    # The Monte Carlo error of the draws; that of a result, which may come from exact conditional moments, is in the summary.
+    # Here the Monte Carlo error is that of the draws; that of a result in the summary may be of exact conditional moments.
     keys = {"r_hat": "r_hat", "ess_bulk": "ess_bulk", "ess_tail": "ess_tail", "mcse_mean": "mcse_of_draws"}
     rows: list[dict[str, Any]] = []
     shown: list[int] = []
@@ -127,7 +126,7 @@ def _diagnostics(results: Results) -> Table:
         leaders = {f"pull[{row.name}]" for row in results.nuisances if row.leader == row.name}
         nuisances = [i for i, n in enumerate(names) if n in leaders]
         worst = sorted(nuisances, key=lambda i: least[i])[:WORST]
-        # Members of a PDF set are one row: the worst of them.
+        # The theory nuisances, such as the members of a PDF set, are one row: the worst of them.
         members = [i for i, n in enumerate(names) if n.startswith("theory_pull[")]
         worst_of = sorted(members, key=lambda i: least[i])[:1]
         more = f" (worst of {len(members)} nuisances of the prediction)" if len(members) > 1 else ""
@@ -169,22 +168,20 @@ def _settings(results: Results) -> Table:
 
 
 def size_table(results: Results) -> Table:
-    """One row per uncertain size; empty if all are certain."""
+    """One row per source of uncertain size; empty if there is none."""
     rows: list[dict[str, Any]] = []
     posterior = {} if results.usable is None else results.usable.sizes
     found = results.fit.sizes
     for name in [] if found is None else [str(n) for n in found.sizes["uncertain_size"].to_numpy()]:
         assert found is not None
         row = found.sizes.sel(uncertain_size=name)
-        relative = float(row["relative"])
-        shape = 1 / (4 * relative**2)
-        prior_low, prior_high = (float(np.sqrt(invgamma.ppf(q, shape, scale=shape))) for q in CENTRAL)
+        prior_low, prior_high = results.prior_sizes[name]
         low, median, high = posterior.get(name, (None, None, None))
         rows.append(
             {
                 "name": name,
                 "source": str(row["source"].item()),
-                "relative": relative,
+                "relative": float(row["relative"]),
                 "rank": int(row["rank"]),
                 "fitted": float(row["size"]),
                 "fitted_error": float(row["size_error"]),
@@ -217,8 +214,8 @@ def size_table(results: Results) -> Table:
 
 
 def covariance_table(results: Results) -> Table:
-    """For the files: covariance of all pairs of combined quantities."""
-    covariance, kind = parameter_covariance(results)
+    """Covariance of all pairs of combined quantities; the page shows it of a few only."""
+    covariance, kind = results.covariance, results.covariance_kind
     rows = [
         {
             "parameter": first.name,
@@ -230,9 +227,8 @@ def covariance_table(results: Results) -> Table:
         for j, second in enumerate(results.parameters)
     ]
     names = [o.name for o in results.parameters]
-    scale = {o.name: float(covariance[i, i]) ** 0.5 for i, o in enumerate(results.parameters)}
     titles = observable_titles(results.combination)
-    # Each pair once, and a matrix of many as a figure only.
+    # The page has each pair once; a matrix of many is a figure only.
     few = [i * len(names) + j for i in range(len(names)) for j in range(i, len(names))]
     columns = [
         *(Column(title="", show=lambda row, key=key: titles.get(row[key], row[key]), text=True)  # type: ignore[misc]
@@ -243,7 +239,7 @@ def covariance_table(results: Results) -> Table:
         Column(
             title=f"correlation ({kind.split(' ')[0]})",
             show=lambda row: correlation_text(
-                row[kind.split(" ")[0]] / (scale[row["parameter"]] * scale[row["parameter_b"]])
+                float(results.correlation[names.index(row["parameter"]), names.index(row["parameter_b"])])
             ),
         ),
     ]  # fmt: skip

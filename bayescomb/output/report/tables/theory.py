@@ -1,7 +1,4 @@
-"""Tables of the report for an extraction: other predictions, goodness of fit; and what the variance comes from.
-
-Tables of the report that judge the model: posterior predictive per estimate, and prior sensitivity.
-"""
+"""Tables of the report about theory, parts of the variance, prior sensitivity and the posterior predictive."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ __all__ = ["extraction_tables", "prior_tables"]
 
 
 def extraction_tables(results: Results) -> dict[str, Table]:
-    """Tables by name; without rows where they do not apply."""
+    """Tables of the variance and of an extraction by name; without rows where they do not apply."""
     study = results.theory
     units = {o.name: o.unit for o in results.parameters}
     titles = coefficient_titles(results.combination)
@@ -130,7 +127,7 @@ def _theory_fit(fits: Sequence[TheoryFit]) -> Table:
 
 
 def prior_tables(results: Results) -> dict[str, Table]:
-    """Tables by name; without rows where they do not apply."""
+    """Tables of the posterior predictive and of the prior sensitivity by name; without rows where they do not apply."""
     tables = [_predictive(results), _sensitivity(results)]
     return {table.name: table for table in tables}
 

@@ -11,7 +11,7 @@ from bayescomb.output.words import typeset
 
 __all__ = ["appendix"]
 
-# Columns above which a table lies on its side.
+# A table with more columns is set in landscape.
 WIDE = 7
 PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[T1]{fontenc}
@@ -25,9 +25,9 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 
 
 def appendix(combination: Combination, tables: Mapping[str, Table], figures: Sequence[tuple[str, str]]) -> str:
-    r"""The file; it compiles with pdflatex inside the folder of the report, twice for the widths of its tables.
+    r"""Text of the file, which compiles with pdflatex inside the folder of the report, twice for the widths of its tables.
 
-    A note takes what stands between ``% begin`` and ``% end``, with the packages graphicx, longtable and pdflscape.
+    A note includes the part between ``% begin`` and ``% end``, with the packages graphicx, longtable and pdflscape.
 
     Args:
         combination: what is reported, named in comments and in the first paragraph.
@@ -59,10 +59,10 @@ def appendix(combination: Combination, tables: Mapping[str, Table], figures: Seq
 
 
 def _table(table: Table) -> list[str]:
-    """A table that may be broken between pages, on its side where it has many columns."""
+    """A table that can continue on the next page, in landscape if it has many columns."""
     columns = table.page_columns
     wide = len(columns) > WIDE
-    # Long texts are set in paragraphs: everything else would run out of the page.
+    # Long texts are set in paragraphs, so that the table fits the page.
     texts = [i for i, column in enumerate(columns) if column.text]
     width = {i: max((len(cells[i]) for cells in table.cells), default=0) for i in texts}
     places = "".join(

@@ -1,4 +1,4 @@
-"""What the report says in words: what matters in five lines, and the one line of a folded section."""
+"""Sentences of the report: its main points in five lines, and one line for each folded section."""
 
 from __future__ import annotations
 
@@ -32,12 +32,10 @@ SPOKEN: Final = 3
 LARGEST: Final = 3
 # A p-value below this is called poor.
 POOR_FIT: Final = 0.05
-# Part of a shift of the mean that the coefficients must explain before one is named as its reason.
-EXPLAINED: Final = 0.5
 
 
 def matters(results: Results) -> list[tuple[str, str]]:
-    """Heading and sentence of each line."""
+    """The main points of a report: heading and sentence of each line."""
     free = [p for p in results.parameters if p.name not in results.fit.at_bound][:SPOKEN]
     lines = [("Unknown correlations", " ".join(_unknown(results, p) for p in free))]
     lines.append(("Largest sources", " ".join(_sources(results, p) for p in free)))
@@ -54,7 +52,7 @@ def _unknown(results: Results, parameter: Observable) -> str:
     comparison = results.comparison
     if comparison is None or not comparison.shared:
         return _scanned(results, parameter)
-    row = {str(k): float(v.sel(parameter=parameter.name)) for k, v in comparison.table.data_vars.items()}
+    row = results.compared(parameter)
     if not np.isfinite(row["sd"]) or results.usable is None or not results.usable.coefficients:
         return _scanned(results, parameter)
     fine = fine_unit(row["sd"], parameter.unit)
@@ -70,7 +68,7 @@ def _unknown(results: Results, parameter: Observable) -> str:
 
 def _scanned(results: Results, parameter: Observable) -> str:
     """Without a posterior: the coefficient whose range moves the result most."""
-    error = float(results.fit.errors.sel(parameter=parameter.name))
+    error = results.error(parameter)
     shifts = [
         (abs(float(row.half_shift.sel(parameter=parameter.name))), row.title or row.name)
         for row in results.scan.rows
@@ -87,36 +85,24 @@ def _scanned(results: Results, parameter: Observable) -> str:
 
 
 def shift_reason(results: Results, parameter: Observable, *, short: bool = False) -> str:
-    """Why the posterior mean is not the value at nominal coefficients; empty where nothing is to be explained.
+    """Why the posterior mean differs from the value at nominal coefficients; empty if there is no shift to explain.
 
     Args:
         results: what is reported.
         parameter: one of its results.
         short: the reason alone, without the shift.
     """
-    comparison, relevance = results.comparison, results.divided.relevance
-    if comparison is None or relevance is None or not comparison.shared:
+    found = results.mean_shifts.get(parameter.name)
+    if found is None:
         return ""
-    row = comparison.table.sel(parameter=parameter.name)
-    shift, error, sd = (float(row[key]) for key in ("shift_of_mean", "shift_of_mean_mcse", "sd"))
-    fine = fine_unit(sd, parameter.unit)
-    if not math.isfinite(shift) or abs(shift) < 5 * error or abs(shift) < 0.001 * sd:
-        return "" if short else f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}."
-    nominal = {c.name: c.nominal for c in results.combination.assumption_set.coefficients}
-    names = [str(c) for c in relevance["coefficient"].to_numpy()]
-    slopes = relevance["slope"].sel(parameter=parameter.name).to_numpy()
-    centres = relevance["posterior_mean"].to_numpy()
-    terms = np.nan_to_num(slopes) * (centres - np.array([nominal[name] for name in names]))
-    leading = int(np.argmax(np.abs(terms)))
-    text = f"Sampling them moves the mean by {fine_text(shift, fine, sign=True)}"
-    if terms[leading] / shift < EXPLAINED:
-        return "" if short else f"{text} from the value at nominal coefficients."
-    centre = float(relevance["prior_mean"][leading])
-    name = typeset(str(relevance["title"].to_numpy()[leading]))
+    fine = fine_unit(found.sd, parameter.unit)
+    text = f"Sampling them moves the mean by {fine_text(found.shift, fine, sign=True)}"
+    if not found.coefficient:
+        return "" if short else f"{text}{' from the value at nominal coefficients' if found.significant else ''}."
     return (
-        f"{'' if short else f'{text}, '}most of it by {name}: its prior has the mean {coefficient_text(centre)}, the "
-        f"nominal value is {coefficient_text(nominal[names[leading]])}, and the result moves "
-        f"by {fine_text(float(slopes[leading]), fine, sign=True)} per unit of the coefficient."
+        f"{'' if short else f'{text}, '}most of it by {typeset(found.coefficient)}: its prior has the mean "
+        f"{coefficient_text(found.prior_mean)}, the nominal value is {coefficient_text(found.nominal)}, and the result "
+        f"moves by {fine_text(found.slope, fine, sign=True)} per unit of the coefficient."
     )
 
 
@@ -152,9 +138,8 @@ def _agreement(results: Results) -> str:
     tested = [c for c in results.compatibility if c.p_value is not None]
     if len(tested) > 1:
         least = min(tested, key=lambda c: 1.0 if c.p_value is None else c.p_value)
-        text += f" {input_titles(results)[least.name]} agrees least with the rest, p-value {p_value_text(least.p_value)}"
-        expected = f", the smallest of {len(tested)}"
-        text += f"{expected}."
+        text += f" {input_titles(results)[least.name]} agrees least with the rest, p-value {p_value_text(least.p_value)}, "
+        text += f"the smallest of {len(tested)}."
     return text
 
 
@@ -166,7 +151,7 @@ def _experiments(results: Results, parameter: Observable) -> str:
     }
     if not found:
         return ""
-    error = float(results.fit.errors.sel(parameter=parameter.name))
+    error = results.error(parameter)
     alone = ", ".join(f"{name} {with_error(*numbers, unit=parameter.unit)}" for name, numbers in found.items())
     best = min(size for _, size in found.values())
     gain = 100 * (1 - error / best)
@@ -174,8 +159,8 @@ def _experiments(results: Results, parameter: Observable) -> str:
 
 
 def _assumptions(results: Results, parameter: Observable) -> str:
-    """How far the result is from that of the other sets."""
-    fine = fine_unit(float(results.fit.errors.sel(parameter=parameter.name)), parameter.unit)
+    """Shift of the result under each of the other assumption sets."""
+    fine = fine_unit(results.error(parameter), parameter.unit)
     value = float(results.fit.values.sel(parameter=parameter.name))
     found = [
         (float(row.fit.values.sel(parameter=parameter.name)) - value, row.name)
@@ -191,10 +176,10 @@ def _assumptions(results: Results, parameter: Observable) -> str:
 
 
 def _theory(results: Results) -> str:
-    """What theory adds, and what of it is not in the uncertainty."""
+    """Theory's part of the uncertainty, and the shifts by scales that are held fixed."""
     assert results.theory is not None
     first = results.parameters[0]
-    error = float(results.fit.errors.sel(parameter=first.name))
+    error = results.error(first)
     part = results.fit.error_parts(first.name).get("theory")
     text = "" if part is None else f"Theory is {rounded_like(part, error)} {first.unit} of the uncertainty of {first.name}"
     extraction = results.combination.extraction_in_force
@@ -206,7 +191,7 @@ def _theory(results: Results) -> str:
 
 
 def said(results: Results, tables: Mapping[str, Table]) -> dict[str, str]:
-    """Identifier of a section -> its line, empty where the title says all.
+    """Identifier of a section -> the line below its title, empty where the title is enough.
 
     Args:
         results: what is reported.
@@ -245,8 +230,8 @@ def _cost(results: Results) -> str:
     comparison = results.comparison
     if comparison is None or not comparison.shared:
         return "" if results.run is not None else "This report has no posterior."
-    row = comparison.table.sel(parameter=results.parameters[0].name)
-    share = percent_text(float(row["coefficient_share"]), float(row["coefficient_share_mcse"]))
+    row = results.compared(results.parameters[0])
+    share = percent_text(row["coefficient_share"], row["coefficient_share_mcse"])
     return f"({share}) % of the variance of {results.parameters[0].name}."
 
 
@@ -254,7 +239,7 @@ def _largest(results: Results) -> str:
     for parameter in results.parameters:
         found = [row for row in results.rankings.get(parameter.name, []) if not row.group]
         if found:
-            error = float(results.fit.errors.sel(parameter=parameter.name))
+            error = results.error(parameter)
             size = rounded_like(abs(found[0].post_fit), error)
             unit = f" {parameter.unit}" if parameter.unit else ""
             return f"{typeset(found[0].label)} moves {parameter.name} most, by {size}{unit} per post-fit width."

@@ -1,4 +1,4 @@
-"""What people call the parts of a model: titles in the place of the names that files use."""
+"""Titles of the parts of a model for readers, in place of the names in its files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bayescomb.output.words import typeset
 
 __all__ = ["block_title", "coefficient_titles", "estimate_titles", "observable_titles", "quantity_title", "source_titles"]
 
-# Of the label of a block: its first and its last nuisance.
+# First and last nuisance in the label of a block.
 ENDS = re.compile(r" \((?P<first>.+?) \.\.\. (?P<last>.+)\)$")
 
 
 def estimate_titles(combination: Combination) -> dict[str, str]:
-    """Estimate -> its title, or of one that has none that of the observable it measures, with its experiment."""
+    """Estimate -> its title; without one, its experiment and the title of the observable that it measures."""
     observables = {o.name: o.title for o in combination.observables}
     found: dict[str, str] = {}
     for m in combination.measurements:
@@ -29,7 +29,7 @@ def estimate_titles(combination: Combination) -> dict[str, str]:
 
 
 def observable_titles(combination: Combination) -> dict[str, str]:
-    """Observable -> its name where it reads like a symbol, else its title."""
+    """Observable -> its name if it reads like a symbol, else its title."""
     return {
         o.name: o.name if re.fullmatch(r"[A-Za-z]_\w+", o.name) else typeset(o.title or o.name)
         for o in combination.observables
@@ -47,7 +47,7 @@ def coefficient_titles(combination: Combination) -> dict[str, str]:
 
 
 def block_title(combination: Combination, label: str) -> str:
-    """A block of correlated nuisances by the titles of its sources, and the experiment where it is one of several.
+    """A block of correlated nuisances: titles of its sources, with the experiment if a source has several blocks.
 
     Examples:
         >>> import bayescomb as bc
@@ -68,7 +68,7 @@ def block_title(combination: Combination, label: str) -> str:
 
 
 def quantity_title(results: Results, quantity: str) -> str:
-    """A quantity of the diagnostics: ``rho[...]``, ``pull[...]`` and ``theory_pull[...]`` by what they are of."""
+    """Title of a quantity of the diagnostics such as ``rho[...]``, ``pull[...]`` or ``theory_pull[...]``."""
     kind, _, label = quantity.partition("[")
     label = label.removesuffix("]")
     if kind == "rho":

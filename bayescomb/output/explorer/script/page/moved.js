@@ -1,9 +1,9 @@
-// The setting in words: the command line that gives the same result, and what of it moved the result most.
+// The setting in words: the command line that gives the same result, and the change that moved the result most.
 "use strict";
 
 const moved = (() => {
-  const { change, fixed, counted } = numbers;
-  const LIMIT = 24; // settings that are taken back one by one; of more the sum alone is said
+  const { change, coefficient, fixed, counted } = numbers;
+  const LIMIT = 24; // with more changes than this, only their sum is stated
 
   const quoted = word => (/^[\w.+=/:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
@@ -17,7 +17,7 @@ const moved = (() => {
     return state.off.map(name => ["--without", name]);
   }
 
-  // A source apart between experiments is its coefficient at 0, where that is all that links them.
+  // A source that is uncorrelated between experiments is its coefficients at 0, if nothing else links the experiments.
   function asCoefficients(model, set, name) {
     const owner = structures.owners(model), item = set.switches.find(s => s.name === name);
     const key = ([i, j]) => (i < j ? `${i},${j}` : `${j},${i}`), across = ([i, j]) => owner.get(i) !== owner.get(j);
@@ -27,8 +27,8 @@ const moved = (() => {
     return own.every(c => c.pairs.every(pair => links.has(key(pair)))) ? own.map(c => c.name) : null;
   }
 
-  // { words, lacking }: the command, an option with its value each, and what no option can set. A set with other nominal
-  // values than that of the same name in the model is that one with coefficients.
+  // { words, lacking }: the command, each option with its value, and the sources and coefficients that no option can set.
+  // A set that differs from one of the model file in nominal values only is written as that one with coefficients.
   function command(model, state) {
     const set = settings.setOf(model, state), base = model.sets.find(s => s.name === model.bases[set.name]) ?? set;
     const zero = [], lacking = [], titles = new Map(model.sources.map(s => [s.name, s.title || s.name]));
@@ -50,14 +50,13 @@ const moved = (() => {
     return { words: words.map(parts => parts.map(quoted).join(" ")), lacking };
   }
 
-  // What differs from the opening setting, each with the setting in which it alone is taken back.
+  // Changes from the opening setting, each with the setting in which it alone is taken back.
   function items(model, state) {
     const opening = settings.opening(model), set = settings.setOf(model, state), found = [];
-    const place = value => fixed(value, 3).replace(/(\.\d\d)0$/, "$1");
     for (const [name, value] of Object.entries(state.coefficients)) {
       const c = set.coefficients.find(item => item.name === name), { [name]: _, ...coefficients } = state.coefficients;
       if (c && value !== c.nominal) {
-        found.push({ what: `${c.title || name} from ${place(c.nominal)} to ${place(value)}`, back: { ...state, coefficients } });
+        found.push({ what: `${c.title || name} from ${coefficient(c.nominal)} to ${coefficient(value)}`, back: { ...state, coefficients } });
       }
     }
     const titles = new Map(model.sources.map(s => [s.name, s.title || s.name]));
@@ -80,7 +79,7 @@ const moved = (() => {
     return found;
   }
 
-  // One sentence about one result: how far it is from nominal, and which of the changes that took it there did most.
+  // Shift of one result from nominal, and the change that contributes most to it.
   function sentence(model, state, result, nominal, name, unit) {
     const at = nominal.parameters.indexOf(name), q = result.parameters.indexOf(name), changes = items(model, state);
     if (at < 0 || q < 0 || !changes.length) return "";

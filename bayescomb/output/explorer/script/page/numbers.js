@@ -1,8 +1,8 @@
-// Numbers for people: two significant digits of the error (as rounding.py), true minus signs, names in italics.
+// Texts of numbers: two significant digits of the error (as rounding.py), true minus signs, names in italics.
 "use strict";
 
 const numbers = (() => {
-  const MINUS = "\u2212", NONE = "\u2013";
+  const MINUS = "\u2212", NONE = "\u2013", SYMBOL = /^([A-Za-z])_([A-Za-z0-9]+)$/;
 
   // Power of ten of the leading digit once a number is rounded to so many digits.
   const power = (value, digits) => Number(value.toExponential(digits - 1).split("e")[1]);
@@ -19,6 +19,9 @@ const numbers = (() => {
     if (rounded < 0) return MINUS + text;
     return sign && rounded > 0 ? `+${text}` : text;
   }
+
+  // A coefficient: two decimals, three where they are needed.
+  const coefficient = value => fixed(value, 3).replace(/(\.\d\d)0$/, "$1");
 
   function significant(value, digits = 3) {
     if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
@@ -55,12 +58,8 @@ const numbers = (() => {
 
   // "m_t" as an italic letter with an index; anything else as it is.
   function symbol(name) {
-    const found = /^([A-Za-z])_([A-Za-z0-9]+)$/.exec(name), element = document.createElement("span");
-    if (!found) element.textContent = name;
-    else {
-      element.append(make("i", {}, found[1]), make("sub", {}, found[2]));
-    }
-    return element;
+    const found = SYMBOL.exec(name);
+    return make("span", {}, ...(found ? [make("i", {}, found[1]), make("sub", {}, found[2])] : [name]));
   }
 
   // An element with attributes and children; text is always text.
@@ -75,7 +74,7 @@ const numbers = (() => {
     return element;
   }
 
-  // New children in place of the old ones, the focus staying on the control of the same data-key.
+  // Replaces the children; the focus stays on the control of the same data-key.
   function replace(container, ...children) {
     const active = document.activeElement, key = container.contains(active) ? active.dataset.key : undefined;
     container.replaceChildren(...children);
@@ -89,5 +88,5 @@ const numbers = (() => {
     return element;
   }
 
-  return { places, fixed, significant, pValue, chi2, counted, withError, change, symbol, make, replace, drawing };
+  return { SYMBOL, places, fixed, coefficient, significant, pValue, chi2, counted, withError, change, symbol, make, replace, drawing };
 })();

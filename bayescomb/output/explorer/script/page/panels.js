@@ -7,10 +7,10 @@ const panels = (() => {
     if (model.theory?.masses.some(m => name === m || name.startsWith(`${m} - `))) return "GeV";
     return model.observables.find(o => o.name === name)?.unit ?? "";
   };
-  // A symbol where the name reads like one, else the title.
+  // A symbol if the name reads like one, else the title.
   const named = (model, name) => {
     const title = model.observables.find(o => o.name === name)?.title;
-    return !title || /^[A-Za-z]_[A-Za-z0-9]+$/.test(name) ? symbol(name) : title;
+    return !title || numbers.SYMBOL.test(name) ? symbol(name) : title;
   };
   const WIDTH = 540, LEFT = 112, RIGHT = 530;
 
@@ -38,7 +38,7 @@ const panels = (() => {
     }));
   }
 
-  // Against nominal, and against the posterior.
+  // Differences from nominal and from the posterior.
   function comparison(page, name, q, unit) {
     const { result, nominal, posterior } = page, at = nominal.parameters.indexOf(name);
     const cells = [];
@@ -52,7 +52,7 @@ const panels = (() => {
     return make("dl", { class: "against" }, ...cells.map(([term, text]) => make("div", {}, make("dt", {}, term), make("dd", {}, text))));
   }
 
-  // Posterior band behind, nominal and this setting in front.
+  // The posterior as a band, nominal and this setting in front of it.
   function strip(page, name, q, unit) {
     const { result, nominal, posterior } = page, at = nominal.parameters.indexOf(name);
     const band = posterior?.results[name], value = result.values[q], error = result.errors[q];
@@ -126,7 +126,7 @@ const panels = (() => {
       make("i", { style: `width:${width.toFixed(1)}%` }));
   }
 
-  // Weight of an estimate in a result: a share where they are of one kind, else what one per cent of it does.
+  // Weight of an estimate in a result: a share without an extraction, else the effect of 1 % of its value.
   function weight(page, q, e) {
     const { result, model } = page, estimate = model.estimates.find(item => item.name === result.estimates[e]);
     const value = result.weights[q][e], unit = unitOf(model, result.headline[q]);
@@ -183,7 +183,7 @@ const panels = (() => {
       shown.map(([name, i]) => [named(model, name), ...shown.map(([, j]) => entry(i, j))])));
   }
 
-  // What a repair changed, block by block.
+  // The changes by a repair, block by block.
   function repaired(page, sum, container) {
     const found = page.result.repaired, largest = Math.max(...found.map(item => item.change));
     const blocks = found.length === 1 ? "1 block is" : `${found.length} blocks are`;

@@ -1,4 +1,4 @@
-// evaluate(model, state): everything that the page shows at one setting, as the command line's profile would give it.
+// evaluate(model, state): everything that the page shows at one setting, equal to the profile of the command line.
 "use strict";
 
 const results = (() => {
@@ -6,7 +6,7 @@ const results = (() => {
   const KNOWN = 12, SCALE_FLOOR = 1e-6;
   const compiled = new Map();
 
-  // What does not depend on the coefficients is worked out once, so that a slider costs the algebra alone.
+  // The parts that do not depend on the coefficients are kept, so that a slider costs the algebra alone.
   function structureOf(model, state) {
     const key = JSON.stringify([state.assumptions, state.off, state.sources]);
     let structure = compiled.get(key);
@@ -19,12 +19,11 @@ const results = (() => {
     return structure;
   }
 
-  // The prediction cut down to the inputs that are on, and the degrees of freedom.
+  // The prediction restricted to the inputs that are on, and the degrees of freedom.
   function expected(model, structure) {
     let theory = null;
     if (model.theory) {
-      const plain = structures.covarianceAt({ covariance: uncorrelated(structure), patterns: [] }, []);
-      const measured = fits.combine(structure, plain);
+      const measured = fits.combine(structure, structure.uncorrelated);
       if (!measured) return { theory: null, ndf: 0, undetermined: true };
       const names = structure.observables.map(o => model.observables[o].name);
       theory = theories.restrict(model.theory, structure.observables, names, measured.values);
@@ -33,26 +32,18 @@ const results = (() => {
     return { theory, ndf, scaleBlock: theory && scaleBlock(model, structure, theory) };
   }
 
-  // The prior of the scales as a block of its own, if a coefficient moves it. It is inverted, so it has to stay definite.
+  // The prior of the scales as a block, if a coefficient moves it; it is inverted, so it has to stay positive definite.
   function scaleBlock(model, structure, theory) {
     const index = structure.set.coefficients.findIndex(c => c.name === model.theory.scale_coefficient);
     if (index < 0 || !theory.scalePattern.some(row => row.some(value => value !== 0))) return null;
     return { label: "scales between energies", base: theory.scaleBase, patterns: new Map([[index, theory.scalePattern]]), floor: SCALE_FLOOR };
   }
 
-  function uncorrelated(structure) {
-    const covariance = algebra.copy(structure.noise);
-    for (const { row, values } of structure.loadings.values()) {
-      values.forEach((a, i) => values.forEach((b, j) => { covariance[row + i][row + j] += a * b; }));
-    }
-    return covariance;
-  }
-
   const coefficients = (structure, state) => Float64Array.from(structure.set.coefficients, c => {
     return state.coefficients[c.name] ?? c.nominal;
   });
 
-  // Why a state has no result, as far as one need not work it out; null if nothing is known against it.
+  // Why a state has no result, as far as this shows without a fit; null otherwise.
   function problem(model, state) {
     if (model.measurements.every(m => state.off.includes(m.name))) return "every input is off";
     const structure = structureOf(model, state);
@@ -80,7 +71,7 @@ const results = (() => {
   function extracted(structure, theory, combined) {
     const fit = extractions.fit(theory, combined, combined.parameters);
     if (fit.problem) return fit;
-    // The rows matter only through the combined observables, so derivatives go through them.
+    // The result depends on the rows only through the combined observables: derivatives are chained.
     const influence = multiply(fit.influence, combined.influence, structure.rows);
     return { ...fit, influence, chi2: combined.chi2 + fit.chi2 };
   }
@@ -111,7 +102,7 @@ const results = (() => {
       : structure.observables.length;
     result.headline = parameters.slice(0, headline);
     result.parts = result.headline.map((_, q) => parts(at, influence[q], reach && reach[q]));
-    // Delta chi2 = 1 errors take more fits; the page asks for them when the hand rests.
+    // Delta chi2 = 1 errors take more fits; the page asks for them at the end of a gesture.
     result.crossings = () => crossings(theory, at.combined, fitted, result);
     return result;
   }

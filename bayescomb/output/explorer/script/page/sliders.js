@@ -1,16 +1,15 @@
-// One row per coefficient: a real range input over a drawn track, the value as a number, and how its source is treated.
+// One row per coefficient: a range input over a drawn track, the value as a number, and the treatment of its source.
 "use strict";
 
 const sliders = (() => {
-  const { make, fixed } = numbers;
+  const { make, coefficient: short } = numbers;
   const PRIORS = { truncated_normal: "truncated normal", fixed: "fixed, no range" };
   const APART = "uncorrelated between experiments", EVERYWHERE = "uncorrelated everywhere";
   let rows = [], shown = "", severalExperiments = false;
 
   const percent = (value, [low, high]) => 100 * Math.min(Math.max((value - low) / (high - low), 0), 1);
-  const short = value => fixed(value, 3).replace(/(\.\d\d)0$/, "$1");
 
-  // act: { move(name, value, done), treat(name, how) } tells the page what the hand does.
+  // act: { move(coefficient, value, typed), rest(), treat(name, how) } are called when the user changes something.
   function build(container, model, state, act) {
     container.replaceChildren();
     severalExperiments = new Set(structures.owners(model).values()).size > 1;
@@ -49,7 +48,7 @@ const sliders = (() => {
     return entry;
   }
 
-  // A range input with any step has no steps of its own for the keyboard: a hundredth and a tenth of what is offered.
+  // A range input with step "any" has no steps for the keyboard: these are a hundredth and a tenth of the range.
   function keyboard(entry, event, act) {
     const [low, high] = entry.range, step = (high - low) / 100;
     const now = entry.value;
@@ -70,7 +69,7 @@ const sliders = (() => {
     return choice(name, c.title || c.name, act);
   }
 
-  // How a source is treated: as in the set, or set apart.
+  // The correlation of a source: as in the set, or one of the other choices.
   function choice(name, title, act) {
     const select = make("select", { "aria-label": `Source ${title}`, "data-source": name },
       make("option", { value: "" }, "as in the set"),
@@ -81,7 +80,7 @@ const sliders = (() => {
     return select;
   }
 
-  // Puts the state into the rows: value, feasible interval, what stops it.
+  // Shows the state in the rows: value, feasible interval, and what limits it.
   function update(container, model, state, act) {
     if (shown !== key(state) || !container.hasChildNodes()) build(container, model, state, act);
     const intervals = settings.intervals(model, state);
@@ -102,7 +101,7 @@ const sliders = (() => {
     element.classList.toggle("idle", idle);
     if (how) how.value = source ?? "";
     const place = (mark, from, to) => { mark.style.left = `${from}%`; mark.style.width = `${Math.max(to - from, 0)}%`; };
-    // With a repair in force nothing is shut; where it sets in is drawn instead.
+    // With a repair in force no value is infeasible: the values at which it acts are drawn instead.
     const kept = interval.unrepaired, none = kept && Number.isNaN(kept.low);
     for (const mark of [track.low, track.high]) mark.className = kept ? "mended" : "shut";
     const [from, to] = kept ? [none ? range[1] : kept.low, kept.high] : [interval.lowStop ? interval.low : range[0], interval.highStop ? interval.high : range[1]];
@@ -121,7 +120,7 @@ const sliders = (() => {
   function sentence(c, interval, source, idle, range) {
     if (source) {
       const what = { full: "fully correlated", apart: APART, uncorrelated: severalExperiments ? EVERYWHERE : "uncorrelated" }[source];
-      return `${what}, whatever the coefficient`;
+      return `${what}, at any value of the coefficient`;
     }
     if (idle) return "acts on nothing that is on";
     if (interval.unrepaired) return mended(interval.unrepaired, range);
@@ -132,7 +131,7 @@ const sliders = (() => {
     return `${where}, given the others: stopped by ${stops.join(" and ")}`;
   }
 
-  // Where the block of a coefficient is repaired, the others given.
+  // Values of a coefficient at which its block is repaired, given the others.
   function mended({ low, high, label }, range) {
     if (Number.isNaN(low)) return `${label} is repaired wherever it stands, given the others`;
     if (high - low < 1e-3) return `${label} is repaired unless it stands at ${short(low)}, given the others`;
@@ -140,5 +139,5 @@ const sliders = (() => {
     return parts.length ? `${label} is repaired ${parts.join(" and ")}, given the others` : "";
   }
 
-  return { build, update, choice, short };
+  return { build, update, choice };
 })();

@@ -1,9 +1,9 @@
-// The setting of the page: what it holds, how it goes into the address, and which change of it is allowed.
+// The setting of the page: its contents, its form in the address, and which states are allowed.
 //
 // A state is { assumptions, treatment, repair, coefficients, off, sources, wide }: name of the set, treatment of the sources,
-// repair of what is no correlation matrix under treatment "nuisance", coefficient -> value
-// (nominal where it is not named), names of inputs that are off, source -> "apart" (uncorrelated between experiments), "uncorrelated" (everywhere) or "full", and whether the sliders
-// reach beyond the quoted ranges.
+// repair of blocks that are no correlation matrices under treatment "nuisance", coefficient -> value (nominal if it is
+// missing), names of inputs that are off, source -> "apart" (uncorrelated between experiments), "uncorrelated" (everywhere)
+// or "full", and whether the sliders reach beyond the quoted ranges.
 "use strict";
 
 const settings = (() => {
@@ -16,7 +16,7 @@ const settings = (() => {
   const setOf = (model, state) => model.sets.find(s => s.name === state.assumptions);
   const range = (coefficient, wide) => (wide ? [-1, 1] : [coefficient.low, coefficient.high]);
 
-  // Throws an Error with a sentence where the state is not one of this model.
+  // Throws an Error with a message if the state does not belong to this model.
   function check(model, state) {
     const expect = (condition, sentence) => { if (!condition) throw new Error(sentence); };
     const set = setOf(model, state);
@@ -55,7 +55,7 @@ const settings = (() => {
     return words.toString();
   }
 
-  // The state of an address; throws where it is malformed.
+  // The state of an address; throws if it is malformed.
   function decode(model, text) {
     const state = opening(model), split = word => [word.slice(0, word.indexOf(":")), word.slice(word.indexOf(":") + 1)];
     for (const [key, word] of new URLSearchParams(text)) {
@@ -84,7 +84,7 @@ const settings = (() => {
     return { ...state, coefficients };
   }
 
-  // The way from one state towards another that differs in coefficients only, as far as it is feasible.
+  // The way from one state towards another that differs in coefficients only, to the end of its feasible part.
   function towards(model, state, target) {
     const structure = results.structureOf(model, state);
     const from = results.coefficients(structure, state), to = results.coefficients(structure, target);

@@ -1,4 +1,4 @@
-// The page: which moves there are, what each is allowed to do, and what is said about it.
+// The page: the changes that a user can make, which of them are allowed, and their messages.
 "use strict";
 
 (() => {
@@ -6,10 +6,10 @@
   const data = JSON.parse(document.getElementById("data").textContent), { model, posterior } = data;
   const element = id => document.getElementById(id);
   const nominal = results.evaluate(model, settings.opening(model));
-  const undone = []; // states to go back to
+  const undone = []; // states that "undo" returns to
   let state = settings.opening(model), gesture = "", result = nominal, chosen = nominal.headline[0], later = 0, writing = 0;
 
-  // The only door to a new state: what is malformed or infeasible stays outside, and the page says why.
+  // Every new state enters here; a malformed or infeasible one is refused with a message.
   function enter(next, { message = "", keep = true, from = "" } = {}) {
     let found;
     try {
@@ -22,7 +22,7 @@
       render();
       return false;
     }
-    // A slider that is pulled leaves one step to undo, not one per pixel.
+    // A gesture with a slider is one step to undo, not one per pixel.
     if (keep && !(from && from === gesture) && JSON.stringify(next) !== JSON.stringify(state)) undone.push(state);
     gesture = from;
     [state, result] = [next, found];
@@ -39,7 +39,7 @@
   }
 
   const act = {
-    // A value that is not feasible ends at the boundary, which is what the shaded part of the track says too.
+    // An infeasible value is moved to the boundary, where the shaded part of the track begins.
     move(coefficient, value, typed) {
       const index = settings.setOf(model, state).coefficients.indexOf(coefficient);
       if (!Number.isFinite(value)) { say("Not done: a number is needed.", true); render(); return; }
@@ -48,13 +48,13 @@
       const stop = inRange < found.low ? found.lowStop : inRange > found.high ? found.highStop : null;
       const name = coefficient.title || coefficient.name;
       let message = "";
-      if (stop) message = `${name} stops at ${sliders.short(allowed)}: ${stop} would not be feasible beyond.`;
+      if (stop) message = `${name} stops at ${numbers.coefficient(allowed)}: ${stop} would not be feasible beyond.`;
       else if (value !== inRange) message = `${name} is kept inside its range ${low} to ${high}.`;
       const coefficients = { ...state.coefficients, [coefficient.name]: allowed };
       if (allowed === coefficient.nominal) delete coefficients[coefficient.name];
       enter({ ...state, coefficients }, { message, from: typed ? "" : coefficient.name });
     },
-    // The hand rests: one gesture is over, and what came out is said.
+    // The end of a gesture: its result is stated.
     rest() {
       gesture = "";
       if (!element("status").textContent) say(summary());
@@ -77,7 +77,7 @@
     enter(next, { message });
   }
 
-  // Another set begins at its own nominal values; what does not exist in it is dropped.
+  // Another set starts at its own nominal values; sources that it does not have are dropped.
   function withSet(name) {
     const set = model.sets.find(s => s.name === name);
     const known = Object.entries(state.sources).filter(([source]) => set.switches.some(s => s.name === source));
@@ -118,7 +118,7 @@
     }).join("; ");
   }
 
-  // Buttons of which one is in force; one that is not possible stays reachable and says why.
+  // Buttons of which one is in force; an impossible choice stays reachable and states its reason.
   function choices(container, names, current, next, label, hint = "") {
     const reasons = [];
     numbers.replace(container, ...names.map(name => {
@@ -155,7 +155,7 @@
     panels.inputs(element("inputs"), page, state, act);
     panels.shares(element("shares"), page);
     if (element("matrix").open) panels.covariance(element("covariance"), page, element("matrix-kind").value);
-    // Delta chi2 = 1 and what moved most take several more fits, which can wait until the hand rests.
+    // Delta chi2 = 1 errors and the largest change take several more fits, which wait for the end of the gesture.
     command();
     clearTimeout(later);
     later = setTimeout(() => {
@@ -175,7 +175,7 @@
 
   const observed = () => result.parameters.filter(name => model.observables.some(o => o.name === name));
 
-  // Of which result weights and shares are shown, where there are several.
+  // The result whose weights and shares are shown, if there are several.
   function choose() {
     const select = element("chosen");
     element("choose").hidden = result.headline.length < 2;
@@ -185,7 +185,7 @@
     select.value = chosen;
   }
 
-  // Sources that no slider stands for.
+  // Sources without a slider.
   function others() {
     const set = settings.setOf(model, state), shown = new Set([...element("sliders").querySelectorAll("select")].map(s => s.dataset.source));
     const rest = set.switches.filter(s => !shown.has(s.name)), container = element("others");
@@ -203,7 +203,7 @@
     element("reset").addEventListener("click", () => enter(settings.opening(model)));
     element("wide").addEventListener("change", event => {
       const wide = event.target.checked, set = settings.setOf(model, state);
-      // Back inside the quoted ranges: what lies outside goes to nominal.
+      // Back to the quoted ranges: values outside of them become nominal.
       const inside = Object.entries(state.coefficients).filter(([name, value]) => {
         const c = set.coefficients.find(item => item.name === name);
         return wide || (c.low <= value && value <= c.high);
@@ -212,9 +212,9 @@
     });
     element("chosen").addEventListener("change", event => { chosen = event.target.value; render(); });
     element("matrix-kind").addEventListener("change", render);
-    element("matrix").addEventListener("toggle", render); // a closed matrix is not kept up to date
+    element("matrix").addEventListener("toggle", render); // a closed matrix is not updated
     window.addEventListener("beforeprint", () => {
-      element("repaired").open = true; // paper has nothing to press
+      element("repaired").open = true; // nothing can be opened on paper
       render();
     });
     document.addEventListener("keydown", event => {
